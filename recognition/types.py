@@ -41,6 +41,10 @@ class WeightsCorrupt(RecognitionError):
     """A weights file is there but its SHA-256 or content is not what it should be."""
 
 
+class ModelCacheUnusable(RecognitionError):
+    """The folder for converted models cannot be read or written: no permission, or the disk is full."""
+
+
 class IndexUnusable(RecognitionError):
     """An index directory is missing, broken, or made for other vectors."""
 

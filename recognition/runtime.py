@@ -1,0 +1,74 @@
+"""ONNX Runtime sessions, all opened in one place: providers, threads, memory and logs set the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from numpy.typing import NDArray
+
+from recognition.types import WeightsCorrupt
+from recognition.weights import require_package
+
+Array = NDArray[Any]
+
+
+class Node(Protocol):
+    """An input or output of a model; a free dimension is a string or None in ``shape``."""
+
+    name: str
+    shape: list[int | str | None]
+
+
+class Session(Protocol):
+    """The part of ``onnxruntime.InferenceSession`` used here; ``run`` may be called from many threads."""
+
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Array]) -> list[Array]: ...
+    def get_inputs(self) -> list[Node]: ...
+    def get_outputs(self) -> list[Node]: ...
+    def get_providers(self) -> list[str]: ...
+
+
+def session(model: Path | bytes, threads: int | None = None) -> Session:
+    """A model opened for running, on CUDA when the installed ONNX Runtime has it, else on the processor.
+
+    ``threads`` is the number of processor threads one call may use; None means one per core. Raises
+    WeightsMissing when ONNX Runtime is not installed and WeightsCorrupt when the model cannot be opened.
+    """
+    require_package("onnxruntime", "Running a network")
+    import onnxruntime as ort
+    from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+    ort.set_default_logger_severity(3)
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    # Batches and images come in many sizes: plans remembered per size would only grow.
+    options.enable_mem_pattern = False
+    source = str(model) if isinstance(model, Path) else model
+    unreadable = (
+        errors.Fail,
+        errors.InvalidProtobuf,
+        errors.InvalidGraph,
+        errors.NoSuchFile,
+        errors.NotImplemented,
+    )
+    try:
+        opened = ort.InferenceSession(source, options, providers=_providers(ort.get_available_providers()))
+    except (*unreadable, errors.InvalidArgument, errors.RuntimeException) as error:
+        where = model.name if isinstance(model, Path) else "in memory"
+        raise WeightsCorrupt(f"ONNX Runtime cannot open the model {where}: {error}") from error
+    return cast(Session, opened)
+
+
+def _providers(available: Sequence[str]) -> list[str | tuple[str, dict[str, str]]]:
+    providers: list[str | tuple[str, dict[str, str]]] = []
+    if "CUDAExecutionProvider" in available:
+        # TF32 rounds to ten bits, which is visible in the vectors.
+        exact = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+        providers.append(("CUDAExecutionProvider", {"arena_extend_strategy": "kSameAsRequested", **exact}))
+    providers.append(("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"}))
+    return providers
