@@ -1,0 +1,66 @@
+"""Typed readers of environment variables: a bad value stops start-up with a sentence that names it."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off"}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def flag(name: str, *, default: bool) -> bool:
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in TRUE | FALSE:
+        return value in TRUE
+    raise ImproperlyConfigured(f"{name} is {value!r}; it takes yes or no.")
+
+
+def number(name: str, default: float, *, low: float, high: float) -> float:
+    value = text(name)
+    if not value:
+        return default
+    try:
+        found = float(value)
+    except ValueError:
+        found = float("nan")
+    if not low <= found <= high:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes a number from {low:g} to {high:g}.")
+    return found
+
+
+def whole(name: str, default: int, *, low: int, high: int) -> int:
+    found = number(name, default, low=low, high=high)
+    if found != int(found):
+        raise ImproperlyConfigured(f"{name} is {found:g}; it takes a whole number.")
+    return int(found)
+
+
+def choice(name: str, default: str, options: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in options:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes one of: {', '.join(options)}.")
+    return value
+
+
+def words(name: str, default: str = "") -> list[str]:
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def folder(name: str, default: Path) -> Path:
+    return Path(text(name) or default).expanduser().absolute()
+
+
+def size(name: str, default: str) -> str:
+    """A memory size as AutoFaiss writes it: a number and KB, MB or GB."""
+    value = text(name, default).upper().replace(" ", "")
+    digits, unit = value[:-2], value[-2:]
+    if unit not in {"KB", "MB", "GB"} or not digits.replace(".", "", 1).isdigit():
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes a size such as 500MB or 4GB.")
+    return value

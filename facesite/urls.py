@@ -1,0 +1,10 @@
+"""All addresses: the site's pages, the admin, and logging in."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("gallery.urls")),
+]

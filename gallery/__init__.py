@@ -1,0 +1,1 @@
+"""The site: people, references, photos, faces and builds."""

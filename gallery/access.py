@@ -1,0 +1,66 @@
+"""Roles turned into permissions: what the admin may show, and what a view asks of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from gallery.models import Role, User
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+CURATED = {"person", "reference", "photo", "face", "album", "build", "calibration", "event"}
+READ_ONLY = {"build", "calibration", "event"}  # changed by their own actions, never by a form
+
+
+class RoleBackend(ModelBackend):
+    """Curators tend the gallery in the admin; administrators see all of it."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: object = None) -> bool:
+        if not isinstance(user_obj, User) or not user_obj.is_active:
+            return False
+        label, _, codename = perm.partition(".")
+        action, _, model = codename.partition("_")
+        if label == "gallery" and model in READ_ONLY and action != "view":
+            return False
+        if user_obj.is_administrator:
+            return True
+        return user_obj.is_curator and label == "gallery" and model in CURATED
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        if not isinstance(user_obj, User):
+            return False
+        return user_obj.is_administrator or (user_obj.is_curator and app_label == "gallery")
+
+
+def role_required(role: Role) -> Callable[[View[P]], View[P]]:
+    """For a view: 403 unless its user has at least this role. Login itself is asked by the middleware."""
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def asked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not current_user(request).has_role(role):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return asked
+
+    return decorate
+
+
+contributor_required = role_required(Role.CONTRIBUTOR)
+curator_required = role_required(Role.CURATOR)
+administrator_required = role_required(Role.ADMINISTRATOR)
+
+
+def current_user(request: HttpRequest) -> User:
+    """The logged-in user; views behind the login middleware always have one."""
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return request.user

@@ -1,0 +1,16 @@
+"""Registers the app and its admin site."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class GalleryConfig(AppConfig):
+    name = "gallery"
+    verbose_name = "Gallery"
+
+    def ready(self) -> None:
+        from gallery import checks  # noqa: F401 -- importing it registers the checks
+
+
+class GalleryAdminConfig(AdminConfig):
+    default_site = "gallery.adminsite.GallerySite"

@@ -1,0 +1,33 @@
+"""What the database keeps: the truth, of which index and thumbnails are caches."""
+
+from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
+from gallery.models.events import Event, SiteSetting, WorkerBeat
+from gallery.models.people import Person, Reference, ReferenceVector
+from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
+from gallery.models.users import Invitation, Role, User
+from gallery.models.work import Status, Work
+
+__all__ = [
+    "Album",
+    "Build",
+    "Calibration",
+    "Candidate",
+    "Decision",
+    "Event",
+    "Face",
+    "FaceRejection",
+    "GalleryChange",
+    "Invitation",
+    "NameChange",
+    "Person",
+    "Photo",
+    "Reference",
+    "ReferenceVector",
+    "Role",
+    "ShareLink",
+    "SiteSetting",
+    "Status",
+    "User",
+    "Work",
+    "WorkerBeat",
+]

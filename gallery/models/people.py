@@ -1,0 +1,108 @@
+"""The gallery: people and their references."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models.work import Work
+
+
+def clean_name(name: str) -> str:
+    """The name as shown: NFC, single spaces, no control characters."""
+    kept = "".join(" " if unicodedata.category(sign)[0] == "Z" else sign for sign in name)
+    kept = "".join(sign for sign in kept if unicodedata.category(sign)[0] != "C" or sign in "\u200c\u200d")
+    return unicodedata.normalize("NFC", " ".join(kept.split()))
+
+
+def name_key(name: str) -> str:
+    """What makes two names the same: case and Unicode form do not count."""
+    return unicodedata.normalize("NFKC", clean_name(name).casefold())
+
+
+def search_key(text: str) -> str:
+    """For finding with or without accents: casefolded, marks removed, đ as d."""
+    plain = unicodedata.normalize("NFKD", clean_name(text).casefold())
+    return "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("đ", "d")
+
+
+class Person(models.Model):
+    name = models.CharField(_("name"), max_length=200)
+    key = models.CharField(max_length=400, unique=True, editable=False)
+    search = models.CharField(max_length=400, db_index=True, editable=False)
+    note = models.TextField(_("note"), blank=True)
+    is_hidden = models.BooleanField(_("hidden"), default=False)
+    is_recognised = models.BooleanField(_("recognise in photos"), default=True)
+    consent_note = models.TextField(_("consent"), blank=True)
+    consent_until = models.DateField(_("consent valid until"), null=True, blank=True)
+    cover = models.ForeignKey("Reference", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    revision = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        ordering = ("search", "pk")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def set_name(self, name: str) -> None:
+        self.name = clean_name(name)
+        self.key = name_key(name)
+        self.search = search_key(name)
+
+
+class Reference(Work):
+    """A curated face crop. Its work is being embedded; its status is the curator's judgement."""
+
+    class Judgement(models.TextChoices):
+        PENDING = "pending", _("Pending")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="references", verbose_name=_("person"))
+    image = models.CharField(max_length=200, unique=True)  # path of the crop below MEDIA_ROOT
+    sha256 = models.CharField(max_length=64, db_index=True, editable=False)  # of the crop file
+    status = models.CharField(
+        _("status"), max_length=16, choices=Judgement, default=Judgement.PENDING, db_index=True
+    )
+    box = models.JSONField(null=True, blank=True)  # [left, top, width, height] in the crop
+    landmarks = models.JSONField(null=True, blank=True)  # five [x, y] in the crop
+    quality = models.JSONField(null=True, blank=True)  # recognition.types.Quality as a dict
+    score = models.FloatField(_("detection score"), null=True, blank=True)
+    source_path = models.CharField(_("source"), max_length=1000, blank=True)
+    source_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    source_face = models.ForeignKey("Face", models.SET_NULL, null=True, blank=True, related_name="+")
+    added_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    revision = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("reference")
+        verbose_name_plural = _("references")
+        ordering = ("pk",)
+        indexes = [models.Index(fields=("person", "status"))]
+
+    def __str__(self) -> str:
+        return f"{self.person} #{self.pk}"
+
+
+class ReferenceVector(models.Model):
+    """A reference's embedding under one embedder: unit float32, little-endian."""
+
+    reference = models.ForeignKey(Reference, models.CASCADE, related_name="vectors")
+    embedder_id = models.CharField(max_length=40)
+    vector = models.BinaryField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("reference", "embedder_id"), name="one_vector_per_embedder")
+        ]
+        indexes = [models.Index(fields=("embedder_id", "reference"))]
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} {self.embedder_id}"

@@ -1,0 +1,177 @@
+"""Photos, the faces found in them, and what people decided about those faces."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models.people import Person, Reference
+from gallery.models.users import User
+from gallery.models.work import Work
+
+
+class Album(models.Model):
+    """Photos of one event or trip."""
+
+    name = models.CharField(_("name"), max_length=200)
+    search = models.CharField(max_length=400, db_index=True, editable=False, default="")
+    date = models.DateField(_("date"), null=True, blank=True)
+    note = models.TextField(_("note"), blank=True)
+    cover = models.ForeignKey("Photo", models.SET_NULL, null=True, blank=True, related_name="+")
+    is_limited = models.BooleanField(_("only for chosen users"), default=False)
+    members = models.ManyToManyField(User, blank=True, related_name="albums", verbose_name=_("chosen users"))
+    is_recognised = models.BooleanField(_("recognise faces"), default=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("album")
+        verbose_name_plural = _("albums")
+        ordering = ("-date", "-pk")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ShareLink(models.Model):
+    """An unguessable, expiring, revocable address for one album; only the token's hash is kept."""
+
+    album = models.ForeignKey(Album, models.CASCADE, related_name="links")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    has_names = models.BooleanField(_("show names"), default=False)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.album} #{self.pk}"
+
+
+class Photo(Work):
+    album = models.ForeignKey(Album, models.SET_NULL, null=True, blank=True, related_name="photos")
+    file = models.CharField(max_length=200, unique=True)  # path of the original below MEDIA_ROOT
+    name = models.CharField(_("file name"), max_length=255)
+    search = models.CharField(max_length=400, db_index=True, editable=False, default="")
+    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    bytes = models.PositiveBigIntegerField(default=0)
+    format = models.CharField(max_length=10, blank=True)
+    width = models.PositiveIntegerField(default=0)  # upright
+    height = models.PositiveIntegerField(default=0)
+    taken_at = models.DateTimeField(_("taken"), null=True, blank=True, db_index=True)
+    added_at = models.DateTimeField(_("added"), auto_now_add=True, db_index=True)
+    uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="photos")
+    trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    trashed_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    is_recognised = models.BooleanField(_("recognise faces"), default=True)
+    milliseconds = models.JSONField(default=dict, blank=True)  # decode, detect, embed, search
+    detector = models.CharField(max_length=40, blank=True)
+    revision = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("photo")
+        verbose_name_plural = _("photos")
+        ordering = ("-pk",)
+        indexes = [
+            models.Index(fields=("album", "trashed_at", "-id")),
+            models.Index(fields=("trashed_at", "-id")),
+            models.Index(fields=("work", "queued_at")),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Decision(models.TextChoices):
+    """What a human said of a face. Empty: nothing yet, the machine may say."""
+
+    NONE = "", _("none")
+    CONFIRMED = "confirmed", _("Confirmed")  # it is `person`
+    REJECTED = "rejected", _("Rejected")  # left without a name by a human
+    IGNORED = "ignored", _("Ignored")  # a face nobody cares about
+    NOT_A_FACE = "not_a_face", _("Not a face")
+
+
+class Face(models.Model):
+    class State(models.TextChoices):
+        KNOWN = "known", _("Known")
+        UNSURE = "unsure", _("Unsure")
+        UNKNOWN = "unknown", _("Unknown")
+
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="faces")
+    left = models.FloatField()
+    top = models.FloatField()
+    width = models.FloatField()
+    height = models.FloatField()
+    landmarks = models.JSONField(null=True, blank=True)  # five [x, y]; null for a drawn box without a face
+    score = models.FloatField(_("detection score"), default=0)
+    quality = models.JSONField(null=True, blank=True)
+    is_usable = models.BooleanField(default=True)  # good enough to be matched to a name
+    is_drawn = models.BooleanField(default=False)  # a person drew the box
+    embedding = models.BinaryField(null=True, blank=True)  # unit float32, little-endian
+    embedder_id = models.CharField(max_length=40, blank=True)
+    person = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="faces")
+    state = models.CharField(max_length=8, choices=State, default=State.UNKNOWN)
+    similarity = models.FloatField(null=True, blank=True)  # of the best candidate
+    reference = models.ForeignKey(Reference, models.SET_NULL, null=True, blank=True, related_name="+")
+    decision = models.CharField(max_length=12, choices=Decision, default=Decision.NONE, blank=True)
+    decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    is_twice = models.BooleanField(default=False)  # the same name stands on another face of the photo
+    cluster = models.BigIntegerField(null=True, blank=True, db_index=True)  # group of unknown look-alikes
+    searched_change = models.BigIntegerField(default=0)  # last GalleryChange its candidates reflect
+    created_at = models.DateTimeField(auto_now_add=True)
+    revision = models.PositiveIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name = _("face")
+        verbose_name_plural = _("faces")
+        ordering = ("left", "pk")
+        indexes = [
+            models.Index(fields=("person", "-id")),
+            models.Index(fields=("state", "decision", "id")),
+            models.Index(fields=("decision", "id")),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_decided(self) -> bool:
+        return self.decision != Decision.NONE
+
+
+class FaceRejection(models.Model):
+    """A human said: this face is not that person. Never proposed again."""
+
+    face = models.ForeignKey(Face, models.CASCADE, related_name="rejections")
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("face", "person"), name="one_rejection_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.face_id} is not {self.person_id}"
+
+
+class Candidate(models.Model):
+    """A person proposed for a face by a search."""
+
+    face = models.ForeignKey(Face, models.CASCADE, related_name="candidates")
+    person = models.ForeignKey(Person, models.CASCADE, related_name="+")
+    reference = models.ForeignKey(Reference, models.SET_NULL, null=True, related_name="+")
+    similarity = models.FloatField()
+    rank = models.PositiveSmallIntegerField()
+    build = models.ForeignKey("Build", models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ("rank",)
+        constraints = [models.UniqueConstraint(fields=("face", "rank"), name="one_candidate_per_rank")]
+
+    def __str__(self) -> str:
+        return f"{self.face_id}: {self.person_id} ({self.similarity:.3f})"
