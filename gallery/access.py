@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
@@ -12,8 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from gallery.models import Role, User
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 
 CURATED = {"person", "reference", "photo", "face", "album", "build", "calibration", "event"}
 READ_ONLY = {"build", "calibration", "event"}  # changed by their own actions, never by a form
@@ -39,12 +38,12 @@ class RoleBackend(ModelBackend):
         return user_obj.is_administrator or (user_obj.is_curator and app_label == "gallery")
 
 
-def role_required(role: Role) -> Callable[[View[P]], View[P]]:
+def role_required(role: Role) -> Callable[[View], View]:
     """For a view: 403 unless its user has at least this role. Login itself is asked by the middleware."""
 
-    def decorate(view: View[P]) -> View[P]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def asked(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not current_user(request).has_role(role):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
