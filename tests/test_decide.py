@@ -1,0 +1,131 @@
+"""The rule that turns neighbours into a name, a doubt or no name: its edge cases."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from recognition.decide import (
+    MAX_CANDIDATES,
+    candidates,
+    combined,
+    decide,
+    may_have_missed,
+    same_person_twice,
+)
+from recognition.types import Bounds, Candidate, Neighbour, Outcome, State
+
+BOUNDS = Bounds(known=0.92, unsure=0.90, margin=0.02)
+ANNE, BERT, CLEO = 1, 2, 3
+
+
+def near(*pairs: tuple[int, float]) -> list[Neighbour]:
+    return [Neighbour(100 + i, person, similarity) for i, (person, similarity) in enumerate(pairs)]
+
+
+def test_a_near_person_far_ahead_of_the_rest_is_known() -> None:
+    outcome = decide(near((ANNE, 0.96), (ANNE, 0.95), (BERT, 0.88)), BOUNDS)
+    assert outcome.state is State.KNOWN
+    assert outcome.best is not None
+    assert outcome.best.person == ANNE
+    assert outcome.best.reference == 100
+
+
+def test_no_neighbours_is_unknown_without_candidates() -> None:
+    assert decide([], BOUNDS) == Outcome(State.UNKNOWN)
+
+
+def test_a_person_with_a_single_reference_is_judged_by_it() -> None:
+    assert decide(near((ANNE, 0.94), (BERT, 0.85)), BOUNDS).best == Candidate(ANNE, 100, 0.94)
+
+
+def test_the_only_person_of_a_gallery_needs_no_lead() -> None:
+    assert decide(near((ANNE, 0.94)), BOUNDS).state is State.KNOWN
+    assert decide(near((ANNE, 0.91)), BOUNDS).state is State.UNSURE
+
+
+@pytest.mark.parametrize(
+    ("similarity", "state"),
+    [(0.92, State.KNOWN), (0.9199, State.UNSURE), (0.90, State.UNSURE), (0.8999, State.UNKNOWN)],
+)
+def test_a_bound_itself_passes(similarity: float, state: State) -> None:
+    assert decide(near((ANNE, similarity)), BOUNDS).state is state
+
+
+def test_look_alikes_end_as_unsure_with_both_shown() -> None:
+    outcome = decide(near((ANNE, 0.97), (BERT, 0.96), (CLEO, 0.85)), BOUNDS)
+    assert outcome.state is State.UNSURE
+    assert [c.person for c in outcome.candidates] == [ANNE, BERT, CLEO]
+
+
+def test_one_mislabelled_reference_does_not_name_a_face() -> None:
+    face_of_bert = near((ANNE, 0.97), (ANNE, 0.84), (ANNE, 0.83))
+    assert decide(face_of_bert, BOUNDS).state is not State.KNOWN
+
+
+def test_one_poor_reference_does_not_cost_a_person_their_name() -> None:
+    assert decide(near((ANNE, 0.96), (ANNE, 0.955), (ANNE, 0.85)), BOUNDS).state is State.KNOWN
+
+
+def test_more_than_three_references_add_nothing() -> None:
+    few = near((ANNE, 0.95), (ANNE, 0.94), (ANNE, 0.93))
+    assert decide([*few, Neighbour(999, ANNE, 0.2)], BOUNDS) == decide(few, BOUNDS)
+
+
+def test_a_rejected_person_is_neither_proposed_nor_in_the_way() -> None:
+    neighbours = near((ANNE, 0.97), (BERT, 0.965), (CLEO, 0.85))
+    outcome = decide(neighbours, BOUNDS, rejected_persons={BERT})
+    assert outcome.state is State.KNOWN
+    assert [c.person for c in outcome.candidates] == [ANNE, CLEO]
+    assert decide(neighbours, BOUNDS, rejected_persons={ANNE, BERT, CLEO}).candidates == ()
+
+
+def test_a_face_too_poor_to_recognise_gets_no_name_and_no_candidates() -> None:
+    assert decide(near((ANNE, 0.99)), BOUNDS, usable=False) == Outcome(State.UNKNOWN)
+
+
+def test_references_the_search_left_out_count_as_the_farthest_neighbour() -> None:
+    neighbours = near((ANNE, 0.97), (BERT, 0.90), (BERT, 0.89), (CLEO, 0.86))
+    assert decide(neighbours, BOUNDS).state is State.KNOWN
+    outcome = decide(neighbours, BOUNDS, references={ANNE: 3, BERT: 2, CLEO: 1})
+    assert outcome.state is State.UNSURE
+    assert outcome.best is not None
+    assert outcome.best.similarity == pytest.approx(0.5 * 0.97 + 0.5 * 0.86)
+
+
+def test_the_order_of_the_neighbours_does_not_matter_and_ties_go_to_the_lower_person() -> None:
+    neighbours = near((CLEO, 0.9), (ANNE, 0.9), (BERT, 0.9), (BERT, 0.8), (ANNE, 0.8), (CLEO, 0.8))
+    expected = candidates(neighbours)
+    assert [c.person for c in expected] == [ANNE, BERT, CLEO]
+    for seed in range(20):
+        random.Random(seed).shuffle(neighbours)
+        assert candidates(neighbours) == expected
+
+
+def test_only_the_likeliest_people_are_proposed() -> None:
+    outcome = decide(near(*((person, 0.9 - person / 100) for person in range(1, 20))), BOUNDS)
+    assert [c.person for c in outcome.candidates] == list(range(1, MAX_CANDIDATES + 1))
+
+
+def test_a_person_is_never_nearer_than_their_nearest_reference() -> None:
+    rng = random.Random(5)
+    for _ in range(200):
+        similarities = sorted((rng.uniform(-1, 1) for _ in range(rng.randint(1, 6))), reverse=True)
+        assert min(similarities) <= combined(similarities) <= similarities[0] + 1e-12
+
+
+def test_a_full_list_with_one_person_asks_for_more_neighbours() -> None:
+    assert may_have_missed(near((ANNE, 0.9), (ANNE, 0.8)), wanted=2)
+    assert not may_have_missed(near((ANNE, 0.9), (BERT, 0.8)), wanted=2)
+    assert not may_have_missed(near((ANNE, 0.9)), wanted=2)
+
+
+def test_the_same_person_twice_in_a_photo_is_flagged_only_for_known_names() -> None:
+    anne = decide(near((ANNE, 0.97)), BOUNDS)
+    maybe_anne = decide(near((ANNE, 0.91)), BOUNDS)
+    bert = decide(near((BERT, 0.97)), BOUNDS)
+    nobody = decide([], BOUNDS)
+    assert same_person_twice([anne, bert, anne, nobody, maybe_anne]) == [True, False, True, False, False]
+    assert same_person_twice([anne, maybe_anne]) == [False, False]
+    assert same_person_twice([]) == []
