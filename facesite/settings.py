@@ -110,8 +110,6 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_URL = "/media/"
-# Where a proxy serves the data directory internally (nginx: `internal`); empty: files are sent from here.
-ACCEL_PREFIX = env.text("FACESITE_ACCEL").rstrip("/")
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = env.text("FACESITE_EMAIL_HOST")

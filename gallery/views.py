@@ -1,4 +1,4 @@
-"""Is the site alive?"""
+"""Pages."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse

@@ -1,0 +1,94 @@
+"""How well a face can be recognised: size, sharpness, pose, light, measured on a small aligned chip.
+
+The figures cost about a quarter of a millisecond a face. ``is_usable`` is meant to be conservative: it turns
+false only where a name would be a guess. Pose comes from the landmarks alone, seen as a rigid head whose nose
+tip stands 0.55 eye distances in front of the eyes; beyond about 60 degrees it only says "turned far".
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from recognition.types import Detection, Image, Landmarks, Quality
+
+CHIP = 64  # pixels, rows and columns of the chip the light and sharpness are measured on
+EYES_APART = 26.0  # pixels between the eyes on the chip
+EYES_DOWN = 24.0  # pixels from its top to the eyes
+NOSE_DEPTH = 0.55  # eye distances
+
+SMALLEST = 9.0  # pixels between the eyes
+LARGEST_YAW = 62.0  # degrees
+DARKEST, BRIGHTEST = 0.06, 0.95  # mean luminance
+FLATTEST = 0.025  # standard deviation of luminance
+LEAST_SHARP = 0.006
+
+
+def measure(image: Image, detection: Detection) -> Quality:
+    """The quality of one face in the image it was found in.
+
+    ``image`` is uint8 RGB (rows, columns, 3); the landmarks are in its pixels. ``sharpness`` is the variance
+    of the chip's Laplacian over the variance of its luminance, so that dim light does not count as blur.
+    """
+    left, right, nose, *mouth = detection.landmarks.astype(np.float64)
+    apart = right - left
+    distance = float(np.hypot(*apart))
+    lower = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
+    roll = math.degrees(math.atan2(apart[1], apart[0])) if distance else 0.0
+    yaw = _yaw(apart, nose - (left + right) / 2)
+    chip = _chip(image, detection.landmarks, max(distance, lower * 0.9))
+    contrast = float(chip.std())
+    detail = chip[1:-1, :-2] + chip[1:-1, 2:] + chip[:-2, 1:-1] + chip[2:, 1:-1] - 4 * chip[1:-1, 1:-1]
+    sharpness = float(detail.var()) / max(contrast**2, 1e-6)
+    exposure = float(chip.mean())
+    reason = _reason(max(distance, lower * 0.9), sharpness, yaw, exposure, contrast)
+    return Quality(distance, sharpness, yaw, roll, exposure, contrast, not reason, reason)
+
+
+def _reason(size: float, sharpness: float, yaw: float, exposure: float, contrast: float) -> str:
+    """Why a face cannot be recognised, or an empty string."""
+    if size < SMALLEST:
+        return "small"
+    is_flat = contrast < FLATTEST
+    if exposure < DARKEST or (is_flat and exposure < 0.35):
+        return "dark"
+    if exposure > BRIGHTEST or (is_flat and exposure > 0.65):
+        return "bright"
+    if abs(yaw) > LARGEST_YAW:
+        return "turned"
+    return "blurred" if is_flat or sharpness < LEAST_SHARP else ""
+
+
+def _yaw(apart: NDArray[np.float64], nose: NDArray[np.float64]) -> float:
+    """Degrees; ``nose`` is measured from the middle of the eyes."""
+    squared = float(apart @ apart)
+    if squared == 0:
+        return 90.0
+    return math.degrees(math.atan(float(nose @ apart) / squared / NOSE_DEPTH))
+
+
+def _chip(image: Image, landmarks: Landmarks, size: float) -> NDArray[np.float32]:
+    """(CHIP, CHIP) luminance, 0 to 1, of the face turned upright and brought to one size."""
+    eyes = landmarks[:2].astype(np.float64)
+    apart = eyes[1] - eyes[0]
+    angle = math.atan2(apart[1], apart[0]) if apart.any() else 0.0
+    scale = max(size, 1.0) / EYES_APART  # image pixels per chip pixel
+    step = max(1, int(scale))
+    reach = CHIP * scale
+    centre = eyes.mean(0)
+    rows, columns = image.shape[:2]
+    top, bottom = (int(min(max(centre[1] + by, 0), rows)) for by in (-reach, reach))
+    start, stop = (int(min(max(centre[0] + by, 0), columns)) for by in (-reach, reach))
+    part = image[top:bottom:step, start:stop:step]
+    if not part.size:
+        return np.zeros((CHIP, CHIP), np.float32)
+    grey = Pillow.fromarray(np.ascontiguousarray(part)).convert("L")
+    along, across = math.cos(angle) * scale / step, math.sin(angle) * scale / step
+    x0, y0 = (centre[0] - start) / step, (centre[1] - top) / step
+    x0, y0 = x0 - along * CHIP / 2 + across * EYES_DOWN, y0 - across * CHIP / 2 - along * EYES_DOWN
+    affine = (along, -across, x0, across, along, y0)
+    chip = grey.transform((CHIP, CHIP), Pillow.Transform.AFFINE, affine, Pillow.Resampling.BILINEAR)
+    return np.asarray(chip, np.float32) / 255
