@@ -1,10 +1,12 @@
 """All addresses: the site's pages, the admin, and logging in."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
+from django.views.i18n import set_language
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("language", login_not_required(set_language), name="set_language"),
     path("", include("gallery.urls")),
 ]

@@ -1,0 +1,64 @@
+"""Who may ask for what: one line for every address of the site. A new address needs a line here.
+
+    "photo": VIEWER("photo"),                  GET, the address takes a photo's id; viewers and up
+    "face_confirm": CONTRIBUTOR("face").post   POST
+    "login": OPEN(),                           nobody needs to be logged in
+
+The words are those of `access_world.py`. An address that takes an album, photo, face or reference is also
+asked for one in an album limited to other users, which must be answered as if it were not there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gallery.models import Role
+
+
+@dataclass(frozen=True)
+class Rule:
+    role: Role | None  # the least role that may; None: open to everybody
+    words: tuple[str, ...] = ()
+    method: str = "get"
+    note: str = ""  # why it differs from its neighbours
+
+    def __call__(self, *words: str) -> Rule:
+        return replace(self, words=words)
+
+    @property
+    def post(self) -> Rule:
+        return replace(self, method="post")
+
+
+OPEN = Rule(None)
+VIEWER = Rule(Role.VIEWER)
+CONTRIBUTOR = Rule(Role.CONTRIBUTOR)
+CURATOR = Rule(Role.CURATOR)
+ADMINISTRATOR = Rule(Role.ADMINISTRATOR)
+
+TABLE: dict[str, Rule] = {
+    "healthz": OPEN(),
+    # Accounts
+    "login": OPEN(),
+    "logout": VIEWER().post,
+    "set_language": OPEN().post,
+    # Pictures
+    "photo_image": VIEWER("photo", "photo_digest", "width"),
+    "face_image": VIEWER("face", "face_digest", "size"),
+    "reference_image": VIEWER("reference", "reference_digest", "size"),
+}
+
+# The admin's own pages follow a rule: curators and up for the gallery's models, administrators for the rest.
+# What a page of ours inside the admin takes, where it is not the id of its model:
+ADMIN_WORDS: dict[str, tuple[str, ...]] = {}
+# Pages inside the admin that do not follow the rule, or are only for POST.
+ADMIN_TABLE: dict[str, Rule] = {
+    "index": CURATOR(),
+    "app_list": CURATOR("app"),
+    "view_on_site": CURATOR("content_type", "person"),
+    "logout": VIEWER().post,
+    "password_change": CURATOR(),
+    "password_change_done": CURATOR(),
+    "autocomplete": CURATOR(),
+    "jsi18n": CURATOR(),
+}

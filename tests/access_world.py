@@ -1,0 +1,120 @@
+"""One of everything, open and in an album that only its members see; and a user of each role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.utils import timezone
+from PIL import Image
+
+from gallery import derived
+from gallery.models import (
+    Album,
+    Build,
+    Calibration,
+    Event,
+    Face,
+    Invitation,
+    Person,
+    Photo,
+    Reference,
+    Role,
+    ShareLink,
+    User,
+)
+
+NOBODY = "nobody"
+HIDEABLE = {"album", "photo", "face", "reference", "sharelink"}  # words that an album can hide
+ROLES = (NOBODY, *(str(role.value) for role in Role))
+
+
+@dataclass
+class World:
+    """Values for addresses, by word: `photo` is a photo's id, `hidden_photo` one in the limited album."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def value(self, word: str, *, hidden: bool = False) -> Any:
+        key = f"hidden_{word}" if hidden and f"hidden_{word}" in self.values else word
+        if key not in self.values:
+            raise AssertionError(f"tests/access_world.py makes no {word!r}: add it there.")
+        return self.values[key]
+
+
+def make_world(media: Path) -> World:
+    """Rows, and a small file for each picture below `media`."""
+    world = World()
+    for role in Role:
+        world.users[role.value] = _user(f"a_{role.value}", role)
+    owner = _user("an_owner", Role.CONTRIBUTOR)
+    person = _person("Lan")
+    world.values |= {
+        "person": person.pk,
+        "other_person": _person("Minh").pk,
+        "user": owner.pk,
+        "build": Build.objects.create(embedder_id="dlib-000000000000").pk,
+        "calibration": Calibration.objects.create(embedder_id="dlib-000000000000", bounds={}).pk,
+        "event": Event.objects.create(actor=owner, verb="photo.add").pk,
+        "invitation": _invitation(owner).pk,
+        "content_type": ContentType.objects.get_for_model(Person).pk,
+        "app": "gallery",
+        "width": 320,
+        "size": 128,
+        "token": "x" * 43,
+    }
+    for prefix in ("", "hidden_"):
+        _album(world, owner, person, prefix=prefix)
+        for name in ("a.jpg", "r.jpg"):
+            Image.new("RGB", (800, 600), "gray").save(media / f"{prefix}{name}")
+    return world
+
+
+def _user(name: str, role: Role) -> User:
+    return User.objects.create_user(name, role=role)
+
+
+def _person(name: str) -> Person:
+    person = Person()
+    person.set_name(name)
+    person.save()
+    return person
+
+
+def _invitation(by: User) -> Invitation:
+    soon = timezone.now() + timedelta(days=7)
+    return Invitation.objects.create(email="b@example.org", token_hash="h", invited_by=by, expires_at=soon)
+
+
+def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
+    album = Album.objects.create(name=f"{prefix}trip", is_limited=bool(prefix), created_by=owner)
+    name = f"{prefix}a.jpg"
+    photo = Photo.objects.create(
+        album=album, file=name, name=name, sha256=f"{prefix}sha", width=800, height=600
+    )
+    face = Face.objects.create(
+        photo=photo, left=10, top=10, width=50, height=50, person=person, state="known"
+    )
+    reference = Reference.objects.create(
+        person=person, image=f"{prefix}r.jpg", sha256=f"{prefix}ref", source_face=face, status="approved"
+    )
+    soon = timezone.now() + timedelta(days=7)
+    link = ShareLink.objects.create(album=album, token_hash=f"{prefix}h", created_by=owner, expires_at=soon)
+    rows: dict[str, models.Model] = {
+        "album": album,
+        "photo": photo,
+        "face": face,
+        "reference": reference,
+        "sharelink": link,
+    }
+    world.values |= {f"{prefix}{word}": row.pk for word, row in rows.items()}
+    world.values |= {
+        f"{prefix}photo_digest": derived.photo_digest(photo),
+        f"{prefix}face_digest": derived.face_digest(face),
+        f"{prefix}reference_digest": derived.reference_digest(reference),
+    }
