@@ -1,4 +1,4 @@
-"""Pages."""
+"""Is the site alive?"""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse

@@ -1,0 +1,1 @@
+"""Pages and files: parse, permit, call, render."""

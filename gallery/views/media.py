@@ -1,0 +1,78 @@
+"""Pictures, each behind the permission to see its photo. Addresses hold a hash of the content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header, parse_etags
+from django.views.decorators.http import require_safe
+
+from gallery import derived, visibility
+from gallery.access import current_user
+from recognition.types import ImageError
+
+FOREVER = "private, max-age=31536000, immutable"
+
+
+@require_safe
+def photo_image(request: HttpRequest, pk: int, digest: str, width: int) -> HttpResponseBase:
+    photo = get_object_or_404(visibility.viewable_photos(current_user(request)), pk=pk)
+    if digest != derived.photo_digest(photo) or width not in derived.PHOTO_WIDTHS:
+        raise Http404
+    return picture(request, f"{digest}-{width}", lambda: derived.photo_picture(photo, width))
+
+
+@require_safe
+def face_image(request: HttpRequest, pk: int, digest: str, size: int) -> HttpResponseBase:
+    faces = visibility.visible_faces(current_user(request)).select_related("photo")
+    face = get_object_or_404(faces, pk=pk)
+    if digest != derived.face_digest(face) or size not in derived.FACE_SIZES:
+        raise Http404
+    return picture(request, f"{digest}-{size}", lambda: derived.face_picture(face, size))
+
+
+@require_safe
+def reference_image(request: HttpRequest, pk: int, digest: str, size: int) -> HttpResponseBase:
+    reference = get_object_or_404(visibility.visible_references(current_user(request)), pk=pk)
+    if digest != derived.reference_digest(reference) or size not in derived.FACE_SIZES:
+        raise Http404
+    return picture(request, f"{digest}-{size}", lambda: derived.reference_picture(reference, size))
+
+
+def picture(request: HttpRequest, tag: str, make: Callable[[], Path]) -> HttpResponseBase:
+    """The picture under an address that never changes its content; 304 when the browser has it already."""
+    etag = f'"{tag}"'
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response: HttpResponseBase = HttpResponse(status=304)
+    else:
+        try:
+            response = file_response(make(), "image/webp", f"{tag}.webp", attachment=False)
+        except ImageError as error:
+            raise Http404(str(error)) from error
+    response["ETag"] = etag
+    response["Cache-Control"] = FOREVER
+    return response
+
+
+def file_response(path: Path, content_type: str, name: str, *, attachment: bool) -> HttpResponseBase:
+    """The file, by the proxy itself where one is configured (FACESITE_ACCEL)."""
+    if not path.is_file():
+        raise Http404
+    response: HttpResponseBase
+    if settings.ACCEL_PREFIX:
+        response = HttpResponse(content_type=content_type)
+        response["X-Accel-Redirect"] = _accelerated(path)
+    else:
+        response = FileResponse(path.open("rb"), content_type=content_type)
+    response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _accelerated(path: Path) -> str:
+    return f"{settings.ACCEL_PREFIX}/{path.relative_to(settings.DATA_DIR).as_posix()}"

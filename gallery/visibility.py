@@ -1,0 +1,51 @@
+"""Who may see what: the one place where it is decided. Views and queries start from these.
+
+Albums limited to chosen users exist only for those users, whoever made the album, and administrators. What is
+hidden with an album: its photos, their faces, references cut from those faces, and every count of them.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from gallery.models import Album, Face, Photo, Reference, User
+
+
+def visible_albums(user: User) -> QuerySet[Album]:
+    """Open albums, those the user made, and limited ones the user was chosen for."""
+    if user.is_administrator:
+        return Album.objects.all()
+    return Album.objects.filter(Q(is_limited=False) | Q(created_by=user) | Q(pk__in=_chosen(user)))
+
+
+def _chosen(user: User) -> QuerySet[Album]:
+    return Album.objects.filter(members=user).only("pk")
+
+
+def seen_through(user: User, path: str) -> Q:
+    """A condition on rows that reach their photo's album by `path`: "album", "photo__album", ..."""
+    if user.is_administrator:
+        return Q()
+    hidden = Album.objects.filter(is_limited=True).exclude(created_by=user).exclude(pk__in=_chosen(user))
+    return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": hidden.values("pk")})
+
+
+def visible_photos(user: User, *, trashed: bool = False) -> QuerySet[Photo]:
+    """Photos outside the trash, or those in it."""
+    return Photo.objects.filter(seen_through(user, "album"), trashed_at__isnull=not trashed)
+
+
+def viewable_photos(user: User) -> QuerySet[Photo]:
+    """Photos whose pictures the user may be shown: those in the trash too, for who may restore them."""
+    photos = Photo.objects.filter(seen_through(user, "album"))
+    return photos if user.is_contributor else photos.filter(trashed_at__isnull=True)
+
+
+def visible_faces(user: User) -> QuerySet[Face]:
+    """Faces in photos the user may see, outside the trash."""
+    return Face.objects.filter(seen_through(user, "photo__album"), photo__trashed_at__isnull=True)
+
+
+def visible_references(user: User) -> QuerySet[Reference]:
+    """References, but for those cut from photos that the user may not see."""
+    return Reference.objects.filter(seen_through(user, "source_face__photo__album"))

@@ -1,0 +1,115 @@
+"""What a file is, told by its first and last bytes; its name is never looked at."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import BinaryIO
+
+from recognition.types import ImageError
+
+SUPPORTED = "JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP"
+
+_HEAD_BYTES = 1024  # as far as browsers look when they guess what a file is
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_OTHER_BRANDS = {b"avif": "an AVIF image", b"avis": "an AVIF image", b"crx ": "a camera raw file"}
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"II*\x00", "TIFF"),
+    (b"MM\x00*", "TIFF"),
+    (b"II+\x00", "TIFF"),
+    (b"MM\x00+", "TIFF"),
+)
+_STRANGERS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"8BPS", "a Photoshop document"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\x00\x00\x00\x0cjP", "a JPEG 2000 image"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"\x1a\x45\xdf\xa3", "a video"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"ID3", "a sound file"),
+    (b"OggS", "a sound file"),
+)
+_MARKUP: tuple[tuple[bytes, str], ...] = (
+    (b"<svg", "an SVG drawing"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<script", "a web page"),
+    (b"<?php", "a PHP script"),
+    (b"%pdf-", "a PDF document"),
+)
+
+
+def identify(file: BinaryIO) -> str:
+    """The kind of photo in ``file`` ("JPEG", "PNG", "WEBP", "HEIC", "TIFF", "GIF", "BMP").
+
+    Raises ImageError for everything else, and for a file that is a photo and something else at once.
+    Leaves the file at its start.
+    """
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    kind = kind_of(head)
+    if kind != "TIFF" and any(mark in head.lower() for mark, _ in _MARKUP):
+        other = next(name for mark, name in _MARKUP if mark in head.lower())
+        raise ImageError(f"This file is a photo and {other} at once, and is refused for safety.")
+    if zipfile.is_zipfile(file):
+        raise ImageError("This file is a photo and a ZIP archive at once, and is refused for safety.")
+    file.seek(0)
+    return kind
+
+
+def kind_of(head: bytes) -> str:
+    """The kind of photo that starts with ``head`` (1024 bytes do); ImageError if none that is read."""
+    if not head:
+        raise ImageError("The file is empty.")
+    for signature, kind in _SIGNATURES:
+        if head.startswith(signature):
+            if head[8:10] == b"CR" and kind == "TIFF":
+                raise _refusal("a camera raw file")
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and not _is_avif(head):
+        return "HEIC"
+    raise _refusal(_stranger(head))
+
+
+def _is_avif(head: bytes) -> bool:
+    size = int.from_bytes(head[:4], "big")
+    return b"avif" in head[16 : min(size, 256)] and b"heic" not in head[16 : min(size, 256)]
+
+
+def _stranger(head: bytes) -> str:
+    for signature, name in _STRANGERS:
+        if head.startswith(signature):
+            return name
+    if head[4:8] == b"ftyp":
+        return "an AVIF image" if _is_avif(head) else _OTHER_BRANDS.get(head[8:12], "a video")
+    lower = head.lower()
+    for mark, name in _MARKUP:
+        if mark in lower:
+            return name
+    if lower.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml"):
+        return "an XML document"
+    if b"\x00" not in head and all(byte >= 32 or byte in (9, 10, 12, 13) for byte in head):
+        return "text"
+    return ""
+
+
+def _refusal(what: str) -> ImageError:
+    looks = f": it looks like {what}" if what else ""
+    return ImageError(f"This is not a photo Facesite can read{looks}. Use {SUPPORTED}.")

@@ -1,0 +1,90 @@
+"""What a photo says about itself: orientation, when it was taken, whether it tells where.
+
+Metadata are a courtesy: whatever is broken in them counts as missing and never stops a photo.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from PIL import Image
+
+# What parsing hostile EXIF has been seen to raise, in Pillow and in struct.
+EXIF_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError, OSError,
+               EOFError, RuntimeError, MemoryError, struct.error)  # fmt: skip
+
+_ORIENTATION, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0112, 0x0132, 0x8769, 0x8825
+_DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED = 0x9003, 0x9004
+_EARLIEST = datetime(1826, 1, 1)  # the oldest photograph there is
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    orientation: int  # 1 to 8 as in EXIF: how the stored picture must be turned to stand upright
+    taken_at: datetime | None  # by the camera's own clock, without a time zone
+    has_position: bool
+
+
+def read_metadata(image: Image.Image, kind: str) -> Metadata:
+    """Read it from an opened, not yet decoded, image."""
+    try:
+        exif = image.getexif()
+    except EXIF_ERRORS:
+        return Metadata(1, None, _xmp_has_position(image))
+    # HEIC files carry their rotation in the container, and the decoder has applied it already.
+    orientation = 1 if kind == "HEIC" else _orientation(exif)
+    return Metadata(orientation, _taken_at(exif), _has_gps(exif) or _xmp_has_position(image))
+
+
+def _orientation(exif: Image.Exif) -> int:
+    try:
+        value = exif.get(_ORIENTATION, 1)
+    except EXIF_ERRORS:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _taken_at(exif: Image.Exif) -> datetime | None:
+    for directory, tag in (
+        (_EXIF_IFD, _DATE_TIME_ORIGINAL),
+        (_EXIF_IFD, _DATE_TIME_DIGITIZED),
+        (None, _DATE_TIME),
+    ):
+        try:
+            source = exif if directory is None else exif.get_ifd(directory)
+            moment = parse_moment(source.get(tag))
+        except EXIF_ERRORS:
+            continue
+        if moment is not None:
+            return moment
+    return None
+
+
+def parse_moment(text: object) -> datetime | None:
+    """EXIF's "2021:07:04 12:30:00" as a moment; None for anything that cannot be one."""
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    if not isinstance(text, str):
+        return None
+    digits = text.strip("\x00 ")[:19].replace("-", ":").replace("T", " ")
+    try:
+        moment = datetime.strptime(digits, "%Y:%m:%d %H:%M:%S")
+    except ValueError:
+        return None
+    return moment if _EARLIEST <= moment <= datetime.now() + timedelta(days=2) else None
+
+
+def _has_gps(exif: Image.Exif) -> bool:
+    try:
+        return any(tag in exif.get_ifd(_GPS_IFD) for tag in (1, 2, 3, 4)) or _GPS_IFD in exif
+    except EXIF_ERRORS:
+        return True  # there is something, and nobody can say what
+
+
+def _xmp_has_position(image: Image.Image) -> bool:
+    packet = image.info.get("xmp", b"")
+    if isinstance(packet, str):
+        packet = packet.encode("utf-8", "replace")
+    return isinstance(packet, bytes) and (b"GPSL" in packet or b"gpsl" in packet)

@@ -1,0 +1,173 @@
+"""From a path, bytes or an open file to an opened image: every check that needs no pixels."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+from PIL import Image as Pillow
+
+from recognition.images.kinds import identify
+from recognition.images.limits import Limits
+from recognition.images.metadata import read_metadata
+from recognition.images.orientation import upright_size
+from recognition.images.structure import check_structure, too_many_frames
+from recognition.types import ImageError, ImageTooLarge
+
+Source = str | Path | bytes | BinaryIO
+
+# What decoders have been seen to raise on broken files. A decoder that dies otherwise dies in the sandbox.
+DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, AssertionError,
+                  ArithmeticError, EOFError, RuntimeError, struct.error, zlib.error)  # fmt: skip
+
+# Named one by one: no other decoder of Pillow's is ever loaded, and its registry is not asked.
+_DECODERS: dict[str, type[ImageFile.ImageFile]] = {
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "PNG": PngImagePlugin.PngImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What is known of a photo before any pixel is decoded."""
+
+    kind: str  # "JPEG", "PNG", "WEBP", "HEIC", "TIFF", "GIF" or "BMP"
+    width: int  # upright, in pixels
+    height: int
+    orientation: int  # EXIF, 1 to 8; 1 where it is missing or broken
+    frames: int
+    taken_at: datetime | None  # by the camera's clock, without a time zone
+    has_position: bool  # says where it was taken (GPS in EXIF or XMP)
+    bytes: int
+
+    @property
+    def longer_side(self) -> int:
+        return max(self.width, self.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image whose header is read and within the limits, and whose pixels are not decoded yet."""
+
+    image: Pillow.Image
+    info: ImageInfo
+
+
+@contextmanager
+def open_image(source: Source, limits: Limits) -> Iterator[Opened]:
+    """Open a photo and check it. Raises ImageError or ImageTooLarge, also for what is raised inside the block
+    by decoding a damaged file."""
+    with _open_file(source) as file:
+        try:
+            yield _checked(file, limits)
+        except MemoryError:
+            raise ImageTooLarge("Reading this photo needs more memory than is allowed.") from None
+        except Pillow.DecompressionBombError:
+            raise ImageTooLarge("The photo has more pixels than are allowed.") from None
+        except DECODER_ERRORS as problem:
+            raise ImageError(_sentence(problem)) from problem
+
+
+def _sentence(problem: BaseException) -> str:
+    said = str(problem).lower()
+    if "truncated" in said or "unexpected end" in said or isinstance(problem, EOFError):
+        return (
+            "The file is damaged or incomplete: the picture ends too early. Copy it again from the original."
+        )
+    return "The file is damaged: the picture in it cannot be decoded. Copy it again from the original."
+
+
+@contextmanager
+def _open_file(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif isinstance(source, str | Path):
+        with open_regular(Path(source)) as file:
+            yield file
+    else:
+        yield source
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a plain file for reading; never waits on a pipe or device. ImageError when it cannot be read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as problem:
+        raise ImageError(f"The file cannot be read: {problem.strerror}.") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ImageError("The file cannot be read: it is not a plain file.")
+    return os.fdopen(handle, "rb")
+
+
+def _checked(file: BinaryIO, limits: Limits) -> Opened:
+    size = file.seek(0, os.SEEK_END)
+    if size > limits.bytes:
+        raise ImageTooLarge(
+            f"The file has {size / 1e6:.0f} MB; the limit is {limits.bytes / 1e6:.0f} MB. Save it smaller."
+        )
+    kind = identify(file)
+    check_structure(file, kind, limits)
+    image = _plugin_open(file, kind)
+    _check_dimensions(image, limits)
+    frames = int(getattr(image, "n_frames", 1)) if kind in ("PNG", "WEBP", "TIFF", "HEIC") else 1
+    if frames > limits.frames:
+        raise too_many_frames(limits)
+    metadata = read_metadata(image, kind)
+    width, height = upright_size(*image.size, metadata.orientation)
+    info = ImageInfo(
+        kind, width, height, metadata.orientation, frames, metadata.taken_at, metadata.has_position, size
+    )
+    return Opened(image, info)
+
+
+def _plugin_open(file: BinaryIO, kind: str) -> ImageFile.ImageFile:
+    """Let exactly one decoder see the file, the one its content asks for."""
+    try:
+        if kind == "HEIC":
+            from pillow_heif import HeifImageFile  # loads libheif; only when a HEIC file is there
+
+            image: ImageFile.ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]  # not annotated
+            return image
+        return _DECODERS[kind](file)
+    except SyntaxError:
+        raise ImageError(
+            f"The file begins like a {kind} photo, but is damaged. Copy it again from the original."
+        ) from None
+
+
+def _check_dimensions(image: Pillow.Image, limits: Limits) -> None:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageError("The photo has no pixels.")
+    if max(width, height) > limits.side:
+        raise ImageTooLarge(
+            f"The photo is {width} x {height} pixels; no side may be longer than {limits.side} pixels."
+        )
+    if width * height > limits.pixels:
+        raise ImageTooLarge(
+            f"The photo is {width} x {height} pixels, {width * height / 1e6:.0f} megapixels; "
+            f"the limit is {limits.pixels / 1e6:.0f}."
+        )

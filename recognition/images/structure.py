@@ -1,0 +1,138 @@
+"""Walks over file structures that must be bounded before a decoder sees them: metadata and frames.
+
+Each walk reads headers and skips over content, so its cost is bounded by the limit it enforces.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+from recognition.images.limits import Limits
+from recognition.types import ImageError, ImageTooLarge
+
+
+def check_structure(file: BinaryIO, kind: str, limits: Limits) -> None:
+    """Raise ImageTooLarge when metadata or frames are over the limits. Leaves the file at its start."""
+    walk = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff}.get(kind)
+    if walk is not None:
+        file.seek(0)
+        try:
+            walk(file, limits)
+        except (struct.error, IndexError):
+            raise ImageError("The file is damaged or incomplete: its header ends too early.") from None
+    file.seek(0)
+
+
+def _too_much_metadata(limits: Limits) -> ImageTooLarge:
+    megabytes = limits.metadata_bytes // 1_000_000
+    return ImageTooLarge(f"The file carries more than {megabytes} MB beside the picture itself.")
+
+
+def too_many_frames(limits: Limits) -> ImageTooLarge:
+    return ImageTooLarge(f"The file has more than {limits.frames} frames or pages.")
+
+
+def _jpeg(file: BinaryIO, limits: Limits) -> None:
+    """Add up the segments before the first scan."""
+    file.seek(2)
+    total = 0
+    while True:
+        marker = file.read(2)
+        if len(marker) < 2 or marker[0] != 0xFF or marker[1] in (0xDA, 0xD9):
+            return
+        if marker[1] == 0xFF:
+            file.seek(-1, 1)
+            total += 1
+        elif not 0xD0 <= marker[1] <= 0xD8 and marker[1] != 0x01:
+            (length,) = struct.unpack(">H", file.read(2))
+            total += length
+            file.seek(max(length - 2, 0), 1)
+        else:
+            total += 2
+        if total > limits.metadata_bytes:
+            raise _too_much_metadata(limits)
+
+
+def _png(file: BinaryIO, limits: Limits) -> None:
+    file.seek(8)
+    total = frames = 0
+    while len(header := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", header)
+        if name not in (b"IDAT", b"fdAT"):
+            total += length + 12
+        frames += name == b"fcTL"
+        if total > limits.metadata_bytes:
+            raise _too_much_metadata(limits)
+        if frames > limits.frames:
+            raise too_many_frames(limits)
+        if name == b"IEND":
+            return
+        file.seek(length + 4, 1)
+
+
+def _webp(file: BinaryIO, limits: Limits) -> None:
+    file.seek(12)
+    total = frames = 0
+    while len(header := file.read(8)) == 8:
+        name, length = struct.unpack("<4sI", header)
+        if name not in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF"):
+            total += length + 8
+        frames += name == b"ANMF"
+        if total > limits.metadata_bytes:
+            raise _too_much_metadata(limits)
+        if frames > limits.frames:
+            raise too_many_frames(limits)
+        file.seek(length + length % 2, 1)
+
+
+def _gif(file: BinaryIO, limits: Limits) -> None:
+    header = file.read(13)
+    file.seek(_palette(header[10]), 1)
+    frames = 0
+    while (introducer := file.read(1)) in (b",", b"!"):
+        if introducer == b",":
+            frames += 1
+            if frames > limits.frames:
+                raise too_many_frames(limits)
+            file.seek(_palette(file.read(9)[8]) + 1, 1)
+            _skip_blocks(file)
+        else:
+            file.seek(1, 1)
+            if _skip_blocks(file) > limits.metadata_bytes:
+                raise _too_much_metadata(limits)
+
+
+def _palette(flags: int) -> int:
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _skip_blocks(file: BinaryIO) -> int:
+    total = 0
+    while (size := file.read(1)) not in (b"", b"\x00"):
+        file.seek(size[0], 1)
+        total += size[0]
+    return total
+
+
+def _tiff(file: BinaryIO, limits: Limits) -> None:
+    """Follow the chain of directories; a loop in it is a hostile file."""
+    order = "<" if file.read(2) == b"II" else ">"
+    is_big = struct.unpack(order + "H", file.read(2))[0] == 43
+    offset_format, count_format, entry = ("Q", "Q", 20) if is_big else ("I", "H", 12)
+    file.seek(8 if is_big else 4)
+    seen: set[int] = set()
+    while True:
+        (offset,) = struct.unpack(order + offset_format, file.read(struct.calcsize(offset_format)))
+        if not offset:
+            return
+        if offset in seen or offset > limits.bytes:
+            raise ImageError("The file is damaged: its list of pages is broken.")
+        seen.add(offset)
+        if len(seen) > limits.frames:
+            raise too_many_frames(limits)
+        file.seek(offset)
+        (count,) = struct.unpack(order + count_format, file.read(struct.calcsize(count_format)))
+        if count > 4096:
+            raise ImageError("The file is damaged: it claims thousands of properties.")
+        file.seek(count * entry, 1)

@@ -1,0 +1,192 @@
+"""Pictures: made once, right, and only for those who may see the photo."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.template import Context, Template
+from django.test import Client
+from PIL import Image
+
+from gallery import derived
+from gallery.models import Album, Face, Person, Photo, Reference, Role, User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_data(settings: Any, tmp_path: Path) -> Path:
+    settings.DATA_DIR = tmp_path
+    settings.MEDIA_ROOT, settings.CACHE_ROOT = tmp_path / "media", tmp_path / "cache"
+    return tmp_path
+
+
+def user(name: str, role: Role = Role.VIEWER) -> User:
+    return User.objects.create_user(name, password="a long enough one", role=role)
+
+
+def browser(who: User) -> Client:
+    client = Client()
+    client.force_login(who)
+    return client
+
+
+def jpeg(path: Path, *, orientation: int = 1, position: bool = True) -> bytes:
+    """400 x 200 as stored: left half red, right half blue; with a place in its EXIF."""
+    image = Image.new("RGB", (400, 200), "red")
+    image.paste("blue", (200, 0, 400, 200))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if position:
+        exif.get_ifd(0x8825).update({1: "N", 2: (21.0, 1.0, 42.0), 3: "E", 4: (105.0, 51.0, 12.0)})
+    out = BytesIO()
+    image.save(out, "JPEG", exif=exif, quality=95)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(out.getvalue())
+    return out.getvalue()
+
+
+def add_photo(data: Path, name: str = "a.jpg", album: Album | None = None, **look: Any) -> Photo:
+    content = jpeg(data / "media" / name, **look)
+    digest = hashlib.sha256(content + name.encode()).hexdigest()
+    return Photo.objects.create(file=name, name=name, sha256=digest, album=album, width=400, height=200)
+
+
+def src(tag: str, **context: object) -> str:
+    return Template("{% load media %}{% " + tag + " %}").render(Context(context))
+
+
+def opened(response: Any) -> Image.Image:
+    return Image.open(BytesIO(b"".join(response.streaming_content)))
+
+
+def test_a_photo_is_shown_at_the_width_asked_for_and_kept_by_the_browser(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    response = browser(user("vy")).get(src("photo_src photo 300", photo=photo))
+    assert response.status_code == 200
+    assert opened(response).size == (320, 160)
+    assert response["Cache-Control"] == "private, max-age=31536000, immutable"
+    assert response["Content-Type"] == "image/webp"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    again = browser(user("an")).get(
+        src("photo_src photo 300", photo=photo), headers={"If-None-Match": response["ETag"]}
+    )
+    assert again.status_code == 304
+
+
+def test_what_is_shown_stands_upright_and_says_nothing_of_the_place(own_data: Path) -> None:
+    photo = add_photo(own_data, orientation=6)
+    image = opened(browser(user("vy")).get(src("photo_src photo 2048", photo=photo)))
+    assert image.size == (200, 400)
+    assert image.getpixel((100, 20))[0] > 200  # type: ignore[index] -- RGB
+    assert not image.getexif()
+    assert "exif" not in image.info
+
+
+def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    face = Face.objects.create(photo=photo, left=300, top=60, width=40, height=60)
+    other = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
+    client = browser(user("vy"))
+    image = opened(client.get(src("face_src face", face=face))).convert("RGB")
+    assert image.size == (68, 102)
+    assert image.getpixel((30, 50))[2] > 200  # type: ignore[index] -- RGB: blue
+    assert derived.pictures._face_path(other, 384).exists()  # cut from the same decoding
+
+
+def test_widths_and_digests_that_were_never_offered_do_not_exist(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    client = browser(user("vy"))
+    good = src("photo_src photo 640", photo=photo)
+    assert client.get(good).status_code == 200
+    assert client.get(good.replace("/640", "/641")).status_code == 404
+    assert client.get(good.replace(derived.photo_digest(photo), "0" * 20)).status_code == 404
+
+
+def test_strangers_to_a_limited_album_get_none_of_its_pictures(own_data: Path) -> None:
+    album = Album.objects.create(name="Wedding", is_limited=True)
+    guest, stranger = user("guest"), user("stranger", Role.CURATOR)
+    album.members.add(guest)
+    photo = add_photo(own_data, album=album)
+    face = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
+    person = Person(name="An")
+    person.set_name("An")
+    person.save()
+    jpeg(own_data / "media" / "r.jpg")
+    reference = Reference.objects.create(person=person, image="r.jpg", sha256="ab" * 32, source_face=face)
+    addresses = [
+        src("photo_src photo", photo=photo),
+        src("face_src face", face=face),
+        src("reference_src reference", reference=reference),
+    ]
+    assert [browser(guest).get(each).status_code for each in addresses] == [200, 200, 200]
+    assert [browser(stranger).get(each).status_code for each in addresses] == [404, 404, 404]
+    assert [Client().get(each).status_code for each in addresses] == [302, 302, 302]
+
+
+def test_a_photo_in_the_trash_is_seen_only_by_who_may_restore_it(own_data: Path) -> None:
+    from django.utils import timezone
+
+    photo = add_photo(own_data)
+    Photo.objects.filter(pk=photo.pk).update(trashed_at=timezone.now())
+    address = src("photo_src photo", photo=photo)
+    assert browser(user("vy")).get(address).status_code == 404
+    assert browser(user("co", Role.CONTRIBUTOR)).get(address).status_code == 200
+
+
+def test_a_proxy_is_told_which_file_to_send(own_data: Path, settings: Any) -> None:
+    settings.ACCEL_PREFIX = "/_data"
+    photo = add_photo(own_data)
+    response = browser(user("vy")).get(src("photo_src photo 320", photo=photo))
+    sent = response["X-Accel-Redirect"]
+    assert sent.startswith("/_data/cache/photos/")
+    assert (own_data / sent.removeprefix("/_data/")).is_file()
+    assert response.content == b""
+
+
+def test_a_picture_asked_for_by_many_at_once_is_made_once(own_data: Path, monkeypatch: Any) -> None:
+    photo = add_photo(own_data)
+    made: list[Path] = []
+    real = derived.pictures.drawing.open_upright
+
+    def counted(path: Path, **options: Any) -> Image.Image:
+        made.append(path)
+        return real(path, **options)
+
+    monkeypatch.setattr(derived.pictures.drawing, "open_upright", counted)
+    threads = [threading.Thread(target=derived.photo_picture, args=(photo, 320)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+
+
+def test_a_broken_original_is_a_missing_picture_and_leaves_nothing_behind(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    (own_data / "media" / photo.file).write_bytes(b"\xff\xd8\xff nothing of the kind")
+    assert browser(user("vy")).get(src("photo_src photo", photo=photo)).status_code == 404
+    assert not list((own_data / "cache").rglob("*.webp"))
+
+
+def test_srcset_offers_each_width_once_and_none_larger_than_the_photo(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    offered = src("photo_srcset photo", photo=photo).split(", ")
+    assert [each.split()[1] for each in offered] == ["320w", "400w"]
+    photo.width = 6000
+    offered = src("photo_srcset photo", photo=photo).split(", ")
+    assert [each.split()[1] for each in offered] == ["320w", "640w", "1280w", "2048w"]
+
+
+def test_forgetting_a_photo_removes_all_that_was_made_from_it(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    face = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
+    derived.photo_picture(photo, 320)
+    derived.face_picture(face, 128)
+    derived.forget_photo(photo.sha256)
+    assert not list((own_data / "cache").rglob("*.webp"))
