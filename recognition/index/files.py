@@ -1,0 +1,159 @@
+"""The directory of one build: its layout, its ``infos.json``, and writing it so that it is whole or absent.
+
+The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pandas`` open it::
+
+    img_emb/img_emb_0.npy          float32 (rows, dimension), unit vectors, row after row over all parts
+    metadata/metadata_0.parquet    image_path, person, reference, person_id; the same rows in the same order
+    knn.index                      what AutoFaiss built, metric inner product
+    infos.json                     AutoFaiss's own keys, and ours under "facesite"
+    ids.npy, persons.npy           int64 (rows,): the reference and the person of each row
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..types import EmbedderMismatch, IndexUnusable
+
+FORMAT = 1
+INDEX, INFOS, IDS, PERSONS = "knn.index", "infos.json", "ids.npy", "persons.npy"
+EMBEDDINGS, METADATA = "img_emb", "metadata"
+PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildFigures:
+    """What was measured when an index was built. Times are of this machine, at that moment."""
+
+    embedder_id: str
+    count: int
+    dimension: int
+    index_key: str  # AutoFaiss's name of the kind of index: "Flat" is exact
+    index_param: str  # its search effort, as in "nprobe=16"; "" where there is none
+    recall: float  # share of sampled faces whose nearest reference is the one exact search finds
+    milliseconds_per_photo: float  # ten faces searched as one batch, median
+    exact_milliseconds_per_photo: float | None  # the same for exact search, where it was measured
+    bytes: int  # size of knn.index
+    reason: str  # why this kind: see ``policy.Reason``
+    build_seconds: float
+    sha256: str  # of knn.index
+
+    @property
+    def is_exact(self) -> bool:
+        return self.index_key == "Flat"
+
+
+@contextmanager
+def new_directory(directory: Path) -> Iterator[Path]:
+    """A temporary sibling to write into; it takes the name ``directory`` only if the block ends well.
+
+    Raises FileExistsError when ``directory`` is already there: a build never overwrites another.
+    """
+    if directory.exists():
+        raise FileExistsError(f"{directory} already exists; every build gets a new directory")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    partial = directory.parent / f"{PARTIAL}{directory.name}-{uuid.uuid4().hex[:12]}"
+    partial.mkdir()
+    try:
+        yield partial
+        sync_tree(partial)
+        partial.rename(directory)
+        sync(directory.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def remove_partials(parent: Path) -> list[Path]:
+    """Delete what killed builds left under ``parent``. Only for whoever holds the right to build there."""
+    left = sorted(path for path in parent.glob(f"{PARTIAL}*") if path.is_dir())
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+    return left
+
+
+def sync(path: Path) -> None:
+    """Force one file or directory to disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(root: Path) -> None:
+    for path in sorted(root.rglob("*"), reverse=True):
+        sync(path)
+    sync(root)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_infos(directory: Path, figures: BuildFigures) -> None:
+    """``infos.json``: the keys AutoFaiss writes, then what only we know."""
+    per_face = figures.milliseconds_per_photo / 10
+    infos = {
+        "index_key": figures.index_key,
+        "index_param": figures.index_param,
+        "index_path": INDEX,
+        "size in bytes": figures.bytes,
+        "avg_search_speed_ms": per_face,
+        "nb vectors": figures.count,
+        "vectors dimension": figures.dimension,
+        "compression ratio": 4.0 * figures.count * figures.dimension / max(figures.bytes, 1),
+        "metric_type": "ip",
+        "facesite": {"format": FORMAT, **asdict(figures)},
+    }
+    (directory / INFOS).write_text(json.dumps(infos, indent=2) + "\n", encoding="utf-8")
+
+
+def read_infos(directory: Path) -> dict[str, Any]:
+    """The content of ``infos.json``; raises IndexUnusable when it is missing or not JSON."""
+    if not directory.is_dir():
+        raise IndexUnusable(f"There is no index at {directory}; build one with: manage.py build_index")
+    try:
+        infos = json.loads((directory / INFOS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise IndexUnusable(f"{directory} has no {INFOS}; build the index again.") from None
+    except (OSError, ValueError) as error:
+        raise IndexUnusable(
+            f"{directory / INFOS} cannot be read ({error}); build the index again."
+        ) from error
+    if not isinstance(infos, dict):
+        raise IndexUnusable(f"{directory / INFOS} does not describe an index; build the index again.")
+    return infos
+
+
+def read_figures(directory: Path, embedder_id: str | None = None) -> BuildFigures:
+    """The figures of a build; checks the format and, where one is given, the embedder.
+
+    Raises IndexUnusable, or EmbedderMismatch for an index of another embedder's vectors.
+    """
+    ours = read_infos(directory).get("facesite")
+    if not isinstance(ours, dict) or ours.get("format") != FORMAT:
+        raise IndexUnusable(
+            f"{directory} was not written by this version of Facesite; build the index again, "
+            "or bring it in with: manage.py import_gallery"
+        )
+    try:
+        figures = BuildFigures(**{key: value for key, value in ours.items() if key != "format"})
+    except TypeError as error:
+        raise IndexUnusable(f"{directory / INFOS} is incomplete; build the index again.") from error
+    if embedder_id is not None and figures.embedder_id != embedder_id:
+        raise EmbedderMismatch(
+            f"The index in {directory} holds vectors of {figures.embedder_id}, not of {embedder_id}; "
+            "build the index again."
+        )
+    return figures
