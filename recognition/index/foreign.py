@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import Embeddings, IndexUnusable
 from .files import EMBEDDINGS, METADATA
@@ -71,10 +73,11 @@ def _folder(image_path: str) -> str:
     return PurePosixPath(image_path.replace("\\", "/")).parent.name
 
 
-def _unit(part: np.ndarray, file: Path) -> Embeddings:
+def _unit(part: NDArray[Any], file: Path) -> Embeddings:
     vectors = np.ascontiguousarray(part, np.float32)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     wrong = np.flatnonzero(~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
     if len(wrong):
         raise IndexUnusable(f"Row {int(wrong[0])} of {file} is not a vector that can be compared.")
-    return vectors / lengths
+    unit: Embeddings = vectors / lengths
+    return unit

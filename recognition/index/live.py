@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Embeddings, EmbedderMismatch, Neighbour
+from ..types import EmbedderMismatch, Embeddings, Neighbour
 from .delta import Delta
 from .parts import check_vectors
 from .stored import Index
@@ -107,7 +107,7 @@ class LiveIndex:
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.dimension:
             raise EmbedderMismatch(
-                f"Vectors of shape {vectors.shape} cannot be searched among vectors of {self.dimension} numbers."
+                f"Vectors of shape {vectors.shape} do not go with an index of dimension {self.dimension}."
             )
         state = self._state
         if not len(vectors) or k < 1:

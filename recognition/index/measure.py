@@ -92,12 +92,13 @@ def tune_to_recall(index: Any, sample: Sample) -> str:
     """
     import faiss
 
+    space: Any = faiss.ParameterSpace()
     name = "efSearch" if hasattr(index, "hnsw") else "nprobe"
     most = 4096 if name == "efSearch" else index.nlist
     effort, parameter = 16, ""
     while True:
         parameter = f"{name}={min(effort, most)}"
-        faiss.ParameterSpace().set_index_parameters(index, parameter)
+        space.set_index_parameters(index, parameter)
         if effort >= most or recall(index, sample) >= RECALL_AIM:
             return parameter
         effort *= 2

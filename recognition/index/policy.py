@@ -11,7 +11,7 @@ EXACT = "Flat"
 RECALL = 0.99  # share of faces whose nearest reference must be the one exact search finds
 RECALL_AIM = 0.995  # what search effort is tuned to, so that a sample's luck does not decide
 FACES_PER_PHOTO = 10
-EXACT_NUMBERS = 5_000_000  # vectors x dimension up to which exact search takes some 3 ms a photo
+EXACT_NUMBERS = 16_000_000  # vectors x dimension up to which exact search takes some 10 ms a photo
 
 
 class Reason(StrEnum):

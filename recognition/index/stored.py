@@ -116,7 +116,7 @@ class Index:
 
 def _read_array(path: Path, count: int) -> NDArray[np.int64]:
     try:
-        array = np.load(path, mmap_mode="r") if count else np.load(path)
+        array: NDArray[np.int64] = np.load(path, mmap_mode="r") if count else np.load(path)
     except (OSError, ValueError) as error:
         raise IndexUnusable(f"{path} is missing or broken; build the index again.") from error
     if array.shape != (count,) or array.dtype != np.int64:

@@ -16,7 +16,7 @@ _limit: int | None = None
 
 def limit_threads(limit: int | None) -> None:
     """Let each search of this process use at most so many threads; None gives back the default, all cores."""
-    global _limit  # noqa: PLW0603 - one setting per process, like OpenMP's own
+    global _limit
     if limit is not None and limit < 1:
         raise ValueError("a search needs at least one thread")
     _limit = limit

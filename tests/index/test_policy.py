@@ -1,0 +1,82 @@
+"""The choice of index, at its borders."""
+
+from __future__ import annotations
+
+import pytest
+
+from recognition.index import Measured, Reason, choose, parse_memory
+from recognition.index.autofaiss import keys_to_try
+from recognition.index.policy import EXACT_NUMBERS
+
+BUDGET = 1000
+
+
+def exact(milliseconds: float = 10, size: int = 500) -> Measured:
+    return Measured("Flat", "", 1.0, milliseconds, size)
+
+
+def other(recall: float = 0.995, milliseconds: float = 1, size: int = 600) -> Measured:
+    return Measured("HNSW32", "efSearch=32", recall, milliseconds, size)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "key", "reason"),
+    [
+        ([exact()], "Flat", Reason.SMALL),
+        ([exact(), other()], "HNSW32", Reason.FASTEST),
+        ([exact(milliseconds=1), other(milliseconds=1.1)], "Flat", Reason.FASTEST),
+        ([exact(milliseconds=1), other(milliseconds=1)], "Flat", Reason.FASTEST),
+        ([exact(), other(recall=0.99)], "HNSW32", Reason.FASTEST),
+        ([exact(), other(recall=0.9899)], "Flat", Reason.RECALL),
+        ([exact(), other(size=BUDGET)], "HNSW32", Reason.FASTEST),
+        ([exact(), other(size=BUDGET + 1)], "Flat", Reason.RECALL),
+        ([exact(size=BUDGET + 1), other(recall=0.9)], "HNSW32", Reason.MEMORY),
+        ([exact(size=BUDGET), other(recall=0.9)], "Flat", Reason.RECALL),
+        ([other(recall=0.9)], "HNSW32", Reason.MEMORY),
+        ([other(recall=0.99)], "HNSW32", Reason.FASTEST),
+        ([exact(size=BUDGET + 1), other(size=BUDGET + 1)], "Flat", Reason.OVER_BUDGET),
+        ([exact(size=BUDGET + 1)], "Flat", Reason.OVER_BUDGET),
+    ],
+)
+def test_recall_comes_before_memory_and_memory_before_speed(
+    candidates: list[Measured], key: str, reason: Reason
+) -> None:
+    choice = choose(candidates, BUDGET)
+    assert (choice.measured.index_key, choice.reason) == (key, reason)
+
+
+def test_of_two_lossy_kinds_the_more_accurate_is_taken_even_if_it_is_slower() -> None:
+    slower = other(recall=0.95, milliseconds=9)
+    assert choose([other(recall=0.9, milliseconds=1), slower], BUDGET).measured is slower
+
+
+def test_choosing_from_nothing_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="nothing to choose"):
+        choose([], BUDGET)
+
+
+def test_nothing_but_exact_search_is_built_where_it_is_fast_already() -> None:
+    assert keys_to_try(EXACT_NUMBERS // 128, 128, 1 << 32) == ["Flat"]
+    assert len(keys_to_try(EXACT_NUMBERS // 128 + 1, 128, 1 << 32)) == 2
+
+
+def test_exact_search_is_not_built_where_it_cannot_fit() -> None:
+    assert "Flat" not in keys_to_try(1_000_000, 128, 300_000_000)
+
+
+def test_exact_search_remains_where_nothing_fits() -> None:
+    assert keys_to_try(1_000_000, 128, 1_000_000) == ["Flat"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4GB", 4 << 30), ("512M", 512 << 20), ("1.5 g", 3 << 29), ("2GiB", 2 << 30), ("100", 100), (7, 7)],
+)
+def test_memory_is_read_as_people_write_it(text: str | int, size: int) -> None:
+    assert parse_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "4 gallons", "-1GB"])
+def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="4GB"):
+        parse_memory(text)
