@@ -1,0 +1,87 @@
+"""What a calibration found, as one frozen value that goes to JSON and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from recognition.calibrate.histogram import Histogram
+from recognition.types import Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class FalseMatch:
+    """At this rate of false matches between single pictures, what similarity, and how much is still found."""
+
+    rate: float
+    similarity: float | None  # None: too few pairs to say
+    true_match_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What some bounds would do, as shares of the references tried, 0 to 1."""
+
+    bounds: Bounds
+    strangers_named: float  # their person left out of the gallery: given somebody's name
+    kept: (
+        float | None
+    )  # their person in the gallery: given the right name; None where nobody has two references
+    wrong: float | None  # their person in the gallery: given another's name
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Bounds for a false-name rate, and how well they are founded."""
+
+    false_name_rate: float
+    bounds: Bounds
+    is_founded: bool  # False: too few references, these are the published bounds
+    reason: str  # a sentence for people: why not founded, or how
+    effective_strangers: float  # independent strangers the references amount to
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A gallery measured with one embedder."""
+
+    embedder_id: str
+    persons: int
+    references: int
+    paired_persons: int  # people with at least two references
+    rank1: float | None
+    genuine: Histogram
+    impostor: Histogram
+    false_matches: tuple[FalseMatch, ...]
+    current: Verdict
+    suggested: Verdict
+    suggestion: Suggestion
+    curve: tuple[Verdict, ...]  # over bounds with the suggested margin, from loose to strict
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for ``json.dumps``."""
+        plain = asdict(self)
+        plain["genuine"], plain["impostor"] = self.genuine.to_json(), self.impostor.to_json()
+        return plain
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Calibration:
+        """The value ``to_json`` was made from; ``KeyError`` or ``TypeError`` on anything else."""
+        suggestion = {**data["suggestion"], "bounds": Bounds(**data["suggestion"]["bounds"])}
+        return cls(
+            **{
+                **data,
+                "genuine": Histogram.from_json(data["genuine"]),
+                "impostor": Histogram.from_json(data["impostor"]),
+                "false_matches": tuple(FalseMatch(**line) for line in data["false_matches"]),
+                "current": _verdict(data["current"]),
+                "suggested": _verdict(data["suggested"]),
+                "suggestion": Suggestion(**suggestion),
+                "curve": tuple(_verdict(point) for point in data["curve"]),
+            }
+        )
+
+
+def _verdict(data: Mapping[str, Any]) -> Verdict:
+    return Verdict(**{**data, "bounds": Bounds(**data["bounds"])})
