@@ -1,0 +1,169 @@
+"""The functions of ``recognition.images``, run in a process of their own where no file can do harm.
+
+The process is kept and used again. It has limits on memory and time (``Limits.memory_bytes``,
+``Limits.seconds``), gets the open file instead of its path, sees no environment of the site's and, where the
+system allows, no network. A file that makes it crash, hang or swell costs that process and ends as
+ImageError. It dies with the process that uses it. Threads may call these functions at the same time, and so
+may Celery's worker processes: each has its own decoders. Results and errors are those of
+``recognition.images``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from recognition.images.limits import DEFAULT_LIMITS, Limits
+from recognition.images.opening import ImageInfo, Source, open_regular
+from recognition.images.photo import Photo, Region
+from recognition.images.sandbox import wire
+from recognition.images.sandbox.pool import shared_pool
+from recognition.types import Box, ImageError, ImageTooLarge
+
+__all__ = ["close", "derive", "probe", "read", "read_ahead", "read_region", "read_regions", "start"]
+
+_Result = TypeVar("_Result")
+_Unpack = Callable[[wire.Message, list[int]], _Result]
+
+
+def start() -> None:
+    """Start a decoding process in the background, so that the first photo need not wait for it."""
+    shared_pool().start()
+
+
+def close() -> None:
+    """End this process's decoders; the next call starts new ones."""
+    shared_pool().close()
+
+
+def probe(source: Source, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
+    return _ask(source, limits, {"do": "probe"}, lambda answer, _: wire.info_from(answer["info"]))
+
+
+def read(
+    source: Source,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    max_side: int | None = None,
+    at_least: int | None = None,
+) -> Photo:
+    return _ask(source, limits, {"do": "read", "max_side": max_side, "at_least": at_least}, _photo)
+
+
+def read_regions(
+    source: Source, boxes: Sequence[Box], limits: Limits = DEFAULT_LIMITS, *, max_side: int | None = None
+) -> list[Region]:
+    if not boxes:
+        return []
+    sides = [[float(side) for side in (box.left, box.top, box.width, box.height)] for box in boxes]
+    return _ask(source, limits, {"do": "regions", "boxes": sides, "max_side": max_side}, _regions)
+
+
+def read_region(
+    source: Source, box: Box, limits: Limits = DEFAULT_LIMITS, *, max_side: int | None = None
+) -> Region:
+    return read_regions(source, [box], limits, max_side=max_side)[0]
+
+
+def derive(
+    source: Source,
+    max_side: int,
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    form: str = "WEBP",
+    quality: int = 82,
+) -> bytes:
+    request = {"do": "derive", "max_side": max_side, "form": form, "quality": quality}
+    return _ask(source, limits, request, _content)
+
+
+def read_ahead(
+    sources: Iterable[Source],
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    ahead: int = 2,
+    max_side: int | None = None,
+    at_least: int | None = None,
+) -> Iterator[tuple[Source, Photo | ImageError]]:
+    """Read photos in order while the caller works on the ones before; at most ``ahead`` wait in memory."""
+    waiting: list[tuple[Source, Future[Photo]]] = []
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        for source in sources:
+            waiting.append(
+                (source, reader.submit(read, source, limits, max_side=max_side, at_least=at_least))
+            )
+            if len(waiting) > ahead:
+                yield _outcome(*waiting.pop(0))
+        while waiting:
+            yield _outcome(*waiting.pop(0))
+
+
+def _outcome(source: Source, future: Future[Photo]) -> tuple[Source, Photo | ImageError]:
+    try:
+        return source, future.result()
+    except ImageError as problem:
+        return source, problem
+
+
+def _ask(
+    source: Source,
+    limits: Limits,
+    request: wire.Message,
+    unpack: _Unpack[_Result],
+) -> _Result:
+    with _handle(source, limits) as handle:
+        answer, handles = shared_pool().ask({**request, "limits": asdict(limits)}, handle, limits)
+    try:
+        return unpack(answer, handles)
+    except (wire.Gone, LookupError, TypeError, ValueError) as problem:
+        raise ImageError("The file made the photo decoder fail, and is refused.") from problem
+    finally:
+        for extra in handles:
+            os.close(extra)
+
+
+@contextmanager
+def _handle(source: Source, limits: Limits) -> Iterator[int]:
+    """An open file for the decoder, whose position nobody else uses."""
+    if isinstance(source, str | Path):
+        with open_regular(Path(source)) as file:
+            yield file.fileno()
+        return
+    if not isinstance(source, bytes):
+        source.seek(0)
+        source = source.read(limits.bytes + 1)
+    if len(source) > limits.bytes:
+        raise ImageTooLarge(f"The file has more than {limits.bytes / 1e6:.0f} MB, which is the limit.")
+    handle = wire.shared_file()
+    try:
+        wire.write_all(handle, source)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _photo(answer: wire.Message, handles: list[int]) -> Photo:
+    height, width = (int(side) for side in answer["shape"])
+    pixels = wire.mapped(handles[0], height * width * 3).reshape(height, width, 3)
+    across, down, left, top = (float(value) for value in answer["lie"])
+    return Photo(pixels, wire.info_from(answer["info"]), across, down, left, top)
+
+
+def _regions(answer: wire.Message, handles: list[int]) -> list[Region]:
+    regions, start = [], 0
+    total = sum(int(height) * int(width) * 3 for height, width, *_ in answer["regions"])
+    content = wire.mapped(handles[0], total)
+    for height, width, *edges in answer["regions"]:
+        end = start + int(height) * int(width) * 3
+        regions.append(Region(content[start:end].reshape(int(height), int(width), 3), Box(*edges)))
+        start = end
+    return regions
+
+
+def _content(answer: wire.Message, handles: list[int]) -> bytes:
+    return wire.mapped(handles[0], int(answer["bytes"])).tobytes()

@@ -1,0 +1,151 @@
+"""The decoding process: answers one request after the other under limits of memory and time."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from recognition.images import cutting, reading
+from recognition.images.limits import Limits
+from recognition.images.sandbox.wire import Gone, Message, info_message, receive, send, shared_file, write_all
+from recognition.types import Box, Image, ImageError, ImageTooLarge
+
+_TIRED_AFTER = 2_000  # photos; then a fresh process takes over, whatever leaks
+_TIRED_MEMORY = 700_000  # kilobytes at the peak
+_NEW_PRIVILEGES, _DUMPABLE = 38, 4  # prctl
+_NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # unshare
+
+Answer = tuple[Message, int | None]  # what to say, and a shared file to send along
+
+
+def main(handle: int) -> None:
+    _lock_down()
+    with socket.socket(fileno=handle) as line:
+        send(line, {"ready": True})
+        _silence_libraries()
+        served = 0
+        while True:
+            try:
+                request, handles = receive(line)
+            except Gone:
+                return
+            served += 1
+            _answer(line, request, handles[0], served)
+
+
+def _lock_down() -> None:
+    """No core dumps and, where the system lets us, no new privileges and no network."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; its end ends us
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        library.prctl(_NEW_PRIVILEGES, 1, 0, 0, 0)
+        library.prctl(_DUMPABLE, 0, 0, 0, 0)
+        library.unshare(_NEW_USER | _NEW_NETWORK)
+
+
+def _silence_libraries() -> None:
+    """Decoders written in C print complaints about hostile files; our own tracebacks still get out."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    with Path(os.devnull).open("w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    warnings.simplefilter("ignore")
+
+
+def _answer(line: socket.socket, request: Message, handle: int, served: int) -> None:
+    limits = Limits(**request["limits"])
+    result: int | None = None
+    with os.fdopen(handle, "rb") as file:
+        _allow(limits)
+        try:
+            message, result = _JOBS[request["do"]](file, limits, request)
+        except ImageTooLarge as problem:
+            message = {"error": "ImageTooLarge", "text": str(problem)}
+        except ImageError as problem:
+            message = {"error": "ImageError", "text": str(problem)}
+        except MemoryError:
+            message = {"error": "memory"}
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    message["tired"] = served >= _TIRED_AFTER or peak > _TIRED_MEMORY or message.get("error") == "memory"
+    send(line, message, () if result is None else (result,))
+    if result is not None:
+        os.close(result)
+
+
+def _allow(limits: Limits) -> None:
+    """Set this file's allowance; exceeding it kills the process, which the parent reports."""
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, resource.RLIM_INFINITY))
+    until = int(time.process_time() + limits.seconds) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (until, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_REAL, limits.seconds + 2)
+
+
+def _probe(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    return {"info": info_message(reading.probe(file, limits))}, None
+
+
+def _read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    handles: list[int] = []
+
+    def allocate(height: int, width: int) -> Image:
+        handles.append(shared_file(height * width * 3))
+        memory = mmap.mmap(handles[0], height * width * 3)
+        return np.frombuffer(memory, np.uint8).reshape(height, width, 3)
+
+    try:
+        photo = reading.read(
+            file, limits, max_side=request["max_side"], at_least=request["at_least"], allocate=allocate
+        )
+    except ImageError:
+        for handle in handles:
+            os.close(handle)
+        raise
+    return {
+        "info": info_message(photo.info),
+        "shape": photo.pixels.shape[:2],
+        "lie": [photo.across, photo.down, photo.left, photo.top],
+    }, handles[0]
+
+
+def _regions(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    boxes = [Box(*edges) for edges in request["boxes"]]
+    regions = cutting.read_regions(file, boxes, limits, max_side=request["max_side"])
+    handle = shared_file()
+    for region in regions:
+        write_all(handle, region.pixels.data.cast("B"))
+    said = [
+        [*region.pixels.shape[:2], region.box.left, region.box.top, region.box.width, region.box.height]
+        for region in regions
+    ]
+    return {"regions": said}, handle
+
+
+def _derive(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    content = reading.derive(
+        file, request["max_side"], limits, form=request["form"], quality=request["quality"]
+    )
+    handle = shared_file()
+    write_all(handle, content)
+    return {"bytes": len(content)}, handle
+
+
+_JOBS: dict[str, Callable[[BinaryIO, Limits, Message], Answer]] = {
+    "probe": _probe,
+    "read": _read,
+    "regions": _regions,
+    "derive": _derive,
+}

@@ -1,0 +1,126 @@
+"""What goes between a process and its decoder: JSON messages and open files over a local socket.
+
+Never pickle: the decoder reads hostile files, so nothing it says may run code here, and whatever it says
+is checked before use.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import mmap
+import os
+import socket
+import struct
+import tempfile
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recognition.images.opening import ImageInfo
+
+Message = dict[str, Any]
+
+MESSAGE_BYTES = 4_000_000
+_HEADER = struct.Struct("!I")
+
+
+class Gone(Exception):
+    """The other side has closed the socket, or says what it must not."""
+
+
+def send(line: socket.socket, message: Message, handles: tuple[int, ...] = ()) -> None:
+    body = json.dumps(message).encode()
+    header = _HEADER.pack(len(body))
+    try:
+        if handles:
+            socket.send_fds(line, [header], list(handles))
+        else:
+            line.sendall(header)
+        line.sendall(body)
+    except ConnectionError as problem:
+        raise Gone from problem
+
+
+def receive(line: socket.socket) -> tuple[Message, list[int]]:
+    """One message and the files that came with it, which the caller must close.
+
+    Raises Gone, and TimeoutError as the socket is set.
+    """
+    try:
+        header, handles, _, _ = socket.recv_fds(line, _HEADER.size, 1)
+        (size,) = _HEADER.unpack(header + _exactly(line, _HEADER.size - len(header)))
+        if size > MESSAGE_BYTES:
+            raise Gone
+        message = json.loads(_exactly(line, size))
+    except (ConnectionError, ValueError) as problem:
+        raise Gone from problem
+    if not isinstance(message, dict):
+        raise Gone
+    return message, handles
+
+
+def _exactly(line: socket.socket, size: int) -> bytes:
+    parts = b""
+    while len(parts) < size:
+        part = line.recv(size - len(parts))
+        if not part:
+            raise Gone
+        parts += part
+    return parts
+
+
+def shared_file(size: int = 0) -> int:
+    """A file in memory without a name, for handing over; its handle must be closed."""
+    if hasattr(os, "memfd_create"):
+        handle = os.memfd_create("facesite", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    else:
+        with tempfile.TemporaryFile() as file:
+            handle = os.dup(file.fileno())
+    if size:
+        os.ftruncate(handle, size)
+    return handle
+
+
+def write_all(handle: int, content: bytes | memoryview) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def mapped(handle: int, size: int) -> NDArray[np.uint8]:
+    """The first ``size`` bytes of a shared file as an array of our own. Raises Gone when it is shorter."""
+    try:
+        if hasattr(fcntl, "F_ADD_SEALS"):  # or a file cut short later would kill this process
+            fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        if not 0 < size <= os.fstat(handle).st_size:
+            raise Gone
+        memory = mmap.mmap(handle, size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+    except (OSError, ValueError) as problem:
+        raise Gone from problem
+    return np.frombuffer(memory, np.uint8)
+
+
+def info_message(info: ImageInfo) -> Message:
+    return asdict(info) | {"taken_at": info.taken_at.isoformat() if info.taken_at else None}
+
+
+def info_from(message: Message) -> ImageInfo:
+    """Checked again: the decoder may have been taken over. Raises Gone."""
+    try:
+        taken_at = message["taken_at"]
+        return ImageInfo(
+            kind=str(message["kind"])[:8],
+            width=int(message["width"]),
+            height=int(message["height"]),
+            orientation=int(message["orientation"]),
+            frames=int(message["frames"]),
+            taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
+            has_position=bool(message["has_position"]),
+            bytes=int(message["bytes"]),
+        )
+    except (LookupError, TypeError, ValueError) as problem:
+        raise Gone from problem
