@@ -1,0 +1,36 @@
+"""Writes the feed that searching processes follow.
+
+A row says only "look at this reference again": whoever follows reads the reference's present state, so rows
+may be read twice or late without harm. Write it in the transaction that changes the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gallery.models import GalleryChange, Reference, ReferenceVector
+
+Kind = GalleryChange.Kind
+
+
+def record(kind: GalleryChange.Kind, references: Iterable[Reference]) -> None:
+    """Announce that these references were added, moved or removed, for every embedder that has vectors of them."""
+    persons = {reference.pk: reference.person_id for reference in references}
+    if not persons:
+        return
+    vectors = ReferenceVector.objects.filter(reference_id__in=persons)
+    GalleryChange.objects.bulk_create(
+        GalleryChange(kind=kind, reference=pk, person=persons[pk], embedder_id=embedder_id)
+        for pk, embedder_id in vectors.values_list("reference_id", "embedder_id")
+    )
+
+
+def latest(embedder_id: str) -> int:
+    """The newest row's number; 0 before the first."""
+    return (
+        GalleryChange.objects.filter(embedder_id=embedder_id)
+        .order_by("-pk")
+        .values_list("pk", flat=True)
+        .first()
+        or 0
+    )

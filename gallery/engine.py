@@ -1,0 +1,86 @@
+"""Settings turned into a detector, an embedder and the live index: once per process, nothing at import.
+
+Models are loaded at first use, after a worker has forked; a fork made later starts afresh. Nothing here may
+be imported by a web process.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar, cast
+
+from django.conf import settings
+
+from gallery import queries
+from recognition import detector as detectors
+from recognition import embedders, images
+from recognition.images import Limits, sandbox
+from recognition.types import Bounds, Detector, Embedder
+
+T = TypeVar("T")
+_lock = threading.RLock()
+_made: dict[tuple[int, str], object] = {}
+
+DECODED_SIDE = 3_000  # a larger JPEG is decoded at a half, a quarter or an eighth, never below this
+
+
+def once(name: str, make: Callable[[], T]) -> T:
+    """One object of this name in this process."""
+    with _lock:
+        key = (os.getpid(), name)
+        if key not in _made:
+            _made[key] = make()
+        return cast(T, _made[key])
+
+
+def forget() -> None:
+    """Drop everything made so far; for tests and for a change of settings."""
+    with _lock:
+        _made.clear()
+
+
+def threads() -> int:
+    """Threads for one process, so that the worker processes share the machine instead of fighting for it."""
+    return max(1, (os.cpu_count() or 1) // settings.WORKER_PROCESSES)
+
+
+def detector() -> Detector:
+    return once("detector", lambda: detectors.load(settings.DETECTOR, threads=threads()))
+
+
+def embedder() -> Embedder:
+    """The embedder that is wished for (`FACESITE_EMBEDDER`)."""
+    return embedder_named(settings.EMBEDDER)
+
+
+def serving() -> Embedder:
+    """The embedder whose index answers now; another one only takes over once its own index is complete."""
+    return embedder()
+
+
+def embedder_named(name: str) -> Embedder:
+    options = {
+        "dlib": {},
+        "clip": {"model": settings.CLIP_MODEL, "pretrained": settings.CLIP_PRETRAINED},
+        "onnx": {"model": settings.ONNX_MODEL},
+    }[name]
+    return once(f"embedder {name}", lambda: embedders.load(name, threads=threads(), **options))
+
+
+def limits() -> Limits:
+    """The one table of limits for files, as set by the owner."""
+    return Limits(bytes=settings.UPLOAD_MAX_MB * 1_000_000, pixels=settings.UPLOAD_MAX_MEGAPIXELS * 1_000_000)
+
+
+def read(path: Path) -> images.Photo:
+    """Decode a photo where no file can take the process down; large JPEGs at reduced scale."""
+    return sandbox.read(path, limits(), at_least=DECODED_SIDE)
+
+
+def bounds(embedder: Embedder) -> Bounds:
+    """The owner's measured bounds for this embedder, else its published ones."""
+    found = queries.applied_calibration(embedder.id)
+    return Bounds(**found.bounds) if found else embedder.bounds

@@ -1,0 +1,33 @@
+"""Build the index from the database and make it serve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gallery.management.output import GalleryCommand
+from gallery.models import Build, Status
+from gallery.pipeline import builds
+
+
+class Command(GalleryCommand):
+    help = "Builds the index with AutoFaiss and makes it the one that serves."
+
+    def handle(self, **options: Any) -> None:
+        asked = builds.request_build("build_index", delay=0)
+        build = builds.run_build(asked.pk) or Build.objects.get(pk=asked.pk)
+        self.is_failed = build.work != Status.DONE
+        if options["json"]:
+            self.say_json(figures(build))
+        elif self.is_failed:
+            self.warn(build.failure or "Another process is building the index; this build waits for it.")
+        else:
+            kind = f"{build.index_key} {build.index_param}".strip()
+            self.stdout.write(
+                f"Build {build.pk}: {build.vectors} vectors, {kind}, {build.milliseconds / 1000:.1f} s."
+            )
+
+
+def figures(build: Build) -> dict[str, Any]:
+    names = ("pk", "work", "failure", "embedder_id", "directory", "vectors", "dimension", "index_key")
+    names += ("index_param", "size", "milliseconds", "recall", "is_active", "figures")
+    return {{"pk": "build", "work": "status"}.get(name, name): getattr(build, name) for name in names}

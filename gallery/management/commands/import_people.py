@@ -1,0 +1,61 @@
+"""Fill the gallery from a folder per person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from gallery.management.output import GalleryCommand, existing_folder, files_below
+from gallery.models.people import clean_name, name_key
+from gallery.pipeline.importing import Importer, Report, sources_below
+
+
+class Command(GalleryCommand):
+    help = (
+        "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, approves it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", metavar="DIR")
+
+    def handle(self, *, folder: str, **options: Any) -> None:
+        root = existing_folder(folder)
+        files = files_below(root)
+        importer = Importer()
+        self._look_at_folders(root, files, importer.report)
+        sources = list(sources_below(root, importer.report, files))
+        try:
+            for source in self.progress(sources, len(sources), "images"):
+                importer.add(source)
+        except KeyboardInterrupt:
+            importer.flush()
+            self.warn("Stopped. What was done is kept; run it again to go on.")
+            raise SystemExit(130) from None
+        self._report(importer.finish(), bool(options["json"]))
+
+    def _look_at_folders(self, root: Path, files: list[Path], report: Report) -> None:
+        """Say which folders are empty, and which stand for one person because only case or form differs."""
+        filled = {path.relative_to(root).parts[0] for path in files if path.parent != root}
+        keys: dict[str, str] = {}
+        for each in sorted(
+            each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")
+        ):
+            if each.name not in filled:
+                report.skip(each, "The folder has no images.")
+            elif not clean_name(each.name):
+                report.skip(each, "The folder's name has no letters to use as a person's name.")
+            elif (first := keys.setdefault(name_key(each.name), each.name)) != each.name:
+                self.warn(f"{each.name!r} and {first!r} differ only in case or Unicode form: one person.")
+
+    def _report(self, report: Report, is_json: bool) -> None:
+        if is_json:
+            self.say_json({"people": len(report.people), "added": report.added, "skipped": report.skipped})
+            return
+        for skipped in report.skipped:
+            self.warn(f"{skipped['path']}: {skipped['reason']}")
+        self.stdout.write(
+            f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped."
+        )

@@ -1,0 +1,51 @@
+"""Add photos from a folder, as an upload would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from gallery.management.output import GalleryCommand, existing_folder, photos_below
+from gallery.models import Album
+from gallery.models.people import search_key
+from gallery.services.photos import add_photo
+from recognition.types import ImageError
+
+CHUNK = 1024 * 1024
+
+
+class Command(GalleryCommand):
+    help = "Adds the photos below a folder; the worker finds and names their faces."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", metavar="DIR")
+        parser.add_argument("--album", help="name of the album they go into, made if it is not there")
+
+    def handle(self, *, folder: str, album: str | None, **options: Any) -> None:
+        root = existing_folder(folder)
+        into = find_or_make_album(album) if album else None
+        report: dict[str, list[Any]] = {"added": [], "already": [], "refused": []}
+        paths = photos_below(root)
+        for path in self.progress(paths, len(paths), "photos"):
+            try:
+                with path.open("rb") as file:
+                    done = add_photo(None, iter(lambda: file.read(CHUNK), b""), path.name, into)
+            except (ImageError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                report["refused"].append({"path": str(path), "reason": reason})
+                self.warn(f"{path}: {reason}")
+                continue
+            report["already" if done.is_duplicate else "added"].append(str(path))
+        self.is_failed = bool(report["refused"])
+        if options["json"]:
+            self.say_json(report)
+        else:
+            counts = [len(report[part]) for part in ("added", "already", "refused")]
+            self.stdout.write("{} added, {} already there, {} refused.".format(*counts))
+
+
+def find_or_make_album(name: str) -> Album:
+    found = Album.objects.filter(name=name).first()
+    return found or Album.objects.create(name=name, search=search_key(name)[:400])

@@ -1,0 +1,69 @@
+"""What the project's commands share: `--json` on stdout, everything else on stderr, exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from recognition.types import RecognitionError
+
+T = TypeVar("T")
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
+
+
+class GalleryCommand(BaseCommand):
+    """A command of ours: named errors end it with a sentence and exit code 1."""
+
+    is_failed = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON document a line on stdout")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            result = super().execute(*args, **options)
+        except RecognitionError as error:
+            raise CommandError(str(error)) from error
+        if self.is_failed:
+            sys.stdout.flush()
+            raise SystemExit(1)
+        return result
+
+    def say_json(self, document: object) -> None:
+        self.stdout.write(json.dumps(document, ensure_ascii=False))
+
+    def warn(self, text: str) -> None:
+        self.stderr.write(text)
+
+    def progress(self, items: Iterable[T], total: int, unit: str) -> Iterator[T]:
+        """The items, with a bar on stderr where a person is watching."""
+        yield from tqdm(items, total=total, unit=f" {unit}", file=sys.stderr, disable=not sys.stderr.isatty())
+
+
+def existing_folder(text: str) -> Path:
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is not a folder.", returncode=2)
+    return folder
+
+
+def files_below(path: Path) -> list[Path]:
+    """Every file below a folder that is not hidden, in a stable order; the path itself if it is a file."""
+    if not path.is_dir():
+        return [path]
+    found = (each for each in path.rglob("*") if not each.is_dir())
+    kept = [each for each in found if not any(part.startswith(".") for part in each.relative_to(path).parts)]
+    return sorted(kept)
+
+
+def photos_below(path: Path) -> list[Path]:
+    """Like `files_below`, of a folder only what is named like a picture."""
+    if not path.is_dir():
+        return [path]
+    return [each for each in files_below(path) if each.suffix.lower() in SUFFIXES]

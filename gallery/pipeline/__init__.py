@@ -1,0 +1,1 @@
+"""What the worker does to one photo, one reference, one build."""

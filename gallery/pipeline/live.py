@@ -1,0 +1,114 @@
+"""The index that this process searches, kept in step with the database by a cheap check before each search."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+
+import numpy as np
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from recognition.index import Index, LiveIndex
+
+from gallery import engine, queries
+from gallery.models import Build, GalleryChange, ReferenceVector
+from gallery.vectors import from_bytes
+from recognition.types import Embedder, EmbedderMismatch, Embeddings, IndexUnusable, Neighbour
+
+log = logging.getLogger(__name__)
+CHUNK = 500  # ids in one query
+OVERLAP = timedelta(seconds=60)  # a transaction that was open this long may still show an older change
+
+
+class Follower:
+    """A live index and how far it has followed the feed of changes."""
+
+    def __init__(self, embedder_id: str, dimension: int) -> None:
+        self.embedder_id = embedder_id
+        self.dimension = dimension
+        self.live = LiveIndex(embedder_id, dimension)
+        self.build: int | None = None
+        self._is_loaded = False
+        self._horizon = 0  # every change up to here has been followed
+        self._seen: set[int] = set()  # changes above the horizon that have been followed
+        self._lock = threading.Lock()
+
+    def refresh(self) -> None:
+        """Take up a new build and every change since."""
+        with self._lock:
+            build = queries.active_build(self.embedder_id)
+            if not self._is_loaded or (build.pk if build else None) != self.build:
+                self._load(build)
+            self._follow()
+
+    def _load(self, build: Build | None) -> None:
+        horizon = _latest(self.embedder_id)
+        index = _open(build)
+        self.live = LiveIndex(self.embedder_id, self.dimension, index)
+        self.build, self._seen = (build.pk if build else None), set()
+        if index is not None and build is not None:
+            self._horizon = build.upto_change
+        else:  # no build to stand on: search all vectors of the database as they are
+            self._horizon = horizon
+            everything = queries.searchable_references().values_list("pk", flat=True)
+            self._sync(list(everything))
+        self._is_loaded = True
+
+    def _follow(self) -> None:
+        rows = GalleryChange.objects.filter(embedder_id=self.embedder_id, pk__gt=self._horizon)
+        fresh = [
+            (pk, ref, at) for pk, ref, at in rows.values_list("pk", "reference", "at") if pk not in self._seen
+        ]
+        if not fresh:
+            return
+        self._sync(sorted({reference for _, reference, _ in fresh}))
+        self._seen.update(pk for pk, _, _ in fresh)
+        settled = timezone.now() - (timedelta() if connection.vendor == "sqlite" else OVERLAP)
+        self._horizon = max((pk for pk, _, at in fresh if at <= settled), default=self._horizon)
+        self._seen = {pk for pk in self._seen if pk > self._horizon}
+
+    def _sync(self, references: list[int]) -> None:
+        """Bring these references to what the database says of them now."""
+        for start in range(0, len(references), CHUNK):
+            some = references[start : start + CHUNK]
+            rows = ReferenceVector.objects.filter(
+                reference__in=queries.searchable_references().filter(pk__in=some),
+                embedder_id=self.embedder_id,
+            ).values_list("reference_id", "reference__person_id", "vector")
+            found = list(rows)
+            vectors = [from_bytes(vector) for _, _, vector in found]
+            self.live.apply(
+                removed=some,
+                added=[reference for reference, _, _ in found],
+                persons=[person for _, person, _ in found],
+                vectors=np.stack(vectors) if vectors else None,
+            )
+
+
+def _latest(embedder_id: str) -> int:
+    newest = GalleryChange.objects.filter(embedder_id=embedder_id).order_by("-pk")
+    return newest.values_list("pk", flat=True).first() or 0
+
+
+def _open(build: Build | None) -> Index | None:
+    if build is None:
+        return None
+    try:
+        return Index.load(settings.INDEX_ROOT / build.directory, build.embedder_id)
+    except (IndexUnusable, EmbedderMismatch) as error:
+        log.error("Build %s cannot be used, so all references are searched one by one: %s", build.pk, error)
+        return None
+
+
+def follower(embedder: Embedder) -> Follower:
+    """This process's follower for an embedder."""
+    return engine.once(f"follower {embedder.id}", lambda: Follower(embedder.id, embedder.dimension))
+
+
+def search(embedder: Embedder, vectors: Embeddings, k: int) -> list[list[Neighbour]]:
+    """The `k` nearest references of each row, as the gallery stands now."""
+    current = follower(embedder)
+    current.refresh()
+    return current.live.search(vectors, k)

@@ -1,0 +1,105 @@
+"""One photo: find its faces, embed them, name them, keep what people decided about the faces found before."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+
+import numpy as np
+from django.db import transaction
+
+from gallery import engine, queue, storage
+from gallery.models import Candidate, Face, Photo, Status
+from gallery.pipeline import matching, search
+from gallery.vectors import to_bytes
+from recognition.analysis import Analysis, analyse
+from recognition.types import Detection, Embedder, Embeddings, ImageError, RecognitionError
+
+log = logging.getLogger(__name__)
+
+
+def process_photo(pk: int) -> bool:
+    """Claim the photo and process it; False if it is not ours to do."""
+    photo = queue.claim(Photo.objects.filter(trashed_at__isnull=True), pk)
+    if photo is None:
+        return False
+    with queue.held(photo):
+        try:
+            _process(photo)
+        except FileNotFoundError:
+            queue.finish(photo, Status.FAILED, "The photo's file is gone from the disk. Upload it again.")
+        except (ImageError, RecognitionError) as error:
+            queue.finish(photo, Status.FAILED, str(error))
+        except queue.LeaseLost:
+            log.warning("photo %s was taken over by another worker", pk)
+    return True
+
+
+def _process(photo: Photo) -> None:
+    if not (photo.is_recognised and (photo.album is None or photo.album.is_recognised)):
+        queue.finish(photo, Status.DONE)
+        return
+    embedder = engine.serving()
+    analysis = analyse(storage.path(photo.file), engine.read, engine.detector(), embedder)
+    with transaction.atomic():
+        photo.width, photo.height = analysis.width, analysis.height
+        photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
+        photo.detector = engine.detector().name
+        photo.save(update_fields=["width", "height", "milliseconds", "detector"])
+        faces = _matched(photo, analysis, embedder)
+        name_faces(faces, embedder)
+        queue.finish(photo, Status.DONE)
+
+
+def _matched(photo: Photo, analysis: Analysis, embedder: Embedder) -> list[Face]:
+    """The photo's faces after this pass, saved: old rows where boxes overlap, new ones, kept decisions."""
+    old = list(Face.objects.select_for_update().filter(photo=photo))
+    pairs = matching.pair(old, [detection.box for detection in analysis.detections])
+    faces = []
+    for row, detection in enumerate(analysis.detections):
+        face = old[pairs[row]] if row in pairs else Face(photo=photo)
+        _fill(face, detection, analysis.embeddings[row], embedder)
+        faces.append(face)
+    seen = set(pairs.values())
+    for position, face in enumerate(old):
+        if position in seen:
+            continue
+        if face.is_decided or face.is_drawn or face.rejections.exists():
+            faces.append(face)
+        else:
+            face.delete()
+    for face in faces:
+        face.save()
+    return faces
+
+
+def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedder) -> None:
+    if not face.is_drawn:
+        face.left, face.top = detection.box.left, detection.box.top
+        face.width, face.height = detection.box.width, detection.box.height
+        face.score = detection.score
+    face.landmarks = np.round(detection.landmarks, 2).tolist()
+    face.quality = asdict(detection.quality) if detection.quality else None
+    face.is_usable = detection.quality is None or detection.quality.is_usable
+    if face.decision in ("ignored", "not_a_face"):
+        return  # no biometric data is kept of what people set aside
+    face.embedding = to_bytes(vector) if face.is_usable else None
+    face.embedder_id = embedder.id if face.is_usable else ""
+
+
+def name_faces(faces: list[Face], embedder: Embedder) -> None:
+    """Search and decide for the faces of one photo that no person has decided on, and save the outcome."""
+    open_faces = [face for face in faces if not face.is_decided]
+    rejected = matching.rejected_persons(open_faces)
+    found = search.outcomes(matching.vectors_of(open_faces, embedder), embedder, rejected)
+    for face, outcome in zip(open_faces, found, strict=True):
+        search.set_outcome(face, outcome)
+    search.flag_twice(open_faces, found)
+    fields = ["state", "person", "similarity", "reference", "is_twice"]
+    Face.objects.bulk_update(open_faces, fields)
+    Candidate.objects.filter(face__in=open_faces).delete()
+    Candidate.objects.bulk_create(
+        row
+        for face, outcome in zip(open_faces, found, strict=True)
+        for row in search.candidates_of(face, outcome)
+    )

@@ -1,0 +1,61 @@
+"""Vectors to names: search the live index, decide, and write what was decided to faces nobody has decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from django.conf import settings
+
+from gallery import engine
+from gallery.models import Candidate, Face
+from gallery.pipeline import live
+from recognition.decide import decide, same_person_twice
+from recognition.types import Embedder, Embeddings, Outcome, State
+
+
+def outcomes(
+    embeddings: Embeddings, embedder: Embedder, rejected: Sequence[Collection[int]] | None = None
+) -> list[Outcome]:
+    """One outcome a row; rows of zeros are faces too poor to be matched. `rejected`: persons a row never is."""
+    usable = np.any(embeddings != 0, axis=1)
+    neighbours = live.search(embedder, embeddings, settings.NEIGHBOURS)
+    bounds = engine.bounds(embedder)
+    return [
+        decide(
+            near if is_usable else [],
+            bounds,
+            rejected_persons=rejected[row] if rejected else (),
+            usable=bool(is_usable),
+        )
+        for row, (near, is_usable) in enumerate(zip(neighbours, usable, strict=True))
+    ]
+
+
+def set_outcome(face: Face, outcome: Outcome) -> None:
+    """Write the outcome into the face's columns, unsaved. Never call it for a face a person has decided on."""
+    best = outcome.best
+    face.state = outcome.state.value
+    face.person_id = best.person if best and outcome.state is State.KNOWN else None
+    face.similarity = best.similarity if best else None
+    face.reference_id = best.reference if best else None
+
+
+def candidates_of(face: Face, outcome: Outcome) -> list[Candidate]:
+    """Rows for the outcome's candidates, unsaved."""
+    return [
+        Candidate(
+            face=face,
+            person_id=candidate.person,
+            reference_id=candidate.reference,
+            similarity=candidate.similarity,
+            rank=rank,
+        )
+        for rank, candidate in enumerate(outcome.candidates)
+    ]
+
+
+def flag_twice(faces: Sequence[Face], found: Sequence[Outcome]) -> None:
+    """Mark faces whose name stands on another face of the same photo too."""
+    for face, is_twice in zip(faces, same_person_twice(found), strict=True):
+        face.is_twice = is_twice

@@ -1,0 +1,108 @@
+"""A photo named without being stored: what the `tag` command does, by the same steps as the worker."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gallery import engine
+from gallery.models import Person, Reference
+from gallery.pipeline import search
+from recognition.analysis import analyse
+from recognition.types import Detection, ImageError, Outcome, State
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFace:
+    detection: Detection
+    outcome: Outcome
+    name: str | None  # only when known
+    reference: str  # path of the nearest reference below MEDIA_ROOT, "" without one
+    candidates: list[dict[str, Any]]  # name, similarity
+
+    @property
+    def similarity(self) -> float | None:
+        return self.outcome.best.similarity if self.outcome.best else None
+
+    @property
+    def label(self) -> str:
+        if self.name:
+            return self.name
+        is_maybe = self.outcome.state is State.UNSURE and self.candidates
+        return f"{self.candidates[0]['name']}?" if is_maybe else ""
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "box": list(self.detection.box.as_ints()),
+            "landmarks": np.round(self.detection.landmarks, 1).tolist(),
+            "detection": round(self.detection.score, 4),
+            "state": self.outcome.state.value,
+            "name": self.name,
+            "similarity": None if self.similarity is None else round(self.similarity, 4),
+            "reference": self.reference or None,
+            "candidates": self.candidates,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    path: Path
+    width: int = 0
+    height: int = 0
+    error: str = ""
+    faces: list[NamedFace] = field(default_factory=list)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "width": self.width,
+            "height": self.height,
+            "error": self.error or None,
+            "faces": [face.as_json() for face in self.faces],
+            "milliseconds": {step: round(spent, 2) for step, spent in self.milliseconds.items()},
+        }
+
+
+def tag(path: Path) -> Tagged:
+    """Find and name the photo's faces; an unreadable photo comes back with its error."""
+    embedder = engine.serving()
+    try:
+        analysis = analyse(path, engine.read, engine.detector(), embedder)
+    except ImageError as error:
+        return Tagged(path, error=str(error))
+    except OSError as error:
+        return Tagged(path, error=f"The file cannot be read: {error.strerror or error}.")
+    started = time.perf_counter()
+    found = search.outcomes(analysis.embeddings, embedder)
+    milliseconds = analysis.milliseconds | {"search": 1000 * (time.perf_counter() - started)}
+    faces = _named(analysis.detections, found)
+    return Tagged(path, analysis.width, analysis.height, "", faces, milliseconds)
+
+
+def _named(detections: list[Detection], found: list[Outcome]) -> list[NamedFace]:
+    everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
+    names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))
+    nearest = {outcome.best.reference for outcome in found if outcome.best}
+    paths = dict(Reference.objects.filter(pk__in=nearest).values_list("pk", "image"))
+    named = []
+    for detection, outcome in zip(detections, found, strict=True):
+        best = outcome.best
+        named.append(
+            NamedFace(
+                detection,
+                outcome,
+                names.get(best.person) if best and outcome.state is State.KNOWN else None,
+                paths.get(best.reference, "") if best else "",
+                [
+                    {"name": names[candidate.person], "similarity": round(candidate.similarity, 4)}
+                    for candidate in outcome.candidates
+                    if candidate.person in names
+                ],
+            )
+        )
+    return named

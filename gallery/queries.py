@@ -1,0 +1,48 @@
+"""Reads. Who may see what is decided in `gallery.visibility`."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting
+from gallery.models.people import name_key
+from gallery.visibility import visible_albums, visible_faces, visible_photos
+
+__all__ = ["visible_albums", "visible_faces", "visible_photos"]
+
+
+def find_photo(sha256: str) -> Photo | None:
+    return Photo.objects.filter(sha256=sha256).first()
+
+
+def find_person(name: str) -> Person | None:
+    return Person.objects.filter(key=name_key(name)).first()
+
+
+def searchable_references() -> QuerySet[Reference]:
+    """References that faces may be matched to: approved, of a person who may be recognised."""
+    return Reference.objects.filter(status=Reference.Judgement.APPROVED, person__is_recognised=True)
+
+
+def undecided_faces() -> QuerySet[Face]:
+    """Faces whose name the machine may still change."""
+    return Face.objects.filter(decision="", photo__trashed_at__isnull=True)
+
+
+def active_build(embedder_id: str) -> Build | None:
+    return Build.objects.filter(embedder_id=embedder_id, is_active=True).first()
+
+
+def applied_calibration(embedder_id: str) -> Calibration | None:
+    found = Calibration.objects.filter(embedder_id=embedder_id, applied_at__isnull=False)
+    return found.order_by("-applied_at").first()
+
+
+def setting(key: str, default: object = None) -> object:
+    found = SiteSetting.objects.filter(pk=key).values_list("value", flat=True).first()
+    return default if found is None else found
+
+
+def is_paused() -> bool:
+    """Processing of photos is paused by a curator."""
+    return setting("is_paused", False) is True

@@ -1,0 +1,94 @@
+"""Files below MEDIA_ROOT. A file is whole and synced under its final name, or it is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An incoming file, synced under a temporary name."""
+
+    path: Path
+    sha256: str
+    bytes: int
+
+    def keep(self, name: str) -> str:
+        """Move it to its final name below MEDIA_ROOT; the name comes back."""
+        target = path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.path.replace(target)
+        sync_folder(target.parent)
+        return name
+
+    def drop(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+class FileTooLong(Exception):
+    """More bytes came than the limit allows."""
+
+
+def path(name: str) -> Path:
+    """The full path of a stored file; only for names this module made."""
+    return Path(settings.MEDIA_ROOT) / name
+
+
+def receive(chunks: Iterable[bytes], limit: int) -> Received:
+    """Write the chunks to a temporary file and sync it; FileTooLong past `limit` bytes, OSError on a full disk."""
+    folder = Path(settings.MEDIA_ROOT) / "incoming"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest, count = hashlib.sha256(), 0
+    handle, name = tempfile.mkstemp(dir=folder, prefix="part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                count += len(chunk)
+                if count > limit:
+                    raise FileTooLong
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Received(Path(name), digest.hexdigest(), count)
+
+
+def photo_name(sha256: str, extension: str) -> str:
+    return f"photos/{sha256[:2]}/{sha256}{extension}"
+
+
+def reference_name(extension: str) -> str:
+    name = uuid.uuid4().hex
+    return f"references/{name[:2]}/{name}{extension}"
+
+
+def write(name: str, content: bytes) -> str:
+    """Store content under a name; its SHA-256 comes back."""
+    received = receive([content], len(content))
+    received.keep(name)
+    return received.sha256
+
+
+def remove(name: str) -> None:
+    """Delete a stored file; not being there is fine."""
+    if name:
+        path(name).unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

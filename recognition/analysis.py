@@ -1,0 +1,69 @@
+"""One photo from bytes to embedded faces: decode, detect, embed. What both the worker and `tag` run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recognition.images import Photo
+from recognition.types import Detection, Detector, Embedder, Embeddings, FaceCrop, Image
+
+Reader = Callable[[Path], Photo]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The faces of a photo, left to right, in pixels of the full-size upright photo."""
+
+    width: int
+    height: int
+    detections: list[Detection]
+    embeddings: Embeddings  # (n, dimension); a row of zeros where the face is too poor to be recognised
+    milliseconds: dict[str, float]  # decode, detect, embed
+
+
+def has_embedding(detection: Detection) -> bool:
+    """Faces too poor to recognise are kept and shown, but neither embedded nor matched."""
+    return detection.quality is None or detection.quality.is_usable
+
+
+def embed(pixels: Image, detections: list[Detection], embedder: Embedder) -> Embeddings:
+    """Unit vectors for the usable detections (in pixels of `pixels`), zeros for the others."""
+    vectors = np.zeros((len(detections), embedder.dimension), np.float32)
+    rows = [row for row, detection in enumerate(detections) if has_embedding(detection)]
+    crops = [FaceCrop(pixels, detections[row].box, detections[row].landmarks) for row in rows]
+    if crops:
+        vectors[rows] = embedder.embed(crops)
+    return vectors
+
+
+def in_full(photo: Photo, detection: Detection) -> Detection:
+    """A detection in the decoded pixels, in pixels of the full-size photo."""
+    box, landmarks = photo.box_in_full(detection.box), photo.points_in_full(detection.landmarks)
+    return Detection(box, landmarks, detection.score, detection.quality)
+
+
+def analyse(path: Path, read: Reader, detector: Detector, embedder: Embedder) -> Analysis:
+    """Find and embed every face; ImageError when the file cannot be used."""
+    started = time.perf_counter()
+    photo = read(path)
+    decoded = time.perf_counter()
+    detections = detector.detect(photo.pixels)
+    detected = time.perf_counter()
+    embeddings = embed(photo.pixels, detections, embedder)
+    embedded = time.perf_counter()
+    return Analysis(
+        photo.width,
+        photo.height,
+        [in_full(photo, detection) for detection in detections],
+        embeddings,
+        {
+            "decode": 1000 * (decoded - started),
+            "detect": 1000 * (detected - decoded),
+            "embed": 1000 * (embedded - detected),
+        },
+    )
