@@ -10,11 +10,11 @@ import numpy as np
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
-from recognition.index import Index, LiveIndex
 
 from gallery import engine, queries
 from gallery.models import Build, GalleryChange, ReferenceVector
 from gallery.vectors import from_bytes
+from recognition.index import Index, LiveIndex
 from recognition.types import Embedder, EmbedderMismatch, Embeddings, IndexUnusable, Neighbour
 
 log = logging.getLogger(__name__)

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
-from recognition.draw import Label, annotate
 
 from gallery.management.output import GalleryCommand, photos_below
 from gallery.pipeline.tagging import Tagged, tag
 from gallery.storage import path as stored
 from recognition import images
+from recognition.draw import Label, annotate
 from recognition.types import ImageError
 
 
