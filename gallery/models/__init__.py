@@ -1,7 +1,7 @@
 """What the database keeps: the truth, of which index and thumbnails are caches."""
 
 from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
-from gallery.models.events import Event, SiteSetting, WorkerBeat
+from gallery.models.events import Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.people import Person, Reference, ReferenceVector
 from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
 from gallery.models.users import Invitation, Role, User
@@ -14,6 +14,7 @@ __all__ = [
     "Candidate",
     "Decision",
     "Event",
+    "EventSubject",
     "Face",
     "FaceRejection",
     "GalleryChange",

@@ -34,6 +34,24 @@ class Event(models.Model):
         return f"{self.verb} {self.object_type} {self.object_id}"
 
 
+class EventSubject(models.Model):
+    """What an event can be found by: its object, a face's photo, the people of a merge, a group's faces."""
+
+    event = models.ForeignKey(Event, models.CASCADE, related_name="subjects")
+    object_type = models.CharField(max_length=20)
+    object_id = models.BigIntegerField()  # no foreign key: history outlives its rows
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=("object_type", "object_id", "event"), name="one_subject_per_event"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id}: {self.object_type} {self.object_id}"
+
+
 class SiteSetting(models.Model):
     """A switch that a person sets on a page rather than in the environment."""
 

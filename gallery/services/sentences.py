@@ -1,0 +1,102 @@
+"""What an event says on the history page: a phrase that follows the name of who did it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gallery.models import Event
+
+Summary = Mapping[str, Any]
+
+
+def say(event: Event) -> str:
+    """The phrase, in the reader's language."""
+    summary = event.summary
+    if event.verb in ("undo", "redo"):
+        what = _phrase(str(summary.get("verb", "")), summary)
+        left = int(summary.get("left") or 0)
+        said = (_("undid: %(what)s") if event.verb == "undo" else _("did again: %(what)s")) % {"what": what}
+        return f"{said} ({_left(left)})" if left else said
+    return _phrase(event.verb, summary)
+
+
+def _left(count: int) -> str:
+    return ngettext(
+        "%(count)s thing changed since was left as it is",
+        "%(count)s things changed since were left as they are",
+        count,
+    ) % {"count": count}
+
+
+def _phrase(verb: str, summary: Summary) -> str:
+    if not summary:
+        return _("did something that has since been erased")
+    if verb in SENTENCES:
+        return SENTENCES[verb](summary)
+    name = summary.get("name") or summary.get("person") or summary.get("photo") or ""
+    return f"{verb.replace('.', ': ').replace('_', ' ')} {name}".strip()
+
+
+def _named(summary: Summary) -> str:
+    count = int(summary.get("count", 1))
+    return ngettext("named %(count)s face “%(person)s”", "named %(count)s faces “%(person)s”", count) % {
+        "count": count,
+        "person": summary.get("person", ""),
+    }
+
+
+def _ignored(summary: Summary) -> str:
+    count = int(summary.get("count", 1))
+    return ngettext("ignored %(count)s face", "ignored %(count)s faces", count) % {"count": count}
+
+
+def _merged(summary: Summary) -> str:
+    return _("merged “%(source)s” into “%(person)s”") % {
+        "source": summary.get("source", ""),
+        "person": summary.get("person", ""),
+    }
+
+
+def _split(summary: Summary) -> str:
+    count = int(summary.get("count", 1))
+    return ngettext(
+        "split %(count)s face of “%(source)s” off as “%(person)s”",
+        "split %(count)s faces of “%(source)s” off as “%(person)s”",
+        count,
+    ) % {"count": count, "source": summary.get("source", ""), "person": summary.get("person", "")}
+
+
+def _renamed(summary: Summary) -> str:
+    return _("renamed “%(old)s” to “%(person)s”") % {
+        "old": summary.get("old", ""),
+        "person": summary.get("person", ""),
+    }
+
+
+def _person(text: Callable[[], str]) -> Callable[[Summary], str]:
+    return lambda summary: text() % {"person": summary.get("person", "")}
+
+
+SENTENCES: dict[str, Callable[[Summary], str]] = {
+    "face.confirm": _person(lambda: _("named a face “%(person)s”")),
+    "face.reject": _person(lambda: _("said that a face is not “%(person)s”")),
+    "face.unknown": lambda _s: _("left a face without a name"),
+    "face.not_a_face": lambda _s: _("said that something is not a face"),
+    "face.ignore": _ignored,
+    "face.clear": lambda _s: _("took back the decision on a face"),
+    "face.draw": lambda _s: _("drew a face"),
+    "face.name_group": _named,
+    "face.use_as_reference": _person(lambda: _("made a face a reference of “%(person)s”")),
+    "person.create": _person(lambda: _("added the person “%(person)s”")),
+    "person.rename": _renamed,
+    "person.hide": _person(lambda: _("hid “%(person)s”")),
+    "person.show": _person(lambda: _("showed “%(person)s” again")),
+    "person.cover": _person(lambda: _("chose the cover of “%(person)s”")),
+    "person.note": _person(lambda: _("changed the note on “%(person)s”")),
+    "person.merge": _merged,
+    "person.split": _split,
+}

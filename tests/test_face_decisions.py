@@ -1,0 +1,271 @@
+"""What people say of faces, one at a time and in groups."""
+
+from __future__ import annotations
+
+import pytest
+
+from gallery.models import Candidate, Decision, Event, Face, FaceRejection
+from gallery.services import faces, history
+from gallery.services.errors import CannotUndo, Changed, Refused
+from tests.making import a_face, a_named_face, a_person, a_photo, a_user, an_unsure_face
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch):
+    """The tasks an act queues, instead of a broker."""
+    tasks = []
+    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    return tasks
+
+
+def columns(face):
+    names = ("person_id", "state", "similarity", "reference_id", "decision", "decided_by_id", "decided_at")
+    return Face.objects.filter(pk=face.pk).values(*names).get()
+
+
+def test_confirming_names_the_face_and_says_who_said_so():
+    user, anna = a_user(), a_person("Anna")
+    face = an_unsure_face(anna)
+    event = faces.confirm(user, face, anna)
+    face.refresh_from_db()
+    assert (face.person, face.decision, face.decided_by) == (anna, Decision.CONFIRMED, user)
+    assert face.state == Face.State.KNOWN
+    assert face.similarity == pytest.approx(0.93)
+    assert event.summary["person"] == "Anna"
+
+
+def test_confirming_queues_the_search_for_look_alikes_and_the_reference(sent):
+    face, anna = a_face(), a_person()
+    faces.confirm(a_user(), face, anna)
+    assert ("spread_names", [face.pk]) in sent
+    assert ("confirmed_to_reference", face.pk) in sent
+
+
+def test_a_rejected_person_is_withdrawn_and_no_longer_proposed():
+    anna, bao = a_person("Anna"), a_person("Bảo")
+    face = a_named_face(anna)
+    Candidate.objects.create(face=face, person=bao, similarity=0.9, rank=1)
+    faces.reject(a_user(), face, anna)
+    face.refresh_from_db()
+    assert face.person is None
+    assert face.state == Face.State.UNKNOWN
+    assert not face.is_decided
+    assert list(face.candidates.values_list("person__name", flat=True)) == ["Bảo"]
+    assert FaceRejection.objects.filter(face=face, person=anna).exists()
+
+
+def test_rejecting_somebody_else_leaves_a_confirmed_name():
+    anna, bao, user = a_person("Anna"), a_person("Bảo"), a_user()
+    face = an_unsure_face(anna, bao)
+    faces.confirm(user, face, anna)
+    faces.reject(user, face, bao)
+    face.refresh_from_db()
+    assert (face.person, face.decision) == (anna, Decision.CONFIRMED)
+
+
+def test_confirming_after_all_withdraws_the_rejection():
+    anna, user = a_person(), a_user()
+    face = an_unsure_face(anna)
+    faces.reject(user, face, anna)
+    faces.confirm(user, face, anna)
+    assert not FaceRejection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("act", "decision"),
+    [
+        (faces.leave_unknown, Decision.REJECTED),
+        (faces.mark_not_a_face, Decision.NOT_A_FACE),
+        (faces.ignore, Decision.IGNORED),
+    ],
+)
+def test_other_decisions_take_the_name_away(act, decision):
+    face = a_named_face(a_person())
+    act(a_user(), face)
+    face.refresh_from_db()
+    assert (face.person, face.decision, face.state) == (None, decision, Face.State.UNKNOWN)
+
+
+def test_clearing_a_decision_lets_the_machine_say_again(sent):
+    face, user = a_face(), a_user()
+    faces.ignore(user, face)
+    faces.clear_decision(user, face)
+    face.refresh_from_db()
+    assert not face.is_decided
+    assert face.decided_by is None
+    assert sent.count(("search_faces", [face.pk])) == 2
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda user, face, person: faces.confirm(user, face, person),
+        lambda user, face, person: faces.reject(user, face, person),
+        lambda user, face, person: faces.leave_unknown(user, face),
+        lambda user, face, person: faces.mark_not_a_face(user, face),
+        lambda user, face, person: faces.ignore(user, face),
+    ],
+    ids=["confirm", "reject", "unknown", "not a face", "ignore"],
+)
+def test_each_decision_can_be_undone_and_redone_exactly(act):
+    user, anna = a_user(), a_person()
+    face = a_named_face(anna)
+    before, candidates = columns(face), list(face.candidates.values())
+    event = act(user, face, anna)
+    after = columns(face)
+    [undone] = history.undo(user, event)
+    assert columns(face) == before
+    assert list(face.candidates.values()) == candidates
+    assert not FaceRejection.objects.exists()
+    history.undo(user, undone)
+    assert columns(face) == after
+
+
+def test_clearing_can_be_undone():
+    user, face = a_user(), a_face()
+    faces.ignore(user, face)
+    before = columns(face)
+    history.undo(user, faces.clear_decision(user, face))
+    assert columns(face) == before
+
+
+def test_undo_is_refused_when_somebody_decided_otherwise_since():
+    mai, bao = a_user("Mai"), a_user("Bao")
+    anna, eva = a_person("Anna"), a_person("Eva")
+    face = an_unsure_face(anna, eva)
+    event = faces.confirm(mai, face, anna)
+    faces.confirm(bao, face, eva)
+    with pytest.raises(CannotUndo, match="Bao has changed this since"):
+        history.undo(mai, event)
+    face.refresh_from_db()
+    assert face.person == eva
+    event.refresh_from_db()
+    assert event.undone_at is None
+
+
+def test_the_second_of_two_reviewers_is_told_what_the_first_did():
+    mai, bao, anna, eva = a_user("Mai"), a_user("Bao"), a_person("Anna"), a_person("Eva")
+    face = an_unsure_face(anna, eva)
+    faces.confirm(mai, face, anna, revision=face.revision)
+    for act in (
+        lambda: faces.confirm(bao, face, eva, revision=0),
+        lambda: faces.reject(bao, face, anna, revision=0),
+        lambda: faces.ignore(bao, face, revision=0),
+        lambda: faces.mark_not_a_face(bao, face, revision=0),
+        lambda: faces.leave_unknown(bao, face, revision=0),
+    ):
+        with pytest.raises(Changed, match="Mai was here first and named a face “Anna”"):
+            act()
+    face.refresh_from_db()
+    assert face.person == anna
+    assert Event.objects.count() == 1
+
+
+def test_saying_the_same_as_somebody_before_is_no_conflict_and_no_second_event():
+    mai, bao, anna = a_user("Mai"), a_user("Bao"), a_person("Anna")
+    face = an_unsure_face(anna)
+    assert faces.confirm(mai, face, anna, revision=0)
+    assert faces.confirm(bao, face, anna, revision=0) is None
+    face.refresh_from_db()
+    assert face.decided_by == mai
+
+
+def test_a_face_that_is_gone_is_said_so():
+    face, user, anna = a_face(), a_user(), a_person()
+    Face.objects.filter(pk=face.pk).delete()
+    with pytest.raises(Changed, match="no longer there"):
+        faces.confirm(user, face, anna)
+
+
+def test_a_drawn_face_is_clipped_to_the_photo_and_queued(sent):
+    photo = a_photo()
+    face = faces.draw_face(a_user(), photo, (-10, 580, 100, 100))
+    assert (face.left, face.top, face.width, face.height) == (0, 580, 90, 20)
+    assert face.is_drawn
+    assert ("embed_face", face.pk) in sent
+
+
+@pytest.mark.parametrize("box", [(10, 10, 3, 50), (900, 10, 50, 50), (10, 10, float("nan"), 50)])
+def test_a_box_that_is_no_box_is_refused(box):
+    with pytest.raises(Refused, match="too small"):
+        faces.draw_face(a_user(), a_photo(), box)
+
+
+def test_drawing_can_be_undone_until_the_face_is_named():
+    user, photo, anna = a_user(), a_photo(), a_person()
+    face = faces.draw_face(user, photo, (10, 10, 60, 60))
+    drawn = Event.objects.get(verb="face.draw")
+    named = faces.confirm(user, face, anna)
+    with pytest.raises(CannotUndo):
+        history.undo(user, drawn)
+    history.undo(user, named)
+    photo_two = faces.draw_face(user, photo, (200, 10, 60, 60))
+    history.undo(user, Event.objects.filter(verb="face.draw").first())
+    assert not Face.objects.filter(pk=photo_two.pk).exists()
+
+
+def test_naming_a_group_is_one_act_with_one_undo():
+    user, anna = a_user(), a_person()
+    group = [a_face() for _ in range(5)]
+    before = [columns(face) for face in group]
+    result = faces.name_group(user, [face.pk for face in group], anna)
+    assert result.done == [face.pk for face in group]
+    assert Face.objects.filter(person=anna, decision=Decision.CONFIRMED).count() == 5
+    assert Event.objects.count() == 1
+    history.undo(user, result.event)
+    assert [columns(face) for face in group] == before
+
+
+def test_a_group_leaves_out_what_others_decided_and_who_was_rejected():
+    mai, bao, anna = a_user("Mai"), a_user("Bao"), a_person("Anna")
+    decided, rejected, seen_old, free = (a_face() for _ in range(4))
+    faces.ignore(bao, decided)
+    faces.reject(bao, rejected, anna)
+    faces.reject(bao, seen_old, a_person("Eva"))
+    ids = [face.pk for face in (decided, rejected, seen_old, free)]
+    result = faces.name_group(mai, ids, anna, seen=dict.fromkeys(ids, 0))
+    assert result.done == [free.pk]
+    assert result.left == [decided.pk, rejected.pk, seen_old.pk]
+
+
+def test_undoing_a_group_leaves_the_face_that_was_corrected_since():
+    user, anna, eva = a_user(), a_person("Anna"), a_person("Eva")
+    group = [a_face() for _ in range(3)]
+    result = faces.name_group(user, [face.pk for face in group], anna)
+    faces.confirm(user, group[0], eva)
+    [undone] = history.undo(user, result.event)
+    assert [columns(face)["person_id"] for face in group] == [eva.pk, None, None]
+    assert undone.summary["left"] == 1
+
+
+def test_ignoring_a_group_is_one_act_with_one_undo():
+    user, group = a_user(), [a_face() for _ in range(3)]
+    result = faces.ignore_group(user, [face.pk for face in group])
+    assert Face.objects.filter(decision=Decision.IGNORED).count() == 3
+    history.undo(user, result.event)
+    assert not Face.objects.filter(decision=Decision.IGNORED).exists()
+
+
+def test_a_group_of_nothing_left_leaves_no_event():
+    user, face = a_user(), a_face()
+    faces.ignore(user, face)
+    assert faces.ignore_group(user, [face.pk]).event is None
+
+
+def test_a_name_twice_in_a_photo_is_marked_and_unmarked():
+    user, anna, photo = a_user(), a_person(), a_photo()
+    one, other = a_face(photo), a_face(photo)
+    faces.confirm(user, one, anna)
+    event = faces.confirm(user, other, anna)
+    assert Face.objects.filter(photo=photo, is_twice=True).count() == 2
+    history.undo(user, event)
+    assert not Face.objects.filter(photo=photo, is_twice=True).exists()
+
+
+def test_naming_a_group_costs_the_same_number_of_queries_for_any_size(django_assert_max_num_queries):
+    user, anna, photo = a_user(), a_person(), a_photo()
+    group = [a_face(photo) for _ in range(200)]
+    with django_assert_max_num_queries(20):
+        faces.name_group(user, [face.pk for face in group], anna)
