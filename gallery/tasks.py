@@ -22,6 +22,24 @@ def embed_reference(pk: int) -> None:
     references.embed_reference(pk)
 
 
+@shared_task(name="gallery.tasks.embed_face")
+def embed_face(pk: int) -> None:
+    from gallery.pipeline import faces
+
+    faces.embed_face(pk)
+
+
+@shared_task(name="gallery.tasks.follow_faces")
+def follow_faces(pks: list[int]) -> None:
+    """After decisions on faces: search them again, make references of them, ask about their look-alikes."""
+    from gallery.pipeline import faces
+    from gallery.services.faces.references import make_references
+
+    faces.search_again(pks)
+    make_references(pks)
+    faces.spread(pks)
+
+
 @shared_task(name="gallery.tasks.request_build")
 def request_build(reason: str = "", user: int | None = None, *, is_now: bool = False) -> None:
     from gallery.pipeline import builds
@@ -41,10 +59,13 @@ def run_build(pk: int) -> None:
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
     from gallery import queries
+    from gallery.pipeline import faces
 
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)
+    for pk in faces.unfinished_drawings():
+        embed_face.delay(pk)
     for pk in queue.waiting(Reference.objects.all(), limit=50):
         embed_reference.delay(pk)
     for pk in queue.waiting(Build.objects.all(), limit=1):

@@ -36,11 +36,10 @@ def test_confirming_names_the_face_and_says_who_said_so():
     assert event.summary["person"] == "Anna"
 
 
-def test_confirming_queues_the_search_for_look_alikes_and_the_reference(sent):
+def test_confirming_lets_the_worker_take_the_name_further(sent):
     face, anna = a_face(), a_person()
     faces.confirm(a_user(), face, anna)
-    assert ("spread_names", [face.pk]) in sent
-    assert ("confirmed_to_reference", face.pk) in sent
+    assert sent == [("follow_faces", [face.pk])]
 
 
 def test_a_rejected_person_is_withdrawn_and_no_longer_proposed():
@@ -95,7 +94,7 @@ def test_clearing_a_decision_lets_the_machine_say_again(sent):
     face.refresh_from_db()
     assert not face.is_decided
     assert face.decided_by is None
-    assert sent.count(("search_faces", [face.pk])) == 2
+    assert sent.count(("follow_faces", [face.pk])) == 2
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,8 @@ class Candidate(models.Model):
     face = models.ForeignKey(Face, models.CASCADE, related_name="candidates")
     person = models.ForeignKey(Person, models.CASCADE, related_name="+")
     reference = models.ForeignKey(Reference, models.SET_NULL, null=True, related_name="+")
+    # the confirmed face that it resembles, where the proposal rests on that face and not on a reference
+    look_alike = models.ForeignKey(Face, models.CASCADE, null=True, blank=True, related_name="+")
     similarity = models.FloatField()
     rank = models.PositiveSmallIntegerField()
     build = models.ForeignKey("Build", models.SET_NULL, null=True, related_name="+")

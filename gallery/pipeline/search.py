@@ -10,7 +10,7 @@ from django.conf import settings
 from gallery import engine
 from gallery.models import Candidate, Face
 from gallery.pipeline import live
-from recognition.decide import decide, same_person_twice
+from recognition.decide import decide
 from recognition.types import Embedder, Embeddings, Outcome, State
 
 
@@ -53,9 +53,3 @@ def candidates_of(face: Face, outcome: Outcome) -> list[Candidate]:
         )
         for rank, candidate in enumerate(outcome.candidates)
     ]
-
-
-def flag_twice(faces: Sequence[Face], found: Sequence[Outcome]) -> None:
-    """Mark faces whose name stands on another face of the same photo too."""
-    for face, is_twice in zip(faces, same_person_twice(found), strict=True):
-        face.is_twice = is_twice

@@ -4,50 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import Count, Q
+from django.db.models import F, Q
 
-from gallery import changes, queue
-from gallery.models import Decision, Face, GalleryChange, Reference
+from gallery import changes, queue, twice
+from gallery.models import GalleryChange, Reference
 from gallery.services.ledger import Ledger, chunks
 
-NAMED = Q(person__isnull=False) & ~Q(decision__in=(Decision.IGNORED, Decision.NOT_A_FACE))
+Judgement = Reference.Judgement
 
 
 def after(ledger: Ledger) -> None:
-    """Searches follow moved references, doubled names are marked anew, look-alikes are searched again."""
+    """Call before the ledger is recorded: it may add writes of its own, which are then part of the act.
+
+    Searching processes follow what happened to references; doubled names are marked anew; the worker searches
+    the faces again and takes the decisions to their look-alikes.
+    """
+    faces = ledger.touched("face")
+    for some in chunks(faces):
+        _withdraw_references(ledger, some)
+        twice.mark(some)
+        queue.send("follow_faces", list(some))
     for some in chunks(ledger.changed("reference", "person_id")):
         changes.record(GalleryChange.Kind.MOVED, Reference.objects.filter(pk__in=some))
     for some in chunks(ledger.changed("reference", "status")):
         _announce_judged(some)
-    faces = ledger.touched("face")
-    for some in chunks(faces):
-        mark_twice(some)
-        queue.send("search_faces", list(some))
-    named = ledger.changed("face", "decision")
-    for some in chunks(named):
-        queue.send("spread_names", list(some))
+
+
+def _withdraw_references(ledger: Ledger, faces: Sequence[int]) -> None:
+    """A reference cut from a face that is, by now, not said to be that person must not name others."""
+    is_other = Q(source_face__person__isnull=True) | ~Q(source_face__person=F("person"))
+    approved = Reference.objects.filter(status=Judgement.APPROVED, source_face__in=faces)
+    wrong = list(approved.filter(is_other).values_list("pk", flat=True))
+    if wrong:
+        ledger.update(Reference.objects.filter(pk__in=wrong), status=Judgement.REJECTED)
 
 
 def _announce_judged(references: Sequence[int]) -> None:
     found = Reference.objects.filter(pk__in=references)
-    approved = found.filter(status=Reference.Judgement.APPROVED)
-    changes.record(GalleryChange.Kind.ADDED, approved)
-    changes.record(GalleryChange.Kind.REMOVED, found.exclude(status=Reference.Judgement.APPROVED))
-
-
-def mark_twice(faces: Sequence[int]) -> None:
-    """Say anew, for all faces of these faces' photos, whether their name stands twice in the photo."""
-    photos = Face.objects.filter(pk__in=faces).values("photo_id")
-    twice = (
-        Face.objects.filter(NAMED, photo_id__in=photos)
-        .values("photo_id", "person_id")
-        .annotate(times=Count("pk"))
-        .filter(times__gt=1)
-        .values_list("photo_id", "person_id")
-    )
-    doubled = Q(pk__in=[])
-    for photo, person in twice:
-        doubled |= Q(photo_id=photo, person_id=person)
-    of_photos = Face.objects.filter(photo_id__in=photos)
-    of_photos.filter(is_twice=True).exclude(NAMED & doubled).update(is_twice=False)
-    of_photos.filter(NAMED & doubled, is_twice=False).update(is_twice=True)
+    changes.record(GalleryChange.Kind.ADDED, found.filter(status=Judgement.APPROVED))
+    changes.record(GalleryChange.Kind.REMOVED, found.exclude(status=Judgement.APPROVED))

@@ -2,6 +2,7 @@
 
 from gallery.services.faces.drawing import draw_face
 from gallery.services.faces.groups import GroupResult, ignore_group, name_group
+from gallery.services.faces.references import use_as_reference
 from gallery.services.faces.single import (
     clear_decision,
     confirm,
@@ -22,4 +23,5 @@ __all__ = [
     "mark_not_a_face",
     "name_group",
     "reject",
+    "use_as_reference",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from gallery import queue
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection, Person, User
 from gallery.services.decisions import UNNAMED, decided, named, undecided
 from gallery.services.faces.recording import record
@@ -26,7 +25,6 @@ def confirm(user: User, face: Face, person: Person, revision: int | None = None)
         if best is not None:
             columns |= {"similarity": best.similarity, "reference": best.reference}
         ledger.set(held, **columns)
-        queue.send("confirmed_to_reference", held.pk)
         return record(user, "face.confirm", held, ledger, person)
 
 

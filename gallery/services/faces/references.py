@@ -1,0 +1,172 @@
+"""Faces that become references: by a click, or by themselves once a person has confirmed them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from gallery import changes, queries, queue, storage
+from gallery.models import Decision, Event, Face, Reference, User
+from gallery.services import history
+from gallery.services.errors import Changed, Refused
+from gallery.services.faces.recording import about
+from gallery.services.faces.single import confirm
+from gallery.services.locks import hold_face
+from gallery.services.photos import limits
+from recognition import images
+from recognition.images import Region, sandbox
+from recognition.types import Box, ImageError
+
+log = logging.getLogger(__name__)
+
+SETTING = "confirmed_faces_become_references"
+ENOUGH = 10  # approved references from which no more are added by themselves
+MARGIN, CROP_SIDE = 0.8, 640  # as other references are kept: surroundings on every side, longest side
+LEAST_EYES, MOST_YAW, LEAST_SHARP, LIGHT = 24.0, 35.0, 0.02, (0.15, 0.85)  # see recognition.types.Quality
+
+
+def use_as_reference(user: User | None, face: Face) -> Event | None:
+    """Keep a crop of the face among its person's references; None if it is there already.
+
+    A name the machine gave counts as confirmed by this. Raises Refused, ImageError, or OSError on a full disk.
+    """
+    if face.person is None:
+        raise Refused(_("Say first who this is, then use the face as a reference."))
+    if not face.landmarks:
+        raise Refused(_("No face was found in this box, so it cannot serve as a reference."))
+    if _made_from(face).exists():
+        return None
+    box = Box(face.left, face.top, face.width, face.height)
+    region = sandbox.read_region(
+        storage.path(face.photo.file), box.padded(MARGIN), limits(), max_side=CROP_SIDE
+    )
+    jpeg = images.encode(region.pixels, form="JPEG", quality=95)
+    name = storage.reference_name(".jpg")
+    storage.write(name, jpeg)
+    try:
+        return _store(user, face, region, name, hashlib.sha256(jpeg).hexdigest())
+    except Refused:
+        storage.remove(name)
+        raise
+
+
+def _made_from(face: Face) -> Any:
+    return Reference.objects.filter(source_face=face, person=face.person, status=Reference.Judgement.APPROVED)
+
+
+def _store(user: User | None, face: Face, region: Region, name: str, sha256: str) -> Event:
+    with transaction.atomic():
+        held = hold_face(face)
+        if held.person is None or held.person_id != face.person_id:
+            raise Changed(_("Somebody has changed this face's name meanwhile. Look again."))
+        if user is not None and held.decision != Decision.CONFIRMED:
+            confirm(user, held, held.person)
+        reference = Reference.objects.create(
+            person=held.person,
+            image=name,
+            sha256=sha256,
+            status=Reference.Judgement.APPROVED,
+            source_path=held.photo.name,
+            source_face=held,
+            added_by=user,
+            quality=held.quality,
+            score=held.score,
+            **_place(held, region),
+        )
+        queue.send("embed_reference", reference.pk)
+        return history.record(
+            user,
+            "face.use_as_reference",
+            held,
+            {"photo": held.photo.name, "photo_id": held.photo_id, **about(held.person)},
+            undo={"reference": reference.pk},
+            subjects={"photo": [held.photo_id], "person": [held.person.pk], "reference": [reference.pk]},
+        )
+
+
+def _place(face: Face, region: Region) -> dict[str, Any]:
+    """The face's box and landmarks in the crop's own pixels."""
+    across = region.pixels.shape[1] / region.box.width
+    down = region.pixels.shape[0] / region.box.height
+
+    def point(left: float, top: float) -> list[float]:
+        return [round((left - region.box.left) * across, 2), round((top - region.box.top) * down, 2)]
+
+    size = [round(face.width * across, 2), round(face.height * down, 2)]
+    return {
+        "box": point(face.left, face.top) + size,
+        "landmarks": [point(left, top) for left, top in face.landmarks or []],
+    }
+
+
+@history.inverse("face.use_as_reference")
+def _take_back(user: User, event: Event) -> None:
+    """The reference goes, and its crop with it; the name of the face stays."""
+    reference = Reference.objects.filter(pk=_made_by(event)).first()
+    if reference is None:
+        return
+    changes.record(changes.Kind.REMOVED, [reference])
+    reference.delete()
+    transaction.on_commit(lambda: storage.remove(reference.image))
+
+
+def _made_by(event: Event) -> int:
+    return int(event.undo["reference"]) if event.undo else 0
+
+
+def is_automatic() -> bool:
+    return queries.setting(SETTING, True) is True
+
+
+def is_good(face: Face) -> bool:
+    """Whether the face is clear enough to recognise others by; figures, not opinions."""
+    quality = face.quality
+    if not (face.is_usable and face.landmarks and quality):
+        return False
+    return bool(
+        quality["size"] >= LEAST_EYES
+        and abs(quality["yaw"]) <= MOST_YAW
+        and quality["sharpness"] >= LEAST_SHARP
+        and LIGHT[0] <= quality["exposure"] <= LIGHT[1]
+    )
+
+
+def _eyes_apart(face: Face) -> float:
+    return float(face.quality["size"]) if face.quality else 0.0
+
+
+def wanted_as_references(face_ids: Collection[int]) -> list[Face]:
+    """The best of these confirmed faces, as many as their people still need."""
+    if not is_automatic():
+        return []
+    rows = Face.objects.filter(pk__in=face_ids, decision=Decision.CONFIRMED, photo__trashed_at__isnull=True)
+    made = Reference.objects.filter(source_face__in=face_ids).values_list("source_face_id", flat=True)
+    rows = rows.exclude(pk__in=list(made)).select_related("photo", "person", "decided_by")
+    good = sorted((face for face in rows if is_good(face)), key=_eyes_apart, reverse=True)
+    have: dict[int | None, int] = {}
+    wanted = []
+    for face in good:
+        person = face.person_id
+        if person not in have:
+            approved = Reference.objects.filter(person=person, status=Reference.Judgement.APPROVED)
+            have[person] = approved.count()
+        if have[person] < ENOUGH:
+            have[person] += 1
+            wanted.append(face)
+    return wanted
+
+
+def make_references(face_ids: Collection[int]) -> int:
+    """What the setting does after decisions: the good ones among these faces become references; how many."""
+    made = 0
+    for face in wanted_as_references(face_ids):
+        try:
+            made += use_as_reference(face.decided_by, face) is not None
+        except (Refused, ImageError) as error:
+            log.info("face %s did not become a reference: %s", face.pk, error)
+    return made

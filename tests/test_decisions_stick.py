@@ -1,0 +1,260 @@
+"""What people decided stands: through re-processing, rebuilds, re-imports and another embedder."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gallery import changes, engine
+from gallery.models import Candidate, Decision, Face, FaceRejection, Photo, ReferenceVector, Status
+from gallery.pipeline import faces as face_work
+from gallery.pipeline.photos import process_photo
+from gallery.services import faces
+from recognition.types import Box
+from tests.engines import FakeEngine, Seen, somebody
+from tests.making import a_person, a_photo, a_reference, a_user, a_vector
+
+pytestmark = pytest.mark.django_db
+OTHER_EMBEDDER = "other-0123456789ab"
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The engine, which sees two people in every photo."""
+    fake = FakeEngine([somebody(100, seed=1), somebody(400, seed=2)])
+    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+    for name in ("detector", "serving", "embedder"):
+        monkeypatch.setattr(engine, name, lambda: fake)
+    monkeypatch.setattr(engine, "read", fake.read)
+    monkeypatch.setattr(engine, "bounds", lambda embedder: fake.bounds)
+    engine.forget()
+    yield fake
+    engine.forget()
+
+
+def know(person, vector, embedder_id=None):
+    """An approved reference of the person with this vector, announced as the worker would."""
+    reference = a_reference(person)
+    columns = {"vector": vector}
+    if embedder_id:
+        columns["embedder_id"] = embedder_id
+    ReferenceVector.objects.filter(reference=reference).update(**columns)
+    changes.record(changes.Kind.ADDED, [reference])
+    return reference
+
+
+def process_again(photo):
+    Photo.objects.filter(pk=photo.pk).update(work=Status.QUEUED, attempts=0, queued_at=None)
+    assert process_photo(photo.pk)
+    photo.refresh_from_db()
+    assert photo.work == Status.DONE, photo.failure
+
+
+def reprocess(seen, photo, anna, bao):
+    process_again(photo)
+
+
+def reprocess_with_shifted_boxes(seen, photo, anna, bao):
+    for face in seen.faces:
+        face.box = face.box.shifted(6, -5)
+    process_again(photo)
+
+
+def reprocess_and_miss_the_faces(seen, photo, anna, bao):
+    seen.faces.clear()
+    process_again(photo)
+
+
+def change_the_gallery(seen, photo, anna, bao):
+    """More references for everybody, and the search that follows a build."""
+    know(anna, seen.faces[0].vector)
+    know(bao, seen.faces[0].vector)
+    face_work.search_again(list(Face.objects.values_list("pk", flat=True)))
+
+
+def start_the_index_afresh(seen, photo, anna, bao):
+    engine.forget()
+    face_work.search_again(list(Face.objects.values_list("pk", flat=True)))
+
+
+def change_the_embedder(seen, photo, anna, bao):
+    seen.id, seen.dimension = OTHER_EMBEDDER, 8
+    for number, face in enumerate(seen.faces):
+        face.vector = a_vector(50 + number, dimension=8)
+    know(anna, seen.faces[0].vector, OTHER_EMBEDDER)
+    process_again(photo)
+
+
+def import_the_people_again(seen, photo, anna, bao):
+    for reference in list(anna.references.all()):
+        changes.record(changes.Kind.REMOVED, [reference])
+        reference.delete()
+    know(anna, seen.faces[0].vector)
+    process_again(photo)
+
+
+HAPPENINGS = [
+    reprocess,
+    reprocess_with_shifted_boxes,
+    reprocess_and_miss_the_faces,
+    change_the_gallery,
+    start_the_index_afresh,
+    change_the_embedder,
+    import_the_people_again,
+]
+
+
+@pytest.fixture
+def scene(seen):
+    """A processed photo whose first face the machine takes for Anna."""
+    anna, bao, photo = a_person("Anna"), a_person("Bảo"), a_photo()
+    know(anna, seen.faces[0].vector)
+    process_again(photo)
+    face = Face.objects.get(photo=photo, left=100)
+    assert (face.person, face.state) == (anna, Face.State.KNOWN)
+    return photo, face, anna, bao
+
+
+@pytest.mark.parametrize("happens", HAPPENINGS)
+@pytest.mark.parametrize("decision", ["confirmed", "rejected", "not_a_face", "ignored"])
+def test_a_decision_stands(seen, scene, happens, decision):
+    photo, face, anna, bao = scene
+    user = a_user()
+    {
+        "confirmed": lambda: faces.confirm(user, face, bao),
+        "rejected": lambda: faces.leave_unknown(user, face),
+        "not_a_face": lambda: faces.mark_not_a_face(user, face),
+        "ignored": lambda: faces.ignore(user, face),
+    }[decision]()
+    face.refresh_from_db()
+    decided_at = face.decided_at
+    happens(seen, photo, anna, bao)
+    face.refresh_from_db()
+    assert face.decision == decision
+    assert face.person == (bao if decision == "confirmed" else None)
+    assert (face.decided_by, face.decided_at) == (user, decided_at)
+    if seen.faces:
+        assert photo.faces.count() == 2
+
+
+@pytest.mark.parametrize("happens", HAPPENINGS)
+def test_this_face_is_not_anna_stands(seen, scene, happens):
+    photo, face, anna, bao = scene
+    faces.reject(a_user(), face, anna)
+    happens(seen, photo, anna, bao)
+    face.refresh_from_db()
+    assert face.person != anna
+    assert not face.candidates.filter(person=anna).exists()
+    assert FaceRejection.objects.filter(face=face, person=anna).exists()
+
+
+@pytest.mark.parametrize("happens", HAPPENINGS)
+def test_a_drawn_box_stands(seen, scene, happens):
+    photo, _face, anna, bao = scene
+    drawn = faces.draw_face(a_user(), photo, (600, 300, 90, 90))
+    happens(seen, photo, anna, bao)
+    drawn.refresh_from_db()
+    assert drawn.is_drawn
+    assert (drawn.left, drawn.top, drawn.width, drawn.height) == (600, 300, 90, 90)
+
+
+def test_a_drawn_box_over_a_face_found_later_stays_one_face_where_it_was_drawn(seen, scene):
+    photo, _face, anna, _bao = scene
+    drawn = faces.draw_face(a_user(), photo, (600, 300, 90, 90))
+    faces.confirm(a_user("Bao"), drawn, anna)
+    seen.faces.append(Seen(Box(605, 305, 85, 95), a_vector(9)))
+    process_again(photo)
+    drawn.refresh_from_db()
+    assert photo.faces.count() == 3
+    assert (drawn.left, drawn.person) == (600, anna)
+    assert drawn.embedding is not None
+
+
+def test_an_undecided_face_does_follow_the_gallery(seen, scene):
+    """The other side of the above: these tests would notice if nothing ever changed."""
+    _photo, face, anna, bao = scene
+    for reference in list(anna.references.all()):
+        changes.record(changes.Kind.REMOVED, [reference])
+        reference.delete()
+    know(bao, seen.faces[0].vector)
+    face_work.search_again([face.pk])
+    face.refresh_from_db()
+    assert face.person == bao
+
+
+def test_a_drawn_face_is_found_embedded_and_searched(seen, scene, monkeypatch):
+    photo, _face, anna, _bao = scene
+    drawn = faces.draw_face(a_user(), photo, (590, 280, 110, 130))
+    region_at = Box(524, 202, 242, 286)
+
+    class Region:
+        box = region_at
+        pixels = np.zeros((286, 242, 3), np.uint8)
+
+    monkeypatch.setattr(face_work.sandbox, "read_region", lambda *args, **kwargs: Region)
+    inside = Seen(Box(605 - 524, 305 - 202, 80, 95), seen.faces[0].vector)
+    seen.faces = [inside]
+    assert face_work.embed_face(drawn.pk)
+    drawn.refresh_from_db()
+    assert drawn.person == anna
+    assert drawn.landmarks[0][0] == pytest.approx(605 + 0.3 * 80)
+    assert face_work.unfinished_drawings() == []
+
+
+def test_a_drawn_box_without_a_face_can_still_be_named_by_hand(seen, scene, monkeypatch):
+    photo, _face, anna, _bao = scene
+    drawn = faces.draw_face(a_user(), photo, (590, 280, 110, 130))
+    assert face_work.unfinished_drawings() == [drawn.pk]
+
+    class Region:
+        box = Box(524, 202, 242, 286)
+        pixels = np.zeros((286, 242, 3), np.uint8)
+
+    monkeypatch.setattr(face_work.sandbox, "read_region", lambda *args, **kwargs: Region)
+    seen.faces = []
+    face_work.embed_face(drawn.pk)
+    drawn.refresh_from_db()
+    assert (drawn.is_usable, drawn.embedding) == (False, None)
+    assert face_work.unfinished_drawings() == []
+    faces.confirm(a_user("Bao"), drawn, anna)
+    drawn.refresh_from_db()
+    assert drawn.person == anna
+
+
+def test_naming_one_face_asks_about_its_look_alikes_and_the_answer_stands(seen, scene):
+    photo, _face, _anna, bao = scene
+    stranger = Face.objects.get(photo=photo, left=400)
+    other_photo = a_photo()
+    seen.faces = [Seen(Box(50, 50, 80, 80), a_vector(77, near=bytes(stranger.embedding)))]
+    process_again(other_photo)
+    alike = other_photo.faces.get()
+    assert alike.state == Face.State.UNKNOWN
+    user = a_user()
+    faces.confirm(user, stranger, bao)
+    face_work.spread([stranger.pk])
+    alike.refresh_from_db()
+    assert (alike.state, alike.person) == (Face.State.UNSURE, None)
+    assert alike.candidates.first().person == bao
+    face_work.search_again([alike.pk])
+    alike.refresh_from_db()
+    assert alike.state == Face.State.UNSURE
+    assert alike.candidates.first().look_alike == stranger
+    faces.clear_decision(user, stranger)
+    face_work.spread([stranger.pk])
+    alike.refresh_from_db()
+    assert alike.state == Face.State.UNKNOWN
+    assert not Candidate.objects.filter(look_alike=stranger).exists()
+
+
+def test_a_look_alike_that_was_rejected_for_the_person_is_not_asked_about(seen, scene):
+    photo, _face, _anna, bao = scene
+    stranger, other_photo, user = Face.objects.get(photo=photo, left=400), a_photo(), a_user()
+    seen.faces = [Seen(Box(50, 50, 80, 80), a_vector(77, near=bytes(stranger.embedding)))]
+    process_again(other_photo)
+    alike = other_photo.faces.get()
+    faces.reject(user, alike, bao)
+    faces.confirm(user, stranger, bao)
+    face_work.spread([stranger.pk])
+    alike.refresh_from_db()
+    assert alike.state == Face.State.UNKNOWN
+    assert alike.decision == Decision.NONE

@@ -1,0 +1,146 @@
+"""Faces that become references, by a click or by the setting, and stop being so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gallery import storage
+from gallery.models import Decision, Event, GalleryChange, Reference, ReferenceVector, SiteSetting
+from gallery.services import faces, history
+from gallery.services.errors import Refused
+from gallery.services.faces import references
+from recognition.types import Box
+from tests.engines import GOOD, landmarks_in
+from tests.making import EMBEDDER, a_face, a_person, a_photo, a_user, a_vector
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    tasks = []
+    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    return tasks
+
+
+def a_clear_face(**columns):
+    photo = a_photo()
+    path = storage.path(photo.file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(5).integers(0, 255, (600, 800, 3), np.uint8)
+    Image.fromarray(noise).save(path)
+    box = Box(300, 200, 100, 120)
+    place = {"left": 300, "top": 200, "width": 100, "height": 120, "quality": asdict(GOOD)}
+    return a_face(photo, landmarks=landmarks_in(box).tolist(), **{**place, **columns})
+
+
+def test_a_confirmed_face_becomes_a_reference_with_its_surroundings(sent):
+    user, anna, face = a_user(), a_person(), a_clear_face()
+    faces.confirm(user, face, anna)
+    face.refresh_from_db()
+    event = faces.use_as_reference(user, face)
+    reference = Reference.objects.get()
+    assert (reference.person, reference.source_face, reference.status) == (anna, face, "approved")
+    with Image.open(storage.path(reference.image)) as crop:
+        assert crop.size == (260, 312)
+    assert reference.box == [80, 96, 100, 120]
+    assert reference.landmarks[0] == [80 + 30, 96 + 48]
+    assert ("embed_reference", reference.pk) in sent
+    assert event.summary["person"] == "Anna"
+
+
+def test_the_second_click_adds_nothing():
+    user, anna, face = a_user(), a_person(), a_clear_face()
+    faces.confirm(user, face, anna)
+    face.refresh_from_db()
+    faces.use_as_reference(user, face)
+    assert faces.use_as_reference(user, face) is None
+    assert Reference.objects.count() == 1
+
+
+def test_using_a_face_the_machine_named_confirms_it():
+    user, face = a_user(), a_clear_face(person=a_person(), state="known")
+    faces.use_as_reference(user, face)
+    face.refresh_from_db()
+    assert face.decision == Decision.CONFIRMED
+
+
+def test_a_face_without_a_name_or_landmarks_is_refused():
+    with pytest.raises(Refused, match="Say first who this is"):
+        faces.use_as_reference(a_user(), a_clear_face())
+    with pytest.raises(Refused, match="No face was found"):
+        faces.use_as_reference(a_user("Bao"), a_face(person=a_person()))
+
+
+def test_undo_takes_the_reference_its_file_and_its_place_in_the_index(django_capture_on_commit_callbacks):
+    user, face = a_user(), a_clear_face(person=a_person(), state="known")
+    event = faces.use_as_reference(user, face)
+    reference = Reference.objects.get()
+    ReferenceVector.objects.create(reference=reference, embedder_id=EMBEDDER, vector=a_vector(1))
+    with django_capture_on_commit_callbacks(execute=True):
+        history.undo(user, event)
+    assert not Reference.objects.exists()
+    assert not storage.path(reference.image).exists()
+    assert GalleryChange.objects.filter(kind="removed", reference=reference.pk).exists()
+
+
+def test_a_reference_no_longer_counts_once_its_face_is_said_to_be_somebody_else():
+    user, anna, eva, face = a_user(), a_person("Anna"), a_person("Eva"), a_clear_face()
+    faces.confirm(user, face, anna)
+    face.refresh_from_db()
+    faces.use_as_reference(user, face)
+    reference = Reference.objects.get()
+    ReferenceVector.objects.create(reference=reference, embedder_id=EMBEDDER, vector=a_vector(1))
+    event = faces.confirm(user, face, eva)
+    reference.refresh_from_db()
+    assert reference.status == Reference.Judgement.REJECTED
+    assert GalleryChange.objects.filter(kind="removed", reference=reference.pk).exists()
+    history.undo(user, event)
+    reference.refresh_from_db()
+    assert reference.status == Reference.Judgement.APPROVED
+
+
+def test_undoing_a_wrong_name_withdraws_the_reference_made_from_it():
+    user, anna, face = a_user(), a_person(), a_clear_face()
+    event = faces.confirm(user, face, anna)
+    assert references.make_references([face.pk]) == 1
+    history.undo(user, event)
+    assert Reference.objects.get().status == Reference.Judgement.REJECTED
+
+
+def test_good_confirmed_faces_become_references_by_themselves():
+    user, anna = a_user(), a_person()
+    face = a_clear_face()
+    faces.confirm(user, face, anna)
+    assert references.make_references([face.pk]) == 1
+    assert references.make_references([face.pk]) == 0
+    assert Event.objects.filter(verb="face.use_as_reference", actor=user).count() == 1
+
+
+def test_the_setting_turns_that_off():
+    SiteSetting.objects.create(key="confirmed_faces_become_references", value=False)
+    face = a_clear_face()
+    faces.confirm(a_user(), face, a_person())
+    assert references.make_references([face.pk]) == 0
+
+
+@pytest.mark.parametrize("poor", [{"size": 12}, {"yaw": -50}, {"sharpness": 0.001}, {"exposure": 0.05}])
+def test_poor_faces_do_not_become_references_by_themselves(poor):
+    face = a_clear_face(quality=asdict(replace(GOOD, **poor)))
+    faces.confirm(a_user(), face, a_person())
+    assert references.make_references([face.pk]) == 0
+
+
+def test_a_person_gets_no_more_references_by_themselves_than_are_of_use(monkeypatch):
+    monkeypatch.setattr(references, "ENOUGH", 2)
+    user, anna = a_user(), a_person()
+    group = [a_clear_face(quality=asdict(replace(GOOD, size=size))) for size in (40, 80, 60)]
+    faces.name_group(user, [face.pk for face in group], anna)
+    assert references.make_references([face.pk for face in group]) == 2
+    sources = Reference.objects.values_list("source_face_id", flat=True)
+    assert set(sources) == {group[1].pk, group[2].pk}
