@@ -1,0 +1,179 @@
+"""Photos out of a ZIP archive, one by one, without ever writing to a path the archive names."""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from recognition.images.kinds import kind_of
+from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
+from recognition.images.opening import open_regular
+from recognition.types import ImageError, ImageTooLarge
+
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
+               RuntimeError, NotImplementedError)  # fmt: skip
+_CLUTTER = {".ds_store", "thumbs.db", "desktop.ini"}
+_ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # flags of a member
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveLimits:
+    """What an archive may cost, beside what each photo in it may."""
+
+    bytes: int = 4_000 * MEGABYTE
+    unpacked_bytes: int = 8_000 * MEGABYTE  # of all members together
+    members: int = 10_000
+    ratio: int = 200  # unpacked to packed bytes of one member; photos hardly shrink, bombs reach 1,000
+    directory_bytes: int = 10 * MEGABYTE
+
+
+DEFAULT_ARCHIVE_LIMITS = ArchiveLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive: its bytes, or the reason why it is refused."""
+
+    name: str  # path inside the archive, for showing and as a title; never a place to write to
+    data: bytes = b""
+    refused: str = ""
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is a ZIP archive."""
+    return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
+
+
+def photos(
+    source: Path | BinaryIO,
+    limits: Limits = DEFAULT_LIMITS,
+    archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
+) -> Iterator[Member]:
+    """The members of an archive in their order, each read only when it is asked for.
+
+    Members that begin like a photo come with their bytes (still to be probed), others with the reason of their
+    refusal; folders and the clutter that systems add are left out. Raises ImageError for an archive that cannot
+    be opened, ImageTooLarge when it breaks a limit, be it half-way through.
+    """
+    with _opened(source, archive_limits) as archive:
+        left = archive_limits.unpacked_bytes
+        for entry in archive.infolist():
+            name = _name(entry)
+            if entry.is_dir() or _is_clutter(name):
+                continue
+            member = _member(archive, entry, name, limits, archive_limits)
+            left -= len(member.data)
+            if left < 0:
+                raise ImageTooLarge("The archive unpacks to more than is allowed. Split it.")
+            yield member
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
+    file = open_regular(source) if isinstance(source, Path) else source
+    try:
+        _check_directory(file, limits)
+        try:
+            archive = zipfile.ZipFile(file)
+        except _ZIP_ERRORS:
+            raise ImageError("The ZIP archive is damaged. Pack it again.") from None
+        with archive:
+            if len(archive.infolist()) > limits.members:
+                raise ImageTooLarge(f"The archive holds more than {limits.members} files. Split it.")
+            yield archive
+    finally:
+        if isinstance(source, Path):
+            file.close()
+
+
+def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
+    """The list of members is read as a whole, so its size is checked first, from the archive's last bytes."""
+    size = file.seek(0, os.SEEK_END)
+    if size > limits.bytes:
+        raise ImageTooLarge(f"The archive has more than {limits.bytes // MEGABYTE} MB. Split it.")
+    file.seek(max(0, size - 65_557))
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise ImageError("The ZIP archive is damaged or incomplete. Pack it again.")
+    members, directory = struct.unpack_from("<HI", tail, at + 10)
+    if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
+        raise ImageTooLarge("The archive is of the kind for over 4 GB or 65,000 files. Split it.")
+    if members > limits.members:
+        raise ImageTooLarge(f"The archive holds more than {limits.members} files. Split it.")
+    if directory > limits.directory_bytes:
+        raise ImageTooLarge("The archive's list of files is too long. Split it.")
+    file.seek(0)
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    name = entry.orig_filename
+    if not entry.flag_bits & _UTF8_NAME:  # many programs write UTF-8 without saying so
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return unicodedata.normalize("NFC", name.replace("\\", "/"))
+
+
+def _is_clutter(name: str) -> bool:
+    parts = name.lower().split("/")
+    return "__macosx" in parts or parts[-1] in _CLUTTER or parts[-1].startswith("._")
+
+
+def _member(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits
+) -> Member:
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)[-200:]
+    refused = _refusal(entry, name, limits, archive_limits)
+    if refused:
+        return Member(shown, refused=refused)
+    try:
+        return Member(shown, data=_content(archive, entry, limits, archive_limits))
+    except ImageError as problem:
+        return Member(shown, refused=str(problem))
+    except _ZIP_ERRORS:
+        return Member(shown, refused="The file is damaged inside the archive. Pack it again.")
+
+
+def _refusal(entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits) -> str:
+    """Why a member is not even opened, from what the archive says of it; "" if it may be."""
+    if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\x00" in name:
+        return "Its name points outside the archive, and it is refused for safety."
+    mode = entry.external_attr >> 16
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        return "It is a link or a device, not a file."
+    if entry.flag_bits & _ENCRYPTED:
+        return "It is locked with a password. Pack it again without one."
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "It is packed in an uncommon way. Pack it again as a plain ZIP archive."
+    if entry.file_size > limits.bytes:
+        return f"The file has more than {limits.bytes // MEGABYTE} MB, which is the limit."
+    if entry.file_size > archive_limits.ratio * max(entry.compress_size, 1_000):
+        return "It unpacks to far more than a photo would, and is refused for safety."
+    return ""
+
+
+def _content(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: Limits, archive_limits: ArchiveLimits
+) -> bytes:
+    """Read with a running count: what the archive says of a member's size need not be true."""
+    most = min(limits.bytes, archive_limits.ratio * max(entry.compress_size, 1_000))
+    with archive.open(entry) as file:
+        parts = [file.read(_CHUNK)]
+        kind_of(parts[0])
+        size = len(parts[0])
+        while part := file.read(_CHUNK):
+            parts.append(part)
+            size += len(part)
+            if size > most:
+                raise ImageTooLarge("It unpacks to far more than a photo would, and is refused for safety.")
+    return b"".join(parts)
