@@ -17,6 +17,7 @@ from django.conf import settings
 from gallery import queries
 from recognition import detector as detectors
 from recognition import embedders, images
+from recognition.decide import for_gallery
 from recognition.images import Limits, sandbox
 from recognition.types import Bounds, Detector, Embedder
 
@@ -81,6 +82,6 @@ def read(path: Path) -> images.Photo:
 
 
 def bounds(embedder: Embedder) -> Bounds:
-    """The owner's measured bounds for this embedder, else its published ones."""
+    """The owner's measured bounds for this embedder, else its published ones for so many people."""
     found = queries.applied_calibration(embedder.id)
-    return Bounds(**found.bounds) if found else embedder.bounds
+    return Bounds(**found.bounds) if found else for_gallery(embedder.bounds, queries.searchable_persons())

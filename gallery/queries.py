@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting
 from gallery.models.people import name_key
@@ -22,6 +22,11 @@ def find_person(name: str) -> Person | None:
 def searchable_references() -> QuerySet[Reference]:
     """References that faces may be matched to: approved, of a person who may be recognised."""
     return Reference.objects.filter(status=Reference.Judgement.APPROVED, person__is_recognised=True)
+
+
+def searchable_persons() -> int:
+    """How many people a face may be matched to."""
+    return searchable_references().aggregate(people=Count("person", distinct=True))["people"]
 
 
 def undecided_faces() -> QuerySet[Face]:

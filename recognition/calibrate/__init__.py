@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recognition.calibrate.bounds import NO_PRIOR, Prior, paired_persons, suggest, verdict
 from recognition.calibrate.comparison import Comparison, Progress, compare
+from recognition.calibrate.defaults import Published, published
 from recognition.calibrate.histogram import Histogram
 from recognition.calibrate.report import Calibration, FalseMatch, Suggestion, Verdict
 from recognition.calibrate.tail import Meaning, Tail, meaning
@@ -25,13 +26,17 @@ __all__ = [
     "Histogram",
     "Meaning",
     "Prior",
+    "Published",
     "Suggestion",
     "Tail",
     "Verdict",
     "calibrate",
     "compare",
     "meaning",
+    "published",
+    "suggest",
     "summarise",
+    "verdict",
 ]
 
 FALSE_NAME_RATE = 0.005
@@ -44,7 +49,7 @@ CURVE_POINTS = 60
 def calibrate(
     vectors: Embeddings,
     persons: NDArray[np.int64],
-    published: Bounds,
+    defaults: Bounds,
     *,
     embedder_id: str,
     false_name_rate: float = FALSE_NAME_RATE,
@@ -54,13 +59,13 @@ def calibrate(
 ) -> Calibration:
     """Compare all references (unit ``vectors`` (n, dimension) of ``persons`` (n,)) and suggest bounds.
 
-    ``published`` are the embedder's own bounds, ``current`` those in force (the published ones by default),
+    ``defaults`` are the embedder's own bounds, ``current`` those in force (the published ones by default),
     ``prior`` the spread between strangers that goes with the published bounds, if known.
     Raises ``ValueError`` where shapes do not fit or the rate is out of range.
     """
     comparison = compare(vectors, persons, progress)
-    suggestion = suggest(comparison, published, false_name_rate, prior)
-    return summarise(comparison, suggestion, embedder_id, current or published)
+    suggestion = suggest(comparison, defaults, false_name_rate, prior)
+    return summarise(comparison, suggestion, embedder_id, current or defaults)
 
 
 def summarise(

@@ -9,8 +9,8 @@ person taken out of the gallery. Two ways, by how much there is:
 * **A fitted tail**, where they are fewer, because then no hit at all proves little: the similarity of the
   nearest other person is taken as normal, and the bound is the limit that covers all but the wished share
   with 95 % confidence, which moves out as samples get fewer. The mean is the gallery's own; the spread, which
-  few samples tell badly, is pooled with that of the published sets (``Prior``). The margin is not credited,
-  and the published bounds may only become stricter.
+  few samples tell badly, is pooled with that of the published sets (``Prior``). The margin is credited with no
+  more than what it surely stops of the nearer half. The published bounds may only become stricter.
 
 Below ``LEAST_REFERENCES`` or ``LEAST_PERSONS`` neither is worth the name, and the published bounds stay.
 """
@@ -83,7 +83,9 @@ def suggest(comparison: Comparison, published: Bounds, rate: float, prior: Prior
         )
         reason = f"Counted on references worth {strangers:.0f} independent strangers."
     else:
-        known = min(1.0, max(published.known, _estimated(comparison, rate, strangers, prior)))
+        passing = _surely_ahead(comparison, published.margin, strangers)
+        estimate = _estimated(comparison, min(0.5, rate / passing), strangers, prior)
+        known = min(1.0, max(published.known, estimate))
         bounds = Bounds(known, _unsure(comparison, known, rate), published.margin)
         reason = (
             f"The references are worth {strangers:.0f} independent strangers, and {3 / rate:.0f} are needed "
@@ -127,6 +129,15 @@ def _counted(comparison: Comparison, margin: float, rate: float, strangers: floa
 def _unsure(comparison: Comparison, known: float, rate: float) -> float:
     share = min(UNSURE_FACTOR * rate, UNSURE_LIMIT)
     return min(known, float(np.quantile(comparison.first, 1 - share)))
+
+
+def _surely_ahead(comparison: Comparison, margin: float, strangers: float) -> float:
+    """The most, with 95 % confidence, of the strangers nearest to somebody who are also that much ahead."""
+    near = comparison.first >= np.median(comparison.first)
+    lead = comparison.first[near] - comparison.second[near]
+    share = float((np.isnan(lead) | (lead >= margin)).mean())
+    tries = int(strangers / 2)
+    return upper_rate(int(np.ceil(share * tries)), tries)
 
 
 def _estimated(comparison: Comparison, rate: float, strangers: float, prior: Prior) -> float:
