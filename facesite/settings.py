@@ -108,7 +108,8 @@ TIME_ZONE = env.text("FACESITE_TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_URL = "/media/"
@@ -187,6 +188,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {name: {"level": "WARNING"} for name in ("axes", "faiss.loader", "kombu.connection")},
+    "loggers": {name: {"level": "WARNING"} for name in ("axes", "faiss.loader")} | {"kombu.connection": {"level": "ERROR"}},
     "root": {"handlers": ["stderr"], "level": env.text("FACESITE_LOG_LEVEL", "INFO")},
 }

@@ -1,0 +1,56 @@
+# make run    everything from nothing to the running site
+# make test   the whole suite        make check  style, types, import rules, docs
+# make bench  speed, side by side    make help   this list
+
+SHELL := /bin/bash
+VENV ?= .venv
+PORT ?= 8000
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+export DJANGO_SETTINGS_MODULE = facesite.settings
+
+LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
+FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
+
+.PHONY: run test check bench help light full
+
+help:
+	@head -3 Makefile | cut -c3-
+
+# The oldest Python that will do comes last: 3.11 or 3.12, whichever is there.
+$(PY):
+	@for python in python3.12 python3.11 python3; do \
+	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && break; \
+	  python=; done; \
+	[ -n "$$python" ] || { echo "Facesite needs Python 3.11 or 3.12."; exit 1; }; \
+	$$python -m venv $(VENV)
+
+$(LIGHT): $(PY)
+	@echo "Installing the light set of packages (about half a minute) ..."
+	@sed '/^# The other engines/q' requirements.txt | grep -E '^[a-z]' | sed 's/==.*//' > $(VENV)/light.txt
+	@$(PIP) --constraint requirements.txt --requirement $(VENV)/light.txt
+	@touch $@
+
+$(FULL): $(PY)
+	@echo "Installing all packages, TensorFlow and torch among them (some minutes, about 8 GB) ..."
+	@$(PIP) --requirement requirements.txt --requirement requirements-dev.txt
+	@touch $@
+
+light: $(LIGHT)
+full: $(FULL)
+
+run: $(LIGHT)
+	@$(PY) manage.py setup
+	@exec $(PY) manage.py serve --port $(PORT)
+
+test: $(FULL)
+	@$(PY) -m pytest
+
+check: $(FULL)
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(PY) manage.py makemigrations --check --dry-run
+
+bench: $(FULL)
+	@$(PY) -m bench $(PHOTOS)

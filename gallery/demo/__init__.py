@@ -1,0 +1,1 @@
+"""The demonstration: public-domain portraits that ship in Python packages, fetched by pip, never kept in git."""

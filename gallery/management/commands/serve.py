@@ -1,0 +1,103 @@
+"""The site and its worker in one, until Ctrl-C."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+GRACE = 20  # seconds a child may take to end its work
+DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+
+
+class Command(BaseCommand):
+    help = "Serves the site on 127.0.0.1 together with its worker; Ctrl-C stops all of it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+        parser.add_argument("--host", default="127.0.0.1")
+
+    def handle(self, *, port: int, host: str, **options: Any) -> None:
+        self._is_stopping = False
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, self._stop)
+        commands = {"web": web_command(host, port), "worker": worker_command(with_scheduler=True)}
+        children = {name: start(command) for name, command in commands.items()}
+        self.stdout.write(f"Facesite is at http://{host}:{port} (Ctrl-C stops it)")
+        self.stdout.flush()
+        started = time.monotonic()
+        while not self._is_stopping:
+            time.sleep(0.5)
+            for name, child in children.items():
+                if child.poll() is None or self._is_stopping:
+                    continue
+                if name == "web" and time.monotonic() - started < 5:
+                    self.stderr.write(
+                        f"The web server ended at once. Is port {port} taken? PORT=8001 picks another."
+                    )
+                    self._is_stopping = True
+                    break
+                self.stderr.write(f"The {name} ended with code {child.returncode}; it is started again.")
+                time.sleep(1)
+                children[name] = start(commands[name])
+        stop(list(children.values()))
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._is_stopping = True
+
+
+def web_command(host: str, port: int) -> list[str]:
+    options = ["--bind", f"{host}:{port}", "--workers", "2", "--threads", "4", "--timeout", "120"]
+    options += ["--worker-tmp-dir", str(settings.FILE_UPLOAD_TEMP_DIR), "--log-level", "warning"]
+    return [sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"]
+
+
+def worker_command(*, with_scheduler: bool) -> list[str]:
+    options = ["--loglevel", "WARNING", "--concurrency", str(settings.WORKER_PROCESSES)]
+    if with_scheduler:
+        schedule = Path(settings.BROKER_DIR) / "schedule"
+        options += ["--beat", "--schedule", str(schedule)]
+    return [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "facesite",
+        "worker",
+        "--without-mingle",
+        "--without-gossip",
+        *options,
+    ]
+
+
+def start(command: list[str]) -> subprocess.Popen[bytes]:
+    """A child in a session of its own (Ctrl-C is passed on by us) that ends when we are killed."""
+    return subprocess.Popen(
+        command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=_die_with_parent
+    )
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGTERM)
+
+
+def stop(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        child.terminate()
+    deadline = time.monotonic() + GRACE
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()

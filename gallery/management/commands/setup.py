@@ -1,0 +1,71 @@
+"""Everything a first start needs, and nothing twice: database, first administrator, demonstration."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandParser
+
+from gallery.demo.portraits import DemoUnavailable, prepare
+from gallery.management.commands.import_photos import find_or_make_album
+from gallery.management.output import GalleryCommand, photos_below
+from gallery.models import Photo, Role, SiteSetting, Status, User
+from gallery.pipeline import builds
+from gallery.pipeline.importing import Importer, sources_below
+from gallery.pipeline.photos import process_photo
+from gallery.services.photos import add_photo
+
+DEMO = "demo"  # the SiteSetting that says what became of it
+
+
+class Command(GalleryCommand):
+    help = "Prepares the database, a first administrator and, unless --no-demo, the demonstration."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--no-demo", action="store_true", help="leave the gallery empty")
+
+    def handle(self, *, no_demo: bool, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
+        self._first_administrator()
+        if not no_demo and not SiteSetting.objects.filter(pk=DEMO).exists():
+            self._demonstrate()
+
+    def _first_administrator(self) -> None:
+        if User.objects.exists():
+            return
+        password = secrets.token_urlsafe(12)
+        User.objects.create_superuser("admin", password=password, role=Role.ADMINISTRATOR)
+        self.stdout.write(f"First administrator: name admin, password {password} (shown only now)")
+
+    def _demonstrate(self) -> None:
+        try:
+            people, photos = prepare(settings.DATA_DIR / "demo")
+        except DemoUnavailable as error:
+            self.warn(f"{error} The site starts with an empty gallery; the next start tries again.")
+            return
+        importer = Importer()
+        files = photos_below(people)
+        for source in sources_below(people, importer.report, files):
+            importer.add(source)
+        importer.finish()
+        builds.run_build(builds.request_build("demonstration", delay=0).pk)
+        album = find_or_make_album("Demonstration")
+        for path in photos_below(photos):
+            photo = add_photo(None, [path.read_bytes()], path.name, album).photo
+            process_photo(photo.pk)
+            self._print(Photo.objects.get(pk=photo.pk))
+        SiteSetting.objects.update_or_create(pk=DEMO, defaults={"value": "made"})
+
+    def _print(self, photo: Photo) -> None:
+        if photo.work == Status.FAILED:
+            self.warn(f"{photo.name}: {photo.failure}")
+            return
+        self.stdout.write(f"Faces in the demonstration photo ({photo.name}), left to right:")
+        for face in photo.faces.select_related("person").order_by("left"):
+            name = face.person.name if face.person else face.get_state_display()
+            similarity = "" if face.similarity is None else f", similarity {face.similarity:.3f}"
+            self.stdout.write(f"  {name}{similarity}")
