@@ -188,6 +188,10 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {name: {"level": "WARNING"} for name in ("axes", "faiss.loader")} | {"kombu.connection": {"level": "ERROR"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "faiss.loader": {"level": "WARNING"},
+        "kombu.connection": {"level": "ERROR"},
+    },
     "root": {"handlers": ["stderr"], "level": env.text("FACESITE_LOG_LEVEL", "INFO")},
 }
