@@ -26,7 +26,8 @@ def searchable_references() -> QuerySet[Reference]:
 
 def searchable_persons() -> int:
     """How many people a face may be matched to."""
-    return searchable_references().aggregate(people=Count("person", distinct=True))["people"]
+    found: int = searchable_references().aggregate(people=Count("person", distinct=True))["people"]
+    return found
 
 
 def undecided_faces() -> QuerySet[Face]:

@@ -44,7 +44,7 @@ def follow_faces(pks: list[int]) -> None:
 def request_build(reason: str = "", user: int | None = None, *, is_now: bool = False) -> None:
     from gallery.pipeline import builds
 
-    asked_by = User.objects.filter(pk=user).first()
+    asked_by = User.objects.filter(pk=user).first() if user else None
     builds.request_build(reason, asked_by, delay=0 if is_now else builds.DEBOUNCE)
 
 

@@ -21,7 +21,7 @@ from gallery.pipeline.references import Crop, cut, describe, face_of, store_vect
 from gallery.vectors import from_bytes
 from recognition import images
 from recognition.mainface import NoFaceFound, SeveralFaces, assumed_landmarks, main_face
-from recognition.types import Box, Detection, Embedder, Image, ImageError
+from recognition.types import Box, Detection, Embedder, Embeddings, Image, ImageError
 
 BATCH = 16
 Judgement = Reference.Judgement
@@ -175,7 +175,7 @@ class Importer:
         return self._people[name]
 
 
-def embed_crops(crops: Iterable[Crop], embedder: Embedder) -> np.ndarray:
+def embed_crops(crops: Iterable[Crop], embedder: Embedder) -> Embeddings:
     """(n, dimension) embeddings of crops as they are stored, so that embedding them again gives the same."""
     faces = []
     for crop in crops:

@@ -63,7 +63,8 @@ def describe(reference: Reference, crop: Crop) -> None:
 
 def face_of(reference: Reference, pixels: Image) -> FaceCrop:
     """The reference's face as an embedder takes it, from its stored crop."""
-    return FaceCrop(pixels, Box(*reference.box), np.array(reference.landmarks, np.float32))
+    left, top, width, height = reference.box or (0, 0, pixels.shape[1], pixels.shape[0])
+    return FaceCrop(pixels, Box(left, top, width, height), np.array(reference.landmarks, np.float32))
 
 
 def store_vector(reference: Reference, embedder: Embedder, vector: np.ndarray[Any, Any]) -> None:

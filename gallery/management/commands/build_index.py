@@ -28,6 +28,15 @@ class Command(GalleryCommand):
 
 
 def figures(build: Build) -> dict[str, Any]:
-    names = ("pk", "work", "failure", "embedder_id", "directory", "vectors", "dimension", "index_key")
-    names += ("index_param", "size", "milliseconds", "recall", "is_active", "figures")
-    return {{"pk": "build", "work": "status"}.get(name, name): getattr(build, name) for name in names}
+    names = [
+        "failure",
+        "embedder_id",
+        "directory",
+        "vectors",
+        "dimension",
+        "index_key",
+        "index_param",
+        "size",
+    ]
+    names += ["milliseconds", "recall", "is_active", "figures"]
+    return {"build": build.pk, "status": build.work} | {name: getattr(build, name) for name in names}

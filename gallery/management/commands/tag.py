@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandParser
 
+from gallery import engine
 from gallery.management.output import GalleryCommand, photos_below
 from gallery.pipeline.tagging import Tagged, tag
 from gallery.storage import path as stored
-from recognition import images
 from recognition.draw import Label, annotate
-from recognition.types import ImageError
 
 
 class Command(GalleryCommand):
@@ -25,6 +25,7 @@ class Command(GalleryCommand):
         parser.add_argument("--width", type=int, default=640, help="their width in pixels (640)")
 
     def handle(self, *, photos: list[Path], out: Path | None, width: int, **options: Any) -> None:
+        self._names: set[str] = set()
         paths = [path for given in photos for path in photos_below(given)]
         if out:
             out.mkdir(parents=True, exist_ok=True)
@@ -34,20 +35,27 @@ class Command(GalleryCommand):
                 self.is_failed = True
                 self.warn(f"{path}: {tagged.error}")
             elif out:
-                self._draw(tagged, out / f"{path.stem}.jpg", width)
+                self._draw(tagged, out, width)
             if options["json"]:
                 self.say_json(tagged.as_json())
             elif not tagged.error:
                 self._print(tagged)
 
-    def _draw(self, tagged: Tagged, target: Path, width: int) -> None:
-        labels = [Label(face.detection.box, face.label, face.outcome.state) for face in tagged.faces]
-        try:
-            pixels = images.read(tagged.path).pixels
-        except ImageError as error:
-            self.warn(f"{tagged.path}: {error}")
-            return
-        target.write_bytes(images.encode(annotate(pixels, labels, width=width), form="JPEG", quality=90))
+    def _draw(self, tagged: Tagged, out: Path, width: int) -> None:
+        photo = engine.read(tagged.path)
+        boxes = [photo.box_in_pixels(face.detection.box) for face in tagged.faces]
+        labels = [
+            Label(box, face.label, face.outcome.state) for box, face in zip(boxes, tagged.faces, strict=True)
+        ]
+        name = self._new_name(tagged.path.stem)
+        (out / name).write_bytes(annotate(photo.pixels, labels, width).encoded())
+
+    def _new_name(self, stem: str) -> str:
+        """A name no photo of this run has yet: photos of one name may come from two folders."""
+        names = (f"{stem}{'' if number == 1 else f'-{number}'}.jpg" for number in itertools.count(1))
+        name = next(name for name in names if name not in self._names)
+        self._names.add(name)
+        return name
 
     def _print(self, tagged: Tagged) -> None:
         self.stdout.write(f"{tagged.path}: {len(tagged.faces)} faces")
