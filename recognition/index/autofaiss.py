@@ -1,8 +1,8 @@
 """AutoFaiss, quiet and bounded: what its command line builds, without its noise and its closing speed test.
 
 ``autofaiss.build_index`` checks its arguments, picks a kind of index, calls ``create_index``, tunes the
-search effort to use up a time budget and ends with a speed test of up to ten seconds. We call the same
-steps (``get_optimal_index_keys_v2``, ``create_index``) and measure for ourselves what we need to know.
+search effort until a time budget is used up, and ends with a speed test of up to ten seconds. We name the
+kind ourselves, call the same ``create_index``, and measure what we need to know (see ``measure``).
 """
 
 from __future__ import annotations
@@ -10,44 +10,24 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..types import IndexUnusable
-from .policy import EXACT, EXACT_NUMBERS, exact_bytes
+from .files import EMBEDDINGS
+from .partfiles import PartFiles
 
 BATCH_BYTES = 256 * 1024 * 1024  # of vectors AutoFaiss holds beside the index while adding
-PARTS_AT_ONCE = 2
+PIECES_AT_ONCE = 2
+TRAINING_PER_LIST = 40  # vectors; AutoFaiss would take 100, Faiss warns below 39
 
 
-def keys_to_try(count: int, dimension: int, max_bytes: int) -> list[str]:
-    """The kinds worth building for so many vectors: exact search, AutoFaiss's own choice, or both.
-
-    AutoFaiss's choice stays out where exact search is fast already, and exact search where it does not fit.
-    """
-    fits = exact_bytes(count, dimension) <= max_bytes
-    if fits and count * dimension <= EXACT_NUMBERS:
-        return [EXACT]
-    own = _own_choice(count, dimension, max_bytes)
-    keys = [EXACT] * fits + [own] * (own not in (None, EXACT))
-    return [key for key in keys if key] or [EXACT]
-
-
-def _own_choice(count: int, dimension: int, max_bytes: int) -> str | None:
-    with quiet():
-        from autofaiss.external.metadata import IndexMetadata
-        from autofaiss.external.optimize import get_optimal_index_keys_v2
-
-        keys = get_optimal_index_keys_v2(count, dimension, f"{max_bytes}B")
-        for key in keys or ():
-            if IndexMetadata(key, count, dimension).estimated_index_size_in_bytes() <= max_bytes:
-                return str(key)
-    return None
-
-
-def create(folder: Path, key: str, on_rows: Callable[[int], None]) -> Any:
-    """Let AutoFaiss build an index of this kind, metric inner product, from a folder of part files.
+def create(directory: Path, parts: PartFiles, key: str, on_rows: Callable[[int], None]) -> Any:
+    """Let AutoFaiss build an index of this kind, metric inner product, from the part files of ``directory``.
 
     ``on_rows`` is told how many vectors were read, and may raise to stop the build. Raises IndexUnusable
     where AutoFaiss reports a failure.
@@ -56,42 +36,45 @@ def create(folder: Path, key: str, on_rows: Callable[[int], None]) -> Any:
         from autofaiss.external.build import create_index
         from autofaiss.external.metadata import IndexMetadata
 
-        reader = _reader(folder, on_rows)
+        reader = _reader(directory / EMBEDDINGS, parts, key, on_rows)
         size = IndexMetadata(key, int(reader.count), reader.dimension).estimated_index_size_in_bytes()
         memory = f"{int(size) + BATCH_BYTES}B"
         try:
             index, _ = create_index(reader, key, "ip", memory)
-        except (RuntimeError, ValueError, MemoryError) as error:
+        except (RuntimeError, ValueError, TypeError, MemoryError) as error:
             raise IndexUnusable(f"AutoFaiss could not build a {key} index: {error}") from error
     if index is None or index.ntotal != reader.count:
         raise IndexUnusable(f"AutoFaiss gave no usable {key} index; the previous one stays in use.")
     return index
 
 
-def tune_to_time(index: Any, key: str, max_query_ms: float) -> str:
-    """AutoFaiss's own search effort for a time budget per face; for kinds that lose accuracy anyway."""
-    with quiet():
-        from autofaiss.external.optimize import get_optimal_hyperparameters
-
-        return str(get_optimal_hyperparameters(index, key, max_speed_ms=max_query_ms))
-
-
-def _reader(folder: Path, on_rows: Callable[[int], None]) -> Any:
+def _reader(folder: Path, parts: PartFiles, key: str, on_rows: Callable[[int], None]) -> Any:
+    import pandas as pd
     from embedding_reader import EmbeddingReader
 
+    lists = re.search(r"IVF(\d+)", key)
+    most_for_training = TRAINING_PER_LIST * int(lists[1]) if lists else 0
+
     class Reader(EmbeddingReader):  # type: ignore[misc]  # the package has no types
-        """Reads a few pieces ahead instead of 4 GB, shows no bar, and reports each batch."""
+        """Reads two pieces ahead instead of 4 GB, shows no bar, and reports each batch.
+
+        AutoFaiss asks for the first rows to train on; it gets fewer, from all over, since those of the people
+        who joined first would teach it little about the others.
+        """
 
         def __call__(self, batch_size: int, start: int = 0, end: int | None = None) -> Iterator[Any]:
             read = 0
-            batches = super().__call__(
-                batch_size, start, end, parallel_pieces=PARTS_AT_ONCE, show_progress=False
-            )
-            for batch in batches:
-                on_rows(read)
+            on_rows(read)
+            if end is not None:
+                rows = np.linspace(0, len(parts) - 1, min(end, most_for_training)).astype(np.int64)
+                yield parts.take(rows), pd.DataFrame({"i": rows})
+                return
+            for batch in super().__call__(
+                batch_size, start, end, parallel_pieces=PIECES_AT_ONCE, show_progress=False
+            ):
                 yield batch
                 read += len(batch[0])
-            on_rows(read)
+                on_rows(read)
 
     return Reader(str(folder), file_format="npy")
 

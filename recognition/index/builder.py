@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..types import IndexUnusable, RecognitionError
-from .autofaiss import create, keys_to_try, tune_to_time
-from .files import EMBEDDINGS, INDEX, BuildFigures, new_directory, sha256_of, write_infos
-from .measure import Sample, draw_sample, finds_itself, milliseconds_per_photo, recall, tune_to_recall
+from .autofaiss import create
+from .files import INDEX, BuildFigures, new_directory, sha256_of, write_infos
+from .measure import Sample, draw_sample, finds_itself, milliseconds_per_photo, recall, tune
+from .partfiles import PartFiles
 from .parts import Part, Written, write_parts
-from .policy import EXACT, Choice, Measured, Reason, choose, parse_memory
+from .policy import EXACT, Choice, Measured, Reason, choose, keys_to_try, parse_memory
+from .searcher import Searcher
 
 Progress = Callable[[str, int], None]
 """Told a step ("write", "build", "check") and how many references it has done so far."""
@@ -54,6 +56,7 @@ def build(
 
     Parts are streamed; beside the index itself, memory holds one part file and AutoFaiss's batch. Nothing
     appears under ``directory`` unless the whole build went well. No references make an empty index.
+    ``max_memory`` bounds the index; ``max_query_ms``, a face, yields to recall and memory (see the figures).
 
     Raises IndexUnusable for bad vectors or when AutoFaiss fails, BuildCancelled when ``cancelled()`` says
     so, FileExistsError for a directory that is there, OSError as the disk gives it.
@@ -67,7 +70,7 @@ def build(
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
-            choice, exact_ms = _write_best(partial, written, max_bytes, max_query_ms, watch)
+            choice, exact_ms = _write_best(partial, written, max_bytes, watch)
         best = choice.measured
         figures = BuildFigures(
             embedder_id=embedder_id,
@@ -79,6 +82,8 @@ def build(
             milliseconds_per_photo=best.milliseconds,
             exact_milliseconds_per_photo=exact_ms,
             bytes=best.bytes,
+            max_query_ms=max_query_ms,
+            max_bytes=max_bytes,
             reason=choice.reason.value,
             build_seconds=time.perf_counter() - started,
             sha256=sha256_of(partial / INDEX),
@@ -88,17 +93,16 @@ def build(
     return figures
 
 
-def _write_best(
-    partial: Path, written: Written, max_bytes: int, max_query_ms: float, watch: Watch
-) -> tuple[Choice, float | None]:
+def _write_best(partial: Path, written: Written, max_bytes: int, watch: Watch) -> tuple[Choice, float | None]:
     """Build what is worth trying, keep the file of the one chosen; also how long exact search took."""
     watch("check", 0)
-    sample = draw_sample(written.files, written.count)
+    parts = PartFiles.open(partial)
+    sample = draw_sample(parts)
     candidates: list[Measured] = []
     for key in keys_to_try(written.count, written.dimension, max_bytes):
-        index = create(partial / EMBEDDINGS, key, lambda done: watch("build", done))
-        path = partial / f"{len(candidates)}.index"
-        candidates.append(_measure(index, key, sample, path, max_query_ms))
+        index = create(partial, parts, key, lambda done: watch("build", done))
+        watch("check", written.count)
+        candidates.append(_measure(index, key, parts, sample, partial / f"{len(candidates)}.index"))
         del index
     choice = choose(candidates, max_bytes)
     for number, candidate in enumerate(candidates):
@@ -111,22 +115,22 @@ def _write_best(
     return choice, exact[0] if exact else None
 
 
-def _measure(index: Any, key: str, sample: Sample, path: Path, max_query_ms: float) -> Measured:
+def _measure(index: Any, key: str, parts: PartFiles, sample: Sample, path: Path) -> Measured:
     """Tune, write and measure one index; raises IndexUnusable for one that does not find its own vectors."""
     import faiss
 
+    searcher = Searcher(index, parts)
     parameter = ""
-    if hasattr(index, "hnsw") or key.endswith(",Flat"):
-        parameter = tune_to_recall(index, sample)
-    elif key != EXACT:
-        parameter = tune_to_time(index, key, max_query_ms)
-    found = recall(index, sample)
-    if key == EXACT and min(found, finds_itself(index, sample)) < 1:
-        raise IndexUnusable(
-            "The new index does not give back its own vectors; the previous one stays in use."
-        )
+    if key != EXACT:
+        space: Any = faiss.ParameterSpace()
+        lists = faiss.extract_index_ivf(index).nlist
+        probed = tune(searcher, sample, lambda n: space.set_index_parameters(index, f"nprobe={n}"), lists)
+        parameter = f"nprobe={probed}"
+    found = recall(searcher, sample)
+    if key == EXACT and min(found, finds_itself(searcher, sample)) < 1:
+        raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
     faiss.write_index(index, str(path))
-    return Measured(key, parameter, found, milliseconds_per_photo(index, sample), path.stat().st_size)
+    return Measured(key, parameter, found, milliseconds_per_photo(searcher, sample), path.stat().st_size)
 
 
 def _write_empty(partial: Path, dimension: int) -> Choice:

@@ -43,6 +43,8 @@ class BuildFigures:
     milliseconds_per_photo: float  # ten faces searched as one batch, median
     exact_milliseconds_per_photo: float | None  # the same for exact search, where it was measured
     bytes: int  # size of knn.index
+    max_query_ms: float  # the budgets the build was given; recall and memory come before the first
+    max_bytes: int
     reason: str  # why this kind: see ``policy.Reason``
     build_seconds: float
     sha256: str  # of knn.index
@@ -50,6 +52,14 @@ class BuildFigures:
     @property
     def is_exact(self) -> bool:
         return self.index_key == "Flat"
+
+    @property
+    def is_over_time(self) -> bool:
+        return self.milliseconds_per_photo > 10 * self.max_query_ms
+
+    @property
+    def is_over_memory(self) -> bool:
+        return self.bytes > self.max_bytes
 
 
 @contextmanager

@@ -142,7 +142,7 @@ class LiveIndex:
             if ((persons != GONE).sum(axis=1) >= wanted).all() or not state.masked:
                 break
             if fetch >= MOST_OVERFETCHED or (rows < 0).any():
-                rows, similarities = self.build.search_exactly(vectors, wanted, state.persons != GONE)
+                rows, similarities = self.build.parts.search(vectors, wanted, state.persons != GONE)
                 persons = np.where(rows < 0, GONE, state.persons[rows])
                 break
             fetch *= 4

@@ -39,7 +39,6 @@ class Written:
 
     count: int
     dimension: int
-    files: tuple[Path, ...]
 
 
 def write_parts(
@@ -75,7 +74,8 @@ def write_parts(
         raise IndexUnusable("A reference came twice while the index was built; build it again.")
     np.save(directory / IDS, every_id)
     np.save(directory / PERSONS, np.concatenate(persons) if persons else np.zeros(0, np.int64))
-    return Written(len(every_id), dimension, tuple(_pad_names(directory, number)))
+    _pad_names(directory, number)
+    return Written(len(every_id), dimension)
 
 
 def check_vectors(vectors: Embeddings, dimension: int, ids: Sequence[int] | NDArray[np.int64]) -> None:
@@ -115,11 +115,10 @@ def _write_part(parts: Sequence[Part], directory: Path, number: int) -> None:
     pd.DataFrame(table).to_parquet(directory / METADATA / f"metadata_{number}.parquet", index=False)
 
 
-def _pad_names(directory: Path, count: int) -> list[Path]:
+def _pad_names(directory: Path, count: int) -> None:
     """Number the files with equal width, since AutoFaiss and others read them in the order of their names."""
     width = len(str(count - 1))
     for folder, pattern in ((METADATA, "metadata_{}.parquet"), (EMBEDDINGS, "img_emb_{}.npy")):
         for number in range(count):
             old = directory / folder / pattern.format(number)
             old.rename(directory / folder / pattern.format(str(number).zfill(width)))
-    return sorted((directory / EMBEDDINGS).glob("*.npy"))

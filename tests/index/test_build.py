@@ -194,7 +194,7 @@ def test_an_index_that_does_not_find_its_own_vectors_is_refused(
 ) -> None:
     from recognition.index import builder
 
-    def scrambled(folder: Path, key: str, on_rows: object) -> faiss.Index:
+    def scrambled(*_: object) -> faiss.Index:
         index = faiss.IndexFlatIP(DIMENSION)
         index.add(clustered(100, DIMENSION, seed=9))
         return index
@@ -277,3 +277,63 @@ def test_a_broken_directory_says_so_and_what_to_do(tmp_path: Path, damage: objec
     damage(tmp_path / "one")
     with pytest.raises(IndexUnusable, match=r"build (the index again|one with)"):
         Index.load(tmp_path / "one", "a-1")
+
+
+@pytest.fixture
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a gallery of thousands be treated as one of hundreds of thousands."""
+    from recognition.index import policy
+
+    monkeypatch.setattr(policy, "EXACT_NUMBERS", 1000)
+    monkeypatch.setattr(policy, "COMPRESSED_FROM", 1000)
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_lists_are_searched_deep_enough_to_find_what_exact_search_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recognition.index import builder
+
+    monkeypatch.setattr(builder, "milliseconds_per_photo", lambda searcher, _: float(not searcher.lists))
+    vectors = clustered(20_000, 32)
+    figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
+    assert (figures.index_key, figures.reason) == ("IVF512,Flat", "fastest")
+    assert figures.recall >= 0.99
+    opened = Index.load(tmp_path / "one", "a-1")
+    queries = vectors[::100] + np.random.default_rng(1).standard_normal((200, 32)).astype(np.float32) * 0.05
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    exact = np.argmax(queries @ vectors.T, axis=1) + 1
+    ids, similarities = opened.search(queries, 10)
+    assert np.mean(ids[:, 0] == exact) >= 0.99
+    np.testing.assert_allclose(
+        similarities[:, 0], np.einsum("ij,ij->i", queries, vectors[ids[:, 0] - 1]), atol=1e-5
+    )
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_where_memory_forces_compression_the_figures_say_so_and_similarities_stay_exact(
+    tmp_path: Path,
+) -> None:
+    vectors = clustered(4000, 32)
+    figures = build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.3MB")
+    assert figures.reason == "memory"
+    assert "PQ" in figures.index_key
+    assert figures.bytes <= figures.max_bytes
+    assert 0.5 < figures.recall <= 1
+    opened = Index.load(tmp_path / "one", "a-1")
+    ids, similarities = opened.search(vectors[:50], 5)
+    expected = np.einsum("nd,nkd->nk", vectors[:50], vectors[ids - 1])
+    np.testing.assert_allclose(similarities, expected, atol=1e-5)
+    assert np.mean(ids[:, 0] == np.arange(1, 51)) > 0.95
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_faster_but_inaccurate_lists_do_not_replace_exact_search(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from recognition.index import builder
+
+    monkeypatch.setattr(builder, "recall", lambda searcher, _: 0.98 if searcher.lists else 1.0)
+    figures = build(in_parts(clustered(5000, 8)), tmp_path / "one", embedder_id="a-1", dimension=8)
+    assert (figures.index_key, figures.reason) == ("Flat", "recall")
+    assert Index.load(tmp_path / "one", "a-1").count == 5000

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recognition.index import Measured, Reason, choose, parse_memory
-from recognition.index.autofaiss import keys_to_try
-from recognition.index.policy import EXACT_NUMBERS
+from recognition.index.policy import EXACT_NUMBERS, exact_bytes, keys_to_try
 
 BUDGET = 1000
 
@@ -16,24 +15,25 @@ def exact(milliseconds: float = 10, size: int = 500) -> Measured:
 
 
 def other(recall: float = 0.995, milliseconds: float = 1, size: int = 600) -> Measured:
-    return Measured("HNSW32", "efSearch=32", recall, milliseconds, size)
+    return Measured("IVF64,Flat", "nprobe=8", recall, milliseconds, size)
 
 
 @pytest.mark.parametrize(
     ("candidates", "key", "reason"),
     [
         ([exact()], "Flat", Reason.SMALL),
-        ([exact(), other()], "HNSW32", Reason.FASTEST),
+        ([exact(), other()], "IVF64,Flat", Reason.FASTEST),
         ([exact(milliseconds=1), other(milliseconds=1.1)], "Flat", Reason.FASTEST),
         ([exact(milliseconds=1), other(milliseconds=1)], "Flat", Reason.FASTEST),
-        ([exact(), other(recall=0.99)], "HNSW32", Reason.FASTEST),
+        ([exact(), other(recall=0.99)], "IVF64,Flat", Reason.FASTEST),
         ([exact(), other(recall=0.9899)], "Flat", Reason.RECALL),
-        ([exact(), other(size=BUDGET)], "HNSW32", Reason.FASTEST),
+        ([exact(), other(size=BUDGET)], "IVF64,Flat", Reason.FASTEST),
         ([exact(), other(size=BUDGET + 1)], "Flat", Reason.RECALL),
-        ([exact(size=BUDGET + 1), other(recall=0.9)], "HNSW32", Reason.MEMORY),
+        ([exact(size=BUDGET + 1), other(recall=0.9)], "IVF64,Flat", Reason.MEMORY),
+        ([exact(size=BUDGET + 1), other(recall=1.0)], "IVF64,Flat", Reason.MEMORY),
         ([exact(size=BUDGET), other(recall=0.9)], "Flat", Reason.RECALL),
-        ([other(recall=0.9)], "HNSW32", Reason.MEMORY),
-        ([other(recall=0.99)], "HNSW32", Reason.FASTEST),
+        ([other(recall=0.9)], "IVF64,Flat", Reason.MEMORY),
+        ([other(recall=0.99)], "IVF64,Flat", Reason.MEMORY),
         ([exact(size=BUDGET + 1), other(size=BUDGET + 1)], "Flat", Reason.OVER_BUDGET),
         ([exact(size=BUDGET + 1)], "Flat", Reason.OVER_BUDGET),
     ],
@@ -57,15 +57,20 @@ def test_choosing_from_nothing_is_a_mistake() -> None:
 
 def test_nothing_but_exact_search_is_built_where_it_is_fast_already() -> None:
     assert keys_to_try(EXACT_NUMBERS // 128, 128, 1 << 32) == ["Flat"]
-    assert len(keys_to_try(EXACT_NUMBERS // 128 + 1, 128, 1 << 32)) == 2
+    assert keys_to_try(EXACT_NUMBERS // 128 + 1, 128, 1 << 32) == ["Flat", "IVF1024,Flat"]
 
 
-def test_exact_search_is_not_built_where_it_cannot_fit() -> None:
-    assert "Flat" not in keys_to_try(1_000_000, 128, 300_000_000)
+def test_only_what_fits_the_memory_is_built() -> None:
+    exact_size = exact_bytes(100_000, 128)
+    assert keys_to_try(100_000, 128, exact_size + 2_000_000) == ["Flat", "IVF1024,Flat"]
+    assert keys_to_try(100_000, 128, exact_size) == ["Flat"]
+    assert keys_to_try(100_000, 128, exact_size - 1) == ["Pad128,IVF1024_HNSW32,PQ64x8"]
+    assert keys_to_try(100_000, 128, 6_000_000) == ["Pad128,IVF1024_HNSW32,PQ32x8"]
 
 
-def test_exact_search_remains_where_nothing_fits() -> None:
+def test_exact_search_remains_where_nothing_fits_or_can_be_compressed() -> None:
     assert keys_to_try(1_000_000, 128, 1_000_000) == ["Flat"]
+    assert keys_to_try(9_999, 128, 4_000_000) == ["Flat"]
 
 
 @pytest.mark.parametrize(

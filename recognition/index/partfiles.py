@@ -1,0 +1,70 @@
+"""The vectors of a build, read from its part files without holding them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Embeddings, IndexUnusable
+from .files import EMBEDDINGS
+
+CHUNK = 16_384
+
+
+class PartFiles:
+    """Part files as one array of rows, mapped into memory; reading only."""
+
+    def __init__(self, parts: list[Embeddings]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Those of the build in ``directory``; raises IndexUnusable when one cannot be read."""
+        try:
+            parts = [np.load(file, mmap_mode="r") for file in sorted((directory / EMBEDDINGS).glob("*.npy"))]
+        except (OSError, ValueError) as error:
+            raise IndexUnusable(
+                f"{directory / EMBEDDINGS} cannot be read ({error}); build the index again."
+            ) from error
+        return cls(parts)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def take(self, rows: NDArray[np.int64]) -> Embeddings:
+        """The vectors (n, dimension) of these rows, in their order."""
+        which = np.searchsorted(self._starts, rows, side="right") - 1
+        taken = np.empty((len(rows), self._parts[0].shape[1]), np.float32)
+        for number, part in enumerate(self._parts):
+            here = which == number
+            taken[here] = part[rows[here] - self._starts[number]]
+        return taken
+
+    def chunks(self) -> Iterator[tuple[int, Embeddings]]:
+        """All rows in order, some thousands at a time, each with the number of its first row."""
+        for start, part in zip(self._starts, self._parts, strict=False):
+            for offset in range(0, len(part), CHUNK):
+                yield int(start) + offset, np.asarray(part[offset : offset + CHUNK])
+
+    def search(
+        self, vectors: Embeddings, k: int, allowed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows (n, k) and similarities of the nearest among the allowed rows: slow, and always right."""
+        k = min(k, int(allowed.sum()))
+        best_rows = np.full((len(vectors), k), -1, np.int64)
+        best = np.full((len(vectors), k), -2, np.float32)
+        for first, chunk in self.chunks():
+            similarities = vectors @ chunk.T
+            similarities[:, ~allowed[first : first + len(chunk)]] = -2
+            rows = np.broadcast_to(np.arange(first, first + len(chunk)), similarities.shape)
+            both = np.concatenate([best, similarities], axis=1)
+            both_rows = np.concatenate([best_rows, rows], axis=1)
+            order = np.argsort(-both, axis=1, kind="stable")[:, :k]
+            best = np.take_along_axis(both, order, axis=1)
+            best_rows = np.take_along_axis(both_rows, order, axis=1)
+        return best_rows, best

@@ -1,0 +1,56 @@
+"""Search an opened Faiss index row by row, whatever its kind; similarities are always those of the vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import Embeddings
+from .partfiles import PartFiles
+from .threads import set_threads
+
+AGAIN = 4  # a compressed index is asked for so many times more, and the exact vectors decide
+AT_LEAST = 200
+
+
+class Searcher:
+    """Faiss's index and, for kinds that keep compressed vectors, the part files to look again."""
+
+    def __init__(self, opened: Any, parts: PartFiles) -> None:
+        self._opened = opened
+        self._parts = parts
+        self.count, self.dimension = int(opened.ntotal), int(opened.d)
+        self.is_compressed = type(opened).__name__ == "IndexPreTransform"
+        self.lists = int(getattr(opened, "nlist", 0))
+
+    def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows (n, k) and similarities (n, k), best first; row -1 where there are no more."""
+        import faiss
+
+        k = max(1, min(k, self.count))
+        if not self.count or not len(vectors):
+            return np.full((len(vectors), k), -1, np.int64), np.full((len(vectors), k), -1, np.float32)
+        set_threads(faiss, self._work() * len(vectors))
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        asked = min(max(AGAIN * k, AT_LEAST), self.count) if self.is_compressed else k
+        similarities, rows = self._opened.search(vectors, asked)
+        if self.is_compressed:
+            rows, similarities = self._look_again(vectors, rows)
+        return rows[:, :k], similarities[:, :k]
+
+    def _work(self) -> int:
+        """Multiplications one face costs, roughly."""
+        if not self.lists:
+            return self.count * self.dimension
+        return self.count * self.dimension * min(int(self._opened.nprobe), self.lists) // self.lists
+
+    def _look_again(
+        self, vectors: Embeddings, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        found = self._parts.take(np.maximum(rows, 0).ravel()).reshape(*rows.shape, -1)
+        similarities = np.einsum("nd,nkd->nk", vectors, found)
+        similarities[rows < 0] = -2
+        order = np.argsort(-similarities, axis=1, kind="stable")
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarities, order, axis=1)
