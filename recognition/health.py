@@ -1,0 +1,159 @@
+"""What may be wrong in a gallery: references of somebody else, the same picture twice, people who look alike.
+
+All from vectors; whether a picture is too blurred or too small is in its ``Quality``. The functions give rows
+of the arrays they were given, the worst first, and judge nothing: a person looks and decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recognition.decide import WEIGHTS, combined
+from recognition.graph import neighbours
+from recognition.types import Bounds, Embeddings
+
+NEIGHBOURS = 50
+DUPLICATE = 0.1
+"""The same picture saved twice is within this share of the distance at which a name is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A reference that is less like its own person than like another, or like nobody."""
+
+    row: int
+    own: float  # similarity to the rest of its person
+    other_person: int | None  # who it is nearer to; None: nobody, it is only unlike its own
+    other_row: int | None  # that person's nearest reference
+    other: float  # similarity to that person
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two rows (references) or two people, and how alike they are."""
+
+    left: int
+    right: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Unit vectors (n, dimension), whose they are (n,), and each one's nearest others as in ``graph``."""
+
+    vectors: Embeddings
+    persons: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    similarities: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, vectors: Embeddings, persons: NDArray[np.int64]) -> Gallery:
+        return cls(vectors, persons, *neighbours(vectors, NEIGHBOURS))
+
+
+def likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
+    """References nearer to another person than to their own, then those unlike their own (below ``unsure``).
+
+    Of a person with one reference nothing can be said, with two it cannot be said which is wrong: both come.
+    """
+    own = own_similarities(gallery.vectors, gallery.persons)
+    found = []
+    for row in np.flatnonzero(~np.isnan(own)):
+        person, other_row, other = _nearest_other(gallery, int(row))
+        if other > own[row] and other >= bounds.unsure:
+            found.append(Suspect(int(row), float(own[row]), person, other_row, other))
+        elif own[row] < bounds.unsure:
+            found.append(Suspect(int(row), float(own[row]), None, None, other))
+    return sorted(found, key=lambda s: (s.other_person is None, s.own - s.other, s.row))
+
+
+def own_similarities(vectors: Embeddings, persons: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Each reference's similarity to the rest of its person (n,); NaN where there is no rest."""
+    own = np.full(len(persons), np.nan)
+    order = np.argsort(persons, kind="stable")
+    edges = np.flatnonzero(np.diff(persons[order])) + 1
+    for rows in np.split(order, edges):
+        if len(rows) < 2:
+            continue
+        similarities = vectors[rows] @ vectors[rows].T
+        np.fill_diagonal(similarities, -np.inf)
+        best = -np.sort(-similarities, axis=1)[:, : min(len(WEIGHTS), len(rows) - 1)]
+        own[rows] = [combined(line) for line in best.tolist()]
+    return own
+
+
+def duplicates(gallery: Gallery, bounds: Bounds) -> list[Pair]:
+    """Pairs of references so alike that they must be one picture; the two may be filed under different people."""
+    least = 1 - DUPLICATE * (1 - bounds.known)
+    left, place = np.nonzero(gallery.similarities >= least)
+    right = gallery.rows[left, place]
+    pairs = {
+        (int(min(a, b)), int(max(a, b))): float(s)
+        for a, b, s in zip(left, right, gallery.similarities[left, place], strict=True)
+    }
+    return _sorted(pairs)
+
+
+def confusable(gallery: Gallery, bounds: Bounds, ignored: Collection[int] = ()) -> list[Pair]:
+    """Pairs of people who look alike to the model: each other's faces would come out unsure at best.
+
+    Between two people every reference counts once, in the best pairing found greedily, and the best three pairs are
+    combined as for a face; so one reference in the wrong folder does not make two people look alike.
+    ``ignored`` rows (already suspected to be wrong) do not count at all.
+    """
+    edges: dict[tuple[int, int], dict[tuple[int, int], float]] = {}
+    for row, other, similarity in _between_people(gallery, bounds.unsure, ignored):
+        a, b = int(gallery.persons[row]), int(gallery.persons[other])
+        pair = (row, other) if a < b else (other, row)
+        edges.setdefault((min(a, b), max(a, b)), {})[pair] = similarity
+    alike = {people: combined(_matched(between)) for people, between in edges.items()}
+    return _sorted({people: value for people, value in alike.items() if value >= bounds.unsure})
+
+
+def _between_people(gallery: Gallery, least: float, ignored: Collection[int]) -> list[tuple[int, int, float]]:
+    """The neighbours of two people, for all people who have at least one pair that near."""
+    left = np.repeat(np.arange(len(gallery.rows)), gallery.rows.shape[1])
+    right, similarities = gallery.rows.ravel(), gallery.similarities.ravel()
+    kept = (right >= 0) & ~np.isin(left, list(ignored)) & ~np.isin(right, list(ignored))
+    kept &= gallery.persons[left] != gallery.persons[right]
+    left, right, similarities = left[kept], right[kept], similarities[kept]
+    people = np.sort(np.stack([gallery.persons[left], gallery.persons[right]], 1), axis=1)
+    _, pair = np.unique(people, axis=0, return_inverse=True)
+    nearest = np.full(int(pair.max(initial=-1)) + 1, -1, np.float32)
+    np.maximum.at(nearest, pair.ravel(), similarities)
+    near = nearest[pair.ravel()] >= least
+    return list(zip(left[near].tolist(), right[near].tolist(), similarities[near].tolist(), strict=True))
+
+
+def _matched(between: dict[tuple[int, int], float]) -> list[float]:
+    """The similarities of a pairing in which no reference stands twice, the best first, at most three."""
+    taken: set[int] = set()
+    matched = []
+    for (left, right), similarity in sorted(between.items(), key=lambda item: (-item[1], item[0])):
+        if not taken & {left, right}:
+            taken |= {left, right}
+            matched.append(similarity)
+    return matched[: len(WEIGHTS)]
+
+
+def _nearest_other(gallery: Gallery, row: int) -> tuple[int | None, int | None, float]:
+    """The other person nearest to a reference, that person's nearest reference, and the similarity."""
+    near: dict[int, list[tuple[float, int]]] = {}
+    for other, similarity in zip(gallery.rows[row].tolist(), gallery.similarities[row].tolist(), strict=True):
+        if other >= 0 and gallery.persons[other] != gallery.persons[row]:
+            near.setdefault(int(gallery.persons[other]), []).append((similarity, other))
+    if not near:
+        return None, None, -1.0
+    alike = {person: combined([s for s, _ in hits[: len(WEIGHTS)]]) for person, hits in near.items()}
+    person = max(alike, key=lambda p: (alike[p], -p))
+    return person, near[person][0][1], alike[person]
+
+
+def _sorted(pairs: dict[tuple[int, int], float]) -> list[Pair]:
+    return sorted(
+        (Pair(a, b, s) for (a, b), s in pairs.items()), key=lambda p: (-p.similarity, p.left, p.right)
+    )
