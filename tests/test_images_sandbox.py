@@ -33,7 +33,7 @@ def _decoders_end_with_the_tests() -> Iterator[None]:
 
 
 def decoder_pids() -> list[int]:
-    return [decoder._process.pid for decoder in pool.shared_pool()._all]
+    return pool.shared_pool().pids
 
 
 @pytest.mark.parametrize("name", [*corpus.PLAIN, *corpus.ODD])
@@ -139,6 +139,16 @@ def test_one_decoder_serves_many_photos() -> None:
     assert len(first) == 1
 
 
+def test_a_large_parent_does_not_make_its_decoder_look_tired() -> None:
+    sandbox.close()
+    ballast = np.ones(100_000_000)
+    for _ in range(3):
+        sandbox.read(corpus.jpeg())
+        first = decoder_pids()
+    assert decoder_pids() == first
+    assert ballast[0]
+
+
 def test_threads_read_at_the_same_time() -> None:
     made = {width: corpus.jpeg(width, 40) for width in range(30, 60)}
     with ThreadPoolExecutor(6) as readers:
@@ -198,7 +208,7 @@ if sys.argv[1] == "busy":
     import time; time.sleep(0.3)
 if os.fork() == 0:  # a forked relative that lives on must not keep the decoder alive
     import time; time.sleep(20); os._exit(0)
-print(*[decoder._process.pid for decoder in pool.shared_pool()._all], flush=True)
+print(*pool.shared_pool().pids, flush=True)
 os.kill(os.getpid(), 9)
 """
 

@@ -59,6 +59,8 @@ def _png(file: BinaryIO, limits: Limits) -> None:
     total = frames = 0
     while len(header := file.read(8)) == 8:
         length, name = struct.unpack(">I4s", header)
+        if length > limits.bytes:
+            return  # the decoder will say what is wrong with it
         if name not in (b"IDAT", b"fdAT"):
             total += length + 12
         frames += name == b"fcTL"
@@ -76,6 +78,8 @@ def _webp(file: BinaryIO, limits: Limits) -> None:
     total = frames = 0
     while len(header := file.read(8)) == 8:
         name, length = struct.unpack("<4sI", header)
+        if length > limits.bytes:
+            return
         if name not in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF"):
             total += length + 8
         frames += name == b"ANMF"

@@ -56,6 +56,10 @@ class Decoder:
         return answer, handles
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process.returncode is None
 

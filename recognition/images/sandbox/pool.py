@@ -40,6 +40,12 @@ class Pool:
                 self._all.add(decoder)
                 self._idle.append(decoder)
 
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the decoders that run now."""
+        with self._lock:
+            return [decoder.pid for decoder in self._all]
+
     def close(self) -> None:
         with self._lock:
             for decoder in self._all:
