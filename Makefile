@@ -44,6 +44,7 @@ run: $(LIGHT)
 	@exec $(PY) manage.py serve --port $(PORT)
 
 test: $(FULL)
+	@.ci/servers
 	@$(PY) -m pytest
 
 check: $(FULL)

@@ -18,6 +18,3 @@ app.conf.update(
     task_default_queue="facesite",
 )
 app.autodiscover_tasks()
-app.conf.beat_schedule = {
-    "sweep": {"task": "gallery.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
-}

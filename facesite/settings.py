@@ -171,6 +171,14 @@ else:
     }
 WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
+SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "gallery.tasks.sweep",
+        "schedule": SWEEP_SECONDS,
+        "options": {"expires": max(SWEEP_SECONDS, 5)},
+    },
+}
 MAX_ATTEMPTS = 2  # a photo that ends its worker this often is set aside
 
 # Recognition

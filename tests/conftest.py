@@ -1,0 +1,39 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gallery.demo import portraits
+from tests import servers
+from tests.site import Site
+
+COMBINATIONS = ("embedded broker, SQLite", "Redis, PostgreSQL")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The demonstration's folders of people and of photos: real portraits that ship in packages."""
+    try:
+        return portraits.prepare(tmp_path_factory.mktemp("portraits"))
+    except portraits.DemoUnavailable as error:
+        pytest.skip(f"NOT TESTED: {error}")
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS)
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An empty installation, once on what `make run` uses and once on real servers."""
+    folder = tmp_path_factory.mktemp("site")
+    if request.param == COMBINATIONS[0]:
+        yield Site(folder)
+        return
+    if not servers.redis_program() or not servers.postgres_folder():
+        pytest.skip("NOT TESTED: redis-server or PostgreSQL is not installed here")
+    for name in ("redis", "postgres"):
+        (folder / name).mkdir()
+    with servers.redis(folder / "redis") as broker, servers.postgres(folder / "postgres") as (_, database):
+        url = f"redis://127.0.0.1:{broker.port}/0"
+        yield Site(folder / "data", CELERY_BROKER_URL=url, DATABASE_URL=database)

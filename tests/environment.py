@@ -1,0 +1,23 @@
+"""Loaded before the settings (`-p tests.environment`): tests keep their hands off the owner's data."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+import pytest
+
+FACES = "FACESITE_TEST_FACES"
+
+if "FACESITE_DATA_DIR" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
+    _folder = tempfile.mkdtemp(prefix="facesite-test-")
+    os.environ["FACESITE_DATA_DIR"] = _folder
+    atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not os.environ.get(FACES):
+        terminalreporter.section("NOT TESTED ON LABELLED PHOTOS", red=True)
+        terminalreporter.line(f"{FACES} names no folder, so every test on labelled photos was skipped.")

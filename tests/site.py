@@ -1,0 +1,124 @@
+"""A whole installation in a folder of its own: commands, worker and web server as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.servers import free_port, is_open, wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Site:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        for name in ("DATABASE_URL", "CELERY_BROKER_URL"):
+            kept.pop(name, None)
+        self.environment = {
+            **kept,
+            "FACESITE_DATA_DIR": str(folder),
+            "FACESITE_WORKER_PROCESSES": "1",
+            "FACESITE_LEASE_SECONDS": "5",
+            "FACESITE_SWEEP_SECONDS": "1",
+            **environment,
+        }
+        self.manage("migrate", "-v0")
+
+    def manage(self, *arguments: str, is_checked: bool = True) -> str:
+        """What a command prints."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        if is_checked and done.returncode:
+            raise AssertionError(f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    def json(self, *arguments: str, is_checked: bool = True) -> list[Any]:
+        """The JSON documents a command prints, one a line."""
+        lines = self.manage(*arguments, "--json", is_checked=is_checked).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def ask(self, code: str) -> Any:
+        """The value of `answer` after running code in the site's shell."""
+        wrapped = f"import json\nfrom gallery.models import *\n{code}\nprint('answer:' + json.dumps(answer))"
+        printed = self.manage("shell", "-v0", "--no-imports", "-c", wrapped)
+        return json.loads(printed.rsplit("answer:", 1)[1])
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        child = self.start_worker()
+        try:
+            yield child
+        finally:
+            stop_group(child)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        options = ["--beat", "--schedule", str(self.folder / "schedule"), "--concurrency", "1"]
+        command = [sys.executable, "-m", "celery", "-q", "-A", "facesite", "worker", "--loglevel", "WARNING"]
+        log = (self.folder / "worker.log").open("ab")
+        return subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env=self.environment,
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
+        )
+
+    @contextmanager
+    def web(self) -> Iterator[str]:
+        """The address of the running web server."""
+        port = free_port()
+        options = [
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--workers",
+            "1",
+            "--threads",
+            "4",
+            "--log-level",
+            "warning",
+        ]
+        log = (self.folder / "web.log").open("ab")
+        child = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"],
+            cwd=ROOT,
+            env=self.environment,
+            start_new_session=True,
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            wait_for(lambda: is_open(port), "the web server")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            stop_group(child)
+
+
+def stop_group(child: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> None:
+    """End a process and all it started; politely first, unless the signal is SIGKILL."""
+    if child.poll() is None:
+        if number == signal.SIGKILL:
+            os.killpg(child.pid, signal.SIGKILL)
+        else:
+            child.terminate()
+        try:
+            child.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait(15)
