@@ -43,9 +43,12 @@ def test_what_is_not_a_sound_photo_is_refused_with_its_reason(name: str) -> None
         images.read(make())
 
 
+@pytest.mark.parametrize("size", [(677, 475), (1301, 1103)])  # one strip, and two
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_applied_whole_reduced_and_in_regions(orientation: int) -> None:
-    data = corpus.jpeg_turned(orientation, 677, 475)
+def test_orientation_is_applied_to_whole_photos_and_to_regions(
+    orientation: int, size: tuple[int, int]
+) -> None:
+    data = corpus.jpeg_turned(orientation, *size)
     wanted = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))))
     photo = images.read(data)
     assert np.array_equal(photo.pixels, wanted)
@@ -88,6 +91,26 @@ def test_a_broken_orientation_means_upright(entry: tuple[int, int]) -> None:
     kind, value = entry
     exif = b"Exif\x00\x00II*\x00\x08\x00\x00\x00" + struct.pack("<HHHIII", 1, 0x0112, kind, 1, value, 0)
     assert images.read(corpus.jpeg(exif=exif)).info.orientation == 1
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_heic_is_turned_once_by_its_own_record(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = images.read(corpus.heic(exif=exif.tobytes()))
+    wanted = images.read(corpus.jpeg_turned(orientation)).pixels.astype(int)
+    assert photo.pixels.shape == wanted.shape
+    assert (photo.width, photo.height) == wanted.shape[1::-1]
+    assert np.abs(photo.pixels - wanted).mean() < 6
+
+
+def test_the_content_decides_what_a_file_is_not_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(corpus.jpeg())
+    assert images.probe(path).kind == "JPEG"
+    path.write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    with pytest.raises(ImageError, match="SVG"):
+        images.probe(path)
 
 
 def test_transparency_is_shown_on_white() -> None:

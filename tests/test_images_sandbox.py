@@ -130,6 +130,28 @@ def test_a_decoder_that_died_idle_is_replaced_without_a_word() -> None:
     assert decoder_pids() != [pid]
 
 
+class BrokenOff(Exception):
+    """As a task's time limit raises it: anywhere, from a signal handler."""
+
+
+def test_after_an_interruption_no_photo_gets_the_answer_to_another() -> None:
+    sandbox.probe(corpus.jpeg())
+    data = corpus.jpeg_of_scans(400)
+
+    def break_off(*_: object) -> None:
+        raise BrokenOff
+
+    before = signal.signal(signal.SIGALRM, break_off)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(BrokenOff):
+            sandbox.read(data)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert [sandbox.read(corpus.jpeg(width, 30)).width for width in (41, 42, 43)] == [41, 42, 43]
+
+
 def test_one_decoder_serves_many_photos() -> None:
     sandbox.close()
     for _ in range(20):

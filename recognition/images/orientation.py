@@ -1,11 +1,20 @@
-"""The eight EXIF orientations as geometry: arrays, sizes and boxes, stored and upright."""
+"""The eight EXIF orientations as geometry: pictures, sizes and boxes, stored and upright."""
 
 from __future__ import annotations
 
-import numpy as np
+from PIL import Image as Pillow
 
-from recognition.types import Box, Image
+from recognition.types import Box
 
+_TURNS = {
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
 _SWAPS = {5, 6, 7, 8}
 _FLIPS_ACROSS = {2, 3, 6, 7}  # the upright x axis runs against the stored axis it comes from
 _FLIPS_DOWN = {3, 4, 7, 8}
@@ -20,14 +29,18 @@ def upright_size(width: int, height: int, orientation: int) -> tuple[int, int]:
     return (height, width) if is_swapped(orientation) else (width, height)
 
 
-def stored_view(upright: Image, orientation: int) -> Image:
-    """A view of an upright array laid out as stored: what is written into it lands upright."""
-    view = upright
-    if orientation in _FLIPS_ACROSS:
-        view = view[:, ::-1]
-    if orientation in _FLIPS_DOWN:
-        view = view[::-1]
-    return np.transpose(view, (1, 0, 2)) if is_swapped(orientation) else view
+def turned(part: Pillow.Image, orientation: int) -> Pillow.Image:
+    """A part of the stored picture, upright."""
+    turn = _TURNS.get(orientation)
+    return part if turn is None else part.transpose(turn)
+
+
+def upright_place(top: int, bottom: int, height: int, orientation: int) -> tuple[slice, slice]:
+    """Where rows ``top`` to ``bottom`` of a stored picture of this height lie in the upright array."""
+    everything = slice(None)
+    is_flipped = orientation in (_FLIPS_ACROSS if is_swapped(orientation) else _FLIPS_DOWN)
+    place = slice(height - bottom, height - top) if is_flipped else slice(top, bottom)
+    return (everything, place) if is_swapped(orientation) else (place, everything)
 
 
 def overhang(orientation: int, across: float, down: float) -> tuple[float, float]:

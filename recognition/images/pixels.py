@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-from recognition.images.orientation import stored_view
+from recognition.images.orientation import turned, upright_place
 from recognition.types import Image
 
 _STRIP_PIXELS = 1_000_000  # converted at a time, so that extra memory stays small whatever the photo
@@ -24,13 +24,13 @@ _Convert = Callable[[Pillow.Image], Pillow.Image]
 def fill_upright(image: Pillow.Image, upright: Image, orientation: int) -> None:
     """Write a decoded image, strip by strip, into ``upright``: uint8 (height, width, 3), sRGB, turned."""
     flatten, to_srgb = flattener(image), srgb_converter(image)
-    view = stored_view(upright, orientation)
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         strip = image if rows >= height else image.crop((0, top, width, bottom))
-        view[top:bottom] = np.asarray(to_srgb(flatten(strip)))
+        place = upright_place(top, bottom, height, orientation)
+        upright[place] = np.asarray(turned(to_srgb(flatten(strip)), orientation))
 
 
 def flattener(image: Pillow.Image) -> _Convert:

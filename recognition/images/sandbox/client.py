@@ -25,6 +25,7 @@ class Decoder:
         """Start it, without waiting until it is ready."""
         self._line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._is_ready = False
+        self._owes_answer = False
         with other:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "recognition.images.sandbox", str(other.fileno())],
@@ -38,6 +39,7 @@ class Decoder:
         """The answer, and files that came with it. Raises ImageError for what the file is to blame for,
         Gone when the process had died before it got the file."""
         self._wait_until_ready()
+        self._owes_answer = True
         send(self._line, request, (handle,))
         self._line.settimeout(limits.seconds)
         try:
@@ -47,6 +49,7 @@ class Decoder:
             raise _took_too_long(limits) from None
         except Gone:
             raise self._blame(limits) from None
+        self._owes_answer = False
         if answer.get("tired") is not False:
             self.stop()
         if "error" in answer:
@@ -60,8 +63,10 @@ class Decoder:
         return self._process.pid
 
     @property
-    def is_running(self) -> bool:
-        return self._process.returncode is None
+    def is_reusable(self) -> bool:
+        """Whether it runs and waits for work. One whose question was broken off, by a signal's exception for
+        instance, still owes an answer, which must not be taken for that to the next question."""
+        return self._process.returncode is None and not self._owes_answer
 
     def stop(self) -> None:
         self._line.close()

@@ -68,8 +68,10 @@ class Pool:
             return decoder
 
     def _give_back(self, decoder: Decoder) -> None:
+        if not decoder.is_reusable:
+            decoder.stop()
         with self._lock:
-            if decoder.is_running:
+            if decoder.is_reusable:
                 self._idle.append(decoder)
             else:
                 self._all.discard(decoder)
