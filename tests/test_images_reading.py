@@ -169,6 +169,9 @@ def test_limits_are_checked_before_decoding() -> None:
     ):
         with pytest.raises(ImageTooLarge, match=word):
             images.probe(data, limits)
+    for large in (corpus.heic(exif=b"Exif\x00\x00II*\x00" + b"x" * 5000), corpus.ODD["wide gamut"]()):
+        with pytest.raises(ImageTooLarge, match="beside the picture"):
+            images.probe(large, images.Limits(metadata_bytes=400))
     with pytest.raises(ImageTooLarge, match="frames"):
         images.probe(corpus.animation("TIFF", 4), images.Limits(frames=3))
 

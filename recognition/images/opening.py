@@ -29,7 +29,7 @@ from recognition.images.kinds import identify
 from recognition.images.limits import Limits
 from recognition.images.metadata import read_metadata
 from recognition.images.orientation import upright_size
-from recognition.images.structure import check_structure, too_many_frames
+from recognition.images.structure import check_structure, too_many_frames, too_much_metadata
 from recognition.types import ImageError, ImageTooLarge
 
 Source = str | Path | bytes | BinaryIO
@@ -132,6 +132,8 @@ def _checked(file: BinaryIO, limits: Limits) -> Opened:
     check_structure(file, kind, limits)
     image = _plugin_open(file, kind)
     _check_dimensions(image, limits)
+    if sum(len(value) for value in image.info.values() if isinstance(value, bytes)) > limits.metadata_bytes:
+        raise too_much_metadata(limits)
     frames = int(getattr(image, "n_frames", 1)) if kind in ("PNG", "WEBP", "TIFF", "HEIC") else 1
     if frames > limits.frames:
         raise too_many_frames(limits)

@@ -66,7 +66,10 @@ def encode(pixels: Image, *, form: str = "WEBP", quality: int = 82) -> bytes:
     if form not in ("WEBP", "JPEG", "PNG"):
         raise ValueError(f"no way to write {form}")
     file = io.BytesIO()
-    Pillow.fromarray(pixels).save(file, form, quality=quality, method=2)
+    subsampling = (
+        0 if quality >= 95 else 2
+    )  # of colour in JPEG; Pillow's usual 4:2:0 unless asked for the best
+    Pillow.fromarray(pixels).save(file, form, quality=quality, method=2, subsampling=subsampling)
     return file.getvalue()
 
 

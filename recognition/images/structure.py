@@ -24,7 +24,7 @@ def check_structure(file: BinaryIO, kind: str, limits: Limits) -> None:
     file.seek(0)
 
 
-def _too_much_metadata(limits: Limits) -> ImageTooLarge:
+def too_much_metadata(limits: Limits) -> ImageTooLarge:
     megabytes = limits.metadata_bytes // 1_000_000
     return ImageTooLarge(f"The file carries more than {megabytes} MB beside the picture itself.")
 
@@ -51,7 +51,7 @@ def _jpeg(file: BinaryIO, limits: Limits) -> None:
         else:
             total += 2
         if total > limits.metadata_bytes:
-            raise _too_much_metadata(limits)
+            raise too_much_metadata(limits)
 
 
 def _png(file: BinaryIO, limits: Limits) -> None:
@@ -65,7 +65,7 @@ def _png(file: BinaryIO, limits: Limits) -> None:
             total += length + 12
         frames += name == b"fcTL"
         if total > limits.metadata_bytes:
-            raise _too_much_metadata(limits)
+            raise too_much_metadata(limits)
         if frames > limits.frames:
             raise too_many_frames(limits)
         if name == b"IEND":
@@ -84,7 +84,7 @@ def _webp(file: BinaryIO, limits: Limits) -> None:
             total += length + 8
         frames += name == b"ANMF"
         if total > limits.metadata_bytes:
-            raise _too_much_metadata(limits)
+            raise too_much_metadata(limits)
         if frames > limits.frames:
             raise too_many_frames(limits)
         file.seek(length + length % 2, 1)
@@ -104,7 +104,7 @@ def _gif(file: BinaryIO, limits: Limits) -> None:
         else:
             file.seek(1, 1)
             if _skip_blocks(file) > limits.metadata_bytes:
-                raise _too_much_metadata(limits)
+                raise too_much_metadata(limits)
 
 
 def _palette(flags: int) -> int:
