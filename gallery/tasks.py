@@ -32,12 +32,21 @@ def embed_face(pk: int) -> None:
 @shared_task(name="gallery.tasks.follow_faces")
 def follow_faces(pks: list[int]) -> None:
     """After decisions on faces: search them again, make references of them, ask about their look-alikes."""
-    from gallery.pipeline import faces
+    from gallery.pipeline import faces, grouping
     from gallery.services.faces.references import make_references
 
-    faces.search_again(pks)
+    reopened = faces.search_again(pks)
     make_references(pks)
     faces.spread(pks)
+    if reopened:
+        grouping.group_faces()
+
+
+@shared_task(name="gallery.tasks.group_new_faces")
+def group_new_faces() -> None:
+    from gallery.pipeline import grouping
+
+    grouping.group_new_faces()
 
 
 @shared_task(name="gallery.tasks.request_build")
@@ -59,11 +68,13 @@ def run_build(pk: int) -> None:
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
     from gallery import queries
-    from gallery.pipeline import faces
+    from gallery.pipeline import faces, grouping
 
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)
+    if grouping.is_due():
+        group_new_faces.delay()
     for pk in faces.unfinished_drawings():
         embed_face.delay(pk)
     for pk in queue.waiting(Reference.objects.all(), limit=50):
