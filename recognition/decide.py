@@ -7,10 +7,10 @@ The rule, and why:
   a person's folder cannot lend that person's name on its own. And the number of references hardly changes
   how often a stranger passes: with the nearest reference alone, each further reference is one more try for the
   stranger; with a plain mean, one old or turned picture costs a person their name. On LFW (nearest of ten
-  people, bound 0.92) strangers passing rise from 0.4 % with one reference each to 1.7 % with seven when
-  the nearest reference decides, and stay below 0.1 % from two references on with this mean.
+  people, bound 0.92) strangers named rise from 0.6 % with one reference each to 3.6 % with seven when the
+  nearest reference decides; with this rule they are at most 0.4 % from one reference to seven.
 * **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts a tenth more
-  (``LONE``). Among 43 people with one picture each this takes the strangers named at 0.92 from 3.2 % to 1.0 %.
+  (``LONE``). Among 43 people with one picture each this takes the strangers named at 0.92 from 2.3 % to 0.2 %.
 * **The margin counts.** A stranger in a gallery of thousands is near somebody by chance, but the nearest two
   people are then about equally near: the gap between the best and the second of many chance similarities does
   not widen with the gallery, while a person who is in it stands clear of everyone else. So a name needs
