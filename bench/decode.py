@@ -24,7 +24,7 @@ from PIL import Image as Pillow
 from recognition import images
 from recognition.images import sandbox
 from recognition.images.sandbox.pool import shared_pool
-from recognition.images.sandbox.server import peak_memory
+from recognition.images.sandbox.server import memory
 from recognition.types import Box
 
 MEGAPIXELS = (1, 12, 24, 100)
@@ -67,17 +67,17 @@ def run(way: str, path: Path) -> object:
 def measure(way: str, path: Path) -> dict[str, float]:
     images.read(images.encode(np.zeros((8, 8, 3), np.uint8)))  # imports are done
     sandbox.probe(path)
-    before = peak_memory()
-    times = []
+    before = memory("VmHWM")
+    times, decoder = [], 0
     for _ in range(ROUNDS):
         began = time.perf_counter()
         run(way, path)
         times.append(time.perf_counter() - began)
-    decoders = [peak_memory(pid) for pid in shared_pool().pids] if "sandbox" in way else [0]
+        decoder = max([decoder, *(memory("VmHWM", pid) for pid in shared_pool().pids)])
     return {
         "milliseconds": round(statistics.median(times) * 1000, 1),
-        "megabytes": round((peak_memory() - before) / 1e6),
-        "decoder_megabytes": round(max(decoders) / 1e6),
+        "megabytes": round((memory("VmHWM") - before) / 1e6),
+        "decoder_megabytes": round(decoder / 1e6) if "sandbox" in way else 0,
     }
 
 

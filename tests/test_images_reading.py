@@ -104,6 +104,27 @@ def test_heic_is_turned_once_by_its_own_record(orientation: int) -> None:
     assert np.abs(photo.pixels - wanted).mean() < 6
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_png_is_turned_by_its_exif_wherever_it_lies(is_late: bool) -> None:
+    tiff = b"II*\x00\x08\x00\x00\x00" + struct.pack("<HHHIII", 1, 0x0112, 3, 1, 6, 0)
+    plain = corpus.saved(corpus.picture(), "PNG")
+    at = len(plain) - 12 if is_late else 33
+    data = plain[:at] + corpus.png_chunk(b"eXIf", tiff) + plain[at:]
+    photo = images.read(data)
+    assert np.array_equal(photo.pixels, np.rot90(np.asarray(corpus.picture()), -1))
+    assert images.probe(data).orientation == 6
+
+
+@pytest.mark.parametrize("name", corpus.PLAIN)
+def test_probing_decodes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("decoded")
+
+    data = corpus.PLAIN[name]()
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refuse)
+    assert images.probe(data).width == 64
+
+
 def test_the_content_decides_what_a_file_is_not_its_name(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     path.write_bytes(corpus.jpeg())

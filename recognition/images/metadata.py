@@ -30,7 +30,7 @@ class Metadata:
 def read_metadata(image: Image.Image, kind: str) -> Metadata:
     """Read it from an opened, not yet decoded, image."""
     try:
-        exif = image.getexif()
+        exif = Image.Image.getexif(image)  # that of PNG would decode the pixels to look behind them
     except EXIF_ERRORS:
         return Metadata(1, None, _xmp_has_position(image))
     # HEIC files carry their rotation in the container, and the decoder has applied it already.

@@ -29,7 +29,7 @@ from recognition.images.kinds import identify
 from recognition.images.limits import Limits
 from recognition.images.metadata import read_metadata
 from recognition.images.orientation import upright_size
-from recognition.images.structure import check_structure, too_many_frames, too_much_metadata
+from recognition.images.structure import check_structure, png_exif, too_many_frames, too_much_metadata
 from recognition.types import ImageError, ImageTooLarge
 
 Source = str | Path | bytes | BinaryIO
@@ -130,7 +130,11 @@ def _checked(file: BinaryIO, limits: Limits) -> Opened:
         )
     kind = identify(file)
     check_structure(file, kind, limits)
+    exif = png_exif(file) if kind == "PNG" else b""
+    file.seek(0)
     image = _plugin_open(file, kind)
+    if exif:
+        image.info.setdefault("exif", exif)
     _check_dimensions(image, limits)
     if sum(len(value) for value in image.info.values() if isinstance(value, bytes)) > limits.metadata_bytes:
         raise too_much_metadata(limits)

@@ -73,6 +73,19 @@ def _png(file: BinaryIO, limits: Limits) -> None:
         file.seek(length + 4, 1)
 
 
+def png_exif(file: BinaryIO) -> bytes:
+    """The EXIF of a PNG wherever it lies, even behind the pixels, without decoding those; b"" if there is none."""
+    file.seek(8)
+    while len(header := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", header)
+        if name == b"eXIf":
+            return file.read(length)
+        if name == b"IEND":
+            break
+        file.seek(length + 4, 1)
+    return b""
+
+
 def _webp(file: BinaryIO, limits: Limits) -> None:
     file.seek(12)
     total = frames = 0

@@ -24,7 +24,7 @@ from recognition.images.sandbox.wire import Gone, Message, info_message, receive
 from recognition.types import Box, Image, ImageError, ImageTooLarge
 
 _TIRED_AFTER = 2_000  # photos; then a fresh process takes over, whatever leaks
-_TIRED_MEMORY = 700_000_000  # bytes at the peak
+_TIRED_MEMORY = 400_000_000  # bytes still held after a photo
 _NEW_PRIVILEGES, _DUMPABLE = 38, 4  # prctl
 _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # unshare
 
@@ -81,21 +81,21 @@ def _answer(line: socket.socket, request: Message, handle: int, served: int) -> 
         except MemoryError:
             message = {"error": "memory"}
         signal.setitimer(signal.ITIMER_REAL, 0)
-    is_swollen = peak_memory() > _TIRED_MEMORY or message.get("error") == "memory"
+    is_swollen = memory("VmRSS") > _TIRED_MEMORY or message.get("error") == "memory"
     message["tired"] = is_swollen or served >= _TIRED_AFTER
     send(line, message, () if result is None else (result,))
     if result is not None:
         os.close(result)
 
 
-def peak_memory(process: int | str = "self") -> int:
-    """Bytes of memory a process has held at most; 0 where the system does not say. The figure in getrusage will
-    not do: it starts at what the parent held."""
+def memory(figure: str, process: int | str = "self") -> int:
+    """Bytes of memory a process holds ("VmRSS") or held at most ("VmHWM"); 0 where the system does not say. The
+    figures of getrusage will not do: they start at what the parent held."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
     except OSError:
         return 0
-    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
+    line = next((line for line in status.splitlines() if line.startswith(f"{figure}:")), "none: 0 kB")
     return int(line.split()[1]) * 1024
 
 
