@@ -1,0 +1,172 @@
+"""Building and searching the index beside AutoFaiss's own choice.
+
+    python -m bench.index [--million] [--only 100k] [--spread 0.6]
+
+Vectors come in clusters, ten to an identity, seeded; queries are further vectors of those identities. Each
+contestant is built in a process of its own. Tells progress on stderr and prints one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SIZES = {"7k": (6_988, 512), "100k": (100_000, 128), "1M": (1_000_000, 128)}
+PER_PERSON = 10
+QUERIES = 1_000
+FACES = 10
+NEIGHBOURS = 50
+PART = 50_000
+
+
+def clustered(count: int, dimension: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """The gallery, and one new vector of each of QUERIES identities."""
+    generator = np.random.default_rng(7)
+    people = -(-count // PER_PERSON)
+    centres = unit(generator.standard_normal((people, dimension), dtype=np.float32))
+    scale = np.float32(spread / dimension**0.5)
+    gallery = np.repeat(centres, PER_PERSON, axis=0)[:count]
+    gallery += scale * generator.standard_normal((count, dimension), dtype=np.float32)
+    asked = generator.choice(people, min(QUERIES, people), replace=False)
+    queries = centres[asked] + scale * generator.standard_normal((len(asked), dimension), dtype=np.float32)
+    return unit(gallery), unit(queries)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def build_ours(vectors: np.ndarray, folder: Path) -> dict[str, Any]:
+    from recognition.index import Part, build
+
+    def parts() -> Iterator[Part]:
+        for start in range(0, len(vectors), PART):
+            rows = np.arange(start, min(start + PART, len(vectors)))
+            yield Part(rows, rows // PER_PERSON, vectors[rows])
+
+    started = time.perf_counter()
+    figures = build(parts(), folder / "ours", embedder_id="bench", dimension=vectors.shape[1])
+    return {
+        "build_seconds": time.perf_counter() - started,
+        "index": f"{figures.index_key} {figures.index_param}".strip(),
+        "bytes": figures.bytes,
+    }
+
+
+def build_autofaiss(vectors: np.ndarray, folder: Path) -> dict[str, Any]:
+    """What `autofaiss build_index` does with the original script's arguments."""
+    from autofaiss import build_index
+
+    (folder / "parts").mkdir()
+    np.save(folder / "parts/img_emb_0.npy", vectors)
+    started = time.perf_counter()
+    _, infos = build_index(
+        str(folder / "parts"),
+        index_path=str(folder / "knn.index"),
+        index_infos_path=str(folder / "infos.json"),
+        metric_type="ip",
+        max_index_query_time_ms=10,
+        max_index_memory_usage="4GB",
+        verbose=40,
+    )
+    return {
+        "build_seconds": time.perf_counter() - started,
+        "index": f"{infos['index_key']} {infos['index_param']}",
+        "bytes": (folder / "knn.index").stat().st_size,
+    }
+
+
+def search_ours(folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
+    from recognition.index import Index, LiveIndex
+
+    opened = Index.load(folder / "ours", "bench")
+    live = LiveIndex("bench", opened.dimension, opened)
+
+    def search(queries: np.ndarray, k: int) -> np.ndarray:
+        return np.array([[hit.reference for hit in hits] for hits in live.search(queries, k)])
+
+    return search
+
+
+def search_autofaiss(folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
+    import faiss
+
+    index = faiss.read_index(str(folder / "knn.index"))
+
+    def search(queries: np.ndarray, k: int) -> np.ndarray:
+        return np.asarray(index.search(queries, k)[1])
+
+    return search
+
+
+def run(name: str, count: int, dimension: int, spread: float, folder: Path, pipe: Any) -> None:
+    """One contestant, from vectors to figures; sends them down the pipe."""
+    sys.stdout = sys.stderr
+    vectors, queries = clustered(count, dimension, spread)
+    exact = np.concatenate(
+        [np.argmax(queries[at : at + 50] @ vectors.T, axis=1) for at in range(0, len(queries), 50)]
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    build, search = (build_ours, search_ours) if name == "facesite" else (build_autofaiss, search_autofaiss)
+    figures = build(vectors, folder)
+    figures["megabytes_to_build"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    ask = search(folder)
+    found = np.concatenate([ask(queries[at : at + FACES], 1) for at in range(0, len(queries), FACES)])
+    figures["recall_at_1"] = float(np.mean(found[:, 0] == exact))
+    times = []
+    for at in range(0, 30 * FACES, FACES):
+        started = time.perf_counter()
+        ask(np.take(queries, range(at, at + FACES), axis=0, mode="wrap"), NEIGHBOURS)
+        times.append(1000 * (time.perf_counter() - started))
+    figures["photo_ms"] = statistics.median(times)
+    pipe.send(figures)
+
+
+def contest(size: str, spread: float) -> dict[str, Any]:
+    count, dimension = SIZES[size]
+    result: dict[str, Any] = {"vectors": count, "dimension": dimension}
+    context = multiprocessing.get_context("spawn")
+    for name in ("facesite", "autofaiss"):
+        print(f"{size}: {name} ...", file=sys.stderr)
+        folder = Path(tempfile.mkdtemp(prefix="bench-index-"))
+        ours, theirs = context.Pipe()
+        process = context.Process(target=run, args=(name, count, dimension, spread, folder, theirs))
+        process.start()
+        theirs.close()
+        try:
+            result[name] = ours.recv()
+        finally:
+            process.join()
+            shutil.rmtree(folder)
+        print(f"{size}: {name} {result[name]}", file=sys.stderr)
+    mine, their = result["facesite"], result["autofaiss"]
+    result["times_faster"] = {key: their[key] / mine[key] for key in ("build_seconds", "photo_ms")}
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--million", action="store_true", help="also a million vectors: ten minutes and more")
+    parser.add_argument("--only", choices=SIZES)
+    parser.add_argument("--spread", type=float, default=0.6, help="noise within an identity (0.6)")
+    options = parser.parse_args()
+    sizes = [options.only] if options.only else ["7k", "100k"] + ["1M"] * options.million
+    results = {size: contest(size, options.spread) for size in sizes}
+    print(json.dumps({"cores": os.cpu_count(), "spread": options.spread, "sizes": results}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
