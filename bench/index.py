@@ -1,6 +1,6 @@
 """Building and searching the index beside AutoFaiss's own choice.
 
-    python -m bench.index [--million] [--only 100k] [--spread 0.6]
+    python -m bench.index [--million] [--only 100k] [--spread 0.4]
 
 Vectors come in clusters, ten to an identity, seeded; queries are further vectors of those identities. Each
 contestant is built in a process of its own. Tells progress on stderr and prints one JSON document.
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--million", action="store_true", help="also a million vectors: ten minutes and more")
     parser.add_argument("--only", choices=SIZES)
-    parser.add_argument("--spread", type=float, default=0.6, help="noise within an identity (0.6)")
+    parser.add_argument("--spread", type=float, default=0.4, help="noise within an identity (0.4)")
     options = parser.parse_args()
     sizes = [options.only] if options.only else ["7k", "100k"] + ["1M"] * options.million
     results = {size: contest(size, options.spread) for size in sizes}

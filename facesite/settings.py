@@ -173,6 +173,12 @@ WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
 CELERY_BEAT_SCHEDULE = {
+    "verify-index": {"task": "gallery.tasks.verify_index", "schedule": 24 * 3600.0},
+    "switch-embedder": {
+        "task": "gallery.tasks.switch_embedder",
+        "schedule": 60.0,
+        "options": {"expires": 50},
+    },
     "sweep": {
         "task": "gallery.tasks.sweep",
         "schedule": SWEEP_SECONDS,

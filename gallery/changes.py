@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db import connection, transaction
+
 from gallery.models import GalleryChange, Reference, ReferenceVector
 
 Kind = GalleryChange.Kind
@@ -23,6 +25,18 @@ def record(kind: GalleryChange.Kind, references: Iterable[Reference]) -> None:
         GalleryChange(kind=kind, reference=pk, person=persons[pk], embedder_id=embedder_id)
         for pk, embedder_id in vectors.values_list("reference_id", "embedder_id")
     )
+
+
+def settled(embedder_id: str) -> int:
+    """The newest row's number, when no row with a lower number can still appear.
+
+    On PostgreSQL numbers are given before transactions commit, so this waits for those that are writing.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f'LOCK TABLE "{GalleryChange._meta.db_table}" IN SHARE MODE')
+        return latest(embedder_id)
 
 
 def latest(embedder_id: str) -> int:

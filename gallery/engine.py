@@ -6,11 +6,12 @@ be imported by a web process.
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 
@@ -19,9 +20,11 @@ from recognition import detector as detectors
 from recognition import embedders, images
 from recognition.decide import for_gallery
 from recognition.images import Limits, sandbox
-from recognition.types import Bounds, Detector, Embedder
+from recognition.types import Bounds, Detector, Embedder, EmbedderMismatch, RecognitionError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+SERVING = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
 _lock = threading.RLock()
 _made: dict[tuple[int, str], object] = {}
 
@@ -59,16 +62,51 @@ def embedder() -> Embedder:
 
 def serving() -> Embedder:
     """The embedder whose index answers now; another one only takes over once its own index is complete."""
-    return embedder()
+    recipe = queries.setting(SERVING)
+    wished = embedder()
+    if not isinstance(recipe, dict) or recipe["id"] == wished.id:
+        return wished
+    return _from_recipe(recipe) or wished
+
+
+def embedder_with(embedder_id: str) -> Embedder:
+    """The wished or the serving embedder, whichever has this id; EmbedderMismatch if neither."""
+    for found in (embedder(), serving()):
+        if found.id == embedder_id:
+            return found
+    raise EmbedderMismatch(f"No embedder with the id {embedder_id} is configured.")
 
 
 def embedder_named(name: str) -> Embedder:
-    options = {
+    return _embedder(name, _options(name))
+
+
+def recipe() -> dict[str, Any]:
+    """What is kept of the wished embedder, so that it can go on serving when another one is wished for."""
+    return {"id": embedder().id, "name": settings.EMBEDDER, "options": _options(settings.EMBEDDER)}
+
+
+def _options(name: str) -> dict[str, str]:
+    return {
         "dlib": {},
         "clip": {"model": settings.CLIP_MODEL, "pretrained": settings.CLIP_PRETRAINED},
         "onnx": {"model": settings.ONNX_MODEL},
     }[name]
-    return once(f"embedder {name}", lambda: embedders.load(name, threads=threads(), **options))
+
+
+def _embedder(name: str, options: dict[str, str]) -> Embedder:
+    key = " ".join(["embedder", name, *options.values()])
+    return once(key, lambda: embedders.load(name, threads=threads(), **options))
+
+
+def _from_recipe(recipe: dict[str, Any]) -> Embedder | None:
+    """The embedder that was serving, if its weights are still as they were."""
+    try:
+        found = _embedder(recipe["name"], recipe["options"])
+    except RecognitionError as error:
+        log.warning("The embedder that made the serving index cannot be loaded any more: %s", error)
+        return None
+    return found if found.id == recipe["id"] else None
 
 
 def limits() -> Limits:

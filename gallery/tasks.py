@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
 from gallery import queue
 from gallery.models import Build, Photo, Reference, User
+from recognition.types import RecognitionError
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(name="gallery.tasks.process_photo")
@@ -50,11 +55,13 @@ def group_new_faces() -> None:
 
 
 @shared_task(name="gallery.tasks.request_build")
-def request_build(reason: str = "", user: int | None = None, *, is_now: bool = False) -> None:
+def request_build(reason: str = "", user: int | None = None, is_now: bool = False) -> None:
     from gallery.pipeline import builds
 
-    asked_by = User.objects.filter(pk=user).first() if user else None
-    builds.request_build(reason, asked_by, delay=0 if is_now else builds.DEBOUNCE)
+    if is_now:
+        builds.request_build(reason, User.objects.filter(pk=user or 0).first(), delay=0)
+    else:
+        builds.gallery_changed(reason)
 
 
 @shared_task(name="gallery.tasks.run_build")
@@ -62,6 +69,42 @@ def run_build(pk: int) -> None:
     from gallery.pipeline import builds
 
     builds.run_build(pk)
+
+
+@shared_task(name="gallery.tasks.roll_back")
+def roll_back() -> None:
+    from gallery import engine
+    from gallery.pipeline import builds
+
+    try:
+        builds.roll_back(engine.serving().id)
+    except RecognitionError as error:
+        log.error("The index was not rolled back: %s", error)
+
+
+@shared_task(name="gallery.tasks.follow_gallery")
+def follow_gallery(*, is_all: bool = False) -> None:
+    """Search undecided faces again after the gallery, or with `is_all` the bounds, changed."""
+    from gallery.pipeline import renaming
+
+    renaming.follow_gallery(is_all=is_all)
+
+
+@shared_task(name="gallery.tasks.switch_embedder")
+def switch_embedder() -> None:
+    """One step towards the wished embedder, if another one is serving."""
+    from gallery.pipeline import switch
+
+    switch.step()
+
+
+@shared_task(name="gallery.tasks.verify_index")
+def verify_index() -> None:
+    from gallery.pipeline import verifying
+
+    found = verifying.verify(mend=True)
+    if not found.is_sound:
+        log.error("The index differed from the database: %s", found.as_json())
 
 
 @shared_task(name="gallery.tasks.sweep")

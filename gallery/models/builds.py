@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.photos import Face, Photo
 from gallery.models.users import User
-from gallery.models.work import Work
+from gallery.models.work import Status, Work
 
 
 class Build(Work):
@@ -39,7 +39,10 @@ class Build(Work):
         constraints = [
             models.UniqueConstraint(
                 fields=("embedder_id",), condition=models.Q(is_active=True), name="one_active_build"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=("work",), condition=models.Q(work=Status.PROCESSING), name="one_build_at_a_time"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -53,6 +56,7 @@ class GalleryChange(models.Model):
         ADDED = "added", _("Added")
         MOVED = "moved", _("Moved")
         REMOVED = "removed", _("Removed")
+        ERASED = "erased", _("Erased")  # removed, and no kept build may hold it any longer
 
     kind = models.CharField(max_length=8, choices=Kind)
     reference = models.BigIntegerField()  # ids, not foreign keys: a removal outlives its row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 from django.conf import settings
@@ -20,6 +20,8 @@ from recognition.types import Embedder, EmbedderMismatch, Embeddings, IndexUnusa
 log = logging.getLogger(__name__)
 CHUNK = 500  # ids in one query
 OVERLAP = timedelta(seconds=60)  # a transaction that was open this long may still show an older change
+if False:
+    pass
 
 
 class Follower:
@@ -31,7 +33,7 @@ class Follower:
         self.live = LiveIndex(embedder_id, dimension)
         self.build: int | None = None
         self._is_loaded = False
-        self._horizon = 0  # every change up to here has been followed
+        self.horizon = 0  # every change up to here has been followed
         self._seen: set[int] = set()  # changes above the horizon that have been followed
         self._lock = threading.Lock()
 
@@ -44,30 +46,28 @@ class Follower:
             self._follow()
 
     def _load(self, build: Build | None) -> None:
-        horizon = _latest(self.embedder_id)
+        horizon = _settled_change(self.embedder_id)
         index = _open(build)
         self.live = LiveIndex(self.embedder_id, self.dimension, index)
         self.build, self._seen = (build.pk if build else None), set()
         if index is not None and build is not None:
-            self._horizon = build.upto_change
+            self.horizon = build.upto_change
         else:  # no build to stand on: search all vectors of the database as they are
-            self._horizon = horizon
+            self.horizon = horizon
             everything = queries.searchable_references().values_list("pk", flat=True)
             self._sync(list(everything))
         self._is_loaded = True
 
     def _follow(self) -> None:
-        rows = GalleryChange.objects.filter(embedder_id=self.embedder_id, pk__gt=self._horizon)
-        fresh = [
-            (pk, ref, at) for pk, ref, at in rows.values_list("pk", "reference", "at") if pk not in self._seen
-        ]
-        if not fresh:
-            return
-        self._sync(sorted({reference for _, reference, _ in fresh}))
-        self._seen.update(pk for pk, _, _ in fresh)
-        settled = timezone.now() - (timedelta() if connection.vendor == "sqlite" else OVERLAP)
-        self._horizon = max((pk for pk, _, at in fresh if at <= settled), default=self._horizon)
-        self._seen = {pk for pk in self._seen if pk > self._horizon}
+        rows = GalleryChange.objects.filter(embedder_id=self.embedder_id, pk__gt=self.horizon)
+        found = list(rows.values_list("pk", "reference", "at"))
+        fresh = {pk: reference for pk, reference, _ in found if pk not in self._seen}
+        if fresh:
+            self._sync(sorted(set(fresh.values())))
+            self._seen.update(fresh)
+        settled = _settled_time()
+        self.horizon = max((pk for pk, _, at in found if at <= settled), default=self.horizon)
+        self._seen = {pk for pk in self._seen if pk > self.horizon}
 
     def _sync(self, references: list[int]) -> None:
         """Bring these references to what the database says of them now."""
@@ -87,9 +87,14 @@ class Follower:
             )
 
 
-def _latest(embedder_id: str) -> int:
-    newest = GalleryChange.objects.filter(embedder_id=embedder_id).order_by("-pk")
-    return newest.values_list("pk", flat=True).first() or 0
+def _settled_time() -> datetime:
+    """Before this, no transaction is open any more. SQLite writes one at a time, so numbers come in order."""
+    return timezone.now() - (timedelta() if connection.vendor == "sqlite" else OVERLAP)
+
+
+def _settled_change(embedder_id: str) -> int:
+    rows = GalleryChange.objects.filter(embedder_id=embedder_id, at__lte=_settled_time())
+    return rows.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _open(build: Build | None) -> Index | None:

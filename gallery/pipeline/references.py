@@ -112,6 +112,6 @@ def _embed(reference: Reference) -> None:
         queue.finish(reference, Status.DONE)
     if new_image:
         storage.remove(old_image)
-    from gallery.pipeline.builds import request_build
+    from gallery.pipeline.builds import gallery_changed
 
-    request_build("references changed")
+    gallery_changed("references changed")

@@ -100,6 +100,11 @@ class LiveIndex:
         found = dict(zip(ids.tolist(), state.persons[there].tolist(), strict=True))
         return found | dict(zip(state.delta.ids.tolist(), state.delta.persons.tolist(), strict=True))
 
+    def delta_vectors(self) -> dict[int, Embeddings]:
+        """The vector of each reference added since the build."""
+        delta = self._state.delta
+        return dict(zip(delta.ids.tolist(), delta.vectors, strict=True))
+
     def search(self, vectors: Embeddings, k: int = 50) -> list[list[Neighbour]]:
         """Per vector, its ``k`` nearest references, best first; fewer where there are not so many.
 

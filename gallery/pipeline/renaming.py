@@ -1,0 +1,58 @@
+"""Older photos follow the gallery: undecided faces are searched again, and changed names are listed.
+
+No photo is opened; the stored embeddings are searched. What a person decided is never touched.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from gallery import engine, queries
+from gallery.models import Build, Decision, Face, NameChange
+from gallery.pipeline import live
+from gallery.pipeline.photos import name_faces
+from recognition.types import Embedder
+
+PART = 200  # faces searched and written in one transaction
+
+
+def follow_gallery(*, is_all: bool = False) -> int:
+    """Search undecided faces again that have not seen the latest changes (or all); how many names changed.
+
+    It can be stopped and started at any point: each part says how far its faces have followed.
+    """
+    embedder = engine.serving()
+    follower = live.follower(embedder)
+    follower.refresh()
+    rows = queries.undecided_faces().filter(embedder_id=embedder.id).order_by("pk")
+    if not is_all:
+        rows = rows.filter(searched_change__lt=follower.horizon)
+    build = queries.active_build(embedder.id)
+    changed = last = 0
+    while ids := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:PART]):
+        changed += _search_part(ids, embedder, build)
+        last = ids[-1]
+    return changed
+
+
+@transaction.atomic
+def _search_part(ids: list[int], embedder: Embedder, build: Build | None) -> int:
+    rows = Face.objects.select_for_update().filter(pk__in=ids, decision=Decision.NONE)
+    faces = list(rows.filter(embedder_id=embedder.id))
+    before = {face.pk: (face.person_id, face.state) for face in faces}
+    name_faces(faces, embedder)
+    changes = [
+        NameChange(
+            build=build,
+            photo_id=face.photo_id,
+            face=face,
+            old_person_id=before[face.pk][0],
+            old_state=before[face.pk][1],
+            new_person_id=face.person_id,
+            new_state=face.state,
+        )
+        for face in faces
+        if face.person_id != before[face.pk][0]
+    ]
+    NameChange.objects.bulk_create(changes)
+    return len(changes)

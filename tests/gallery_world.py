@@ -1,0 +1,89 @@
+"""A gallery of made-up people whose engines see what a test tells them, for tests of the index's life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gallery import changes, engine
+from gallery.models import Face, Person, Reference, ReferenceVector
+from gallery.pipeline import live
+from gallery.vectors import from_bytes
+from recognition.types import Embeddings, Neighbour
+from tests.engines import FakeEngine
+from tests.making import EMBEDDER, a_face, a_reference, a_vector
+
+OTHER = "other-0123456789ab"
+PLACE: dict[str, Any] = {"box": [10.0, 10.0, 80.0, 100.0], "landmarks": [[20.0, 20.0]] * 5}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> FakeEngine:
+    """Fake engines, an empty index folder, no broker."""
+    fake = FakeEngine()
+    settings.INDEX_ROOT = tmp_path / "index"
+    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+    for name in ("detector", "serving", "embedder"):
+        monkeypatch.setattr(engine, name, lambda: fake)
+    monkeypatch.setattr(engine, "read", fake.read)
+    monkeypatch.setattr(engine, "bounds", lambda embedder: fake.bounds)
+    monkeypatch.setattr(engine, "_made", {})
+    return fake
+
+
+def another_embedder(fake: FakeEngine) -> FakeEngine:
+    return replace(fake, id=OTHER)
+
+
+def know(person: Person, vector: bytes, embedder_id: str = EMBEDDER) -> Reference:
+    """An approved reference with this vector, announced as the worker would."""
+    reference = a_reference(person, **PLACE)
+    ReferenceVector.objects.filter(reference=reference).update(vector=vector, embedder_id=embedder_id)
+    changes.record(changes.Kind.ADDED, [reference])
+    return reference
+
+
+def reject(reference: Reference) -> None:
+    reference.status = Reference.Judgement.REJECTED
+    reference.save()
+    changes.record(changes.Kind.REMOVED, [reference])
+
+
+def move(reference: Reference, person: Person) -> None:
+    reference.person = person
+    reference.save()
+    changes.record(changes.Kind.MOVED, [reference])
+
+
+def erase(reference: Reference) -> None:
+    changes.record(changes.Kind.ERASED, [reference])
+    reference.delete()
+
+
+def find(vector: bytes, k: int = 50) -> list[Neighbour]:
+    """What a search for this vector answers now."""
+    return live.search(engine.serving(), as_row(vector), k)[0]
+
+
+def find_in_another_process(vector: bytes, k: int = 50) -> list[Neighbour]:
+    """The same, asked of a process that has just started."""
+    serving = engine.serving()
+    follower = live.Follower(serving.id, serving.dimension)
+    follower.refresh()
+    return follower.live.search(as_row(vector), k)[0]
+
+
+def as_row(vector: bytes) -> Embeddings:
+    return np.asarray(from_bytes(vector)[None])
+
+
+def an_unnamed_face(vector: bytes, **columns: Any) -> Face:
+    return a_face(embedding=vector, embedder_id=EMBEDDER, **columns)
+
+
+def near(vector: bytes, seed: int = 99) -> bytes:
+    return a_vector(seed, near=vector, spread=0.1)

@@ -1,0 +1,367 @@
+"""The life of the index: fresh at once, built one at a time, never lost, never wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings as site
+from django.db import OperationalError
+from django.utils import timezone
+
+from gallery import changes, engine
+from gallery.models import Build, GalleryChange, Status
+from gallery.pipeline import builds, verifying
+from gallery.pipeline.builds import activate, ask, run
+from gallery.services import builds as acts
+from gallery.services.errors import Refused
+from recognition import index
+from recognition.types import IndexUnusable
+from tests.gallery_world import (
+    OTHER,
+    erase,
+    find,
+    find_in_another_process,
+    know,
+    move,
+    reject,
+    world,
+)
+from tests.making import EMBEDDER, a_person, a_user, a_vector
+
+__all__ = ["world"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
+
+
+def build_now() -> Build:
+    made = builds.run_build(builds.request_build("test", delay=0).pk)
+    assert made is not None
+    return made
+
+
+def directories() -> set[str]:
+    root = site.INDEX_ROOT / EMBEDDER
+    return {path.name for path in root.iterdir()} if root.exists() else set()
+
+
+def test_a_build_serves_and_its_row_says_what_was_measured() -> None:
+    anna = a_person()
+    reference = know(anna, a_vector(1))
+    build = build_now()
+    assert (build.work, build.is_active, build.vectors, build.index_key) == ("done", True, 1, "Flat")
+    assert build.progress == 1
+    assert build.figures["reason"] == "small"
+    assert [(hit.reference, hit.person) for hit in find(a_vector(1))] == [(reference.pk, anna.pk)]
+    assert (site.INDEX_ROOT / build.directory / "knn.index").is_file()
+
+
+@pytest.mark.parametrize("is_built", [False, True])
+def test_every_change_shows_in_the_next_search_of_every_process(is_built: bool) -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    first, second = know(anna, a_vector(1)), know(anna, a_vector(2))
+    if is_built:
+        build_now()
+    for search in (find, find_in_another_process):
+        assert {hit.reference for hit in search(a_vector(1))} == {first.pk, second.pk}
+    third = know(bao, a_vector(3))
+    move(second, bao)
+    reject(first)
+    for search in (find, find_in_another_process):
+        assert {(hit.reference, hit.person) for hit in search(a_vector(1))} == {
+            (second.pk, bao.pk),
+            (third.pk, bao.pk),
+        }
+    erase(third)
+    for search in (find, find_in_another_process):
+        assert [hit.reference for hit in search(a_vector(3))] == [second.pk]
+
+
+def test_changes_made_while_a_build_runs_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    anna = a_person()
+    first = know(anna, a_vector(1))
+    real = index.build
+
+    def meanwhile(parts, *args, **options):
+        figures = real(parts, *args, **options)
+        know(anna, a_vector(2))
+        reject(first)
+        return figures
+
+    monkeypatch.setattr(index, "build", meanwhile)
+    build = build_now()
+    assert build.vectors == 1
+    assert len(find(a_vector(2))) == 1
+    assert find(a_vector(2))[0].reference != first.pk
+    assert find_in_another_process(a_vector(1)) == find(a_vector(1))
+
+
+def test_many_requests_make_one_build() -> None:
+    first = builds.request_build("one")
+    assert builds.request_build("two").pk == first.pk
+    assert Build.objects.count() == 1
+
+
+def test_a_request_without_delay_makes_the_waiting_build_due() -> None:
+    first = builds.request_build("change")
+    assert builds.run_build(first.pk) is None
+    assert builds.request_build("now", delay=0).pk == first.pk
+    assert builds.run_build(first.pk) is not None
+
+
+def test_builds_run_one_at_a_time_across_workers() -> None:
+    running = Build.objects.create(
+        embedder_id=EMBEDDER,
+        work=Status.PROCESSING,
+        lease_owner="elsewhere:1",
+        lease_until=timezone.now() + timedelta(seconds=30),
+    )
+    asked = builds.request_build("test", delay=0)
+    assert builds.run_build(asked.pk) is None
+    Build.objects.filter(pk=running.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert builds.run_build(asked.pk) is not None
+    running.refresh_from_db()
+    assert running.work == Status.FAILED
+    assert "later build" in running.failure
+
+
+def test_a_build_takes_over_those_that_wait_for_the_same() -> None:
+    waiting = Build.objects.create(embedder_id=EMBEDDER, queued_at=timezone.now())
+    later = Build.objects.create(embedder_id=EMBEDDER, queued_at=timezone.now())
+    assert builds.run_build(later.pk) is not None
+    waiting.refresh_from_db()
+    assert waiting.work == Status.CANCELLED
+
+
+def test_a_running_build_can_be_cancelled_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(a_person(), a_vector(1))
+    old = build_now()
+    monkeypatch.setattr(run, "SECONDS_BETWEEN_REPORTS", 0)
+    asked = builds.request_build("test", delay=0)
+    real = run._parts
+
+    def parts(embedder_id):
+        acts.cancel(a_user(), Build.objects.get(pk=asked.pk))
+        yield from real(embedder_id)
+
+    monkeypatch.setattr(run, "_parts", parts)
+    stopped = builds.run_build(asked.pk)
+    assert stopped is not None
+    assert stopped.work == Status.CANCELLED
+    assert directories() == {Path(old.directory).name}
+    assert len(find(a_vector(1))) == 1
+
+
+def test_a_waiting_build_can_be_cancelled_and_a_finished_one_cannot() -> None:
+    asked = builds.request_build("test", delay=0)
+    acts.cancel(a_user(), asked)
+    assert builds.run_build(asked.pk) is None
+    with pytest.raises(Refused, match="not running"):
+        acts.cancel(a_user("Bao"), asked)
+
+
+def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(a_person(), a_vector(1))
+    monkeypatch.setattr(run, "SECONDS_BETWEEN_REPORTS", 0)
+    seen = []
+    real = index.build
+
+    def watched(*args, progress, **options):
+        def report(step, done):
+            progress(step, done)
+            seen.append(Build.objects.values_list("step", "progress").get(work=Status.PROCESSING))
+
+        return real(*args, progress=report, **options)
+
+    monkeypatch.setattr(index, "build", watched)
+    build_now()
+    assert [step for step, _ in seen][:1] == ["write"]
+    assert {step for step, _ in seen} == {"write", "build", "check"}
+    assert [progress for _, progress in seen][-1] == 1
+
+
+FAULTS = {
+    "reading the database": (run, "_parts"),
+    "making the directory": (index, "build"),
+    "before activating": (run, "activate"),
+    "while activating": (activate, "_serve"),
+    "tidying up": (run, "tidy"),
+    "giving up the lease": (activate.queue, "finish"),
+}
+
+
+class Killed(BaseException):
+    """Stands for a process that ends there: nothing catches it."""
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), OperationalError("gone"), Killed()]
+)
+@pytest.mark.parametrize("place", FAULTS)
+def test_a_fault_anywhere_leaves_the_old_build_serving(
+    place: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = a_person()
+    know(anna, a_vector(1))
+    old = build_now()
+    know(anna, a_vector(2))
+    asked = builds.request_build("test", delay=0)
+    with monkeypatch.context() as patch:
+
+        def fail(*_, **__):
+            raise error
+
+        patch.setattr(*FAULTS[place], fail)
+        with contextlib.suppress(OSError, OperationalError, Killed):
+            builds.run_build(asked.pk)
+    active = Build.objects.get(is_active=True)
+    assert active == old
+    assert len(find(a_vector(1))) == len(find_in_another_process(a_vector(1))) == 2
+    Build.objects.filter(work=Status.PROCESSING).update(lease_until=timezone.now() - timedelta(seconds=1))
+    new = build_now()
+    assert new.is_active
+    assert new.vectors == 2
+    assert directories() == {Path(each.directory).name for each in (old, new)}
+    assert len(find(a_vector(1))) == len(find_in_another_process(a_vector(1))) == 2
+
+
+def test_a_full_disk_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(index, "build", full)
+    assert build_now().failure == "The index could not be written: No space left on device."
+
+
+def test_a_build_that_somebody_else_took_over_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(a_person(), a_vector(1))
+    real = index.build
+
+    def slow(*args, **options):
+        figures = real(*args, **options)
+        Build.objects.filter(work=Status.PROCESSING).update(lease_owner="elsewhere:1")
+        return figures
+
+    monkeypatch.setattr(index, "build", slow)
+    asked = builds.request_build("test", delay=0)
+    builds.run_build(asked.pk)
+    assert not Build.objects.filter(is_active=True).exists()
+    assert directories() == set()
+
+
+def test_the_build_before_can_serve_again_and_knows_what_happened_since() -> None:
+    anna = a_person()
+    first, second = know(anna, a_vector(1)), know(anna, a_vector(2))
+    old = build_now()
+    reject(first)
+    third = know(anna, a_vector(3))
+    new = build_now()
+    assert builds.roll_back(EMBEDDER) == old
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.is_active, new.is_active) == (True, False)
+    for search in (find, find_in_another_process):
+        assert {hit.reference for hit in search(a_vector(1))} == {second.pk, third.pk}
+    assert builds.roll_back(EMBEDDER) == new
+
+
+def test_going_back_needs_an_earlier_build_that_is_sound() -> None:
+    know(a_person(), a_vector(1))
+    with pytest.raises(builds.NoEarlierBuild):
+        builds.roll_back(EMBEDDER)
+    with pytest.raises(Refused, match="nothing to go back to"):
+        acts.roll_back(a_user(), EMBEDDER)
+    old, new = build_now(), build_now()
+    acts.roll_back(a_user("Bao"), EMBEDDER)
+    (site.INDEX_ROOT / old.directory / "knn.index").write_bytes(b"broken")
+    with pytest.raises(IndexUnusable):
+        builds.roll_back(EMBEDDER)
+    assert Build.objects.get(is_active=True) == new
+
+
+def test_only_the_serving_build_and_the_one_before_are_kept() -> None:
+    know(a_person(), a_vector(1))
+    made = [build_now() for _ in range(4)]
+    assert directories() == {Path(each.directory).name for each in made[-2:]}
+    assert [bool(each.directory) for each in Build.objects.order_by("pk")] == [False, False, True, True]
+
+
+def test_no_kept_build_holds_an_erased_reference_once_a_new_one_serves() -> None:
+    anna = a_person()
+    know(anna, a_vector(1))
+    gone = know(anna, a_vector(2))
+    build_now()
+    erase(gone)
+    new = build_now()
+    assert directories() == {Path(new.directory).name}
+    assert gone.pk not in index.Index.load(site.INDEX_ROOT / new.directory).ids
+
+
+def test_the_feed_is_forgotten_as_far_as_every_kept_build_holds_it() -> None:
+    anna = a_person()
+    for seed in range(5):
+        know(anna, a_vector(seed))
+        build_now()
+    oldest = Build.objects.exclude(directory="").order_by("pk").first()
+    assert oldest is not None
+    assert set(GalleryChange.objects.values_list("pk", flat=True)) == {
+        oldest.upto_change,
+        oldest.upto_change + 1,
+    }
+    assert len(find_in_another_process(a_vector(1))) == 5
+
+
+def test_a_broken_serving_build_is_replaced_by_searching_the_database() -> None:
+    know(a_person(), a_vector(1))
+    build = build_now()
+    (site.INDEX_ROOT / build.directory / "knn.index").write_bytes(b"broken")
+    assert len(find_in_another_process(a_vector(1))) == 1
+    assert not verifying.verify().is_sound
+    assert verifying.verify(mend=True).is_mended
+    assert verifying.verify().is_sound
+
+
+def test_verifying_names_what_is_missing_extra_misplaced_and_altered() -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    extra, misplaced, altered = (know(anna, a_vector(seed)) for seed in (1, 2, 3))
+    build_now()
+    missing = know(bao, a_vector(4))
+    reject(extra)
+    move(misplaced, bao)
+    altered.vectors.update(vector=a_vector(9))
+    GalleryChange.objects.all().delete()  # nobody is told
+    found = verifying.verify()
+    assert (found.missing, found.extra) == ([missing.pk], [extra.pk])
+    assert (found.misplaced, found.altered) == ([misplaced.pk], [altered.pk])
+    assert verifying.verify(mend=True).is_mended
+    assert verifying.verify().is_sound
+
+
+def test_a_large_gallery_is_built_anew_only_when_much_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = []
+    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: sent.append((task, countdown)))
+    anna = a_person()
+    know(anna, a_vector(1))
+    build_now()
+    assert builds.gallery_changed("small galleries are always built") is not None
+    Build.objects.filter(work=Status.QUEUED).delete()
+    Build.objects.filter(is_active=True).update(vectors=ask.SMALL + 1)
+    know(anna, a_vector(2))
+    assert builds.gallery_changed("test") is None
+    assert sent[-1] == ("follow_gallery", ask.DEBOUNCE)
+    monkeypatch.setattr(ask, "DELTA", 1 / ask.SMALL / 2)
+    assert builds.gallery_changed("test") is not None
+
+
+def test_no_number_below_a_settled_one_is_missed() -> None:
+    anna = a_person()
+    know(anna, a_vector(1))
+    assert changes.settled(EMBEDDER) == changes.latest(EMBEDDER) > 0
+    assert changes.settled(OTHER) == 0
+
+
+def test_the_embedder_that_serves_first_is_remembered() -> None:
+    know(a_person(), a_vector(1))
+    build_now()
+    assert engine.queries.setting(engine.SERVING)["id"] == EMBEDDER

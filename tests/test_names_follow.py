@@ -1,0 +1,95 @@
+"""After the gallery changes, undecided faces of older photos follow it, and the changed names are listed."""
+
+from __future__ import annotations
+
+import pytest
+
+from gallery.models import Decision, Face, NameChange
+from gallery.pipeline import builds, renaming
+from gallery.services import builds as acts
+from tests.gallery_world import an_unnamed_face, know, near, reject, world
+from tests.making import a_person, a_user, a_vector
+
+__all__ = ["world"]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
+
+
+def test_a_face_gets_the_name_of_a_person_who_joined_later_and_the_change_is_listed() -> None:
+    face = an_unnamed_face(near(a_vector(1)))
+    anna = a_person()
+    know(anna, a_vector(1))
+    build = builds.run_build(builds.request_build("test", delay=0).pk)
+    assert renaming.follow_gallery() == 1
+    face.refresh_from_db()
+    assert (face.person, face.state) == (anna, Face.State.KNOWN)
+    listed = NameChange.objects.get()
+    assert (listed.build, listed.photo, listed.face) == (build, face.photo, face)
+    assert (listed.old_person, listed.new_person, listed.new_state) == (None, anna, "known")
+
+
+def test_a_name_that_no_longer_holds_is_withdrawn() -> None:
+    anna = a_person()
+    reference = know(anna, a_vector(1))
+    face = an_unnamed_face(near(a_vector(1)))
+    renaming.follow_gallery()
+    reject(reference)
+    assert renaming.follow_gallery() == 1
+    face.refresh_from_db()
+    assert (face.person, face.state) == (None, Face.State.UNKNOWN)
+    assert list(NameChange.objects.order_by("pk").values_list("old_person", "new_person")) == [
+        (None, anna.pk),
+        (anna.pk, None),
+    ]
+
+
+@pytest.mark.parametrize("decision", [each for each in Decision.values if each])
+def test_what_a_person_decided_is_never_touched(decision: str) -> None:
+    bao = a_person("Bao")
+    face = an_unnamed_face(near(a_vector(1)), decision=decision, person=bao, state="known", similarity=0.5)
+    know(a_person("Anna"), a_vector(1))
+    assert renaming.follow_gallery(is_all=True) == 0
+    after = Face.objects.get(pk=face.pk)
+    assert (after.person, after.similarity, after.decision) == (bao, 0.5, decision)
+
+
+def test_faces_are_searched_again_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    an_unnamed_face(near(a_vector(1)))
+    know(a_person(), a_vector(1))
+    renaming.follow_gallery()
+    monkeypatch.setattr(renaming, "name_faces", lambda *_: pytest.fail("searched again"))
+    assert renaming.follow_gallery() == 0
+    with pytest.raises(pytest.fail.Exception):
+        renaming.follow_gallery(is_all=True)
+
+
+def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renaming, "PART", 2)
+    for seed in range(5):
+        an_unnamed_face(near(a_vector(1), seed))
+    know(a_person(), a_vector(1))
+    real, passes = renaming._search_part, []
+
+    def stops(ids, *rest):
+        if len(passes) == 2:
+            raise KeyboardInterrupt
+        passes.append(ids)
+        return real(ids, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(renaming, "_search_part", stops)
+        with pytest.raises(KeyboardInterrupt):
+            renaming.follow_gallery()
+    assert renaming.follow_gallery() == 1
+    assert NameChange.objects.count() == 5
+
+
+def test_changed_names_can_be_reviewed() -> None:
+    an_unnamed_face(near(a_vector(1)))
+    know(a_person(), a_vector(1))
+    renaming.follow_gallery()
+    listed = NameChange.objects.get()
+    user = a_user()
+    assert acts.review(user, [listed.pk]) == 1
+    assert acts.review(user, [listed.pk]) == 0
+    listed.refresh_from_db()
+    assert listed.reviewed_by == user
