@@ -141,6 +141,17 @@ def test_transparency_is_shown_on_white() -> None:
         assert pixels[0, -1].tolist() == [255, 255, 255]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "CMYK", "1"])
+def test_kinds_without_a_reducing_decoder_are_averaged_strip_by_strip(mode: str) -> None:
+    form = "TIFF" if mode == "CMYK" else "PNG"
+    data = corpus.saved(corpus.picture(1301, 1603).convert(mode), form)
+    small = images.read(data, at_least=300)
+    assert small.pixels.shape == (401, 326, 3)
+    assert small.scale == 0.25
+    whole = Image.fromarray(images.read(data).pixels).reduce(4)
+    assert np.abs(small.pixels - np.asarray(whole).astype(int)).mean() < 1.5
+
+
 def test_sixteen_bits_become_eight_without_clipping() -> None:
     for form in ("PNG", "TIFF"):
         pixels = images.read(corpus.sixteen_bit(form)).pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image as Pillow
 
 from recognition.images.opening import Opened
-from recognition.images.pixels import flattener
+from recognition.images.pixels import STRIP_PIXELS, flattener
 
 
 def decode(opened: Opened, wanted: int | None, max_side: int | None) -> tuple[Pillow.Image, float, float]:
@@ -33,10 +33,22 @@ def reduced(opened: Opened, wanted: int | None) -> tuple[Pillow.Image, float, fl
     is_done = factor > 1 and opened.info.kind == "JPEG" and _draft(image, width // factor, height // factor)
     image.load()
     if factor > 1 and not is_done:
-        profile = image.info.get("icc_profile")
-        image = flattener(image)(image).reduce(factor)
-        image.info = {"icc_profile": profile} if profile else {}
+        image = _averaged(image, factor)
     return image, float(factor), float(factor)
+
+
+def _averaged(image: Pillow.Image, factor: int) -> Pillow.Image:
+    """Blocks of factor x factor pixels as one, strip by strip: a flattened copy of the whole could be too large."""
+    flatten = flattener(image)
+    rows = max(factor, STRIP_PIXELS // image.width // factor * factor)
+    mode = flatten(image.crop((0, 0, 1, 1))).mode
+    result = Pillow.new(mode, (-(-image.width // factor), -(-image.height // factor)))
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
+        result.paste(flatten(strip).reduce(factor), (0, top // factor))
+    profile = image.info.get("icc_profile")
+    result.info = {"icc_profile": profile} if profile else {}
+    return result
 
 
 def _draft(image: Pillow.Image, width: int, height: int) -> bool:

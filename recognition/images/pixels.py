@@ -12,7 +12,7 @@ from PIL import ImageCms
 from recognition.images.orientation import turned, upright_place
 from recognition.types import Image
 
-_STRIP_PIXELS = 1_000_000  # converted at a time, so that extra memory stays small whatever the photo
+STRIP_PIXELS = 1_000_000  # converted at a time, so that extra memory stays small whatever the photo
 _SIMPLE = ("RGB", "L", "CMYK")
 _PROFILE_SPACES = {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}
 _PROFILE_BYTES = 4_000_000
@@ -25,7 +25,7 @@ def fill_upright(image: Pillow.Image, upright: Image, orientation: int) -> None:
     """Write a decoded image, strip by strip, into ``upright``: uint8 (height, width, 3), sRGB, turned."""
     flatten, to_srgb = flattener(image), srgb_converter(image)
     width, height = image.size
-    rows = max(1, _STRIP_PIXELS // width)
+    rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         strip = image if rows >= height else image.crop((0, top, width, bottom))
