@@ -1,0 +1,33 @@
+"""Pages of a long list by key: the next page is asked for by the last id of this one, never by its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from django.db.models import Model, QuerySet
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    rows: Sequence[Row]
+    after: int | None  # what to ask the next page with; None at the end
+
+    def __bool__(self) -> bool:
+        return bool(self.rows)
+
+
+def page_of(rows: QuerySet[Row], after: int | None, size: int) -> Page[Row]:
+    """Newest first; `after` is the id that the page before ended with."""
+    if after is not None:
+        rows = rows.filter(pk__lt=after)
+    found = list(rows.order_by("-pk")[: size + 1])
+    return Page(found[:size], found[size - 1].pk if len(found) > size else None)
+
+
+def as_id(text: str | None) -> int | None:
+    """An id from an address; None for anything else."""
+    return int(text) if text and text.isdecimal() and len(text) < 19 else None

@@ -1,0 +1,95 @@
+"""Photos for the grid and for one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
+from django.utils import timezone
+
+from gallery.browse.paging import Page, page_of
+from gallery.browse.standing import standing, with_names
+from gallery.models import Face, Photo, Status, User, WorkerBeat
+from gallery.visibility import visible_photos
+
+PAGE = 60
+UNFINISHED = (Status.QUEUED, Status.PROCESSING)
+SPEED_SAMPLE = 30
+FILTERS = ("unnamed", "unsure", "waiting", "failed")
+
+
+def tiles(photos: QuerySet[Photo]) -> QuerySet[Photo]:
+    """Photos with what a tile of the grid shows: their faces and names."""
+    faces = with_names(Face.objects.order_by("left", "pk"))
+    return photos.prefetch_related(Prefetch("faces", faces))
+
+
+def open_faces(**conditions: object) -> Exists:
+    """Photos that have a face nobody has decided on, which fulfils these conditions."""
+    return Exists(Face.objects.filter(photo=OuterRef("pk"), decision="", **conditions))
+
+
+def chosen(photos: QuerySet[Photo], wanted: str) -> QuerySet[Photo]:
+    """Photos narrowed to one of FILTERS; anything else narrows nothing."""
+    if wanted == "unnamed":
+        return photos.filter(open_faces(state=Face.State.UNKNOWN))
+    if wanted == "unsure":
+        return photos.filter(open_faces(state=Face.State.UNSURE))
+    if wanted == "waiting":
+        return photos.filter(work__in=UNFINISHED)
+    if wanted == "failed":
+        return photos.filter(work=Status.FAILED)
+    return photos
+
+
+def grid(photos: QuerySet[Photo], after: int | None, size: int = PAGE) -> Page[Photo]:
+    return page_of(tiles(photos), after, size)
+
+
+def described(photo: Photo) -> str:
+    """Who is on the photo, for a tile: the names, then how many more faces."""
+    named = [standing(face) for face in photo.faces.all()]
+    names = dict.fromkeys(one.name for one in named if one.is_named)
+    return ", ".join(names)
+
+
+def neighbours(photos: QuerySet[Photo], photo: Photo) -> tuple[int | None, int | None]:
+    """Ids of the newer and the older photo beside this one."""
+    newer = photos.filter(pk__gt=photo.pk).order_by("pk").values_list("pk", flat=True).first()
+    older = photos.filter(pk__lt=photo.pk).order_by("-pk").values_list("pk", flat=True).first()
+    return newer, older
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the worker is."""
+
+    left: int
+    seconds: int | None  # about how long; None when nothing says
+    has_worker: bool
+
+    @property
+    def minutes(self) -> int:
+        return round((self.seconds or 0) / 60)
+
+
+def progress(user: User) -> Progress:
+    left = visible_photos(user).filter(work__in=UNFINISHED).count()
+    if not left:
+        return Progress(0, 0, has_worker=True)
+    alive = WorkerBeat.objects.filter(kind="worker", seen_at__gt=timezone.now() - timedelta(seconds=60)).count()
+    pace = _seconds_per_photo()
+    seconds = None if pace is None else round(left * pace / max(1, alive))
+    return Progress(left, seconds, has_worker=alive > 0)
+
+
+def _seconds_per_photo() -> float | None:
+    done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
+    spans: Sequence[timedelta] = list(
+        done.order_by("-finished_at")
+        .annotate(span=F("finished_at") - F("started_at"))
+        .values_list("span", flat=True)[:SPEED_SAMPLE]
+    )
+    return sum(span.total_seconds() for span in spans) / len(spans) if spans else None

@@ -1,0 +1,112 @@
+"""What every page's frame is made of.
+
+    {% icon "photos" %}   {% navigation as places %}   {% theme as theme %}
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models import Role, User
+
+register = template.Library()
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place the side bar leads to."""
+
+    name: str  # of the address; places whose address is not there are left out
+    label: str | Promise
+    icon: str
+    prefix: str  # the place is the current one on every path that starts so
+    role: Role = Role.VIEWER
+    group: int = 0
+    is_tab: bool = False  # also in the tab bar of phones
+
+
+PLACES = (
+    Place("home", _("Home"), "home", "", is_tab=True),
+    Place("photos", _("Photos"), "photos", "/photos/", is_tab=True),
+    Place("albums", _("Albums"), "albums", "/albums/", is_tab=True),
+    Place("people", _("People"), "people", "/people/", is_tab=True),
+    Place("review", _("Review"), "review", "/review/", Role.CONTRIBUTOR, group=1, is_tab=True),
+    Place("unknown", _("Unknown faces"), "unknown", "/unknown/", Role.CONTRIBUTOR, group=1),
+    Place("history", _("History"), "history", "/history/", Role.CONTRIBUTOR, group=2),
+    Place("trash", _("Trash"), "trash", "/trash/", Role.CONTRIBUTOR, group=2),
+    Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
+    Place("admin:index", _("Curating"), "settings", "/admin/", Role.CURATOR, group=2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    url: str
+    label: str | Promise
+    icon: str
+    is_current: bool
+    group: int
+    is_tab: bool
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A picture from icons.svg; says nothing to screen readers."""
+    return format_html(
+        '<svg class="icon{}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        f" {extra}" if extra else "",
+        static("icons/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: dict[str, Any]) -> list[Link]:
+    """The places this user may go to."""
+    request: HttpRequest | None = context.get("request")
+    user = getattr(request, "user", None)
+    if request is None or not isinstance(user, User):
+        return []
+    found = ((place, _address(place.name)) for place in PLACES if user.has_role(place.role))
+    return [
+        Link(url, place.label, place.icon, _is_current(place, url, request.path), place.group, place.is_tab)
+        for place, url in found
+        if url
+    ]
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _is_current(place: Place, url: str, path: str) -> bool:
+    return path.startswith(place.prefix) if place.prefix else path == url
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: dict[str, Any]) -> str:
+    """The user's choice, "light" or "dark"; empty: as the device has it."""
+    request: HttpRequest | None = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return chosen if chosen in THEMES else ""
+
+
+@register.filter
+def sheets(names: str) -> list[str]:
+    """Paths of style sheets, from their names."""
+    return [f"css/{name}.css" for name in names.split()]

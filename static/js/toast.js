@@ -1,0 +1,67 @@
+/**
+ * Short messages at the bottom. The server sends them with the page, or with an htmx answer as the event
+ * `toast`: HX-Trigger: {"toast": {"text": "...", "undo": "/address/to/post/to", "tags": "error"}}.
+ */
+const SECONDS = 8;
+
+export function startToasts() {
+  const place = document.getElementById("toasts");
+  for (const toast of place.querySelectorAll("[data-toast]")) watch(toast);
+  document.body.addEventListener("toast", (event) => showToast(event.detail));
+  for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.body.addEventListener(name, (event) => {
+      const said = event.detail.xhr?.getResponseHeader("X-Sentence");
+      showToast({ text: said ? decodeURIComponent(said) : place.dataset.failed, tags: "error" });
+    });
+  }
+}
+
+export function showToast({ text, undo = "", tags = "" }) {
+  const place = document.getElementById("toasts");
+  const toast = document.createElement("div");
+  toast.className = `toast ${tags}`;
+  const words = document.createElement("p");
+  words.textContent = text;
+  toast.append(words);
+  if (undo) toast.append(undoButton(undo, place.dataset.undo));
+  toast.append(closeButton(place.dataset.close));
+  place.append(toast);
+  while (place.children.length > 3) place.firstElementChild.remove();
+  watch(toast);
+}
+
+function undoButton(address, label) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "linkbutton";
+  button.textContent = label;
+  button.addEventListener("click", () => {
+    button.closest(".toast").remove();
+    window.htmx.ajax("POST", address, { swap: "none" }).then(() => document.body.dispatchEvent(new Event("undone")));
+  });
+  return button;
+}
+
+function closeButton(label) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "iconbutton";
+  button.dataset.toastClose = "";
+  button.setAttribute("aria-label", label);
+  button.textContent = "×";
+  return button;
+}
+
+/** A message goes by itself, unless it is pointed at, holds the focus, or tells of a failure. */
+function watch(toast) {
+  toast.querySelector("[data-toast-close]").addEventListener("click", () => toast.remove());
+  if (toast.classList.contains("error")) return;
+  let timer = 0;
+  const start = () => { timer = setTimeout(() => toast.remove(), SECONDS * 1000); };
+  const stop = () => clearTimeout(timer);
+  toast.addEventListener("pointerenter", stop);
+  toast.addEventListener("pointerleave", start);
+  toast.addEventListener("focusin", stop);
+  toast.addEventListener("focusout", start);
+  start();
+}
