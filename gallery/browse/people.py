@@ -1,0 +1,109 @@
+"""People: how often they appear, what they look like, and with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.functions import TruncYear
+
+from gallery.models import Face, Person, Photo, Reference, User
+from gallery.models.people import search_key
+from gallery.visibility import seen_through, visible_faces, visible_photos, visible_references
+
+NOT_NAMED = ("ignored", "not_a_face")
+PAGE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A person as a card shows them: with a reference, or with a face from a photo, or with neither."""
+
+    person: Person
+    reference: Reference | None
+    face: Face | None
+    photos: int
+
+
+def people(user: User, *, hidden: bool = False, text: str = "") -> QuerySet[Person]:
+    """People by name, with `photo_count` of the photos this user may see."""
+    rows = Person.objects.filter(is_hidden=hidden)
+    if text:
+        rows = rows.filter(search__contains=search_key(text))
+    seen = Q(faces__photo__trashed_at__isnull=True) & ~Q(faces__decision__in=NOT_NAMED)
+    seen &= seen_through(user, "faces__photo__album")
+    return rows.annotate(photo_count=Count("faces__photo", filter=seen, distinct=True)).order_by("search", "pk")
+
+
+def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
+    """Cards for people that came from `people`; three queries, however many they are."""
+    found = list(rows)
+    pks = [person.pk for person in found]
+    references = _references(user, found)
+    faces = _faces(user, [pk for pk in pks if pk not in references])
+    return [
+        Portrait(
+            person,
+            references.get(person.pk),
+            faces.get(person.pk),
+            getattr(person, "photo_count", getattr(person, "times", 0)),
+        )
+        for person in found
+    ]
+
+
+def _references(user: User, people: list[Person]) -> dict[int, Reference]:
+    """For each person the cover, else the first approved reference."""
+    visible = visible_references(user)
+    chosen = visible.filter(pk__in=[person.cover_id for person in people if person.cover_id])
+    covers = {reference.person_id: reference for reference in chosen}
+    rest = [person.pk for person in people if person.pk not in covers]
+    firsts = visible.filter(person__in=rest, status=Reference.Judgement.APPROVED)
+    first_ids = firsts.order_by().values("person").annotate(first=Min("pk")).values("first")
+    return covers | {found.person_id: found for found in Reference.objects.filter(pk__in=first_ids)}
+
+
+def _faces(user: User, people: list[int]) -> dict[int, Face]:
+    newest = visible_faces(user).filter(person__in=people).exclude(decision__in=NOT_NAMED)
+    ids = newest.order_by().values("person").annotate(newest=Max("pk")).values("newest")
+    faces = Face.objects.filter(pk__in=ids).select_related("photo")
+    return {face.person_id: face for face in faces if face.person_id is not None}
+
+
+def photos_of(user: User, person: Person) -> QuerySet[Photo]:
+    """All photos with this person."""
+    faces = Face.objects.filter(person=person).exclude(decision__in=NOT_NAMED)
+    return visible_photos(user).filter(pk__in=faces.values("photo"))
+
+
+def appears_with(user: User, person: Person, limit: int = 12) -> list[Person]:
+    """Who is on the same photos, most often first, with `times`."""
+    return list(
+        Person.objects.filter(is_hidden=False, faces__photo__in=photos_of(user, person).values("pk"))
+        .exclude(pk=person.pk)
+        .exclude(faces__decision__in=NOT_NAMED)
+        .annotate(times=Count("faces__photo", distinct=True))
+        .order_by("-times", "search")[:limit]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A year of somebody's timeline."""
+
+    year: int
+    photos: int
+
+
+def timeline(user: User, person: Person) -> list[Year]:
+    """Photos a year, by the date they were taken, the newest first."""
+    years = (
+        photos_of(user, person)
+        .filter(taken_at__isnull=False)
+        .annotate(year=TruncYear("taken_at"))
+        .order_by("-year")
+        .values("year")
+        .annotate(photos=Count("pk"))
+    )
+    return [Year(row["year"].year, row["photos"]) for row in years]

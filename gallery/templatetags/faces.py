@@ -1,0 +1,42 @@
+"""What templates say about faces and photos.
+
+    {% standing face as said %}   {% described photo as who %}   {% open_count photo as open %}
+    ?{% address_with after=12 %}   the page's own address, with this parameter changed
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+
+from gallery.browse import photos
+from gallery.browse import standing as standings
+from gallery.models import Face, Photo
+
+register = template.Library()
+
+
+@register.simple_tag
+def standing(face: Face) -> standings.Standing:
+    return standings.standing(face)
+
+
+@register.simple_tag
+def described(photo: Photo) -> str:
+    return photos.described(photo)
+
+
+@register.simple_tag
+def open_count(photo: Photo) -> int:
+    """Faces of the photo that wait for somebody's word: unsure or unknown, and not decided."""
+    return sum(not face.is_decided and face.state != Face.State.KNOWN for face in photo.faces.all())
+
+
+@register.simple_tag(takes_context=True)
+def address_with(context: dict[str, Any], **changes: object) -> str:
+    """The query string of this page with some parameters set."""
+    query = context["request"].GET.copy()
+    for name, value in changes.items():
+        query[name] = str(value)
+    return str(query.urlencode())

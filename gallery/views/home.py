@@ -1,0 +1,48 @@
+"""The first page: what there is, what waits, and what to do first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from gallery.access import current_user
+from gallery.browse import albums, people, photos
+from gallery.models import Face, User
+from gallery.visibility import visible_faces, visible_photos
+
+RECENT = 24
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """Where somebody new stands on the way to the first named photo."""
+
+    has_photo: bool
+    has_name: bool
+
+    @property
+    def is_done(self) -> bool:
+        return self.has_photo and self.has_name
+
+
+def first_steps(user: User) -> FirstSteps:
+    faces = visible_faces(user).filter(person__isnull=False)
+    return FirstSteps(visible_photos(user).exists(), faces.exists())
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    context = {
+        "steps": first_steps(user),
+        "progress": photos.progress(user),
+        "page": photos.grid(visible_photos(user), None, RECENT),
+        "covers": albums.covers(albums.albums(user)[:6]),
+        "portraits": people.portraits(user, people.people(user).order_by("-photo_count", "search")[:12]),
+        "unsure": visible_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
+        "unknown": visible_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),
+    }
+    return render(request, "gallery/home.html", context)
