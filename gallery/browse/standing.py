@@ -32,6 +32,17 @@ class Standing:
         return self.key not in HIDDEN
 
     @property
+    def short(self) -> str:
+        """The state in one or two words, beside the name."""
+        return {
+            "confirmed": _("confirmed"),
+            "known": _("recognised"),
+            "unsure": _("not sure"),
+            "ignored": _("left alone"),
+            "not_a_face": _("no face"),
+        }.get(self.key, _("no name"))
+
+    @property
     def sentence(self) -> str:
         if self.key in HIDDEN or self.key in ("unknown", "rejected"):
             return self.word

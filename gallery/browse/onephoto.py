@@ -1,0 +1,118 @@
+"""One photo's page: its faces as boxes to draw, and one face with all there is to say about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db.models import Prefetch
+
+from gallery.browse.meaning import Likeness, likeness, tail_of
+from gallery.browse.standing import Standing, proposed, standing, with_names
+from gallery.models import Candidate, Face, Person, Photo, Reference, User
+from gallery.visibility import visible_faces, visible_references
+from recognition.calibrate import Tail
+
+SHOWN_CANDIDATES = 4
+LOW = 0.94
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A face on its photo. The numbers are text, so that no locale puts a comma into them."""
+
+    face: Face
+    said: Standing
+    number: int  # left to right, from 1
+    box: tuple[str, str, str, str]  # left, top, width, height in photo pixels
+    share: tuple[str, str, str, str]  # the same in per cent of the photo
+    below: str  # the lower edge in per cent
+    rounding: str  # of the box's corners, in photo pixels
+    is_low: bool  # no room for the name below the box
+
+    @property
+    def is_open(self) -> bool:
+        """Nobody has said anything, and the machine is not sure."""
+        return not self.face.is_decided and self.said.key in ("unsure", "unknown")
+
+
+def marks(user: User, photo: Photo) -> list[Mark]:
+    """The photo's faces, left to right."""
+    faces = with_names(visible_faces(user).filter(photo=photo)).order_by("left", "pk")
+    found = []
+    for number, face in enumerate(faces, start=1):
+        face.photo = photo
+        found.append(_mark(face, photo, number))
+    return found
+
+
+def _mark(face: Face, photo: Photo, number: int) -> Mark:
+    wide, high = max(1, photo.width), max(1, photo.height)
+    share = (face.left / wide, face.top / high, face.width / wide, face.height / high)
+    return Mark(
+        face,
+        standing(face),
+        number,
+        _texts((face.left, face.top, face.width, face.height), 1),
+        _texts(tuple(100 * part for part in share), 3),
+        f"{100 * (share[1] + share[3]):.3f}",
+        f"{0.06 * min(face.width, face.height):.1f}",
+        share[1] + share[3] > LOW,
+    )
+
+
+def _texts(numbers: tuple[float, ...], digits: int) -> tuple[str, str, str, str]:
+    left, top, width, height = (f"{number:.{digits}f}" for number in numbers)
+    return left, top, width, height
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A person a face may be."""
+
+    person: Person
+    reference: Reference | None  # the nearest one that this user may see
+    alike: Likeness | None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceDetail:
+    face: Face
+    said: Standing
+    person: Person | None  # who it is, or most likely is
+    main: Proposal | None  # the match to show beside the face
+    others: list[Proposal]
+    not_these: list[Person]
+
+    @property
+    def may_be_reference(self) -> bool:
+        return self.face.landmarks is not None and self.face.is_usable
+
+
+def detail(user: User, face: Face) -> FaceDetail:
+    """Everything the panel of a face says; a constant number of queries."""
+    candidates = list(face.candidates.select_related("person").order_by("rank")[: SHOWN_CANDIDATES + 1])
+    wanted = {candidate.reference_id for candidate in candidates} | {face.reference_id}
+    references = visible_references(user).in_bulk([pk for pk in wanted if pk])
+    tail = tail_of(face.embedder_id)
+    proposals = [_proposal(one, face, references, tail) for one in candidates]
+    said = standing(face)
+    person = said.person or (proposed(face) if not face.is_decided else None)
+    main = next((one for one in proposals if person and one.person.pk == person.pk), None)
+    others = [one for one in proposals if one is not main][:SHOWN_CANDIDATES]
+    rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
+    return FaceDetail(face, said, person, main, others, list(rejected))
+
+
+def _proposal(
+    candidate: Candidate, face: Face, references: dict[int, Reference], tail: Tail | None
+) -> Proposal:
+    state = face.state if candidate.rank == 0 else Face.State.UNKNOWN
+    alike = likeness(candidate.similarity, state, tail)
+    return Proposal(candidate.person, references.get(candidate.reference_id or 0), alike)
+
+
+def one_face(user: User, pk: int) -> Face | None:
+    """A face with its photo and names, if this user may see it."""
+    best = Candidate.objects.filter(rank=0).select_related("person")
+    faces = visible_faces(user).select_related("photo", "photo__album", "person", "decided_by")
+    return faces.prefetch_related(Prefetch("candidates", best, to_attr="best")).filter(pk=pk).first()

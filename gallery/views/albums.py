@@ -1,0 +1,124 @@
+"""Albums: events and trips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery.access import contributor_required, current_user
+from gallery.browse import albums, people, photos
+from gallery.browse.paging import as_id
+from gallery.forms import AlbumForm
+from gallery.models import Album, User
+from gallery.services import albums as acts
+from gallery.services.errors import Refused
+from gallery.visibility import visible_albums, visible_photos
+
+PAGE = 60
+
+
+@require_safe
+def album_list(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    start = as_id(request.GET.get("from")) or 0
+    rows = list(albums.albums(user)[start : start + PAGE + 1])
+    context = {
+        "covers": albums.covers(rows[:PAGE]),
+        "next": start + PAGE if len(rows) > PAGE else None,
+    }
+    return render(request, "gallery/albums.html", context)
+
+
+@require_safe
+def album_page(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    album = get_object_or_404(visible_albums(user), pk=pk)
+    in_album = visible_photos(user).filter(album=album)
+    page = photos.grid(in_album, as_id(request.GET.get("after")))
+    if request.headers.get("HX-Target") == "more":
+        return render(request, "gallery/_tiles.html", {"page": page})
+    context = {
+        "album": album,
+        "page": page,
+        "count": in_album.count(),
+        "portraits": people.portraits(user, albums.people_in(user, album)),
+        "progress": photos.progress(user),
+        "may_change": may_change(user, album),
+    }
+    return render(request, "gallery/album.html", context)
+
+
+def may_change(user: User, album: Album) -> bool:
+    """Curators change every album they see, contributors their own."""
+    return user.is_curator or (user.is_contributor and album.created_by_id == user.pk)
+
+
+@contributor_required
+@require_http_methods(["GET", "POST"])
+def album_new(request: HttpRequest) -> HttpResponse:
+    form = AlbumForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user, values = current_user(request), form.cleaned_data
+        album = acts.create(user, values["name"])
+        acts.change(user, album, values)
+        return redirect("album", album.pk)
+    return render(request, "gallery/album_form.html", {"form": form})
+
+
+@contributor_required
+@require_http_methods(["GET", "POST"])
+def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    album = _mine(request, pk)
+    form = AlbumForm(request.POST or None, instance=album)
+    if request.method == "POST" and form.is_valid():
+        acts.change(current_user(request), album, form.cleaned_data)
+        messages.success(request, _("Saved."))
+        return redirect("album", album.pk)
+    return render(request, "gallery/album_form.html", {"form": form, "album": album})
+
+
+@contributor_required
+@require_POST
+def album_remove(request: HttpRequest, pk: int) -> HttpResponse:
+    album = _mine(request, pk)
+    try:
+        acts.remove(current_user(request), album)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("album", album.pk)
+    messages.success(request, _("The album is gone; its photos are still here."))
+    return redirect("albums")
+
+
+@contributor_required
+@require_POST
+def photo_album(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put one photo into an album (`album`), or make it its album's cover (`cover`)."""
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    if "cover" in request.POST and photo.album and may_change(user, photo.album):
+        acts.set_cover(user, photo.album, photo)
+        messages.success(request, _("This is now the album's cover."))
+        return redirect("photo", pk)
+    asked = as_id(request.POST.get("album"))
+    album = get_object_or_404(visible_albums(user), pk=asked) if asked else None
+    if photo.album and photo.album.is_limited and not may_change(user, photo.album):
+        raise PermissionDenied
+    acts.put(user, photo, album)
+    messages.success(request, _("Moved."))
+    return redirect("photo", pk)
+
+
+def _mine(request: HttpRequest, pk: int) -> Album:
+    user = current_user(request)
+    album: Any = get_object_or_404(visible_albums(user), pk=pk)
+    if not may_change(user, album):
+        raise PermissionDenied
+    assert isinstance(album, Album)
+    return album

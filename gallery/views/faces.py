@@ -1,0 +1,156 @@
+"""What people say of a face, on the photo's page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.access import contributor_required, current_user
+from gallery.browse import onephoto, people
+from gallery.browse.paging import as_id
+from gallery.models import Event, Face, Person, User
+from gallery.services import faces
+from gallery.services import people as people_acts
+from gallery.services.errors import Refused
+from gallery.views.photo import photo_context
+from gallery.visibility import visible_photos
+
+Say = Callable[[User, Face, int | None], Event | None]
+PLAIN_WORDS: dict[str, Say] = {
+    "unknown": faces.leave_unknown,
+    "not_a_face": faces.mark_not_a_face,
+    "ignore": faces.ignore,
+    "clear": faces.clear_decision,
+}
+MOVES_ON = {"right", "other", "unknown", "not_a_face", "ignore"}
+
+
+def seen_face(user: User, pk: int) -> Face:
+    face = onephoto.one_face(user, pk)
+    if face is None:
+        raise Http404
+    return face
+
+
+@require_safe
+def face_panel(request: HttpRequest, pk: int) -> HttpResponse:
+    """The panel of one face; without scripts, the photo's page with it."""
+    user = current_user(request)
+    face = seen_face(user, pk)
+    if not request.htmx:  # type: ignore[attr-defined] -- set by django_htmx's middleware
+        return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={face.pk}")
+    context = {"chosen": face, "photo": face.photo, "detail": onephoto.detail(user, face)}
+    return render(request, "gallery/_face.html", context)
+
+
+@contributor_required
+@require_POST
+def face_say(request: HttpRequest, pk: int) -> HttpResponse:
+    """One act on one face: `say` is right, wrong, other, or one of PLAIN_WORDS."""
+    user = current_user(request)
+    face, word = seen_face(user, pk), request.POST.get("say", "")
+    try:
+        event, sentence = _say(request, user, face, word)
+    except Refused as refusal:
+        return _answer(request, user, face, str(refusal), tags="error")
+    next_face = _next_open(user, face) if word in MOVES_ON else face.pk
+    return _answer(request, user, face, sentence, event=event, show=next_face)
+
+
+def _say(request: HttpRequest, user: User, face: Face, word: str) -> tuple[Event | None, str]:
+    seen = as_id(request.POST.get("revision"))
+    if word in PLAIN_WORDS:
+        return PLAIN_WORDS[word](user, face, seen), _sentence(word)
+    person = _person(request, user)
+    if word in ("right", "other"):
+        event = faces.confirm(user, face, person, seen)
+        return event, _("This is %(name)s.") % {"name": person.name}
+    if word == "wrong":
+        event = faces.reject(user, face, person, seen)
+        return event, _("Not %(name)s; that name will not come back to this face.") % {"name": person.name}
+    raise Http404
+
+
+def _person(request: HttpRequest, user: User) -> Person:
+    pk, name = as_id(request.POST.get("person")), request.POST.get("name", "")
+    if pk is not None:
+        return get_object_or_404(Person, pk=pk)
+    return people_acts.get_or_create(user, name)
+
+
+def _sentence(word: str) -> str:
+    return {
+        "unknown": _("The face stays without a name."),
+        "not_a_face": _("Not a face; the box is gone."),
+        "ignore": _("This face is left alone from now on."),
+        "clear": _("Taken back; the face is looked at again."),
+    }[word]
+
+
+def _next_open(user: User, face: Face) -> int:
+    """The next face of the photo, from left to right and around, that waits for a word; else this one."""
+    marks = onephoto.marks(user, face.photo)
+    here = next((place for place, mark in enumerate(marks) if mark.face.pk == face.pk), 0)
+    after = marks[here + 1 :] + marks[:here]
+    return next((mark.face.pk for mark in after if mark.is_open), face.pk)
+
+
+def _answer(
+    request: HttpRequest,
+    user: User,
+    face: Face,
+    sentence: str,
+    *,
+    event: Event | None = None,
+    show: int | None = None,
+    tags: str = "",
+) -> HttpResponse:
+    """To htmx the panel, the boxes and a message with undo; without scripts the page again."""
+    shown = show or face.pk
+    if not request.htmx:  # type: ignore[attr-defined] -- set by django_htmx's middleware
+        messages.add_message(request, messages.ERROR if tags else messages.SUCCESS, sentence)
+        return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={shown}")
+    context = photo_context(user, face.photo, shown)
+    response = render(request, "gallery/_said.html", context)
+    toast = {"text": sentence, "tags": tags, "undo": _undo_address(event)}
+    response["HX-Trigger"] = json.dumps({"toast": toast, "faces-changed": {"show": shown}})
+    return response
+
+
+def _undo_address(event: Event | None) -> str:
+    try:
+        return reverse("event_undo", args=(event.pk,)) if event and event.undo is not None else ""
+    except NoReverseMatch:
+        return ""
+
+
+@contributor_required
+@require_POST
+def face_draw(request: HttpRequest, pk: int) -> HttpResponse:
+    """A box that somebody drew around a missed face; `pk` is the photo's."""
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user), pk=pk)
+    try:
+        left, top, width, height = (float(request.POST.get(side, "")) for side in ("left", "top", "width", "height"))
+        face = faces.draw_face(user, photo, (left, top, width, height))
+    except (ValueError, Refused) as error:
+        said = str(error) if isinstance(error, Refused) else _("Draw the box again.")
+        return HttpResponse(said, status=422)
+    return _answer(request, user, seen_face(user, face.pk), _("Who is it?"))
+
+
+@contributor_required
+@require_safe
+def people_suggest(request: HttpRequest) -> HttpResponse:
+    """People whose names hold what was typed so far, and an offer to make a new person."""
+    user, text = current_user(request), request.GET.get("name", "").strip()
+    found = people.portraits(user, people.people(user, text=text)[:8]) if text else []
+    is_new = bool(text) and people_acts.find(text) is None
+    return render(request, "gallery/_suggest.html", {"found": found, "text": text, "is_new": is_new})

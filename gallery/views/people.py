@@ -1,0 +1,141 @@
+"""People: everybody, and one of them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery.access import contributor_required, curator_required, current_user
+from gallery.browse import people, photos
+from gallery.browse.paging import as_id
+from gallery.forms import PersonForm
+from gallery.models import Person, Reference, User
+from gallery.services import people as acts
+from gallery.services.errors import Refused
+from gallery.services.references import add_reference
+from gallery.visibility import visible_references
+
+PAGE = people.PAGE
+
+
+@require_safe
+def people_list(request: HttpRequest) -> HttpResponse:
+    user, text = current_user(request), request.GET.get("name", "").strip()
+    is_hidden = "hidden" in request.GET and user.is_curator
+    start = as_id(request.GET.get("from")) or 0
+    rows = list(people.people(user, hidden=is_hidden, text=text)[start : start + PAGE + 1])
+    context = {
+        "portraits": people.portraits(user, rows[:PAGE]),
+        "next": start + PAGE if len(rows) > PAGE else None,
+        "name": text,
+        "is_hidden": is_hidden,
+        "has_hidden": user.is_curator and Person.objects.filter(is_hidden=True).exists(),
+    }
+    return render(request, "gallery/people.html", context)
+
+
+@require_safe
+def person_page(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    person = get_object_or_404(Person.objects.select_related("cover"), pk=pk)
+    year = as_id(request.GET.get("year"))
+    seen = people.photos_of(user, person)
+    if year and 1 <= year <= 9999:
+        seen = seen.filter(taken_at__year=year)
+    page = photos.grid(seen, as_id(request.GET.get("after")))
+    if request.headers.get("HX-Target") == "more":
+        return render(request, "gallery/_tiles.html", {"page": page})
+    return render(request, "gallery/person.html", {"page": page, "year": year, **_about(user, person)})
+
+
+def _about(user: User, person: Person) -> dict[str, object]:
+    references = visible_references(user).filter(person=person)
+    shown = references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48]
+    person.photo_count = people.photos_of(user, person).count()  # type: ignore[attr-defined] -- as in a list
+    return {
+        "person": person,
+        "portrait": people.portraits(user, [person])[0],
+        "references": list(shown),
+        "years": people.timeline(user, person),
+        "companions": people.portraits(user, people.appears_with(user, person)),
+    }
+
+
+@contributor_required
+@require_http_methods(["GET", "POST"])
+def person_new(request: HttpRequest) -> HttpResponse:
+    """A new person, with pictures of them if there are some at hand."""
+    form = PersonForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = current_user(request)
+        try:
+            person = acts.create(user, form.cleaned_data["name"], form.cleaned_data["note"])
+        except Refused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            _add_pictures(request, user, person)
+            return redirect("person", person.pk)
+    return render(request, "gallery/person_form.html", {"form": form})
+
+
+@curator_required
+@require_http_methods(["GET", "POST"])
+def person_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    person = get_object_or_404(Person, pk=pk)
+    form = PersonForm(request.POST or None, initial={"name": person.name, "note": person.note})
+    if request.method == "POST" and form.is_valid():
+        user = current_user(request)
+        try:
+            acts.rename(user, person, form.cleaned_data["name"])
+            acts.set_note(user, person, form.cleaned_data["note"])
+        except Refused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("person", person.pk)
+    return render(request, "gallery/person_form.html", {"form": form, "person": person})
+
+
+@curator_required
+@require_POST
+def person_set(request: HttpRequest, pk: int) -> HttpResponse:
+    """Hide or show a person (`hidden`), or choose their cover (`cover`, a reference's id)."""
+    user, person = current_user(request), get_object_or_404(Person, pk=pk)
+    if "hidden" in request.POST:
+        acts.set_hidden(user, person, request.POST["hidden"] == "1")
+    cover = as_id(request.POST.get("cover"))
+    if cover:
+        acts.set_cover(user, person, get_object_or_404(visible_references(user), pk=cover, person=person))
+    return redirect("person", person.pk)
+
+
+@contributor_required
+@require_POST
+def person_pictures(request: HttpRequest, pk: int) -> HttpResponse:
+    """More pictures of a person, as references."""
+    person = get_object_or_404(Person, pk=pk)
+    _add_pictures(request, current_user(request), person)
+    return redirect("person", person.pk)
+
+
+def _add_pictures(request: HttpRequest, user: User, person: Person) -> None:
+    """Contributors' pictures wait for a curator's word."""
+    status = Reference.Judgement.APPROVED if user.is_curator else Reference.Judgement.PENDING
+    files = request.FILES.getlist("pictures")
+    added = sum(_add_picture(user, person, file, status) for file in files)
+    if files:
+        sentence = ngettext("%(count)s picture added.", "%(count)s pictures added.", added) % {"count": added}
+        waits = "" if user.is_curator else " " + _("A curator looks at it before it is used.")
+        messages.success(request, sentence + waits)
+
+
+def _add_picture(user: User, person: Person, file: UploadedFile[bytes], status: str) -> bool:
+    name = file.name or ""
+    extension = name[name.rfind(".") :].lower() if "." in name else ".jpg"
+    added = add_reference(user, person, file.read(), extension=extension, source=name, status=status)
+    return not added.is_duplicate

@@ -1,0 +1,93 @@
+"""One photo: its page, the trash and back, once more."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.access import contributor_required, current_user
+from gallery.browse import onephoto, photos
+from gallery.browse.paging import as_id
+from gallery.models import Photo, User
+from gallery.services import photos as acts
+from gallery.views.theme import back
+from gallery.visibility import visible_photos
+
+
+def photo_context(user: User, photo: Photo, face: int | None) -> dict[str, object]:
+    """What the photo's boxes, its list of faces and the panel need."""
+    marks = onephoto.marks(user, photo)
+    chosen = onephoto.one_face(user, face) if face else None
+    if chosen and chosen.photo_id != photo.pk:
+        chosen = None
+    return {
+        "photo": photo,
+        "marks": marks,
+        "chosen": chosen,
+        "detail": onephoto.detail(user, chosen) if chosen else None,
+    }
+
+
+@require_safe
+def photo_page(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    seen = visible_photos(user)
+    photo = get_object_or_404(seen.select_related("album", "uploaded_by"), pk=pk)
+    newer, older = photos.neighbours(seen, photo)
+    context = photo_context(user, photo, as_id(request.GET.get("face")))
+    return render(request, "gallery/photo.html", {**context, "newer": newer, "older": older})
+
+
+@require_safe
+def photo_state(request: HttpRequest, pk: int) -> HttpResponse:
+    """Boxes and faces anew, asked for while the worker is at it or after an act."""
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    return render(request, "gallery/_photo_state.html", photo_context(user, photo, None))
+
+
+@contributor_required
+@require_POST
+def photo_trash(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user), pk=pk)
+    acts.trash_photo(user, photo)
+    messages.success(request, _("%(name)s is in the trash. It can be restored from there.") % {"name": photo.name})
+    return redirect("album", photo.album_id) if photo.album_id else redirect("photos")
+
+
+@contributor_required
+@require_POST
+def photo_restore(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user, trashed=True), pk=pk)
+    acts.restore_photo(user, photo)
+    messages.success(request, _("%(name)s is back.") % {"name": photo.name})
+    return redirect(back(request) if request.POST.get("next") else photo_address(photo))
+
+
+@contributor_required
+@require_POST
+def photo_retry(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user), pk=pk)
+    if photo.work in photos.UNFINISHED:
+        raise Http404
+    acts.retry_photo(user, photo)
+    return redirect(photo_address(photo))
+
+
+def photo_address(photo: Photo) -> str:
+    return reverse("photo", args=(photo.pk,))
+
+
+@contributor_required
+@require_safe
+def trash(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    page = photos.grid(visible_photos(user, trashed=True), as_id(request.GET.get("after")))
+    return render(request, "gallery/trash.html", {"page": page})

@@ -1,0 +1,138 @@
+"""Uploading: one file a request from the page's script, all at once from a plain form, many in a ZIP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.access import contributor_required, current_user
+from gallery.browse import photos
+from gallery.browse.paging import as_id
+from gallery.models import Album, Photo, User
+from gallery.services import albums as album_acts
+from gallery.services.archives import is_archive, photos_in
+from gallery.services.errors import Refused
+from gallery.services.photos import add_photo
+from gallery.visibility import visible_albums, visible_photos
+from recognition.types import ImageError
+
+ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one file."""
+
+    kind: str
+    name: str
+    sentence: str = ""
+    photo: Photo | None = None  # the one it became or already is; None if this user may not see it
+
+
+@contributor_required
+@require_safe
+def upload_page(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    return render(request, "gallery/upload.html", _page(user, as_id(request.GET.get("album"))))
+
+
+def _page(user: User, album: int | None) -> dict[str, object]:
+    return {
+        "albums": visible_albums(user).order_by("-pk")[:200],
+        "album": album,
+        "progress": photos.progress(user),
+        "max_mb": settings.UPLOAD_MAX_MB,
+    }
+
+
+@contributor_required
+@require_POST
+def upload_plain(request: HttpRequest) -> HttpResponse:
+    """Without scripts: all chosen files in one request, then a page that says what became of each."""
+    user, album = current_user(request), _album(request)
+    files = request.FILES.getlist("photos") + request.FILES.getlist("folder")
+    results = [result for file in files for result in _take(user, file, album)]
+    return render(
+        request,
+        "gallery/upload.html",
+        {**_page(user, album.pk if album else None), "results": results, "is_sent": True},
+    )
+
+
+@contributor_required
+@require_POST
+def upload_file(request: HttpRequest) -> StreamingHttpResponse:
+    """One file (or ZIP): a line of JSON for every photo, as soon as it is safe."""
+    user, album = current_user(request), _album(request)
+    files = request.FILES.getlist("photos")
+    lines = (
+        json.dumps(_told(request, result)) + "\n" for file in files for result in _take(user, file, album)
+    )
+    return StreamingHttpResponse(lines, content_type="application/x-ndjson")
+
+
+@contributor_required
+@require_POST
+def upload_album(request: HttpRequest) -> JsonResponse:
+    """A new album to upload into."""
+    try:
+        album = album_acts.create(current_user(request), request.POST.get("new_album", ""))
+    except Refused as refusal:
+        return JsonResponse({"error": str(refusal)}, status=422)
+    return JsonResponse({"album": album.pk, "name": album.name})
+
+
+def _album(request: HttpRequest) -> Album | None:
+    user, name = current_user(request), request.POST.get("new_album", "").strip()
+    if name:
+        return album_acts.create(user, name)
+    pk = as_id(request.POST.get("album"))
+    return visible_albums(user).filter(pk=pk).first() if pk else None
+
+
+def _take(user: User, file: UploadedFile[bytes], album: Album | None) -> Iterator[Result]:
+    name = file.name or _("photo")
+    if not is_archive(name):
+        yield _take_one(user, file.chunks(), name, album)
+        return
+    try:
+        for entry in photos_in(file):  # type: ignore[arg-type] -- an uploaded file reads and seeks as one
+            yield _take_one(user, entry.chunks, entry.name, album)
+    except Refused as refusal:
+        yield Result(REFUSED, name, str(refusal))
+
+
+def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | None) -> Result:
+    try:
+        added = add_photo(user, chunks, name, album)
+    except (ImageError, Refused) as error:
+        return Result(REFUSED, name, str(error))
+    except OSError:
+        return Result(REFUSED, name, _("The disk is full or cannot be written. Tell your administrator, then try again."))
+    if not added.is_duplicate:
+        return Result(ADDED, name, photo=added.photo)
+    return _duplicate(user, name, added.photo)
+
+
+def _duplicate(user: User, name: str, photo: Photo) -> Result:
+    if visible_photos(user).filter(pk=photo.pk).exists():
+        return Result(DUPLICATE, name, _("Already here."), photo)
+    if visible_photos(user, trashed=True).filter(pk=photo.pk).exists():
+        return Result(DUPLICATE, name, _("Already here, in the trash. It can be restored from there."))
+    return Result(DUPLICATE, name, _("Already here, in an album you cannot see."))
+
+
+def _told(request: HttpRequest, result: Result) -> dict[str, str]:
+    is_tile = result.kind == ADDED and result.photo is not None
+    template = "gallery/_tile.html" if is_tile else "gallery/_upload_result.html"
+    html = render_to_string(template, {"photo": result.photo, "result": result}, request)
+    return {"kind": result.kind, "name": result.name, "sentence": result.sentence, "html": html}

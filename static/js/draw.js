@@ -1,0 +1,105 @@
+/** Drawing a box around a missed face: by dragging, or with the keyboard. Units are photo pixels. */
+
+const SMALLEST = 12;
+
+export function startDrawing(viewer) {
+  const button = viewer.querySelector("[data-draw]");
+  if (!button) return;
+  const frame = viewer.querySelector("[data-frame]");
+  const hint = viewer.querySelector("[data-drawhint]");
+  let start = null;
+  let box = null;
+
+  const svg = () => viewer.querySelector("svg.boxes");
+  const isOn = () => viewer.classList.contains("is-drawing");
+
+  function turn(on) {
+    viewer.classList.toggle("is-drawing", on);
+    button.setAttribute("aria-pressed", String(on));
+    hint.hidden = !on;
+    start = null;
+    if (!on) show(null);
+  }
+
+  function show(next) {
+    box = next;
+    const shown = next ?? { left: 0, top: 0, width: 0, height: 0 };
+    const drawn = viewer.querySelector("[data-drawn]");
+    drawn.setAttribute("x", shown.left);
+    drawn.setAttribute("y", shown.top);
+    drawn.setAttribute("width", shown.width);
+    drawn.setAttribute("height", shown.height);
+  }
+
+  function point(event) {
+    const { width, height } = svg().viewBox.baseVal;
+    const found = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg().getScreenCTM().inverse());
+    return { x: Math.min(Math.max(found.x, 0), width), y: Math.min(Math.max(found.y, 0), height) };
+  }
+
+  async function keep() {
+    const values = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value.toFixed(1)]));
+    if (box.width < SMALLEST || box.height < SMALLEST) return show(null);
+    turn(false);
+    await window.htmx.ajax("POST", button.dataset.action, { target: "#panel", values });
+    document.getElementById("name")?.focus();
+  }
+
+  button.addEventListener("click", () => {
+    turn(!isOn());
+    if (isOn()) frame.focus({ preventScroll: true });
+  });
+  frame.tabIndex = -1;
+  frame.addEventListener("pointerdown", (event) => {
+    if (!isOn() || event.button !== 0) return;
+    event.preventDefault();
+    frame.setPointerCapture(event.pointerId);
+    start = point(event);
+  });
+  frame.addEventListener("pointermove", (event) => {
+    if (!start) return;
+    const end = point(event);
+    show({
+      left: Math.min(start.x, end.x),
+      top: Math.min(start.y, end.y),
+      width: Math.abs(end.x - start.x),
+      height: Math.abs(end.y - start.y),
+    });
+  });
+  frame.addEventListener("pointerup", () => {
+    if (!start) return;
+    start = null;
+    if (box) keep();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!isOn() || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape") turn(false);
+    else if (event.key === "Enter" && box) keep();
+    else if (event.key.startsWith("Arrow")) show(moved(box ?? middle(svg()), event.key, event.shiftKey, svg()));
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
+
+function middle(svg) {
+  const { width, height } = svg.viewBox.baseVal;
+  const side = Math.min(width, height) / 6;
+  return { left: (width - side) / 2, top: (height - side) / 2, width: side, height: side };
+}
+
+function moved(box, key, isSizing, svg) {
+  const { width, height } = svg.viewBox.baseVal;
+  const pace = Math.max(width, height) / 100;
+  const across = { ArrowLeft: -pace, ArrowRight: pace }[key] ?? 0;
+  const down = { ArrowUp: -pace, ArrowDown: pace }[key] ?? 0;
+  const next = { ...box };
+  if (isSizing) {
+    next.width = Math.min(Math.max(SMALLEST, box.width + across), width - box.left);
+    next.height = Math.min(Math.max(SMALLEST, box.height + down), height - box.top);
+  } else {
+    next.left = Math.min(Math.max(0, box.left + across), width - box.width);
+    next.top = Math.min(Math.max(0, box.top + down), height - box.height);
+  }
+  return next;
+}

@@ -1,0 +1,106 @@
+/** The photo's page: choosing faces, one key an act, arrows from face to face. */
+import { onKeys } from "./keys.js";
+import { startDrawing } from "./draw.js";
+import { startTypeahead } from "./typeahead.js";
+
+const viewer = document.querySelector("[data-viewer]");
+const panel = document.getElementById("panel");
+const NAMES = "facesite.names";
+
+const boxes = () => [...viewer.querySelectorAll("a.box")];
+const chosenId = () => panel.querySelector("[data-chosen]")?.dataset.chosen;
+
+/** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
+export function choose(link) {
+  mark(link.dataset.face);
+  history.replaceState(null, "", link.getAttribute("href"));
+  return window.htmx.ajax("GET", link.dataset.panelUrl, { target: "#panel" });
+}
+
+function mark(id) {
+  for (const box of boxes()) box.classList.toggle("is-chosen", box.dataset.face === id);
+  for (const name of viewer.querySelectorAll("[data-name]")) name.classList.toggle("is-chosen", name.dataset.name === id);
+  for (const line of viewer.querySelectorAll(".faceline")) {
+    if (line.dataset.face === id) line.setAttribute("aria-current", "true");
+    else line.removeAttribute("aria-current");
+  }
+}
+
+function close() {
+  if (!chosenId()) return false;
+  const box = boxes().find((one) => one.dataset.face === chosenId());
+  panel.replaceChildren();
+  mark("");
+  history.replaceState(null, "", location.pathname);
+  box?.focus();
+  return true;
+}
+
+function step(by) {
+  const all = boxes();
+  if (!all.length) return false;
+  const here = all.findIndex((box) => box.dataset.face === chosenId());
+  const next = here < 0 ? (by > 0 ? 0 : all.length - 1) : (here + by + all.length) % all.length;
+  choose(all[next]);
+  return true;
+}
+
+function press(key) {
+  const target = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
+  if (!target) return false;
+  if (target.matches("input")) target.focus();
+  else target.click();
+  return true;
+}
+
+viewer.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-face]");
+  if (link && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    choose(link);
+  } else if (event.target.closest("[data-close]")) {
+    event.preventDefault();
+    close();
+  }
+});
+
+onKeys((key) => {
+  if (viewer.classList.contains("is-drawing")) return false;
+  if (key === "ArrowRight") return step(1);
+  if (key === "ArrowLeft") return step(-1);
+  if (key === "Escape") return close();
+  return key.length === 1 && press(key);
+});
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target !== panel) return;
+  const id = chosenId();
+  if (!id) return;
+  mark(id);
+  history.replaceState(null, "", `${location.pathname}?face=${id}`);
+  panel.scrollTop = 0;
+  panel.querySelector(".facepanel").focus({ preventScroll: true });
+});
+document.body.addEventListener("htmx:oobAfterSwap", () => mark(chosenId() ?? ""));
+
+/** After an undo everything may have changed: ask for the boxes and the panel again. */
+document.body.addEventListener("undone", () => {
+  window.htmx.ajax("GET", viewer.dataset.state, { swap: "none" });
+  const box = boxes().find((one) => one.dataset.face === chosenId());
+  if (box) window.htmx.ajax("GET", box.dataset.panelUrl, { target: "#panel" });
+});
+
+const names = viewer.querySelector("[data-names]");
+function showNames(areShown) {
+  viewer.classList.toggle("names-off", !areShown);
+  names.setAttribute("aria-pressed", String(areShown));
+}
+names.addEventListener("click", () => {
+  const areShown = viewer.classList.contains("names-off");
+  localStorage.setItem(NAMES, areShown ? "on" : "off");
+  showNames(areShown);
+});
+showNames(localStorage.getItem(NAMES) !== "off");
+
+startTypeahead(panel);
+startDrawing(viewer);
