@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Album, User
 
+if TYPE_CHECKING:
+    AlbumModelForm = forms.ModelForm[Album]
+else:
+    AlbumModelForm = forms.ModelForm
 
-class AlbumForm(forms.ModelForm[Album]):
+
+class AlbumForm(AlbumModelForm):
     class Meta:
         model = Album
         fields: ClassVar = ["name", "date", "note", "is_recognised", "is_limited", "members"]
@@ -20,14 +25,15 @@ class AlbumForm(forms.ModelForm[Album]):
         }
         help_texts: ClassVar = {
             "date": _("The day of the event, or the first one."),
-            "is_recognised": _("Off: photos added from now on are kept and shown, and nobody is recognised in them."),
+            "is_recognised": _(
+                "Off: photos added from now on are kept and shown, and nobody is recognised in them."
+            ),
             "is_limited": _("On: only you, administrators and the users chosen below see this album."),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        members = self.fields["members"]
-        assert isinstance(members, forms.ModelMultipleChoiceField)
+        members = cast("forms.ModelMultipleChoiceField[User]", self.fields["members"])
         members.queryset = User.objects.filter(is_active=True).order_by("username")
 
 

@@ -67,7 +67,11 @@ def make_world(media: Path) -> World:
         "width": 320,
         "size": 128,
         "token": "x" * 43,
+        "uid": "x",
     }
+    world.values["trashed_photo"] = Photo.objects.create(
+        file="t.jpg", name="t.jpg", sha256="t", trashed_at=timezone.now()
+    ).pk
     for prefix in ("", "hidden_"):
         _album(world, owner, person, prefix=prefix)
         for name in ("a.jpg", "r.jpg"):

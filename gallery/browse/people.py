@@ -33,7 +33,9 @@ def people(user: User, *, hidden: bool = False, text: str = "") -> QuerySet[Pers
         rows = rows.filter(search__contains=search_key(text))
     seen = Q(faces__photo__trashed_at__isnull=True) & ~Q(faces__decision__in=NOT_NAMED)
     seen &= seen_through(user, "faces__photo__album")
-    return rows.annotate(photo_count=Count("faces__photo", filter=seen, distinct=True)).order_by("search", "pk")
+    return rows.annotate(photo_count=Count("faces__photo", filter=seen, distinct=True)).order_by(
+        "search", "pk"
+    )
 
 
 def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:

@@ -79,7 +79,9 @@ def progress(user: User) -> Progress:
     left = visible_photos(user).filter(work__in=UNFINISHED).count()
     if not left:
         return Progress(0, 0, has_worker=True)
-    alive = WorkerBeat.objects.filter(kind="worker", seen_at__gt=timezone.now() - timedelta(seconds=60)).count()
+    alive = WorkerBeat.objects.filter(
+        kind="worker", seen_at__gt=timezone.now() - timedelta(seconds=60)
+    ).count()
     pace = _seconds_per_photo()
     seconds = None if pace is None else round(left * pace / max(1, alive))
     return Progress(left, seconds, has_worker=alive > 0)

@@ -67,7 +67,7 @@ def remove(user: User, album: Album) -> None:
     """Take the album away; its photos stay, in no album. Not for limited albums with photos: they would be seen."""
     if album.is_limited and Photo.objects.filter(album=album).exists():
         raise Refused(
-            _("This album is only for chosen users. Move its photos to another album first, or open it to everybody.")
+            _("This album is only for chosen users. Move its photos first, or open it to everybody.")
         )
     record(user, "album.remove", album, {"name": album.name})
     album.delete()

@@ -1,7 +1,7 @@
 """What templates say about faces and photos.
 
-    {% standing face as said %}   {% described photo as who %}   {% open_count photo as open %}
-    ?{% address_with after=12 %}   the page's own address, with this parameter changed
+{% standing face as said %}   {% described photo as who %}   {% open_count photo as open %}
+?{% address_with after=12 %}   the page's own address, with this parameter changed
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What every page's frame is made of.
 
-    {% icon "photos" %}   {% navigation as places %}   {% theme as theme %}
+{% icon "photos" %}   {% navigation as places %}   {% theme as theme %}
 """
 
 from __future__ import annotations

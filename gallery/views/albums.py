@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -117,8 +115,7 @@ def photo_album(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _mine(request: HttpRequest, pk: int) -> Album:
     user = current_user(request)
-    album: Any = get_object_or_404(visible_albums(user), pk=pk)
+    album: Album = get_object_or_404(visible_albums(user), pk=pk)
     if not may_change(user, album):
         raise PermissionDenied
-    assert isinstance(album, Album)
     return album

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
@@ -29,6 +29,7 @@ PLAIN_WORDS: dict[str, Say] = {
     "ignore": faces.ignore,
     "clear": faces.clear_decision,
 }
+WORDS = {"right", "wrong", "other", *PLAIN_WORDS}
 MOVES_ON = {"right", "other", "unknown", "not_a_face", "ignore"}
 
 
@@ -56,6 +57,8 @@ def face_say(request: HttpRequest, pk: int) -> HttpResponse:
     """One act on one face: `say` is right, wrong, other, or one of PLAIN_WORDS."""
     user = current_user(request)
     face, word = seen_face(user, pk), request.POST.get("say", "")
+    if word not in WORDS:
+        return HttpResponseBadRequest()
     try:
         event, sentence = _say(request, user, face, word)
     except Refused as refusal:
@@ -72,10 +75,8 @@ def _say(request: HttpRequest, user: User, face: Face, word: str) -> tuple[Event
     if word in ("right", "other"):
         event = faces.confirm(user, face, person, seen)
         return event, _("This is %(name)s.") % {"name": person.name}
-    if word == "wrong":
-        event = faces.reject(user, face, person, seen)
-        return event, _("Not %(name)s; that name will not come back to this face.") % {"name": person.name}
-    raise Http404
+    event = faces.reject(user, face, person, seen)
+    return event, _("Not %(name)s; that name will not come back to this face.") % {"name": person.name}
 
 
 def _person(request: HttpRequest, user: User) -> Person:
@@ -138,7 +139,9 @@ def face_draw(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     photo = get_object_or_404(visible_photos(user), pk=pk)
     try:
-        left, top, width, height = (float(request.POST.get(side, "")) for side in ("left", "top", "width", "height"))
+        left, top, width, height = (
+            float(request.POST.get(side, "")) for side in ("left", "top", "width", "height")
+        )
         face = faces.draw_face(user, photo, (left, top, width, height))
     except (ValueError, Refused) as error:
         said = str(error) if isinstance(error, Refused) else _("Draw the box again.")

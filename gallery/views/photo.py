@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -56,7 +56,9 @@ def photo_trash(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     photo = get_object_or_404(visible_photos(user), pk=pk)
     acts.trash_photo(user, photo)
-    messages.success(request, _("%(name)s is in the trash. It can be restored from there.") % {"name": photo.name})
+    messages.success(
+        request, _("%(name)s is in the trash. It can be restored from there.") % {"name": photo.name}
+    )
     return redirect("album", photo.album_id) if photo.album_id else redirect("photos")
 
 
@@ -75,8 +77,6 @@ def photo_restore(request: HttpRequest, pk: int) -> HttpResponse:
 def photo_retry(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     photo = get_object_or_404(visible_photos(user), pk=pk)
-    if photo.work in photos.UNFINISHED:
-        raise Http404
     acts.retry_photo(user, photo)
     return redirect(photo_address(photo))
 

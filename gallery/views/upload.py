@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -19,10 +21,10 @@ from gallery.browse import photos
 from gallery.browse.paging import as_id
 from gallery.models import Album, Photo, User
 from gallery.services import albums as album_acts
-from gallery.services.archives import is_archive, photos_in
 from gallery.services.errors import Refused
-from gallery.services.photos import add_photo
+from gallery.services.photos import add_photo, limits
 from gallery.visibility import visible_albums, visible_photos
+from recognition.images import archive
 from recognition.types import ImageError
 
 ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
@@ -101,14 +103,23 @@ def _album(request: HttpRequest) -> Album | None:
 
 def _take(user: User, file: UploadedFile[bytes], album: Album | None) -> Iterator[Result]:
     name = file.name or _("photo")
-    if not is_archive(name):
+    is_zip = archive.is_archive(file.read(8))
+    file.seek(0)
+    if not is_zip:
         yield _take_one(user, file.chunks(), name, album)
         return
     try:
-        for entry in photos_in(file):  # type: ignore[arg-type] -- an uploaded file reads and seeks as one
-            yield _take_one(user, entry.chunks, entry.name, album)
-    except Refused as refusal:
+        for member in archive.photos(cast("BinaryIO", file), limits()):
+            yield _take_member(user, member, album)
+    except ImageError as refusal:
         yield Result(REFUSED, name, str(refusal))
+
+
+def _take_member(user: User, member: archive.Member, album: Album | None) -> Result:
+    name = PurePosixPath(member.name).name
+    if member.refused:
+        return Result(REFUSED, name, member.refused)
+    return _take_one(user, [member.data], name, album)
 
 
 def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | None) -> Result:
@@ -117,7 +128,11 @@ def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | Non
     except (ImageError, Refused) as error:
         return Result(REFUSED, name, str(error))
     except OSError:
-        return Result(REFUSED, name, _("The disk is full or cannot be written. Tell your administrator, then try again."))
+        return Result(
+            REFUSED,
+            name,
+            _("The disk is full. Tell your administrator, then try again."),
+        )
     if not added.is_duplicate:
         return Result(ADDED, name, photo=added.photo)
     return _duplicate(user, name, added.photo)

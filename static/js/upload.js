@@ -1,0 +1,181 @@
+/**
+ * Sending photos: two at a time, each file a request of its own, so that what is sent is safe whatever happens
+ * to the rest. Without this script the form sends all of them at once.
+ */
+import "./progress.js";
+
+const AT_ONCE = 2;
+const form = document.querySelector("[data-upload]");
+const section = document.querySelector("[data-sending]");
+const list = section.querySelector("[data-files]");
+const added = document.querySelector("[data-added]");
+const counts = { all: 0, sent: 0, duplicate: 0, refused: 0 };
+const queue = [];
+let sending = 0;
+
+const filled = (words) => words.replace(/\{(\w+)\}/g, (_, name) => counts[name]);
+
+function tell() {
+  const isOver = counts.sent >= counts.all;
+  const words = section.querySelector("[data-sendwords]");
+  section.hidden = counts.all === 0;
+  words.textContent = filled(isOver ? words.dataset.over : words.dataset.going);
+  const others = section.querySelector("[data-others]");
+  others.textContent = counts.duplicate + counts.refused ? filled(others.dataset.words) : "";
+  const total = section.querySelector("[data-total]");
+  total.max = counts.all || 1;
+  total.value = counts.sent;
+  section.querySelector("[data-safe]").hidden = isOver;
+}
+
+/** Make the new album, if one was named, before the first file goes into it. */
+async function settleAlbum() {
+  const name = form.elements.new_album;
+  if (!name.value.trim()) return;
+  const body = new FormData();
+  body.set("new_album", name.value);
+  body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  const answer = await fetch(form.dataset.albumUrl, { method: "POST", body });
+  if (!answer.ok) return;
+  const { album, name: shown } = await answer.json();
+  form.elements.album.add(new Option(shown, album, true, true));
+  name.value = "";
+}
+
+async function take(files) {
+  const wanted = [...files].filter((file) => file.size && !file.name.startsWith("."));
+  if (!wanted.length) return;
+  await settleAlbum();
+  for (const file of wanted) {
+    counts.all += 1;
+    queue.push({ file, row: newRow(file) });
+  }
+  tell();
+  pump();
+}
+
+function newRow(file) {
+  const row = document.getElementById("file-row").content.firstElementChild.cloneNode(true);
+  row.querySelector(".filename").textContent = file.name;
+  list.append(row);
+  return row;
+}
+
+function pump() {
+  while (sending < AT_ONCE && queue.length) {
+    sending += 1;
+    send(queue.shift());
+  }
+}
+
+function send(job) {
+  const request = new XMLHttpRequest();
+  const body = new FormData();
+  const bar = job.row.querySelector("progress");
+  let read = 0;
+  body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  body.set("album", form.elements.album.value);
+  body.append("photos", job.file, job.file.name);
+
+  const readLines = (isEnd) => {
+    const end = isEnd ? request.responseText.length : request.responseText.lastIndexOf("\n") + 1;
+    for (const line of request.responseText.slice(read, end).split("\n")) if (line) show(JSON.parse(line));
+    read = Math.max(read, end);
+  };
+  const over = () => {
+    sending -= 1;
+    pump();
+  };
+  request.upload.addEventListener("progress", (event) => {
+    bar.max = event.total || 1;
+    bar.value = event.loaded;
+  });
+  request.addEventListener("progress", () => request.status === 200 && readLines(false));
+  request.addEventListener("load", () => {
+    if (request.status === 200) {
+      readLines(true);
+      job.row.remove();
+      counts.sent += 1;
+      tell();
+    } else broken(job, form.dataset.refused);
+    over();
+  });
+  for (const name of ["error", "abort", "timeout"]) {
+    request.addEventListener(name, () => {
+      broken(job, form.dataset.failed);
+      over();
+    });
+  }
+  request.open("POST", form.dataset.file);
+  request.send(body);
+}
+
+/** What became of one photo: a tile in the grid, or a line that says why not. */
+function show({ kind, html }) {
+  if (kind === "added") {
+    added.insertAdjacentHTML("afterbegin", html);
+    document.querySelector("[data-progress]").dataset.left ||= "1";
+  } else {
+    counts[kind] += 1;
+    list.insertAdjacentHTML("beforeend", html);
+  }
+}
+
+function broken(job, words) {
+  const button = job.row.querySelector("button");
+  job.row.classList.add("broken");
+  job.row.querySelector(".filesay").textContent = words;
+  job.row.querySelector("progress").hidden = true;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    job.row.remove();
+    queue.push({ file: job.file, row: newRow(job.file) });
+    pump();
+  }, { once: true });
+}
+
+/** All files below what was dropped, folders walked through. */
+async function dropped(items) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const found = [];
+  while (entries.length) {
+    const entry = entries.shift();
+    if (entry.isFile) found.push(await new Promise((done, fail) => entry.file(done, fail)));
+    else entries.push(...await children(entry.createReader()));
+  }
+  return found;
+}
+
+async function children(reader) {
+  const found = [];
+  for (;;) {
+    const some = await new Promise((done, fail) => reader.readEntries(done, fail));
+    if (!some.length) return found;
+    found.push(...some);
+  }
+}
+
+for (const field of form.querySelectorAll("input[type=file]")) {
+  field.addEventListener("change", () => {
+    take([...field.files]);
+    field.value = "";
+  });
+}
+
+const drop = form.querySelector("[data-drop]");
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.add("is-over");
+  });
+}
+document.addEventListener("dragleave", (event) => event.relatedTarget ?? drop.classList.remove("is-over"));
+document.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  drop.classList.remove("is-over");
+  take(await dropped(event.dataTransfer.items));
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("beforeunload", (event) => {
+  if (sending || queue.length) event.preventDefault();
+});
