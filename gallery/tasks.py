@@ -107,6 +107,13 @@ def verify_index() -> None:
         log.error("The index differed from the database: %s", found.as_json())
 
 
+@shared_task(name="gallery.tasks.measure_gallery")
+def measure_gallery(false_name_rate: float) -> None:
+    from gallery.pipeline import measuring
+
+    measuring.measure_gallery(false_name_rate)
+
+
 @shared_task(name="gallery.tasks.sweep")
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""

@@ -22,6 +22,11 @@ class GalleryCommand(BaseCommand):
 
     is_failed = False
 
+    @property
+    def is_watched(self) -> bool:
+        """A person looks at stderr, so progress is worth showing."""
+        return sys.stderr.isatty()
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON document a line on stdout")
 
@@ -43,7 +48,7 @@ class GalleryCommand(BaseCommand):
 
     def progress(self, items: Iterable[T], total: int, unit: str) -> Iterator[T]:
         """The items, with a bar on stderr where a person is watching."""
-        yield from tqdm(items, total=total, unit=f" {unit}", file=sys.stderr, disable=not sys.stderr.isatty())
+        yield from tqdm(items, total=total, unit=f" {unit}", file=sys.stderr, disable=not self.is_watched)
 
 
 def existing_folder(text: str) -> Path:

@@ -77,6 +77,10 @@ def _renamed(summary: Summary) -> str:
     }
 
 
+def _bounds(text: Callable[[], str]) -> Callable[[Summary], str]:
+    return lambda summary: text() % {"known": f"{float(summary.get('known') or 0):.3f}"}
+
+
 def _person(text: Callable[[], str]) -> Callable[[Summary], str]:
     return lambda summary: text() % {"person": summary.get("person", "")}
 
@@ -91,6 +95,8 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "face.draw": lambda _s: _("drew a face"),
     "face.name_group": _named,
     "face.use_as_reference": _person(lambda: _("made a face a reference of “%(person)s”")),
+    "calibration.apply": _bounds(lambda: _("put measured bounds into force: a name from %(known)s")),
+    "calibration.withdraw": _bounds(lambda: _("took measured bounds out of force: a name from %(known)s")),
     "person.create": _person(lambda: _("added the person “%(person)s”")),
     "person.rename": _renamed,
     "person.hide": _person(lambda: _("hid “%(person)s”")),

@@ -10,7 +10,8 @@ person taken out of the gallery. Two ways, by how much there is:
   nearest other person is taken as normal, and the bound is the limit that covers all but the wished share
   with 95 % confidence, which moves out as samples get fewer. The mean is the gallery's own; the spread, which
   few samples tell badly, is pooled with that of the published sets (``Prior``). The margin is credited with no
-  more than what it surely stops of the nearer half. The published bounds may only become stricter.
+  more than what it surely stops of the nearer half. The published bounds may only become stricter, and are
+  never such as these very strangers break.
 
 Below ``LEAST_REFERENCES`` or ``LEAST_PERSONS`` neither is worth the name, and the published bounds stay.
 """
@@ -85,7 +86,7 @@ def suggest(comparison: Comparison, published: Bounds, rate: float, prior: Prior
     else:
         passing = _surely_ahead(comparison, published.margin, strangers)
         estimate = _estimated(comparison, min(0.5, rate / passing), strangers, prior)
-        known = min(1.0, max(published.known, estimate))
+        known = min(1.0, max(published.known, estimate, _seen(comparison, published.margin, rate)))
         bounds = Bounds(known, _unsure(comparison, known, rate), published.margin)
         reason = (
             f"The references are worth {strangers:.0f} independent strangers, and {3 / rate:.0f} are needed "
@@ -129,6 +130,14 @@ def _counted(comparison: Comparison, margin: float, rate: float, strangers: floa
 def _unsure(comparison: Comparison, known: float, rate: float) -> float:
     share = min(UNSURE_FACTOR * rate, UNSURE_LIMIT)
     return min(known, float(np.quantile(comparison.first, 1 - share)))
+
+
+def _seen(comparison: Comparison, margin: float, rate: float) -> float:
+    """The least similarity that no more than the wished share of these very strangers reach, so far ahead."""
+    lead = comparison.first - comparison.second
+    scores = np.sort(comparison.first[np.isnan(lead) | (lead >= margin)])[::-1]
+    allowed = int(rate * len(comparison.first))
+    return float(np.nextafter(scores[allowed], 2)) if allowed < len(scores) else -1.0
 
 
 def _surely_ahead(comparison: Comparison, margin: float, strangers: float) -> float:

@@ -1,0 +1,104 @@
+"""Measure how well the gallery's people, or a folder's, can be told apart, and what bounds that suggests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from tqdm import tqdm
+
+from gallery import engine
+from gallery.management.output import GalleryCommand, existing_folder, files_below
+from gallery.pipeline import measuring
+from gallery.pipeline.importing import sources_below
+from gallery.services import calibration
+from gallery.services.errors import Refused
+from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
+from recognition.types import Embedder
+
+
+class Command(GalleryCommand):
+    help = (
+        "Compares every reference with every other, each left out in turn, and suggests bounds for a chosen "
+        "share of strangers who may be given a name. With DIR, does so for DIR/<person>/<image>; keeps no picture."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", metavar="DIR", nargs="?")
+        parser.add_argument("--apply", action="store_true", help="put the suggested bounds into force")
+        parser.add_argument(
+            "--false-name-rate",
+            type=float,
+            default=FALSE_NAME_RATE,
+            metavar="SHARE",
+            help="of strangers, how many may get a name: 0.005 is one in two hundred (the default)",
+        )
+
+    def handle(self, *, folder: str | None, **options: Any) -> None:
+        rate = options["false_name_rate"]
+        if not 0 < rate <= 0.2:
+            raise CommandError("The false-name rate must lie between 0 and 0.2.", returncode=2)
+        embedder = engine.serving()
+        skipped: list[dict[str, str]] = []
+        if folder is None:
+            labelled = measuring.gallery_references(embedder)
+        else:
+            labelled, skipped = self._read(existing_folder(folder), embedder)
+        if not len(labelled.persons):
+            raise CommandError("There are no references to compare: import people first.")
+        with tqdm(total=len(labelled.persons), unit=" references", disable=not self.is_watched) as bar:
+            found = measuring.measure(labelled, embedder, rate, lambda done, _total: bar.update(done - bar.n))
+        is_applied = bool(options["apply"]) and self._apply(found)
+        if options["json"]:
+            self.say_json(found.to_json() | {"skipped": skipped, "is_applied": is_applied})
+        else:
+            self._tell(found, is_applied)
+
+    def _read(self, root: Path, embedder: Embedder) -> tuple[measuring.Labelled, list[dict[str, str]]]:
+        reader = measuring.Folder(embedder)
+        sources = list(sources_below(root, reader.report, files_below(root)))
+        for source in self.progress(sources, len(sources), "images"):
+            reader.add(source)
+        for skipped in reader.report.skipped:
+            self.warn(f"{skipped['path']}: {skipped['reason']}")
+        return reader.finish(), reader.report.skipped
+
+    def _apply(self, found: Calibration) -> bool:
+        try:
+            calibration.apply(None, measuring.keep(found))
+        except Refused as error:
+            self.is_failed = True
+            self.warn(str(error))
+            return False
+        return True
+
+    def _tell(self, found: Calibration, is_applied: bool) -> None:
+        say = self.stdout.write
+        say(f"{found.references} references of {found.persons} people, embedder {found.embedder_id}")
+        if found.rank1 is not None:
+            say(f"Nearest other reference is of the same person: {found.rank1:.2%}")
+        for line in found.false_matches:
+            if line.similarity is None:
+                say(f"False matches {line.rate:.2%}: too few pairs to say")
+            else:
+                kept = "" if line.true_match_rate is None else f", {line.true_match_rate:.2%} true matches"
+                say(f"False matches {line.rate:.2%}: similarity {line.similarity:.4f}{kept}")
+        say(f"In force:  {verdict_line(found.current)}")
+        say(f"Suggested: {verdict_line(found.suggested)}")
+        say(found.suggestion.reason)
+        say(
+            "The suggested bounds are in force now."
+            if is_applied
+            else "Nothing was changed; --apply does it."
+        )
+
+
+def verdict_line(verdict: Verdict) -> str:
+    bounds = verdict.bounds
+    text = f"known from {bounds.known:.4f}, unsure from {bounds.unsure:.4f}, lead {bounds.margin:.4f}: "
+    text += f"{verdict.strangers_named:.2%} of strangers named"
+    if verdict.kept is not None and verdict.wrong is not None:
+        text += f", {verdict.kept:.2%} of people named right, {verdict.wrong:.2%} wrong"
+    return text

@@ -1,0 +1,37 @@
+"""Bounds: put into force, or back to the published ones. Nothing else changes them."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery import queue
+from gallery.models import Calibration, Event, User
+from gallery.services.errors import Refused
+from gallery.services.history import record
+from gallery.services.ledger import Ledger
+
+
+@transaction.atomic
+def apply(user: User | None, calibration: Calibration) -> Event:
+    """From now on this calibration's bounds decide for its embedder; faces nobody has decided on follow."""
+    if not calibration.report["suggestion"]["is_founded"]:
+        raise Refused(_("There were too few references to calibrate on; the published bounds stay."))
+    ledger = Ledger()
+    ledger.set(calibration, applied_at=timezone.now(), applied_by=user)
+    return _recorded(user, "calibration.apply", calibration, ledger)
+
+
+@transaction.atomic
+def withdraw(user: User | None, calibration: Calibration) -> Event:
+    """Back to the bounds that were in force before, the published ones in the end."""
+    ledger = Ledger()
+    ledger.set(calibration, applied_at=None, applied_by=None)
+    return _recorded(user, "calibration.withdraw", calibration, ledger)
+
+
+def _recorded(user: User | None, verb: str, calibration: Calibration, ledger: Ledger) -> Event:
+    queue.send("request_build", verb, user.pk if user else None)  # after a build all faces are named anew
+    known = calibration.bounds["known"]
+    return record(user, verb, calibration, {"known": known, "embedder": calibration.embedder_id}, ledger)

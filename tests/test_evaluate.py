@@ -1,0 +1,176 @@
+"""Measuring the gallery, storing what was measured, and putting it into force."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from gallery import engine
+from gallery.models import Calibration, Event, Reference, ReferenceVector
+from gallery.pipeline import measuring
+from gallery.services import calibration as services
+from gallery.services import history
+from gallery.services.errors import Refused
+from gallery.services.sentences import say
+from gallery.vectors import to_bytes
+from recognition import calibrate
+from recognition.decide import for_gallery
+from recognition.types import Bounds
+from tests.embedded_faces import needs_labelled_photos
+from tests.engines import FakeEngine
+from tests.fake_people import fake_people
+from tests.labelled import folder
+from tests.making import EMBEDDER, a_person, a_reference, a_user
+
+PUBLISHED = Bounds(0.92, 0.90, 0.015)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: calls.append(args))
+    return calls
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> FakeEngine:
+    made = FakeEngine(bounds=PUBLISHED, dimension=128)
+    monkeypatch.setattr(engine, "serving", lambda: made)
+    return made
+
+
+def fill(persons: int, pictures: int) -> None:
+    vectors, whose = fake_people(persons, pictures, seed=31)
+    people = [a_person(f"Person {number}") for number in range(persons)]
+    for vector, person in zip(vectors, whose, strict=True):
+        reference = a_reference(people[person])
+        ReferenceVector.objects.update_or_create(
+            reference=reference, embedder_id=EMBEDDER, defaults={"vector": to_bytes(vector)}
+        )
+
+
+def evaluate(*args: str) -> tuple[dict[str, Any], int]:
+    out, code = io.StringIO(), 0
+    try:
+        call_command("evaluate", "--json", *args, stdout=out, stderr=io.StringIO())
+    except SystemExit as stop:
+        code = int(str(stop.code))
+    return json.loads(out.getvalue()), code
+
+
+@pytest.mark.django_db
+def test_the_report_has_what_the_contract_says_and_changes_nothing(fake: FakeEngine) -> None:
+    fill(40, 3)
+    found, code = evaluate()
+    assert code == 0
+    assert (found["references"], found["persons"], found["rank1"]) == (120, 40, 1.0)
+    assert [line["rate"] for line in found["false_matches"]] == [0.01, 0.001, 0.0001]
+    assert sum(found["genuine"]["counts"]) == 40 * 3
+    assert sum(found["impostor"]["counts"]) == 120 * 117
+    assert set(found["suggestion"]["bounds"]) == {"known", "unsure", "margin"}
+    assert found["is_applied"] is False
+    assert not Calibration.objects.exists()
+    assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
+
+
+@pytest.mark.django_db
+def test_applied_bounds_decide_for_that_embedder_only(fake: FakeEngine, sent: list[Any]) -> None:
+    fill(40, 3)
+    found, code = evaluate("--apply", "--false-name-rate", "0.05")
+    assert code == 0
+    assert found["is_applied"] is True
+    assert engine.bounds(fake) == Bounds(**found["suggestion"]["bounds"])
+    assert ("request_build", "calibration.apply", None) in sent
+    other = FakeEngine(id="test-ffffffffffff", bounds=PUBLISHED)
+    assert engine.bounds(other) == for_gallery(PUBLISHED, 40)
+
+
+@pytest.mark.django_db
+def test_too_few_references_apply_nothing_and_say_so(fake: FakeEngine) -> None:
+    fill(3, 2)
+    found, code = evaluate("--apply")
+    assert code == 1
+    assert "Too few" in found["suggestion"]["reason"]
+    assert found["is_applied"] is False
+    assert engine.bounds(fake) == PUBLISHED
+
+
+@pytest.mark.django_db
+def test_only_approved_references_are_measured(fake: FakeEngine) -> None:
+    fill(10, 3)
+    Reference.objects.filter(pk__in=Reference.objects.values_list("pk")[:4]).update(status="rejected")
+    assert evaluate()[0]["references"] == 26
+
+
+@pytest.mark.django_db
+def test_an_empty_gallery_and_a_silly_rate_are_refused_with_a_sentence(fake: FakeEngine) -> None:
+    with pytest.raises(CommandError, match="no references"):
+        evaluate()
+    with pytest.raises(CommandError, match=r"between 0 and 0\.2") as error:
+        evaluate("--false-name-rate", "3")
+    assert error.value.returncode == 2
+
+
+@pytest.mark.django_db
+def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine) -> None:
+    fill(40, 3)
+    user, measured = a_user(), measuring.measure_gallery(0.05)
+    event = services.apply(user, measured)
+    assert say(event) == f"put measured bounds into force: a name from {measured.bounds['known']:.3f}"
+    assert engine.bounds(fake) == Bounds(**measured.bounds)
+    history.undo(user, event)
+    assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
+
+
+@pytest.mark.django_db
+def test_withdrawing_brings_back_the_bounds_before(fake: FakeEngine) -> None:
+    fill(40, 3)
+    first, second = measuring.measure_gallery(0.05), measuring.measure_gallery(0.01)
+    services.apply(None, first)
+    services.apply(None, second)
+    assert engine.bounds(fake) == Bounds(**second.bounds)
+    services.withdraw(None, second)
+    assert engine.bounds(fake) == Bounds(**first.bounds)
+    assert Event.objects.filter(verb="calibration.withdraw").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_calibration_that_is_not_founded_cannot_be_applied(fake: FakeEngine) -> None:
+    fill(3, 2)
+    measured = measuring.measure_gallery(0.005)
+    with pytest.raises(Refused, match="too few references"):
+        services.apply(a_user(), measured)
+
+
+@pytest.mark.django_db
+def test_a_stored_report_reads_back_as_what_was_measured(fake: FakeEngine) -> None:
+    fill(40, 3)
+    measured = measuring.measure_gallery(0.05)
+    measured.refresh_from_db()
+    again = calibrate.Calibration.from_json(measured.report)
+    assert again.suggestion.bounds == Bounds(**measured.bounds)
+    assert again.impostor.total == 120 * 117
+    assert len(again.impostor.counts) <= measuring.HISTOGRAM_BINS
+
+
+@needs_labelled_photos
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_a_folder_of_people_is_measured_without_storing_anything(tmp_path: Path) -> None:
+    base = folder()
+    assert base is not None
+    found, code = evaluate(str(base / "five" / "gallery"))
+    assert code == 0
+    assert (found["references"], found["persons"], found["rank1"]) == (9, 5, 1.0)
+    assert found["suggestion"]["is_founded"] is False
+    assert not Reference.objects.exists()
+    empty = tmp_path / "people"
+    (empty / "nobody").mkdir(parents=True)
+    (empty / "nobody" / "text.jpg").write_text("not a picture")
+    with pytest.raises(CommandError, match="no references"):
+        evaluate(str(empty))
