@@ -83,7 +83,7 @@ def roll_back() -> None:
 
 
 @shared_task(name="gallery.tasks.follow_gallery")
-def follow_gallery(*, is_all: bool = False) -> None:
+def follow_gallery(is_all: bool = False) -> None:
     """Search undecided faces again after the gallery, or with `is_all` the bounds, changed."""
     from gallery.pipeline import renaming
 

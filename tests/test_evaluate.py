@@ -85,7 +85,7 @@ def test_applied_bounds_decide_for_that_embedder_only(fake: FakeEngine, sent: li
     assert code == 0
     assert found["is_applied"] is True
     assert engine.bounds(fake) == Bounds(**found["suggestion"]["bounds"])
-    assert ("request_build", "calibration.apply", None) in sent
+    assert sent[-1] == ("follow_gallery", True)
     other = FakeEngine(id="test-ffffffffffff", bounds=PUBLISHED)
     assert engine.bounds(other) == for_gallery(PUBLISHED, 40)
 
@@ -117,13 +117,15 @@ def test_an_empty_gallery_and_a_silly_rate_are_refused_with_a_sentence(fake: Fak
 
 
 @pytest.mark.django_db
-def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine) -> None:
+def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine, sent: list[Any]) -> None:
     fill(40, 3)
     user, measured = a_user(), measuring.measure_gallery(0.05)
     event = services.apply(user, measured)
     assert say(event) == f"put measured bounds into force: a name from {measured.bounds['known']:.3f}"
     assert engine.bounds(fake) == Bounds(**measured.bounds)
+    sent.clear()
     history.undo(user, event)
+    assert sent == [("follow_gallery", True)]
     assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
 
 

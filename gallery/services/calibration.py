@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery import queue
 from gallery.models import Calibration, Event, User
+from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger
@@ -32,6 +32,6 @@ def withdraw(user: User | None, calibration: Calibration) -> Event:
 
 
 def _recorded(user: User | None, verb: str, calibration: Calibration, ledger: Ledger) -> Event:
-    queue.send("request_build", verb, user.pk if user else None)  # after a build all faces are named anew
+    followup.after(ledger)
     known = calibration.bounds["known"]
     return record(user, verb, calibration, {"known": known, "embedder": calibration.embedder_id}, ledger)

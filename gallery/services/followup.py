@@ -28,6 +28,8 @@ def after(ledger: Ledger) -> None:
         changes.record(GalleryChange.Kind.MOVED, Reference.objects.filter(pk__in=some))
     for some in chunks(ledger.changed("reference", "status")):
         _announce_judged(some)
+    if ledger.touched("calibration"):  # other bounds: every name the machine gave is in question
+        queue.send("follow_gallery", True)
 
 
 def _withdraw_references(ledger: Ledger, faces: Sequence[int]) -> None:
