@@ -5,7 +5,7 @@ from pathlib import Path
 import dj_database_url
 from django.utils.translation import gettext_lazy as _
 
-from facesite import env, secret
+from facesite import env, hardening, logs, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("FACESITE_DATA_DIR", BASE_DIR / "var")
@@ -17,6 +17,9 @@ DEBUG = env.flag("FACESITE_DEBUG", default=False)
 SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
 ALLOWED_HOSTS = env.words("FACESITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 USE_HTTPS = env.flag("FACESITE_HTTPS", default=False)
+ALLOW_HTTP = env.flag("FACESITE_ALLOW_HTTP", default=False)  # public names over plain HTTP
+PROXIES = env.whole("FACESITE_PROXIES", 1 if USE_HTTPS else 0, low=0, high=9)  # in front
+METRICS_TOKEN = env.text("FACESITE_METRICS_TOKEN")  # empty: no /metrics
 
 INSTALLED_APPS = [
     "gallery.apps.GalleryConfig",
@@ -33,6 +36,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "facesite.middleware.request_log",
+    "facesite.middleware.headers",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -43,7 +49,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -95,11 +100,20 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-AXES_VERBOSE = False
-AXES_ENABLE_ADMIN = False
+# Guessing passwords: so many failures of one account from one address, of one account, of one address,
+# within the time, and no more are listened to until it has passed.
+AXES_HANDLER = "gallery.guessing.Handler"
 AXES_FAILURE_LIMIT = 8
+ACCOUNT_FAILURE_LIMIT = 30
+ADDRESS_FAILURE_LIMIT = 40
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "gallery.guessing.locked"
+AXES_CLIENT_IP_CALLABLE = "gallery.guessing.client_address"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("vi", _("Vietnamese"))]
@@ -118,29 +132,32 @@ ACCEL_PREFIX = env.text("FACESITE_ACCEL").rstrip("/")
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = env.text("FACESITE_EMAIL_HOST")
-if not EMAIL_HOST:
+EMAIL_PORT = env.whole("FACESITE_EMAIL_PORT", 587, low=1, high=65535)
+EMAIL_HOST_USER = env.text("FACESITE_EMAIL_USER")
+EMAIL_HOST_PASSWORD = env.text("FACESITE_EMAIL_PASSWORD")
+EMAIL_USE_TLS = env.flag("FACESITE_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10
+if not EMAIL_HOST:  # to the terminal on one's own machine; nowhere on a server, whose logs others read
     EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    if any(not hardening.is_loopback(host) for host in ALLOWED_HOSTS):
+        EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 DEFAULT_FROM_EMAIL = env.text("FACESITE_EMAIL_FROM", "facesite@localhost")
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
-SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = USE_HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
+if USE_HTTPS:  # browsers refuse such a cookie from another host, or over plain HTTP
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+PASSWORD_RESET_TIMEOUT = 24 * 3600
 SECURE_SSL_REDIRECT = USE_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from inside, past the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_HTTPS else None
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_HTTPS and PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = env.words("FACESITE_TRUSTED_ORIGINS")
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'self'"],
-        "img-src": ["'self'", "blob:", "data:"],
-        "object-src": ["'none'"],
-        "base-uri": ["'none'"],
-        "form-action": ["'self'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": hardening.CONTENT_POLICY}
 
 # Uploads
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
@@ -197,15 +214,7 @@ INDEX_MAX_QUERY_MS = env.number("FACESITE_INDEX_MAX_QUERY_MS", 10, low=0.01, hig
 INDEX_MAX_MEMORY = env.size("FACESITE_INDEX_MAX_MEMORY", "4GB")
 NEIGHBOURS = 50
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {
-        "axes": {"level": "WARNING"},
-        "faiss.loader": {"level": "WARNING"},
-        "kombu.connection": {"level": "ERROR"},
-    },
-    "root": {"handlers": ["stderr"], "level": env.text("FACESITE_LOG_LEVEL", "INFO")},
-}
+LOGGING = logs.configuration(
+    env.text("FACESITE_LOG_LEVEL", "INFO").upper(),
+    env.choice("FACESITE_LOG_FORMAT", "auto", ("auto", "json", "line")),
+)
