@@ -44,16 +44,13 @@ class WithoutAddresses(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         request = getattr(record, "request", None)
         match = getattr(request, "resolver_match", None)
-        record.msg, record.args = _without_arguments(record), ()
+        if match is not None or getattr(record, "status_code", None):
+            record.msg, record.args = "request failed", ()
         record.fields = {
             "view": match.view_name if match else None,
             "status": getattr(record, "status_code", None),
         }
         return True
-
-
-def _without_arguments(record: logging.LogRecord) -> str:
-    return str(record.msg).replace("%s", "").strip(" :.")
 
 
 def configuration(level: str, form: str) -> dict[str, Any]:

@@ -3,28 +3,25 @@
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 
+from gallery.views import accounts
+
 urlpatterns: list[URLPattern] = [
-    path("login", auth.LoginView.as_view(template_name="accounts/login.html"), name="login"),
-    path("logout", auth.LogoutView.as_view(), name="logout"),
+    path("login", accounts.LoginView.as_view(), name="login"),
+    path("logout", accounts.LogoutView.as_view(), name="logout"),
+    path("", accounts.account, name="account"),
+    path("sessions/end", accounts.sign_out_everywhere, name="sign_out_everywhere"),
+    path("invitation/<str:token>", accounts.invitation, name="invitation"),
     path(
         "password",
         auth.PasswordChangeView.as_view(template_name="accounts/password_change_form.html"),
         name="password_change",
     ),
     path(
-        "password/changed",
+        "password/done",
         auth.PasswordChangeDoneView.as_view(template_name="accounts/password_change_done.html"),
         name="password_change_done",
     ),
-    path(
-        "reset",
-        auth.PasswordResetView.as_view(
-            template_name="accounts/password_reset_form.html",
-            email_template_name="accounts/password_reset_email.txt",
-            subject_template_name="accounts/password_reset_subject.txt",
-        ),
-        name="password_reset",
-    ),
+    path("reset", accounts.PasswordResetView.as_view(), name="password_reset"),
     path(
         "reset/sent",
         auth.PasswordResetDoneView.as_view(template_name="accounts/password_reset_done.html"),

@@ -9,7 +9,12 @@ class GalleryConfig(AppConfig):
     verbose_name = "Gallery"
 
     def ready(self) -> None:
-        from gallery import checks  # noqa: F401 -- importing it registers the checks
+        from gallery import (
+            audit,
+            checks,  # noqa: F401 -- importing it registers the checks
+        )
+
+        audit.connect()
 
 
 class GalleryAdminConfig(AdminConfig):

@@ -41,6 +41,9 @@ TABLE: dict[str, Rule] = {
     # Accounts
     "login": OPEN(),
     "logout": VIEWER().post,
+    "invitation": OPEN("token"),
+    "account": VIEWER(),
+    "sign_out_everywhere": VIEWER().post,
     "set_language": OPEN().post,
     "theme": OPEN().post,
     "password_change": VIEWER(),

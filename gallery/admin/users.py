@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from axes.utils import reset
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models import User
+from gallery.access import current_user
+from gallery.models import Role, User
+from gallery.services import accounts
+from gallery.services.errors import Refused
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
@@ -23,7 +29,6 @@ admin.site.unregister(Group)
 class RoleUserAdmin(Base):
     list_display = ("username", "email", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
-    list_editable = ("role",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Who it is"), {"fields": ("first_name", "last_name", "email")}),
@@ -32,3 +37,30 @@ class RoleUserAdmin(Base):
     )
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
+    actions = ("unlock", "sign_out")
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # people are shut out; erasing them is an act of its own
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        role, is_active = Role(obj.role), obj.is_active
+        kept = User.objects.only("role", "is_active", "is_superuser").get(pk=obj.pk)
+        obj.role, obj.is_active, obj.is_superuser = kept.role, kept.is_active, kept.is_superuser
+        super().save_model(request, obj, form, change)
+        try:
+            accounts.change(current_user(request), obj, role=role, is_active=is_active)
+        except Refused as error:
+            messages.error(request, str(error))
+
+    @admin.action(description=_("Unlock after too many failed sign-ins"))
+    def unlock(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            reset(username=user.username)
+
+    @admin.action(description=_("End all their sessions"))
+    def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            accounts.sign_out_everywhere(user)
