@@ -78,7 +78,8 @@ def configuration(level: str, form: str) -> dict[str, Any]:
             "django.request": {"handlers": ["requests"], "level": "ERROR", "propagate": False},
             "django.security": {"handlers": ["requests"], "level": "WARNING", "propagate": False},
             "django.server": {"level": "ERROR"},
-            **{name: {"level": "WARNING"} for name in ("faiss.loader", "kombu.connection")},
+            "faiss.loader": {"level": "WARNING"},
+            "kombu.connection": {"level": "ERROR"},
             "axes": {"level": "ERROR"},  # it names accounts and addresses; the audit trail keeps what counts
         },
     }
