@@ -66,7 +66,6 @@ def make_world(media: Path) -> World:
         "app": "gallery",
         "width": 320,
         "size": 128,
-        "uid": "MQ",
         "token": "x" * 43,
         "uid": "x",
     }
