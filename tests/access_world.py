@@ -66,6 +66,8 @@ def make_world(media: Path) -> World:
         "app": "gallery",
         "width": 320,
         "size": 128,
+        "number": 1,
+        "which": "single",
         "token": "x" * 43,
         "uid": "x",
     }

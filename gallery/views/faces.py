@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.access import contributor_required, current_user
 from gallery.browse import onephoto, people
-from gallery.browse.paging import as_id
 from gallery.models import Event, Face, Person, User
 from gallery.services import faces
 from gallery.services import people as people_acts
 from gallery.services.errors import Refused
+from gallery.views import saying
 from gallery.views.photo import photo_context
 from gallery.visibility import visible_photos
+from recognition.types import ImageError
 
-Say = Callable[[User, Face, int | None], Event | None]
-PLAIN_WORDS: dict[str, Say] = {
-    "unknown": faces.leave_unknown,
-    "not_a_face": faces.mark_not_a_face,
-    "ignore": faces.ignore,
-    "clear": faces.clear_decision,
-}
-WORDS = {"right", "wrong", "other", *PLAIN_WORDS}
 MOVES_ON = {"right", "other", "unknown", "not_a_face", "ignore"}
 
 
@@ -57,37 +49,28 @@ def face_say(request: HttpRequest, pk: int) -> HttpResponse:
     """One act on one face: `say` is right, wrong, other, or one of PLAIN_WORDS."""
     user = current_user(request)
     face, word = seen_face(user, pk), request.POST.get("say", "")
-    if word not in WORDS:
+    if word not in saying.WORDS:
         return HttpResponseBadRequest()
     try:
         event, sentence = _say(request, user, face, word)
-    except Refused as refusal:
+    except (Refused, ImageError) as refusal:
         return _answer(request, user, face, str(refusal), tags="error")
     next_face = _next_open(user, face) if word in MOVES_ON else face.pk
     return _answer(request, user, face, sentence, event=event, show=next_face)
 
 
 def _say(request: HttpRequest, user: User, face: Face, word: str) -> tuple[Event | None, str]:
-    seen = as_id(request.POST.get("revision"))
-    if word in PLAIN_WORDS:
-        return PLAIN_WORDS[word](user, face, seen), _sentence(word)
-    person = _person(request, user)
-    if word in ("right", "other"):
-        event = faces.confirm(user, face, person, seen)
-        return event, _("This is %(name)s.") % {"name": person.name}
-    event = faces.reject(user, face, person, seen)
-    return event, _("Not %(name)s; that name will not come back to this face.") % {"name": person.name}
+    person = None if word in saying.PLAIN_WORDS else saying.meant_person(request, user)
+    return saying.say(request, user, face, person), _sentence(word, person)
 
 
-def _person(request: HttpRequest, user: User) -> Person:
-    pk, name = as_id(request.POST.get("person")), request.POST.get("name", "")
-    if pk is not None:
-        return get_object_or_404(Person, pk=pk)
-    return people_acts.get_or_create(user, name)
-
-
-def _sentence(word: str) -> str:
+def _sentence(word: str, person: Person | None) -> str:
+    name = {"name": person.name if person else ""}
     return {
+        "right": _("This is %(name)s.") % name,
+        "other": _("This is %(name)s.") % name,
+        "wrong": _("Not %(name)s; that name will not come back to this face.") % name,
+        "reference": _("The face is a reference from now on."),
         "unknown": _("The face stays without a name."),
         "not_a_face": _("Not a face; the box is gone."),
         "ignore": _("This face is left alone from now on."),
@@ -120,16 +103,9 @@ def _answer(
         return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={shown}")
     context = photo_context(user, face.photo, shown)
     response = render(request, "gallery/_said.html", context)
-    toast = {"text": sentence, "tags": tags, "undo": _undo_address(event)}
+    toast = {"text": sentence, "tags": tags, "undo": saying.undo_address(event)}
     response["HX-Trigger"] = json.dumps({"toast": toast, "faces-changed": {"show": shown}})
     return response
-
-
-def _undo_address(event: Event | None) -> str:
-    try:
-        return reverse("event_undo", args=(event.pk,)) if event and event.undo is not None else ""
-    except NoReverseMatch:
-        return ""
 
 
 @contributor_required

@@ -16,7 +16,10 @@ export function startTypeahead(root) {
       if (taken) {
         event.preventDefault();
         taken.click();
-      } else if (!field.value.trim()) event.preventDefault();
+      } else {
+        event.preventDefault(); // else the browser would press the form's first button, the first suggestion
+        if (field.value.trim()) field.form.requestSubmit();
+      }
     } else if (event.key === "Escape") {
       field.value = "";
       field.parentElement.querySelector("[role=listbox]").replaceChildren();

@@ -1,0 +1,139 @@
+"""Finding by one search box: people, albums, dates, file names; and photos with A and B, without C.
+
+A text of names between commas is understood as people: "Anna, Bảo, -Eva" are the photos with Anna and Bảo on
+which Eva is not. What is no such list is looked for in all names, with or without accents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from gallery.browse import photos
+from gallery.browse.albums import albums
+from gallery.browse.dates import Span, span_of
+from gallery.models import Album, Face, Person, Photo, User
+from gallery.models.people import name_key, search_key
+from gallery.visibility import visible_albums, visible_photos
+
+HIDDEN = ("ignored", "not_a_face")
+MOST = 8  # people in one question
+WITHOUT = ("-", "without ", "not ")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is looked for."""
+
+    text: str = ""
+    people: tuple[Person, ...] = field(default=())  # all of them on the photo
+    without: tuple[Person, ...] = field(default=())  # none of them
+    is_unnamed: bool = False  # with a face that has no name
+    span: Span | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.text or self.people or self.without or self.is_unnamed)
+
+
+def wish(text: str, people: Sequence[int], without: Sequence[int], *, is_unnamed: bool) -> Wish:
+    """The wish of a page's address; names typed into the text join those chosen before."""
+    found = Person.objects.in_bulk([*people[:MOST], *without[:MOST]])
+    asked = Wish(
+        text.strip(),
+        tuple(found[pk] for pk in dict.fromkeys(people[:MOST]) if pk in found),
+        tuple(found[pk] for pk in dict.fromkeys(without[:MOST]) if pk in found and pk not in people),
+        is_unnamed,
+    )
+    named = _as_people(asked.text)
+    if named is not None:
+        with_them, without_them = named
+        return replace(
+            asked,
+            text="",
+            people=_joined(asked.people, with_them),
+            without=_joined(asked.without, without_them),
+        )
+    return replace(asked, span=span_of(asked.text))
+
+
+def _joined(first: tuple[Person, ...], second: Iterable[Person]) -> tuple[Person, ...]:
+    return tuple({person.pk: person for person in (*first, *second)}.values())
+
+
+def _as_people(text: str) -> tuple[list[Person], list[Person]] | None:
+    """The people a list of names means: at least two names, or one to leave out; None for other text."""
+    terms = [term.strip() for term in text.split(",") if term.strip()]
+    if not terms or (len(terms) == 1 and not _is_without(terms[0])):
+        return None
+    with_them: list[Person] = []
+    without: list[Person] = []
+    for term in terms[:MOST]:
+        person = _one_person(_bare(term))
+        if person is None:
+            return None
+        (without if _is_without(term) else with_them).append(person)
+    return with_them, without
+
+
+def _is_without(term: str) -> bool:
+    return term.casefold().startswith(WITHOUT)
+
+
+def _bare(term: str) -> str:
+    start = next((start for start in WITHOUT if term.casefold().startswith(start)), "")
+    return term[len(start) :].strip()
+
+
+def _one_person(name: str) -> Person | None:
+    """The person of this name, else the only one whose name holds it."""
+    exact = Person.objects.filter(key=name_key(name)).first()
+    if exact or not search_key(name):
+        return exact
+    found = list(Person.objects.filter(search__contains=search_key(name))[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def found_photos(user: User, asked: Wish) -> QuerySet[Photo]:
+    """Photos that fulfil the wish; with nothing but text, by file name, album, people and date."""
+    rows = visible_photos(user)
+    for person in asked.people:
+        rows = rows.filter(pk__in=_photos_with([person]))
+    if asked.without:
+        rows = rows.exclude(pk__in=_photos_with(asked.without))
+    if asked.is_unnamed:
+        rows = photos.chosen(rows, "unnamed")
+    return rows.filter(_about(user, asked)) if asked.text else rows
+
+
+def _photos_with(people: Iterable[Person]) -> QuerySet[Face, Any]:
+    rows = Face.objects.filter(person__in=[person.pk for person in people]).exclude(decision__in=HIDDEN)
+    return rows.order_by().values("photo")
+
+
+def _about(user: User, asked: Wish) -> Q:
+    key = search_key(asked.text)
+    named = Person.objects.filter(search__contains=key).values("pk")
+    faces = Face.objects.filter(person__in=named).exclude(decision__in=HIDDEN).values("photo")
+    named_albums = visible_albums(user).filter(search__contains=key).values("pk")
+    found = Q(search__contains=key) | Q(album__in=named_albums) | Q(pk__in=faces)
+    return found | _in_span(asked.span) if asked.span else found
+
+
+def _in_span(span: Span) -> Q:
+    taken = Q(taken_at__date__gte=span.first, taken_at__date__lte=span.last)
+    undated = Q(taken_at__isnull=True, album__date__gte=span.first, album__date__lte=span.last)
+    return taken | undated
+
+
+def found_albums(user: User, asked: Wish) -> QuerySet[Album]:
+    """Albums by name, or by date."""
+    if not asked.text:
+        return Album.objects.none()
+    hit = Q(search__contains=search_key(asked.text))
+    if asked.span:
+        hit |= Q(date__gte=asked.span.first, date__lte=asked.span.last)
+    return albums(user).filter(hit)

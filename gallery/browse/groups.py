@@ -1,0 +1,109 @@
+"""Unknown faces in groups of look-alikes, the biggest groups first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+
+from gallery.models import Candidate, Face, Person, User
+from gallery.visibility import visible_faces
+
+PAGE = 24
+SAMPLE = 8  # faces shown of each group
+LARGEST = 400  # faces of one group shown at once
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    key: int
+    size: int
+    sample: list[Face]
+
+    @property
+    def unseen(self) -> int:
+        return self.size - len(self.sample)
+
+
+def unnamed(user: User) -> QuerySet[Face]:
+    """Faces without a name and without a decision."""
+    return visible_faces(user).filter(decision="", person__isnull=True)
+
+
+def groups(user: User, page: int) -> tuple[list[Group], bool]:
+    """A page of groups of two and more, and whether more follow; two queries."""
+    rows = unnamed(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
+    ranked = rows.filter(size__gt=1).order_by("-size", "cluster").values_list("cluster", "size")
+    found = [(key or 0, size) for key, size in ranked[page * PAGE : (page + 1) * PAGE + 1]]
+    shown = found[:PAGE]
+    samples = _samples(user, [key for key, _ in shown])
+    return [Group(key, size, samples.get(key, [])) for key, size in shown], len(found) > PAGE
+
+
+def _samples(user: User, keys: Sequence[int]) -> dict[int, list[Face]]:
+    place = Window(RowNumber(), partition_by=F("cluster"), order_by=(F("score").desc(), F("pk").asc()))
+    rows = unnamed(user).filter(cluster__in=keys).annotate(place=place).filter(place__lte=SAMPLE)
+    samples: dict[int, list[Face]] = {}
+    for face in rows.select_related("photo").order_by("cluster", "place"):
+        samples.setdefault(face.cluster or 0, []).append(face)
+    return samples
+
+
+def group(user: User, key: int) -> list[Face]:
+    """The faces of one group, the clearest first."""
+    rows = unnamed(user).filter(cluster=key).select_related("photo").order_by("-score", "pk")
+    return list(rows[:LARGEST])
+
+
+def suggestion(faces: Sequence[Face]) -> Person | None:
+    """Whom most of these faces are unsure to be, if it is most of them."""
+    best = (
+        Candidate.objects.filter(face__in=faces, rank=0, face__state=Face.State.UNSURE)
+        .order_by()
+        .values("person")
+    )
+    found = best.annotate(times=Count("pk")).order_by("-times").values_list("person", "times").first()
+    if found is None or found[1] * 2 <= len(faces):
+        return None
+    return Person.objects.filter(pk=found[0]).first()
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Unknown faces outside of groups."""
+
+    single: int
+    like_ignored: int
+
+
+def rest(user: User) -> Rest:
+    grouped = _grouped(user)
+    counts = unnamed(user).aggregate(
+        single=Count("pk", filter=Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=grouped)),
+        ignored=Count("pk", filter=Q(cluster__lt=0)),
+    )
+    return Rest(counts["single"], counts["ignored"])
+
+
+def _grouped(user: User) -> QuerySet[Face, int | None]:
+    rows = unnamed(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
+    return rows.filter(size__gt=1).values_list("cluster", flat=True)
+
+
+def singles(user: User) -> QuerySet[Face]:
+    """Faces that look like no other unknown one."""
+    alone = Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=_grouped(user))
+    return unnamed(user).filter(alone).select_related("photo")
+
+
+def like_ignored(user: User) -> QuerySet[Face]:
+    """Faces kept out of the groups because they look like faces that somebody ignored."""
+    return unnamed(user).filter(cluster__lt=0).select_related("photo")
+
+
+def strays_first(user: User, person: Person) -> list[Face]:
+    """Faces that carry the person's name, the least alike first: where faces of somebody else would be."""
+    rows = visible_faces(user).filter(person=person).exclude(decision__in=("ignored", "not_a_face"))
+    return list(rows.select_related("photo").order_by(F("similarity").asc(nulls_last=True), "pk")[:LARGEST])

@@ -1,0 +1,94 @@
+"""The history as a page shows it: what the user may know of, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from gallery.browse.paging import Page, page_of
+from gallery.models import Event, EventSubject, Face, Person, Photo, User
+from gallery.services.history import may_undo
+from gallery.services.sentences import say
+from gallery.visibility import visible_faces, visible_photos
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    event: Event
+    says: str
+    may_undo: bool
+    face: Face | None  # what to show beside it, if the user may see it
+    photo: Photo | None
+    person: Person | None
+
+
+def events(user: User, *, actor: int | None, person: int | None, photo: int | None) -> QuerySet[Event]:
+    """Events, but for those about photos that the user may not see."""
+    rows = Event.objects.select_related("actor", "undone_by")
+    if not user.is_administrator:
+        rows = rows.exclude(pk__in=_unseen(user))
+    if actor is not None:
+        rows = rows.filter(actor=actor)
+    for kind, pk in (("person", person), ("photo", photo)):
+        if pk is not None:
+            rows = rows.filter(pk__in=_about(kind, [pk]))
+    return rows
+
+
+def _about(kind: str, ids: object) -> QuerySet[EventSubject]:
+    return EventSubject.objects.filter(object_type=kind, object_id__in=ids).values("event")  # type: ignore[misc, return-value]  # ids or a query of ids
+
+
+def _unseen(user: User) -> QuerySet[EventSubject]:
+    seen = visible_photos(user) | visible_photos(user, trashed=True)
+    hidden = Photo.objects.filter(album__is_limited=True).exclude(pk__in=seen.values("pk"))
+    return _about("photo", hidden.values("pk"))
+
+
+def page(user: User, rows: QuerySet[Event], after: int | None) -> tuple[list[Entry], Page[Event]]:
+    """A page of entries, in a constant number of queries."""
+    found = page_of(rows, after, PAGE)
+    return entries(user, found.rows), found
+
+
+def entries(user: User, found: Iterable[Event]) -> list[Entry]:
+    found = list(found)
+    subjects = _subjects(found)
+    faces = (
+        visible_faces(user)
+        .select_related("photo")
+        .in_bulk([pk for kind, pk in subjects.values() if kind == "face"])
+    )
+    photo_ids = [event.summary.get("photo_id") or _own(event, "photo") for event in found]
+    photos = visible_photos(user).in_bulk([pk for pk in photo_ids if pk])
+    people = Person.objects.in_bulk([pk for pk in (_person(event) for event in found) if pk])
+    return [
+        Entry(
+            event,
+            say(event),
+            may_undo(user, event),
+            faces.get(subjects[event.pk][1]) if event.pk in subjects else None,
+            photos.get(photo or 0),
+            people.get(_person(event) or 0),
+        )
+        for event, photo in zip(found, photo_ids, strict=True)
+    ]
+
+
+def _own(event: Event, kind: str) -> int | None:
+    return event.object_id if event.object_type == kind else None
+
+
+def _person(event: Event) -> int | None:
+    found = event.summary.get("person_id") or _own(event, "person")
+    return int(found) if found else None
+
+
+def _subjects(found: list[Event]) -> dict[int, tuple[str, int]]:
+    """For each event the first of its faces."""
+    rows = EventSubject.objects.filter(event__in=found, object_type="face").order_by("-object_id")
+    return {event: ("face", pk) for event, pk in rows.values_list("event_id", "object_id")}

@@ -1,0 +1,46 @@
+/** Links with data-dialog open what they lead to in a dialog; without this they are pages of their own. */
+import { startTypeahead } from "./typeahead.js";
+
+const dialog = document.createElement("dialog");
+dialog.id = "dialog";
+document.body.append(dialog);
+startTypeahead(dialog);
+
+/** What the server answers: a form again, or the address of the page to go to. */
+async function show(request) {
+  const headers = { "HX-Request": "true" };
+  const answer = await fetch(request, { headers, credentials: "same-origin" });
+  const onward = answer.headers.get("HX-Redirect");
+  if (onward) return location.assign(onward);
+  if (!answer.ok) return location.assign(request.method === "POST" ? location.href : request.url);
+  dialog.innerHTML = await answer.text();
+  const title = dialog.querySelector("h2");
+  if (title) {
+    title.id = "dialog-title";
+    dialog.setAttribute("aria-labelledby", title.id);
+  }
+  window.htmx.process(dialog);
+  if (!dialog.open) dialog.showModal();
+  return dialog.querySelector("[autofocus], input:not([type=hidden]), button.primary")?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const link = event.target.closest("a[data-dialog]");
+  if (link) {
+    event.preventDefault();
+    link.closest("details[open]")?.removeAttribute("open");
+    show(new Request(link.href));
+  } else if (dialog.open && event.target.closest("[data-dialog-close]")) {
+    event.preventDefault();
+    dialog.close();
+  }
+});
+
+dialog.addEventListener("submit", (event) => {
+  const form = event.target;
+  event.preventDefault();
+  const values = new URLSearchParams(new FormData(form, event.submitter));
+  if (form.method === "get") show(new Request(`${form.action}?${values}`));
+  else show(new Request(form.action, { method: "POST", body: values }));
+});
