@@ -1,0 +1,37 @@
+"""Write the whole gallery to a directory."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from gallery.management.output import GalleryCommand
+from gallery.pipeline.exchange import export_gallery
+
+
+class Command(GalleryCommand):
+    help = "Exports people, references, embeddings and the index to a new directory."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", metavar="DIR")
+
+    def handle(self, *, folder: str, **options: Any) -> None:
+        try:
+            done = export_gallery(Path(folder).expanduser().absolute())
+        except FileExistsError:
+            raise CommandError(f"{folder} is there already and not empty.", returncode=2) from None
+        except OSError as error:
+            raise CommandError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        if done.without_picture:
+            self.warn(f"{len(done.without_picture)} references have lost their picture's file.")
+        if options["json"]:
+            self.say_json(asdict(done))
+            return
+        self.stdout.write(
+            f"{done.people} people, {done.references} references, {done.embeddings} embeddings, "
+            f"{done.indexed} of them in the index."
+        )

@@ -1,0 +1,151 @@
+"""Everything of the gallery into a new directory: whole, or not there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db import transaction
+
+from gallery import engine, queries, storage
+from gallery.models import Person, Reference, ReferenceVector
+from gallery.pipeline.exchange import layout
+from gallery.vectors import from_bytes
+from recognition import index
+from recognition.index.files import new_directory
+
+PART = 2_000
+FORBIDDEN = dict.fromkeys(map(ord, '/\\:*?"<>|'), "_")
+
+
+@dataclass(slots=True)
+class Exported:
+    people: int = 0
+    references: int = 0
+    embeddings: int = 0
+    indexed: int = 0
+    without_picture: list[int] = field(default_factory=list)
+
+
+def export_gallery(directory: Path) -> Exported:
+    """Write the gallery to a directory that is not there yet, or empty. Raises FileExistsError otherwise."""
+    if directory.is_dir() and not any(directory.iterdir()):
+        directory.rmdir()
+    done = Exported()
+    with new_directory(directory) as partial, transaction.atomic():
+        folders = _write_people(partial, done)
+        pictures = _write_references(partial, folders, done)
+        _write_vectors(partial, done)
+        _write_index(partial, pictures, done)
+    return done
+
+
+def folder_name(person: Person, taken: set[str]) -> str:
+    """The person's name as a folder: no separators, no leading dot, nobody else's on any file system."""
+    name = person.name.translate(FORBIDDEN).strip(". ")[:100] or f"person {person.pk}"
+    if name.casefold() in taken:
+        name = f"{name} ({person.pk})"
+    taken.add(name.casefold())
+    return name
+
+
+def _write_people(partial: Path, done: Exported) -> dict[int, str]:
+    folders: dict[int, str] = {}
+    taken: set[str] = set()
+
+    def rows() -> Iterator[dict[str, str]]:
+        for person in Person.objects.order_by("pk").iterator(PART):
+            folders[person.pk] = folder_name(person, taken)
+            yield {
+                "id": str(person.pk),
+                "cover": str(person.cover_id or ""),
+                **layout.row_of(layout.PERSON_COLUMNS, person),
+            }
+
+    columns = ("id", "cover", *layout.PERSON_COLUMNS)
+    done.people = layout.write_csv(partial / layout.PEOPLE_CSV, columns, rows())
+    return folders
+
+
+def _write_references(partial: Path, folders: dict[int, str], done: Exported) -> dict[int, str]:
+    """The CSV and the pictures; where each reference's picture is, "" for those whose file is gone."""
+    pictures: dict[int, str] = {}
+
+    def rows() -> Iterator[dict[str, str]]:
+        for reference in Reference.objects.order_by("pk").iterator(PART):
+            suffix = Path(reference.image).suffix
+            picture = f"{layout.PEOPLE}/{folders[reference.person_id]}/{reference.pk}{suffix}"
+            pictures[reference.pk] = picture if _copy(reference, partial / picture) else ""
+            if not pictures[reference.pk]:
+                done.without_picture.append(reference.pk)
+            columns = layout.row_of(layout.REFERENCE_COLUMNS, reference)
+            yield {
+                "id": str(reference.pk),
+                "person": str(reference.person_id),
+                "picture": pictures[reference.pk],
+                **columns,
+            }
+
+    columns = ("id", "person", "picture", *layout.REFERENCE_COLUMNS)
+    done.references = layout.write_csv(partial / layout.REFERENCES_CSV, columns, rows())
+    return pictures
+
+
+def _copy(reference: Reference, target: Path) -> bool:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.copyfile(storage.path(reference.image), target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_vectors(partial: Path, done: Exported) -> None:
+    folder = partial / layout.VECTORS
+    folder.mkdir()
+    rows = ReferenceVector.objects.order_by("reference_id")
+    for embedder_id in rows.order_by("embedder_id").values_list("embedder_id", flat=True).distinct():
+        found = rows.filter(embedder_id=embedder_id).values_list("reference_id", "vector")
+        ids, vectors = zip(*found.iterator(PART), strict=True)
+        done.embeddings += len(ids)
+        stacked = np.stack([from_bytes(vector) for vector in vectors])
+        np.savez(folder / f"{embedder_id}.npz", ids=np.array(ids, np.int64), vectors=stacked)
+
+
+def _write_index(partial: Path, pictures: dict[int, str], done: Exported) -> None:
+    """An index of what is searchable, in the export's own rows and picture paths."""
+    embedder = engine.serving()
+    figures = index.build(
+        _parts(embedder.id, pictures),
+        partial / "index",
+        embedder_id=embedder.id,
+        dimension=embedder.dimension,
+        max_query_ms=settings.INDEX_MAX_QUERY_MS,
+        max_memory=settings.INDEX_MAX_MEMORY,
+    )
+    done.indexed = figures.count
+    for path in (partial / "index").iterdir():
+        path.rename(partial / path.name)
+    (partial / "index").rmdir()
+
+
+def _parts(embedder_id: str, pictures: dict[int, str]) -> Iterator[index.Part]:
+    rows = ReferenceVector.objects.filter(
+        embedder_id=embedder_id, reference__in=queries.searchable_references()
+    ).order_by("reference_id")
+    fields = ("reference_id", "reference__person_id", "vector", "reference__person__name")
+    last = 0
+    while some := list(rows.filter(reference_id__gt=last).values_list(*fields)[:PART]):
+        ids, persons, vectors, names = zip(*some, strict=True)
+        yield index.Part(
+            np.array(ids, np.int64),
+            np.array(persons, np.int64),
+            np.stack([from_bytes(vector) for vector in vectors]),
+            [pictures[pk] for pk in ids],
+            names,
+        )
+        last = ids[-1]

@@ -1,0 +1,152 @@
+"""A directory made by clip-retrieval's inference and AutoFaiss's command line, taken in as it is.
+
+It holds vectors and picture paths only: a person is the folder a picture lay in. Which embedder made the
+vectors is the owner's word, checked where pictures are at hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import islice
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+
+from gallery import changes, engine, queries, storage
+from gallery.models import Person, Reference, ReferenceVector, Status
+from gallery.models.people import clean_name
+from gallery.pipeline.exchange.checking import Picture, check
+from gallery.pipeline.exchange.importing import Imported
+from gallery.pipeline.exchange.layout import GalleryUnreadable
+from gallery.pipeline.exchange.placeholder import placeholder
+from gallery.vectors import to_bytes
+from recognition import images
+from recognition.index import read_foreign
+from recognition.types import Embedder, EmbedderMismatch, Embeddings, ImageError
+
+BATCH = 500
+
+
+def import_foreign(directory: Path, name: str) -> Imported:
+    """Add every row as an approved reference with its vector, and its picture where that is at hand.
+
+    `name`: the embedder that made the vectors, by name or id; it must be the one this site uses. Raises
+    EmbedderMismatch, IndexUnusable or GalleryUnreadable; nothing has changed then.
+    """
+    embedder = _embedder(name)
+    gallery = read_foreign(directory)
+    files = [_find(directory, path) for path in gallery.image_paths]
+    pictures = [Picture(file) if file else None for file in files]
+    done = Imported(checked=check(embedder, pictures, gallery.vectors))
+    names = [clean_name(person) for person in gallery.people]
+    if not all(names):
+        raise GalleryUnreadable(
+            f"Row {names.index('')} has no person: {gallery.image_paths[names.index('')]!r} lies in no folder."
+        )
+    people = _people(names, done)
+    rows = zip(gallery.image_paths, files, names, gallery.vectors, strict=True)
+    while batch := list(islice(rows, BATCH)):
+        _store(batch, people, embedder, done)
+    return done
+
+
+def _embedder(name: str) -> Embedder:
+    serving = engine.serving()
+    if name not in (serving.name, serving.id):
+        raise EmbedderMismatch(
+            f"This site recognises faces with {serving.name}, so vectors of {name} cannot be searched. "
+            f"Set FACESITE_EMBEDDER={name} first."
+        )
+    return serving
+
+
+def _find(directory: Path, image_path: str) -> Path | None:
+    """The picture, where it was or below the directory."""
+    path = Path(image_path)
+    for candidate in (path, directory / path, directory / path.parent.name / path.name):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@transaction.atomic
+def _people(names: list[str], done: Imported) -> dict[str, Person]:
+    people: dict[str, Person] = {}
+    for name in dict.fromkeys(names):
+        person = queries.find_person(name)
+        if person is None:
+            person = Person()
+            person.set_name(name)
+            person.save()
+            done.people += 1
+        people[name] = person
+    return people
+
+
+def _store(
+    batch: list[tuple[str, Path | None, str, Embeddings]],
+    people: dict[str, Person],
+    embedder: Embedder,
+    done: Imported,
+) -> None:
+    paths = [path[-1000:] for path, *_ in batch]
+    known = set(
+        Reference.objects.filter(source_path__in=paths, vectors__embedder_id=embedder.id).values_list(
+            "person_id", "source_path"
+        )
+    )
+    new: list[Reference] = []
+    vectors = []
+    try:
+        for path, file, name, vector in batch:
+            if (people[name].pk, path[-1000:]) in known:
+                done.already += 1
+                continue
+            new.append(_reference(people[name], path[-1000:], file, done))
+            vectors.append(to_bytes(vector))
+        _save(new, vectors, embedder)
+    except BaseException:
+        for reference in new:
+            storage.remove(reference.image)
+        raise
+    done.added += len(new)
+
+
+@transaction.atomic
+def _save(new: list[Reference], vectors: list[bytes], embedder: Embedder) -> None:
+    references = Reference.objects.bulk_create(new)
+    ReferenceVector.objects.bulk_create(
+        ReferenceVector(reference=reference, embedder_id=embedder.id, vector=vector)
+        for reference, vector in zip(references, vectors, strict=True)
+    )
+    changes.record(changes.Kind.ADDED, references)
+
+
+def _reference(person: Person, path: str, file: Path | None, done: Imported) -> Reference:
+    content, source_sha256 = _picture(file)
+    done.without_picture += not source_sha256
+    name = storage.reference_name(".jpg" if source_sha256 else ".png")
+    now = timezone.now()
+    return Reference(
+        person=person,
+        image=name,
+        sha256=storage.write(name, content),
+        source_sha256=source_sha256,
+        source_path=path,
+        status=Reference.Judgement.APPROVED,
+        work=Status.DONE,
+        queued_at=now,
+        finished_at=now,
+    )
+
+
+def _picture(file: Path | None) -> tuple[bytes, str]:
+    """The picture as we keep it and the file's SHA-256; a placeholder and "" where it is of no use."""
+    if file is None:
+        return placeholder(), ""
+    try:
+        pixels = engine.read(file).pixels
+        return images.encode(pixels, form="JPEG", quality=95), hashlib.sha256(file.read_bytes()).hexdigest()
+    except (ImageError, OSError):
+        return placeholder(), ""
