@@ -98,6 +98,7 @@ TABLE: dict[str, Rule] = {
     "search": VIEWER(),
     # Pictures
     "photo_image": VIEWER("photo", "photo_digest", "width"),
+    "photo_original": CONTRIBUTOR("photo"),
     "face_image": VIEWER("face", "face_digest", "size"),
     "reference_image": VIEWER("reference", "reference_digest", "size"),
 }

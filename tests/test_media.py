@@ -14,7 +14,7 @@ from django.test import Client
 from PIL import Image
 
 from gallery import derived
-from gallery.models import Album, Face, Person, Photo, Reference, Role, User
+from gallery.models import Album, Event, Face, Person, Photo, Reference, Role, User
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +99,23 @@ def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
     assert derived.pictures._face_path(other, 384).exists()  # cut from the same decoding
 
 
+def test_the_original_is_for_contributors_and_leaves_its_place_behind_unless_asked(own_data: Path) -> None:
+    photo = add_photo(own_data)
+    stored = (own_data / "media" / photo.file).read_bytes()
+    client = browser(user("co", Role.CONTRIBUTOR))
+    plain = client.get(f"/photos/{photo.pk}/original")
+    assert plain["Content-Disposition"] == 'attachment; filename="a.jpg"'
+    assert plain["Cache-Control"] == "private, no-store"
+    copy = Image.open(BytesIO(plain.content))
+    assert copy.size == (400, 200)
+    assert not copy.getexif().get_ifd(0x8825)
+    asked = client.get(f"/photos/{photo.pk}/original?position=yes")
+    assert b"".join(asked.streaming_content) == stored
+    assert browser(user("vy")).get(f"/photos/{photo.pk}/original").status_code == 403
+    taken = Event.objects.filter(verb="downloaded", object_id=photo.pk)
+    assert [event.summary["position"] for event in taken.order_by("pk")] == [False, True]
+
+
 def test_widths_and_digests_that_were_never_offered_do_not_exist(own_data: Path) -> None:
     photo = add_photo(own_data)
     client = browser(user("vy"))
@@ -152,13 +169,13 @@ def test_a_proxy_is_told_which_file_to_send(own_data: Path, settings: Any) -> No
 def test_a_picture_asked_for_by_many_at_once_is_made_once(own_data: Path, monkeypatch: Any) -> None:
     photo = add_photo(own_data)
     made: list[Path] = []
-    real = derived.pictures.drawing.open_upright
+    real = derived.pictures.sandbox.derive
 
-    def counted(path: Path, **options: Any) -> Image.Image:
+    def counted(path: Path, *options: Any) -> bytes:
         made.append(path)
-        return real(path, **options)
+        return real(path, *options)
 
-    monkeypatch.setattr(derived.pictures.drawing, "open_upright", counted)
+    monkeypatch.setattr(derived.pictures.sandbox, "derive", counted)
     threads = [threading.Thread(target=derived.photo_picture, args=(photo, 320)) for _ in range(8)]
     for thread in threads:
         thread.start()

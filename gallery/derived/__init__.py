@@ -5,21 +5,33 @@ from gallery.derived.addresses import (
     PHOTO_WIDTHS,
     face_digest,
     face_size,
+    hidden_digest,
     photo_digest,
     photo_width,
     reference_digest,
 )
 from gallery.derived.forget import forget_photo, forget_reference
-from gallery.derived.pictures import face_picture, photo_picture, reference_picture
+from gallery.derived.pictures import (
+    LIMITS,
+    face_picture,
+    hidden_picture,
+    original,
+    photo_picture,
+    reference_picture,
+)
 
 __all__ = [
     "FACE_SIZES",
+    "LIMITS",
     "PHOTO_WIDTHS",
     "face_digest",
     "face_picture",
     "face_size",
     "forget_photo",
     "forget_reference",
+    "hidden_digest",
+    "hidden_picture",
+    "original",
     "photo_digest",
     "photo_picture",
     "photo_width",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.conf import settings
 
 from gallery.models import Face, Photo, Reference
+from recognition.types import Box
 
 RECIPE = 1  # part of every name: a change to how pictures are made gives new names
 PHOTO_WIDTHS = (320, 640, 1280, 2048)
@@ -27,6 +29,12 @@ def face_digest(face: Face) -> str:
     """Needs the face's photo (select_related it in lists)."""
     box = (face.left, face.top, face.width, face.height)
     return _digest(face.photo.sha256, *(f"{side:.1f}" for side in box))
+
+
+def hidden_digest(photo: Photo, boxes: Sequence[Box]) -> str:
+    """Of the photo with these faces hidden."""
+    sides = (f"{side:.1f}" for box in boxes for side in (box.left, box.top, box.width, box.height))
+    return _digest(photo.sha256, "hidden", *sides)
 
 
 def reference_digest(reference: Reference) -> str:

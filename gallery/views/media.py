@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -11,8 +12,10 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header, parse_etags
 from django.views.decorators.http import require_safe
 
-from gallery import derived, visibility
-from gallery.access import current_user
+from gallery import audit, derived, visibility
+from gallery.access import contributor_required, current_user
+from gallery.models import Photo
+from recognition.regions import TaggedCopy, tagged_copy
 from recognition.types import ImageError
 
 FOREVER = "private, max-age=31536000, immutable"
@@ -41,6 +44,34 @@ def reference_image(request: HttpRequest, pk: int, digest: str, size: int) -> Ht
     if digest != derived.reference_digest(reference) or size not in derived.FACE_SIZES:
         raise Http404
     return picture(request, f"{digest}-{size}", lambda: derived.reference_picture(reference, size))
+
+
+@contributor_required
+@require_safe
+def photo_original(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The file as it was uploaded; without its position unless `position=yes` is asked for."""
+    user = current_user(request)
+    photo = get_object_or_404(visibility.visible_photos(user), pk=pk)
+    is_whole = request.GET.get("position") == "yes"
+    response: HttpResponseBase
+    if is_whole:
+        kind = mimetypes.guess_type(photo.file)[0] or "application/octet-stream"
+        response = file_response(derived.original(photo), kind, photo.name, attachment=True)
+    else:
+        copy = _without_position(photo)
+        name = str(PurePath(photo.name).with_suffix(copy.suffix))
+        response = HttpResponse(copy.data, content_type=copy.media_type)
+        response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["Cache-Control"] = "private, no-store"
+    audit.downloaded(user, photo, position=is_whole)
+    return response
+
+
+def _without_position(photo: Photo) -> TaggedCopy:
+    try:
+        return tagged_copy(derived.original(photo), [], limits=derived.LIMITS)
+    except (ImageError, OSError) as error:
+        raise Http404(str(error)) from error
 
 
 def picture(request: HttpRequest, tag: str, make: Callable[[], Path]) -> HttpResponseBase:
