@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from gallery.views import albums, faces, health, home, media, people, photo, photos, theme, upload
+from gallery.views import (
+    albums,
+    calibration,
+    faces,
+    health,
+    home,
+    media,
+    people,
+    photo,
+    photos,
+    theme,
+    upload,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
@@ -42,6 +54,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<int:pk>/edit", people.person_edit, name="person_edit"),
     path("people/<int:pk>/set", people.person_set, name="person_set"),
     path("people/<int:pk>/pictures", people.person_pictures, name="person_pictures"),
+    # Trust in names
+    path("names/", calibration.calibration_page, name="calibration"),
+    path("names/measure", calibration.calibration_measure, name="calibration_measure"),
+    path("names/<int:pk>/apply", calibration.calibration_apply, name="calibration_apply"),
     # Pictures
     path("pictures/photo/<int:pk>/<slug:digest>/<int:width>", media.photo_image, name="photo_image"),
     path("pictures/face/<int:pk>/<slug:digest>/<int:size>", media.face_image, name="face_image"),

@@ -96,6 +96,10 @@ TABLE: dict[str, Rule] = {
     "history": CONTRIBUTOR(),
     "event_undo": CONTRIBUTOR("event").post,
     "search": VIEWER(),
+    # Trust in names
+    "calibration": CURATOR(),
+    "calibration_measure": CURATOR().post,
+    "calibration_apply": CURATOR("calibration").post,
     # Pictures
     "photo_image": VIEWER("photo", "photo_digest", "width"),
     "photo_original": CONTRIBUTOR("photo"),

@@ -130,14 +130,14 @@ def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine,
 
 
 @pytest.mark.django_db
-def test_withdrawing_brings_back_the_bounds_before(fake: FakeEngine) -> None:
+def test_withdrawing_brings_back_the_published_bounds(fake: FakeEngine) -> None:
     fill(40, 3)
     first, second = measuring.measure_gallery(0.05), measuring.measure_gallery(0.01)
     services.apply(None, first)
     services.apply(None, second)
     assert engine.bounds(fake) == Bounds(**second.bounds)
     services.withdraw(None, second)
-    assert engine.bounds(fake) == Bounds(**first.bounds)
+    assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
     assert Event.objects.filter(verb="calibration.withdraw").count() == 1
 
 

@@ -9,11 +9,20 @@ from django.utils.translation import ngettext
 
 from gallery.models import Face
 from gallery.queries import applied_calibration
-from recognition.calibrate import Tail, meaning
+from recognition.calibrate import Tail, meaning, published
 
 
 def tail_of(embedder_id: str) -> Tail | None:
-    """How alike strangers are to this embedder, as measured on the owner's gallery; None before that."""
+    """How alike strangers are to this embedder: as measured on the owner's gallery, or as published with the
+    embedder, whichever knows more people; None where neither knows any.
+    """
+    known = [
+        tail for tail in (_measured(embedder_id), published(embedder_id.rpartition("-")[0]).tail) if tail
+    ]
+    return max(known, key=lambda tail: tail.supported, default=None)
+
+
+def _measured(embedder_id: str) -> Tail | None:
     found = applied_calibration(embedder_id) if embedder_id else None
     try:
         report = found.report if found else {}

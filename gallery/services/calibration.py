@@ -16,7 +16,7 @@ from gallery.services.ledger import Ledger
 @transaction.atomic
 def apply(user: User | None, calibration: Calibration) -> Event:
     """From now on this calibration's bounds decide for its embedder; faces nobody has decided on follow."""
-    if not calibration.report["suggestion"]["is_founded"]:
+    if not calibration.report.get("suggestion", {}).get("is_founded"):
         raise Refused(_("There were too few references to calibrate on; the published bounds stay."))
     ledger = Ledger()
     ledger.set(calibration, applied_at=timezone.now(), applied_by=user)
@@ -25,9 +25,10 @@ def apply(user: User | None, calibration: Calibration) -> Event:
 
 @transaction.atomic
 def withdraw(user: User | None, calibration: Calibration) -> Event:
-    """Back to the bounds that were in force before, the published ones in the end."""
+    """Back to the published bounds of this calibration's embedder."""
     ledger = Ledger()
-    ledger.set(calibration, applied_at=None, applied_by=None)
+    applied = Calibration.objects.filter(embedder_id=calibration.embedder_id, applied_at__isnull=False)
+    ledger.update(applied, applied_at=None, applied_by=None)
     return _recorded(user, "calibration.withdraw", calibration, ledger)
 
 

@@ -46,6 +46,7 @@ PLACES = (
     Place("unknown", _("Unknown faces"), "unknown", "/unknown/", Role.CONTRIBUTOR, group=1),
     Place("history", _("History"), "history", "/history/", Role.CONTRIBUTOR, group=2),
     Place("trash", _("Trash"), "trash", "/trash/", Role.CONTRIBUTOR, group=2),
+    Place("calibration", _("Trust in names"), "check", "/names/", Role.CURATOR, group=2),
     Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
     Place("admin:index", _("Curating"), "settings", "/admin/", Role.CURATOR, group=2),
 )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recognition.calibrate.histogram import Histogram
+from recognition.calibrate.tail import Tail
 from recognition.types import Bounds
 
 
@@ -59,6 +60,11 @@ class Calibration:
     suggestion: Suggestion
     curve: tuple[Verdict, ...]  # over bounds with the suggested margin, from loose to strict
 
+    @property
+    def tail(self) -> Tail:
+        """What a similarity means among these people."""
+        return Tail(self.impostor, self.persons)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for ``json.dumps``."""
         plain = asdict(self)
@@ -67,7 +73,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
-        """The value ``to_json`` was made from; ``KeyError`` or ``TypeError`` on anything else."""
+        """The value ``to_json`` was made from; ``KeyError``, ``TypeError`` or ``ValueError`` on anything else."""
         suggestion = {**data["suggestion"], "bounds": Bounds(**data["suggestion"]["bounds"])}
         return cls(
             **{

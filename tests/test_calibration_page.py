@@ -1,0 +1,98 @@
+"""The curators' page on trust in names: what was measured, drawn, and put into force."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from gallery import engine
+from gallery.browse import calibration as browse
+from gallery.browse.plots import HEIGHT, WIDTH
+from gallery.models import Calibration, Role, User
+from gallery.pipeline import measuring
+from recognition.types import Bounds
+from tests.engines import FakeEngine
+from tests.making import a_user
+from tests.test_evaluate import fake, fill, sent
+
+__all__ = ["fake", "sent"]  # fixtures
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def curator(client: Client) -> Client:
+    client.force_login(a_user())
+    return client
+
+
+def test_before_anything_is_measured_the_page_says_what_decides(curator: Client) -> None:
+    page = curator.get("/names/").content.decode()
+    assert "Nothing measured yet" in page
+    assert '<svg class="plot"' not in page
+
+
+def test_measuring_is_left_to_the_worker_at_the_chosen_rate(curator: Client, sent: list[Any]) -> None:
+    curator.post("/names/measure", {"rate": "0.01"})
+    curator.post("/names/measure", {"rate": "7"})
+    assert sent == [("measure_gallery", 0.01), ("measure_gallery", 0.005)]
+
+
+def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: FakeEngine) -> None:
+    fill(40, 3)
+    measuring.measure_gallery(0.05)
+    page = curator.get("/names/").content.decode()
+    assert page.count('<svg class="plot"') == 2
+    assert "120 references of 40 people" in page
+    assert page.index("strangers look this alike") < page.index("(0.9")
+    assert "Use the suggested bounds" in page
+    assert "style=" not in page
+
+
+def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine) -> None:
+    fill(40, 3)
+    measuring.measure_gallery(0.05)
+    page = browse.page()
+    assert page.likeness is not None
+    assert page.bounds is not None
+    for plot in (page.likeness, page.bounds):
+        assert [mark.label for mark in plot.marks] == ["current", "suggested"]
+        assert 3 <= len(plot.across) <= 8
+        for line in plot.lines:
+            assert re.fullmatch(r"M[\d.L ]+Z?", line.path)
+            pairs = [pair.split() for pair in line.path.strip("MZ").split("L")]
+            assert all(0 <= float(x) <= WIDTH and 0 <= float(y) <= HEIGHT for x, y in pairs)
+
+
+def test_bounds_are_applied_and_taken_out_of_force_again(curator: Client, fake: FakeEngine) -> None:
+    fill(40, 3)
+    measured = measuring.measure_gallery(0.05)
+    before = engine.bounds(fake)
+    curator.post(f"/names/{measured.pk}/apply")
+    assert engine.bounds(fake) == Bounds(**measured.bounds)
+    assert "Use the suggested bounds" not in curator.get("/names/").content.decode()
+    curator.post(f"/names/{measured.pk}/apply", {"withdraw": "1"})
+    assert engine.bounds(fake) == before
+
+
+def test_too_few_references_are_said_and_offer_nothing_to_apply(curator: Client, fake: FakeEngine) -> None:
+    fill(3, 2)
+    measured = measuring.measure_gallery(0.005)
+    page = curator.get("/names/").content.decode()
+    assert "too few references" in page
+    assert "Use the suggested bounds" not in page
+    curator.post(f"/names/{measured.pk}/apply")
+    assert not Calibration.objects.filter(applied_at__isnull=False).exists()
+
+
+def test_a_report_of_an_older_version_is_taken_as_none(curator: Client) -> None:
+    Calibration.objects.create(embedder_id="dlib-0", bounds={}, report={"shape": "old"})
+    assert "Nothing measured yet" in curator.get("/names/").content.decode()
+
+
+def test_the_page_is_for_curators(client: Client) -> None:
+    viewer: User = a_user("Tom", Role.VIEWER)
+    client.force_login(viewer)
+    assert client.get("/names/").status_code == 403
