@@ -21,6 +21,7 @@ class AlbumForm(AlbumModelForm):
         fields: ClassVar = ["name", "date", "note", "is_recognised", "is_limited", "members"]
         widgets: ClassVar = {
             "date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "note": forms.Textarea(attrs={"rows": 3}),
             "members": forms.CheckboxSelectMultiple,
         }
         help_texts: ClassVar = {

@@ -36,13 +36,15 @@ class Likeness:
     """How alike a face and a reference are."""
 
     words: str
-    number: str  # the similarity, two decimals more than people read
+    number: str  # the similarity
+    is_counted: bool  # the words come from counted strangers, not only from the bounds
 
 
 def likeness(similarity: float | None, state: str, tail: Tail | None) -> Likeness | None:
     if similarity is None:
         return None
-    return Likeness(_counted(similarity, tail) or _judged(state), f"{similarity:.3f}")
+    counted = _counted(similarity, tail)
+    return Likeness(counted or _judged(state), f"{similarity:.3f}", bool(counted))
 
 
 def _counted(similarity: float, tail: Tail | None) -> str:

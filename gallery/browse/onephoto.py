@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from django.db.models import Prefetch
 
 from gallery.browse.meaning import Likeness, likeness, tail_of
-from gallery.browse.standing import Standing, proposed, standing, with_names
+from gallery.browse.standing import Standing, standing, with_names
 from gallery.models import Candidate, Face, Person, Photo, Reference, User
 from gallery.visibility import visible_faces, visible_references
 from recognition.calibrate import Tail
 
-SHOWN_CANDIDATES = 4
+SHOWN_CANDIDATES = 3
 LOW = 0.94
 
 
@@ -96,7 +96,7 @@ def detail(user: User, face: Face) -> FaceDetail:
     tail = tail_of(face.embedder_id)
     proposals = [_proposal(one, face, references, tail) for one in candidates]
     said = standing(face)
-    person = said.person or (proposed(face) if not face.is_decided else None)
+    person = said.person
     main = next((one for one in proposals if person and one.person.pk == person.pk), None)
     others = [one for one in proposals if one is not main][:SHOWN_CANDIDATES]
     rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")

@@ -17,6 +17,7 @@ from gallery.visibility import visible_photos
 PAGE = 60
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
+ALIVE = timedelta(seconds=60)  # a worker that was heard of since
 FILTERS = ("unnamed", "unsure", "waiting", "failed")
 
 
@@ -84,7 +85,7 @@ def progress(user: User) -> Progress:
     ).count()
     pace = _seconds_per_photo()
     seconds = None if pace is None else round(left * pace / max(1, alive))
-    return Progress(left, seconds, has_worker=alive > 0)
+    return Progress(left, seconds, has_worker=alive > 0 or not beats)
 
 
 def _seconds_per_photo() -> float | None:

@@ -33,14 +33,13 @@ class Standing:
 
     @property
     def short(self) -> str:
-        """The state in one or two words, beside the name."""
+        """The state in one or two words, beside the name; empty where the name says it all."""
         return {
             "confirmed": _("confirmed"),
             "known": _("recognised"),
             "unsure": _("not sure"),
-            "ignored": _("left alone"),
-            "not_a_face": _("no face"),
-        }.get(self.key, _("no name"))
+            "rejected": _("said so"),
+        }.get(self.key, "")
 
     @property
     def sentence(self) -> str:
@@ -69,7 +68,7 @@ def standing(face: Face) -> Standing:
     if face.decision == Decision.NOT_A_FACE:
         return Standing("not_a_face", _("Not a face"), _("Not a face"), "notface")
     if face.decision == Decision.IGNORED:
-        return Standing("ignored", _("Ignored"), _("Nobody cares about this face"), "ignore")
+        return Standing("ignored", _("Left alone"), _("Left alone"), "ignore")
     if face.decision == Decision.REJECTED:
         return Standing("rejected", _("Unknown"), _("Unknown, as somebody said"), "question")
     if face.state == Face.State.KNOWN and face.person:
