@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import TruncYear
@@ -36,6 +37,12 @@ def people(user: User, *, hidden: bool = False, text: str = "") -> QuerySet[Pers
     return rows.annotate(photo_count=Count("faces__photo", filter=seen, distinct=True)).order_by(
         "search", "pk"
     )
+
+
+def most_seen(user: User, limit: int = 12) -> list[Person]:
+    """Who is on the most photos."""
+    rows: QuerySet[Any] = people(user)
+    return list(rows.order_by("-photo_count", "search")[:limit])
 
 
 def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:

@@ -80,9 +80,8 @@ def progress(user: User) -> Progress:
     left = visible_photos(user).filter(work__in=UNFINISHED).count()
     if not left:
         return Progress(0, 0, has_worker=True)
-    alive = WorkerBeat.objects.filter(
-        kind="worker", seen_at__gt=timezone.now() - timedelta(seconds=60)
-    ).count()
+    beats = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
+    alive = sum(seen > timezone.now() - ALIVE for seen in beats)
     pace = _seconds_per_photo()
     seconds = None if pace is None else round(left * pace / max(1, alive))
     return Progress(left, seconds, has_worker=alive > 0 or not beats)

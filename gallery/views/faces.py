@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -37,7 +38,7 @@ def face_panel(request: HttpRequest, pk: int) -> HttpResponse:
     """The panel of one face; without scripts, the photo's page with it."""
     user = current_user(request)
     face = seen_face(user, pk)
-    if not request.htmx:  # type: ignore[attr-defined] -- set by django_htmx's middleware
+    if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={face.pk}")
     context = {"chosen": face, "photo": face.photo, "detail": onephoto.detail(user, face)}
     return render(request, "gallery/_face.html", context)
@@ -98,7 +99,7 @@ def _answer(
 ) -> HttpResponse:
     """To htmx the panel, the boxes and a message with undo; without scripts the page again."""
     shown = show or face.pk
-    if not request.htmx:  # type: ignore[attr-defined] -- set by django_htmx's middleware
+    if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         messages.add_message(request, messages.ERROR if tags else messages.SUCCESS, sentence)
         return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={shown}")
     context = photo_context(user, face.photo, shown)
@@ -121,7 +122,7 @@ def face_draw(request: HttpRequest, pk: int) -> HttpResponse:
         face = faces.draw_face(user, photo, (left, top, width, height))
     except (ValueError, Refused) as error:
         said = str(error) if isinstance(error, Refused) else _("Draw the box again.")
-        return HttpResponse(said, status=422)
+        return HttpResponse(said, status=422, headers={"X-Sentence": quote(said)})
     return _answer(request, user, seen_face(user, face.pk), _("Who is it?"))
 
 

@@ -41,7 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "progress": photos.progress(user),
         "page": photos.grid(visible_photos(user), None, RECENT),
         "covers": albums.covers(albums.albums(user)[:6]),
-        "portraits": people.portraits(user, people.people(user).order_by("-photo_count", "search")[:12]),
+        "portraits": people.portraits(user, people.most_seen(user)),
         "unsure": visible_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
         "unknown": visible_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),
     }

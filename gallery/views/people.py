@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
@@ -56,10 +58,11 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
 def _about(user: User, person: Person) -> dict[str, object]:
     references = visible_references(user).filter(person=person)
     shown = references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48]
-    person.photo_count = people.photos_of(user, person).count()  # type: ignore[attr-defined] -- as in a list
     return {
         "person": person,
-        "portrait": people.portraits(user, [person])[0],
+        "portrait": replace(
+            people.portraits(user, [person])[0], photos=people.photos_of(user, person).count()
+        ),
         "references": list(shown),
         "years": people.timeline(user, person),
         "companions": people.portraits(user, people.appears_with(user, person)),
