@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from gallery.guessing import client_address
-from gallery.models import Event, User
+from gallery.models import Event, ShareLink, User
 
 SIGN_IN, SIGN_OUT, SIGN_IN_FAILED = "sign_in", "sign_out", "sign_in.failed"
 RESET_ASKED = "password.reset_asked"
@@ -43,6 +43,14 @@ def saw(user: User, obj: Model) -> None:
     known = Event.objects.filter(object_type=kind, object_id=obj.pk, verb=SEEN, actor=user, at__gt=recent)
     if not known.exists():
         write(user, SEEN, obj)
+
+
+def shared(link: ShareLink) -> None:
+    """Somebody followed a share link; once an hour is enough."""
+    recent = timezone.now() - timedelta(hours=1)
+    known = Event.objects.filter(object_type="sharelink", object_id=link.pk, verb=SEEN, at__gt=recent)
+    if not known.exists():
+        write(None, SEEN, link, album=link.album_id)
 
 
 def downloaded(user: User, obj: Model, **what: object) -> None:

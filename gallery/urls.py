@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("theme", theme.choose_theme, name="theme"),
     path("account/", include("gallery.account_urls")),
+    path("", include("gallery.share_urls")),
     path("", include("gallery.curation_urls")),
     # Photos
     path("photos/", photos.photo_list, name="photos"),

@@ -7,8 +7,10 @@ hidden with an album: its photos, their faces, references cut from those faces, 
 from __future__ import annotations
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from gallery.models import Album, Face, Photo, Reference, User
+from gallery.models import Album, Decision, Face, Photo, Reference, ShareLink, Status, User
+from gallery.models.users import token_hash
 
 
 def visible_albums(user: User) -> QuerySet[Album]:
@@ -49,3 +51,31 @@ def visible_faces(user: User) -> QuerySet[Face]:
 def visible_references(user: User) -> QuerySet[Reference]:
     """References, but for those cut from photos that the user may not see."""
     return Reference.objects.filter(seen_through(user, "source_face__photo__album"))
+
+
+def open_link(token: str) -> ShareLink | None:
+    """The link that this token opens, while it has neither expired nor been taken back."""
+    found = ShareLink.objects.filter(token_hash=token_hash(token), revoked_at=None)
+    return found.filter(expires_at__gt=timezone.now()).select_related("album").first()
+
+
+def shared_photos(link: ShareLink) -> QuerySet[Photo]:
+    """What a link shows: photos whose faces have been looked at, so that who must be hidden is hidden."""
+    return Photo.objects.filter(album=link.album_id, trashed_at__isnull=True, work=Status.DONE)
+
+
+def hidden_faces(photo: Photo) -> QuerySet[Face]:
+    """Faces to be made unrecognisable in what is shared: of people who may not be recognised.
+
+    Where recognition is off for the photo or its album, nobody has looked whose faces they are: all of them.
+    """
+    faces = photo.faces.exclude(decision=Decision.NOT_A_FACE).order_by("pk")
+    is_open = photo.is_recognised and (photo.album is None or photo.album.is_recognised)
+    return faces.filter(person__is_recognised=False) if is_open else faces
+
+
+def shared_names(photo: Photo) -> QuerySet[Face]:
+    """Faces whose names a link with names may say, from left to right."""
+    known = Q(decision=Decision.CONFIRMED) | Q(decision="", state=Face.State.KNOWN)
+    named = photo.faces.filter(known, person__is_recognised=True, person__is_hidden=False)
+    return named.select_related("person").order_by("left")

@@ -100,6 +100,12 @@ TABLE: dict[str, Rule] = {
     "calibration": CURATOR(),
     "calibration_measure": CURATOR().post,
     "calibration_apply": CURATOR("calibration").post,
+    # Share links
+    "album_share": CURATOR("album"),
+    "share_revoke": CURATOR("album", "sharelink").post,
+    "shared_album": OPEN("token"),
+    "shared_photo": OPEN("token", "photo"),
+    "shared_image": OPEN("token", "photo", "photo_digest", "width"),
     # Pictures
     "photo_image": VIEWER("photo", "photo_digest", "width"),
     "photo_original": CONTRIBUTOR("photo"),
