@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from gallery.views import (
     albums,
     calibration,
+    exports,
     faces,
     health,
     home,
@@ -33,6 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("photos/<int:pk>/retry", photo.photo_retry, name="photo_retry"),
     path("photos/<int:pk>/draw", faces.face_draw, name="face_draw"),
     path("photos/<int:pk>/album", albums.photo_album, name="photo_album"),
+    path("photos/<int:pk>/export/<slug:kind>", exports.photo_export, name="photo_export"),
     path("trash/", photo.trash, name="trash"),
     path("upload/", upload.upload_page, name="upload"),
     path("upload/plain", upload.upload_plain, name="upload_plain"),

@@ -58,6 +58,7 @@ TABLE: dict[str, Rule] = {
     "photo_progress": VIEWER(),
     "photo": VIEWER("photo"),
     "photo_state": VIEWER("photo"),
+    "photo_export": VIEWER("photo", "export_kind"),
     "photo_trash": CONTRIBUTOR("photo").post,
     "photo_restore": CONTRIBUTOR("trashed_photo").post,
     "photo_retry": CONTRIBUTOR("photo").post,

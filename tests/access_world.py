@@ -70,6 +70,7 @@ def make_world(media: Path) -> World:
         "which": "single",
         "token": "x" * 43,
         "uid": "x",
+        "export_kind": "json",
     }
     world.values["trashed_photo"] = Photo.objects.create(
         file="t.jpg", name="t.jpg", sha256="t", trashed_at=timezone.now()

@@ -15,7 +15,9 @@ from gallery.browse.paging import as_id
 from gallery.models import Photo, User
 from gallery.services import photos as acts
 from gallery.views.theme import back
-from gallery.visibility import visible_photos
+from gallery.visibility import visible_albums, visible_photos
+
+MOST_ALBUMS = 200  # in a list to choose from
 
 
 def photo_context(user: User, photo: Photo, face: int | None) -> dict[str, object]:
@@ -39,7 +41,9 @@ def photo_page(request: HttpRequest, pk: int) -> HttpResponse:
     photo = get_object_or_404(seen.select_related("album", "uploaded_by"), pk=pk)
     newer, older = photos.neighbours(seen, photo)
     context = photo_context(user, photo, as_id(request.GET.get("face")))
-    return render(request, "gallery/photo.html", {**context, "newer": newer, "older": older})
+    albums = visible_albums(user).order_by("-pk")[:MOST_ALBUMS] if user.is_contributor else ()
+    context |= {"newer": newer, "older": older, "albums": albums}
+    return render(request, "gallery/photo.html", context)
 
 
 @require_safe
