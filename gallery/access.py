@@ -14,8 +14,8 @@ from gallery.models import Role, User
 
 View = Callable[..., HttpResponseBase]
 
-CURATED = {"person", "reference", "photo", "face", "album", "build", "calibration", "event"}
-READ_ONLY = {"build", "calibration", "event"}  # changed by their own actions, never by a form
+CURATED = {"person", "reference", "photo", "face", "album", "build", "calibration", "event", "finding"}
+READ_ONLY = {"build", "calibration", "event", "finding"}  # changed by their own actions, never by a form
 
 
 class RoleBackend(ModelBackend):

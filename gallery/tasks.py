@@ -107,6 +107,13 @@ def verify_index() -> None:
         log.error("The index differed from the database: %s", found.as_json())
 
 
+@shared_task(name="gallery.tasks.check_gallery")
+def check_gallery() -> None:
+    from gallery.pipeline import checking
+
+    checking.check_gallery()
+
+
 @shared_task(name="gallery.tasks.measure_gallery")
 def measure_gallery(false_name_rate: float) -> None:
     from gallery.pipeline import measuring

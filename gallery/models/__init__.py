@@ -2,6 +2,7 @@
 
 from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
 from gallery.models.events import Event, EventSubject, SiteSetting, WorkerBeat
+from gallery.models.health import Finding
 from gallery.models.people import Person, Reference, ReferenceVector
 from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
 from gallery.models.users import Invitation, Role, User
@@ -17,6 +18,7 @@ __all__ = [
     "EventSubject",
     "Face",
     "FaceRejection",
+    "Finding",
     "GalleryChange",
     "Invitation",
     "NameChange",

@@ -54,6 +54,13 @@ def _ignored(summary: Summary) -> str:
     return ngettext("ignored %(count)s face", "ignored %(count)s faces", count) % {"count": count}
 
 
+def _dismissed(summary: Summary) -> str:
+    count = int(summary.get("count", 1))
+    return ngettext(
+        "said that %(count)s finding is all right", "said that %(count)s findings are all right", count
+    ) % {"count": count}
+
+
 def _merged(summary: Summary) -> str:
     return _("merged “%(source)s” into “%(person)s”") % {
         "source": summary.get("source", ""),
@@ -97,6 +104,7 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "face.use_as_reference": _person(lambda: _("made a face a reference of “%(person)s”")),
     "calibration.apply": _bounds(lambda: _("put measured bounds into force: a name from %(known)s")),
     "calibration.withdraw": _bounds(lambda: _("took measured bounds out of force: a name from %(known)s")),
+    "finding.dismiss": _dismissed,
     "person.create": _person(lambda: _("added the person “%(person)s”")),
     "person.rename": _renamed,
     "person.hide": _person(lambda: _("hid “%(person)s”")),

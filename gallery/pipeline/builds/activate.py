@@ -25,6 +25,7 @@ def activate(build: Build) -> None:
         queue.finish(build, Status.DONE)
         _remember_embedder(build.embedder_id)
         queue.send("follow_gallery")
+        queue.send("check_gallery")
 
 
 def _remember_embedder(embedder_id: str) -> None:

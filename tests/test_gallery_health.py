@@ -1,0 +1,113 @@
+"""The worker's check of the gallery, and the lists a curator works through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gallery import health
+from gallery.models import Finding, Person, Reference, ReferenceVector, Status
+from gallery.pipeline import checking
+from gallery.services import health as acts
+from gallery.services import history
+from gallery.services.sentences import say
+from gallery.vectors import to_bytes
+from tests.engines import FakeEngine
+from tests.fake_people import fake_people
+from tests.making import EMBEDDER, a_person, a_reference, a_user
+from tests.test_evaluate import fake, sent
+
+__all__ = ["fake", "sent"]  # fixtures
+pytestmark = pytest.mark.django_db
+Kind = Finding.Kind
+
+
+def fill(vectors: np.ndarray[Any, Any], whose: np.ndarray[Any, Any]) -> tuple[list[Person], list[Reference]]:
+    people = [a_person(f"Person {number}") for number in range(int(whose.max()) + 1)]
+    references = []
+    for vector, person in zip(vectors, whose, strict=True):
+        reference = a_reference(people[person])
+        ReferenceVector.objects.filter(reference=reference).update(vector=to_bytes(vector))
+        references.append(reference)
+    return people, references
+
+
+def misfiled() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
+    """Thirty people with four pictures, one of them in the wrong folder."""
+    vectors, whose = fake_people(30, 4, seed=41)
+    filed = whose.copy()
+    filed[7] = (whose[7] + 3) % 30
+    return vectors, filed, int(whose[7])
+
+
+def test_a_misfiled_reference_is_found_with_whose_it_looks_like(fake: FakeEngine) -> None:
+    vectors, filed, whose = misfiled()
+    people, references = fill(vectors, filed)
+    assert checking.check_gallery() == 1
+    finding = health.open_findings(Kind.WRONG).get()
+    assert (finding.reference, finding.person) == (references[7], people[filed[7]])
+    assert finding.other_person == people[whose]
+    assert finding.other_reference is not None
+    assert finding.other_reference.person == people[whose]
+    assert finding.own_similarity is not None
+    assert finding.similarity > finding.own_similarity
+    assert finding.embedder_id == EMBEDDER
+
+
+def test_one_picture_under_two_names_comes_before_one_picture_twice(fake: FakeEngine) -> None:
+    vectors, whose = fake_people(20, 3, seed=42)
+    vectors = np.concatenate([vectors, vectors[[0]], vectors[[5]]])
+    fill(vectors, np.append(whose, [whose[0], (whose[5] + 1) % 20]))
+    checking.check_gallery()
+    found = list(health.open_findings(Kind.DUPLICATE))
+    assert [each.person == each.other_person for each in found] == [False, True]
+
+
+def test_a_new_check_forgets_what_was_mended_and_keeps_rows_that_stand(fake: FakeEngine) -> None:
+    vectors, filed, whose = misfiled()
+    people, references = fill(vectors, filed)
+    checking.check_gallery()
+    row = Finding.objects.get().pk
+    checking.check_gallery()
+    assert Finding.objects.get().pk == row
+    references[7].person = people[whose]
+    references[7].save()
+    assert checking.check_gallery() == 0
+    assert not Finding.objects.exists()
+
+
+def test_what_a_curator_dismissed_is_not_brought_up_again_and_can_be_undone(fake: FakeEngine) -> None:
+    vectors, filed, _ = misfiled()
+    fill(vectors, filed)
+    checking.check_gallery()
+    event = acts.dismiss(a_user(), health.open_findings())
+    assert say(event) == "said that 1 finding is all right"
+    assert checking.check_gallery() == 0
+    assert not health.open_findings().exists()
+    history.undo(a_user("Lan"), event)
+    assert health.open_findings().count() == 1
+
+
+def test_an_empty_gallery_is_healthy(fake: FakeEngine) -> None:
+    assert checking.check_gallery() == 0
+
+
+def test_single_poor_and_faceless_references_are_listed() -> None:
+    anna, bert, cleo = a_person("Anna"), a_person("Bert"), a_person("Cleo")
+    a_reference(anna, quality={"is_usable": False, "reason": "blurred"})
+    a_reference(bert, quality={"is_usable": True, "reason": ""})
+    a_reference(bert)
+    failed = a_reference(cleo, work=Status.FAILED, status="pending", failure="No face was found.")
+    assert list(health.people_with_one_reference()) == [anna]
+    assert list(health.people_without_reference()) == [cleo]
+    assert [reference.person for reference in health.poor_references()] == [anna]
+    assert list(health.faceless_references()) == [failed]
+    counts = health.counts()
+    assert (counts["single"], counts["poor"], counts["faceless"], counts[Kind.WRONG]) == (1, 1, 1, 0)
+
+
+def test_a_check_can_be_asked_for(sent: list[Any]) -> None:
+    acts.check_now()
+    assert sent == [("check_gallery",)]
