@@ -1,0 +1,167 @@
+"""The whole index, database, feed, builds and searching processes, against a plain dictionary."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from gallery import changes, engine
+from gallery.models import Build, Person, Reference, Status
+from gallery.pipeline import builds, live, verifying
+from gallery.pipeline.builds import activate, run
+from recognition import index
+from recognition.types import IndexUnusable
+from tests.engines import FakeEngine
+from tests.gallery_world import as_row, erase, know, move, reject, world
+from tests.making import EMBEDDER, a_person, a_vector
+
+__all__ = ["world"]
+pytestmark = pytest.mark.django_db
+
+VECTORS = [a_vector(seed) for seed in range(40)]
+ROW = st.integers(0, len(VECTORS) - 1)
+PICK = st.integers(0, 1000)  # which of those there are
+PLACES = (
+    (run, "_parts"),
+    (index, "build"),
+    (run, "activate"),
+    (activate, "_serve"),
+    (activate.queue, "finish"),
+)
+
+
+class Killed(BaseException):
+    pass
+
+
+class IndexMachine(RuleBasedStateMachine):
+    """The model: reference -> (person, row of VECTORS) of all that may be found."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.persons: list[Person] = [a_person(f"Person {number}") for number in range(3)]
+        self.model: dict[int, tuple[int, int]] = {}
+        self.rejected: dict[int, tuple[int, int]] = {}
+        self.processes = [self.fresh(), self.fresh()]
+
+    def teardown(self) -> None:
+        transaction.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+
+    @staticmethod
+    def fresh() -> live.Follower:
+        return live.Follower(EMBEDDER, engine.serving().dimension)
+
+    def picked(self, number: int, among: dict[int, tuple[int, int]]) -> Reference | None:
+        return Reference.objects.get(pk=sorted(among)[number % len(among)]) if among else None
+
+    @rule(person=st.integers(0, 2), row=ROW)
+    def approve_a_new_one(self, person: int, row: int) -> None:
+        added = know(self.persons[person], VECTORS[row])
+        self.model[added.pk] = (self.persons[person].pk, row)
+
+    @rule(number=PICK)
+    def reject(self, number: int) -> None:
+        if reference := self.picked(number, self.model):
+            reject(reference)
+            self.rejected[reference.pk] = self.model.pop(reference.pk)
+
+    @rule(number=PICK)
+    def approve_again(self, number: int) -> None:
+        if reference := self.picked(number, self.rejected):
+            reference.status = Reference.Judgement.APPROVED
+            reference.save()
+            changes.record(changes.Kind.ADDED, [reference])
+            self.model[reference.pk] = self.rejected.pop(reference.pk)
+
+    @rule(number=PICK, person=st.integers(0, 2))
+    def move(self, number: int, person: int) -> None:
+        if reference := self.picked(number, self.model):
+            move(reference, self.persons[person])
+            self.model[reference.pk] = (self.persons[person].pk, self.model[reference.pk][1])
+
+    @rule(number=PICK)
+    def erase(self, number: int) -> None:
+        if reference := self.picked(number, self.model):
+            del self.model[reference.pk]
+            erase(reference)
+
+    @rule()
+    def rebuild(self) -> None:
+        build = builds.run_build(builds.request_build("test", delay=0).pk)
+        assert build is not None
+        assert build.work == Status.DONE, build.failure
+        assert build.vectors == len(self.model)
+
+    @rule(place=st.sampled_from(PLACES))
+    def crash_in_a_build(self, place: tuple[Any, str]) -> None:
+        asked = builds.request_build("test", delay=0)
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+            patch.setattr(*place, self.die)
+            with transaction.atomic():
+                builds.run_build(asked.pk)
+        Build.objects.filter(work=Status.PROCESSING).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+    @staticmethod
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    @rule()
+    def roll_back(self) -> None:
+        with contextlib.suppress(builds.NoEarlierBuild, IndexUnusable):
+            builds.roll_back(EMBEDDER)
+
+    @rule(which=st.integers(0, 1))
+    def restart_a_process(self, which: int) -> None:
+        self.processes[which] = self.fresh()
+
+    @rule()
+    def lose_the_files_of_the_serving_build(self) -> None:
+        for build in Build.objects.filter(is_active=True):
+            shutil.rmtree(run.settings.INDEX_ROOT / build.directory, ignore_errors=True)
+
+    @rule(which=st.integers(0, 1), row=ROW, k=st.integers(1, 50))
+    def search(self, which: int, row: int, k: int) -> None:
+        process = self.processes[which]
+        process.refresh()
+        query = as_row(VECTORS[row])
+        found = process.live.search(query, k)[0]
+        vectors = np.stack([as_row(VECTORS[at])[0] for _, at in self.model.values()] or [query[0]])
+        best = np.sort(vectors @ query[0])[::-1][: min(k, len(self.model))]
+        np.testing.assert_allclose([hit.similarity for hit in found], best[: len(self.model)], atol=1e-5)
+        assert all(self.model[hit.reference][0] == hit.person for hit in found)
+
+    @invariant()
+    def at_most_one_build_serves_and_its_files_belong_to_rows(self) -> None:
+        assert Build.objects.filter(is_active=True).count() <= 1
+        assert Build.objects.filter(work=Status.PROCESSING).count() <= 1
+
+    @rule()
+    def verify(self) -> None:
+        found = verifying.verify()
+        assert (found.missing, found.extra, found.misplaced, found.altered) == ([], [], [], [])
+
+
+def test_the_index_is_a_dictionary_whatever_happens(world: FakeEngine) -> None:
+    run_state_machine_as_test(
+        IndexMachine,
+        settings=settings(
+            max_examples=30,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
