@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def another_embedder(fake: FakeEngine) -> FakeEngine:
 
 def know(person: Person, vector: bytes, embedder_id: str = EMBEDDER) -> Reference:
     """An approved reference with this vector, announced as the worker would."""
-    reference = a_reference(person, **PLACE)
+    reference = a_reference(person, image=f"references/{uuid.uuid4().hex}.jpg", **PLACE)
     ReferenceVector.objects.filter(reference=reference).update(vector=vector, embedder_id=embedder_id)
     changes.record(changes.Kind.ADDED, [reference])
     return reference
