@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Count, QuerySet
 
 from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting
@@ -28,6 +30,12 @@ def searchable_persons() -> int:
     """How many people a face may be matched to."""
     found: int = searchable_references().aggregate(people=Count("person", distinct=True))["people"]
     return found
+
+
+def reference_counts(persons: Collection[int]) -> dict[int, int]:
+    """How many references each of these people can be matched to by."""
+    rows = searchable_references().filter(person__in=persons)
+    return dict(rows.order_by("person").values_list("person").annotate(Count("pk")))
 
 
 def undecided_faces() -> QuerySet[Face]:

@@ -7,11 +7,13 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from django.conf import settings
 
-from gallery import engine
+from gallery import engine, queries
 from gallery.models import Candidate, Face
 from gallery.pipeline import live
-from recognition.decide import decide
-from recognition.types import Embedder, Embeddings, Outcome, State
+from recognition.decide import decide, may_have_missed
+from recognition.types import Embedder, Embeddings, Neighbour, Outcome, State
+
+MOST_NEIGHBOURS = 3_000  # nobody has more references of one person
 
 
 def outcomes(
@@ -19,17 +21,32 @@ def outcomes(
 ) -> list[Outcome]:
     """One outcome a row; rows of zeros are faces too poor to be matched. `rejected`: persons a row never is."""
     usable = np.any(embeddings != 0, axis=1)
-    neighbours = live.search(embedder, embeddings, settings.NEIGHBOURS)
+    neighbours = _neighbours(embeddings, embedder)
+    counts = queries.reference_counts({near.person for found in neighbours for near in found})
     bounds = engine.bounds(embedder)
     return [
         decide(
             near if is_usable else [],
             bounds,
             rejected_persons=rejected[row] if rejected else (),
+            references=counts,
             usable=bool(is_usable),
         )
         for row, (near, is_usable) in enumerate(zip(neighbours, usable, strict=True))
     ]
+
+
+def _neighbours(embeddings: Embeddings, embedder: Embedder) -> list[list[Neighbour]]:
+    """Each row's nearest references: more of them where one person's fill the list and hide the runner-up."""
+    found = live.search(embedder, embeddings, settings.NEIGHBOURS)
+    wanted = settings.NEIGHBOURS
+    while wanted < MOST_NEIGHBOURS and (
+        rows := [row for row, near in enumerate(found) if may_have_missed(near, wanted)]
+    ):
+        wanted *= 8
+        for row, near in zip(rows, live.search(embedder, embeddings[rows], wanted), strict=True):
+            found[row] = near
+    return found
 
 
 def set_outcome(face: Face, outcome: Outcome) -> None:
