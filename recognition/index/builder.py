@@ -13,7 +13,7 @@ import numpy as np
 from ..types import IndexUnusable, RecognitionError
 from .autofaiss import create
 from .files import INDEX, BuildFigures, new_directory, sha256_of, write_infos
-from .measure import Sample, draw_sample, finds_itself, milliseconds_per_photo, recall, tune
+from .measure import Sample, draw_sample, is_exact, milliseconds_per_photo, recall, tune
 from .partfiles import PartFiles
 from .parts import Part, Written, write_parts
 from .policy import EXACT, Choice, Measured, Reason, choose, keys_to_try, parse_memory
@@ -126,9 +126,9 @@ def _measure(index: Any, key: str, parts: PartFiles, sample: Sample, path: Path)
         lists = faiss.extract_index_ivf(index).nlist
         probed = tune(searcher, sample, lambda n: space.set_index_parameters(index, f"nprobe={n}"), lists)
         parameter = f"nprobe={probed}"
-    found = recall(searcher, sample)
-    if key == EXACT and min(found, finds_itself(searcher, sample)) < 1:
+    if key == EXACT and not is_exact(searcher, sample):
         raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
+    found = 1.0 if key == EXACT else recall(searcher, sample)
     faiss.write_index(index, str(path))
     return Measured(key, parameter, found, milliseconds_per_photo(searcher, sample), path.stat().st_size)
 

@@ -52,17 +52,21 @@ def draw_sample(parts: PartFiles, size: int = SAMPLE) -> Sample:
 
 def recall(searcher: Searcher, sample: Sample) -> float:
     """Share of the sample for which the index's best other row is as near as exact search's; 1.0 if alone."""
+    return _recall(*searcher.search(sample.vectors, 2), sample)
+
+
+def is_exact(searcher: Searcher, sample: Sample) -> bool:
+    """Whether each of the sample finds itself, or its like, first and then the nearest other, as it must."""
+    rows, similarities = searcher.search(sample.vectors, 2)
+    finds_itself = (rows[:, 0] == sample.rows) | (similarities[:, 0] >= 1 - SAME)
+    return bool(finds_itself.all()) and _recall(rows, similarities, sample) == 1
+
+
+def _recall(rows: NDArray[np.int64], similarities: NDArray[np.float32], sample: Sample) -> float:
     if len(sample.rows) < 2:
         return 1.0
-    rows, similarities = searcher.search(sample.vectors, 2)
-    similarities = np.where((rows == sample.rows[:, None]) | (rows < 0), -2.0, similarities)
-    return float(np.mean(similarities.max(axis=1) >= sample.best - SAME))
-
-
-def finds_itself(searcher: Searcher, sample: Sample) -> float:
-    """Share of the sample that comes back as its own nearest: shows that rows and vectors belong together."""
-    rows, similarities = searcher.search(sample.vectors, 1)
-    return float(np.mean((rows[:, 0] == sample.rows) | (similarities[:, 0] >= 1 - SAME)))
+    others = np.where((rows == sample.rows[:, None]) | (rows < 0), -2.0, similarities)
+    return float(np.mean(others.max(axis=1) >= sample.best - SAME))
 
 
 def milliseconds_per_photo(searcher: Searcher, sample: Sample) -> float:

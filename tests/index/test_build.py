@@ -164,7 +164,7 @@ def test_a_cancelled_build_leaves_nothing(tmp_path: Path, step: str) -> None:
 def test_a_failure_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recognition.index import builder
 
-    for name in ("write_parts", "draw_sample", "create", "recall", "sha256_of", "write_infos"):
+    for name in ("write_parts", "draw_sample", "create", "is_exact", "sha256_of", "write_infos"):
         with monkeypatch.context() as patch:
 
             def fail(*_: object, **__: object) -> None:
@@ -333,7 +333,7 @@ def test_faster_but_inaccurate_lists_do_not_replace_exact_search(
 ) -> None:
     from recognition.index import builder
 
-    monkeypatch.setattr(builder, "recall", lambda searcher, _: 0.98 if searcher.lists else 1.0)
+    monkeypatch.setattr(builder, "recall", lambda *_: 0.98)
     figures = build(in_parts(clustered(5000, 8)), tmp_path / "one", embedder_id="a-1", dimension=8)
     assert (figures.index_key, figures.reason) == ("Flat", "recall")
     assert Index.load(tmp_path / "one", "a-1").count == 5000
