@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 
-from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting
+from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting, User
 from gallery.models.people import name_key
-from gallery.visibility import visible_albums, visible_faces, visible_photos
+from gallery.visibility import seen_through, visible_albums, visible_faces, visible_photos
 
 __all__ = ["visible_albums", "visible_faces", "visible_photos"]
 
 
-def find_photo(sha256: str) -> Photo | None:
-    return Photo.objects.filter(sha256=sha256).first()
+def find_photo(sha256: str, user: User | None = None) -> Photo | None:
+    """The photo of this file, if this user may know of it (nobody in particular: any)."""
+    found = Photo.objects.filter(sha256=sha256).order_by("copy")
+    return (found.filter(seen_through(user, "album")) if user else found).first()
+
+
+def copies(sha256: str) -> int:
+    """The number for one more copy of this file: 0 unless there is one in an album for others."""
+    newest: int | None = Photo.objects.filter(sha256=sha256).aggregate(newest=Max("copy"))["newest"]
+    return 0 if newest is None else newest + 1
 
 
 def find_person(name: str) -> Person | None:

@@ -64,8 +64,8 @@ def receive(chunks: Iterable[bytes], limit: int) -> Received:
     return Received(Path(name), digest.hexdigest(), count)
 
 
-def photo_name(sha256: str, extension: str) -> str:
-    return f"photos/{sha256[:2]}/{sha256}{extension}"
+def photo_name(sha256: str, extension: str, copy: int = 0) -> str:
+    return f"photos/{sha256[:2]}/{sha256}{f'-{copy}' if copy else ''}{extension}"
 
 
 def reference_name(extension: str) -> str:

@@ -56,7 +56,10 @@ class Photo(Work):
     file = models.CharField(max_length=200, unique=True)  # path of the original below MEDIA_ROOT
     name = models.CharField(_("file name"), max_length=255)
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
-    sha256 = models.CharField(max_length=64, unique=True, editable=False)
+    sha256 = models.CharField(max_length=64, editable=False)
+    copy = models.PositiveSmallIntegerField(
+        default=0, editable=False
+    )  # of the same file, kept unknown to others
     bytes = models.PositiveBigIntegerField(default=0)
     format = models.CharField(max_length=10, blank=True)
     width = models.PositiveIntegerField(default=0)  # upright
@@ -75,6 +78,7 @@ class Photo(Work):
         verbose_name = _("photo")
         verbose_name_plural = _("photos")
         ordering = ("-pk",)
+        constraints = [models.UniqueConstraint(fields=("sha256", "copy"), name="one_row_per_copy")]
         indexes = [
             models.Index(fields=("album", "trashed_at", "-id")),
             models.Index(fields=("trashed_at", "-id")),

@@ -13,12 +13,13 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery import queries, queue, storage
+from gallery import queries, queue, quota, storage
 from gallery.models import Album, Photo, User
 from gallery.models.people import clean_name, search_key
+from gallery.services.errors import Refused
 from gallery.services.history import record
-from recognition.images import Limits, sandbox
-from recognition.types import ImageTooLarge
+from recognition.images import ImageInfo, Limits, sandbox
+from recognition.types import ImageError, ImageTooLarge
 
 EXTENSIONS = {
     "JPEG": ".jpg",
@@ -45,52 +46,67 @@ def limits() -> Limits:
 def add_photo(user: User | None, chunks: Iterable[bytes], name: str, album: Album | None = None) -> Added:
     """Keep a photo and queue it: when this returns, file and row are safe on the disk.
 
-    The same file again is recognised and returned as it is. Raises ImageError (ImageTooLarge) with a sentence
-    for people, OSError on a full disk; then nothing is kept.
+    The same file again is recognised and returned as it is, if this user may see it; else it is kept a second
+    time, so that nobody learns what is in an album for others. Raises ImageError (ImageTooLarge) or Refused
+    with a sentence for people, OSError on a full disk; then nothing is kept.
     """
+    _must_be_within_the_hour(user)
+    try:
+        return _kept(user, chunks, name, album)
+    except ImageError:
+        if user is not None:
+            quota.count_refused(user)
+        raise
+
+
+def _must_be_within_the_hour(user: User | None, more_bytes: int = 0) -> None:
+    if user is not None and quota.is_over(user, more_bytes):
+        raise Refused(
+            _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
+        )
+
+
+def _kept(user: User | None, chunks: Iterable[bytes], name: str, album: Album | None) -> Added:
     try:
         received = storage.receive(chunks, limits().bytes)
     except storage.FileTooLong:
         raise ImageTooLarge(
             _("The file is larger than %(size)s MB.") % {"size": settings.UPLOAD_MAX_MB}
         ) from None
-    found = queries.find_photo(received.sha256)
+    found = queries.find_photo(received.sha256, user)
     if found:
         received.drop()
         return Added(found, is_duplicate=True)
+    copy = queries.copies(received.sha256)
     try:
+        _must_be_within_the_hour(user, received.bytes)
         info = sandbox.probe(received.path, limits())
-        file = received.keep(storage.photo_name(received.sha256, EXTENSIONS[info.kind]))
+        file = received.keep(storage.photo_name(received.sha256, EXTENSIONS[info.kind], copy))
     finally:
         received.drop()
-    shown = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
-    photo = Photo(
-        album=album,
-        file=file,
-        name=shown,
-        search=search_key(shown)[:400],
-        sha256=received.sha256,
-        bytes=received.bytes,
-        format=info.kind,
-        width=info.width,
-        height=info.height,
-        taken_at=_moment(info.taken_at),
-        uploaded_by=user,
-        queued_at=timezone.now(),
-    )
-    return _stored(user, photo)
+    photo = Photo(album=album, file=file, sha256=received.sha256, copy=copy, bytes=received.bytes)
+    return _stored(user, _described(photo, name, info))
+
+
+def _described(photo: Photo, name: str, info: ImageInfo) -> Photo:
+    photo.name = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
+    photo.search = search_key(photo.name)[:400]
+    photo.format, photo.width, photo.height = info.kind, info.width, info.height
+    photo.taken_at = _moment(info.taken_at)
+    return photo
 
 
 def _stored(user: User | None, photo: Photo) -> Added:
+    photo.uploaded_by, photo.queued_at = user, timezone.now()
     try:
         with transaction.atomic():
             photo.save()
             record(user, "photo.add", photo, {"name": photo.name})
             queue.send("process_photo", photo.pk)
     except IntegrityError:  # the same file came twice at once
-        found = queries.find_photo(photo.sha256)
+        found = queries.find_photo(photo.sha256, user)
         if found is None:
-            raise
+            raise Refused(_("This file could not be kept just now. Send it once more.")) from None
         return Added(found, is_duplicate=True)
     return Added(photo, is_duplicate=False)
 

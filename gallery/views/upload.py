@@ -141,9 +141,7 @@ def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | Non
 def _duplicate(user: User, name: str, photo: Photo) -> Result:
     if visible_photos(user).filter(pk=photo.pk).exists():
         return Result(DUPLICATE, name, _("Already here."), photo)
-    if visible_photos(user, trashed=True).filter(pk=photo.pk).exists():
-        return Result(DUPLICATE, name, _("Already here, in the trash. It can be restored from there."))
-    return Result(DUPLICATE, name, _("Already here, in an album you cannot see."))
+    return Result(DUPLICATE, name, _("Already here, in the trash. It can be restored from there."))
 
 
 def _told(request: HttpRequest, result: Result) -> dict[str, str]:
