@@ -10,13 +10,14 @@ from gallery.services.ledger import Ledger
 
 
 def move_everything(ledger: Ledger, source: Person, target: Person) -> None:
+    own = Reference.objects.filter(person=target, status=Reference.Judgement.APPROVED).first()
     ledger.update(Reference.objects.filter(person=source), person=target)
     ledger.update(Face.objects.filter(person=source), person=target)
     _move_rejections(ledger, source, target)
     _move_candidates(ledger, source, target)
     ledger.update(NameChange.objects.filter(old_person=source), old_person=target)
     ledger.update(NameChange.objects.filter(new_person=source), new_person=target)
-    _move_facts(ledger, source, target)
+    _move_facts(ledger, source, target, own)
 
 
 def _move_rejections(ledger: Ledger, source: Person, target: Person) -> None:
@@ -56,7 +57,7 @@ def _both_proposed(
     return [(pk, rank, *theirs[face]) for face, pk, rank in mine if face in theirs]
 
 
-def _move_facts(ledger: Ledger, source: Person, target: Person) -> None:
+def _move_facts(ledger: Ledger, source: Person, target: Person, own: Reference | None) -> None:
     """What the target lacks comes from the source; nobody becomes recognisable by being merged."""
     notes = [note for note in (target.note, source.note) if note.strip()]
     consent = target if target.consent_note or target.consent_until else source
@@ -66,5 +67,5 @@ def _move_facts(ledger: Ledger, source: Person, target: Person) -> None:
         is_recognised=target.is_recognised and source.is_recognised,
         consent_note=consent.consent_note,
         consent_until=consent.consent_until,
-        cover_id=target.cover_id or source.cover_id,
+        cover_id=target.cover_id or (own.pk if own else source.cover_id),  # the face they are known by stays
     )

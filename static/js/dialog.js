@@ -8,8 +8,8 @@ startTypeahead(dialog);
 
 /** What the server answers: a form again, or the address of the page to go to. */
 async function show(request) {
-  const headers = { "HX-Request": "true" };
-  const answer = await fetch(request, { headers, credentials: "same-origin" });
+  request.headers.set("HX-Request", "true");
+  const answer = await fetch(request);
   const onward = answer.headers.get("HX-Redirect");
   if (onward) return location.assign(onward);
   if (!answer.ok) return location.assign(request.method === "POST" ? location.href : request.url);
