@@ -24,7 +24,7 @@ from recognition.types import Bounds, Detector, Embedder, EmbedderMismatch, Reco
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-SERVING = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
+SERVING = queries.SERVING
 _lock = threading.RLock()
 _made: dict[tuple[int, str], object] = {}
 

@@ -10,6 +10,8 @@ from gallery.models import Build, Calibration, Face, Person, Photo, Reference, S
 from gallery.models.people import name_key
 from gallery.visibility import seen_through, visible_albums, visible_faces, visible_photos
 
+SERVING = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
+
 __all__ = ["visible_albums", "visible_faces", "visible_photos"]
 
 

@@ -98,6 +98,12 @@ TABLE: dict[str, Rule] = {
     "event_undo": CONTRIBUTOR("event").post,
     "search": VIEWER(),
     # Trust in names
+    "builds": CURATOR(),
+    "build": CURATOR("build"),
+    "build_request": CURATOR().post,
+    "build_cancel": CURATOR("build").post,
+    "build_roll_back": CURATOR().post,
+    "build_review": CURATOR("build").post,
     "calibration": CURATOR(),
     "calibration_measure": CURATOR().post,
     "calibration_apply": CURATOR("calibration").post,

@@ -86,10 +86,12 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch: pytest.Monkey
 def test_changed_names_can_be_reviewed() -> None:
     an_unnamed_face(near(a_vector(1)))
     know(a_person(), a_vector(1))
+    build = builds.run_build(builds.request_build("test", delay=0).pk)
+    assert build is not None
     renaming.follow_gallery()
     listed = NameChange.objects.get()
     user = a_user()
-    assert acts.review(user, [listed.pk]) == 1
-    assert acts.review(user, [listed.pk]) == 0
+    assert acts.review(user, build, [listed.pk]) == 1
+    assert acts.review(user, build, [listed.pk]) == 0
     listed.refresh_from_db()
     assert listed.reviewed_by == user

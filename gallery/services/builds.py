@@ -45,7 +45,7 @@ def roll_back(user: User, embedder_id: str) -> None:
     queue.send("roll_back")
 
 
-def review(user: User, name_changes: Collection[int]) -> int:
-    """Mark changed names as seen; how many that were new."""
-    rows = NameChange.objects.filter(pk__in=name_changes, reviewed_at__isnull=True)
+def review(user: User, build: Build, name_changes: Collection[int]) -> int:
+    """Mark changed names of the build as looked at; how many that were new."""
+    rows = NameChange.objects.filter(build=build, pk__in=name_changes, reviewed_at__isnull=True)
     return rows.update(reviewed_at=timezone.now(), reviewed_by=user)

@@ -47,6 +47,7 @@ PLACES = (
     Place("history", _("History"), "history", "/history/", Role.CONTRIBUTOR, group=2),
     Place("trash", _("Trash"), "trash", "/trash/", Role.CONTRIBUTOR, group=2),
     Place("calibration", _("Trust in names"), "check", "/names/", Role.CURATOR, group=2),
+    Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, group=2),
     Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
     Place("admin:index", _("Curating"), "settings", "/admin/", Role.CURATOR, group=2),
 )

@@ -1,0 +1,107 @@
+"""What the pages on the index show: its builds, what they measured, and the names they changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from gallery import queries
+from gallery.browse.paging import Page, page_of
+from gallery.models import Build, GalleryChange, NameChange, Photo, Status
+
+BUILDS = 25
+CHANGES = 200
+RUNNING = (Status.QUEUED, Status.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoChanges:
+    photo: Photo
+    changes: list[NameChange]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPage:
+    build: Build
+    why: str  # this kind of index, in a sentence
+    cost: str  # what memory made it lose; empty if nothing
+    photos: list[PhotoChanges]
+    unreviewed: int
+    after: int | None
+
+
+def build_list(after: int | None) -> Page[Build]:
+    """Builds, newest first, each with how many names changed and how many of those nobody has looked at."""
+    unseen = Count("name_changes", filter=Q(name_changes__reviewed_at__isnull=True))
+    rows = Build.objects.select_related("asked_by").annotate(names=Count("name_changes"), unseen=unseen)
+    return page_of(rows, after, BUILDS)
+
+
+def serving() -> Build | None:
+    """The build that answers now."""
+    recipe = queries.setting(queries.SERVING)
+    active = Build.objects.filter(is_active=True).order_by("-pk")
+    if isinstance(recipe, dict):
+        return active.filter(embedder_id=recipe["id"]).first()
+    return active.first()
+
+
+def can_roll_back(build: Build | None) -> bool:
+    if build is None:
+        return False
+    kept = Build.objects.filter(embedder_id=build.embedder_id, work=Status.DONE, is_active=False)
+    return kept.exclude(directory="").exists()
+
+
+def changes_since(build: Build | None) -> int:
+    """Changes of the gallery that the serving build does not hold and the delta adds."""
+    if build is None:
+        return 0
+    rows = GalleryChange.objects.filter(embedder_id=build.embedder_id, pk__gt=build.upto_change)
+    return rows.values("reference").distinct().count()
+
+
+def build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> BuildPage:
+    """One build, with changed names photo by photo, of photos this user may see."""
+    rows = NameChange.objects.filter(build=build, photo__in=photos)
+    unreviewed = rows.filter(reviewed_at__isnull=True).count()
+    if after is not None:
+        rows = rows.filter(photo__lt=after)
+    rows = rows.select_related("photo", "face", "old_person", "new_person")
+    found = list(rows.order_by("-photo_id", "pk")[: CHANGES + 1])
+    grouped = [PhotoChanges(photo, list(some)) for photo, some in groupby(found, lambda row: row.photo)]
+    is_more = len(found) > CHANGES and len(grouped) > 1
+    if is_more:
+        grouped.pop()  # it may not be whole; the next page begins with it
+    last = grouped[-1].photo.pk if is_more else None
+    return BuildPage(build, why(build.figures), cost(build.figures), grouped, unreviewed, last)
+
+
+def why(figures: dict[str, Any]) -> str:
+    """Why the index is of its kind."""
+    sentences = {
+        "small": _("Every reference is compared: with so many, that is fast."),
+        "fastest": _("It answers fastest of those that find the nearest reference reliably."),
+        "recall": _("Every reference is compared: nothing faster was reliable enough."),
+        "memory": _(
+            "Comparing every reference would take more memory than allowed, so vectors are compressed."
+        ),
+        "over budget": _("It takes more memory than allowed, because nothing smaller could be built."),
+    }
+    return sentences.get(figures.get("reason", ""), "")
+
+
+def cost(figures: dict[str, Any]) -> str:
+    """What compression loses, as measured."""
+    if figures.get("reason") != "memory":
+        return ""
+    missed = round(1000 * (1 - figures.get("recall", 1)))
+    if not missed:
+        return _("On a sample it lost nothing.")
+    return _("On a sample, %(missed)s of 1,000 faces did not get their nearest reference.") % {
+        "missed": missed
+    }

@@ -1,0 +1,83 @@
+"""The index: its builds, and what people may do with them."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.access import curator_required, current_user
+from gallery.browse import builds as browse
+from gallery.browse.paging import as_id
+from gallery.models import Build
+from gallery.services import builds as acts
+from gallery.services.errors import Refused
+from gallery.visibility import visible_photos
+
+
+@curator_required
+@require_safe
+def build_list(request: HttpRequest) -> HttpResponse:
+    serving = browse.serving()
+    context = {
+        "page": browse.build_list(as_id(request.GET.get("after"))),
+        "serving": serving,
+        "can_roll_back": browse.can_roll_back(serving),
+        "changes": browse.changes_since(serving),
+    }
+    return render(request, "gallery/builds.html", context)
+
+
+@curator_required
+@require_safe
+def build_page(request: HttpRequest, pk: int) -> HttpResponse:
+    build = get_object_or_404(Build.objects.select_related("asked_by"), pk=pk)
+    photos = visible_photos(current_user(request))
+    page = browse.build_page(build, photos, as_id(request.GET.get("after")))
+    return render(request, "gallery/build.html", {"page": page, "build": build})
+
+
+@curator_required
+@require_POST
+def build_request(request: HttpRequest) -> HttpResponse:
+    acts.request(current_user(request))
+    messages.success(request, _("The index will be built anew as soon as a worker is free."))
+    return redirect("builds")
+
+
+@curator_required
+@require_POST
+def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        acts.cancel(current_user(request), get_object_or_404(Build, pk=pk))
+        messages.success(request, _("The build is being stopped."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("builds")
+
+
+@curator_required
+@require_POST
+def build_roll_back(request: HttpRequest) -> HttpResponse:
+    serving = browse.serving()
+    try:
+        acts.roll_back(current_user(request), serving.embedder_id if serving else "")
+        messages.success(request, _("The build before will serve again in a moment."))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("builds")
+
+
+@curator_required
+@require_POST
+def build_review(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mark the changed names that were on the page as looked at."""
+    build = get_object_or_404(Build, pk=pk)
+    ids = [found for text in request.POST.getlist("change") if (found := as_id(text))]
+    count = acts.review(current_user(request), build, ids)
+    said = ngettext("%(count)s change looked at.", "%(count)s changes looked at.", count) % {"count": count}
+    messages.success(request, said)
+    return redirect("build", pk)
