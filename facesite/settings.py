@@ -169,6 +169,7 @@ UPLOAD_MAX_MB = env.whole("FACESITE_UPLOAD_MAX_MB", 64, low=1, high=1024)
 UPLOADS_PER_HOUR = env.whole("FACESITE_UPLOADS_PER_HOUR", 5_000, low=1, high=1_000_000)  # files of one user
 UPLOAD_GB_PER_HOUR = env.whole("FACESITE_UPLOAD_GB_PER_HOUR", 50, low=1, high=100_000)
 UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 120, low=1, high=500)
+AUDIT_DAYS = env.whole("FACESITE_AUDIT_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 
 # Work in the background
 BROKER_DIR = DATA_DIR / "broker"
@@ -192,6 +193,7 @@ WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
 CELERY_BEAT_SCHEDULE = {
+    "forget-old": {"task": "gallery.tasks.forget_old", "schedule": 6 * 3600.0},
     "verify-index": {"task": "gallery.tasks.verify_index", "schedule": 24 * 3600.0},
     "switch-embedder": {
         "task": "gallery.tasks.switch_embedder",

@@ -98,6 +98,13 @@ def switch_embedder() -> None:
     switch.step()
 
 
+@shared_task(name="gallery.tasks.forget_old")
+def forget_old() -> None:
+    from gallery.services import retention
+
+    retention.forget_old()
+
+
 @shared_task(name="gallery.tasks.verify_index")
 def verify_index() -> None:
     from gallery.pipeline import verifying

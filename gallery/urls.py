@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from gallery.views import (
     albums,
+    audit_page,
     calibration,
     exports,
     faces,
@@ -22,6 +23,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
     path("theme", theme.choose_theme, name="theme"),
     path("account/", include("gallery.account_urls")),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics_page, name="metrics"),
+    path("audit/", audit_page.audit_page, name="audit"),
     path("", include("gallery.share_urls")),
     path("", include("gallery.curation_urls")),
     path("", include("gallery.build_urls")),

@@ -38,6 +38,9 @@ ADMINISTRATOR = Rule(Role.ADMINISTRATOR)
 
 TABLE: dict[str, Rule] = {
     "healthz": OPEN(),
+    "readyz": OPEN(),
+    "metrics": OPEN(),  # with a token of its own: see test_metrics.py
+    "audit": ADMINISTRATOR(),
     # Accounts
     "login": OPEN(),
     "logout": VIEWER().post,

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from gallery import audit, quota
 from gallery.browse.paging import Page, page_of
-from gallery.models import Event, EventSubject, Face, Person, Photo, User
+from gallery.models import Album, Event, EventSubject, Face, Person, Photo, User
 from gallery.services.history import may_undo
 from gallery.services.sentences import say
-from gallery.visibility import visible_faces, visible_photos
+from gallery.visibility import visible_albums, visible_faces, visible_photos
 
 PAGE = 50
+NO_ACTS = (*audit.ONLY_AUDIT, quota.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,15 @@ class Entry:
 
 
 def events(user: User, *, actor: int | None, person: int | None, photo: int | None) -> QuerySet[Event]:
-    """Events, but for those about photos that the user may not see."""
-    rows = Event.objects.select_related("actor", "undone_by")
+    """Acts, but for those about photos and albums that the user may not see; users are administrators' business.
+
+    Who came and what they saw is no act: that is the audit trail.
+    """
+    rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NO_ACTS)
     if not user.is_administrator:
-        rows = rows.exclude(pk__in=_unseen(user))
+        rows = rows.exclude(pk__in=_unseen(user)).exclude(object_type__in=("user", "invitation"))
+        hidden = Album.objects.exclude(pk__in=visible_albums(user).values("pk"))
+        rows = rows.exclude(object_type="album", object_id__in=hidden.values("pk"))
     if actor is not None:
         rows = rows.filter(actor=actor)
     for kind, pk in (("person", person), ("photo", photo)):

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
+from gallery import audit
 from gallery.access import current_user
 from gallery.exports import export
 from gallery.visibility import visible_photos
@@ -27,6 +28,7 @@ def photo_export(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     except RecognitionError as error:
         messages.error(request, str(error))
         return redirect("photo", photo.pk)
+    audit.downloaded(user, photo, kind=kind, position="position" in request.GET)
     response = HttpResponse(made.data, content_type=made.media_type)
     response["Content-Disposition"] = content_disposition_header(True, made.name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"

@@ -1,9 +1,47 @@
-"""Is the site alive?"""
+"""Is the site alive, is it ready, and how is it doing? For machines."""
 
+from __future__ import annotations
+
+import os
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.db import DatabaseError, connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_safe
+
+from gallery import metrics
 
 
 @login_not_required
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """This process can do its work: the database answers, and files can be written. It does not say more."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM gallery_photo LIMIT 1")
+    except DatabaseError:
+        return HttpResponse("The database does not answer.\n", status=503, content_type="text/plain")
+    if not os.access(settings.DATA_DIR, os.W_OK):
+        return HttpResponse("The data directory cannot be written.\n", status=503, content_type="text/plain")
+    return HttpResponse("ready\n", content_type="text/plain")
+
+
+@login_not_required
+@require_safe
+def metrics_page(request: HttpRequest) -> HttpResponse:
+    """Prometheus' figures, for who has the token; there is no such page while none is set."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    given = request.headers.get("Authorization", "")
+    if not constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}"):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(metrics.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

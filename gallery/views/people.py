@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from gallery import audit
 from gallery.access import contributor_required, curator_required, current_user
 from gallery.browse import people, photos
 from gallery.browse.paging import as_id
@@ -45,6 +46,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
 def person_page(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     person = get_object_or_404(Person.objects.select_related("cover"), pk=pk)
+    audit.saw(user, person)
     year = as_id(request.GET.get("year"))
     seen = people.photos_of(user, person)
     if year and 1 <= year <= 9999:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery import audit
 from gallery.access import contributor_required, current_user
 from gallery.browse import onephoto, photos
 from gallery.browse.paging import as_id
@@ -39,6 +40,7 @@ def photo_page(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     seen = visible_photos(user)
     photo = get_object_or_404(seen.select_related("album", "uploaded_by"), pk=pk)
+    audit.saw(user, photo)
     newer, older = photos.neighbours(seen, photo)
     context = photo_context(user, photo, as_id(request.GET.get("face")))
     albums = visible_albums(user).order_by("-pk")[:MOST_ALBUMS] if user.is_contributor else ()
