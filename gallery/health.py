@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db.models import Count, Q, QuerySet
 
 from gallery.models import Finding, Person, Reference, Status
+from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 Judgement = Reference.Judgement
 Kind = Finding.Kind
@@ -33,10 +34,10 @@ def _people_with(references: int) -> QuerySet[Person]:
 
 
 def poor_references() -> QuerySet[Reference]:
-    """Approved references too small, blurred, dark or turned to recognise anybody by."""
-    return Reference.objects.filter(status=Judgement.APPROVED, quality__is_usable=False).select_related(
-        "person"
-    )
+    """Approved references that are too small, blurred, noisy, dark or turned to be one."""
+    poor = Q(quality__is_usable=False) | Q(quality__size__lt=REFERENCE_SIZE)
+    poor |= Q(quality__sharpness__lt=REFERENCE_SHARP) | Q(quality__sharpness__gt=REFERENCE_NOISE)
+    return Reference.objects.filter(poor, status=Judgement.APPROVED).select_related("person")
 
 
 def faceless_references() -> QuerySet[Reference]:

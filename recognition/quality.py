@@ -26,6 +26,11 @@ DARKEST, BRIGHTEST = 0.06, 0.95  # mean luminance
 FLATTEST = 0.025  # standard deviation of luminance
 LEAST_SHARP = 0.006
 
+REFERENCE_SIZE, REFERENCE_SHARP, REFERENCE_NOISE = 14.0, 0.03, 1.2
+"""Least size and sharpness, and the sharpness that only noise has, of a good reference. A worse face may still be
+recognised by good references, but poor pictures of different people are alike, so a poor reference lends its name
+to every poor face."""
+
 
 def measure(image: Image, detection: Detection) -> Quality:
     """The quality of one face in the image it was found in.

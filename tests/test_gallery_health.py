@@ -34,6 +34,10 @@ def fill(vectors: np.ndarray[Any, Any], whose: np.ndarray[Any, Any]) -> tuple[li
     return people, references
 
 
+def quality(*, is_usable: bool = True, size: float = 40.0, sharpness: float = 0.2) -> dict[str, Any]:
+    return {"is_usable": is_usable, "size": size, "sharpness": sharpness, "reason": ""}
+
+
 def misfiled() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
     """Thirty people with four pictures, one of them in the wrong folder."""
     vectors, whose = fake_people(30, 4, seed=41)
@@ -96,8 +100,8 @@ def test_an_empty_gallery_is_healthy(fake: FakeEngine) -> None:
 
 def test_single_poor_and_faceless_references_are_listed() -> None:
     anna, bert, cleo = a_person("Anna"), a_person("Bert"), a_person("Cleo")
-    a_reference(anna, quality={"is_usable": False, "reason": "blurred"})
-    a_reference(bert, quality={"is_usable": True, "reason": ""})
+    a_reference(anna, quality=quality(is_usable=False))
+    a_reference(bert, quality=quality())
     a_reference(bert)
     failed = a_reference(cleo, work=Status.FAILED, status="pending", failure="No face was found.")
     assert list(health.people_with_one_reference()) == [anna]
@@ -106,6 +110,15 @@ def test_single_poor_and_faceless_references_are_listed() -> None:
     assert list(health.faceless_references()) == [failed]
     counts = health.counts()
     assert (counts["single"], counts["poor"], counts["faceless"], counts[Kind.WRONG]) == (1, 1, 1, 0)
+
+
+@pytest.mark.parametrize("poor", [{"size": 9.5}, {"sharpness": 0.01}, {"sharpness": 4.0}])
+def test_a_small_blurred_or_noisy_picture_is_a_poor_reference_though_a_usable_face(
+    poor: dict[str, float],
+) -> None:
+    reference = a_reference(a_person(), quality=quality(**poor))
+    a_reference(a_person("Bert"), quality=quality())
+    assert list(health.poor_references()) == [reference]
 
 
 def test_a_check_can_be_asked_for(sent: list[Any]) -> None:
