@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from gallery import engine
 from gallery.browse import calibration as browse
 from gallery.browse.plots import HEIGHT, WIDTH
-from gallery.models import Calibration, Role, User
+from gallery.models import Calibration, Role, SiteSetting, User
 from gallery.pipeline import measuring
 from recognition.types import Bounds
 from tests.engines import FakeEngine
@@ -38,6 +40,20 @@ def test_measuring_is_left_to_the_worker_at_the_chosen_rate(curator: Client, sen
     curator.post("/names/measure", {"rate": "0.01"})
     curator.post("/names/measure", {"rate": "7"})
     assert sent == [("measure_gallery", 0.01), ("measure_gallery", 0.005)]
+
+
+def test_the_page_says_that_a_measurement_is_under_way_and_when_it_is_late(
+    curator: Client, fake: FakeEngine, sent: list[Any]
+) -> None:
+    curator.post("/names/measure", {"rate": "0.01"})
+    assert "is being measured" in curator.get("/names/").content.decode()
+    SiteSetting.objects.update(value={"at": (timezone.now() - timedelta(hours=1)).isoformat(), "rate": 0.01})
+    assert "Is a worker running?" in curator.get("/names/").content.decode()
+    measuring.measure_gallery(0.01)  # of an empty gallery
+    page = curator.get("/names/").content.decode()
+    assert "is being measured" not in page
+    assert "Is a worker running?" not in page
+    assert "0 references of 0 people" in page
 
 
 def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: FakeEngine) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gallery.browse.meaning import likeness, tail_of
 from gallery.browse.plots import Plot, bound_plot, likeness_plot
 from gallery.models import Calibration
+from gallery.queries import setting
+from gallery.services.calibration import ASKED
 from recognition import calibrate
 from recognition.calibrate import FALSE_NAME_RATE, FalseMatch, Verdict
 
+LATE = timedelta(minutes=15)
 RATES: dict[float, str | Promise] = {
     0.02: _("1 in 50 strangers"),
     0.01: _("1 in 100 strangers"),
@@ -54,6 +60,12 @@ class Page:
     likeness: Plot | None
     bounds: Plot | None
     rates: tuple[tuple[float, str | Promise, bool], ...]
+    asked_at: datetime | None  # a measurement was asked for then and has no result yet
+
+    @property
+    def is_late(self) -> bool:
+        """So long without a result that somebody should see whether a worker runs."""
+        return self.asked_at is not None and timezone.now() - self.asked_at > LATE
 
     @property
     def can_apply(self) -> bool:
@@ -71,8 +83,9 @@ def page() -> Page:
     found = _read(latest) if latest else None
     chosen = found.suggestion.false_name_rate if found else FALSE_NAME_RATE
     rates = tuple((rate, label, rate == chosen) for rate, label in RATES.items())
+    asked_at = _asked_at(latest)
     if latest is None or found is None:
-        return Page(None, None, None, (), (), None, None, rates)
+        return Page(None, None, None, (), (), None, None, rates, asked_at)
     applied = Calibration.objects.filter(embedder_id=latest.embedder_id, applied_at__isnull=False)
     rows = (
         _row(_("In force when measured"), found, found.current),
@@ -80,7 +93,15 @@ def page() -> Page:
     )
     in_force = applied.order_by("-applied_at").first()
     matches = tuple(_match(line) for line in found.false_matches)
-    return Page(latest, in_force, found, rows, matches, likeness_plot(found), bound_plot(found), rates)
+    return Page(
+        latest, in_force, found, rows, matches, likeness_plot(found), bound_plot(found), rates, asked_at
+    )
+
+
+def _asked_at(latest: Calibration | None) -> datetime | None:
+    asked = setting(ASKED)
+    at = parse_datetime(str(asked["at"])) if isinstance(asked, dict) else None
+    return None if at is None or (latest and latest.created_at > at) else at
 
 
 def _read(row: Calibration) -> calibrate.Calibration | None:

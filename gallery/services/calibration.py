@@ -6,11 +6,22 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.models import Calibration, Event, User
+from gallery import queue
+from gallery.models import Calibration, Event, SiteSetting, User
 from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger
+
+ASKED = "measuring"  # a SiteSetting: when a measurement was asked for
+
+
+@transaction.atomic
+def ask(false_name_rate: float) -> None:
+    """Have the gallery measured by the worker; the page tells that it was asked for until there is a result."""
+    asked = {"at": timezone.now().isoformat(), "rate": false_name_rate}
+    SiteSetting.objects.update_or_create(key=ASKED, defaults={"value": asked})
+    queue.send("measure_gallery", false_name_rate)
 
 
 @transaction.atomic

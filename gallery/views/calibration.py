@@ -8,7 +8,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery import queue
 from gallery.access import curator_required, current_user
 from gallery.browse import calibration as browse
 from gallery.models import Calibration
@@ -26,8 +25,8 @@ def calibration_page(request: HttpRequest) -> HttpResponse:
 @require_POST
 def calibration_measure(request: HttpRequest) -> HttpResponse:
     rate = browse.chosen_rate(request.POST.get("rate", ""))
-    queue.send("measure_gallery", rate)
-    messages.success(request, _("The gallery is being measured. Look again in a moment."))
+    acts.ask(rate)
+    messages.success(request, _("The gallery is being measured in the background."))
     return redirect("calibration")
 
 
