@@ -139,13 +139,13 @@ def test_a_running_build_can_be_cancelled_and_leaves_nothing(monkeypatch: pytest
     old = build_now()
     monkeypatch.setattr(run, "SECONDS_BETWEEN_REPORTS", 0)
     asked = builds.request_build("test", delay=0)
-    real = run._parts
+    real = run.parts_of
 
     def parts(embedder_id):
         acts.cancel(a_user(), Build.objects.get(pk=asked.pk))
         yield from real(embedder_id)
 
-    monkeypatch.setattr(run, "_parts", parts)
+    monkeypatch.setattr(run, "parts_of", parts)
     stopped = builds.run_build(asked.pk)
     assert stopped is not None
     assert stopped.work == Status.CANCELLED
@@ -182,7 +182,7 @@ def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatc
 
 
 FAULTS = {
-    "reading the database": (run, "_parts"),
+    "reading the database": (run, "parts_of"),
     "making the directory": (index, "build"),
     "before activating": (run, "activate"),
     "while activating": (activate, "_serve"),

@@ -32,7 +32,7 @@ VECTORS = [a_vector(seed) for seed in range(40)]
 ROW = st.integers(0, len(VECTORS) - 1)
 PICK = st.integers(0, 1000)  # which of those there are
 PLACES = (
-    (run, "_parts"),
+    (run, "parts_of"),
     (index, "build"),
     (run, "activate"),
     (activate, "_serve"),

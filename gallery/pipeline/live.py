@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from gallery import engine, queries
 from gallery.models import Build, GalleryChange, ReferenceVector
+from gallery.pipeline.vectorparts import parts_of
 from gallery.vectors import from_bytes
-from recognition.index import Index, LiveIndex
+from recognition.index import Index, LiveIndex, limit_threads
 from recognition.types import Embedder, EmbedderMismatch, Embeddings, IndexUnusable, Neighbour
 
 log = logging.getLogger(__name__)
@@ -52,11 +53,20 @@ class Follower:
         self.build, self._seen = (build.pk if build else None), set()
         if index is not None and build is not None:
             self.horizon = build.upto_change
-        else:  # no build to stand on: search all vectors of the database as they are
+        else:
             self.horizon = horizon
-            everything = queries.searchable_references().values_list("pk", flat=True)
-            self._sync(list(everything))
+            self._load_database()
         self._is_loaded = True
+
+    def _load_database(self) -> None:
+        """There is no build to stand on: search all vectors of the database as they are."""
+        parts = list(parts_of(self.embedder_id))
+        if parts:
+            self.live.apply(
+                added=np.concatenate([part.ids for part in parts]),
+                persons=np.concatenate([part.persons for part in parts]),
+                vectors=np.concatenate([part.vectors for part in parts]),
+            )
 
     def _follow(self) -> None:
         rows = GalleryChange.objects.filter(embedder_id=self.embedder_id, pk__gt=self.horizon)
@@ -109,7 +119,12 @@ def _open(build: Build | None) -> Index | None:
 
 def follower(embedder: Embedder) -> Follower:
     """This process's follower for an embedder."""
-    return engine.once(f"follower {embedder.id}", lambda: Follower(embedder.id, embedder.dimension))
+
+    def make() -> Follower:
+        limit_threads(engine.threads())
+        return Follower(embedder.id, embedder.dimension)
+
+    return engine.once(f"follower {embedder.id}", make)
 
 
 def search(embedder: Embedder, vectors: Embeddings, k: int) -> list[list[Neighbour]]:

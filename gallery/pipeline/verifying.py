@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +9,13 @@ import numpy as np
 from django.conf import settings
 
 from gallery import engine, queries
-from gallery.models import Build, ReferenceVector
+from gallery.models import Build
 from gallery.pipeline import builds
 from gallery.pipeline.live import Follower
-from gallery.vectors import from_bytes
+from gallery.pipeline.vectorparts import parts_of
 from recognition.index import Index
 from recognition.types import Embedder, EmbedderMismatch, IndexUnusable
 
-PART = 2_000
 SAME = 1e-6
 LISTED = 20  # ids named in a report
 
@@ -82,9 +80,9 @@ def _compare(embedder: Embedder, follower: Follower, opened: Index | None, found
     served = follower.live.persons_of_references()
     rows = {int(pk): row for row, pk in enumerate(opened.ids)} if opened else {}
     delta = follower.live.delta_vectors()
-    for some in _database(embedder.id):
-        found.references += len(some)
-        for pk, person, content in some:
+    for part in parts_of(embedder.id):
+        found.references += len(part.ids)
+        for pk, person, vector in zip(part.ids.tolist(), part.persons.tolist(), part.vectors, strict=True):
             if pk not in served:
                 found.missing.append(pk)
                 continue
@@ -93,20 +91,6 @@ def _compare(embedder: Embedder, follower: Follower, opened: Index | None, found
             kept = delta.get(pk)
             if kept is None and opened is not None and pk in rows:
                 kept = opened.parts.take(np.array([rows[pk]]))[0]
-            if kept is None or not np.allclose(kept, from_bytes(content), atol=SAME):
+            if kept is None or not np.allclose(kept, vector, atol=SAME):
                 found.altered.append(pk)
     found.extra = sorted(served)
-
-
-def _database(embedder_id: str) -> Iterator[list[tuple[int, int, bytes | memoryview]]]:
-    rows = ReferenceVector.objects.filter(
-        embedder_id=embedder_id, reference__in=queries.searchable_references()
-    ).order_by("reference_id")
-    last = 0
-    while some := list(
-        rows.filter(reference_id__gt=last).values_list("reference_id", "reference__person_id", "vector")[
-            :PART
-        ]
-    ):
-        yield some
-        last = some[-1][0]

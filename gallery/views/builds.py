@@ -22,8 +22,10 @@ from gallery.visibility import visible_photos
 @require_safe
 def build_list(request: HttpRequest) -> HttpResponse:
     serving = browse.serving()
+    page = browse.build_list(as_id(request.GET.get("after")))
     context = {
-        "page": browse.build_list(as_id(request.GET.get("after"))),
+        "page": page,
+        "is_running": any(build.work in browse.RUNNING for build in page.rows),
         "serving": serving,
         "can_roll_back": browse.can_roll_back(serving),
         "changes": browse.changes_since(serving),

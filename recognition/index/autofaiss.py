@@ -20,6 +20,7 @@ import numpy as np
 from ..types import IndexUnusable
 from .files import EMBEDDINGS
 from .partfiles import PartFiles
+from .threads import use_all_threads
 
 BATCH_BYTES = 256 * 1024 * 1024  # of vectors AutoFaiss holds beside the index while adding
 PIECES_AT_ONCE = 2
@@ -33,9 +34,11 @@ def create(directory: Path, parts: PartFiles, key: str, on_rows: Callable[[int],
     where AutoFaiss reports a failure.
     """
     with quiet():
+        import faiss
         from autofaiss.external.build import create_index
         from autofaiss.external.metadata import IndexMetadata
 
+        use_all_threads(faiss)
         reader = _reader(directory / EMBEDDINGS, parts, key, on_rows)
         size = IndexMetadata(key, int(reader.count), reader.dimension).estimated_index_size_in_bytes()
         memory = f"{int(size) + BATCH_BYTES}B"

@@ -22,6 +22,11 @@ def limit_threads(limit: int | None) -> None:
     _limit = limit
 
 
+def use_all_threads(faiss: Any) -> None:
+    """For a build: as many threads as this process may use, whatever the last search took."""
+    faiss.omp_set_num_threads(_limit or os.cpu_count() or 1)
+
+
 def set_threads(faiss: Any, work: int) -> None:
     """Tell OpenMP how many threads a search of ``work`` multiplications gets, in the calling thread."""
     cores = _limit or os.cpu_count() or 1

@@ -6,27 +6,24 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery import changes, engine, queries, queue
-from gallery.models import Build, ReferenceVector, Status
+from gallery import changes, engine, queue
+from gallery.models import Build, Status
 from gallery.pipeline.builds.activate import activate
 from gallery.pipeline.builds.tidy import tidy
-from gallery.vectors import from_bytes
+from gallery.pipeline.vectorparts import parts_of, rows_of
 from recognition import index
 from recognition.types import Embedder, RecognitionError
 
 log = logging.getLogger(__name__)
-PART = 5_000  # references read from the database at once
 SECONDS_BETWEEN_REPORTS = 0.5
 STEPS = {"write": (0.0, 0.4), "build": (0.4, 0.5), "check": (0.9, 0.1)}  # start and share of the whole
 
@@ -113,40 +110,15 @@ def _take_over_waiting(build: Build) -> None:
 
 def _build(build: Build, embedder: Embedder, directory: Path) -> index.BuildFigures:
     return index.build(
-        _parts(embedder.id),
+        parts_of(embedder.id),
         directory,
         embedder_id=embedder.id,
         dimension=embedder.dimension,
         max_query_ms=settings.INDEX_MAX_QUERY_MS,
         max_memory=settings.INDEX_MAX_MEMORY,
-        progress=_reporter(build, _count(embedder.id)),
+        progress=_reporter(build, rows_of(embedder.id).count()),
         cancelled=_canceller(build),
     )
-
-
-def _rows(embedder_id: str) -> QuerySet[ReferenceVector]:
-    return ReferenceVector.objects.filter(
-        embedder_id=embedder_id, reference__in=queries.searchable_references()
-    ).order_by("reference_id")
-
-
-def _count(embedder_id: str) -> int:
-    return _rows(embedder_id).count()
-
-
-def _parts(embedder_id: str) -> Iterator[index.Part]:
-    fields = ("reference_id", "reference__person_id", "vector", "reference__image", "reference__person__name")
-    last = 0
-    while some := list(_rows(embedder_id).filter(reference_id__gt=last).values_list(*fields)[:PART]):
-        ids, persons, vectors, images, names = zip(*some, strict=True)
-        yield index.Part(
-            np.array(ids, np.int64),
-            np.array(persons, np.int64),
-            np.stack([from_bytes(vector) for vector in vectors]),
-            images,
-            names,
-        )
-        last = ids[-1]
 
 
 def _reporter(build: Build, total: int) -> Callable[[str, int], None]:

@@ -11,9 +11,10 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 
-from gallery import engine, queries, storage
+from gallery import engine, storage
 from gallery.models import Person, Reference, ReferenceVector
 from gallery.pipeline.exchange import layout
+from gallery.pipeline.vectorparts import parts_of
 from gallery.vectors import from_bytes
 from recognition import index
 from recognition.index.files import new_directory
@@ -120,7 +121,7 @@ def _write_index(partial: Path, pictures: dict[int, str], done: Exported) -> Non
     """An index of what is searchable, in the export's own rows and picture paths."""
     embedder = engine.serving()
     figures = index.build(
-        _parts(embedder.id, pictures),
+        parts_of(embedder.id, pictures),
         partial / "index",
         embedder_id=embedder.id,
         dimension=embedder.dimension,
@@ -131,21 +132,3 @@ def _write_index(partial: Path, pictures: dict[int, str], done: Exported) -> Non
     for path in (partial / "index").iterdir():
         path.rename(partial / path.name)
     (partial / "index").rmdir()
-
-
-def _parts(embedder_id: str, pictures: dict[int, str]) -> Iterator[index.Part]:
-    rows = ReferenceVector.objects.filter(
-        embedder_id=embedder_id, reference__in=queries.searchable_references()
-    ).order_by("reference_id")
-    fields = ("reference_id", "reference__person_id", "vector", "reference__person__name")
-    last = 0
-    while some := list(rows.filter(reference_id__gt=last).values_list(*fields)[:PART]):
-        ids, persons, vectors, names = zip(*some, strict=True)
-        yield index.Part(
-            np.array(ids, np.int64),
-            np.array(persons, np.int64),
-            np.stack([from_bytes(vector) for vector in vectors]),
-            [pictures[pk] for pk in ids],
-            names,
-        )
-        last = ids[-1]
