@@ -278,3 +278,13 @@ def test_merging_costs_the_same_number_of_queries_for_any_size(django_assert_max
         a_named_face(source)
     with django_assert_max_num_queries(75):
         people.merge(user, source, target)
+
+
+def test_references_of_a_person_whom_a_merge_makes_unrecognised_are_withdrawn():
+    anna, eva = a_person("Anna"), a_person("Eva")
+    kept = a_reference(eva)
+    Person.objects.filter(pk=anna.pk).update(is_recognised=False)
+    event = people.merge(a_user(), anna, eva)
+    assert GalleryChange.objects.filter(reference=kept.pk).latest("pk").kind == "removed"
+    history.undo(a_user("Bao"), event)
+    assert GalleryChange.objects.filter(reference=kept.pk).latest("pk").kind == "added"

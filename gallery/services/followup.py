@@ -28,6 +28,8 @@ def after(ledger: Ledger) -> None:
         changes.record(GalleryChange.Kind.MOVED, Reference.objects.filter(pk__in=some))
     for some in chunks(ledger.changed("reference", "status")):
         _announce_judged(some)
+    for some in chunks(ledger.changed("person", "is_recognised")):
+        announce_people(some)
     if ledger.touched("calibration"):  # other bounds: every name the machine gave is in question
         queue.send("follow_gallery", True)
 
@@ -39,6 +41,14 @@ def _withdraw_references(ledger: Ledger, faces: Sequence[int]) -> None:
     wrong = list(approved.filter(is_other).values_list("pk", flat=True))
     if wrong:
         ledger.update(Reference.objects.filter(pk__in=wrong), status=Judgement.REJECTED)
+
+
+def announce_people(people: Sequence[int]) -> None:
+    """Tell searching processes that these people may, or may no longer, be recognised."""
+    found = Reference.objects.filter(person__in=people, status=Judgement.APPROVED)
+    changes.record(GalleryChange.Kind.ADDED, found.filter(person__is_recognised=True))
+    changes.record(GalleryChange.Kind.REMOVED, found.filter(person__is_recognised=False))
+    queue.send("request_build")
 
 
 def _announce_judged(references: Sequence[int]) -> None:
