@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from gallery import queue
 from gallery.models import Album, Candidate, Face, Person, Photo, Reference, Role, Status, User
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
+from tests.making_pictures import jpeg
 
 pytestmark = pytest.mark.django_db
 SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
@@ -45,12 +45,6 @@ def browser(who: User) -> Client:
 
 def user(name: str, role: Role) -> User:
     return User.objects.create_user(name, role=role)
-
-
-def jpeg(shade: int = 90, exif: Image.Exif | None = None) -> bytes:
-    out = BytesIO()
-    Image.new("RGB", (64, 48), (shade, 20, 20)).save(out, "JPEG", exif=exif or Image.Exif())
-    return out.getvalue()
 
 
 def upload(client: Client, content: bytes, name: str = "a.jpg", **form: Any) -> list[dict[str, str]]:

@@ -159,6 +159,18 @@ def test_the_admin_lets_in_by_rule(world: World, name: str) -> None:
             assert not let_in, f"{name} as {who}: {response.status_code}"
 
 
+def test_what_is_in_an_album_for_others_is_not_in_the_admin(world: World) -> None:
+    """The admin says that it found nothing by sending back to its first page; a page of ours by 404."""
+    for name in ADMIN:
+        rule = rule_of(ALL[name])
+        if may(rule, Role.CURATOR.value) and HIDEABLE & {*rule.words}:
+            response = asked(browser(world, Role.CURATOR.value), rule, world, name, hidden=True)
+            is_gone = response.status_code == 302 and response["Location"] == reverse("admin:index")
+            assert is_gone or response.status_code in {403, 404, 405}, (
+                f"{name} shows a curator something of an album for others: base it on gallery.admin.visible"
+            )
+
+
 def test_the_admin_has_no_login_of_its_own(world: World) -> None:
     address = reverse("admin:login")
     response = browser(world, NOBODY).get(address + "?next=/admin/gallery/")
