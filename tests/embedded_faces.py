@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recognition import detector, embedders
-from recognition.types import Detection, Detector, Embedder, Embeddings, FaceCrop, Image
-from tests.labelled import folder, photo
+from recognition import detector, embedders, images
+from recognition.analysis import Analysis, analyse
+from recognition.images import Photo
+from recognition.mainface import main_face
+from recognition.types import Detector, Embedder, Embeddings, FaceCrop
+from tests.labelled import folder
 
 needs_labelled_photos = pytest.mark.skipif(
     folder() is None,
@@ -36,18 +39,6 @@ def engines() -> tuple[Detector, Embedder]:
     return detector.load(), embedders.load("dlib")
 
 
-def main_face(image: Image) -> Detection:
-    """The face a portrait is of: large and near the middle."""
-    rows, columns = image.shape[:2]
-
-    def weight(found: Detection) -> float:
-        box = found.box
-        across, down = (box.left + box.right - columns) / 2, (box.top + box.bottom - rows) / 2
-        return box.area - 2 * (across**2 + down**2)
-
-    return max(engines()[0].detect(image), key=weight)
-
-
 @lru_cache(maxsize=4)
 def portraits(name: str) -> Faces:
     """A folder of one folder per person, below the labelled photos."""
@@ -57,8 +48,8 @@ def portraits(name: str) -> Faces:
     crops, persons, usable = [], [], []
     for person, path in enumerate(people):
         for file in sorted(path.iterdir()):
-            image = photo(file)
-            face = main_face(image)
+            image = read(file).pixels
+            face = main_face(image, engines()[0])
             crops.append(FaceCrop(image, face.box, face.landmarks))
             persons.append(person)
             usable.append(face.quality is None or face.quality.is_usable)
@@ -66,11 +57,13 @@ def portraits(name: str) -> Faces:
     return Faces(vectors, np.array(persons, np.int64), [path.name for path in people], np.array(usable))
 
 
-def group(path: Path) -> tuple[list[Detection], Embeddings]:
-    """All faces of a photo, left to right."""
-    image = photo(path)
-    found = engines()[0].detect(image)
-    return found, engines()[1].embed([FaceCrop(image, face.box, face.landmarks) for face in found])
+def group(path: Path) -> Analysis:
+    """All faces of a photo, left to right, by the chain that the worker runs."""
+    return analyse(path, read, *engines())
+
+
+def read(path: Path) -> Photo:
+    return images.read(path, at_least=3_000)
 
 
 def truth(name: str) -> dict[str, list[str]]:
