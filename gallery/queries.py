@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
 from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting, User
 from gallery.models.people import name_key
@@ -37,9 +37,9 @@ def searchable_references() -> QuerySet[Reference]:
 
 
 def searchable_persons() -> int:
-    """How many people a face may be matched to."""
-    found: int = searchable_references().aggregate(people=Count("person", distinct=True))["people"]
-    return found
+    """How many people a face may be matched to. Asked for each photo, so it looks at people, not references."""
+    approved = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.APPROVED)
+    return Person.objects.filter(Exists(approved), is_recognised=True).count()
 
 
 def reference_counts(persons: Collection[int]) -> dict[int, int]:
