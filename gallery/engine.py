@@ -63,16 +63,13 @@ def embedder() -> Embedder:
 def serving() -> Embedder:
     """The embedder whose index answers now; another one only takes over once its own index is complete."""
     recipe = queries.setting(SERVING)
-    wished = embedder()
-    if not isinstance(recipe, dict) or recipe["id"] == wished.id:
-        return wished
-    return _from_recipe(recipe) or wished
+    return (isinstance(recipe, dict) and _from_recipe(recipe)) or embedder()
 
 
 def embedder_with(embedder_id: str) -> Embedder:
-    """The wished or the serving embedder, whichever has this id; EmbedderMismatch if neither."""
-    for found in (embedder(), serving()):
-        if found.id == embedder_id:
+    """The serving or the wished embedder, whichever has this id; EmbedderMismatch if neither."""
+    for find in (serving, embedder):
+        if (found := find()).id == embedder_id:
             return found
     raise EmbedderMismatch(f"No embedder with the id {embedder_id} is configured.")
 
@@ -100,7 +97,7 @@ def _embedder(name: str, options: dict[str, str]) -> Embedder:
 
 
 def _from_recipe(recipe: dict[str, Any]) -> Embedder | None:
-    """The embedder that was serving, if its weights are still as they were."""
+    """The embedder that was serving, if its weights and what is done with them are still the same."""
     try:
         found = _embedder(recipe["name"], recipe["options"])
     except RecognitionError as error:

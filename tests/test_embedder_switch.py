@@ -90,3 +90,23 @@ def test_faces_follow_photo_by_photo_once(wished: FakeEngine) -> None:
     assert switch.step()
     assert Photo.objects.get(pk=face.photo_id).work == Status.QUEUED
     assert Photo.objects.get(pk=settled.photo_id).work == Status.DONE
+
+
+def test_a_changed_recipe_under_the_same_name_is_a_switch_too(
+    world: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.faces = [Seen(Box(10, 10, 80, 100), a_vector(1))]
+    know(a_person(), a_vector(1))
+    builds.run_build(builds.request_build("test", delay=0).pk)
+    other = another_embedder(world)
+    for name in ("embedder", "serving"):  # the old one cannot be made any more
+        monkeypatch.setattr(engine, name, lambda: other)
+    assert switch.step()
+    assert engine.queries.setting(engine.SERVING)["id"] == OTHER
+    assert len(find(a_vector(1))) == 1
+    assert not switch.step()
+
+
+def test_without_references_there_is_nothing_to_do(world: FakeEngine) -> None:
+    assert not switch.step()
+    assert not Build.objects.exists()

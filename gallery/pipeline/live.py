@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from gallery import engine, queries
+from gallery import engine, queries, queue
 from gallery.models import Build, GalleryChange, ReferenceVector
 from gallery.pipeline.vectorparts import parts_of
 from gallery.vectors import from_bytes
@@ -114,6 +114,7 @@ def _open(build: Build | None) -> Index | None:
         return Index.load(settings.INDEX_ROOT / build.directory, build.embedder_id)
     except (IndexUnusable, EmbedderMismatch) as error:
         log.error("Build %s cannot be used, so all references are searched one by one: %s", build.pk, error)
+        queue.send("request_build", "the serving build is broken", None, True)
         return None
 
 

@@ -17,6 +17,7 @@ from gallery import engine, queries, queue, storage
 from gallery.models import Face, Photo, Reference, SiteSetting, Status
 from gallery.pipeline import builds
 from gallery.pipeline.references import face_of, store_vector
+from gallery.pipeline.vectorparts import rows_of
 from recognition.types import Embedder, RecognitionError
 
 log = logging.getLogger(__name__)
@@ -27,18 +28,18 @@ PHOTOS = 20  # photos waiting at a time to be looked at again
 
 def step() -> bool:
     """Do some of what is left to do; False when nothing is. Repeating it, or stopping it, does no harm."""
-    wished, serving = engine.embedder(), engine.serving()
+    wished = engine.embedder()
     if left := _embed_references(wished):
         log.info("%s references are still to be embedded by %s.", left, wished.id)
         return True
-    if wished.id == serving.id:
-        return _queue_faces(wished)
-    if queries.active_build(wished.id) is None:
+    if queries.active_build(wished.id) is None and rows_of(wished.id).exists():
         asked = builds.request_build("embedder changed", delay=0, embedder_id=wished.id)
         builds.run_build(asked.pk)
-    if queries.active_build(wished.id):
+    recipe = queries.setting(engine.SERVING)
+    if queries.active_build(wished.id) and not (isinstance(recipe, dict) and recipe["id"] == wished.id):
         _switch()
-    return True
+        return True
+    return engine.serving().id == wished.id and _queue_faces(wished)
 
 
 def _embed_references(embedder: Embedder) -> int:
