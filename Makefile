@@ -12,7 +12,7 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: run test check bench help light full
+.PHONY: run test check audit bench help light full
 
 help:
 	@head -3 Makefile | cut -c3-
@@ -52,6 +52,10 @@ check: $(FULL)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) .ci/audit --report
+
+audit: $(FULL)
+	@$(PY) .ci/audit
 
 bench: $(FULL)
 	@$(PY) -m bench $(PHOTOS)
