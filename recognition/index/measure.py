@@ -24,7 +24,7 @@ NEIGHBOURS = 50
 ROUNDS = 15
 SECONDS = 1.0  # at most, for one speed measurement
 SAME = 1e-4  # two similarities this close are the same: ties are no misses
-EFFORTS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096)
+EFFORTS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024)
 
 
 @dataclass(frozen=True, slots=True)
