@@ -14,7 +14,19 @@ from django.urls import NoReverseMatch, reverse
 from PIL import Image
 
 from gallery import queue
-from gallery.models import Album, Candidate, Face, Person, Photo, Reference, Role, Status, User
+from gallery.models import (
+    Album,
+    Build,
+    Candidate,
+    Face,
+    NameChange,
+    Person,
+    Photo,
+    Reference,
+    Role,
+    Status,
+    User,
+)
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
 from tests.making_pictures import jpeg
@@ -79,6 +91,20 @@ def test_bytes_count_too_and_nothing_of_what_is_refused_stays(settings: Any, own
     assert not [path for path in (own_data / "media").rglob("*") if path.is_file()]
 
 
+def test_a_picture_of_a_person_is_checked_like_a_photo_and_counted(settings: Any, world: World) -> None:
+    settings.UPLOADS_PER_HOUR = 2
+    client = browser(world.users["contributor"])
+    address = f"/people/{world.values['person']}/pictures"
+    before = Reference.objects.count()
+    client.post(address, {"pictures": SimpleUploadedFile("a.html", b"<html>not a picture")})
+    assert Reference.objects.count() == before
+    for shade in (10, 20):
+        client.post(address, {"pictures": SimpleUploadedFile("a.html", jpeg(shade))})
+    made = Reference.objects.order_by("-pk")[0]
+    assert Reference.objects.count() == before + 1
+    assert made.image.endswith(".jpg")
+
+
 # Looking into albums for others
 
 
@@ -115,8 +141,10 @@ def test_no_page_says_a_word_of_an_album_for_others(world: World, role: Role) ->
     Face.objects.filter(pk=face.pk).update(state="unsure", person=None, reference=crop)
     Candidate.objects.create(face=face, person=crop.person, reference=crop, similarity=0.9, rank=0)
     Person.objects.update(cover=crop)
+    more = _everything_about(hidden, face, crop)
     client = browser(world.users[role.value])
     secrets = [
+        *(f"/pictures/face/{other.pk}/" for other in more),
         "Zanzibar",
         f"/pictures/face/{hidden.pk}/",
         f"/pictures/crop/{crop.pk}/",
@@ -127,6 +155,23 @@ def test_no_page_says_a_word_of_an_album_for_others(world: World, role: Role) ->
     for name, page in pages(client, world, role):
         for secret in secrets:
             assert secret not in page, f"{name} shows {role} {secret}"
+
+
+def _everything_about(hidden: Face, face: Face, crop: Reference) -> list[Face]:
+    """Faces of the hidden photo in the review queue and among unknown groups, and what builds and checks found."""
+    photo, person = hidden.photo, crop.person
+    unsure = Face.objects.create(photo=photo, left=200, top=10, width=50, height=50, state="unsure")
+    Candidate.objects.create(face=unsure, person=person, reference=crop, similarity=0.8, rank=0)
+    alone = Face.objects.create(photo=photo, left=300, top=10, width=50, height=50, cluster=7)
+    alike = [
+        Face.objects.create(photo=where, left=400, top=10 + 60 * n, width=50, height=50, cluster=8)
+        for n, where in enumerate((photo, photo, face.photo, face.photo))
+    ]
+    build = Build.objects.get()
+    NameChange.objects.create(
+        build=build, photo=photo, face=hidden, new_person=person, old_state="unknown", new_state="known"
+    )
+    return [unsure, alone, *alike[:2]]
 
 
 def pages(client: Client, world: World, role: Role) -> list[tuple[str, str]]:
@@ -175,14 +220,17 @@ def test_ids_that_are_made_up_find_nothing_and_break_nothing(db: None, address: 
 
 
 @pytest.mark.parametrize(
-    "query", ["after", "year", "face", "ids", "from", "with", "without", "album", "show"]
+    "query",
+    ["after", "year", "face", "ids", "from", "with", "without", "album", "show", "page", "actor", "person"],
 )
 @pytest.mark.parametrize("value", ["9" * 30, "-5", "abc", "%00", "1,2,x", "٣"])
 def test_queries_that_are_made_up_break_nothing(world: World, query: str, value: str) -> None:
     client = browser(world.users["curator"])
-    for page in ("/", "/photos/", "/photos/progress", f"/people/{world.values['person']}/", "/people/",
-                 f"/photos/{world.values['photo']}/", "/trash/", "/search/", "/upload/", "/history/"):  # fmt: skip
-        assert client.get(f"{page}?{query}={value}").status_code in {200, 302, 400, 404}
+    lists = ["/", *(f"/{name}/" for name in ("photos", "people", "albums", "trash", "search", "upload", "history",
+                                             "review", "unknown", "builds"))]  # fmt: skip
+    for page in [*lists, "/photos/progress", *(f"/{kind}/{world.values[word]}/" for kind, word in
+                 (("people", "person"), ("photos", "photo"), ("albums", "album"), ("builds", "build")))]:  # fmt: skip
+        assert client.get(f"{page}?{query}={value}").status_code in {200, 302, 400, 404}, page
 
 
 # Stored scripts

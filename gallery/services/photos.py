@@ -61,9 +61,7 @@ def add_photo(user: User | None, chunks: Iterable[bytes], name: str, album: Albu
 
 def _must_be_within_the_hour(user: User | None, more_bytes: int = 0) -> None:
     if user is not None and quota.is_over(user, more_bytes):
-        raise Refused(
-            _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
-        )
+        raise Refused(quota.sentence())
 
 
 def _kept(user: User | None, chunks: Iterable[bytes], name: str, album: Album | None) -> Added:

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import F
 
-from gallery import changes, queue, storage
+from gallery import changes, queue, quota, storage
 from gallery.models import Person, Reference, Status, User
+from gallery.models.people import clean_name
+from gallery.services.errors import Refused
 from gallery.services.history import record
+from gallery.services.photos import EXTENSIONS, limits
+from recognition.images import sandbox
+from recognition.types import ImageError
 
 Judgement = Reference.Judgement
 
@@ -32,8 +37,10 @@ def add_reference(
 ) -> AddedReference:
     """Store an image as a reference of the person; the worker finds its face and embeds it.
 
-    The same image again for the same person is recognised and returned as it is.
+    The same image again for the same person is recognised and returned as it is. Refused past the hour's limit.
     """
+    if user is not None and quota.is_over(user, len(content)):
+        raise Refused(quota.sentence())
     received = storage.receive([content], len(content))
     found = Reference.objects.filter(person=person, source_sha256=received.sha256).first()
     if found:
@@ -53,6 +60,21 @@ def add_reference(
         record(user, "reference.add", reference, {"person": person.name})
         queue.send("embed_reference", reference.pk)
     return AddedReference(reference, is_duplicate=False)
+
+
+def upload_reference(user: User, person: Person, content: bytes, name: str, status: str) -> AddedReference:
+    """A reference from a file that somebody sent: told by its content, within the limits of photos.
+
+    Raises ImageError or Refused with a sentence for people.
+    """
+    try:
+        info = sandbox.probe(content, limits())
+    except ImageError:
+        quota.count_refused(user)
+        raise
+    return add_reference(
+        user, person, content, extension=EXTENSIONS[info.kind], source=clean_name(name)[:255], status=status
+    )
 
 
 def approve(user: User, references: Iterable[Reference]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -20,8 +19,10 @@ from gallery.forms import PersonForm
 from gallery.models import Person, Reference, User
 from gallery.services import people as acts
 from gallery.services.errors import Refused
-from gallery.services.references import add_reference
+from gallery.services.photos import limits
+from gallery.services.references import upload_reference
 from gallery.visibility import visible_references
+from recognition.types import ImageError
 
 PAGE = people.PAGE
 
@@ -131,16 +132,14 @@ def person_pictures(request: HttpRequest, pk: int) -> HttpResponse:
 def _add_pictures(request: HttpRequest, user: User, person: Person) -> None:
     """Contributors' pictures wait for a curator's word."""
     status = Reference.Judgement.APPROVED if user.is_curator else Reference.Judgement.PENDING
-    files = request.FILES.getlist("pictures")
-    added = sum(_add_picture(user, person, file, status) for file in files)
-    if files:
+    added = 0
+    for file in request.FILES.getlist("pictures"):
+        try:
+            content = file.read(limits().bytes + 1)
+            added += not upload_reference(user, person, content, file.name or "", status).is_duplicate
+        except (ImageError, Refused) as refusal:
+            messages.error(request, f"{file.name}: {refusal}")
+    if added:
         sentence = ngettext("%(count)s picture added.", "%(count)s pictures added.", added) % {"count": added}
         waits = "" if user.is_curator else " " + _("A curator looks at it before it is used.")
         messages.success(request, sentence + waits)
-
-
-def _add_picture(user: User, person: Person, file: UploadedFile[bytes], status: str) -> bool:
-    name = file.name or ""
-    extension = name[name.rfind(".") :].lower() if "." in name else ".jpg"
-    added = add_reference(user, person, file.read(), extension=extension, source=name, status=status)
-    return not added.is_duplicate
