@@ -64,13 +64,13 @@ def test_only_what_fits_the_memory_is_built() -> None:
     exact_size = exact_bytes(100_000, 128)
     assert keys_to_try(100_000, 128, exact_size + 2_000_000) == ["Flat", "IVF1024,Flat"]
     assert keys_to_try(100_000, 128, exact_size) == ["Flat"]
-    assert keys_to_try(100_000, 128, exact_size - 1) == ["Pad128,IVF1024_HNSW32,PQ64x8"]
-    assert keys_to_try(100_000, 128, 6_000_000) == ["Pad128,IVF1024_HNSW32,PQ32x8"]
+    assert keys_to_try(100_000, 128, exact_size - 1) == ["PCA120,IVF1024,Flat"]
+    assert keys_to_try(100_000, 128, 10_000_000) == ["PCA16,IVF1024,Flat"]
 
 
 def test_exact_search_remains_where_nothing_fits_or_can_be_compressed() -> None:
     assert keys_to_try(1_000_000, 128, 1_000_000) == ["Flat"]
-    assert keys_to_try(9_999, 128, 4_000_000) == ["Flat"]
+    assert keys_to_try(999, 128, 400_000) == ["Flat"]
 
 
 @pytest.mark.parametrize(
