@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from gallery import audit
 from gallery.models import Event
+from gallery.services.sentences import say
 
 PAGE = 100
 # What the page's filter offers, and the beginnings of the verbs it stands for.
@@ -19,6 +21,22 @@ KINDS: dict[str, tuple[str, ...]] = {
     "taken": (audit.DOWNLOADED, audit.EXPORTED),
     "users": ("user.",),
     "erased": ("erase", "person.erase", "photo.erase", "user.erase"),
+}
+
+WORDS = {
+    audit.SIGN_IN: _("signed in"),
+    audit.SIGN_OUT: _("signed out"),
+    audit.SIGN_IN_FAILED: _("failed to sign in"),
+    audit.RESET_ASKED: _("asked for a new password"),
+    audit.SEEN: _("saw"),
+    audit.DOWNLOADED: _("downloaded"),
+    audit.EXPORTED: _("exported"),
+    "upload.refused": _("sent a file that was refused"),
+    "user.invite": _("invited somebody"),
+    "user.join": _("joined by an invitation"),
+    "user.change": _("changed a user"),
+    "album.share": _("shared an album by a link"),
+    "album.unshare": _("took a share link back"),
 }
 
 
@@ -58,3 +76,8 @@ def _beginning(verbs: tuple[str, ...]) -> Q:
     for verb in verbs:
         condition |= Q(verb__startswith=verb) if verb.endswith((".", "erase")) else Q(verb=verb)
     return condition
+
+
+def words(event: Event) -> str:
+    """What was done, in the reader's language."""
+    return str(WORDS[event.verb]) if event.verb in WORDS else say(event)

@@ -26,7 +26,16 @@ KINDS = (
     ("erased", _("Erased")),
     ("users", _("Users")),
 )
-TYPES = ("photo", "person", "reference", "face", "album", "user", "sharelink", "build")
+TYPES = (
+    ("photo", _("Photo")),
+    ("person", _("Person")),
+    ("reference", _("Reference")),
+    ("face", _("Face")),
+    ("album", _("Album")),
+    ("user", _("User")),
+    ("sharelink", _("Share link")),
+    ("build", _("Build")),
+)
 
 
 @administrator_required
@@ -36,13 +45,15 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     wanted = trail.Wanted(
         actor=as_id(asked.get("actor")),
         kind=asked.get("kind", ""),
-        object_type=asked["type"] if asked.get("type") in TYPES else "",
+        object_type=asked["type"] if asked.get("type") in dict(TYPES) else "",
         object_id=as_id(asked.get("id")),
         since=_date(asked.get("since", "")),
         until=_date(asked.get("until", "")),
     )
+    page = page_of(trail.events(wanted), as_id(asked.get("after")), trail.PAGE)
     context = {
-        "page": page_of(trail.events(wanted), as_id(asked.get("after")), trail.PAGE),
+        "page": page,
+        "rows": [(event, trail.words(event)) for event in page.rows],
         "wanted": wanted,
         "kinds": KINDS,
         "types": TYPES,
