@@ -82,6 +82,16 @@ def roll_back() -> None:
         log.error("The index was not rolled back: %s", error)
 
 
+@shared_task(name="gallery.tasks.purge_builds")
+def purge_builds() -> None:
+    """After an erasure: no kept build may hold what was erased, so earlier ones go and a new one is made."""
+    from gallery.pipeline import builds
+
+    builds.drop_earlier()
+    for embedder_id in Build.objects.filter(is_active=True).values_list("embedder_id", flat=True):
+        builds.request_build("something was erased", delay=0, embedder_id=embedder_id)
+
+
 @shared_task(name="gallery.tasks.follow_gallery")
 def follow_gallery(is_all: bool = False) -> None:
     """Search undecided faces again after the gallery, or with `is_all` the bounds, changed."""
@@ -132,7 +142,7 @@ def measure_gallery(false_name_rate: float) -> None:
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
     from gallery import queries
-    from gallery.pipeline import faces, grouping
+    from gallery.pipeline import faces, grouping, renaming
 
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
@@ -143,6 +153,8 @@ def sweep() -> None:
         embed_face.delay(pk)
     for pk in queue.waiting(Reference.objects.all(), limit=50):
         embed_reference.delay(pk)
+    if renaming.is_due():
+        follow_gallery.delay()
     for pk in queue.waiting(Build.objects.all(), limit=1):
         run_build.delay(pk)
     for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all()):

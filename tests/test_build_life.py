@@ -6,12 +6,13 @@ import contextlib
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.conf import settings as site
 from django.db import OperationalError
 from django.utils import timezone
 
-from gallery import changes, engine
+from gallery import changes, engine, tasks
 from gallery.models import Build, GalleryChange, Status
 from gallery.pipeline import builds, verifying
 from gallery.pipeline.builds import activate, ask, run
@@ -365,3 +366,19 @@ def test_the_embedder_that_serves_first_is_remembered() -> None:
     know(a_person(), a_vector(1))
     build_now()
     assert engine.queries.setting(engine.SERVING)["id"] == EMBEDDER
+
+
+def test_after_an_erasure_earlier_builds_go_at_once_and_the_serving_one_is_made_anew() -> None:
+    anna = a_person()
+    know(anna, a_vector(1))
+    gone = know(anna, a_vector(2))
+    build_now()
+    serving = build_now()
+    erase(gone)
+    tasks.purge_builds()
+    assert directories() == {Path(serving.directory).name}
+    asked = Build.objects.get(work=Status.QUEUED)
+    builds.run_build(asked.pk)
+    left = site.INDEX_ROOT / EMBEDDER
+    assert len(directories()) == 1
+    assert gone.pk not in np.load(next(left.glob("*/ids.npy")))

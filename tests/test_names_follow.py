@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
-from gallery.models import Decision, Face, NameChange
+import pytest
+from django.utils import timezone
+
+from gallery.models import Decision, Face, GalleryChange, NameChange, SiteSetting
 from gallery.pipeline import builds, renaming
 from gallery.services import builds as acts
 from tests.gallery_world import an_unnamed_face, know, near, reject, world
@@ -95,3 +98,20 @@ def test_changed_names_can_be_reviewed() -> None:
     assert acts.review(user, build, [listed.pk]) == 0
     listed.refresh_from_db()
     assert listed.reviewed_by == user
+
+
+def test_a_pass_whose_message_was_lost_is_found_by_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    an_unnamed_face(near(a_vector(1)))
+    know(a_person(), a_vector(1))
+    builds.run_build(builds.request_build("test", delay=0).pk)
+    assert not renaming.is_due()  # it may be on its way
+    monkeypatch.setattr(renaming, "LATE", timedelta(seconds=-1))
+    assert renaming.is_due()
+    renaming.follow_gallery()
+    assert not renaming.is_due()
+    know(a_person("Bao"), a_vector(2))
+    monkeypatch.setattr(renaming, "LATE", timedelta(seconds=30))
+    GalleryChange.objects.update(at=timezone.now() - timedelta(seconds=60))
+    assert not renaming.is_due()  # a pass was at work a moment ago
+    SiteSetting.objects.filter(pk=renaming.BEAT).update(changed_at=timezone.now() - timedelta(seconds=60))
+    assert renaming.is_due()

@@ -5,15 +5,34 @@ No photo is opened; the stored embeddings are searched. What a person decided is
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.utils import timezone
 
 from gallery import engine, queries
-from gallery.models import Build, Decision, Face, NameChange
+from gallery.models import Build, Decision, Face, GalleryChange, NameChange, SiteSetting
 from gallery.pipeline import live
 from gallery.pipeline.photos import name_faces
 from recognition.types import Embedder
 
 PART = 200  # faces searched and written in one transaction
+LATE = timedelta(seconds=90)  # a change this old should have been followed; by then it is settled too
+BEAT = "follow"  # the SiteSetting that a running pass touches
+
+
+def is_due() -> bool:
+    """Whether faces have not followed changes they should have, as after a lost message, and none is at it."""
+    recipe = queries.setting(queries.SERVING)
+    if not isinstance(recipe, dict):
+        return False
+    old = timezone.now() - LATE
+    if SiteSetting.objects.filter(pk=BEAT, changed_at__gt=old).exists():
+        return False
+    settled = GalleryChange.objects.filter(embedder_id=recipe["id"], at__lt=old).order_by("-pk")
+    newest = settled.values_list("pk", flat=True).first() or 0
+    faces = queries.undecided_faces().filter(embedder_id=recipe["id"], searched_change__lt=newest)
+    return faces.exists()
 
 
 def follow_gallery(*, is_all: bool = False) -> int:
@@ -37,6 +56,7 @@ def follow_gallery(*, is_all: bool = False) -> int:
 
 @transaction.atomic
 def _search_part(ids: list[int], embedder: Embedder, build: Build | None) -> int:
+    SiteSetting.objects.update_or_create(key=BEAT, defaults={"value": ids[-1]})
     rows = Face.objects.select_for_update().filter(pk__in=ids, decision=Decision.NONE)
     faces = list(rows.filter(embedder_id=embedder.id))
     before = {face.pk: (face.person_id, face.state) for face in faces}

@@ -3,6 +3,15 @@
 from gallery.pipeline.builds.activate import NoEarlierBuild, roll_back
 from gallery.pipeline.builds.ask import DEBOUNCE, gallery_changed, request_build
 from gallery.pipeline.builds.run import run_build
-from gallery.pipeline.builds.tidy import tidy
+from gallery.pipeline.builds.tidy import drop_earlier, tidy
 
-__all__ = ["DEBOUNCE", "NoEarlierBuild", "gallery_changed", "request_build", "roll_back", "run_build", "tidy"]
+__all__ = [
+    "DEBOUNCE",
+    "NoEarlierBuild",
+    "drop_earlier",
+    "gallery_changed",
+    "request_build",
+    "roll_back",
+    "run_build",
+    "tidy",
+]

@@ -22,10 +22,9 @@ def tidy(embedder_id: str) -> None:
     _forget_old_changes(embedder_id)
 
 
-def drop_earlier(embedder_id: str = "") -> None:
-    """Drop every kept build but those that serve, as when somebody's vectors in them must go."""
-    kept = Build.objects.filter(is_active=False).exclude(directory="")
-    for build in kept.filter(embedder_id=embedder_id) if embedder_id else kept:
+def drop_earlier() -> None:
+    """Drop every kept build but those that serve: somebody's vectors in them must go."""
+    for build in Build.objects.filter(is_active=False).exclude(directory=""):
         _drop(build)
 
 
