@@ -162,10 +162,18 @@ CONTENT_SECURITY_POLICY = {"DIRECTIVES": hardening.CONTENT_POLICY}
 # Uploads
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
+FILE_UPLOAD_HANDLERS = [
+    "gallery.receiving.Gatekeeper",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 UPLOAD_MAX_MB = env.whole("FACESITE_UPLOAD_MAX_MB", 64, low=1, high=1024)
+UPLOAD_REQUEST_MAX_MB = env.whole(
+    "FACESITE_UPLOAD_REQUEST_MAX_MB", 4_096, low=1, high=1_000_000
+)  # a ZIP, say
 UPLOADS_PER_HOUR = env.whole("FACESITE_UPLOADS_PER_HOUR", 5_000, low=1, high=1_000_000)  # files of one user
 UPLOAD_GB_PER_HOUR = env.whole("FACESITE_UPLOAD_GB_PER_HOUR", 50, low=1, high=100_000)
 UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 120, low=1, high=500)

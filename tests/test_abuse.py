@@ -105,6 +105,28 @@ def test_a_picture_of_a_person_is_checked_like_a_photo_and_counted(settings: Any
     assert made.image.endswith(".jpg")
 
 
+@pytest.mark.parametrize("who", [None, Role.VIEWER])
+def test_who_may_not_upload_writes_no_byte_to_the_disk(
+    monkeypatch: pytest.MonkeyPatch, who: Role | None
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("django.core.files.uploadhandler.TemporaryUploadedFile", lambda *a: made.append(a))
+    monkeypatch.setattr("django.core.files.uploadhandler.InMemoryUploadedFile", lambda *a: made.append(a))
+    client = Client(enforce_csrf_checks=True)
+    if who:
+        client.force_login(user("vy", who))
+    for address in ("/account/login", "/upload/file", "/upload/plain", "/language", "/healthz"):
+        client.post(address, {"photos": SimpleUploadedFile("a.jpg", b"x" * 3_000_000)})
+    assert made == []
+
+
+def test_a_request_larger_than_the_limit_is_refused_before_it_is_read(settings: Any) -> None:
+    settings.UPLOAD_REQUEST_MAX_MB = 1
+    client = browser(user("co", Role.CONTRIBUTOR))
+    answer = client.post("/upload/file", {"photos": SimpleUploadedFile("a.zip", b"x" * 1_100_000)})
+    assert answer.status_code in {400, 413}
+
+
 # Looking into albums for others
 
 

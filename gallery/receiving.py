@@ -1,0 +1,40 @@
+"""Who may send files at all, and how much in one request: asked before a byte of them is written to the disk.
+
+Without this, anybody's request with a file would be received whole, into the folder for temporary files, before
+the site has looked at who is asking.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.http import HttpRequest
+
+from gallery.models import User
+
+
+class Gatekeeper(FileUploadHandler):
+    """The first upload handler: passes chunks on to the next ones, or stops the request."""
+
+    request: HttpRequest
+
+    def handle_raw_input(
+        self, input_data: Any, META: Any, content_length: int, *rest: Any, **more: Any
+    ) -> None:  # noqa: N803 -- Django's name
+        if content_length > settings.UPLOAD_REQUEST_MAX_MB * 1_000_000:
+            raise RequestDataTooBig(f"A request may have {settings.UPLOAD_REQUEST_MAX_MB} MB.")
+
+    def new_file(self, *args: Any, **options: Any) -> None:
+        user = getattr(self.request, "user", None)
+        if not (isinstance(user, User) and user.is_contributor):
+            raise StopUpload(connection_reset=True)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        return raw_data
+
+    def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
+        return None
