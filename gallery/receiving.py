@@ -22,9 +22,10 @@ class Gatekeeper(FileUploadHandler):
 
     request: HttpRequest
 
-    def handle_raw_input(
-        self, input_data: Any, META: Any, content_length: int, *rest: Any, **more: Any
-    ) -> None:  # noqa: N803 -- Django's name
+    def handle_raw_input(self, *given: Any, **named: Any) -> None:
+        content_length: int = given[
+            2
+        ]  # Django calls it with (stream, META, content_length, boundary, encoding)
         if content_length > settings.UPLOAD_REQUEST_MAX_MB * 1_000_000:
             raise RequestDataTooBig(f"A request may have {settings.UPLOAD_REQUEST_MAX_MB} MB.")
 

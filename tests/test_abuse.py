@@ -113,6 +113,9 @@ def test_who_may_not_upload_writes_no_byte_to_the_disk(
     monkeypatch.setattr("django.core.files.uploadhandler.TemporaryUploadedFile", lambda *a: made.append(a))
     monkeypatch.setattr("django.core.files.uploadhandler.InMemoryUploadedFile", lambda *a: made.append(a))
     client = Client(enforce_csrf_checks=True)
+    client.get(
+        "/account/login"
+    )  # with the cookie of its form, whose counterpart is then looked for in the body
     if who:
         client.force_login(user("vy", who))
     for address in ("/account/login", "/upload/file", "/upload/plain", "/language", "/healthz"):
