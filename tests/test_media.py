@@ -200,6 +200,15 @@ def test_srcset_offers_each_width_once_and_none_larger_than_the_photo(own_data: 
     assert [each.split()[1] for each in offered] == ["320w", "640w", "1280w", "2048w"]
 
 
+def test_pictures_of_photos_that_are_no_more_are_swept_away_and_others_stay(own_data: Path) -> None:
+    gone, kept = add_photo(own_data, "a.jpg"), add_photo(own_data, "b.jpg")
+    derived.photo_picture(gone, 320)
+    stays = derived.photo_picture(kept, 320)
+    gone.delete()
+    assert derived.forget_orphans() == 1
+    assert list((own_data / "cache").rglob("*.webp")) == [stays]
+
+
 def test_forgetting_a_photo_removes_all_that_was_made_from_it(own_data: Path) -> None:
     photo = add_photo(own_data)
     face = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)

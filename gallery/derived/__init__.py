@@ -10,7 +10,7 @@ from gallery.derived.addresses import (
     photo_width,
     reference_digest,
 )
-from gallery.derived.forget import forget_photo, forget_reference
+from gallery.derived.forget import forget_orphans, forget_photo, forget_reference
 from gallery.derived.pictures import (
     LIMITS,
     face_picture,
@@ -27,6 +27,7 @@ __all__ = [
     "face_digest",
     "face_picture",
     "face_size",
+    "forget_orphans",
     "forget_photo",
     "forget_reference",
     "hidden_digest",

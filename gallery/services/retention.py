@@ -1,4 +1,5 @@
-"""What is not kept for ever: the audit trail, traces of failed sign-ins, ended sessions, dead links."""
+"""What is not kept for ever: the audit trail, traces of failed sign-ins, ended sessions, dead links,
+pictures made from photos that are no more."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Q
 from django.utils import timezone
 
-from gallery import audit, quota
+from gallery import audit, derived, quota
 from gallery.models import Event, Invitation, ShareLink
 
 BATCH = 5_000
@@ -39,6 +40,7 @@ def forget_old() -> dict[str, int]:
     dead = now - timedelta(days=DEAD_LINK_DAYS)
     gone["invitations"] = Invitation.objects.filter(expires_at__lt=dead, used_by=None).delete()[0]
     gone["links"] = ShareLink.objects.filter(Q(expires_at__lt=dead) | Q(revoked_at__lt=dead)).delete()[0]
+    gone["pictures"] = derived.forget_orphans()
     return gone
 
 
