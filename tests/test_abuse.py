@@ -27,6 +27,7 @@ from gallery.models import (
     Status,
     User,
 )
+from gallery.services.people import preview_merge
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
 from tests.making_pictures import jpeg
@@ -229,6 +230,13 @@ def test_counts_leave_out_what_is_in_albums_for_others(world: World) -> None:
     administrator = browser(world.users["administrator"]).get(f"/people/{person.pk}/").content.decode()
     assert re.search(r"\b1 photo\b", curator)
     assert re.search(r"\b2 photos\b", administrator)
+
+
+def test_the_preview_of_a_merge_counts_only_what_its_curator_may_see(world: World) -> None:
+    person = Person.objects.get(pk=world.values["person"])
+    Face.objects.update(person=person, state="known")
+    counts = [preview_merge(person, world.users[role]).faces for role in ("curator", "administrator")]
+    assert counts == [1, 2]
 
 
 # Forged ids

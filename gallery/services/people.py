@@ -17,6 +17,7 @@ from gallery.services.errors import Changed, NameTaken, Refused
 from gallery.services.ledger import Ledger
 from gallery.services.locks import hold_person
 from gallery.services.moves import move_everything
+from gallery.visibility import seen_through
 
 
 def find(name: str) -> Person | None:
@@ -90,15 +91,24 @@ class MergePreview:
     rejections: int  # faces said not to be the person
 
 
-def preview_merge(source: Person) -> MergePreview:
-    faces = Face.objects.filter(person=source)
+def preview_merge(source: Person, user: User | None = None) -> MergePreview:
+    """What a merge will change; for a user, as far as that user may know of it."""
+    faces, references = Face.objects.filter(person=source), Reference.objects.filter(person=source)
+    if user is not None:
+        faces = faces.filter(seen_through(user, "photo__album"))
+        references = references.filter(seen_through(user, "source_face__photo__album"))
     return MergePreview(
-        references=Reference.objects.filter(person=source).count(),
+        references=references.count(),
         faces=faces.count(),
         decided=faces.exclude(decision=Decision.NONE).count(),
         photos=faces.values("photo_id").distinct().count(),
-        rejections=FaceRejection.objects.filter(person=source).count(),
+        rejections=_rejections(source, user),
     )
+
+
+def _rejections(source: Person, user: User | None) -> int:
+    said = FaceRejection.objects.filter(person=source)
+    return (said.filter(seen_through(user, "face__photo__album")) if user else said).count()
 
 
 def merge(user: User, source: Person, target: Person, revision: int | None = None) -> Event:

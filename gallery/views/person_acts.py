@@ -59,7 +59,7 @@ def person_merge(request: HttpRequest, pk: int) -> HttpResponse:
     context |= {
         "other": other,
         "other_portrait": _portrait(user, other),
-        "preview": acts.preview_merge(person),
+        "preview": acts.preview_merge(person, user),
     }
     if request.method != "POST":
         return _page(request, "merge", context)
