@@ -12,7 +12,7 @@ from gallery import engine, storage
 from gallery.models import Candidate, Decision, Face
 from gallery.pipeline import likeness, live
 from gallery.pipeline.matching import box_of
-from gallery.pipeline.photos import name_faces
+from gallery.pipeline.naming import name_faces
 from gallery.vectors import to_bytes
 from recognition.analysis import embed
 from recognition.images import Region, sandbox

@@ -8,9 +8,10 @@ from dataclasses import asdict
 import numpy as np
 from django.db import transaction
 
-from gallery import engine, queue, storage, twice
-from gallery.models import Candidate, Decision, Face, Photo, Status
-from gallery.pipeline import likeness, live, matching, search
+from gallery import engine, queue, storage
+from gallery.models import Decision, Face, Photo, Status
+from gallery.pipeline import matching
+from gallery.pipeline.naming import name_faces
 from gallery.vectors import to_bytes
 from recognition.analysis import Analysis, analyse
 from recognition.types import Detection, Embedder, Embeddings, ImageError, RecognitionError
@@ -85,29 +86,3 @@ def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedd
         return
     face.embedding = to_bytes(vector) if face.is_usable else None
     face.embedder_id = embedder.id if face.is_usable else ""
-
-
-def name_faces(faces: list[Face], embedder: Embedder, proposals: likeness.Proposals | None = None) -> None:
-    """Search and decide for those of the faces that no person has decided on, and save the outcome.
-
-    `proposals` are new ones that rest on confirmed look-alikes; earlier ones are kept while they hold. Call
-    it with the faces' rows held.
-    """
-    open_faces = [face for face in faces if not face.is_decided]
-    rejected = matching.rejected_persons(open_faces)
-    found = search.outcomes(matching.vectors_of(open_faces, embedder), embedder, rejected)
-    searched = live.follower(embedder).horizon
-    kept, rows = likeness.standing(open_faces), []
-    for face, outcome, never in zip(open_faces, found, rejected, strict=True):
-        search.set_outcome(face, outcome)
-        face.searched_change = searched
-        likes = [
-            row for row in (*kept[face.pk], *(proposals or {}).get(face.pk, ())) if row.person_id not in never
-        ]
-        candidates = likeness.merged(search.candidates_of(face, outcome), likes)
-        likeness.ask(face, candidates)
-        rows += candidates
-    Face.objects.bulk_update(open_faces, ["state", "person", "similarity", "reference", "searched_change"])
-    Candidate.objects.filter(face__in=open_faces).delete()
-    Candidate.objects.bulk_create(rows)
-    twice.mark([face.pk for face in faces])

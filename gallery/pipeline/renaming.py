@@ -13,7 +13,7 @@ from django.utils import timezone
 from gallery import engine, queries
 from gallery.models import Build, Decision, Face, GalleryChange, NameChange, SiteSetting
 from gallery.pipeline import live
-from gallery.pipeline.photos import name_faces
+from gallery.pipeline.naming import name_faces
 from recognition.types import Embedder
 
 PART = 200  # faces searched and written in one transaction
