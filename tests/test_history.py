@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
@@ -13,7 +15,7 @@ from django.utils import timezone
 from gallery.models import Event, Role
 from gallery.services import faces, history, people
 from gallery.services.errors import CannotUndo, Changed
-from gallery.services.sentences import say
+from gallery.services.sentences import SENTENCES, say
 from tests.making import a_face, a_person, a_photo, a_user
 
 
@@ -114,8 +116,6 @@ def test_other_acts_register_how_they_are_taken_back():
 
 @pytest.mark.django_db
 def test_every_sentence_can_be_said():
-    from gallery.services.sentences import SENTENCES
-
     for verb in SENTENCES:
         assert say(Event(verb=verb, summary={"person": "Anna", "source": "Eva", "old": "A", "count": 2}))
     undone = Event(
@@ -152,3 +152,11 @@ def test_two_reviewers_at_the_same_moment_lose_nothing():
         assert face.person == (anna if face.pk in first else eva)
         assert face.revision == 1
     assert Event.objects.count() == len(group)
+
+
+def test_every_act_that_is_recorded_has_a_sentence():
+    recorded = set()
+    for path in sorted((Path(history.__file__).parent).rglob("*.py")):
+        recorded |= set(re.findall(r'"((?:[a-z]+)\.(?:[a-z_]+))"', path.read_text()))
+    assert {"face.confirm", "photo.trash", "album.remove", "person.merge"} <= recorded
+    assert recorded - set(SENTENCES) == set()

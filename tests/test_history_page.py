@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from gallery.models import Album, Event, Role
+from gallery.models import Album, Role
 from gallery.services import faces, people
 from tests.making import a_face, a_person, a_photo, a_user
 
@@ -101,4 +101,3 @@ def test_the_page_costs_the_same_number_of_queries_for_any_length(client, bao, d
         faces.confirm(bao, a_face(), anna)
     with django_assert_max_num_queries(14):
         assert len(entries(client)) == 30
-    assert Event.objects.count() == 30

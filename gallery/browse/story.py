@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from gallery import audit, quota
 from gallery.browse.paging import Page, page_of
@@ -36,24 +37,25 @@ def events(user: User, *, actor: int | None, person: int | None, photo: int | No
     rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NO_ACTS)
     if not user.is_administrator:
         rows = rows.exclude(pk__in=_unseen(user)).exclude(object_type__in=("user", "invitation"))
-        hidden = Album.objects.exclude(pk__in=visible_albums(user).values("pk"))
-        rows = rows.exclude(object_type="album", object_id__in=hidden.values("pk"))
     if actor is not None:
         rows = rows.filter(actor=actor)
     for kind, pk in (("person", person), ("photo", photo)):
         if pk is not None:
-            rows = rows.filter(pk__in=_about(kind, [pk]))
+            rows = rows.filter(pk__in=_about(kind, pk))
     return rows
 
 
-def _about(kind: str, ids: object) -> QuerySet[EventSubject]:
-    return EventSubject.objects.filter(object_type=kind, object_id__in=ids).values("event")  # type: ignore[misc, return-value]  # ids or a query of ids
+def _about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:
+    return EventSubject.objects.filter(object_type=kind, object_id=pk).values("event")
 
 
-def _unseen(user: User) -> QuerySet[EventSubject]:
+def _unseen(user: User) -> QuerySet[EventSubject, Any]:
     seen = visible_photos(user) | visible_photos(user, trashed=True)
     hidden = Photo.objects.filter(album__is_limited=True).exclude(pk__in=seen.values("pk"))
-    return _about("photo", hidden.values("pk"))
+    limited = Album.objects.filter(is_limited=True).exclude(pk__in=visible_albums(user).values("pk"))
+    of_albums = Q(object_type="album", object_id__in=limited.values("pk"))
+    of_photos = Q(object_type="photo", object_id__in=hidden.values("pk"))
+    return EventSubject.objects.filter(of_albums | of_photos).values("event")
 
 
 def page(user: User, rows: QuerySet[Event], after: int | None) -> tuple[list[Entry], Page[Event]]:

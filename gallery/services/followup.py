@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import F, Q
 
 from gallery import changes, queue, twice
-from gallery.models import GalleryChange, Reference
+from gallery.models import GalleryChange, Reference, Status
 from gallery.services.ledger import Ledger, chunks
 
 Judgement = Reference.Judgement
@@ -30,6 +30,10 @@ def after(ledger: Ledger) -> None:
         _announce_judged(some)
     for some in chunks(ledger.changed("person", "is_recognised")):
         announce_people(some)
+    if ledger.changed("reference", "status") or ledger.changed("reference", "person_id"):
+        queue.send("request_build")
+    for pk in ledger.changed("photo", "trashed_at"):
+        queue.send("process_photo", pk)  # one that was waiting goes on when it is back
     if ledger.touched("calibration"):  # other bounds: every name the machine gave is in question
         queue.send("follow_gallery", True)
 
@@ -53,5 +57,8 @@ def announce_people(people: Sequence[int]) -> None:
 
 def _announce_judged(references: Sequence[int]) -> None:
     found = Reference.objects.filter(pk__in=references)
-    changes.record(GalleryChange.Kind.ADDED, found.filter(status=Judgement.APPROVED))
+    approved = found.filter(status=Judgement.APPROVED)
+    changes.record(GalleryChange.Kind.ADDED, approved)
+    for pk in approved.exclude(work=Status.DONE).values_list("pk", flat=True):
+        queue.send("embed_reference", pk)
     changes.record(GalleryChange.Kind.REMOVED, found.exclude(status=Judgement.APPROVED))

@@ -143,7 +143,8 @@ def _later_decision(event: Event) -> str:
     ids: dict[str, list[int]] = defaultdict(list)
     for kind, pk in event.subjects.values_list("object_type", "object_id"):
         ids[kind].append(pk)
-    kind = event.object_type or next(iter(ids), "")
+    acted_on = event.verb.partition(".")[0]
+    kind = acted_on if acted_on in ids else event.object_type or next(iter(ids), "")
     later = Event.objects.filter(pk__gt=event.pk, subjects__object_type=kind)
     last = later.filter(subjects__object_id__in=ids[kind][:500]).select_related("actor").first()
     if last is None:

@@ -185,7 +185,8 @@ def _is_there(f: ForeignKey[Any, Any], pk: object) -> bool:
 def _unmake(ledger: Ledger, model: type[Model], group: Group) -> None:
     """Delete what the act made, unless it has changed or others hang on it."""
     for row in rows_of(model, group["ids"]):
-        is_touched = has_revision(model) and row.revision != group["after"]["revision"]
+        names = ["revision"] if has_revision(model) else list(group["after"])
+        is_touched = _columns(row, names) != {name: group["after"][name] for name in names}
         if is_touched or _has_dependents(row):
             ledger.left += 1
         else:
@@ -203,7 +204,7 @@ def _has_dependents(row: Model) -> bool:
     return False
 
 
-CACHES = {"candidate", "namechange"}  # the next search writes them again
+CACHES = {"candidate", "namechange", "finding"}  # the next search, or check, writes them again
 
 
 def _remake(ledger: Ledger, model: type[Model], columns: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from gallery.models import Candidate, Decision, Face, FaceRejection, NameChange, Person, Reference
+from gallery.models import Candidate, Decision, Face, FaceRejection, Finding, NameChange, Person, Reference
 from gallery.services.decisions import UNNAMED
 from gallery.services.ledger import Ledger
 
@@ -15,6 +15,9 @@ def move_everything(ledger: Ledger, source: Person, target: Person) -> None:
     ledger.update(Face.objects.filter(person=source), person=target)
     _move_rejections(ledger, source, target)
     _move_candidates(ledger, source, target)
+    ledger.delete(
+        Finding.objects.filter(Q(person=source) | Q(other_person=source))
+    )  # the next check finds anew
     ledger.update(NameChange.objects.filter(old_person=source), old_person=target)
     ledger.update(NameChange.objects.filter(new_person=source), new_person=target)
     _move_facts(ledger, source, target, own)

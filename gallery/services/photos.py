@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 from gallery import queries, queue, quota, storage
 from gallery.models import Album, Photo, User
 from gallery.models.people import clean_name, search_key
+from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
+from gallery.services.ledger import Ledger
 from recognition.images import ImageInfo, Limits, sandbox
 from recognition.types import ImageError, ImageTooLarge
 
@@ -119,18 +121,22 @@ def _moment(taken_at: datetime | None) -> datetime | None:
 @transaction.atomic
 def trash_photo(user: User, photo: Photo) -> None:
     """Put the photo into the trash; it can be restored."""
-    changed = Photo.objects.filter(pk=photo.pk, trashed_at__isnull=True)
-    if changed.update(trashed_at=timezone.now(), trashed_by=user):
-        record(user, "photo.trash", photo, {"name": photo.name}, undo={})
+    ledger = Ledger()
+    there = Photo.objects.filter(pk=photo.pk, trashed_at__isnull=True)
+    if ledger.update(there, trashed_at=timezone.now(), trashed_by=user):
+        followup.after(ledger)
+        record(user, "photo.trash", photo, {"name": photo.name}, undo=ledger)
 
 
 @transaction.atomic
 def restore_photo(user: User, photo: Photo) -> None:
     """Take the photo out of the trash; what was waiting goes on."""
-    changed = Photo.objects.filter(pk=photo.pk, trashed_at__isnull=False)
-    if changed.update(trashed_at=None, trashed_by=None):
-        record(user, "photo.restore", photo, {"name": photo.name}, undo={})
-        queue.send("process_photo", photo.pk)
+    ledger = Ledger()
+    if ledger.update(
+        Photo.objects.filter(pk=photo.pk, trashed_at__isnull=False), trashed_at=None, trashed_by=None
+    ):
+        followup.after(ledger)
+        record(user, "photo.restore", photo, {"name": photo.name}, undo=ledger)
 
 
 @transaction.atomic

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F
 
-from gallery import changes, queue, quota, storage
-from gallery.models import Person, Reference, Status, User
+from gallery import queue, quota, storage
+from gallery.models import Person, Reference, User
 from gallery.models.people import clean_name
+from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
+from gallery.services.ledger import Ledger, chunks
 from gallery.services.photos import EXTENSIONS, limits
 from recognition.images import sandbox
 from recognition.types import ImageError
@@ -57,7 +58,14 @@ def add_reference(
             status=status,
             added_by=user,
         )
-        record(user, "reference.add", reference, {"person": person.name})
+        record(
+            user,
+            "reference.add",
+            reference,
+            {"person": person.name, "person_id": person.pk},
+            undo={"reference": reference.pk},
+            subjects={"person": [person.pk]},
+        )
         queue.send("embed_reference", reference.pk)
     return AddedReference(reference, is_duplicate=False)
 
@@ -88,40 +96,39 @@ def reject(user: User, references: Iterable[Reference]) -> int:
 @transaction.atomic
 def judge(user: User, references: Iterable[Reference], status: str) -> int:
     """Approve, reject or set back to pending; the number of references it changed."""
-    rows = _locked(references)
-    changed = [row for row in rows if row.status != status]
-    if not changed:
-        return 0
-    undo = {"statuses": {str(row.pk): row.status for row in changed}}
-    for row in changed:
-        row.status = status
-        row.revision = F("revision") + 1
-    Reference.objects.bulk_update(changed, ["status", "revision"])
-    is_added = status == Judgement.APPROVED
-    changes.record(changes.Kind.ADDED if is_added else changes.Kind.REMOVED, changed)
-    if is_added:
-        _embed_missing(changed)
-    record(user, f"reference.{status}", None, {"count": len(changed)}, undo=undo)
-    queue.send("request_build")
-    return len(changed)
+    ledger = Ledger()
+    for some in chunks(_ids(references)):
+        ledger.update(Reference.objects.filter(pk__in=some).exclude(status=status), status=status)
+    return _recorded(user, f"reference.{status}", ledger, {})
 
 
 @transaction.atomic
 def move(user: User, references: Iterable[Reference], person: Person) -> int:
     """Give the references to another person."""
-    rows = [row for row in _locked(references) if row.person_id != person.pk]
-    if not rows:
-        return 0
-    undo = {"persons": {str(row.pk): row.person_id for row in rows}}
-    Person.objects.filter(cover__in=rows).update(cover=None)
-    for row in rows:
-        row.person = person
-        row.revision = F("revision") + 1
-    Reference.objects.bulk_update(rows, ["person", "revision"])
-    changes.record(changes.Kind.MOVED, rows)
-    record(user, "reference.move", None, {"count": len(rows), "person": person.name}, undo=undo)
-    queue.send("request_build")
-    return len(rows)
+    ledger = Ledger()
+    for some in chunks(_ids(references)):
+        moving = Reference.objects.filter(pk__in=some).exclude(person=person)
+        ledger.update(Person.objects.filter(cover__in=moving), cover=None)
+        ledger.update(moving, person=person)
+    return _recorded(user, "reference.move", ledger, {"person": person.name, "person_id": person.pk})
+
+
+def _ids(references: Iterable[Reference]) -> list[int]:
+    return sorted({reference.pk for reference in references})
+
+
+def _recorded(user: User, verb: str, ledger: Ledger, summary: dict[str, object]) -> int:
+    changed = ledger.touched("reference")
+    if changed:
+        followup.after(ledger)
+        persons = {
+            pk
+            for some in chunks(changed)
+            for pk in Reference.objects.filter(pk__in=some).values_list("person_id", flat=True)
+        }
+        subjects = {"reference": changed, "person": persons}
+        record(user, verb, None, {"count": len(changed), **summary}, undo=ledger, subjects=subjects)
+    return len(changed)
 
 
 def retry(references: Iterable[Reference]) -> None:
@@ -131,14 +138,3 @@ def retry(references: Iterable[Reference]) -> None:
         queue.enqueue(rows)
         for pk in rows.values_list("pk", flat=True):
             queue.send("embed_reference", pk)
-
-
-def _embed_missing(references: list[Reference]) -> None:
-    for reference in references:
-        if reference.work != Status.DONE:
-            queue.send("embed_reference", reference.pk)
-
-
-def _locked(references: Iterable[Reference]) -> list[Reference]:
-    pks = [reference.pk for reference in references]
-    return list(Reference.objects.select_for_update().filter(pk__in=pks).order_by("pk"))

@@ -104,9 +104,9 @@ def _place(face: Face, region: Region) -> dict[str, Any]:
     }
 
 
-@history.inverse("face.use_as_reference")
+@history.inverse("face.use_as_reference", "reference.add")
 def _take_back(user: User, event: Event) -> None:
-    """The reference goes, and its crop with it; the name of the face stays."""
+    """The reference goes, and its picture with it; the name of the face it was cut from stays."""
     reference = Reference.objects.filter(pk=_made_by(event)).first()
     if reference is None:
         return

@@ -1,4 +1,4 @@
-"""What an event says on the history page: a phrase that follows the name of who did it."""
+"""What events on faces and people say."""
 
 from __future__ import annotations
 
@@ -8,37 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from gallery.models import Event
-
 Summary = Mapping[str, Any]
-
-
-def say(event: Event) -> str:
-    """The phrase, in the reader's language."""
-    summary = event.summary
-    if event.verb in ("undo", "redo"):
-        what = _phrase(str(summary.get("verb", "")), summary)
-        left = int(summary.get("left") or 0)
-        said = (_("undid: %(what)s") if event.verb == "undo" else _("did again: %(what)s")) % {"what": what}
-        return f"{said} ({_left(left)})" if left else said
-    return _phrase(event.verb, summary)
-
-
-def _left(count: int) -> str:
-    return ngettext(
-        "%(count)s thing changed since was left as it is",
-        "%(count)s things changed since were left as they are",
-        count,
-    ) % {"count": count}
-
-
-def _phrase(verb: str, summary: Summary) -> str:
-    if not summary:
-        return _("did something that has since been erased")
-    if verb in SENTENCES:
-        return SENTENCES[verb](summary)
-    name = summary.get("name") or summary.get("person") or summary.get("photo") or ""
-    return f"{verb.replace('.', ': ').replace('_', ' ')} {name}".strip()
 
 
 def _named(summary: Summary) -> str:
@@ -52,13 +22,6 @@ def _named(summary: Summary) -> str:
 def _ignored(summary: Summary) -> str:
     count = int(summary.get("count", 1))
     return ngettext("ignored %(count)s face", "ignored %(count)s faces", count) % {"count": count}
-
-
-def _dismissed(summary: Summary) -> str:
-    count = int(summary.get("count", 1))
-    return ngettext(
-        "said that %(count)s finding is all right", "said that %(count)s findings are all right", count
-    ) % {"count": count}
 
 
 def _merged(summary: Summary) -> str:
@@ -84,10 +47,6 @@ def _renamed(summary: Summary) -> str:
     }
 
 
-def _bounds(text: Callable[[], str]) -> Callable[[Summary], str]:
-    return lambda summary: text() % {"known": f"{float(summary.get('known') or 0):.3f}"}
-
-
 def _person(text: Callable[[], str]) -> Callable[[Summary], str]:
     return lambda summary: text() % {"person": summary.get("person", "")}
 
@@ -102,9 +61,6 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "face.draw": lambda _s: _("drew a face"),
     "face.name_group": _named,
     "face.use_as_reference": _person(lambda: _("made a face a reference of “%(person)s”")),
-    "calibration.apply": _bounds(lambda: _("put measured bounds into force: a name from %(known)s")),
-    "calibration.withdraw": _bounds(lambda: _("took measured bounds out of force: a name from %(known)s")),
-    "finding.dismiss": _dismissed,
     "person.create": _person(lambda: _("added the person “%(person)s”")),
     "person.rename": _renamed,
     "person.hide": _person(lambda: _("hid “%(person)s”")),

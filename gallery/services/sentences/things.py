@@ -1,0 +1,95 @@
+"""What events on photos, albums, references, the index and accounts say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from gallery.models import Role
+
+Summary = Mapping[str, Any]
+
+
+def _name(text: Callable[[], str]) -> Callable[[Summary], str]:
+    return lambda summary: text() % {"name": summary.get("name", "")}
+
+
+def _count(text: Callable[[int], str]) -> Callable[[Summary], str]:
+    def phrase(summary: Summary) -> str:
+        count = int(summary.get("count", 1))
+        return text(count) % {"count": count, "person": summary.get("person", "")}
+
+    return phrase
+
+
+def _put(summary: Summary) -> str:
+    names = {"name": summary.get("name", ""), "album": summary.get("album", "")}
+    if not names["album"]:
+        return _("took “%(name)s” out of its album") % names
+    return _("put “%(name)s” into the album “%(album)s”") % names
+
+
+def _role(summary: Summary) -> str:
+    role = str(summary.get("role", ""))
+    return str(Role(role).label) if role in Role.values else role
+
+
+def _changed_user(summary: Summary) -> str:
+    if "is_active" in summary:
+        return _("let an account in again") if summary["is_active"] else _("shut an account out")
+    return _("gave an account the role “%(role)s”") % {"role": _role(summary)}
+
+
+def _dismissed(summary: Summary) -> str:
+    count = int(summary.get("count", 1))
+    return ngettext(
+        "said that %(count)s finding is all right", "said that %(count)s findings are all right", count
+    ) % {"count": count}
+
+
+def _bounds(text: Callable[[], str]) -> Callable[[Summary], str]:
+    return lambda summary: text() % {"known": f"{float(summary.get('known') or 0):.3f}"}
+
+
+SENTENCES: dict[str, Callable[[Summary], str]] = {
+    "photo.add": _name(lambda: _("added “%(name)s”")),
+    "photo.trash": _name(lambda: _("put “%(name)s” into the trash")),
+    "photo.restore": _name(lambda: _("took “%(name)s” out of the trash")),
+    "photo.retry": _name(lambda: _("had “%(name)s” looked at again")),
+    "photo.album": _put,
+    "album.create": _name(lambda: _("made the album “%(name)s”")),
+    "album.change": _name(lambda: _("changed the album “%(name)s”")),
+    "album.cover": _name(lambda: _("chose the cover of the album “%(name)s”")),
+    "album.remove": _name(lambda: _("took the album “%(name)s” away")),
+    "album.share": _name(lambda: _("shared the album “%(name)s” by a link")),
+    "album.unshare": _name(lambda: _("took back a link to the album “%(name)s”")),
+    "reference.add": lambda summary: (
+        _("added a reference of “%(person)s”") % {"person": summary.get("person", "")}
+    ),
+    "reference.approved": _count(
+        lambda count: ngettext("approved %(count)s reference", "approved %(count)s references", count)
+    ),
+    "reference.rejected": _count(
+        lambda count: ngettext("rejected %(count)s reference", "rejected %(count)s references", count)
+    ),
+    "reference.pending": _count(
+        lambda count: ngettext("set %(count)s reference back", "set %(count)s references back", count)
+    ),
+    "reference.move": _count(
+        lambda count: ngettext(
+            "gave %(count)s reference to “%(person)s”", "gave %(count)s references to “%(person)s”", count
+        )
+    ),
+    "calibration.apply": _bounds(lambda: _("put measured bounds into force: a name from %(known)s")),
+    "calibration.withdraw": _bounds(lambda: _("took measured bounds out of force: a name from %(known)s")),
+    "finding.dismiss": _dismissed,
+    "build.request": lambda _summary: _("asked for a new index"),
+    "build.cancel": lambda _summary: _("cancelled the building of an index"),
+    "build.roll_back": lambda _summary: _("went back to the index before"),
+    "user.invite": lambda summary: _("invited somebody as “%(role)s”") % {"role": _role(summary)},
+    "user.join": lambda _summary: _("joined"),
+    "user.change": _changed_user,
+}

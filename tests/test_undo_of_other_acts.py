@@ -1,0 +1,159 @@
+"""Acts on photos, albums and references are taken back exactly, too."""
+
+from __future__ import annotations
+
+import pytest
+
+from gallery import storage
+from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink
+from gallery.services import albums, history, photos, references
+from gallery.services.errors import CannotUndo
+from tests.making import a_person, a_photo, a_reference, a_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    tasks = []
+    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    return tasks
+
+
+def last() -> Event:
+    return Event.objects.first()
+
+
+def rows(model):
+    hidden = ("revision",)
+    return [
+        {name: value for name, value in row.items() if name not in hidden}
+        for row in model.objects.order_by("pk").values()
+    ]
+
+
+def test_the_trash_is_undone_and_a_waiting_photo_goes_on(sent):
+    user, photo = a_user(), a_photo()
+    before = rows(Photo)
+    photos.trash_photo(user, photo)
+    assert rows(Photo) != before
+    sent.clear()
+    history.undo(user, last())
+    assert rows(Photo) == before
+    assert ("process_photo", photo.pk) in sent
+
+
+def test_restoring_is_undone():
+    user, photo = a_user(), a_photo()
+    photos.trash_photo(user, photo)
+    before = rows(Photo)
+    photos.restore_photo(user, photo)
+    history.undo(user, last())
+    assert rows(Photo) == before
+
+
+@pytest.mark.parametrize("status", ["rejected", "pending"])
+def test_judging_references_is_undone_and_announced(status, sent):
+    user, anna = a_user(), a_person()
+    group = [a_reference(anna) for _ in range(3)]
+    before = rows(Reference)
+    assert references.judge(user, group, status) == 3
+    assert GalleryChange.objects.filter(kind="removed").count() == 3
+    history.undo(user, last())
+    assert rows(Reference) == before
+    assert GalleryChange.objects.filter(kind="added").count() == 3
+    assert ("request_build",) in sent
+
+
+def test_moving_references_is_undone_with_the_cover():
+    user, anna, eva = a_user(), a_person("Anna"), a_person("Eva")
+    reference = a_reference(anna)
+    anna.cover = reference
+    anna.save()
+    references.move(user, [reference], eva)
+    anna.refresh_from_db()
+    assert anna.cover is None
+    history.undo(user, last())
+    anna.refresh_from_db()
+    reference.refresh_from_db()
+    assert (reference.person, anna.cover) == (anna, reference)
+
+
+def test_a_reference_judged_again_since_is_left_as_it_is():
+    user, reference = a_user(), a_reference(a_person())
+    references.judge(user, [reference], "rejected")
+    rejected = last()
+    references.judge(user, [reference], "pending")
+    with pytest.raises(CannotUndo, match="has changed this since"):
+        history.undo(user, rejected)
+
+
+def test_adding_a_reference_is_undone_with_its_file(django_capture_on_commit_callbacks):
+    user, anna = a_user(), a_person()
+    added = references.add_reference(user, anna, b"picture", extension=".jpg").reference
+    assert storage.path(added.image).exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        history.undo(user, last())
+    assert not Reference.objects.exists()
+    assert not storage.path(added.image).exists()
+
+
+def test_judging_costs_the_same_number_of_queries_for_any_number(django_assert_max_num_queries):
+    user, anna = a_user(), a_person()
+    group = [a_reference(anna) for _ in range(120)]
+    with django_assert_max_num_queries(16):
+        references.judge(user, group, "rejected")
+
+
+def test_an_album_is_unmade_unless_it_has_been_used():
+    user = a_user()
+    empty, used = albums.create(user, "Empty"), albums.create(user, "Used")
+    albums.put(user, a_photo(), used)
+    for album in (empty, used):
+        made = Event.objects.get(verb="album.create", object_id=album.pk)
+        if album == used:
+            with pytest.raises(CannotUndo):
+                history.undo(user, made)
+        else:
+            history.undo(user, made)
+    assert list(Album.objects.all()) == [used]
+
+
+def test_changes_of_an_album_and_its_members_are_undone():
+    user, mai, bao = a_user("Kim"), a_user("Mai", Role.VIEWER), a_user("Bao", Role.VIEWER)
+    album = albums.create(user, "Trip")
+    albums.change(user, album, {"is_limited": True, "members": [mai]})
+    before = rows(Album), set(album.members.all())
+    albums.change(user, album, {"name": "Journey", "members": [bao]})
+    assert set(album.members.all()) == {bao}
+    history.undo(user, last())
+    assert (rows(Album), set(album.members.all())) == before
+
+
+def test_a_removed_album_comes_back_with_photos_members_and_links():
+    user, mai, photo = a_user("Kim"), a_user("Mai", Role.VIEWER), a_photo()
+    album = albums.create(user, "Trip")
+    albums.change(user, album, {"members": [mai]})
+    albums.put(user, photo, album)
+    albums.set_cover(user, album, photo)
+    ShareLink.objects.create(album=album, token_hash="x", expires_at="2030-01-01T00:00Z")
+    before = rows(Album), rows(Photo), rows(ShareLink)
+    albums.remove(user, album)
+    assert not Album.objects.exists()
+    assert not ShareLink.objects.exists()
+    history.undo(user, last())
+    assert (rows(Album), rows(Photo), rows(ShareLink)) == before
+    assert set(Album.objects.get().members.all()) == {mai}
+
+
+def test_taking_a_photo_out_of_an_album_is_undone_with_the_cover():
+    user, photo = a_user(), a_photo()
+    album = albums.create(user, "Trip")
+    albums.put(user, photo, album)
+    albums.set_cover(user, album, photo)
+    photo.refresh_from_db()
+    before = rows(Album), rows(Photo)
+    albums.put(user, photo, None)
+    history.undo(user, last())
+    assert (rows(Album), rows(Photo)) == before
