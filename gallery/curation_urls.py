@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern] = [
     path("search/", search.search, name="search"),
     # Review
     path("review/", review.review_queue, name="review"),
+    path("review/setting", review.review_setting, name="review_setting"),
     path("review/decided", review.review_decided, name="review_decided"),
     path("review/<int:pk>/", review.review_card, name="review_card"),
     path("review/<int:pk>/say", review.review_say, name="review_say"),

@@ -88,6 +88,7 @@ TABLE: dict[str, Rule] = {
     "person_pictures": CONTRIBUTOR("person").post,
     # Review, unknown faces, merging, history, search
     "review": CONTRIBUTOR(),
+    "review_setting": CURATOR().post,
     "review_decided": CONTRIBUTOR(),
     "review_card": CONTRIBUTOR("face"),
     "review_say": CONTRIBUTOR("face").post,

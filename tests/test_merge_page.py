@@ -103,3 +103,31 @@ def test_the_least_alike_faces_come_first(client):
     stray.save()
     page = client.get(reverse("person_split", args=(anna.pk,)))
     assert page.context["faces"] == [stray, sure]
+
+
+def test_renaming_to_somebody_elses_name_offers_the_merge(client):
+    anna, ann = a_person("Anna"), a_person("Ann")
+    page = client.post(
+        reverse("person_edit", args=(ann.pk,)), {"name": "anna", "revision": 0}
+    ).content.decode()
+    assert f"{reverse('person_merge', args=(ann.pk,))}?into={anna.pk}" in page
+
+
+def test_the_second_of_two_curators_does_not_overwrite_the_first(client):
+    ann = a_person("Ann")
+    address = reverse("person_edit", args=(ann.pk,))
+    client.post(address, {"name": "Anne", "note": "first", "revision": 0})
+    page = client.post(address, {"name": "Annie", "note": "second", "revision": 0}).content.decode()
+    ann.refresh_from_db()
+    assert (ann.name, ann.note) == ("Anne", "first")
+    assert "Kim was here first" in page
+
+
+def test_hiding_a_person_can_be_undone_from_the_page(client):
+    ann = a_person("Ann")
+    page = client.post(reverse("person_set", args=(ann.pk,)), {"hidden": "1"}, follow=True).content.decode()
+    event = Event.objects.get(verb="person.hide")
+    assert reverse("event_undo", args=(event.pk,)) in page
+    client.post(reverse("event_undo", args=(event.pk,)))
+    ann.refresh_from_db()
+    assert not ann.is_hidden

@@ -6,8 +6,9 @@ import pytest
 from django.urls import reverse
 
 from gallery.browse import review
-from gallery.models import Album, Decision, Face, Role
+from gallery.models import Album, Decision, Event, Face, Role
 from gallery.services import faces
+from gallery.services.faces import references
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
 
 pytestmark = pytest.mark.django_db
@@ -171,3 +172,13 @@ def test_the_queue_costs_the_same_number_of_queries_for_any_length(
     assert Face.objects.count() == 20
     with django_assert_max_num_queries(12):
         client.get(reverse("review"))
+
+
+def test_a_curator_turns_references_from_confirmed_faces_off_and_on_with_undo(client):
+    client.force_login(a_user("Kim", Role.CURATOR))
+    client.post(reverse("review_setting"), {})
+    assert not references.is_automatic()
+    page = client.get(reverse("review")).content.decode()
+    assert "kept confirmed faces from becoming references" in page
+    client.post(reverse("event_undo", args=(Event.objects.get(verb="setting.references_off").pk,)))
+    assert references.is_automatic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -16,11 +17,12 @@ from gallery.access import contributor_required, curator_required, current_user
 from gallery.browse import people, photos
 from gallery.browse.paging import as_id
 from gallery.forms import PersonForm
-from gallery.models import Person, Reference, User
+from gallery.models import Event, Person, Reference, User
 from gallery.services import people as acts
-from gallery.services.errors import Refused
+from gallery.services.errors import NameTaken, Refused
 from gallery.services.photos import limits
 from gallery.services.references import upload_reference
+from gallery.views.saying import tell
 from gallery.visibility import visible_references
 from recognition.types import ImageError
 
@@ -94,17 +96,27 @@ def person_new(request: HttpRequest) -> HttpResponse:
 def person_edit(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(Person, pk=pk)
     form = PersonForm(request.POST or None, initial={"name": person.name, "note": person.note})
+    context: dict[str, object] = {"form": form, "person": person}
     if request.method == "POST" and form.is_valid():
-        user = current_user(request)
         try:
-            acts.rename(user, person, form.cleaned_data["name"])
-            acts.set_note(user, person, form.cleaned_data["note"])
+            events = _edit(request, person, form)
         except Refused as refusal:
             form.add_error("name", str(refusal))
+            context["other"] = refusal.person if isinstance(refusal, NameTaken) else None
         else:
-            messages.success(request, _("Saved."))
+            for event in events:
+                tell(request, event)
             return redirect("person", person.pk)
-    return render(request, "gallery/person_form.html", {"form": form, "person": person})
+    return render(request, "gallery/person_form.html", context)
+
+
+@transaction.atomic
+def _edit(request: HttpRequest, person: Person, form: PersonForm) -> list[Event]:
+    """Both or neither; Changed if somebody has edited the person since the form was shown."""
+    user, seen = current_user(request), as_id(request.POST.get("revision"))
+    renamed = acts.rename(user, person, form.cleaned_data["name"], seen)
+    noted = acts.set_note(user, person, form.cleaned_data["note"], None if renamed else seen)
+    return [event for event in (renamed, noted) if event]
 
 
 @curator_required
@@ -113,10 +125,11 @@ def person_set(request: HttpRequest, pk: int) -> HttpResponse:
     """Hide or show a person (`hidden`), or choose their cover (`cover`, a reference's id)."""
     user, person = current_user(request), get_object_or_404(Person, pk=pk)
     if "hidden" in request.POST:
-        acts.set_hidden(user, person, request.POST["hidden"] == "1")
+        tell(request, acts.set_hidden(user, person, request.POST["hidden"] == "1"))
     cover = as_id(request.POST.get("cover"))
     if cover:
-        acts.set_cover(user, person, get_object_or_404(visible_references(user), pk=cover, person=person))
+        reference = get_object_or_404(visible_references(user), pk=cover, person=person)
+        tell(request, acts.set_cover(user, person, reference))
     return redirect("person", person.pk)
 
 

@@ -5,7 +5,6 @@ With scripts the form of a merge opens in a dialog of the page; without, it is a
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,7 +19,7 @@ from gallery.browse.people import Portrait
 from gallery.models import Event, Person, User
 from gallery.services import people as acts
 from gallery.services.errors import Refused
-from gallery.services.sentences import say
+from gallery.views.saying import tell
 from gallery.visibility import visible_faces
 
 
@@ -37,8 +36,7 @@ def _page(request: HttpRequest, name: str, context: dict[str, object], status: i
 
 def _done(request: HttpRequest, event: Event | None, person: Person) -> HttpResponse:
     """To the person's page, with what was done and a button to undo it."""
-    if event is not None:
-        messages.success(request, _("You %(what)s.") % {"what": say(event)}, extra_tags=f"undo-{event.pk}")
+    tell(request, event)
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         return HttpResponseClientRedirect(reverse("person", args=(person.pk,)))
     return redirect("person", person.pk)

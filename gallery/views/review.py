@@ -8,12 +8,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.access import contributor_required, current_user
+from gallery.access import contributor_required, curator_required, current_user
 from gallery.browse import review
 from gallery.browse.paging import as_id
 from gallery.models import Face, Person, User
 from gallery.services.errors import Refused
-from gallery.views.saying import say, seen_face, undo_address
+from gallery.services.faces import references
+from gallery.views.saying import say, seen_face, tell, undo_address
 from gallery.visibility import visible_albums
 
 WATCHED = 100  # cards one page may ask about at once
@@ -29,10 +30,19 @@ def review_queue(request: HttpRequest) -> HttpResponse:
     context = {
         "queue": review.queue(user, rows, after),
         "after": after,
+        "is_automatic": references.is_automatic(),
         "person": Person.objects.filter(pk=person).first() if person else None,
         "album": visible_albums(user).filter(pk=album).first() if album else None,
     }
     return render(request, "curation/review.html", context)
+
+
+@curator_required
+@require_POST
+def review_setting(request: HttpRequest) -> HttpResponse:
+    """Whether clear faces that people confirm become references by themselves."""
+    tell(request, references.set_automatic(current_user(request), "automatic" in request.POST))
+    return redirect("review")
 
 
 @contributor_required

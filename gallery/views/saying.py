@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.contrib import messages
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -13,6 +14,7 @@ from gallery.browse.paging import as_id
 from gallery.models import Event, Face, Person, User
 from gallery.services import faces, people
 from gallery.services.errors import Refused
+from gallery.services.sentences import say as sentence
 from gallery.visibility import visible_faces
 
 Say = Callable[[User, Face, int | None], Event | None]
@@ -49,6 +51,14 @@ def say(request: HttpRequest, user: User, face: Face, person: Person | None = No
     person = person or meant_person(request, user)
     act = faces.reject if word == "wrong" else faces.confirm
     return act(user, face, person, seen)
+
+
+def tell(request: HttpRequest, event: Event | None) -> None:
+    """Say on the next page what was done, with a button that undoes it."""
+    if event is not None:
+        messages.success(
+            request, _("You %(what)s.") % {"what": sentence(event)}, extra_tags=f"undo-{event.pk}"
+        )
 
 
 def undo_address(event: Event | None) -> str:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from gallery import changes, queries, queue, storage
-from gallery.models import Decision, Event, Face, Reference, User
+from gallery.models import Decision, Event, Face, Reference, SiteSetting, User
 from gallery.services import history
 from gallery.services.errors import Changed, Refused
 from gallery.services.faces.recording import about
@@ -121,6 +121,25 @@ def _made_by(event: Event) -> int:
 
 def is_automatic() -> bool:
     return queries.setting(SETTING, True) is True
+
+
+@transaction.atomic
+def set_automatic(user: User, wanted: bool) -> Event | None:
+    """Have confirmed faces become references by themselves, or not; None if it is so already."""
+    before = is_automatic()
+    if wanted == before:
+        return None
+    SiteSetting.objects.update_or_create(pk=SETTING, defaults={"value": wanted})
+    verb = "setting.references_on" if wanted else "setting.references_off"
+    return history.record(user, verb, None, {"wanted": wanted}, undo={"wanted": before})
+
+
+@history.inverse("setting.references_on", "setting.references_off")
+def _set_back(user: User, event: Event) -> dict[str, bool]:
+    before = is_automatic()
+    wanted = bool(event.undo["wanted"]) if event.undo else before
+    SiteSetting.objects.update_or_create(pk=SETTING, defaults={"value": wanted})
+    return {"wanted": before}
 
 
 def is_good(face: Face) -> bool:

@@ -86,6 +86,8 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "calibration.apply": _bounds(lambda: _("put measured bounds into force: a name from %(known)s")),
     "calibration.withdraw": _bounds(lambda: _("took measured bounds out of force: a name from %(known)s")),
     "finding.dismiss": _dismissed,
+    "setting.references_on": lambda _summary: _("let confirmed faces become references"),
+    "setting.references_off": lambda _summary: _("kept confirmed faces from becoming references"),
     "build.request": lambda _summary: _("asked for a new index"),
     "build.cancel": lambda _summary: _("cancelled the building of an index"),
     "build.roll_back": lambda _summary: _("went back to the index before"),
