@@ -26,6 +26,15 @@ function mark(id) {
   }
 }
 
+/** On a phone the panel covers the lower part of the screen: bring the chosen face above it. */
+function uncover(id) {
+  const box = boxes().find((one) => one.dataset.face === id);
+  if (!box || getComputedStyle(panel).position !== "fixed") return;
+  const free = innerHeight - panel.getBoundingClientRect().height;
+  const { top, height } = box.getBoundingClientRect();
+  scrollBy({ top: top + height / 2 - free * 0.55, behavior: "smooth" });
+}
+
 function close() {
   if (!chosenId()) return false;
   const box = boxes().find((one) => one.dataset.face === chosenId());
@@ -80,6 +89,7 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   history.replaceState(null, "", `${location.pathname}?face=${id}`);
   panel.scrollTop = 0;
   panel.querySelector(".facepanel").focus({ preventScroll: true });
+  uncover(id);
 });
 document.body.addEventListener("htmx:oobAfterSwap", () => mark(chosenId() ?? ""));
 

@@ -1,0 +1,158 @@
+"""A real Chromium against a real web server, worker and database. Everything here lives as long as the package.
+
+Playwright keeps an event loop in this thread, and Django refuses its database then: tests here look behind the
+pages through `Place.ask`, which runs in another process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.browser.making import make_photos
+from tests.browser.place import PASSWORD, USERS, Place
+from tests.site import Site
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+PATIENCE = 20_000  # milliseconds until a page must have got there; a worker looks at a photo meanwhile
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"NOT TESTED: there is no browser at {CHROMIUM}")
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="package")
+def place(tmp_path_factory: pytest.TempPathFactory, demo: tuple[Path, Path]) -> Iterator[Place]:
+    """An empty site with users, its worker running."""
+    folder = tmp_path_factory.mktemp("browser")
+    photos = folder / "photos"
+    photos.mkdir()
+    make_photos(next(demo[1].iterdir()), photos)
+    site = Site(folder / "data")
+    with site.worker(), site.web() as address:
+        found = Place(site, address, photos)
+        found.make_users()
+        yield found
+
+
+@pytest.fixture(scope="package")
+def gallery(place: Place, demo: tuple[Path, Path]) -> Place:
+    """The site with the demonstration's people, an album, and their photo, recognised."""
+    people, photos = demo
+    place.site.manage("import_people", str(people))
+    place.site.manage("build_index")
+    place.site.manage("import_photos", str(photos), "--album", "Portraits")
+    return place
+
+
+@pytest.fixture(scope="package")
+def montage(gallery: Place) -> str:
+    """The address of the demonstration's photo, looked at by the worker: Obama and two strangers."""
+    return f"/photos/{gallery.ask(WAIT_FOR_MONTAGE)}/"
+
+
+WAIT_FOR_MONTAGE = """
+import time
+for _ in range(200):
+    photo = Photo.objects.get(name="montage.jpg")
+    if photo.work in ("done", "failed"):
+        break
+    time.sleep(0.2)
+answer = photo.pk
+"""
+
+
+@pytest.fixture(scope="package")
+def logins(browser: Browser, place: Place) -> dict[str, Any]:
+    """Each user's cookies, so that tests need not sign in again and again."""
+    return {name: _signed_in(browser, place, name) for name in USERS}
+
+
+def _signed_in(browser: Browser, place: Place, name: str) -> Any:
+    context = browser.new_context(base_url=place.address)
+    page = context.new_page()
+    page.goto("/account/login")
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(re.compile(r"/$"))
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+class Visits:
+    """Opens pages as somebody, and keeps what the browser complains about."""
+
+    def __init__(self, browser: Browser, place: Place, logins: dict[str, Any]) -> None:
+        self.browser, self.place, self.logins = browser, place, logins
+        self.contexts: list[BrowserContext] = []
+        self.complaints: list[str] = []
+
+    def as_user(self, name: str, viewport: dict[str, int] | None = None, **options: Any) -> Page:
+        return self._page(viewport or DESKTOP, storage_state=self.logins[name], **options)
+
+    def as_nobody(self, viewport: dict[str, int] | None = None, **options: Any) -> Page:
+        return self._page(viewport or DESKTOP, **options)
+
+    def _page(self, viewport: dict[str, int], **options: Any) -> Page:
+        is_phone = viewport["width"] < 500
+        context = self.browser.new_context(
+            base_url=self.place.address,
+            viewport=viewport,  # type: ignore[arg-type]  # a plain dictionary of the two sizes
+            is_mobile=is_phone,
+            has_touch=is_phone,
+            **options,
+        )
+        self.contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: self._note(said.type, said.text))
+        page.on("pageerror", lambda error: self._note("error", str(error)))
+        return page
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and "404 (Not Found)" not in text:
+            self.complaints.append(text)
+
+
+@pytest.fixture
+def visits(browser: Browser, place: Place, logins: dict[str, Any]) -> Iterator[Visits]:
+    made = Visits(browser, place, logins)
+    yield made
+    for context in made.contexts:
+        context.close()
+    assert not made.complaints, f"the browser complained: {made.complaints}"
+
+
+@pytest.fixture
+def page(visits: Visits) -> Page:
+    """A curator's page on a desktop."""
+    return visits.as_user("mai")
+
+
+@pytest.fixture
+def phone(visits: Visits) -> Page:
+    """A curator's page on a phone."""
+    return visits.as_user("mai", PHONE)

@@ -1,0 +1,32 @@
+"""Photos to upload: the demonstration's real portraits, cut and turned, so that no two files are the same."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+
+def make_photos(montage: Path, into: Path) -> None:
+    """first.jpg, mirrored.jpg, small.jpg, wide.jpg and left.jpg; folder/, photos.zip, notes.txt."""
+    picture = Image.open(montage).convert("RGB")
+    wide, high = picture.size
+    picture.save(into / "first.jpg", quality=90)
+    ImageOps.mirror(picture).save(into / "mirrored.jpg", quality=88)
+    picture.resize((wide // 2, high // 2)).save(into / "small.jpg", quality=88)
+    picture.resize((wide * 3 // 4, high * 3 // 4)).save(into / "wide.jpg", quality=91)
+    picture.crop((0, 0, wide // 3, high)).save(into / "left.jpg", quality=88)
+    (into / "notes.txt").write_text("not a photo")
+    (into / "broken.jpg").write_bytes((into / "first.jpg").read_bytes()[:2000])
+    folder = into / "folder"
+    folder.mkdir()
+    for number, quality in enumerate((70, 72)):
+        picture.resize((wide // 3, high // 3)).save(folder / f"from-folder-{number}.jpg", quality=quality)
+    with zipfile.ZipFile(into / "photos.zip", "w") as archive:
+        for number, quality in enumerate((60, 62)):
+            name = f"from-zip-{number}.jpg"
+            picture.resize((wide // 3, high // 3)).save(into / name, quality=quality)
+            archive.write(into / name, f"trip/{name}")
+            (into / name).unlink()
+        archive.writestr("trip/readme.txt", "no photo")

@@ -1,0 +1,209 @@
+"""A photo's page: boxes, the panel of a face, one key an act, drawing, downloads, album, trash."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Visits
+from tests.browser.place import Place
+
+
+def test_every_face_has_a_box_that_follows_the_photo(page: Page, montage: str) -> None:
+    page.goto(montage)
+    boxes = page.locator("a.box")
+    expect(boxes).to_have_count(3)
+    shares = []
+    for width, height in ((1280, 800), (700, 900), (390, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        picture, box = shape(page.locator("img.picture")), shape(boxes.first.locator(".line"))
+        shares.append(
+            [(box[0] - picture[0]) / picture[2], (box[1] - picture[1]) / picture[3], box[2] / picture[2]]
+        )
+    for share in shares[1:]:
+        assert share == pytest.approx(shares[0], abs=0.01)
+
+
+def shape(locator: Locator) -> tuple[float, float, float, float]:
+    locator.evaluate("async (one) => { if (one.decode) await one.decode() }")
+    found = locator.evaluate(
+        "(one) => { const r = one.getBoundingClientRect(); return [r.x, r.y, r.width, r.height] }"
+    )
+    return tuple(found)
+
+
+def test_faces_are_read_out_with_their_names_and_states(page: Page, montage: str) -> None:
+    page.goto(montage)
+    expect(page.get_by_role("link", name="Face 1: Barack Obama, recognised")).to_be_visible()
+    expect(page.get_by_role("link", name="Face 2: Unknown")).to_be_visible()
+
+
+def test_the_panel_leads_with_the_meaning_and_shows_the_reference(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.get_by_role("link", name="Face 1").focus()
+    page.keyboard.press("Enter")
+    panel = page.locator(".facepanel")
+    expect(panel.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    expect(panel.get_by_text("Reference of Barack Obama")).to_be_visible()
+    text = panel.locator(".alike").inner_text()
+    assert re.match(r"(Alike enough|1 in|Fewer than)", text)
+    assert re.search(r"similarity 0\.\d{3}", text)
+    expect(panel).to_be_focused()
+    expect(page).to_have_url(re.compile(r"\?face=\d+$"))
+
+
+def test_one_key_an_act_and_each_can_be_undone(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    page.keyboard.press("y")
+    expect(page.get_by_text("This is Barack Obama.")).to_be_visible()
+    expect(page.locator(".nametag.confirmed")).to_have_text("Barack Obama")
+    expect(page.get_by_role("heading", name="Who is this?")).to_be_visible()  # the next open face
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".nametag.confirmed")).to_have_count(0)
+
+    page.keyboard.press("Escape")
+    expect(page.locator(".facepanel")).to_have_count(0)
+    page.keyboard.press("ArrowLeft")  # from the right
+    page.keyboard.press("x")
+    expect(page.get_by_text("Not a face; the box is gone.")).to_be_visible()
+    expect(page.locator("a.box")).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("a.box")).to_have_count(3)
+
+
+def test_wrong_unknown_and_left_alone_stay_said(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    page.keyboard.press("n")
+    expect(page.get_by_text("Not Barack Obama")).to_be_visible()
+    expect(page.get_by_text("Said to be not: Barack Obama")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    for key, words, shown in (("u", "stays without a name", "Unknown"), ("i", "left alone", "Left alone")):
+        page.goto(montage)
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator(".facepanel")).to_be_visible()
+        page.keyboard.press(key)
+        expect(page.locator(".toast")).to_contain_text(words)
+        page.reload()
+        expect(page.locator(".facelist").get_by_text(shown).first).to_be_visible()
+
+
+def test_someone_else_is_found_by_the_first_letters(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".facepanel")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Who is this?")).to_be_visible()
+    page.keyboard.press("s")
+    page.keyboard.type("bid")
+    expect(page.get_by_role("option", name="Joe Biden")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This is Joe Biden.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".nametag", has_text="Joe Biden")).to_have_count(0)
+
+
+def test_letters_do_nothing_where_they_are_switched_off(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.get_by_label("One-letter keys").uncheck()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    page.keyboard.press("y")
+    page.wait_for_timeout(300)
+    expect(page.locator(".nametag.confirmed")).to_have_count(0)
+
+
+def test_a_missed_face_is_drawn_with_the_mouse_and_with_the_keyboard(page: Page, montage: str) -> None:
+    page.goto(montage)
+    before = page.locator("a.box").count()
+    left, top, width, height = shape(page.locator("img.picture"))
+    page.keyboard.press("b")
+    page.mouse.move(left + 0.05 * width, top + 0.7 * height)
+    page.mouse.down()
+    page.mouse.move(left + 0.15 * width, top + 0.9 * height, steps=4)
+    page.mouse.up()
+    expect(page.locator("a.box")).to_have_count(before + 1)
+    expect(page.get_by_placeholder("Type a name")).to_be_focused()
+    page.keyboard.type("Somebody Missed")
+    page.keyboard.press("Enter")
+    expect(page.locator(".nametag.confirmed", has_text="Somebody Missed")).to_be_visible()
+
+    page.goto(montage)
+    page.get_by_role("button", name="Draw a missed face").click()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("a.box")).to_have_count(before + 2)
+    page.wait_for_timeout(300)
+    page.keyboard.press("Escape")  # out of the name
+    page.keyboard.press("x")
+    expect(page.locator("a.box")).to_have_count(before + 1)
+
+
+def test_the_names_go_with_the_photo_in_four_forms(page: Page, montage: str, tmp_path: Path) -> None:
+    page.goto(montage)
+    got = {}
+    for words in ("Photo with boxes and names", "Copy with names inside (XMP)", "JSON", "CSV"):
+        page.get_by_text("Download", exact=True).click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name=words, exact=True).click()
+        got[words] = tmp_path / download.value.suggested_filename
+        download.value.save_as(got[words])
+        page.goto(montage)
+    names = [face["name"] for face in json.loads(got["JSON"].read_text())["faces"]]
+    assert "Barack Obama" in names
+    assert "Barack Obama" in got["CSV"].read_text()
+    assert Image.open(got["Photo with boxes and names"]).format == "JPEG"
+    assert b"mwg-rs" in got["Copy with names inside (XMP)"].read_bytes()
+
+
+def test_on_a_phone_the_panel_is_a_sheet_and_all_is_large_enough_to_touch(phone: Page, montage: str) -> None:
+    phone.goto(montage)
+    phone.locator("a.box").first.tap()
+    panel = phone.locator("#panel")
+    expect(phone.locator(".facepanel")).to_be_visible()
+    left, top, width, height = shape(panel)
+    assert (left, width) == (0, 390)
+    assert top + height == pytest.approx(844, abs=1)
+    for button in panel.get_by_role("button").all():
+        assert shape(button)[3] >= 44
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+
+
+def test_a_face_is_named_without_scripts(visits: Visits, montage: str) -> None:
+    page = visits.as_user("nam", java_script_enabled=False)
+    page.goto(montage)
+    page.locator(".faceline").last.click()
+    page.get_by_placeholder("Type a name").fill("Plain Form")
+    page.get_by_placeholder("Type a name").press("Enter")
+    expect(page.locator(".nametag", has_text="Plain Form")).to_be_visible()
+
+
+def test_viewers_see_names_and_no_buttons(visits: Visits, montage: str) -> None:
+    page = visits.as_user("vy")
+    page.goto(montage)
+    page.locator("a.box").first.click()
+    expect(page.locator(".facepanel")).to_be_visible()
+    expect(page.locator(".facepanel").get_by_role("button")).to_have_count(0)
+
+
+def test_a_photo_goes_into_the_trash_and_comes_back(page: Page, montage: str, gallery: Place) -> None:
+    page.goto("/photos/")
+    page.goto(montage)
+    page.get_by_role("button", name="Move to trash").click()
+    expect(page.get_by_text("montage.jpg is in the trash.")).to_be_visible()
+    page.goto("/trash/")
+    page.get_by_role("button", name="Restore montage.jpg").click()
+    expect(page.get_by_text("montage.jpg is back.")).to_be_visible()
+    page.goto(montage)
+    expect(page.get_by_role("heading", name="montage.jpg")).to_be_visible()
