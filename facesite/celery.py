@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from facesite import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 
+broker.install()
 app = Celery("facesite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
