@@ -43,7 +43,7 @@ async function settleAlbum() {
 }
 
 async function take(files) {
-  const wanted = [...files].filter((file) => file.size && !file.name.startsWith("."));
+  const wanted = [...files].filter((file) => !file.name.startsWith("."));
   if (!wanted.length) return;
   await settleAlbum();
   for (const file of wanted) {
@@ -135,9 +135,9 @@ function broken(job, words) {
 }
 
 /** All files below what was dropped, folders walked through. */
-async function dropped(items) {
-  const entries = [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const found = [];
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const found = entries.length ? [] : [...transfer.files];
   while (entries.length) {
     const entry = entries.shift();
     if (entry.isFile) found.push(await new Promise((done, fail) => entry.file(done, fail)));
@@ -173,7 +173,7 @@ document.addEventListener("dragleave", (event) => event.relatedTarget ?? drop.cl
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
   drop.classList.remove("is-over");
-  take(await dropped(event.dataTransfer.items));
+  take(await dropped(event.dataTransfer));
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 
 def make_photos(montage: Path, into: Path) -> None:
-    """first.jpg, mirrored.jpg, small.jpg, wide.jpg and left.jpg; folder/, photos.zip, notes.txt."""
+    """first.jpg, mirrored.jpg, small.jpg, wide.jpg and left.jpg; folder/, photos.zip, and three that are no photos."""
     picture = Image.open(montage).convert("RGB")
     wide, high = picture.size
     picture.save(into / "first.jpg", quality=90)
@@ -18,6 +18,7 @@ def make_photos(montage: Path, into: Path) -> None:
     picture.resize((wide * 3 // 4, high * 3 // 4)).save(into / "wide.jpg", quality=91)
     picture.crop((0, 0, wide // 3, high)).save(into / "left.jpg", quality=88)
     (into / "notes.txt").write_text("not a photo")
+    (into / "empty.jpg").touch()
     (into / "broken.jpg").write_bytes((into / "first.jpg").read_bytes()[:2000])
     folder = into / "folder"
     folder.mkdir()

@@ -17,12 +17,21 @@ def upload(page: Page, *files: object) -> None:
 
 
 def test_each_file_is_taken_or_refused_with_its_reason(page: Page, place: Place) -> None:
-    upload(page, place.photos / "small.jpg", place.photos / "notes.txt", place.photos / "broken.jpg")
+    upload(page, place.photos / "small.jpg", place.photos / "notes.txt", place.photos / "empty.jpg")
     expect(page.locator(".tile")).to_have_count(1)
     refused = page.locator(".filerow.refused")
     expect(refused).to_have_count(2)
     expect(refused.filter(has_text="notes.txt")).to_contain_text(re.compile("photo|image"))
     expect(page.locator("[data-others]")).to_have_text("Already here: 0. Not taken: 2.")
+
+
+def test_a_photo_that_cannot_be_looked_at_says_why_and_offers_another_try(page: Page, place: Place) -> None:
+    upload(page, place.photos / "broken.jpg")
+    tile = page.locator(".tile.failed")
+    expect(tile).to_contain_text("Failed")
+    tile.get_by_role("link").click()
+    expect(page.get_by_text("This photo could not be looked at.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
 def test_the_same_file_again_is_shown_where_it_is(page: Page, place: Place) -> None:
