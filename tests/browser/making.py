@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 
 def make_photos(montage: Path, into: Path) -> None:
-    """first.jpg, mirrored.jpg, small.jpg, wide.jpg and left.jpg; folder/, photos.zip, and three that are no photos."""
+    """Five photos (first.jpg, mirrored.jpg, ...), folder/, photos.zip, and three that are no photos."""
     picture = Image.open(montage).convert("RGB")
     wide, high = picture.size
     picture.save(into / "first.jpg", quality=90)
