@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,14 +11,13 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageEnhance, ImageOps
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.servers import wait_for
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium")
 SETTLED = "answer = not Photo.objects.exclude(work='done').exists()"
 GROUPED = (
     "from django.db.models import Count\n"
@@ -63,16 +61,6 @@ def running(demo: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     keep(site)
     with site.web() as address:  # the worker is gone, so that what follows an act waits for no one
         yield site, address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("NOT TESTED: Chromium is not installed here")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=SIZES)
