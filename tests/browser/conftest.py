@@ -49,7 +49,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, demo: tuple[Path, Path]) -> 
     folder = tmp_path_factory.mktemp("browser")
     photos = folder / "photos"
     photos.mkdir()
-    make_photos(next(demo[1].iterdir()), photos)
+    make_photos(next(demo[1].iterdir()), next((demo[0] / "Joe Biden").iterdir()), photos)
     site = Site(folder / "data")
     with site.worker(), site.web() as address:
         found = Place(site, address, photos)
@@ -77,7 +77,7 @@ WAIT_FOR_MONTAGE = """
 import time
 for _ in range(200):
     photo = Photo.objects.get(name="montage.jpg")
-    if photo.work in ("done", "failed"):
+    if photo.faces.filter(state="known").exists():
         break
     time.sleep(0.2)
 answer = photo.pk

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 
-def make_photos(montage: Path, into: Path) -> None:
+def make_photos(montage: Path, portrait: Path, into: Path) -> None:
     """Five photos (first.jpg, mirrored.jpg, ...), folder/, photos.zip, and three that are no photos."""
     picture = Image.open(montage).convert("RGB")
     wide, high = picture.size
@@ -17,6 +17,7 @@ def make_photos(montage: Path, into: Path) -> None:
     picture.resize((wide // 2, high // 2)).save(into / "small.jpg", quality=88)
     picture.resize((wide * 3 // 4, high * 3 // 4)).save(into / "wide.jpg", quality=91)
     picture.crop((0, 0, wide // 3, high)).save(into / "left.jpg", quality=88)
+    ImageOps.mirror(Image.open(portrait).convert("RGB")).save(into / "portrait.jpg", quality=88)
     (into / "notes.txt").write_text("not a photo")
     (into / "empty.jpg").touch()
     (into / "broken.jpg").write_bytes((into / "first.jpg").read_bytes()[:2000])

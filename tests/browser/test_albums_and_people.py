@@ -38,7 +38,7 @@ def test_an_album_shows_who_is_in_it(page: Page, montage: str) -> None:
 def test_a_person_is_added_with_pictures_renamed_and_hidden(page: Page, place: Place, gallery: Place) -> None:
     page.goto("/people/new")
     page.get_by_role("textbox", name="Name", exact=True).fill("Lê Thị Hoa")
-    page.get_by_label("Pictures").set_input_files(place.photos / "left.jpg")
+    page.get_by_label("Pictures").set_input_files(place.photos / "portrait.jpg")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("1 picture added.")).to_be_visible()
     expect(page.get_by_role("img", name="Reference 1")).to_be_visible()
@@ -80,7 +80,8 @@ def test_light_dark_and_language_are_kept(visits: Visits, gallery: Place) -> Non
     page.goto("/")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.get_by_label("Your account").click()
-    page.get_by_role("button", name="Dark").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Dark").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     page.goto("/people/")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light

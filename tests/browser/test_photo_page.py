@@ -71,6 +71,7 @@ def test_one_key_an_act_and_each_can_be_undone(page: Page, montage: str) -> None
     page.keyboard.press("Escape")
     expect(page.locator(".facepanel")).to_have_count(0)
     page.keyboard.press("ArrowLeft")  # from the right
+    expect(page.locator(".facepanel")).to_be_visible()
     page.keyboard.press("x")
     expect(page.get_by_text("Not a face; the box is gone.")).to_be_visible()
     expect(page.locator("a.box")).to_have_count(2)
