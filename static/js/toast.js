@@ -3,6 +3,7 @@
  * `toast`: HX-Trigger: {"toast": {"text": "...", "undo": "/address/to/post/to", "tags": "error"}}.
  */
 const SECONDS = 8;
+const SECONDS_WITH_UNDO = 20;
 
 export function startToasts() {
   const place = document.getElementById("toasts");
@@ -56,8 +57,9 @@ function closeButton(label) {
 function watch(toast) {
   toast.querySelector("[data-toast-close]").addEventListener("click", () => toast.remove());
   if (toast.classList.contains("error")) return;
+  const seconds = toast.querySelector(".linkbutton") ? SECONDS_WITH_UNDO : SECONDS;
   let timer = 0;
-  const start = () => { timer = setTimeout(() => toast.remove(), SECONDS * 1000); };
+  const start = () => { timer = setTimeout(() => toast.remove(), seconds * 1000); };
   const stop = () => clearTimeout(timer);
   toast.addEventListener("pointerenter", stop);
   toast.addEventListener("pointerleave", start);

@@ -6,7 +6,7 @@ export function startTypeahead(root) {
   root.addEventListener("keydown", (event) => {
     const field = event.target.closest("[data-typeahead] input");
     if (!field) return;
-    const options = [...field.parentElement.querySelectorAll("[role=option]")];
+    const options = [...field.closest("[data-typeahead]").querySelectorAll("[role=option]")];
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
       move(field, options, event.key === "ArrowDown" ? 1 : -1);
@@ -22,7 +22,7 @@ export function startTypeahead(root) {
       }
     } else if (event.key === "Escape") {
       field.value = "";
-      field.parentElement.querySelector("[role=listbox]").replaceChildren();
+      field.closest("[data-typeahead]").querySelector("[role=listbox]").replaceChildren();
       field.blur();
       field.closest("section[tabindex]")?.focus();
       event.stopPropagation();

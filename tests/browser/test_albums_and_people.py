@@ -31,7 +31,7 @@ def test_an_album_is_made_dated_and_given_a_cover(page: Page, gallery: Place) ->
 
 def test_an_album_shows_who_is_in_it(page: Page, montage: str) -> None:
     page.goto("/albums/")
-    page.get_by_role("link", name="Portraits").click()
+    page.get_by_role("link", name="Summer fête").click()
     expect(page.get_by_role("link", name="Barack Obama 1 photo")).to_be_visible()
 
 
