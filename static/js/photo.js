@@ -6,9 +6,12 @@ import { startTypeahead } from "./typeahead.js";
 const viewer = document.querySelector("[data-viewer]");
 const panel = document.getElementById("panel");
 const NAMES = "facesite.names";
+const LATER = [2, 5, 12]; // seconds
 
 const boxes = () => [...viewer.querySelectorAll("a.box")];
 const chosenId = () => panel.querySelector("[data-chosen]")?.dataset.chosen;
+
+let shown = chosenId(); // the face whose panel was drawn last
 
 /** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
 export function choose(link) {
@@ -39,6 +42,7 @@ function close() {
   if (!chosenId()) return false;
   const box = boxes().find((one) => one.dataset.face === chosenId());
   panel.replaceChildren();
+  shown = "";
   mark("");
   history.replaceState(null, "", location.pathname);
   box?.focus();
@@ -87,18 +91,35 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   if (!id) return;
   mark(id);
   history.replaceState(null, "", `${location.pathname}?face=${id}`);
-  panel.scrollTop = 0;
+  const isSame = id === shown;
+  shown = id;
+  if (isSame && document.activeElement !== document.body) return;
+  if (!isSame) panel.scrollTop = 0;
   panel.querySelector(".facepanel").focus({ preventScroll: true });
   uncover(id);
 });
 document.body.addEventListener("htmx:oobAfterSwap", () => mark(chosenId() ?? ""));
 
-/** After an undo everything may have changed: ask for the boxes and the panel again. */
-document.body.addEventListener("undone", () => {
+/** Ask for the boxes and the list again, and for the panel too while nobody is typing in it. */
+function refresh() {
   window.htmx.ajax("GET", viewer.dataset.state, { swap: "none" });
   const box = boxes().find((one) => one.dataset.face === chosenId());
-  if (box) window.htmx.ajax("GET", box.dataset.panelUrl, { target: "#panel" });
+  const isTouched = panel.contains(document.activeElement) && document.activeElement.matches("input");
+  if (box && !isTouched) window.htmx.ajax("GET", box.dataset.panelUrl, { target: "#panel" });
+}
+
+/** The worker looks at a face again after an act or an undo, and at its look-alikes: see what came of it. */
+let later = [];
+function refreshSoon() {
+  for (const timer of later) clearTimeout(timer);
+  later = LATER.map((seconds) => setTimeout(refresh, 1000 * seconds));
+}
+
+document.body.addEventListener("undone", () => {
+  refresh();
+  refreshSoon();
 });
+document.body.addEventListener("faces-changed", refreshSoon);
 
 const names = viewer.querySelector("[data-names]");
 function showNames(areShown) {

@@ -173,6 +173,7 @@ def test_on_a_phone_the_panel_is_a_sheet_and_all_is_large_enough_to_touch(phone:
     phone.locator("a.box").first.tap()
     panel = phone.locator("#panel")
     expect(phone.locator(".facepanel")).to_be_visible()
+    phone.wait_for_timeout(300)  # the sheet has risen
     left, top, width, height = shape(panel)
     assert (left, width) == (0, 390)
     assert top + height == pytest.approx(844, abs=1)
