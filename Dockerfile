@@ -1,0 +1,20 @@
+# One image for web, worker, beat and set-up. Build with ENGINES=full for the CLIP and TensorFlow engines (about 8 GB).
+FROM python:3.12-slim
+
+ARG ENGINES=light
+ENV PYTHONUNBUFFERED=1 \
+    FACESITE_DATA_DIR=/data \
+    FACESITE_MODEL_DIR=/data/models
+
+WORKDIR /app
+COPY requirements.txt Makefile ./
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends make libgomp1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && make VENV=/venv $ENGINES-image
+COPY . .
+RUN useradd --system --home /data facesite && mkdir -p /data && chown facesite /data
+USER facesite
+ENV PATH=/venv/bin:$PATH
+EXPOSE 8000
+CMD ["gunicorn", "--bind", "0.0.0.0:8000", "facesite.wsgi"]
