@@ -17,7 +17,8 @@ from tests.browser.place import Place
 def test_every_face_has_a_box_that_follows_the_photo(page: Page, montage: str) -> None:
     page.goto(montage)
     boxes = page.locator("a.box")
-    expect(boxes).to_have_count(3)
+    expect(page.locator(".faceline")).to_have_count(boxes.count())
+    assert boxes.count() >= 2
     shares = []
     for width, height in ((1280, 800), (700, 900), (390, 700)):
         page.set_viewport_size({"width": width, "height": height})
@@ -70,13 +71,14 @@ def test_one_key_an_act_and_each_can_be_undone(page: Page, montage: str) -> None
 
     page.keyboard.press("Escape")
     expect(page.locator(".facepanel")).to_have_count(0)
+    before = page.locator("a.box").count()
     page.keyboard.press("ArrowLeft")  # from the right
     expect(page.locator(".facepanel")).to_be_visible()
     page.keyboard.press("x")
     expect(page.get_by_text("Not a face; the box is gone.")).to_be_visible()
-    expect(page.locator("a.box")).to_have_count(2)
+    expect(page.locator("a.box")).to_have_count(before - 1)
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator("a.box")).to_have_count(3)
+    expect(page.locator("a.box")).to_have_count(before)
 
 
 def test_wrong_unknown_and_left_alone_stay_said(page: Page, montage: str) -> None:
@@ -96,6 +98,10 @@ def test_wrong_unknown_and_left_alone_stay_said(page: Page, montage: str) -> Non
         expect(page.locator(".toast")).to_contain_text(words)
         page.reload()
         expect(page.locator(".facelist").get_by_text(shown).first).to_be_visible()
+        page.locator(".faceline").last.click()
+        expect(page.get_by_role("button", name="Take back")).to_be_visible()
+        page.keyboard.press("z")
+        expect(page.locator(".toast")).to_contain_text("Taken back")
 
 
 def test_someone_else_is_found_by_the_first_letters(page: Page, montage: str) -> None:
