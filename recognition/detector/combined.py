@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from recognition.types import Detection, Image
 
@@ -18,7 +19,7 @@ from .cascade import NONE, Faces
 from .centerface import SAME_FACE, CenterFace
 from .networks import open_networks
 from .opinions import LIKELY, POSSIBLE, Candidates, distinct, examine
-from .resample import area, patches
+from .resample import patches
 from .results import detections
 
 LOWEST = 0.1  # CenterFace's score from which a place is a candidate
@@ -97,10 +98,13 @@ class CombinedMtcnn:
         """Squares P-Net and R-Net propose on the coarse levels of the pyramid."""
         view = views.reduced(image, min(1.0, views.EDGE / max(image.shape[:2])))
         scale = np.array([image.shape[1] / view.shape[1], image.shape[0] / view.shape[0]])
+        picture = Pillow.fromarray(view)
         found, scores = [np.empty((0, 4))], [np.empty(0, np.float32)]
         level = PNET_SCALE
         while min(view.shape[:2]) * level >= cascade.CELL:
-            planes = area(view, int(view.shape[0] * level), int(view.shape[1] * level))
+            rows, columns = int(view.shape[0] * level), int(view.shape[1] * level)
+            small = np.asarray(picture.resize((columns, rows), Pillow.Resampling.BOX), np.float32)
+            planes = np.ascontiguousarray(small.transpose(2, 0, 1))
             boxes, score = cascade.cells(*self._networks.propose(planes), cascade.PROPOSED)
             found.append(boxes / level)
             scores.append(score)

@@ -6,6 +6,9 @@ RGB image (rows, columns, 3), uint8, and give float32 with values 0 to 255, chan
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,34 +18,29 @@ from .boxes import Boxes
 
 Planes = NDArray[np.float32]
 GREY = 127.5  # what lies outside the image; zero once normalised
-_ROWS = 64
+_BAND = 16
 
 
 def area(image: Image, rows: int, columns: int) -> Planes:
     """(3, rows, columns): each output pixel is the mean of the input it covers, parts of pixels included."""
-    out = np.empty((3, rows, columns), np.float32)
-    step = image.shape[0] / rows
-    for start in range(0, rows, _ROWS):  # in strips, so that a large photo needs little memory
-        stop = min(start + _ROWS, rows)
-        first, last = int(start * step), min(int(np.ceil(stop * step)), image.shape[0])
-        strip = _means(image[first:last], 0, np.arange(start, stop + 1) * step - first)
-        strip = _means(strip, 1, np.arange(columns + 1) * (image.shape[1] / columns))
-        out[:, start:stop] = strip.transpose(2, 0, 1)
+    height, width = image.shape[:2]
+    lower = _means(image.reshape(height, width * 3), rows).reshape(rows, width, 3)
+    smaller = _means(lower.transpose(1, 0, 2).reshape(width, rows * 3), columns).reshape(columns, rows, 3)
+    return np.ascontiguousarray(smaller.transpose(2, 1, 0))
+
+
+def _means(values: NDArray[Any], count: int) -> Planes:
+    """(count, m) means of equal shares of the rows of (n, m), as products with narrow bands of weights."""
+    out = np.empty((count, values.shape[1]), np.float32)
+    step = len(values) / count
+    for start in range(0, count, _BAND):
+        edges = np.arange(start, min(start + _BAND, count) + 1) * step
+        first, last = int(edges[0]), min(math.ceil(edges[-1]), len(values))
+        at = np.arange(first, last)
+        covered = np.minimum(at + 1, edges[1:, None]) - np.maximum(at, edges[:-1, None])
+        weights = (np.maximum(covered, 0) / step).astype(np.float32)
+        out[start : start + _BAND] = weights @ values[first:last].astype(np.float32)
     return out
-
-
-def _means(values: NDArray[np.generic], axis: int, edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means between consecutive edges along an axis, from its running sum interpolated at the edges."""
-    total = np.cumsum(values, axis=axis, dtype=np.float64)
-    shape = [1, 1, 1]
-    shape[axis] = -1
-    last = values.shape[axis] - 1
-    whole = np.minimum(edges.astype(np.intp), last + 1)
-    part = (edges - whole).reshape(shape)
-    before = np.take(total, np.maximum(whole - 1, 0), axis=axis) * (whole > 0).reshape(shape)
-    at = before + np.take(values, np.minimum(whole, last), axis=axis) * part
-    means: NDArray[np.float64] = np.diff(at, axis=axis) / np.diff(edges).reshape(shape)
-    return means
 
 
 def patches(image: Image, boxes: Boxes, size: int) -> Planes:
