@@ -6,18 +6,35 @@ import { startTypeahead } from "./typeahead.js";
 const viewer = document.querySelector("[data-viewer]");
 const panel = document.getElementById("panel");
 const NAMES = "facesite.names";
-const LATER = [2, 5, 12]; // seconds
+const LATER = 3000; // milliseconds
 
 const boxes = () => [...viewer.querySelectorAll("a.box")];
 const chosenId = () => panel.querySelector("[data-chosen]")?.dataset.chosen;
 
 let shown = chosenId(); // the face whose panel was drawn last
+let wanted = ""; // the address of the panel asked for last; empty once it was closed
+let isComing = false; // a panel was asked for and is not here: what is pressed now is meant for it
+let waitingKey = "";
 
 /** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
 export function choose(link) {
   mark(link.dataset.face);
   history.replaceState(null, "", link.getAttribute("href"));
-  return window.htmx.ajax("GET", link.dataset.panelUrl, { target: "#panel" });
+  return ask(link.dataset.panelUrl);
+}
+
+function ask(address) {
+  wanted = address;
+  isComing = panel.inert = true;
+  return window.htmx.ajax("GET", address, { target: "#panel" }).finally(settled);
+}
+
+/** The panel is here (or will not come): press what was pressed meanwhile. */
+function settled() {
+  isComing = panel.inert = false;
+  const key = waitingKey;
+  waitingKey = "";
+  if (key) press(key);
 }
 
 function mark(id) {
@@ -42,7 +59,7 @@ function close() {
   if (!chosenId()) return false;
   const box = boxes().find((one) => one.dataset.face === chosenId());
   panel.replaceChildren();
-  shown = "";
+  shown = wanted = "";
   mark("");
   history.replaceState(null, "", location.pathname);
   box?.focus();
@@ -59,6 +76,10 @@ function step(by) {
 }
 
 function press(key) {
+  if (isComing) {
+    waitingKey = key;
+    return true;
+  }
   const target = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
   if (!target) return false;
   if (target.matches("input")) target.focus();
@@ -85,8 +106,15 @@ onKeys((key) => {
   return key.length === 1 && press(key);
 });
 
+/** An answer that comes after the panel was closed, or another face chosen, is not shown. */
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const { target, requestConfig } = event.detail;
+  if (target === panel && requestConfig.verb === "get" && requestConfig.path !== wanted) event.detail.shouldSwap = false;
+});
+
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target !== panel) return;
+  panel.inert = false;
   const id = chosenId();
   if (!id) return;
   mark(id);
@@ -105,21 +133,18 @@ function refresh() {
   window.htmx.ajax("GET", viewer.dataset.state, { swap: "none" });
   const box = boxes().find((one) => one.dataset.face === chosenId());
   const isTouched = panel.contains(document.activeElement) && document.activeElement.matches("input");
-  if (box && !isTouched) window.htmx.ajax("GET", box.dataset.panelUrl, { target: "#panel" });
+  if (!box || isTouched) return;
+  ask(box.dataset.panelUrl);
 }
 
-/** The worker looks at a face again after an act or an undo, and at its look-alikes: see what came of it. */
-let later = [];
-function refreshSoon() {
-  for (const timer of later) clearTimeout(timer);
-  later = LATER.map((seconds) => setTimeout(refresh, 1000 * seconds));
-}
-
+/** After an undo the worker looks at the face again: see what came of it, now and a little later. */
+let later = 0;
 document.body.addEventListener("undone", () => {
   refresh();
-  refreshSoon();
+  clearTimeout(later);
+  later = setTimeout(refresh, LATER);
 });
-document.body.addEventListener("faces-changed", refreshSoon);
+addEventListener("pagehide", () => clearTimeout(later));
 
 const names = viewer.querySelector("[data-names]");
 function showNames(areShown) {
