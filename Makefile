@@ -53,6 +53,7 @@ check: $(FULL)
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PY) -m pytest -q -p no:cacheprovider tests/test_docs.py
 	@$(PY) .ci/audit --report
 
 audit: $(FULL)
