@@ -12,7 +12,7 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: run test check audit bench help light full
+.PHONY: light-image full-image run test check audit bench help light full
 
 help:
 	@head -3 Makefile | cut -c3-
@@ -36,6 +36,11 @@ $(FULL): $(PY)
 	@echo "Installing all packages, TensorFlow and torch among them (some minutes, about 8 GB) ..."
 	@$(PIP) --requirement requirements.txt --requirement requirements-dev.txt
 	@touch $@
+
+# For the Dockerfile: without what only the tests need
+light-image: $(LIGHT)
+full-image: $(PY)
+	@$(PIP) --requirement requirements.txt
 
 light: $(LIGHT)
 full: $(FULL)

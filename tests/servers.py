@@ -92,7 +92,7 @@ def create_database(port: int) -> bool:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[tuple[Process, str]]:
+def postgres(folder: Path, *extra: str) -> Iterator[tuple[Process, str]]:
     """A PostgreSQL server and the address of its empty database "facesite"."""
     programs, port = postgres_folder() or Path(), free_port()
     data, user = folder / "data", []
@@ -106,7 +106,7 @@ def postgres(folder: Path) -> Iterator[tuple[Process, str]]:
     initdb = [*user, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "facesite", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=data)
     options = ["-p", str(port), "-h", "127.0.0.1", "-k", "", "-c", "max_connections=200"]
-    server = Process([*user, str(programs / "postgres"), "-D", str(data), *options], port, cwd=data)
+    server = Process([*user, str(programs / "postgres"), "-D", str(data), *options, *extra], port, cwd=data)
     address = f"postgres://facesite@127.0.0.1:{port}"
     try:
         wait_for(lambda: create_database(port), "PostgreSQL")

@@ -1,0 +1,148 @@
+"""The production installation: no container engine is at hand, so every command of it is run as it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+
+from tests.servers import Process, free_port, is_open, postgres, postgres_folder, redis_program, wait_for
+from tests.site import ROOT
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+LAST = 4  # seconds a service must stay up
+
+pytestmark = pytest.mark.servers
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What the compose file gives the application, with this machine's addresses in it."""
+    given = dict(SERVICES["web"]["environment"])
+    filled = {
+        "FACESITE_SECRET_KEY": "x" * 30 + "abcdefghijklmnopqrstuvwxyz0123456789",
+        "FACESITE_ALLOWED_HOSTS": "photos.example.org,localhost",
+        "POSTGRES_PASSWORD": "secret",
+    }
+    for name, value in given.items():
+        found = re.fullmatch(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)\}", value)
+        given[name] = filled.get(found[1], found[2] or "") if found else value
+    given |= {"FACESITE_DATA_DIR": str(folder), "DATABASE_URL": "", "CELERY_BROKER_URL": ""}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(folder), **given}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment after the `prepare` service has run."""
+    settings = environment(tmp_path_factory.mktemp("data"))
+    done = run(SERVICES["prepare"]["command"], settings)
+    assert done.returncode == 0, done.stderr
+    assert "First administrator: name admin, password" in done.stdout
+    return settings
+
+
+def run(command: list[str], settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_web_service_serves_and_its_health_check_says_so(prepared: dict[str, str]) -> None:
+    port = free_port()
+    command = [word.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for word in SERVICES["web"]["command"]]
+    assert f"127.0.0.1:{port}" in command
+    web = Process(command, port, cwd=ROOT, env=prepared)
+    check = [word.replace(":8000", f":{port}") for word in SERVICES["web"]["healthcheck"]["test"][1:]]
+    try:
+        assert run(check, prepared).returncode == 0
+    finally:
+        web.stop()
+    assert run(check, prepared).returncode != 0
+
+
+@pytest.mark.parametrize("name", ["worker", "beat"])
+def test_a_background_service_stays_up_and_ends_when_told(name: str, prepared: dict[str, str]) -> None:
+    log = Path(prepared["FACESITE_DATA_DIR"]) / f"{name}.log"
+    command = [word.replace("/data/schedule", f"{log}.schedule") for word in SERVICES[name]["command"]]
+    with log.open("wb") as file:
+        child = subprocess.Popen(command, cwd=ROOT, env=prepared, stdout=file, stderr=file)
+        try:
+            time.sleep(LAST)
+            assert child.poll() is None, log.read_text()
+        finally:
+            child.terminate()
+            assert child.wait(60) == 0, log.read_text()
+
+
+def test_redis_keeps_what_it_is_told(tmp_path: Path) -> None:
+    if not redis_program():
+        pytest.skip("NOT TESTED: redis-server is not installed here")
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(tmp_path)]
+    server = Process([*SERVICES["redis"]["command"], *options], port)
+    server.stop()
+    assert list(tmp_path.rglob("*.aof*"))
+
+
+def test_postgres_takes_its_options(tmp_path: Path) -> None:
+    if not postgres_folder():
+        pytest.skip("NOT TESTED: PostgreSQL is not installed here")
+    _, *options = SERVICES["postgres"]["command"]
+    with postgres(tmp_path, *options) as (_, address), psycopg.connect(address) as connection:
+        assert connection.execute("SHOW max_connections").fetchone() == ("100",)
+
+
+def test_the_proxy_takes_its_configuration(tmp_path: Path) -> None:
+    nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    if not nginx or not shutil.which("openssl"):
+        pytest.skip("NOT TESTED: nginx is not installed here")
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=localhost",
+    ]
+    key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
+    subprocess.run([*make, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    http, https = free_port(), free_port()
+    for old, new in {
+        "http://web:8000": "http://127.0.0.1:1",
+        "/etc/nginx/certificates": str(tmp_path),
+        "listen 80;": f"listen 127.0.0.1:{http};",
+        "listen 443 ssl;": f"listen 127.0.0.1:{https} ssl;",
+        "    http2 on;\n": "",  # Debian's nginx is older than the image's
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    configuration = tmp_path / "nginx.conf"
+    configuration.write_text(f"pid {tmp_path}/nginx.pid;\n{text}")
+    program, *options = SERVICES["proxy"]["command"]
+    assert program == "nginx"
+    proxy = Process([nginx, *options, "-c", str(configuration), "-e", str(tmp_path / "error.log")], https)
+    try:
+        assert is_open(http)
+    finally:
+        proxy.stop()
+    wait_for(lambda: not is_open(https), "the proxy's end")
+
+
+def test_every_service_has_its_test() -> None:
+    tested = {"prepare", "web", "worker", "beat", "redis", "postgres", "proxy"}
+    assert set(SERVICES) == tested
