@@ -13,6 +13,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && make VENV=/venv $ENGINES-image
 COPY . .
+RUN /venv/bin/python -m facesite.texts
 RUN useradd --system --home /data facesite && mkdir -p /data && chown facesite /data
 USER facesite
 ENV PATH=/venv/bin:$PATH

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from facesite.texts import compile_texts
 from gallery.demo import portraits
 from tests import servers
 from tests.site import Site
 
 COMBINATIONS = ("embedded broker, SQLite", "Redis, PostgreSQL")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def texts() -> None:
+    """The languages, compiled; where several test processes start at once, whichever comes first."""
+    compile_texts()
 
 
 @pytest.fixture(scope="session")
