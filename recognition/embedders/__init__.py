@@ -6,24 +6,32 @@ web process can ask. ``load`` is cheap too: the network itself is opened at the 
 
 from __future__ import annotations
 
-from recognition.embedders import dlib
+from recognition.embedders import arcface, dlib
 from recognition.types import Embedder, WeightsMissing
 
-NAMES = ("dlib",)
+NAMES = ("dlib", "onnx")
 
 
-def available(name: str) -> str | None:
-    """None when the embedder can run here; otherwise a sentence saying what is missing and how to get it."""
+def available(name: str, *, model: str = "") -> str | None:
+    """None when the embedder can run here; otherwise a sentence saying what is missing and how to get it.
+
+    ``model`` is that of ``load``.
+    """
     if name == "dlib":
         return dlib.missing()
+    if name == "onnx":
+        return arcface.missing(model)
     return f"There is no embedder called {name}; choose one of {', '.join(NAMES)}."
 
 
-def load(name: str, *, threads: int | None = None) -> Embedder:
-    """The embedder of that name; raises WeightsMissing when it cannot run here.
+def load(name: str, *, threads: int | None = None, model: str = "") -> Embedder:
+    """The embedder of that name; raises WeightsMissing or WeightsCorrupt when it cannot run here.
 
-    ``threads`` is the number of processor threads one call may use; None means one per core.
+    ``threads`` is the number of processor threads one call may use; None means one per core. ``model`` is
+    the path of the model file for ``onnx``.
     """
-    if reason := available(name):
+    if reason := available(name, model=model):
         raise WeightsMissing(reason)
+    if name == "onnx":
+        return arcface.ArcFaceEmbedder(model, threads)
     return dlib.DlibEmbedder(threads)
