@@ -16,10 +16,11 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from gallery import queries
+from gallery.limits import limits
 from recognition import detector as detectors
 from recognition import embedders, images
 from recognition.decide import for_gallery
-from recognition.images import Limits, sandbox
+from recognition.images import sandbox
 from recognition.types import Bounds, Detector, Embedder, EmbedderMismatch, RecognitionError
 
 log = logging.getLogger(__name__)
@@ -104,11 +105,6 @@ def _from_recipe(recipe: dict[str, Any]) -> Embedder | None:
         log.warning("The embedder that made the serving index cannot be loaded any more: %s", error)
         return None
     return found if found.id == recipe["id"] else None
-
-
-def limits() -> Limits:
-    """The one table of limits for files, as set by the owner."""
-    return Limits(bytes=settings.UPLOAD_MAX_MB * 1_000_000, pixels=settings.UPLOAD_MAX_MEGAPIXELS * 1_000_000)
 
 
 def read(path: Path) -> images.Photo:

@@ -11,8 +11,8 @@ from typing import Any
 
 from gallery import storage
 from gallery.browse.onephoto import Mark, marks
+from gallery.limits import limits
 from gallery.models import Face, Photo, User
-from gallery.services.photos import limits
 from recognition import draw, regions
 from recognition.images import sandbox
 from recognition.types import Box, State

@@ -9,6 +9,7 @@ import numpy as np
 from django.db import transaction
 
 from gallery import engine, storage
+from gallery.limits import limits
 from gallery.models import Candidate, Decision, Face
 from gallery.pipeline import likeness, live
 from gallery.pipeline.matching import box_of
@@ -32,7 +33,7 @@ def embed_face(pk: int) -> bool:
         return False
     box = box_of(face)
     region = sandbox.read_region(
-        storage.path(face.photo.file), box.padded(AROUND), engine.limits(), max_side=REGION_SIDE
+        storage.path(face.photo.file), box.padded(AROUND), limits(), max_side=REGION_SIDE
     )
     scale = region.pixels.shape[1] / region.box.width
     inner = box.shifted(-region.box.left, -region.box.top).scaled(scale)

@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import queries, queue, quota, storage
+from gallery.limits import limits
 from gallery.models import Album, Photo, User
 from gallery.models.people import clean_name, search_key
 from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger
-from recognition.images import ImageInfo, Limits, sandbox
+from recognition.images import ImageInfo, sandbox
 from recognition.types import ImageError, ImageTooLarge
 
 EXTENSIONS = {
@@ -38,11 +39,6 @@ EXTENSIONS = {
 class Added:
     photo: Photo
     is_duplicate: bool
-
-
-def limits() -> Limits:
-    """The one table of limits for files, as set by the owner."""
-    return Limits(bytes=settings.UPLOAD_MAX_MB * 1_000_000, pixels=settings.UPLOAD_MAX_MEGAPIXELS * 1_000_000)
 
 
 def add_photo(user: User | None, chunks: Iterable[bytes], name: str, album: Album | None = None) -> Added:

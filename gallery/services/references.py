@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from gallery import queue, quota, storage
+from gallery.limits import limits
 from gallery.models import Person, Reference, User
 from gallery.models.people import clean_name
 from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger, chunks
-from gallery.services.photos import EXTENSIONS, limits
+from gallery.services.photos import EXTENSIONS
 from recognition.images import sandbox
 from recognition.types import ImageError
 

@@ -17,10 +17,10 @@ from gallery.access import contributor_required, curator_required, current_user
 from gallery.browse import people, photos
 from gallery.browse.paging import as_id
 from gallery.forms import PersonForm
+from gallery.limits import limits
 from gallery.models import Event, Person, Reference, User
 from gallery.services import people as acts
 from gallery.services.errors import NameTaken, Refused
-from gallery.services.photos import limits
 from gallery.services.references import upload_reference
 from gallery.views.saying import tell
 from gallery.visibility import visible_references

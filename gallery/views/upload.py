@@ -19,10 +19,11 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.access import contributor_required, current_user
 from gallery.browse import photos
 from gallery.browse.paging import as_id
+from gallery.limits import limits
 from gallery.models import Album, Photo, User
 from gallery.services import albums as album_acts
 from gallery.services.errors import Refused
-from gallery.services.photos import add_photo, limits
+from gallery.services.photos import add_photo
 from gallery.visibility import visible_albums, visible_photos
 from recognition.images import archive
 from recognition.types import ImageError

@@ -70,6 +70,7 @@ def worker_command(*, with_scheduler: bool) -> list[str]:
         sys.executable,
         "-m",
         "celery",
+        "-q",
         "-A",
         "facesite",
         "worker",

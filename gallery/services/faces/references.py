@@ -11,13 +11,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from gallery import changes, queries, queue, storage
+from gallery.limits import limits
 from gallery.models import Decision, Event, Face, Reference, SiteSetting, User
 from gallery.services import history
 from gallery.services.errors import Changed, Refused
 from gallery.services.faces.recording import about
 from gallery.services.faces.single import confirm
 from gallery.services.locks import hold_face
-from gallery.services.photos import limits
 from recognition import images
 from recognition.images import Region, sandbox
 from recognition.types import Box, ImageError
