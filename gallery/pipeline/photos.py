@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import asdict
 
-import numpy as np
 from django.db import transaction
 
 from gallery import engine, queue, storage
@@ -79,7 +78,7 @@ def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedd
         face.left, face.top = detection.box.left, detection.box.top
         face.width, face.height = detection.box.width, detection.box.height
         face.score = detection.score
-    face.landmarks = np.round(detection.landmarks, 2).tolist()
+    face.landmarks = detection.landmarks.astype(float).round(2).tolist()
     face.quality = asdict(detection.quality) if detection.quality else None
     face.is_usable = detection.quality is None or detection.quality.is_usable
     if face.decision == Decision.NOT_A_FACE:

@@ -55,7 +55,7 @@ def describe(reference: Reference, crop: Crop) -> None:
     reference.box = [
         round(value, 2) for value in (crop.box.left, crop.box.top, crop.box.width, crop.box.height)
     ]
-    reference.landmarks = np.round(crop.landmarks, 2).tolist()
+    reference.landmarks = crop.landmarks.astype(float).round(2).tolist()
     quality = crop.detection.quality
     reference.quality = asdict(quality) if quality else None
     reference.score = crop.detection.score

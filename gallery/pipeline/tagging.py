@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gallery import engine
 from gallery.models import Person, Reference
 from gallery.pipeline import search
@@ -38,7 +36,7 @@ class NamedFace:
     def as_json(self) -> dict[str, Any]:
         return {
             "box": list(self.detection.box.as_ints()),
-            "landmarks": np.round(self.detection.landmarks, 1).tolist(),
+            "landmarks": self.detection.landmarks.astype(float).round(1).tolist(),
             "detection": round(self.detection.score, 4),
             "state": self.outcome.state.value,
             "name": self.name,
