@@ -72,31 +72,28 @@ class CombinedMtcnn:
     def _proposed(self, image: Image) -> Faces:
         """Candidates in pixels of the photo, scored by CenterFace, or 0 where only the cascade proposes."""
         scales = views.scales(*image.shape[:2])
-        proposed = self._seen(image, scales)
-        narrow = (proposed.boxes[:, 2] - proposed.boxes[:, 0]) * scales[0] < SMALL
+        seen, view = self._seen(image, scales)
+        narrow = (seen.boxes[:, 2] - seen.boxes[:, 0]) * scales[0] < SMALL
         if scales[0] < 1 and narrow.sum() >= CROWD:
-            closer = self._seen(image, [min(1.0, scales[0] * CLOSER)])
-            proposed = _best(_joined([proposed, closer]))
-        cascaded = self._cascaded(image)
-        if len(proposed) and len(cascaded):
-            cascaded = cascaded[geometry.overlap(cascaded, geometry.squared(proposed.boxes)).max(1) < 0.35]
+            closer, _ = self._seen(image, [min(1.0, scales[0] * CLOSER)])
+            seen = _best(_joined([seen, closer]))
+        cascaded = self._cascaded(image, view, geometry.squared(seen.boxes))
         count = len(cascaded)
         alone = Faces(cascaded, np.zeros(count, np.float32), np.zeros((count, 5, 2)))
-        return _joined([proposed, alone])
+        return _joined([seen, alone])
 
-    def _seen(self, image: Image, scales: list[float]) -> Faces:
-        """What CenterFace sees at these scales."""
+    def _seen(self, image: Image, scales: list[float]) -> tuple[Faces, Image]:
+        """What CenterFace sees at these scales, and the photo at the last of them."""
         found = []
         for scale in scales:
-            for view, rows, columns in views.tiles(image, scale):
-                found.append(
-                    view.in_photo(view.whole(self._centerface.find(view.image, LOWEST), rows, columns))
-                )
-        return _best(_joined(found))
+            view = views.reduced(image, scale)
+            for tile in views.tiles(view, image):
+                faces = tile.whole(self._centerface.find(tile.image, LOWEST), *view.shape[:2])
+                found.append(tile.in_photo(faces))
+        return _best(_joined(found)), view
 
-    def _cascaded(self, image: Image) -> geometry.Boxes:
-        """Squares P-Net and R-Net propose on the coarse levels of the pyramid."""
-        view = views.reduced(image, min(1.0, views.EDGE / max(image.shape[:2])))
+    def _cascaded(self, image: Image, view: Image, known: geometry.Boxes) -> geometry.Boxes:
+        """Squares that P-Net proposes on the coarse levels of a view and R-Net agrees to, but those known."""
         scale = np.array([image.shape[1] / view.shape[1], image.shape[0] / view.shape[0]])
         picture = Pillow.fromarray(view)
         found, scores = [np.empty((0, 4))], [np.empty(0, np.float32)]
@@ -112,7 +109,8 @@ class CombinedMtcnn:
         boxes = np.concatenate(found)
         boxes = boxes[geometry.best_first(np.concatenate(scores))]
         boxes = geometry.squared(boxes[geometry.survivors(boxes, 0.5)]) * np.tile(scale, 2)
-        return cascade.refine(self._networks, image, boxes) if len(boxes) else boxes
+        boxes = _unknown(boxes, known)
+        return _unknown(cascade.refine(self._networks, image, boxes), known) if len(boxes) else boxes
 
     def _closer(self, image: Image, doubtful: Candidates) -> NDArray[np.bool_]:
         """Whether CenterFace takes each candidate for a face on an enlarged crop of it."""
@@ -153,6 +151,14 @@ def turned_back(faces: Faces, quarters: int, rows: int, columns: int) -> Faces:
     points = np.stack(back, -1)
     corners = np.sort(points[:, :2], axis=1)
     return Faces(corners.reshape(-1, 4), faces.scores, points[:, 2:])
+
+
+def _unknown(boxes: geometry.Boxes, known: geometry.Boxes) -> geometry.Boxes:
+    """The boxes that are not about where a known one is."""
+    if not len(boxes) or not len(known):
+        return boxes
+    is_new = geometry.overlap(boxes, known).max(1) < 0.35
+    return boxes[np.flatnonzero(is_new)]
 
 
 def _best(faces: Faces) -> Faces:

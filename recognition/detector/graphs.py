@@ -55,8 +55,12 @@ class _Graph:
         )
 
     def prelu(self, x: str) -> str:
+        """``slope * x + (1 - slope) * relu(x)``: ONNX Runtime takes twice as long over its own PRelu."""
         slope = self.take()
-        return self.node("PRelu", x, self.constant(slope.reshape(-1, 1, 1) if slope.ndim == 3 else slope))
+        slope = slope.reshape(-1, 1, 1) if slope.ndim == 3 else slope
+        straight = self.node("Mul", x, self.constant(slope))
+        positive = self.node("Mul", self.node("Relu", x), self.constant(np.float32(1) - slope))
+        return self.node("Add", straight, positive)
 
     def pool(self, x: str, size: int, *, same: bool) -> str:
         pad = "SAME_UPPER" if same else "VALID"
@@ -71,10 +75,14 @@ class _Graph:
             kernel = kernel.reshape(-1, bias.shape[0])
         return self.node("Gemm", x, self.constant(kernel), self.constant(bias), output=output)
 
-    def face_score(self, x: str, axis: int) -> None:
-        """Softmax over (not a face, a face), the second kept."""
-        both = self.node("Softmax", x, axis=axis)
-        self.node("Gather", both, self.constant(np.array(1, np.int64)), output="score", axis=axis)
+    def face_score(self, x: str, kind: str) -> None:
+        """Softmax over (not a face, a face), the second kept: the sigmoid of their difference."""
+        kernel, bias = self.take(), self.take()
+        kernel, bias = kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1]
+        kernel = kernel.transpose(3, 2, 0, 1) if kind == "Conv" else kernel
+        difference = self.node(kind, x, self.constant(kernel), self.constant(bias))
+        axis = self.constant(np.array([1], np.int64))
+        self.node("Squeeze", self.node("Sigmoid", difference), axis, output="score")
 
     def model(
         self, name: str, size: Sequence[int | str], outputs: dict[str, list[int | str]]
@@ -98,7 +106,7 @@ def pnet(weights: Sequence[Array]) -> onnx.ModelProto:
     x = g.prelu(g.conv(x))
     x = g.prelu(g.conv(x))
     g.conv(x, output="offset")
-    g.face_score(g.conv(x), axis=1)
+    g.face_score(x, "Conv")
     return g.model("pnet", ["rows", "columns"], {"offset": ["n", 4, "r", "c"], "score": ["n", "r", "c"]})
 
 
@@ -110,7 +118,7 @@ def rnet(weights: Sequence[Array]) -> onnx.ModelProto:
     x = g.node("Flatten", g.prelu(g.conv(x)))
     x = g.prelu(g.dense(x, spatial=3))
     g.dense(x, output="offset")
-    g.face_score(g.dense(x), axis=1)
+    g.face_score(x, "Gemm")
     return g.model("rnet", [24, 24], {"offset": ["n", 4], "score": ["n"]})
 
 
@@ -124,5 +132,5 @@ def onet(weights: Sequence[Array]) -> onnx.ModelProto:
     x = g.prelu(g.dense(x, spatial=3))
     g.dense(x, output="offset")
     g.dense(x, output="points")
-    g.face_score(g.dense(x), axis=1)
+    g.face_score(x, "Gemm")
     return g.model("onet", [48, 48], {"offset": ["n", 4], "points": ["n", 10], "score": ["n"]})

@@ -15,7 +15,7 @@ from recognition.weights import converted, package_file
 
 from .resample import Planes
 
-_VERSION = 2
+_VERSION = 3
 _SHA256 = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",

@@ -45,7 +45,8 @@ class View:
         return Faces(boxes, faces.scores, (faces.points + corner) * size)
 
     def whole(self, faces: Faces, rows: int, columns: int) -> Faces:
-        """Without the faces cut by an inner edge of this tile; a neighbour or a coarser view has them whole."""
+        """Without the faces cut by an edge of this tile inside the reduced photo, which has these rows and
+        columns; a neighbour or a coarser view has them whole."""
         height, width = self.image.shape[:2]
         boxes = faces.boxes
         left = (boxes[:, 0] < 0) & (self.x > 0)
@@ -84,14 +85,12 @@ def brightened(image: Image) -> Image:
     return np.minimum(image.astype(np.float32) * gain, 255).astype(np.uint8)
 
 
-def tiles(image: Image, scale: float) -> Iterator[tuple[View, int, int]]:
-    """The view of a photo at a scale in one or more tiles, with the view's rows and columns."""
-    view = reduced(image, scale)
-    rows, columns = view.shape[:2]
-    across, down = image.shape[1] / columns, image.shape[0] / rows
-    for top, bottom in spans(rows):
-        for left, right in spans(columns):
-            yield View(view[top:bottom, left:right], left, top, across, down), rows, columns
+def tiles(view: Image, photo: Image) -> Iterator[View]:
+    """A reduced photo in one or more tiles."""
+    across, down = photo.shape[1] / view.shape[1], photo.shape[0] / view.shape[0]
+    for top, bottom in spans(view.shape[0]):
+        for left, right in spans(view.shape[1]):
+            yield View(view[top:bottom, left:right], left, top, across, down)
 
 
 def spans(length: int) -> list[tuple[int, int]]:
