@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
 from gallery.browse.paging import Page, page_of
-from gallery.browse.standing import standing, with_names
+from gallery.browse.standing import Standing, standing, with_names
 from gallery.models import Face, Photo, Status, User, WorkerBeat
 from gallery.visibility import visible_photos
 
@@ -50,10 +50,12 @@ def grid(photos: QuerySet[Photo], after: int | None, size: int = PAGE) -> Page[P
 
 
 def described(photo: Photo) -> str:
-    """Who is on the photo, for a tile: the names, then how many more faces."""
-    named = [standing(face) for face in photo.faces.all()]
-    names = dict.fromkeys(one.name for one in named if one.is_named)
-    return ", ".join(names)
+    """Who is on the photo, for a tile: the names, each once."""
+    return named(standing(face) for face in photo.faces.all())
+
+
+def named(standings: Iterable[Standing]) -> str:
+    return ", ".join(dict.fromkeys(one.name for one in standings if one.is_named))
 
 
 def neighbours(photos: QuerySet[Photo], photo: Photo) -> tuple[int | None, int | None]:

@@ -30,6 +30,7 @@ def photo_context(user: User, photo: Photo, face: int | None) -> dict[str, objec
     return {
         "photo": photo,
         "marks": marks,
+        "who": photos.named(mark.said for mark in marks),
         "chosen": chosen,
         "detail": onephoto.detail(user, chosen) if chosen else None,
     }

@@ -60,12 +60,19 @@ def check(page: Page, paths: list[str]) -> None:
     assert not bad, "\n".join(f"{path}: {line}" for path, said in bad.items() for line in said)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("size", "theme", "language"),
+    [
+        pytest.param(DESKTOP, "light", "en", id="desktop-light-en"),
+        pytest.param(DESKTOP, "dark", "vi", id="desktop-dark-vi"),
+        pytest.param(PHONE, "light", "vi", id="phone-light-vi"),
+        pytest.param(PHONE, "dark", "en", id="phone-dark-en"),
+    ],
+)
 def test_no_page_keeps_anybody_out(
-    visits: Visits, addresses: dict[str, str], theme: str, size: dict[str, int]
+    visits: Visits, addresses: dict[str, str], size: dict[str, int], theme: str, language: str
 ) -> None:
-    page = visits.as_user("mai", size, color_scheme=theme, reduced_motion="reduce")
+    page = visits.as_user("mai", size, color_scheme=theme, locale=language, reduced_motion="reduce")
     check(page, [path.format(**addresses) for path in PAGES])
 
 

@@ -1,0 +1,121 @@
+"""Pages ask a number of queries that does not grow with what they show, and hide what a user may not see."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from gallery.models import Decision, Face, Role
+from gallery.services import people
+from tests.making import a_face, a_person, a_photo, a_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mai(client: Client) -> Client:
+    client.force_login(a_user())
+    return client
+
+
+def fill(photos: int) -> None:
+    """Photos with two faces each, one of them named."""
+    for number in range(photos):
+        photo = a_photo()
+        a_face(photo, person=a_person(f"Person {number}"), state=Face.State.KNOWN)
+        a_face(photo)
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        assert client.get(address).status_code == 200
+    return len(asked)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        lambda: reverse("home"),
+        lambda: reverse("photos"),
+        lambda: reverse("people"),
+        lambda: reverse("albums"),
+        lambda: reverse("photo_progress") + "?ids=1,2,3,4,5,6,7,8",
+    ],
+    ids=["home", "photos", "people", "albums", "progress"],
+)
+def test_more_rows_ask_no_more_queries(mai: Client, address: Callable[[], str]) -> None:
+    fill(2)
+    queries(mai, address())  # what is asked once, such as the session
+    few = queries(mai, address())
+    Face.objects.all().delete()
+    people.Person.objects.all().delete()
+    fill(9)
+    assert queries(mai, address()) == few
+
+
+def test_a_photo_with_many_faces_asks_no_more_queries(mai: Client) -> None:
+    photo = a_photo()
+    a_face(photo)
+    few = queries(mai, reverse("photo", args=(photo.pk,)))
+    for number in range(12):
+        a_face(photo, person=a_person(f"Person {number}"), state=Face.State.KNOWN)
+    assert queries(mai, reverse("photo", args=(photo.pk,))) == few
+
+
+def test_the_grid_goes_on_by_key(mai: Client) -> None:
+    pks = [a_photo().pk for _ in range(65)]
+    first = mai.get(reverse("photos"))
+    assert [photo.pk for photo in first.context["page"].rows] == pks[:4:-1]
+    rest = mai.get(reverse("photos"), {"after": first.context["page"].after})
+    assert [photo.pk for photo in rest.context["page"].rows] == pks[4::-1]
+    assert rest.context["page"].after is None
+
+
+def test_nonsense_in_an_address_is_ignored(mai: Client) -> None:
+    a_photo()
+    for query in ("after=x", "after=-3", "after=99999999999999999999", "show=nothing", "face=x"):
+        assert mai.get(f"{reverse('photos')}?{query}").status_code == 200
+
+
+def test_faces_that_are_none_leave_the_counts(mai: Client) -> None:
+    person = a_person("Hoa")
+    a_face(a_photo(), person=person, state=Face.State.KNOWN)
+    a_face(a_photo(), person=person, decision=Decision.NOT_A_FACE)
+    page = mai.get(reverse("person", args=(person.pk,)))
+    assert page.context["portrait"].photos == 1
+
+
+def test_a_name_cannot_become_a_formula_in_a_spreadsheet(mai: Client) -> None:
+    photo = a_photo()
+    a_face(photo, person=a_person("=1+1"), state=Face.State.KNOWN, decision=Decision.CONFIRMED)
+    table = mai.get(reverse("photo_export", args=(photo.pk, "csv"))).content.decode("utf-8-sig")
+    assert next(csv.DictReader(io.StringIO(table)))["name"] == "'=1+1"
+    document = json.loads(mai.get(reverse("photo_export", args=(photo.pk, "json"))).content)
+    assert document["faces"][0]["name"] == "=1+1"
+
+
+def test_only_who_made_an_album_and_curators_change_it(client: Client) -> None:
+    client.force_login(a_user("nam", Role.CONTRIBUTOR))
+    client.post(reverse("album_new"), {"name": "Trip", "is_recognised": "on"})
+    mine = client.get(reverse("albums")).context["covers"][0].album
+    assert client.get(reverse("album_edit", args=(mine.pk,))).status_code == 200
+    client.force_login(a_user("other", Role.CONTRIBUTOR))
+    assert client.get(reverse("album_edit", args=(mine.pk,))).status_code == 403
+
+
+def test_the_theme_is_kept_and_leads_back_only_into_the_site(mai: Client) -> None:
+    answer = mai.post(reverse("theme"), {"theme": "dark", "next": "https://elsewhere.example/"})
+    assert answer["Location"] == reverse("home")
+    assert 'media="all"' in mai.get(reverse("home")).content.decode()
+    mai.post(reverse("theme"), {"theme": "<b>", "next": "/photos/"})
+    assert "prefers-color-scheme" in mai.get(reverse("home")).content.decode()
