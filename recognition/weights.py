@@ -134,6 +134,22 @@ def converted(name: str, build: Callable[[Path], None], *, key: str) -> Path:
     return path
 
 
+def write_note(path: Path, text: str) -> None:
+    """A small text file in the folder of converted models, there whole or not at all.
+
+    Raises ModelCacheUnusable.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _written_whole(path) as temporary:
+            temporary.write_text(text)
+    except OSError as error:
+        raise ModelCacheUnusable(
+            f"{path} cannot be written: {error.strerror or error}. "
+            "Make room there, or set FACESITE_MODEL_DIR to another folder."
+        ) from error
+
+
 def _is_sealed(path: Path, seal: Path) -> bool:
     if not path.is_file() or not seal.is_file():
         return False

@@ -1,0 +1,64 @@
+"""CLIP's image tower, as in the script this site began as: the box of a face, and nothing around it.
+
+CLIP (Radford et al., 2021) was not trained on whose face it is, and strangers who are pictured alike are alike
+to it; docs/embedders.md compares. open_clip's weights are converted once and run in ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from recognition import runtime
+from recognition.embedders import clip_pixels, clip_weights
+from recognition.embedders.recipe import embed_in_batches, embedder_id, unit
+from recognition.types import Bounds, Embeddings, FaceCrop
+
+MODEL = "ViT-B-32"
+PRETRAINED = "openai"
+
+missing = clip_weights.missing
+
+
+class ClipEmbedder:
+    """Faces to the vectors of CLIP's image tower. The network is converted and opened at the first face.
+
+    Raises WeightsMissing when the weights are neither here nor to be downloaded.
+    """
+
+    name = "clip"
+    bounds = Bounds(known=0.8, unsure=0.75, margin=0.01)  # the original script's bound, not a measured one
+
+    def __init__(self, model: str = MODEL, pretrained: str = PRETRAINED, threads: int | None = None) -> None:
+        self._names = (model, pretrained)
+        self._source = clip_weights.find(model, pretrained)
+        self._threads = threads
+        self._session: runtime.Session | None = None
+        self._opening = threading.Lock()
+        self.dimension = self._source.dimension
+        self.id = embedder_id(
+            self.name,
+            {
+                "weights": self._source.sha256,
+                "model": model,
+                "quick_gelu": self._source.quick_gelu,
+                "crop": "box, at most 16 to 1",
+                "pixels": self._source.pixels.recipe(),
+                "precision": "float32",
+            },
+        )
+
+    def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
+        """(n, dimension) unit float32 vectors, in order; at most 32 faces are in memory at once."""
+        return embed_in_batches(crops, self.dimension, self._embed)
+
+    def _embed(self, crops: list[FaceCrop]) -> Embeddings:
+        faces = np.stack([self._source.pixels.prepare(clip_pixels.cut(crop)) for crop in crops])
+        with self._opening:
+            if self._session is None:
+                model = clip_weights.converted(*self._names, self._source)
+                self._session = runtime.session(model, self._threads)
+        (vectors,) = self._session.run(None, {"faces": faces})
+        return unit(np.asarray(vectors, np.float32))
