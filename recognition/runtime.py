@@ -46,6 +46,8 @@ def session(model: Path | bytes, threads: int | None = None) -> Session:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.intra_op_num_threads = threads or 0
     options.inter_op_num_threads = 1
+    # Threads that wait by spinning take the processor from whatever else has work, other workers above all.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Batches and images come in many sizes: plans remembered per size would only grow.
     options.enable_mem_pattern = False
     source = str(model) if isinstance(model, Path) else model

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recognition.types import Image
 
-from .boxes import Boxes, moved, overlap, squared
+from .boxes import moved, overlap, squared
 from .cascade import Faces
 from .networks import Networks
 from .resample import Planes, patches
@@ -22,6 +22,7 @@ from .resample import Planes, patches
 Array = NDArray[np.float32]
 DIM = 60.0  # mean brightness of a patch under which it is brightened
 CERTAIN, LIKELY, POSSIBLE = 0.65, 0.5, 0.2  # CenterFace's score
+SAME, PART = 0.4, 0.75  # shares of two boxes that make them one face
 AGREED = (0.0, 0.2, 0.8)  # the lowest opinion of O-Net for each
 
 
@@ -86,13 +87,9 @@ def brightened(crops: Planes) -> Planes:
 def distinct(faces: Faces) -> NDArray[np.intp]:
     """Indices of the faces, best first, that are not another one over again or a part of it."""
     order = np.argsort(-faces.scores, kind="stable")
-    kept: list[int] = []
-    for index in order:
-        if not kept or not _is_covered(faces.boxes[index : index + 1], faces.boxes[kept]):
-            kept.append(int(index))
-    return np.array(kept, np.intp)
-
-
-def _is_covered(box: Boxes, others: Boxes) -> bool:
-    same = overlap(box, others).max() > 0.4
-    return bool(same or overlap(box, others, of_smaller=True).max() > 0.75)
+    boxes = faces.boxes[order]
+    again = (overlap(boxes, boxes) > SAME) | (overlap(boxes, boxes, of_smaller=True) > PART)
+    kept = np.zeros(len(order), np.bool_)
+    for index in range(len(order)):
+        kept[index] = not (again[index, :index] & kept[:index]).any()
+    return order[kept]
