@@ -1,3 +1,4 @@
 """What the admin shows; each area in a module of its own."""
 
-from gallery.admin import invitations, users  # noqa: F401 -- importing it registers its models
+# Importing them registers their models.
+from gallery.admin import invitations, people, records, references, users  # noqa: F401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django.db import transaction
@@ -61,6 +62,21 @@ def set_hidden(user: User, person: Person, is_hidden: bool, revision: int | None
 
 def set_note(user: User, person: Person, note: str, revision: int | None = None) -> Event | None:
     return _set(user, person, revision, "person.note", note=note.strip())
+
+
+def set_recognised(
+    user: User, person: Person, is_recognised: bool, revision: int | None = None
+) -> Event | None:
+    """Whether photos are searched for this person; their references stay."""
+    verb = "person.recognise" if is_recognised else "person.stop_recognising"
+    return _set(user, person, revision, verb, is_recognised=is_recognised)
+
+
+def set_consent(
+    user: User, person: Person, note: str, until: date | None, revision: int | None = None
+) -> Event | None:
+    """What the person agreed to, and until when."""
+    return _set(user, person, revision, "person.consent", consent_note=note.strip(), consent_until=until)
 
 
 def set_cover(user: User, person: Person, reference: Reference, revision: int | None = None) -> Event | None:

@@ -67,6 +67,9 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "person.show": _person(lambda: _("showed “%(person)s” again")),
     "person.cover": _person(lambda: _("chose the cover of “%(person)s”")),
     "person.note": _person(lambda: _("changed the note on “%(person)s”")),
+    "person.recognise": _person(lambda: _("let “%(person)s” be recognised in photos again")),
+    "person.stop_recognising": _person(lambda: _("stopped recognising “%(person)s” in photos")),
+    "person.consent": _person(lambda: _("changed the consent of “%(person)s”")),
     "person.merge": _merged,
     "person.split": _split,
 }

@@ -1,0 +1,95 @@
+"""What the admin shows of photos, albums, builds, calibrations and the history: to look at and filter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from gallery.access import current_user
+from gallery.admin.paging import BoundedPaginator, link, picture
+from gallery.admin.visible import VisibleAdmin
+from gallery.models import Build, Calibration, Photo
+from gallery.models.people import search_key
+from gallery.services import photos
+from gallery.templatetags.media import photo_src
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = admin.ModelAdmin
+
+
+class LookedAt(Base):
+    """Rows that only their own actions change, never a form."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Photo)
+class PhotoAdmin(VisibleAdmin, LookedAt):
+    list_display = ("shown", "name", "album", "work", "failure", "width", "height", "added_at", "page")
+    list_display_links = ("shown", "name")
+    list_filter = ("work", ("trashed_at", admin.EmptyFieldListFilter), "added_at")
+    list_select_related = ("album",)
+    search_fields = ("search",)
+    actions = ("try_again",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
+    ) -> tuple[QuerySet[Photo], bool]:
+        for word in search_key(search_term).split():
+            queryset = queryset.filter(search__contains=word)
+        return queryset, False
+
+    @admin.display(description="")
+    def shown(self, photo: Photo) -> SafeString:
+        return picture(photo_src(photo, 320), 64)
+
+    @admin.display(description="")
+    def page(self, photo: Photo) -> SafeString:
+        return link(_("on the site"), "photo", photo.pk)
+
+    @admin.action(description=gettext_lazy("Process again"), permissions=("view",))
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        for photo in queryset:
+            photos.retry_photo(current_user(request), photo)
+        messages.success(request, _("They wait for the worker."))
+
+
+@admin.register(Build)
+class BuildAdmin(LookedAt):
+    list_display = (
+        "pk",
+        "embedder_id",
+        "work",
+        "is_active",
+        "vectors",
+        "index_key",
+        "recall",
+        "size",
+        "milliseconds",
+    )
+    list_filter = ("work", "is_active", "embedder_id")
+
+
+@admin.register(Calibration)
+class CalibrationAdmin(LookedAt):
+    list_display = ("pk", "embedder_id", "false_name_rate", "applied_at", "created_at")
+    list_filter = ("embedder_id",)

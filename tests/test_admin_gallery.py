@@ -1,0 +1,125 @@
+"""Curating in the admin: lists that stay quick, acts that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from gallery.models import Event, GalleryChange, Person, Reference, Role
+from gallery.services import history
+from tests.making import a_person, a_reference, a_user
+
+pytestmark = pytest.mark.django_db
+REFERENCES = reverse("admin:gallery_reference_changelist")
+PEOPLE = reverse("admin:gallery_person_changelist")
+
+
+@pytest.fixture
+def curator(client: Client) -> Client:
+    client.force_login(a_user("Curator", Role.CURATOR))
+    return client
+
+
+def queries(client: Client, address: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        assert client.get(address).status_code == 200
+    return len(seen)
+
+
+@pytest.mark.parametrize("address", [REFERENCES, PEOPLE])
+def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(curator: Client, address: str) -> None:
+    for number in range(2):
+        a_reference(a_person(f"Person {number}"))
+    few = queries(curator, address)
+    for number in range(2, 40):
+        a_reference(a_person(f"Person {number}"))
+    assert queries(curator, address) == few
+
+
+def test_people_are_found_with_and_without_accents(curator: Client) -> None:
+    a_person("Nguyễn Thị Đào")
+    a_person("Anna Berg")
+    page = curator.get(PEOPLE, {"q": "nguyen dao"}).content.decode()
+    assert "Nguyễn Thị Đào" in page
+    assert "Anna Berg" not in page
+
+
+def act(client: Client, action: str, *rows: Reference, **more: str) -> Any:
+    chosen = [str(row.pk) for row in rows]
+    return client.post(REFERENCES, {"action": action, "_selected_action": chosen, **more}, follow=True)
+
+
+@pytest.mark.parametrize(("name", "status"), [("approve", "approved"), ("reject", "rejected")])
+def test_references_are_judged_together_and_it_can_be_undone(curator: Client, name: str, status: str) -> None:
+    rows = [a_reference(a_person(), status="pending"), a_reference(a_person("Bea"), status="pending")]
+    page = act(curator, name, *rows)
+    assert "Undo it in the history" in page.content.decode()
+    assert {row.status for row in Reference.objects.all()} == {status}
+    assert GalleryChange.objects.count() == 2
+    event = Event.objects.get(verb=f"reference.{status}")
+    assert event.actor is not None
+    history.undo(event.actor, event)
+    assert {row.status for row in Reference.objects.all()} == {"pending"}
+
+
+def test_moving_shows_what_moves_before_it_moves(curator: Client) -> None:
+    reference = a_reference(a_person("Anna"))
+    page = act(curator, "move", reference).content.decode()
+    assert "1 reference will move" in page
+    assert Reference.objects.get().person.name == "Anna"
+    act(curator, "move", reference, name="Bea")
+    assert Reference.objects.get().person.name == "Bea"
+    assert GalleryChange.objects.filter(kind="moved").count() == 1
+
+
+def test_a_saved_person_is_changed_by_the_services(curator: Client) -> None:
+    person = a_person("Anna")
+    a_reference(person)
+    given = {"name": "  Ána  Berg ", "note": "A note", "is_hidden": "on", "consent_note": ""}
+    curator.post(reverse("admin:gallery_person_change", args=(person.pk,)), given)
+    person.refresh_from_db()
+    assert (person.name, person.search, person.is_hidden, person.is_recognised) == (
+        "Ána Berg",
+        "ana berg",
+        True,
+        False,
+    )
+    verbs = set(Event.objects.values_list("verb", flat=True))
+    assert {"person.rename", "person.note", "person.hide", "person.stop_recognising"} <= verbs
+    assert GalleryChange.objects.filter(kind="removed").count() == 1
+
+
+def test_a_name_that_is_taken_is_refused_with_whose_it_is(curator: Client) -> None:
+    a_person("Anna")
+    other = a_person("Bea")
+    page = curator.post(reverse("admin:gallery_person_change", args=(other.pk,)), {"name": "ANNA"})
+    assert "There is a person of this name: Anna." in page.content.decode()
+    assert Person.objects.get(pk=other.pk).name == "Bea"
+
+
+def test_two_people_are_merged_into_the_one_with_more_references(curator: Client) -> None:
+    anna, double = a_person("Anna"), a_person("Anne")
+    for person in (anna, anna, double):
+        a_reference(person)
+    chosen = [str(anna.pk), str(double.pk)]
+    curator.post(PEOPLE, {"action": "merge_into_first", "_selected_action": chosen})
+    assert [person.name for person in Person.objects.all()] == ["Anna"]
+    assert Reference.objects.filter(person=anna).count() == 3
+
+
+@pytest.mark.parametrize("make", [a_person, lambda: a_reference(a_person())])
+def test_nothing_is_deleted_from_the_admin(curator: Client, make: Callable[[], Any]) -> None:
+    row = make()
+    kind = row._meta.model_name
+    assert (
+        curator.post(reverse(f"admin:gallery_{kind}_delete", args=(row.pk,)), {"post": "yes"}).status_code
+        == 403
+    )
