@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from recognition import embedders, weights
 from recognition.embedders import clip_pixels
 from recognition.types import Box, FaceCrop, Image, WeightsCorrupt, WeightsMissing
+from tests.site import Site
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +121,8 @@ def test_without_weights_and_without_network_one_sentence_says_what_to_set(
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # where nothing answers
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
-    started = time.monotonic()
     with pytest.raises(WeightsMissing, match="FACESITE_CLIP_PRETRAINED"):
         embedders.load("clip")
-    assert time.monotonic() - started < 120
     assert not os.path.lexists(tmp_path / "models" / "clip-ViT-B-32-openai.json")
 
 
@@ -146,3 +144,25 @@ def test_what_is_missing_is_said_by_name(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "FACESITE_CLIP_PRETRAINED" in str(embedders.available("clip", pretrained=gone))
     with pytest.raises(WeightsMissing, match="no checkpoint file"):
         embedders.load("clip", pretrained=gone)
+
+
+@pytest.mark.heavy
+def test_a_site_set_to_clip_imports_builds_and_tags(
+    checkpoint: Path, demo: tuple[Path, Path], tmp_path: Path
+) -> None:
+    people, photos = demo
+    models = str(checkpoint.parent / "models")
+    site = Site(
+        tmp_path,
+        FACESITE_EMBEDDER="clip",
+        FACESITE_CLIP_PRETRAINED=str(checkpoint),
+        FACESITE_MODEL_DIR=models,
+    )
+    site.manage("import_people", str(people))
+    site.manage("build_index")
+    vectors = "list(ReferenceVector.objects.values_list('embedder_id', flat=True).distinct())"
+    (embedder_id,) = site.ask(f"answer = {vectors}")
+    assert embedder_id == embedders.load("clip", pretrained=str(checkpoint)).id
+    (tagged,) = site.json("tag", str(photos / "montage.jpg"))
+    assert len(tagged["faces"]) >= 2
+    assert all(-1 <= face["similarity"] <= 1 and face["reference"] for face in tagged["faces"])

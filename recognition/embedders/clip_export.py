@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 import sys
+import urllib.error
+import urllib.request
 import warnings
 from typing import Any
 
 VERSION = 1
 OPSET = 17
+SECONDS = 10  # for a first answer from the hub
 
 
 def fetch(model: str, tag: str) -> dict[str, Any]:
@@ -24,8 +27,22 @@ def fetch(model: str, tag: str) -> dict[str, Any]:
     if not known:
         tags = ", ".join(pretrained.list_pretrained_tags_by_model(model)) or "none"
         raise LookupError(f"open_clip knows no weights called {tag} for {model}, but these: {tags}")
+    _ask_the_hub_once()
     names = ("mean", "std", "interpolation", "resize_mode", "quick_gelu")
     return {"path": pretrained.download_pretrained(known), **{n: known[n] for n in names if n in known}}
+
+
+def _ask_the_hub_once() -> None:
+    """Without an answer the hub's client looks at its own folder only, instead of trying again and again."""
+    from huggingface_hub import constants
+
+    try:
+        request = urllib.request.Request(constants.ENDPOINT, method="HEAD")  # noqa: S310 -- the client's own address
+        urllib.request.urlopen(request, timeout=SECONDS).close()  # noqa: S310 -- as above
+    except urllib.error.HTTPError:
+        return  # it answers
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
 
 
 def export(model: str, checkpoint: str, quick_gelu: bool, path: str) -> None:

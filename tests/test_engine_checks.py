@@ -1,0 +1,37 @@
+"""An embedder that cannot run here is told of at the start, with what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gallery.checks.engines import check_embedder
+from recognition import weights
+
+
+def sentence() -> str:
+    return " ".join(message.msg for message in check_embedder(None))
+
+
+def test_the_default_embedder_runs_here(settings: Any) -> None:
+    settings.EMBEDDER = "dlib"
+    assert check_embedder(None) == []
+
+
+def test_clip_without_its_packages_says_what_to_install(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EMBEDDER = "clip"
+    monkeypatch.setattr(weights, "has_package", lambda package: package not in ("open_clip", "torch"))
+    assert "pip install open_clip_torch torch" in sentence()
+
+
+def test_onnx_without_a_model_says_what_to_set(settings: Any, tmp_path: Path) -> None:
+    settings.EMBEDDER, settings.ONNX_MODEL = "onnx", ""
+    assert "FACESITE_ONNX_MODEL" in sentence()
+    settings.ONNX_MODEL = str(tmp_path / "gone.onnx")
+    assert "gone.onnx" in sentence()
+    (tmp_path / "gone.onnx").write_bytes(b"now it is here")
+    assert sentence() == ""
