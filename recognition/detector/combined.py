@@ -83,14 +83,12 @@ class CombinedMtcnn:
         return _joined([seen, alone])
 
     def _seen(self, image: Image, scales: list[float]) -> tuple[Faces, Image]:
-        """What CenterFace sees at these scales, and the photo at the last of them."""
+        """What CenterFace sees at these scales, and the photo at the last of them (if that is one tile)."""
         found = []
         for scale in scales:
-            view = views.reduced(image, scale)
-            for tile in views.tiles(view, image):
-                faces = tile.whole(self._centerface.find(tile.image, LOWEST), *view.shape[:2])
-                found.append(tile.in_photo(faces))
-        return _best(_joined(found)), view
+            for view in views.tiles(image, scale):
+                found.append(view.in_photo(view.whole(self._centerface.find(view.image, LOWEST))))
+        return _best(_joined(found)), view.image
 
     def _cascaded(self, image: Image, view: Image, known: geometry.Boxes) -> geometry.Boxes:
         """Squares that P-Net proposes on the coarse levels of a view and R-Net agrees to, but those known."""

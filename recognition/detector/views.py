@@ -7,6 +7,7 @@ faces only it can see; larger ones are found in coarser views.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,11 +29,14 @@ DIM = 60.0  # mean brightness under which a view is brightened
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A part of a reduced photo; ``x, y`` is where it starts, ``across, down`` photo pixels per view pixel."""
+    """A part of a reduced photo; ``x, y`` is where it starts in the ``columns`` and ``rows`` of the
+    whole, ``across, down`` photo pixels per view pixel."""
 
     image: Image
     x: int
     y: int
+    columns: int
+    rows: int
     across: float
     down: float
 
@@ -44,15 +48,15 @@ class View:
         boxes = (faces.boxes + np.tile(corner, 2)) * np.tile(size, 2)
         return Faces(boxes, faces.scores, (faces.points + corner) * size)
 
-    def whole(self, faces: Faces, rows: int, columns: int) -> Faces:
-        """Without the faces cut by an edge of this tile inside the reduced photo, which has these rows and
-        columns; a neighbour or a coarser view has them whole."""
+    def whole(self, faces: Faces) -> Faces:
+        """Without the faces cut by an edge of this tile inside the photo; a neighbour or a coarser view has
+        them whole."""
         height, width = self.image.shape[:2]
         boxes = faces.boxes
         left = (boxes[:, 0] < 0) & (self.x > 0)
         top = (boxes[:, 1] < 0) & (self.y > 0)
-        right = (boxes[:, 2] > width) & (self.x + width < columns)
-        bottom = (boxes[:, 3] > height) & (self.y + height < rows)
+        right = (boxes[:, 2] > width) & (self.x + width < self.columns)
+        bottom = (boxes[:, 3] > height) & (self.y + height < self.rows)
         return faces.take(~(left | top | right | bottom))
 
 
@@ -67,30 +71,60 @@ def scales(rows: int, columns: int) -> list[float]:
     return chain
 
 
+def size_at(image: Image, scale: float) -> tuple[int, int]:
+    """Rows and columns of the image at another scale, at least one each."""
+    return max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))
+
+
+def tiles(image: Image, scale: float) -> Iterator[View]:
+    """A photo at a scale, brightened where it is dim, in one or more tiles made one at a time."""
+    rows, columns = size_at(image, scale)
+    gain = _gain(image)
+    for top, bottom in spans(rows):
+        for left, right in spans(columns):
+            part = _part(image, rows, columns, (top, bottom, left, right))
+            part = part if gain == 1 else np.minimum(part.astype(np.float32) * gain, 255).astype(np.uint8)
+            yield View(part, left, top, columns, rows, image.shape[1] / columns, image.shape[0] / rows)
+
+
 def reduced(image: Image, scale: float) -> Image:
-    """The image at another scale, at least one pixel each way, brightened where it is dim."""
-    rows, columns = (max(1, round(edge * scale)) for edge in image.shape[:2])
-    if scale != 1:
-        picture = Pillow.fromarray(image)
-        image = np.asarray(picture.resize((columns, rows), Pillow.Resampling.BILINEAR, reducing_gap=2.0))
-    return brightened(image)
+    """A photo at a scale that needs one tile only."""
+    return next(tiles(image, scale)).image
 
 
 def brightened(image: Image) -> Image:
     """A dim image with its contrast stretched, any other as it is."""
-    mean = float(image[::4, ::4].mean()) if image.size else DIM
-    if mean >= DIM:
-        return image
-    gain = min(DIM * 1.6 / max(mean, 1.0), 8.0)
-    return np.minimum(image.astype(np.float32) * gain, 255).astype(np.uint8)
+    gain = _gain(image)
+    return image if gain == 1 else np.minimum(image.astype(np.float32) * gain, 255).astype(np.uint8)
 
 
-def tiles(view: Image, photo: Image) -> Iterator[View]:
-    """A reduced photo in one or more tiles."""
-    across, down = photo.shape[1] / view.shape[1], photo.shape[0] / view.shape[0]
-    for top, bottom in spans(view.shape[0]):
-        for left, right in spans(view.shape[1]):
-            yield View(view[top:bottom, left:right], left, top, across, down)
+def _gain(image: Image) -> float:
+    stride = max(1, max(image.shape[:2]) // 256)
+    mean = float(image[::stride, ::stride].mean()) if image.size else DIM
+    return 1.0 if mean >= DIM else min(DIM * 1.6 / max(mean, 1.0), 8.0)
+
+
+def _part(image: Image, rows: int, columns: int, part: tuple[int, int, int, int]) -> Image:
+    """The part (top, bottom, left, right) of what the image is when resized to these rows and columns."""
+    if (rows, columns) == image.shape[:2]:
+        return image[part[0] : part[1], part[2] : part[3]]
+    first_row, last_row, up, down = _source(*part[:2], image.shape[0] / rows, image.shape[0])
+    first, last, left, right = _source(*part[2:], image.shape[1] / columns, image.shape[1])
+    every = max(1, int(image.shape[0] / rows / 3))  # of a much larger photo some pixels are enough
+    pixels = image[first_row + every // 2 : last_row : every, first + every // 2 : last : every]
+    source = Pillow.fromarray(np.ascontiguousarray(pixels))
+    size = (part[3] - part[2], part[1] - part[0])
+    right, down = min(right / every, source.width), min(down / every, source.height)
+    box = (left / every, up / every, right, down)
+    return np.asarray(source.resize(size, Pillow.Resampling.BILINEAR, box=box))
+
+
+def _source(start: int, stop: int, step: float, length: int) -> tuple[int, int, float, float]:
+    """The pixels a resized stretch is made of, margin for the filter included, and its edges within them."""
+    margin = math.ceil(step) + 2
+    first = max(0, math.floor(start * step) - margin)
+    last = min(length, math.ceil(stop * step) + margin)
+    return first, last, start * step - first, min(stop * step - first, float(last - first))
 
 
 def spans(length: int) -> list[tuple[int, int]]:
