@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from gallery.views import history, person_acts, review, search, unknown
+from gallery.views import history, jobs, person_acts, review, search, unknown
 
 urlpatterns: list[URLPattern] = [
     path("search/", search.search, name="search"),
@@ -20,6 +20,9 @@ urlpatterns: list[URLPattern] = [
     # People
     path("people/<int:pk>/merge", person_acts.person_merge, name="person_merge"),
     path("people/<int:pk>/split", person_acts.person_split, name="person_split"),
+    # Jobs
+    path("jobs/", jobs.jobs_page, name="jobs"),
+    path("jobs/act", jobs.jobs_act, name="jobs_act"),
     # History
     path("history/", history.history_page, name="history"),
     path("history/<int:pk>/undo", history.event_undo, name="event_undo"),

@@ -5,12 +5,21 @@ from __future__ import annotations
 import logging
 
 from celery import shared_task
+from celery.signals import worker_process_init
 
 from gallery import queue
 from gallery.models import Build, Photo, Reference, User
 from recognition.types import RecognitionError
 
 log = logging.getLogger(__name__)
+
+
+@worker_process_init.connect
+def say_alive(**_: object) -> None:
+    """Each worker process, once it has forked."""
+    from gallery import beats
+
+    beats.keep_beating("worker")
 
 
 @shared_task(name="gallery.tasks.process_photo")
@@ -141,9 +150,10 @@ def measure_gallery(false_name_rate: float) -> None:
 @shared_task(name="gallery.tasks.sweep")
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
-    from gallery import queries
+    from gallery import beats, queries
     from gallery.pipeline import faces, grouping, renaming
 
+    beats.beat("scheduler", "scheduler")  # it sent this message
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)

@@ -98,6 +98,8 @@ TABLE: dict[str, Rule] = {
     "unknown_say": CONTRIBUTOR().post,
     "person_merge": CURATOR("person"),
     "person_split": CURATOR("person"),
+    "jobs": CURATOR(),
+    "jobs_act": CURATOR().post,
     "history": CONTRIBUTOR(),
     "event_undo": CONTRIBUTOR("event").post,
     "search": VIEWER(),

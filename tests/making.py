@@ -47,8 +47,7 @@ def a_photo(name: str = "", album: Album | None = None, **columns: Any) -> Photo
         sha256=hashlib.sha256(str(number).encode()).hexdigest(),
         width=800,
         height=600,
-        work=Status.DONE,
-        **columns,
+        **{"work": Status.DONE, **columns},
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from django.db import transaction
 
-from gallery import engine, queue, storage
+from gallery import engine, queries, queue, storage
 from gallery.models import Decision, Face, Photo, Status
 from gallery.pipeline import matching
 from gallery.pipeline.naming import name_faces
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 def process_photo(pk: int) -> bool:
     """Claim the photo and process it; False if it is not ours to do."""
+    if queries.is_paused():
+        return False
     photo = queue.claim(Photo.objects.filter(trashed_at__isnull=True), pk)
     if photo is None:
         return False

@@ -66,6 +66,10 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "album.remove": _name(lambda: _("took the album “%(name)s” away")),
     "album.share": _name(lambda: _("shared the album “%(name)s” by a link")),
     "album.unshare": _name(lambda: _("took back a link to the album “%(name)s”")),
+    "queue.pause": lambda _s: _("paused the processing of photos"),
+    "queue.resume": lambda _s: _("let photos be processed again"),
+    "queue.retry": lambda _s: _("tried everything that had failed again"),
+    "queue.cancel": lambda _s: _("set waiting photos aside"),
     "reference.add": lambda summary: (
         _("added a reference of “%(person)s”") % {"person": summary.get("person", "")}
     ),
