@@ -69,6 +69,16 @@ def size(request: pytest.FixtureRequest) -> dict[str, int]:
     return {"width": width, "height": height}
 
 
+@pytest.fixture(autouse=True)
+def closed(browser: Browser) -> Iterator[None]:
+    """No page is left open: one that outlives its server would complain into another test."""
+    before = list(browser.contexts)
+    yield
+    for context in browser.contexts:
+        if context not in before:
+            context.close()
+
+
 def signed_in(browser: Browser, address: str, name: str, **context: Any) -> Page:
     page = browser.new_context(base_url=address, **context).new_page()
     page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from tests.access_table import TABLE
 from tests.making_pictures import jpeg
@@ -15,7 +14,6 @@ from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium")
 PASSWORD = "correct horse"
 ROWS = f"""
 from gallery.services import accounts
@@ -45,15 +43,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Page]:
-    if CHROMIUM is None:
-        pytest.skip("NOT TESTED: Chromium is not installed here")
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        shown = chromium.new_context(base_url=address).new_page()
-        shown.add_init_script(LISTEN)
-        yield shown
-        chromium.close()
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    context = browser.new_context(base_url=address)
+    shown = context.new_page()
+    shown.add_init_script(LISTEN)
+    yield shown
+    context.close()
 
 
 def sign_in(page: Page) -> None:
