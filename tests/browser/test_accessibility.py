@@ -51,7 +51,6 @@ def check(page: Page, paths: list[str]) -> None:
     found = {}
     for path in paths:
         page.goto(path)
-        page.wait_for_load_state("networkidle")
         found[path] = problems(page)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if wide > 0:
