@@ -11,9 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recognition import runtime
-from recognition.embedders import clip_pixels, clip_weights
-from recognition.embedders.recipe import embed_in_batches, embedder_id, unit
+from recognition.embedders import clip_int8, clip_pixels, clip_weights
+from recognition.embedders.recipe import embed_in_batches, embedder_id
 from recognition.types import Bounds, Embeddings, FaceCrop
 
 MODEL = "ViT-B-32"
@@ -35,7 +34,7 @@ class ClipEmbedder:
         self._names = (model, pretrained)
         self._source = clip_weights.find(model, pretrained)
         self._threads = threads
-        self._session: runtime.Session | None = None
+        self._networks: clip_int8.Networks | None = None
         self._opening = threading.Lock()
         self.dimension = self._source.dimension
         self.id = embedder_id(
@@ -46,7 +45,7 @@ class ClipEmbedder:
                 "quick_gelu": self._source.quick_gelu,
                 "crop": "box, at most 16 to 1",
                 "pixels": self._source.pixels.recipe(),
-                "precision": "float32",
+                "precision": clip_int8.PRECISION,
             },
         )
 
@@ -57,8 +56,7 @@ class ClipEmbedder:
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
         faces = np.stack([self._source.pixels.prepare(clip_pixels.cut(crop)) for crop in crops])
         with self._opening:
-            if self._session is None:
+            if self._networks is None:
                 model = clip_weights.converted(*self._names, self._source)
-                self._session = runtime.session(model, self._threads)
-        (vectors,) = self._session.run(None, {"faces": faces})
-        return unit(np.asarray(vectors, np.float32))
+                self._networks = clip_int8.Networks(model, self._threads)
+        return self._networks.run(faces)
