@@ -112,6 +112,16 @@ def test_faces_come_left_to_right_inside_the_photo_with_quality(finder: Detector
 
 
 @needs_photos
+def test_a_full_profile_is_found_but_not_to_be_named(finder: Detector) -> None:
+    (path,) = photos("groups/sample2.jpg")
+    profile, *others = finder.detect(photo(path))
+    assert profile.quality is not None
+    assert (profile.quality.is_usable, profile.quality.reason) == (False, "turned")
+    assert others[-1].quality is not None
+    assert others[-1].quality.is_usable
+
+
+@needs_photos
 def test_two_threads_find_what_one_does(finder: Detector) -> None:
     images = [photo(path) for path in photos("five/photos/*")]
     alone = [[(face.box, face.score) for face in finder.detect(image)] for image in images]

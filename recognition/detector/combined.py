@@ -15,7 +15,7 @@ from recognition.types import Detection, Image
 
 from . import boxes as geometry
 from . import cascade, views
-from .cascade import NONE, Faces
+from .cascade import Faces
 from .centerface import SAME_FACE, CenterFace
 from .networks import open_networks
 from .opinions import LIKELY, POSSIBLE, Candidates, distinct, examine
@@ -30,7 +30,7 @@ SURE = 0.97  # what P-Net, R-Net and O-Net must believe without CenterFace, to g
 CROP, CROP_FACE = 160, 56.0  # pixels of the crop for a closer look, and of the face on it
 MOST_CROPS = 24
 SCAN = 448  # pixels of the longer side of a photo turned by quarters
-UPRIGHT = 0.9  # a face this sure means the photo is upright
+CLEAR = 0.6  # under this opinion of O-Net a face shows too little of itself to be recognised
 
 
 class CombinedMtcnn:
@@ -46,28 +46,23 @@ class CombinedMtcnn:
         """All faces in a uint8 RGB image (rows, columns, 3), left to right."""
         if min(image.shape[:2]) < cascade.CELL:
             return []
-        faces, is_sure = self._faces(image)
-        if not is_sure:
-            faces = self._turned(image, faces)
-        return detections(image, faces)
+        found = self._found(image)
+        faces = found.faces()
+        if not found.is_sure():
+            found, faces = self._turned(image, found)
+        return detections(image, faces, found.output < CLEAR)
 
-    def _faces(self, image: Image) -> tuple[Faces, bool]:
-        """The faces of the photo as it is, and whether one of them is surely an upright face."""
-        proposed = self._proposed(image)
-        if not len(proposed):
-            return NONE, False
-        candidates = examine(self._networks, image, proposed)
+    def _found(self, image: Image) -> Candidates:
+        """What both opinions together take for faces in the photo as it is."""
+        candidates = examine(self._networks, image, self._proposed(image))
         accepted = candidates.accepted()
-        doubtful = np.flatnonzero(
-            ~accepted & (candidates.output >= np.where(candidates.centre > 0, 0.6, SURE))
-        )
+        lowest = np.where(candidates.centre > 0, 0.6, SURE)
+        doubtful = np.flatnonzero(~accepted & (candidates.output >= lowest))
         doubtful = doubtful[np.argsort(-candidates.output[doubtful], kind="stable")][:MOST_CROPS]
         if len(doubtful):
             accepted[doubtful] = self._closer(image, candidates.take(doubtful))
         candidates = candidates.take(accepted)
-        faces = candidates.faces()
-        is_sure = bool(((candidates.centre >= LIKELY) & (candidates.output >= UPRIGHT)).any())
-        return faces.take(distinct(faces)), is_sure
+        return candidates.take(distinct(candidates.faces()))
 
     def _proposed(self, image: Image) -> Faces:
         """Candidates in pixels of the photo, scored by CenterFace, or 0 where only the cascade proposes."""
@@ -123,15 +118,17 @@ class CombinedMtcnn:
             verdicts.append(bool((off < CROP_FACE / 3).any()))
         return np.array(verdicts, np.bool_)
 
-    def _turned(self, image: Image, upright: Faces) -> Faces:
-        """The faces of the photo turned by quarters, where it shows more that way, else those given."""
+    def _turned(self, image: Image, upright: Candidates) -> tuple[Candidates, Faces]:
+        """What is found in the photo turned by quarters, where it shows more that way, else what was given;
+        and the faces in pixels of the photo."""
         view = views.reduced(image, min(1.0, SCAN / max(image.shape[:2])))
         evidence = [self._evidence(np.ascontiguousarray(np.rot90(view, quarters))) for quarters in range(4)]
         best = int(np.argmax(evidence))
-        if best == 0 or evidence[best] < LIKELY:
-            return upright
-        faces, is_sure = self._faces(np.ascontiguousarray(np.rot90(image, best)))
-        return turned_back(faces, best, *image.shape[:2]) if is_sure else upright
+        if best and evidence[best] >= LIKELY:
+            found = self._found(np.ascontiguousarray(np.rot90(image, best)))
+            if found.is_sure():
+                return found, turned_back(found.faces(), best, *image.shape[:2])
+        return upright, upright.faces()
 
     def _evidence(self, view: Image) -> float:
         """How much in a small view looks like upright faces to both networks."""

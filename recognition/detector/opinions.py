@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from recognition.types import Image
 
 from .boxes import moved, overlap, squared
-from .cascade import Faces
+from .cascade import NONE, Faces
 from .networks import Networks
 from .resample import Planes, patches
 
 Array = NDArray[np.float32]
 DIM = 60.0  # mean brightness of a patch under which it is brightened
 CERTAIN, LIKELY, POSSIBLE = 0.65, 0.5, 0.2  # CenterFace's score
+UPRIGHT = 0.9  # O-Net's opinion of upright faces
 SAME, PART = 0.4, 0.75  # shares of two boxes that make them one face
 AGREED = (0.0, 0.2, 0.8)  # the lowest opinion of O-Net for each
 
@@ -48,6 +49,10 @@ class Candidates:
             accepted |= (self.centre >= low) & (self.output >= agreed)
         return accepted
 
+    def is_sure(self) -> bool:
+        """Whether one of them is surely a face, and upright."""
+        return bool(((self.centre >= LIKELY) & (self.output >= UPRIGHT)).any())
+
     def score(self) -> Array:
         """How sure both together are, 0 to 1: the doubts multiply."""
         together: Array = np.subtract(1, (1 - self.centre) * (1 - self.output), dtype=np.float32)
@@ -64,6 +69,8 @@ class Candidates:
 def examine(networks: Networks, image: Image, proposed: Faces) -> Candidates:
     """O-Net's opinion on the square around each proposed box, on its mirror image, and once more where it
     moved the box to."""
+    if not len(proposed):
+        return Candidates(NONE, NONE, NONE.scores)
     squares = squared(proposed.boxes)
     first = brightened(patches(image, squares, 48))
     scores, offsets, points = networks.output(np.concatenate([first, first[..., ::-1]]))
