@@ -51,7 +51,7 @@ run: $(LIGHT)
 
 test: $(FULL)
 	@.ci/servers
-	@$(PY) -m pytest -n auto --dist loadfile --durations 15
+	@$(PY) -m pytest -n auto --dist loadgroup --durations 15
 
 check: $(FULL)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -21,6 +21,13 @@ def texts() -> None:
     compile_texts()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests run in one process, one after the other: many share a site or a server."""
+    for item in items:
+        if "browser" not in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The demonstration's folders of people and of photos: real portraits that ship in packages."""

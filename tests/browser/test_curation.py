@@ -190,8 +190,8 @@ def test_a_group_is_named_at_once_after_unticking_a_stray_and_taken_back(
     check(page)
     page.get_by_role("link", name="faces").filter(has_text="Name them").first.click()
     ticks = page.locator("input[name=face]")
+    expect(ticks.nth(2)).to_be_attached()
     total = ticks.count()
-    assert total >= 3
     ticks.nth(0).uncheck()
     expect(page.locator("[data-count]")).to_have_text(f"{total - 1} of {total} chosen")
     check(page)
