@@ -49,9 +49,13 @@ run: $(LIGHT)
 	@$(PY) manage.py setup
 	@exec $(PY) manage.py serve --port $(PORT)
 
+# torch and TensorFlow do not live well in one process, so what uses torch has one of its own
+TORCH := $(wildcard tests/test_embedders_clip*.py)
+
 test: $(FULL)
 	@.ci/servers
-	@$(PY) -m pytest -n auto --dist loadgroup --durations 15
+	@$(PY) -m pytest $(TORCH)
+	@$(PY) -m pytest -n auto --dist loadgroup --durations 15 $(TORCH:%=--ignore=%)
 
 check: $(FULL)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
