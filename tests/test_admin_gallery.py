@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gallery.models import Event, GalleryChange, Person, Reference, Role
+from gallery.models import Album, Event, GalleryChange, Person, Reference, Role
 from gallery.services import history
-from tests.making import a_person, a_reference, a_user
+from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
 REFERENCES = reverse("admin:gallery_reference_changelist")
@@ -123,3 +123,13 @@ def test_nothing_is_deleted_from_the_admin(curator: Client, make: Callable[[], A
         curator.post(reverse(f"admin:gallery_{kind}_delete", args=(row.pk,)), {"post": "yes"}).status_code
         == 403
     )
+
+
+def test_what_lies_in_an_album_for_others_is_neither_shown_nor_counted(curator: Client) -> None:
+    person = a_person("Anna")
+    face = a_face(a_photo(album=Album.objects.create(is_limited=True)), person=person)
+    reference = a_reference(person, source_face=face)
+    row = curator.get(PEOPLE).context["cl"].result_list[0]
+    assert (row.approved, row.times, row.shown) == (0, 0, None)
+    page = curator.get(reverse("admin:gallery_person_change", args=(person.pk,))).content.decode()
+    assert f"/reference/{reference.pk}/change/" not in page

@@ -17,11 +17,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.access import current_user
 from gallery.admin.paging import BoundedPaginator, link, picture, said
-from gallery.models import Face, Person, Reference
+from gallery.models import Person, Reference
 from gallery.models.people import clean_name, search_key
 from gallery.services import people
 from gallery.services.errors import Refused
 from gallery.templatetags.media import reference_src
+from gallery.visibility import visible_faces, visible_references
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Person]
@@ -77,11 +78,12 @@ class PersonAdmin(Base):
     readonly_fields = ("pictures",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
-        approved = Reference.objects.filter(status=Reference.Judgement.APPROVED)
+        user = current_user(request)
+        approved = visible_references(user).filter(status=Reference.Judgement.APPROVED)
         rows = super().get_queryset(request).select_related("cover")
         first = approved.filter(person=OuterRef("pk")).order_by("pk").values("pk")[:1]
         return rows.annotate(
-            approved=_count(approved), times=_count(Face.objects.all()), first=Subquery(first)
+            approved=_count(approved), times=_count(visible_faces(user)), first=Subquery(first)
         )
 
     def get_search_results(
@@ -95,7 +97,7 @@ class PersonAdmin(Base):
         """The pictures of one page of people, in one query."""
         changes = super().get_changelist_instance(request)
         firsts = [row.cover_id or row.first for row in changes.result_list]
-        found = Reference.objects.in_bulk([pk for pk in firsts if pk])
+        found = visible_references(current_user(request)).in_bulk([pk for pk in firsts if pk])
         for row in changes.result_list:
             row.shown = found.get(row.cover_id or row.first)
         return changes
@@ -120,7 +122,11 @@ class PersonAdmin(Base):
 
     @admin.display(description=gettext_lazy("references"))
     def pictures(self, person: Person) -> SafeString | str:
-        rows = person.references.order_by("status", "pk")[:60] if person.pk else []
+        rows = (
+            person.references.filter(source_face__isnull=True).order_by("status", "pk")[:60]
+            if person.pk
+            else []
+        )
         parts = [
             link(picture(reference_src(row, 128), 96), "admin:gallery_reference_change", row.pk)
             for row in rows
