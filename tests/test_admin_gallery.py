@@ -80,6 +80,16 @@ def test_moving_shows_what_moves_before_it_moves(curator: Client) -> None:
     assert GalleryChange.objects.filter(kind="moved").count() == 1
 
 
+def test_all_references_of_a_long_list_move_as_the_page_said(curator: Client) -> None:
+    anna = a_person("Anna")
+    rows = [a_reference(anna) for _ in range(203)]
+    page = act(curator, "move", rows[0], select_across="1").content.decode()
+    assert "203 references will move" in page
+    assert 'name="select_across" value="1"' in page
+    act(curator, "move", rows[0], select_across="1", name="Bea")
+    assert Reference.objects.filter(person__name="Bea").count() == 203
+
+
 def test_a_saved_person_is_changed_by_the_services(curator: Client) -> None:
     person = a_person("Anna")
     a_reference(person)

@@ -59,6 +59,13 @@ def test_paused_photos_wait_and_go_on(curator: Client) -> None:
     assert not queries.is_paused()
 
 
+def test_a_paused_queue_is_not_polled(curator: Client) -> None:
+    a_photo(work=Status.QUEUED)
+    assert "every 5s" in page(curator)
+    act(curator, "pause")
+    assert "every 5s" not in page(curator)
+
+
 def test_waiting_photos_are_set_aside_and_running_ones_left(curator: Client) -> None:
     waiting, running = a_photo(work=Status.QUEUED), a_photo(work=Status.PROCESSING)
     act(curator, "cancel")

@@ -145,6 +145,7 @@ class ReferenceAdmin(VisibleAdmin):
             "count": rows.count(),
             "people": Person.objects.order_by("search").values_list("name", flat=True)[:1000],
             "checkbox": ACTION_CHECKBOX_NAME,
+            "is_across": request.POST.get("select_across") == "1",
         }
         return TemplateResponse(request, "admin/gallery/move_references.html", context)
 

@@ -44,7 +44,9 @@ class Jobs:
 
     @property
     def is_going_on(self) -> bool:
-        return bool(self.running) or any(self.waiting.values())
+        """Photos that wait while processing is paused do not move, so there is nothing to watch."""
+        waiting = (count for kind, count in self.waiting.items() if kind != "photo" or not self.is_paused)
+        return bool(self.running) or any(waiting)
 
 
 def jobs(user: User) -> Jobs:
