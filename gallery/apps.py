@@ -13,6 +13,7 @@ class GalleryConfig(AppConfig):
             audit,
             checks,  # noqa: F401 -- importing it registers the checks
         )
+        from gallery.services.faces import references  # noqa: F401 -- importing it registers how its acts are undone
 
         audit.connect()
 
