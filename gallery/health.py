@@ -2,56 +2,101 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from gallery.models import Finding, Person, Reference, Status
+from gallery.models import Finding, Person, Reference, Status, User
+from gallery.visibility import seen_through, visible_references
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 Judgement = Reference.Judgement
 Kind = Finding.Kind
+SOURCE = "source_face__photo__album"
+MOST = 100  # a badge says "99+" instead of counting on
 
 
-def open_findings(kind: str | None = None) -> QuerySet[Finding]:
-    """What the last check found and nobody has dismissed, the worst first."""
-    found = Finding.objects.filter(dismissed_at__isnull=True)
+def open_findings(kind: str | None = None, user: User | None = None) -> QuerySet[Finding]:
+    """What the last check found, nobody has dismissed, and still is so; the worst first.
+
+    What was mended since, or taken back, shows at once, not only after the next check. For a user: without
+    pictures from albums for others.
+    """
+    found = Finding.objects.filter(
+        _still("reference", "person"), _still("other_reference", "other_person"), dismissed_at__isnull=True
+    )
+    if user is not None:
+        found = found.filter(
+            seen_through(user, f"reference__{SOURCE}"), seen_through(user, f"other_reference__{SOURCE}")
+        )
     found = found.select_related("person", "other_person", "reference", "other_reference")
     return found.filter(kind=kind) if kind else found
 
 
-def people_with_one_reference() -> QuerySet[Person]:
+def _still(reference: str, person: str) -> Q:
+    """The reference is still that person's and searched, where there is one."""
+    is_there = Q(**{f"{reference}__status": Judgement.APPROVED, f"{reference}__person": F(person)})
+    recognised = Q(**{f"{person}__isnull": True}) | Q(**{f"{person}__is_recognised": True})
+    return (Q(**{f"{reference}__isnull": True}) | is_there) & recognised
+
+
+def people_with_one_reference(user: User | None = None) -> QuerySet[Person]:
     """People who are recognised by a single picture: nothing backs it up."""
-    return _people_with(1)
+    return people_with(1, user).exclude(pk__in=_dismissed(Kind.SINGLE, "person"))
 
 
-def people_without_reference() -> QuerySet[Person]:
+def people_without_reference(user: User | None = None) -> QuerySet[Person]:
     """People whom no photo can be matched to."""
-    return _people_with(0)
+    return people_with(0, user).exclude(pk__in=_dismissed(Kind.BARE, "person"))
 
 
-def _people_with(references: int) -> QuerySet[Person]:
-    approved = Count("references", filter=Q(references__status=Judgement.APPROVED))
-    return Person.objects.filter(is_recognised=True).alias(approved=approved).filter(approved=references)
+def people_with(references: int, user: User | None = None) -> QuerySet[Person]:
+    """Recognised people with so many approved references, whatever was said of it."""
+    rows = visible_references(user) if user is not None else Reference.objects.all()
+    own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by()
+    counted = Subquery(own.values("person").annotate(number=Count("pk")).values("number"))
+    people = Person.objects.filter(is_recognised=True).alias(approved=Coalesce(counted, 0))
+    return people.filter(approved=references)
 
 
-def poor_references() -> QuerySet[Reference]:
+def poor_references(user: User | None = None) -> QuerySet[Reference]:
     """Approved references that are too small, blurred, noisy, dark or turned to be one."""
     poor = Q(quality__is_usable=False) | Q(quality__size__lt=REFERENCE_SIZE)
     poor |= Q(quality__sharpness__lt=REFERENCE_SHARP) | Q(quality__sharpness__gt=REFERENCE_NOISE)
-    return Reference.objects.filter(poor, status=Judgement.APPROVED).select_related("person")
+    return _references(user, Kind.POOR).filter(poor, status=Judgement.APPROVED)
 
 
-def faceless_references() -> QuerySet[Reference]:
+def faceless_references(user: User | None = None) -> QuerySet[Reference]:
     """References in which no face was found, or whose picture could not be read."""
-    return Reference.objects.filter(work=Status.FAILED).select_related("person")
+    found = _references(user, Kind.FACELESS)
+    return found.filter(work=Status.FAILED).exclude(status=Judgement.REJECTED)
 
 
-def counts() -> dict[str, int]:
-    """How much there is to look at, by list: the kinds of finding, and single, poor, faceless."""
+def _references(user: User | None, kind: str) -> QuerySet[Reference]:
+    rows = visible_references(user) if user is not None else Reference.objects.all()
+    return rows.exclude(pk__in=_dismissed(kind, "reference")).select_related("person")
+
+
+def _dismissed(kind: str, column: str) -> QuerySet[Finding, int]:
+    rows = Finding.objects.filter(kind=kind, dismissed_at__isnull=False)
+    return rows.filter(**{f"{column}__isnull": False}).values_list(f"{column}_id", flat=True)
+
+
+def counts(user: User | None = None) -> dict[str, int]:
+    """How much there is to look at, by list."""
     found = dict.fromkeys(Kind.values, 0)
-    rows = Finding.objects.filter(dismissed_at__isnull=True).values_list("kind").annotate(number=Count("pk"))
-    found |= dict(rows.order_by("kind"))
-    return found | {
-        "single": people_with_one_reference().count(),
-        "poor": poor_references().count(),
-        "faceless": faceless_references().count(),
-    }
+    rows = open_findings(user=user).order_by("kind").values_list("kind").annotate(number=Count("pk"))
+    return (
+        found
+        | dict(rows)
+        | {
+            Kind.SINGLE.value: people_with_one_reference(user).count(),
+            Kind.BARE.value: people_without_reference(user).count(),
+            Kind.POOR.value: poor_references(user).count(),
+            Kind.FACELESS.value: faceless_references(user).count(),
+        }
+    )
+
+
+def few(user: User) -> int:
+    """How many findings wait, counted no further than MOST: for a badge on every page."""
+    return open_findings(user=user).order_by().values("pk")[:MOST].count()

@@ -13,10 +13,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from gallery import audit
+from gallery import audit, beats
 from gallery.models import Build, Event, GalleryChange, Photo, Reference, Status, WorkerBeat
 
-ALIVE = timedelta(seconds=60)
 HOUR = timedelta(hours=1)
 STEPS_OF = 200  # the newest photos, for the time of each step
 
@@ -112,7 +111,7 @@ def _index() -> Iterator[Metric]:
 
 def _surroundings() -> Iterator[Metric]:
     alive = GaugeMetricFamily("facesite_processes", "Live processes", labels=("kind",))
-    seen = WorkerBeat.objects.filter(seen_at__gt=timezone.now() - ALIVE)
+    seen = WorkerBeat.objects.filter(seen_at__gt=timezone.now() - beats.SILENT)
     counts = dict(seen.order_by().values_list("kind").annotate(count=Count("pk")))
     for kind in ("worker", "scheduler"):
         alive.add_metric((kind,), counts.get(kind, 0))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from celery import shared_task
-from celery.signals import worker_process_init
+from celery import Task, shared_task
+from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
 from gallery import queue
 from gallery.models import Build, Photo, Reference, User
@@ -20,6 +20,28 @@ def say_alive(**_: object) -> None:
     from gallery import beats
 
     beats.keep_beating("worker")
+
+
+@worker_process_shutdown.connect
+def say_goodbye(**_: object) -> None:
+    from gallery import beats
+
+    beats.end()
+
+
+@task_prerun.connect
+def say_begun(task: Task[..., None], **_: object) -> None:
+    """Rows under work are known by their leases; this is for work that has none, as checking the gallery."""
+    from gallery import beats
+
+    beats.doing(task.name.rpartition(".")[2])
+
+
+@task_postrun.connect
+def say_done(**_: object) -> None:
+    from gallery import beats
+
+    beats.doing("")
 
 
 @shared_task(name="gallery.tasks.process_photo")
@@ -150,10 +172,9 @@ def measure_gallery(false_name_rate: float) -> None:
 @shared_task(name="gallery.tasks.sweep")
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
-    from gallery import beats, queries
+    from gallery import queries
     from gallery.pipeline import faces, grouping, renaming
 
-    beats.beat("scheduler", "scheduler")  # it sent this message
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)

@@ -6,17 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
 
 from gallery import health
-from gallery.models import Finding, Person, Reference, ReferenceVector, Status
+from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Status
 from gallery.pipeline import checking
 from gallery.services import health as acts
-from gallery.services import history
+from gallery.services import history, references
 from gallery.services.sentences import say
 from gallery.vectors import to_bytes
 from tests.engines import FakeEngine
 from tests.fake_people import fake_people
-from tests.making import EMBEDDER, a_person, a_reference, a_user
+from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
 from tests.test_evaluate import fake, sent
 
 __all__ = ["fake", "sent"]  # fixtures
@@ -124,3 +127,77 @@ def test_a_small_blurred_or_noisy_picture_is_a_poor_reference_though_a_usable_fa
 def test_a_check_can_be_asked_for(sent: list[Any]) -> None:
     acts.check_now()
     assert sent == [("check_gallery",)]
+
+
+def test_what_was_mended_leaves_the_list_before_the_next_check_and_comes_back_when_undone(
+    fake: FakeEngine,
+) -> None:
+    vectors, filed, whose = misfiled()
+    people, moved = fill(vectors, filed)
+    checking.check_gallery()
+    user = a_user()
+    references.move(user, [moved[7]], people[whose])
+    assert not health.open_findings().exists()
+    history.undo(user, Event.objects.order_by("-pk")[0])
+    assert health.open_findings().count() == 1
+    references.reject(user, [moved[7]])
+    assert not health.open_findings().exists()
+
+
+def test_findings_on_pictures_from_albums_for_others_are_not_there(fake: FakeEngine) -> None:
+    vectors, filed, _ = misfiled()
+    _, made = fill(vectors, filed)
+    checking.check_gallery()
+    hidden = a_photo(album=Album.objects.create(is_limited=True))
+    Reference.objects.filter(pk=made[7].pk).update(source_face=a_face(hidden))
+    curator = a_user()
+    assert health.open_findings().count() == 1
+    assert not health.open_findings(user=curator).exists()
+    assert health.counts(curator)[Kind.WRONG] == health.few(curator) == 0
+
+
+def test_who_was_all_right_with_one_reference_is_asked_about_again_after_a_second(fake: FakeEngine) -> None:
+    anna = a_person("Anna")
+    only = a_reference(anna)
+    Finding.objects.create(
+        kind=Kind.SINGLE, person=anna, similarity=0, embedder_id=EMBEDDER, dismissed_at=timezone.now()
+    )
+    checking.check_gallery()
+    assert not health.people_with_one_reference().exists()
+    second = a_reference(anna)
+    checking.check_gallery()
+    second.delete()
+    assert list(health.people_with_one_reference()) == [only.person]
+
+
+@pytest.mark.parametrize("kind", [Kind.WRONG, Kind.DUPLICATE, Kind.POOR, Kind.FACELESS, "nonsense"])
+def test_the_admins_list_of_references_has_a_filter_for_each_finding(
+    fake: FakeEngine, client: Client, kind: str
+) -> None:
+    vectors, filed, _ = misfiled()
+    fill(np.concatenate([vectors, vectors[[0]]]), np.append(filed, filed[0]))
+    checking.check_gallery()
+    a_reference(a_person("Blurred"), quality=quality(sharpness=0.01))
+    a_reference(a_person("Nobody"), work=Status.FAILED)
+    client.force_login(a_user())
+    page = client.get(reverse("admin:gallery_reference_changelist"), {"health": kind})
+    total = Reference.objects.count()
+    wanted = {Kind.DUPLICATE: 2, "nonsense": total}
+    assert page.context["cl"].result_count == wanted.get(kind, 1)
+
+
+@pytest.mark.parametrize("kind", [Kind.BARE, Kind.SINGLE, Kind.WRONG, Kind.CONFUSABLE])
+def test_the_admins_list_of_people_has_a_filter_for_each_finding(
+    fake: FakeEngine, client: Client, kind: str
+) -> None:
+    vectors, filed, _ = misfiled()
+    people, _ = fill(vectors, filed)
+    checking.check_gallery()
+    a_reference(a_person("Single"))
+    a_person("Bare")
+    Finding.objects.create(
+        kind=Kind.CONFUSABLE, person=people[0], other_person=people[1], similarity=1, embedder_id=EMBEDDER
+    )
+    client.force_login(a_user())
+    page = client.get(reverse("admin:gallery_person_changelist"), {"health": kind})
+    assert page.context["cl"].result_count == (2 if kind == Kind.CONFUSABLE else 1)

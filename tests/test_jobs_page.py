@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from facesite.celery import app
 from gallery import beats, queries, tasks
 from gallery.models import Album, Photo, Role, Status, WorkerBeat
 from gallery.pipeline.photos import process_photo
+from gallery.scheduler import Scheduler
 from tests.making import a_photo, a_user
 
 pytestmark = pytest.mark.django_db
@@ -84,7 +87,21 @@ def test_a_worker_that_fell_silent_is_said_within_a_minute(curator: Client) -> N
     assert "No worker has been heard of" in page(curator)
 
 
-def test_the_sweep_is_the_schedulers_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scheduler_says_itself_that_it_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each tick may, however long the queue is; none goes through it."""
+    monkeypatch.setattr(Scheduler, "apply_async", lambda *args, **kwargs: None)
+    monkeypatch.setattr("gallery.beats.close_old_connections", lambda: None)
+    scheduler = Scheduler(app, schedule_filename=str(tmp_path / "schedule"))
+    scheduler.tick()
+    said = WorkerBeat.objects.get()
+    assert said.kind == "scheduler"
+    scheduler.tick()
+    assert WorkerBeat.objects.get().seen_at == said.seen_at  # not at every tick
+    scheduler.close()
+    assert not WorkerBeat.objects.exists()
+
+
+def test_the_sweep_says_nothing_of_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.queue.waiting", lambda rows, limit: [])
     tasks.sweep()
-    assert WorkerBeat.objects.get().kind == "scheduler"
+    assert not WorkerBeat.objects.exists()

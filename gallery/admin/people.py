@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.access import current_user
+from gallery.admin.health import PersonHealth
 from gallery.admin.paging import BoundedPaginator, link, picture, said
 from gallery.models import Person, Reference
 from gallery.models.people import clean_name, search_key
@@ -68,7 +69,7 @@ class PersonAdmin(Base):
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
-    list_filter = (HasReferences, "is_hidden", "is_recognised")
+    list_filter = (PersonHealth, HasReferences, "is_hidden", "is_recognised")
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
     actions = ("hide", "show", "merge_into_first")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.access import current_user
+from gallery.admin.health import ReferenceHealth
 from gallery.admin.paging import BoundedPaginator, link, picture, said
 from gallery.admin.visible import VisibleAdmin
 from gallery.models import Person, Reference
@@ -53,7 +54,7 @@ class Usable(admin.SimpleListFilter):
 class ReferenceAdmin(VisibleAdmin):
     list_display = ("crop", "whose", "status", "work", "failure", "size", "photo", "created_at")
     list_display_links = ("crop",)
-    list_filter = ("status", "work", Source, Usable)
+    list_filter = (ReferenceHealth, "status", "work", Source, Usable)
     list_select_related = ("person", "source_face")
     search_fields = ("person__search",)
     search_help_text = gettext_lazy("A person's name, with or without accents")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
-from gallery import queries
+from gallery import beats, queries
 from gallery.models import Build, Photo, Reference, Status, User, WorkerBeat
 from gallery.visibility import visible_photos, visible_references
 
-SILENT = timedelta(seconds=60)  # a process that has not been heard of for so long is taken for dead
 SHOWN = 50
 RECENT = 50  # photos from whose times the time left is guessed
 
@@ -58,7 +57,9 @@ def jobs(user: User) -> Jobs:
         for kind, rows in tables.items()
         for row in rows.filter(work=Status.PROCESSING).order_by("started_at")[:SHOWN]
     ]
-    alive = list(WorkerBeat.objects.filter(seen_at__gte=timezone.now() - SILENT).order_by("kind", "name"))
+    alive = list(
+        WorkerBeat.objects.filter(seen_at__gte=timezone.now() - beats.SILENT).order_by("kind", "name")
+    )
     waiting = {kind: found.get(Status.QUEUED, 0) for kind, found in counts.items()}
     return Jobs(
         waiting=waiting,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
+from gallery.beats import SILENT
 from gallery.browse.paging import Page, page_of
 from gallery.browse.standing import Standing, standing, with_names
 from gallery.models import Face, Photo, Status, User, WorkerBeat
@@ -17,7 +18,6 @@ from gallery.visibility import visible_photos
 PAGE = 60
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
-ALIVE = timedelta(seconds=60)  # a worker that was heard of since
 FILTERS = ("unnamed", "unsure", "waiting", "failed")
 
 
@@ -82,11 +82,11 @@ def progress(user: User) -> Progress:
     left = visible_photos(user).filter(work__in=UNFINISHED).count()
     if not left:
         return Progress(0, 0, has_worker=True)
-    beats = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
-    alive = sum(seen > timezone.now() - ALIVE for seen in beats)
+    seen_at = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
+    alive = sum(seen > timezone.now() - SILENT for seen in seen_at)
     pace = _seconds_per_photo()
     seconds = None if pace is None else round(left * pace / max(1, alive))
-    return Progress(left, seconds, has_worker=alive > 0 or not beats)
+    return Progress(left, seconds, has_worker=alive > 0 or not seen_at)
 
 
 def _seconds_per_photo() -> float | None:

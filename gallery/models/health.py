@@ -10,13 +10,21 @@ from gallery.models.users import User
 
 
 class Finding(models.Model):
-    """Something that may be wrong. A new check replaces all findings but remembers which were dismissed."""
+    """Something that may be wrong. A new check replaces all findings but remembers which were dismissed.
+
+    The kinds below the line are read from the references themselves; they have rows only once dismissed.
+    """
 
     class Kind(models.TextChoices):
         WRONG = "wrong", _("Looks like another person")
         UNLIKE = "unlike", _("Unlike the rest of its person")
         DUPLICATE = "duplicate", _("The same picture twice")
         CONFUSABLE = "confusable", _("People who look alike")
+        # ----
+        POOR = "poor", _("Blurred, tiny or dark")
+        FACELESS = "faceless", _("No face found")
+        SINGLE = "single", _("A single reference")
+        BARE = "bare", _("No reference")
 
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     person = models.ForeignKey(Person, models.CASCADE, related_name="findings", verbose_name=_("person"))

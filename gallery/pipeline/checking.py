@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.db import transaction
 
 from gallery import engine
+from gallery.health import people_with
 from gallery.models import Finding
 from gallery.pipeline.measuring import Labelled, gallery_references
 from recognition import health
@@ -15,6 +16,7 @@ from recognition.types import Bounds
 Kind = Finding.Kind
 MOST = 2_000  # findings of one kind kept; nobody works through more
 PART = 500  # ids in one statement
+CHECKED = (Kind.WRONG, Kind.UNLIKE, Kind.DUPLICATE, Kind.CONFUSABLE)
 KEY = ("kind", "person_id", "reference_id", "other_person_id", "other_reference_id")
 
 
@@ -30,7 +32,8 @@ def check_gallery() -> int:
 @transaction.atomic
 def _keep(found: list[Finding]) -> int:
     """Store them in place of the earlier ones; what was found before keeps its row, and stays dismissed."""
-    earlier = {_key(row): row for row in Finding.objects.all()}
+    _forget_outdated()
+    earlier = {_key(row): row for row in Finding.objects.filter(kind__in=CHECKED)}
     again = []
     for finding in found:
         row = earlier.pop(_key(finding), None)
@@ -45,6 +48,12 @@ def _keep(found: list[Finding]) -> int:
     )
     Finding.objects.bulk_create([finding for finding in found if finding.pk is None], batch_size=200)
     return sum(finding.dismissed_at is None for finding in found)
+
+
+def _forget_outdated() -> None:
+    """People who were all right with one reference, or none, and have more by now, are asked about afresh."""
+    for kind, references in ((Kind.SINGLE, 1), (Kind.BARE, 0)):
+        Finding.objects.filter(kind=kind).exclude(person__in=people_with(references)).delete()
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:
