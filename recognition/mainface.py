@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from recognition.refusals import say
 from recognition.types import Box, Detection, Detector, Image, Landmarks, RecognitionError
 
 RIVAL = 0.75
@@ -35,14 +36,14 @@ def main_face(image: Image, detector: Detector) -> Detection:
     """
     found = detector.detect(image) or _second_look(image, detector)
     if not found:
-        raise NoFaceFound("No face was found in this image.")
+        raise NoFaceFound(say("no_face"))
     height, width = image.shape[:2]
     ranked = sorted(found, key=lambda face: weight(face.box, width, height), reverse=True)
     best = ranked[0]
     if len(ranked) > 1:
         rival = weight(ranked[1].box, width, height) / weight(best.box, width, height)
         if rival >= RIVAL:
-            raise SeveralFaces("Two faces of about the same size: nobody can tell whose it is.", best)
+            raise SeveralFaces(say("several_faces"), best)
     return best
 
 

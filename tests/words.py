@@ -16,7 +16,7 @@ CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
 def marked() -> dict[str, str]:
     """Each text and where it stands."""
     found: dict[str, str] = {}
-    for folder in ("facesite", "gallery"):
+    for folder in ("facesite", "gallery", "recognition"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             for text in in_python(ast.parse(path.read_text(encoding="utf-8"))):
                 found.setdefault(text, str(path.relative_to(ROOT)))

@@ -6,6 +6,7 @@ import logging
 from dataclasses import asdict
 
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from gallery import engine, queries, queue, storage
 from gallery.models import Decision, Face, Photo, Status
@@ -29,7 +30,7 @@ def process_photo(pk: int) -> bool:
         try:
             _process(photo)
         except FileNotFoundError:
-            queue.finish(photo, Status.FAILED, "The photo's file is gone from the disk. Upload it again.")
+            queue.finish(photo, Status.FAILED, _("The photo's file is gone from the disk. Upload it again."))
         except (ImageError, RecognitionError) as error:
             queue.finish(photo, Status.FAILED, str(error))
         except queue.LeaseLost:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 from PIL import Image as Pillow
 
 from gallery import changes, engine, queue, storage
@@ -85,7 +86,7 @@ def embed_reference(pk: int) -> bool:
         try:
             _embed(reference)
         except FileNotFoundError:
-            queue.finish(reference, Status.FAILED, "The reference's picture is gone from the disk.")
+            queue.finish(reference, Status.FAILED, _("The reference's picture is gone from the disk."))
         except RecognitionError as error:
             queue.finish(reference, Status.FAILED, str(error))
         except queue.LeaseLost:

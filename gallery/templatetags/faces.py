@@ -1,5 +1,6 @@
 """What templates say about faces and photos.
 
+{{ photo.failure|in_words }}
 {% standing face as said %}   {% described photo as who %}   {% open_count photo as open %}
 ?{% address_with after=12 %}   the page's own address, with this parameter changed
 """
@@ -10,6 +11,7 @@ from typing import Any
 
 from django import template
 
+from gallery import refusals
 from gallery.browse import photos
 from gallery.browse import standing as standings
 from gallery.models import Face, Photo
@@ -31,6 +33,12 @@ def described(photo: Photo) -> str:
 def open_count(photo: Photo) -> int:
     """Faces of the photo that wait for somebody's word: unsure or unknown, and not decided."""
     return sum(not face.is_decided and face.state != Face.State.KNOWN for face in photo.faces.all())
+
+
+@register.filter
+def in_words(said: str) -> str:
+    """Why something failed, as it was written down, in the reader's language."""
+    return refusals.in_words(said)
 
 
 @register.simple_tag(takes_context=True)

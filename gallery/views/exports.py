@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from gallery import audit
 from gallery.access import current_user
 from gallery.exports import export
+from gallery.refusals import in_words
 from gallery.visibility import visible_photos
 from recognition.types import RecognitionError
 
@@ -26,7 +27,7 @@ def photo_export(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     try:
         made = export(user, photo, kind, keep_position="position" in request.GET)
     except RecognitionError as error:
-        messages.error(request, str(error))
+        messages.error(request, in_words(error))
         return redirect("photo", photo.pk)
     audit.downloaded(user, photo, kind=kind, position="position" in request.GET)
     response = HttpResponse(made.data, content_type=made.media_type)

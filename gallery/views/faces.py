@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.access import contributor_required, current_user
 from gallery.browse import onephoto, people
 from gallery.models import Event, Face, Person, User
+from gallery.refusals import in_words
 from gallery.services import faces
 from gallery.services import people as people_acts
 from gallery.services.errors import Refused
@@ -55,7 +56,7 @@ def face_say(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         event, sentence = _say(request, user, face, word)
     except (Refused, ImageError) as refusal:
-        return _answer(request, user, face, str(refusal), tags="error")
+        return _answer(request, user, face, in_words(refusal), tags="error")
     next_face = _next_open(user, face) if word in MOVES_ON else face.pk
     return _answer(request, user, face, sentence, event=event, show=next_face)
 

@@ -19,6 +19,7 @@ from gallery.browse.paging import as_id
 from gallery.forms import PersonForm
 from gallery.limits import limits
 from gallery.models import Event, Person, Reference, User
+from gallery.refusals import in_words
 from gallery.services import people as acts
 from gallery.services.errors import NameTaken, Refused
 from gallery.services.references import upload_reference
@@ -151,7 +152,7 @@ def _add_pictures(request: HttpRequest, user: User, person: Person) -> None:
             content = file.read(limits().bytes + 1)
             added += not upload_reference(user, person, content, file.name or "", status).is_duplicate
         except (ImageError, Refused) as refusal:
-            messages.error(request, f"{file.name}: {refusal}")
+            messages.error(request, f"{file.name}: {in_words(refusal)}")
     if added:
         sentence = ngettext("%(count)s picture added.", "%(count)s pictures added.", added) % {"count": added}
         waits = "" if user.is_curator else " " + _("A curator looks at it before it is used.")

@@ -21,6 +21,7 @@ from gallery.browse import photos
 from gallery.browse.paging import as_id
 from gallery.limits import limits
 from gallery.models import Album, Photo, User
+from gallery.refusals import in_words
 from gallery.services import albums as album_acts
 from gallery.services.errors import Refused
 from gallery.services.photos import add_photo
@@ -113,13 +114,13 @@ def _take(user: User, file: UploadedFile[bytes], album: Album | None) -> Iterato
         for member in archive.photos(cast("BinaryIO", file), limits()):
             yield _take_member(user, member, album)
     except ImageError as refusal:
-        yield Result(REFUSED, name, str(refusal))
+        yield Result(REFUSED, name, in_words(refusal))
 
 
 def _take_member(user: User, member: archive.Member, album: Album | None) -> Result:
     name = PurePosixPath(member.name).name
     if member.refused:
-        return Result(REFUSED, name, member.refused)
+        return Result(REFUSED, name, in_words(member.refused))
     return _take_one(user, [member.data], name, album)
 
 
@@ -127,7 +128,7 @@ def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | Non
     try:
         added = add_photo(user, chunks, name, album)
     except (ImageError, Refused) as error:
-        return Result(REFUSED, name, str(error))
+        return Result(REFUSED, name, in_words(error))
     except OSError:
         return Result(
             REFUSED,

@@ -17,6 +17,7 @@ from typing import BinaryIO
 from recognition.images.kinds import kind_of
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
 from recognition.images.opening import open_regular
+from recognition.refusals import say
 from recognition.types import ImageError, ImageTooLarge
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
@@ -74,7 +75,7 @@ def photos(
             member = _member(archive, entry, name, limits, archive_limits)
             left -= len(member.data)
             if left < 0:
-                raise ImageTooLarge("The archive unpacks to more than is allowed. Split it.")
+                raise ImageTooLarge(say("zip_unpacks"))
             yield member
 
 
@@ -86,10 +87,10 @@ def _opened(source: Path | BinaryIO, limits: ArchiveLimits) -> Iterator[zipfile.
         try:
             archive = zipfile.ZipFile(file)
         except _ZIP_ERRORS:
-            raise ImageError("The ZIP archive is damaged. Pack it again.") from None
+            raise ImageError(say("zip_damaged")) from None
         with archive:
             if len(archive.infolist()) > limits.members:
-                raise ImageTooLarge(f"The archive holds more than {limits.members} files. Split it.")
+                raise ImageTooLarge(say("zip_too_many", limit=limits.members))
             yield archive
     finally:
         if isinstance(source, Path):
@@ -100,19 +101,19 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     """The list of members is read as a whole, so its size is checked first, from the archive's last bytes."""
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
-        raise ImageTooLarge(f"The archive has more than {limits.bytes // MEGABYTE} MB. Split it.")
+        raise ImageTooLarge(say("zip_too_large", limit=limits.bytes // MEGABYTE))
     file.seek(max(0, size - 65_557))
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
-        raise ImageError("The ZIP archive is damaged or incomplete. Pack it again.")
+        raise ImageError(say("zip_damaged"))
     members, directory = struct.unpack_from("<HI", tail, at + 10)
     if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
-        raise ImageTooLarge("The archive is of the kind for over 4 GB or 65,000 files. Split it.")
+        raise ImageTooLarge(say("zip_kind"))
     if members > limits.members:
-        raise ImageTooLarge(f"The archive holds more than {limits.members} files. Split it.")
+        raise ImageTooLarge(say("zip_too_many", limit=limits.members))
     if directory > limits.directory_bytes:
-        raise ImageTooLarge("The archive's list of files is too long. Split it.")
+        raise ImageTooLarge(say("zip_list"))
     file.seek(0)
 
 
@@ -141,24 +142,24 @@ def _member(
     except ImageError as problem:
         return Member(shown, refused=str(problem))
     except _ZIP_ERRORS:
-        return Member(shown, refused="The file is damaged inside the archive. Pack it again.")
+        return Member(shown, refused=say("member_damaged"))
 
 
 def _refusal(entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits) -> str:
     """Why a member is not even opened, from what the archive says of it; "" if it may be."""
     if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\x00" in name:
-        return "Its name points outside the archive, and it is refused for safety."
+        return say("member_outside")
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        return "It is a link or a device, not a file."
+        return say("member_no_file")
     if entry.flag_bits & _ENCRYPTED:
-        return "It is locked with a password. Pack it again without one."
+        return say("member_locked")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "It is packed in an uncommon way. Pack it again as a plain ZIP archive."
+        return say("member_packing")
     if entry.file_size > limits.bytes:
-        return f"The file has more than {limits.bytes // MEGABYTE} MB, which is the limit."
+        return say("over_the_bytes", limit=limits.bytes // MEGABYTE)
     if entry.file_size > archive_limits.ratio * max(entry.compress_size, 1_000):
-        return "It unpacks to far more than a photo would, and is refused for safety."
+        return say("member_bomb")
     return ""
 
 
@@ -175,5 +176,5 @@ def _content(
             parts.append(part)
             size += len(part)
             if size > most:
-                raise ImageTooLarge("It unpacks to far more than a photo would, and is refused for safety.")
+                raise ImageTooLarge(say("member_bomb"))
     return b"".join(parts)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import zipfile
 from typing import BinaryIO
 
+from recognition.refusals import say
 from recognition.types import ImageError
-
-SUPPORTED = "JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP"
 
 _HEAD_BYTES = 1024  # as far as browsers look when they guess what a file is
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -65,9 +64,9 @@ def identify(file: BinaryIO) -> str:
     kind = kind_of(head)
     if kind != "TIFF" and any(mark in head.lower() for mark, _ in _MARKUP):
         other = next(name for mark, name in _MARKUP if mark in head.lower())
-        raise ImageError(f"This file is a photo and {other} at once, and is refused for safety.")
+        raise ImageError(say("two_at_once", what=other))
     if zipfile.is_zipfile(file):
-        raise ImageError("This file is a photo and a ZIP archive at once, and is refused for safety.")
+        raise ImageError(say("two_at_once", what="a ZIP archive"))
     file.seek(0)
     return kind
 
@@ -75,7 +74,7 @@ def identify(file: BinaryIO) -> str:
 def kind_of(head: bytes) -> str:
     """The kind of photo that starts with ``head`` (1024 bytes do); ImageError if none that is read."""
     if not head:
-        raise ImageError("The file is empty.")
+        raise ImageError(say("empty"))
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             if head[8:10] == b"CR" and kind == "TIFF":
@@ -111,5 +110,4 @@ def _stranger(head: bytes) -> str:
 
 
 def _refusal(what: str) -> ImageError:
-    looks = f": it looks like {what}" if what else ""
-    return ImageError(f"This is not a photo Facesite can read{looks}. Use {SUPPORTED}.")
+    return ImageError(say("looks_like", what=what) if what else say("no_photo"))

@@ -30,6 +30,7 @@ from recognition.images.limits import Limits
 from recognition.images.metadata import read_metadata
 from recognition.images.orientation import upright_size
 from recognition.images.structure import check_structure, png_exif, too_many_frames, too_much_metadata
+from recognition.refusals import say
 from recognition.types import ImageError, ImageTooLarge
 
 Source = str | Path | bytes | BinaryIO
@@ -83,9 +84,9 @@ def open_image(source: Source, limits: Limits) -> Iterator[Opened]:
         try:
             yield _checked(file, limits)
         except MemoryError:
-            raise ImageTooLarge("Reading this photo needs more memory than is allowed.") from None
+            raise ImageTooLarge(say("too_much_memory")) from None
         except Pillow.DecompressionBombError:
-            raise ImageTooLarge("The photo has more pixels than are allowed.") from None
+            raise ImageTooLarge(say("far_too_many_pixels")) from None
         except DECODER_ERRORS as problem:
             raise ImageError(_sentence(problem)) from problem
 
@@ -93,10 +94,8 @@ def open_image(source: Source, limits: Limits) -> Iterator[Opened]:
 def _sentence(problem: BaseException) -> str:
     said = str(problem).lower()
     if "truncated" in said or "unexpected end" in said or isinstance(problem, EOFError):
-        return (
-            "The file is damaged or incomplete: the picture ends too early. Copy it again from the original."
-        )
-    return "The file is damaged: the picture in it cannot be decoded. Copy it again from the original."
+        return say("cut_off")
+    return say("undecodable")
 
 
 @contextmanager
@@ -115,10 +114,10 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as problem:
-        raise ImageError(f"The file cannot be read: {problem.strerror}.") from None
+        raise ImageError(say("unreadable", why=problem.strerror)) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise ImageError("The file cannot be read: it is not a plain file.")
+        raise ImageError(say("no_plain_file"))
     return os.fdopen(handle, "rb")
 
 
@@ -126,7 +125,7 @@ def _checked(file: BinaryIO, limits: Limits) -> Opened:
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
         raise ImageTooLarge(
-            f"The file has {size / 1e6:.0f} MB; the limit is {limits.bytes / 1e6:.0f} MB. Save it smaller."
+            say("too_many_bytes", megabytes=f"{size / 1e6:.0f}", limit=f"{limits.bytes / 1e6:.0f}")
         )
     kind = identify(file)
     check_structure(file, kind, limits)
@@ -159,21 +158,22 @@ def _plugin_open(file: BinaryIO, kind: str) -> ImageFile.ImageFile:
             return image
         return _DECODERS[kind](file)
     except SyntaxError:
-        raise ImageError(
-            f"The file begins like a {kind} photo, but is damaged. Copy it again from the original."
-        ) from None
+        raise ImageError(say("false_start", kind=kind)) from None
 
 
 def _check_dimensions(image: Pillow.Image, limits: Limits) -> None:
     width, height = image.size
     if width < 1 or height < 1:
-        raise ImageError("The photo has no pixels.")
+        raise ImageError(say("no_pixels"))
     if max(width, height) > limits.side:
-        raise ImageTooLarge(
-            f"The photo is {width} x {height} pixels; no side may be longer than {limits.side} pixels."
-        )
+        raise ImageTooLarge(say("too_long_a_side", width=width, height=height, limit=limits.side))
     if width * height > limits.pixels:
         raise ImageTooLarge(
-            f"The photo is {width} x {height} pixels, {width * height / 1e6:.0f} megapixels; "
-            f"the limit is {limits.pixels / 1e6:.0f}."
+            say(
+                "too_many_pixels",
+                width=width,
+                height=height,
+                megapixels=f"{width * height / 1e6:.0f}",
+                limit=f"{limits.pixels / 1e6:.0f}",
+            )
         )

@@ -9,6 +9,7 @@ import struct
 from typing import BinaryIO
 
 from recognition.images.limits import Limits
+from recognition.refusals import say
 from recognition.types import ImageError, ImageTooLarge
 
 
@@ -20,17 +21,17 @@ def check_structure(file: BinaryIO, kind: str, limits: Limits) -> None:
         try:
             walk(file, limits)
         except (struct.error, IndexError):
-            raise ImageError("The file is damaged or incomplete: its header ends too early.") from None
+            raise ImageError(say("header_cut_off")) from None
     file.seek(0)
 
 
 def too_much_metadata(limits: Limits) -> ImageTooLarge:
     megabytes = limits.metadata_bytes // 1_000_000
-    return ImageTooLarge(f"The file carries more than {megabytes} MB beside the picture itself.")
+    return ImageTooLarge(say("too_much_metadata", limit=megabytes))
 
 
 def too_many_frames(limits: Limits) -> ImageTooLarge:
-    return ImageTooLarge(f"The file has more than {limits.frames} frames or pages.")
+    return ImageTooLarge(say("too_many_frames", limit=limits.frames))
 
 
 def _jpeg(file: BinaryIO, limits: Limits) -> None:
@@ -144,12 +145,12 @@ def _tiff(file: BinaryIO, limits: Limits) -> None:
         if not offset:
             return
         if offset in seen or offset > limits.bytes:
-            raise ImageError("The file is damaged: its list of pages is broken.")
+            raise ImageError(say("broken_pages"))
         seen.add(offset)
         if len(seen) > limits.frames:
             raise too_many_frames(limits)
         file.seek(offset)
         (count,) = struct.unpack(order + count_format, file.read(struct.calcsize(count_format)))
         if count > 4096:
-            raise ImageError("The file is damaged: it claims thousands of properties.")
+            raise ImageError(say("too_many_properties"))
         file.seek(count * entry, 1)

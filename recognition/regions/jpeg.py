@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from recognition.refusals import say
 from recognition.regions.position import exif_without_position, minimal_exif, photoshop_without_places
 from recognition.types import ImageError
 
@@ -38,7 +39,7 @@ def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: 
     that phones append to a file are left out. Raises ImageError when the packet or the file does not allow it.
     """
     if len(XMP) + len(packet) > _MOST:
-        raise ImageError("There are too many faces to write their names into a JPEG; use the sidecar file.")
+        raise ImageError(say("too_many_names"))
     segments, scan = split(data)
     if not keep_position:
         segments = _without_position(segments, orientation)
@@ -63,7 +64,7 @@ def split(data: bytes) -> tuple[list[Segment], bytes]:
         while data[at : at + 2] == b"\xff\xff":
             at += 1
         if len(data) < at + 4 or data[at] != 0xFF:
-            raise ImageError("The file is damaged: its header ends too early.")
+            raise ImageError(say("header_cut_off"))
         marker = data[at + 1]
         if marker == _SCAN:
             return segments, data[at : _end_of_picture(data, at)]

@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from recognition.refusals import say
 from recognition.regions.position import exif_without_position, minimal_exif
 from recognition.types import ImageError
 
@@ -46,7 +47,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if name == b"IEND":
             return
         at += 12 + size
-    raise ImageError("The file is damaged or incomplete: the picture ends too early.")
+    raise ImageError(say("cut_off"))
 
 
 def _encoded(name: bytes, body: bytes) -> bytes:

@@ -23,6 +23,7 @@ from recognition.images.opening import ImageInfo, Source, open_regular
 from recognition.images.photo import Photo, Region
 from recognition.images.sandbox import wire
 from recognition.images.sandbox.pool import shared_pool
+from recognition.refusals import say
 from recognition.types import Box, ImageError, ImageTooLarge
 
 __all__ = ["close", "derive", "probe", "read", "read_ahead", "read_region", "read_regions", "start"]
@@ -121,7 +122,7 @@ def _ask(
     try:
         return unpack(answer, handles)
     except (wire.Gone, LookupError, TypeError, ValueError) as problem:
-        raise ImageError("The file made the photo decoder fail, and is refused.") from problem
+        raise ImageError(say("decoder_failed")) from problem
     finally:
         for extra in handles:
             os.close(extra)
@@ -138,7 +139,7 @@ def _handle(source: Source, limits: Limits) -> Iterator[int]:
         source.seek(0)
         source = source.read(limits.bytes + 1)
     if len(source) > limits.bytes:
-        raise ImageTooLarge(f"The file has more than {limits.bytes / 1e6:.0f} MB, which is the limit.")
+        raise ImageTooLarge(say("over_the_bytes", limit=f"{limits.bytes / 1e6:.0f}"))
     handle = wire.shared_file()
     try:
         wire.write_all(handle, source)

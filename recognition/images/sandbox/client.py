@@ -12,6 +12,7 @@ from pathlib import Path
 import recognition
 from recognition.images.limits import Limits
 from recognition.images.sandbox.wire import Gone, Message, receive, send
+from recognition.refusals import say
 from recognition.types import ImageError, ImageTooLarge, RecognitionError
 
 _START_SECONDS = 60.0
@@ -99,13 +100,11 @@ class Decoder:
             code = -signal.SIGKILL
         if code in _TOO_LONG:
             return _took_too_long(limits)
-        return ImageError("The file made the photo decoder fail. It is damaged or hostile, and is refused.")
+        return ImageError(say("decoder_failed"))
 
 
 def _took_too_long(limits: Limits) -> ImageError:
-    return ImageTooLarge(
-        f"Reading this photo took longer than {limits.seconds:.0f} seconds and was stopped. Save it smaller."
-    )
+    return ImageTooLarge(say("too_long", seconds=f"{limits.seconds:.0f}"))
 
 
 def _error_from(answer: Message) -> ImageError:
@@ -114,7 +113,7 @@ def _error_from(answer: Message) -> ImageError:
         return ImageError(text)
     if answer["error"] == "ImageTooLarge":
         return ImageTooLarge(text)
-    return ImageTooLarge("Reading this photo needs more memory than is allowed. Save it smaller.")
+    return ImageTooLarge(say("too_much_memory"))
 
 
 def _environment() -> dict[str, str]:
