@@ -1,1 +1,3 @@
 """Settings, addresses and the Celery application."""
+
+VERSION = "0.1.0"

@@ -216,6 +216,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": max(SWEEP_SECONDS, 5)},
     },
 }
+BACKUP_DIR = env.folder("FACESITE_BACKUP_DIR", DATA_DIR / "backups")
+BACKUP_HOURS = env.whole("FACESITE_BACKUP_HOURS", 24, low=0, high=8_760)  # 0: only when asked for
+BACKUP_KEEP = env.whole("FACESITE_BACKUP_KEEP", 7, low=1, high=1_000)
 MAX_ATTEMPTS = 2  # a photo that ends its worker this often is set aside
 
 # Recognition
