@@ -98,13 +98,13 @@ def test_chosen_people_are_chips_that_come_back_with_the_address(client, bao):
     page = find(client, **{"with": anna.pk, "without": eva.pk})
     assert {photo.name for photo in page["page"].rows} == {"a.jpg", "ab.jpg"}
     assert (page["asked"].people, page["asked"].without) == ((anna,), (eva,))
-    assert page["address"] == f"with={anna.pk}&without={eva.pk}"
+    assert page["walk"] == f"search:with={anna.pk}&without={eva.pk}"
 
 
 def test_a_typed_name_joins_those_chosen_before(client, bao):
     anna, _eva, _bao = family()
-    assert photos(client, **{"with": anna.pk, "name": "eva"}) == {"abe.jpg"}
-    assert photos(client, **{"with": anna.pk, "name": "-eva"}) == {"a.jpg", "ab.jpg"}
+    assert photos(client, **{"with": anna.pk, "also": "eva"}) == {"abe.jpg"}
+    assert photos(client, **{"with": anna.pk, "but": "eva"}) == {"a.jpg", "ab.jpg"}
 
 
 def test_faces_said_to_be_nothing_do_not_count(client, bao):
@@ -169,3 +169,18 @@ def test_the_page_costs_the_same_number_of_queries_for_any_number_of_photos(
         a_named_face(anna, a_photo())
     with django_assert_max_num_queries(22):
         find(client, q="anna")
+
+
+def test_a_typed_name_narrows_what_a_text_found(client, bao):
+    anna, eva = a_person("Anna"), a_person("Eva")
+    for name, person in (("IMG_1.jpg", anna), ("IMG_2.jpg", eva), ("other.jpg", anna)):
+        a_named_face(person, a_photo(name))
+    assert photos(client, q="img", also="anna") == {"IMG_1.jpg"}
+    assert photos(client, q="img", but="anna") == {"IMG_2.jpg"}
+
+
+def test_a_typed_name_that_nobody_has_is_said(client, bao):
+    a_named_face(a_person("Anna"), a_photo("x.jpg"))
+    page = client.get(reverse("search"), {"also": "Zoë"})
+    assert page.context["asked"].lost == ("Zoë",)
+    assert "There is not just one person called “Zoë”." in page.content.decode()

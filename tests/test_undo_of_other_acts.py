@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 
 from gallery import storage
 from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink
-from gallery.services import albums, history, photos, references
+from gallery.services import albums, history, photos, references, retention
 from gallery.services.errors import CannotUndo
 from tests.making import a_person, a_photo, a_reference, a_user
 
@@ -157,3 +161,78 @@ def test_taking_a_photo_out_of_an_album_is_undone_with_the_cover():
     albums.put(user, photo, None)
     history.undo(user, last())
     assert (rows(Album), rows(Photo)) == before
+
+
+CHANGES = {
+    "name": "Journey",
+    "date": date(2024, 7, 14),
+    "note": "By the sea",
+    "is_recognised": False,
+    "is_limited": True,
+}
+
+
+@pytest.mark.parametrize("column", CHANGES)
+def test_each_change_of_an_album_is_undone_by_itself_whatever_came_later(column):
+    user, album = a_user(), albums.create(a_user("Bao"), "Trip", date=date(2020, 1, 1), note="")
+    before = rows(Album)[0]
+    first = albums.change(user, album, {column: CHANGES[column]})
+    for later, value in CHANGES.items():
+        if later != column:
+            assert albums.change(user, album, {**CHANGES, later: value})
+            break
+    history.undo(user, first)
+    after = rows(Album)[0]
+    assert after[column] == before[column]
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == set(CHANGES) - {column} | ({"search"} if column != "name" else set())
+
+
+def test_saving_an_album_unchanged_is_no_act():
+    user, album = a_user(), albums.create(a_user("Bao"), "Trip", date=date(2020, 1, 1), note="x")
+    count = Event.objects.count()
+    values = {"name": "Trip", "date": date(2020, 1, 1), "note": "x", "is_limited": False, "members": []}
+    assert albums.change(user, album, values) is None
+    assert Event.objects.count() == count
+
+
+def test_a_new_album_with_all_its_values_is_one_act_and_undone_as_one():
+    user, mai = a_user("Kim"), a_user("Mai", Role.VIEWER)
+    albums.create(user, "Trip", date=date(2024, 7, 14), note="x", is_limited=True, members=[mai])
+    history.undo(user, last())
+    assert not Album.objects.exists()
+    history.undo(user, last())
+    assert Album.objects.get().note == "x"
+    assert set(Album.objects.get().members.all()) == {mai}
+
+
+def test_the_cover_goes_back_to_the_one_before():
+    user, album = a_user(), albums.create(a_user("Bao"), "Trip")
+    first, second = a_photo(album=album), a_photo(album=album)
+    albums.set_cover(user, album, first)
+    albums.set_cover(user, album, second)
+    history.undo(user, last())
+    album.refresh_from_db()
+    assert album.cover == first
+
+
+def test_acts_on_albums_are_undone_from_the_history_after_thirty_days(client):
+    user = a_user("Kim")
+    client.force_login(user)
+    album, photo = albums.create(user, "Trip"), a_photo()
+    albums.change(user, album, {"name": "Journey"})
+    albums.put(user, photo, album)
+    albums.set_cover(user, album, photo)
+    albums.remove(user, album)
+    Event.objects.update(at=timezone.now() - timedelta(days=31))
+    retention.forget_old()
+    acts = ("album.remove", "album.cover", "photo.album", "album.change", "album.create")
+    for verb in acts:
+        event = Event.objects.get(verb=verb)
+        assert reverse("event_undo", args=(event.pk,)) in client.get(reverse("history")).content.decode()
+        client.post(reverse("event_undo", args=(event.pk,)))
+        event.refresh_from_db()
+        assert event.undone_at, verb
+    assert not Album.objects.exists()
+    photo.refresh_from_db()
+    assert photo.album is None

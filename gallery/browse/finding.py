@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 
 from gallery.browse import photos
 from gallery.browse.albums import albums
 from gallery.browse.dates import Span, span_of
+from gallery.browse.paging import as_id
 from gallery.models import Album, Face, Person, Photo, User
 from gallery.models.people import name_key, search_key
 from gallery.visibility import visible_albums, visible_photos
@@ -33,6 +35,7 @@ class Wish:
     without: tuple[Person, ...] = field(default=())  # none of them
     is_unnamed: bool = False  # with a face that has no name
     span: Span | None = None
+    lost: tuple[str, ...] = field(default=())  # names typed of whom nobody, or more than one, is known
 
     @property
     def is_empty(self) -> bool:
@@ -58,6 +61,25 @@ def wish(text: str, people: Sequence[int], without: Sequence[int], *, is_unnamed
             without=_joined(asked.without, without_them),
         )
     return replace(asked, span=span_of(asked.text))
+
+
+def wish_of(query: QueryDict) -> Wish:
+    """The wish of an address: `q`, `with` and `without` (ids, several), `unnamed`; `also` and `but` add names."""
+    people, without, lost = _ids(query, "with"), _ids(query, "without"), []
+    typed = [(name.strip(), people) for name in query.get("also", "").split(",")]
+    typed += [(name.strip(), without) for name in query.get("but", "").split(",")]
+    for name, chosen in typed[:MOST]:
+        person = _one_person(_bare(name)) if _bare(name) else None
+        if person:
+            (without if _is_without(name) else chosen).append(person.pk)
+        elif name:
+            lost.append(_bare(name))
+    found = wish(query.get("q", ""), people, without, is_unnamed=query.get("unnamed") == "1")
+    return replace(found, lost=tuple(lost))
+
+
+def _ids(query: QueryDict, name: str) -> list[int]:
+    return [pk for pk in map(as_id, query.getlist(name)) if pk is not None]
 
 
 def _joined(first: tuple[Person, ...], second: Iterable[Person]) -> tuple[Person, ...]:

@@ -39,6 +39,12 @@ def people(user: User, *, hidden: bool = False, text: str = "") -> QuerySet[Pers
     )
 
 
+def names(limit: int = 500) -> list[str]:
+    """Names to choose from while typing."""
+    rows = Person.objects.filter(is_hidden=False).order_by("search")
+    return list(rows.values_list("name", flat=True)[:limit])
+
+
 def most_seen(user: User, limit: int = 12) -> list[Person]:
     """Who is on the most photos."""
     rows: QuerySet[Any] = people(user)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from gallery.models import Album, Photo, ShareLink, User
+from gallery.models import Album, Event, Photo, ShareLink, User
 from gallery.models.people import clean_name, search_key
 from gallery.services.errors import Refused
 from gallery.services.history import record
@@ -17,27 +16,40 @@ from gallery.services.ledger import Ledger
 
 
 @transaction.atomic
-def create(user: User, name: str, *, when: date | None = None, note: str = "") -> Album:
-    """A new album; the user may see it whatever its limits become."""
-    album = Album(created_by=user, date=when, note=note, **_names(name))
+def create(user: User, name: str, **values: Any) -> Album:
+    """A new album; the user may see it whatever its limits become. `values` are those of `change`."""
+    members = values.pop("members", ())
+    album = Album(created_by=user, **_names(name), **values)
     ledger = Ledger()
     ledger.create(album)
+    _set_members(ledger, album, members)
     record(user, "album.create", album, {"name": album.name}, ledger)
     return album
 
 
 @transaction.atomic
-def change(user: User, album: Album, values: Mapping[str, Any]) -> None:
-    """Name, date, note, cover, limits; `members` with `is_limited`."""
-    columns = {key: value for key, value in values.items() if key not in ("name", "members")}
-    if "name" in values:
-        columns |= _names(str(values["name"]))
+def change(user: User, album: Album, values: Mapping[str, Any]) -> Event | None:
+    """Name, date, note, cover, limits, `members`; None where all is so already.
+
+    Each is written, and taken back, by itself: a date changed since does not keep the old name from coming back.
+    """
+    was = Album.objects.get(pk=album.pk)
     ledger = Ledger()
-    if columns:
-        ledger.set(album, **columns)
+    if "name" in values:
+        _write(ledger, was, album, _names(str(values["name"])))
+    for column in values.keys() - {"name", "members"}:
+        _write(ledger, was, album, {column: values[column]})
     if "members" in values:
         _set_members(ledger, album, values["members"])
-    record(user, "album.change", album, {"name": album.name}, ledger)
+    if not ledger.groups:
+        return None
+    summary = {"name": album.name, **({"old": was.name} if was.name != album.name else {})}
+    return record(user, "album.change", album, summary, ledger)
+
+
+def _write(ledger: Ledger, was: Album, album: Album, columns: Mapping[str, Any]) -> None:
+    if any(getattr(was, column) != value for column, value in columns.items()):
+        ledger.set(album, **columns)
 
 
 def _names(name: str) -> dict[str, str]:
@@ -57,27 +69,27 @@ def _set_members(ledger: Ledger, album: Album, members: Iterable[User]) -> None:
 
 
 @transaction.atomic
-def put(user: User, photo: Photo, album: Album | None) -> None:
-    """Put a photo into an album, or into none."""
+def put(user: User, photo: Photo, album: Album | None) -> Event | None:
+    """Put a photo into an album, or into none; None where it is there already."""
     if photo.album_id == (album.pk if album else None):
-        return
+        return None
     ledger = Ledger()
     ledger.update(Album.objects.filter(cover=photo).exclude(pk=album.pk if album else 0), cover=None)
     ledger.update(Photo.objects.filter(pk=photo.pk), album=album)
     albums = [pk for pk in (photo.album_id, album.pk if album else None) if pk]
     summary = {"name": photo.name, "album": album.name if album else ""}
-    record(user, "photo.album", photo, summary, ledger, subjects={"album": albums})
+    return record(user, "photo.album", photo, summary, ledger, subjects={"album": albums})
 
 
 @transaction.atomic
-def set_cover(user: User, album: Album, photo: Photo) -> None:
+def set_cover(user: User, album: Album, photo: Photo) -> Event:
     ledger = Ledger()
     ledger.set(album, cover_id=photo.pk)
-    record(user, "album.cover", album, {"name": album.name}, ledger, subjects={"photo": [photo.pk]})
+    return record(user, "album.cover", album, {"name": album.name}, ledger, subjects={"photo": [photo.pk]})
 
 
 @transaction.atomic
-def remove(user: User, album: Album) -> None:
+def remove(user: User, album: Album) -> Event:
     """Take the album away; its photos stay, in no album. Not for limited albums with photos: they would be seen."""
     if album.is_limited and Photo.objects.filter(album=album).exists():
         raise Refused(
@@ -88,4 +100,4 @@ def remove(user: User, album: Album) -> None:
     ledger.delete(ShareLink.objects.filter(album=album))
     ledger.delete(Album.members.through.objects.filter(album=album))
     ledger.delete(Album.objects.filter(pk=album.pk))
-    record(user, "album.remove", album, {"name": album.name}, ledger)
+    return record(user, "album.remove", album, {"name": album.name}, ledger)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from gallery import queries, queue, quota, storage
 from gallery.limits import limits
-from gallery.models import Album, Photo, User
+from gallery.models import Album, Event, Photo, User
 from gallery.models.people import clean_name, search_key
 from gallery.services import followup
 from gallery.services.errors import Refused
@@ -115,13 +115,14 @@ def _moment(taken_at: datetime | None) -> datetime | None:
 
 
 @transaction.atomic
-def trash_photo(user: User, photo: Photo) -> None:
+def trash_photo(user: User, photo: Photo) -> Event | None:
     """Put the photo into the trash; it can be restored."""
     ledger = Ledger()
     there = Photo.objects.filter(pk=photo.pk, trashed_at__isnull=True)
     if ledger.update(there, trashed_at=timezone.now(), trashed_by=user):
         followup.after(ledger)
-        record(user, "photo.trash", photo, {"name": photo.name}, undo=ledger)
+        return record(user, "photo.trash", photo, {"name": photo.name}, undo=ledger)
+    return None
 
 
 @transaction.atomic

@@ -6,16 +6,16 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.access import contributor_required, current_user
-from gallery.browse import albums, people, photos
+from gallery.browse import albums, people, photos, walks
 from gallery.browse.paging import as_id
 from gallery.forms import AlbumForm
 from gallery.models import Album, User
 from gallery.services import albums as acts
 from gallery.services.errors import Refused
+from gallery.views.saying import tell
 from gallery.visibility import visible_albums, visible_photos
 
 PAGE = 60
@@ -40,9 +40,10 @@ def album_page(request: HttpRequest, pk: int) -> HttpResponse:
     in_album = visible_photos(user).filter(album=album)
     page = photos.grid(in_album, as_id(request.GET.get("after")))
     if request.headers.get("HX-Target") == "more":
-        return render(request, "gallery/_tiles.html", {"page": page})
+        return render(request, "gallery/_tiles.html", {"page": page, "walk": walks.in_album(album)})
     context = {
         "album": album,
+        "walk": walks.in_album(album),
         "page": page,
         "count": in_album.count(),
         "portraits": people.portraits(user, albums.people_in(user, album)),
@@ -62,10 +63,12 @@ def may_change(user: User, album: Album) -> bool:
 def album_new(request: HttpRequest) -> HttpResponse:
     form = AlbumForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user, values = current_user(request), form.cleaned_data
-        album = acts.create(user, values["name"])
-        acts.change(user, album, values)
-        return redirect("album", album.pk)
+        try:
+            album = acts.create(current_user(request), **form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            return redirect("album", album.pk)
     return render(request, "gallery/album_form.html", {"form": form})
 
 
@@ -75,9 +78,13 @@ def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
     album = _mine(request, pk)
     form = AlbumForm(request.POST or None, instance=album)
     if request.method == "POST" and form.is_valid():
-        acts.change(current_user(request), album, form.cleaned_data)
-        messages.success(request, _("Saved."))
-        return redirect("album", album.pk)
+        try:
+            event = acts.change(current_user(request), album, form.cleaned_data)
+        except Refused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            tell(request, event)
+            return redirect("album", album.pk)
     return render(request, "gallery/album_form.html", {"form": form, "album": album})
 
 
@@ -86,11 +93,11 @@ def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def album_remove(request: HttpRequest, pk: int) -> HttpResponse:
     album = _mine(request, pk)
     try:
-        acts.remove(current_user(request), album)
+        event = acts.remove(current_user(request), album)
     except Refused as refusal:
         messages.error(request, str(refusal))
         return redirect("album", album.pk)
-    messages.success(request, _("The album is gone; its photos are still here."))
+    tell(request, event)
     return redirect("albums")
 
 
@@ -101,16 +108,14 @@ def photo_album(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
     if "cover" in request.POST and photo.album and may_change(user, photo.album):
-        acts.set_cover(user, photo.album, photo)
-        messages.success(request, _("This is now the album's cover."))
-        return redirect("photo", pk)
+        tell(request, acts.set_cover(user, photo.album, photo))
+        return redirect(walks.address_of(photo, request.POST.get("in", "")))
     asked = as_id(request.POST.get("album"))
     album = get_object_or_404(visible_albums(user), pk=asked) if asked else None
     if photo.album and photo.album.is_limited and not may_change(user, photo.album):
         raise PermissionDenied
-    acts.put(user, photo, album)
-    messages.success(request, _("Moved."))
-    return redirect("photo", pk)
+    tell(request, acts.put(user, photo, album))
+    return redirect(walks.address_of(photo, request.POST.get("in", "")))
 
 
 def _mine(request: HttpRequest, pk: int) -> Album:

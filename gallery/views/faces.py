@@ -8,12 +8,11 @@ from urllib.parse import quote
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.access import contributor_required, current_user
-from gallery.browse import onephoto, people
+from gallery.browse import onephoto, people, walks
 from gallery.models import Event, Face, Person, User
 from gallery.refusals import in_words
 from gallery.services import faces
@@ -37,11 +36,11 @@ def seen_face(user: User, pk: int) -> Face:
 @require_safe
 def face_panel(request: HttpRequest, pk: int) -> HttpResponse:
     """The panel of one face; without scripts, the photo's page with it."""
-    user = current_user(request)
+    user, key = current_user(request), request.GET.get("in", "")
     face = seen_face(user, pk)
     if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
-        return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={face.pk}")
-    context = {"chosen": face, "photo": face.photo, "detail": onephoto.detail(user, face)}
+        return redirect(walks.address_of(face.photo, key, face.pk))
+    context = {"chosen": face, "photo": face.photo, "detail": onephoto.detail(user, face), "walk": key}
     return render(request, "gallery/_face.html", context)
 
 
@@ -99,11 +98,11 @@ def _answer(
     tags: str = "",
 ) -> HttpResponse:
     """To htmx the panel, the boxes and a message with undo; without scripts the page again."""
-    shown = show or face.pk
+    shown, key = show or face.pk, request.POST.get("in", "")
     if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         messages.add_message(request, messages.ERROR if tags else messages.SUCCESS, sentence)
-        return redirect(f"{reverse('photo', args=(face.photo_id,))}?face={shown}")
-    context = photo_context(user, face.photo, shown)
+        return redirect(walks.address_of(face.photo, key, shown))
+    context = photo_context(user, face.photo, shown, key)
     response = render(request, "gallery/_said.html", context)
     toast = {"text": sentence, "tags": tags, "undo": saying.undo_address(event)}
     response["HX-Trigger"] = json.dumps({"toast": toast, "faces-changed": {"show": shown}})

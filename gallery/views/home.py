@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gallery.access import current_user
-from gallery.browse import albums, people, photos
+from gallery.browse import albums, people, photos, walks
 from gallery.models import Face, User
 from gallery.visibility import visible_faces, visible_photos
 
@@ -41,6 +41,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "progress": photos.progress(user),
         "page": photos.grid(visible_photos(user), None, RECENT),
         "covers": albums.covers(albums.albums(user)[:6]),
+        "walk": walks.EVERY,
         "portraits": people.portraits(user, people.most_seen(user)),
         "unsure": visible_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
         "unknown": visible_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),

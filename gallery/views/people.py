@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import audit
 from gallery.access import contributor_required, curator_required, current_user
-from gallery.browse import people, photos
+from gallery.browse import people, photos, walks
 from gallery.browse.paging import as_id
 from gallery.forms import PersonForm
 from gallery.limits import limits
@@ -55,10 +55,12 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
     seen = people.photos_of(user, person)
     if year and 1 <= year <= 9999:
         seen = seen.filter(taken_at__year=year)
+    walk = walks.of_person(person, year)
     page = photos.grid(seen, as_id(request.GET.get("after")))
     if request.headers.get("HX-Target") == "more":
-        return render(request, "gallery/_tiles.html", {"page": page})
-    return render(request, "gallery/person.html", {"page": page, "year": year, **_about(user, person)})
+        return render(request, "gallery/_tiles.html", {"page": page, "walk": walk})
+    context = {"page": page, "year": year, "walk": walk, **_about(user, person)}
+    return render(request, "gallery/person.html", context)
 
 
 def _about(user: User, person: Person) -> dict[str, object]:

@@ -11,18 +11,19 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery import audit
 from gallery.access import contributor_required, current_user
-from gallery.browse import onephoto, photos
+from gallery.browse import onephoto, photos, walks
 from gallery.browse.paging import as_id
 from gallery.models import Photo, User
 from gallery.services import photos as acts
+from gallery.views.saying import tell
 from gallery.views.theme import back
 from gallery.visibility import visible_albums, visible_photos
 
 MOST_ALBUMS = 200  # in a list to choose from
 
 
-def photo_context(user: User, photo: Photo, face: int | None) -> dict[str, object]:
-    """What the photo's boxes, its list of faces and the panel need."""
+def photo_context(user: User, photo: Photo, face: int | None, key: str) -> dict[str, object]:
+    """What the photo's boxes, its list of faces and the panel need; `key` is the walk in the address."""
     marks = onephoto.marks(user, photo)
     chosen = onephoto.one_face(user, face) if face else None
     if chosen and chosen.photo_id != photo.pk:
@@ -31,6 +32,7 @@ def photo_context(user: User, photo: Photo, face: int | None) -> dict[str, objec
         "photo": photo,
         "marks": marks,
         "who": photos.named(mark.said for mark in marks),
+        "walk": key,
         "chosen": chosen,
         "detail": onephoto.detail(user, chosen) if chosen else None,
     }
@@ -39,13 +41,12 @@ def photo_context(user: User, photo: Photo, face: int | None) -> dict[str, objec
 @require_safe
 def photo_page(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    seen = visible_photos(user)
-    photo = get_object_or_404(seen.select_related("album", "uploaded_by"), pk=pk)
+    photo = get_object_or_404(visible_photos(user).select_related("album", "uploaded_by"), pk=pk)
     audit.saw(user, photo)
-    newer, older = photos.neighbours(seen, photo)
-    context = photo_context(user, photo, as_id(request.GET.get("face")))
+    on = walks.walk(user, request.GET.get("in", ""), photo)
+    context = photo_context(user, photo, as_id(request.GET.get("face")), on.key)
     albums = visible_albums(user).order_by("-pk")[:MOST_ALBUMS] if user.is_contributor else ()
-    context |= {"newer": newer, "older": older, "albums": albums}
+    context |= {"on": on, "place": walks.place(on, photo), "albums": albums}
     return render(request, "gallery/photo.html", context)
 
 
@@ -54,19 +55,19 @@ def photo_state(request: HttpRequest, pk: int) -> HttpResponse:
     """Boxes and faces anew, asked for while the worker is at it or after an act."""
     user = current_user(request)
     photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
-    return render(request, "gallery/_photo_state.html", photo_context(user, photo, None))
+    return render(
+        request, "gallery/_photo_state.html", photo_context(user, photo, None, request.GET.get("in", ""))
+    )
 
 
 @contributor_required
 @require_POST
 def photo_trash(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user), pk=pk)
-    acts.trash_photo(user, photo)
-    messages.success(
-        request, _("%(name)s is in the trash. It can be restored from there.") % {"name": photo.name}
-    )
-    return redirect("album", photo.album_id) if photo.album_id else redirect("photos")
+    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    on = walks.walk(user, request.POST.get("in", ""), photo)
+    tell(request, acts.trash_photo(user, photo))
+    return redirect(on.address)
 
 
 @contributor_required

@@ -27,7 +27,13 @@ def photo_list(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     wanted = request.GET.get("show", "")
     page = photos.grid(photos.chosen(visible_photos(user), wanted), as_id(request.GET.get("after")))
-    context = {"page": page, "filters": FILTERS, "show": wanted, "progress": photos.progress(user)}
+    context = {
+        "page": page,
+        "filters": FILTERS,
+        "show": wanted,
+        "progress": photos.progress(user),
+        "walk": f"photos:{wanted}",
+    }
     is_more = request.headers.get("HX-Target") == "more"
     return render(request, "gallery/_tiles.html" if is_more else "gallery/photos.html", context)
 
@@ -39,5 +45,10 @@ def photo_progress(request: HttpRequest) -> HttpResponse:
     asked = [pk for pk in map(as_id, request.GET.get("ids", "").split(",")) if pk is not None][:WATCHED]
     found = photos.tiles(visible_photos(user).filter(pk__in=asked))
     ready = [photo for photo in found if photo.work not in photos.UNFINISHED]
-    context = {"ready": ready, "progress": photos.progress(user), "swap": True}
+    context = {
+        "ready": ready,
+        "progress": photos.progress(user),
+        "swap": True,
+        "walk": request.GET.get("in", ""),
+    }
     return render(request, "gallery/_progress.html", context)

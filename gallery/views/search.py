@@ -16,30 +16,19 @@ PEOPLE, ALBUMS = 12, 8
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """`q`, and people chosen before: `with` and `without` (ids, several), `unnamed`; `name` adds a person."""
+    """What the address asks for (see `finding.wish_of`): photos, and for a text people and albums too."""
     user = current_user(request)
-    query = request.GET.copy()
-    if query.get("name"):
-        query["q"] = ", ".join(filter(None, (query.get("q", ""), query.get("name", ""))))
-    asked = finding.wish(
-        query.get("q", ""),
-        _ids(query, "with"),
-        _ids(query, "without"),
-        is_unnamed=query.get("unnamed") == "1",
-    )
-    page = photos.grid(finding.found_photos(user, asked), as_id(query.get("after")))
+    asked = finding.wish_of(request.GET)
+    page = photos.grid(finding.found_photos(user, asked), as_id(request.GET.get("after")))
+    context: dict[str, object] = {"page": page, "walk": f"search:{address(asked)}"}
     if request.headers.get("HX-Target") == "more":
-        return render(request, "gallery/_tiles.html", {"page": page})
-    context = {"asked": asked, "page": page, "address": address(asked)}
+        return render(request, "gallery/_tiles.html", context)
+    context |= {"asked": asked, "names": people.names()}
     if asked.text:
         found = people.people(user, text=asked.text)[:PEOPLE]
         context["portraits"] = people.portraits(user, found)
         context["covers"] = albums.covers(finding.found_albums(user, asked)[:ALBUMS])
     return render(request, "curation/search.html", context)
-
-
-def _ids(query: QueryDict, name: str) -> list[int]:
-    return [pk for pk in map(as_id, query.getlist(name)) if pk is not None]
 
 
 def address(asked: Wish) -> str:

@@ -39,6 +39,7 @@ export function startDrawing(viewer) {
 
   async function keep() {
     const values = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value.toFixed(1)]));
+    if (viewer.dataset.in) values.in = viewer.dataset.in;
     if (box.width < SMALLEST || box.height < SMALLEST) return show(null);
     turn(false);
     await window.htmx.ajax("POST", button.dataset.action, { target: "#panel", values });

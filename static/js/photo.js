@@ -1,6 +1,7 @@
 /** The photo's page: choosing faces, one key an act, arrows from face to face. */
 import { onKeys } from "./keys.js";
 import { startDrawing } from "./draw.js";
+import { startPeeking } from "./peek.js";
 import { startTypeahead } from "./typeahead.js";
 
 const viewer = document.querySelector("[data-viewer]");
@@ -15,23 +16,43 @@ let shown = chosenId(); // the face whose panel was drawn last
 let wanted = ""; // the address of the panel asked for last; empty once it was closed
 let isComing = false; // a panel was asked for and is not here: what is pressed now is meant for it
 let waitingKey = "";
+let focuses = ""; // whether the panel that comes takes the focus: "always", "never", or where another face's was
 
 /** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
-export function choose(link) {
-  mark(link.dataset.face);
-  history.replaceState(null, "", link.getAttribute("href"));
-  return ask(link.dataset.panelUrl);
+function choose(link) {
+  return show(link, "always");
 }
 
-function ask(address) {
+/** The same for a face that is pointed at or tabbed to: the focus stays where it is. */
+function peek(link) {
+  return show(link, "never");
+}
+
+function show(link, focus) {
+  mark(link.dataset.face);
+  history.replaceState(null, "", link.getAttribute("href"));
+  return ask(link.dataset.panelUrl, focus);
+}
+
+function ask(address, focus = "") {
   wanted = address;
+  focuses = focus;
   isComing = panel.inert = true;
   return window.htmx.ajax("GET", address, { target: "#panel" }).finally(settled);
+}
+
+/** This page's address, with a face or without; it keeps where one came from. */
+function addressOf(face) {
+  const query = new URLSearchParams();
+  if (face) query.set("face", face);
+  if (viewer.dataset.in) query.set("in", viewer.dataset.in);
+  return query.size ? `${location.pathname}?${query}` : location.pathname;
 }
 
 /** The panel is here (or will not come): press what was pressed meanwhile. */
 function settled() {
   isComing = panel.inert = false;
+  focuses = "";
   const key = waitingKey;
   waitingKey = "";
   if (key) press(key);
@@ -61,8 +82,10 @@ function close() {
   panel.replaceChildren();
   shown = wanted = "";
   mark("");
-  history.replaceState(null, "", location.pathname);
+  history.replaceState(null, "", addressOf(""));
+  const shownAgain = stopPeeking();
   box?.focus();
+  shownAgain();
   return true;
 }
 
@@ -118,10 +141,11 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   const id = chosenId();
   if (!id) return;
   mark(id);
-  history.replaceState(null, "", `${location.pathname}?face=${id}`);
+  history.replaceState(null, "", addressOf(id));
   const isSame = id === shown;
   shown = id;
-  if (isSame && document.activeElement !== document.body) return;
+  if (focuses === "never") return;
+  if (isSame && focuses !== "always" && document.activeElement !== document.body) return;
   if (!isSame) panel.scrollTop = 0;
   panel.querySelector(".facepanel").focus({ preventScroll: true });
   uncover(id);
@@ -159,4 +183,8 @@ names.addEventListener("click", () => {
 showNames(localStorage.getItem(NAMES) !== "off");
 
 startTypeahead(panel);
+const stopPeeking = startPeeking(viewer, (box) => {
+  const isTyping = panel.contains(document.activeElement) && document.activeElement.matches("input");
+  if (!isTyping && !isComing && box.dataset.face !== chosenId()) peek(box);
+});
 startDrawing(viewer);

@@ -32,6 +32,13 @@ def _put(summary: Summary) -> str:
     return _("put “%(name)s” into the album “%(album)s”") % names
 
 
+def _changed_album(summary: Summary) -> str:
+    names = {"name": summary.get("name", ""), "old": summary.get("old", "")}
+    if names["old"]:
+        return _("renamed the album “%(old)s” to “%(name)s”") % names
+    return _("changed the album “%(name)s”") % names
+
+
 def _role(summary: Summary) -> str:
     role = str(summary.get("role", ""))
     return str(Role(role).label) if role in Role.values else role
@@ -61,7 +68,7 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "photo.retry": _name(lambda: _("had “%(name)s” looked at again")),
     "photo.album": _put,
     "album.create": _name(lambda: _("made the album “%(name)s”")),
-    "album.change": _name(lambda: _("changed the album “%(name)s”")),
+    "album.change": _changed_album,
     "album.cover": _name(lambda: _("chose the cover of the album “%(name)s”")),
     "album.remove": _name(lambda: _("took the album “%(name)s” away")),
     "album.share": _name(lambda: _("shared the album “%(name)s” by a link")),

@@ -1,0 +1,142 @@
+"""From photo to photo in the order one came from."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.urls import reverse
+
+from gallery.models import Album, Decision, Photo, Role
+from tests.making import a_face, a_named_face, a_person, a_photo, a_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+
+
+@pytest.fixture
+def bao(client: Any) -> Any:
+    user = a_user("Bao", Role.CONTRIBUTOR)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def trip() -> tuple[Album, list[Photo]]:
+    """An album of three photos, with others between them."""
+    album = Album.objects.create(name="Trip", search="trip")
+    found = []
+    for _number in range(3):
+        a_photo()
+        found.append(a_photo(album=album))
+    a_photo()
+    return album, found
+
+
+def walked(client: Any, page: str) -> list[int]:
+    """Photos met from the first tile of a page on, by the button to the older one."""
+    first = re.search(r'<a href="(/photos/\d+/[^"]*)"', client.get(page).content.decode())
+    address, met = first[1] if first else "", []
+    while address:
+        shown = client.get(address.replace("&amp;", "&"))
+        met.append(shown.context["photo"].pk)
+        older = re.search(r'href="([^"]*)"[^>]* data-key="\]"', shown.content.decode())
+        address = older[1] if older else ""
+    return met
+
+
+def pks(photos: list[Photo]) -> list[int]:
+    return [photo.pk for photo in reversed(photos)]
+
+
+def test_from_an_album_one_goes_through_the_album(client, bao, trip):
+    album, photos = trip
+    assert walked(client, reverse("album", args=(album.pk,))) == pks(photos)
+
+
+def test_from_all_photos_one_goes_through_all(client, bao, trip):
+    everything = list(Photo.objects.order_by("-pk").values_list("pk", flat=True))
+    assert walked(client, reverse("photos")) == everything
+    assert walked(client, reverse("home")) == everything
+
+
+def test_from_a_person_one_goes_through_their_photos_and_their_year(client, bao):
+    anna, old = a_person("Anna"), datetime(2020, 5, 1, tzinfo=UTC)
+    photos = [a_photo(taken_at=old), a_photo(), a_photo(taken_at=old), a_photo()]
+    for photo in (photos[0], photos[2], photos[3]):
+        a_named_face(anna, photo)
+    page = reverse("person", args=(anna.pk,))
+    assert walked(client, page) == pks([photos[0], photos[2], photos[3]])
+    assert walked(client, f"{page}?year=2020") == pks([photos[0], photos[2]])
+
+
+def test_from_a_search_one_goes_through_what_was_found(client, bao):
+    anna, eva = a_person("Anna & Co"), a_person("Eva")
+    both, only = a_photo(), a_photo()
+    for photo in (both, only):
+        a_named_face(anna, photo)
+    a_named_face(eva, both)
+    a_photo("anna.jpg")
+    assert walked(client, reverse("search") + f"?with={anna.pk}") == [only.pk, both.pk]
+    assert walked(client, reverse("search") + f"?with={anna.pk}&without={eva.pk}") == [only.pk]
+    assert walked(client, reverse("search") + "?q=" + quote("Anna & Co")) == [only.pk, both.pk]
+
+
+def test_a_photo_that_left_the_choice_still_knows_the_way(client, bao):
+    photos = [a_photo() for _ in range(3)]
+    faces = [a_face(photo) for photo in photos]
+    faces[1].decision = Decision.IGNORED
+    faces[1].save()
+    shown = client.get(reverse("photo", args=(photos[1].pk,)), {"in": "photos:unnamed"})
+    place = shown.context["place"]
+    assert (place.newer, place.older, place.number) == (photos[2].pk, photos[0].pk, 0)
+
+
+def test_the_place_on_the_way_is_said_and_the_way_back_leads_there(client, bao, trip):
+    album, photos = trip
+    anna = a_person("Anna")
+    a_named_face(anna, photos[1])
+    shown = client.get(reverse("photo", args=(photos[1].pk,)), {"in": f"album:{album.pk}"})
+    assert "2 of 3" in shown.content.decode()
+    assert (shown.context["on"].name, shown.context["on"].address) == ("Trip", f"/albums/{album.pk}/")
+    shown = client.get(reverse("photo", args=(photos[1].pk,)), {"in": f"person:{anna.pk}"})
+    assert (shown.context["on"].name, shown.context["on"].address) == ("Anna", f"/people/{anna.pk}/")
+
+
+def test_without_a_way_a_photo_is_in_its_album_or_among_all(client, bao, trip):
+    album, photos = trip
+    for key in ("", "nonsense", "album:x", "person:99999", "person:", "a:b:c"):
+        shown = client.get(reverse("photo", args=(photos[1].pk,)), {"in": key})
+        assert shown.context["on"].address == f"/albums/{album.pk}/"
+    shown = client.get(reverse("photo", args=(Photo.objects.filter(album=None).first().pk,)))
+    assert shown.context["on"].address == reverse("photos")
+
+
+def test_an_album_for_others_is_no_way(client, bao, trip):
+    limited = Album.objects.create(name="Secret trip", is_limited=True)
+    hidden, photo = a_photo(album=limited), a_photo()
+    shown = client.get(reverse("photo", args=(photo.pk,)), {"in": f"album:{limited.pk}"})
+    assert "Secret trip" not in shown.content.decode()
+    assert hidden.pk not in (shown.context["place"].newer, shown.context["place"].older)
+
+
+def test_the_way_is_kept_through_faces_acts_and_the_trash(client, bao, trip):
+    _album, photos = trip
+    anna = a_person("Anna")
+    face = a_named_face(anna, photos[1])
+    a_named_face(anna, photos[2])
+    key = f"person:{anna.pk}"
+    page = client.get(reverse("photo", args=(photos[1].pk,)), {"in": key, "face": face.pk})
+    assert page.content.decode().count(f"&amp;in=person%3A{anna.pk}") >= 2  # the box and the line of the face
+    data = {"say": "right", "person": anna.pk, "revision": 0, "in": key}
+    answer = client.post(reverse("face_say", args=(face.pk,)), data)
+    assert answer["Location"].endswith(f"?face={face.pk}&in=person%3A{anna.pk}")
+    answer = client.post(reverse("photo_trash", args=(photos[1].pk,)), {"in": key})
+    assert answer["Location"] == f"/people/{anna.pk}/"
