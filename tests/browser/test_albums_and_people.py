@@ -24,7 +24,7 @@ def test_an_album_is_made_dated_and_given_a_cover(page: Page, gallery: Place) ->
     page.get_by_role("button", name="Move", exact=True).click()
     page.locator("summary", has_text="Album").click()
     page.get_by_role("button", name="Make it the album's cover").click()
-    expect(page.get_by_text("This is now the album's cover.")).to_be_visible()
+    expect(page.get_by_text("You chose the cover of the album “Summer fête”.")).to_be_visible()
     page.goto("/albums/")
     expect(page.get_by_role("link", name="Summer fête").locator("img")).to_be_visible()
 

@@ -212,7 +212,7 @@ def test_a_photo_goes_into_the_trash_and_comes_back(page: Page, montage: str, ga
     page.goto("/photos/")
     page.goto(montage)
     page.get_by_role("button", name="Move to trash").click()
-    expect(page.get_by_text("montage.jpg is in the trash.")).to_be_visible()
+    expect(page.get_by_text("You put “montage.jpg” into the trash.")).to_be_visible()
     page.goto("/trash/")
     page.get_by_role("button", name="Restore montage.jpg").click()
     expect(page.get_by_text("montage.jpg is back.")).to_be_visible()
