@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from gallery import changes, engine
 from gallery.models import Candidate, Decision, Face, FaceRejection, Photo, ReferenceVector, Status
+from gallery.pipeline import builds, renaming
 from gallery.pipeline import faces as face_work
 from gallery.pipeline.photos import process_photo
 from gallery.services import faces
+from gallery.services import photos as photo_acts
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen, somebody
 from tests.making import a_person, a_photo, a_reference, a_user, a_vector
@@ -19,8 +23,9 @@ OTHER_EMBEDDER = "other-0123456789ab"
 
 
 @pytest.fixture
-def seen(monkeypatch):
+def seen(monkeypatch, settings, tmp_path):
     """The engine, which sees two people in every photo."""
+    settings.INDEX_ROOT, settings.MEDIA_ROOT = tmp_path / "index", tmp_path / "media"
     fake = FakeEngine([somebody(100, seed=1), somebody(400, seed=2)])
     monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
     for name in ("detector", "serving", "embedder"):
@@ -77,6 +82,24 @@ def start_the_index_afresh(seen, photo, anna, bao):
     face_work.search_again(list(Face.objects.values_list("pk", flat=True)))
 
 
+def rebuild_the_index(seen, photo, anna, bao):
+    """A whole new index, and the pass that takes undecided faces to it."""
+    know(bao, seen.faces[0].vector)
+    build = builds.run_build(builds.request_build("test", delay=0).pk)
+    assert build.is_active
+    renaming.follow_gallery(is_all=True)
+
+
+def upload_the_photo_again(seen, photo, anna, bao):
+    """The same file: it stays one photo, and is looked at once more."""
+    content = b"the bytes of a photo"
+    Photo.objects.filter(pk=photo.pk).update(sha256=hashlib.sha256(content).hexdigest())
+    added = photo_acts.add_photo(a_user("Eva"), [content], "again.jpg")
+    assert (added.photo, added.is_duplicate) == (photo, True)
+    photo_acts.retry_photo(a_user("Kim"), photo)
+    process_again(photo)
+
+
 def change_the_embedder(seen, photo, anna, bao):
     seen.id, seen.dimension = OTHER_EMBEDDER, 8
     for number, face in enumerate(seen.faces):
@@ -99,6 +122,8 @@ HAPPENINGS = [
     reprocess_and_miss_the_faces,
     change_the_gallery,
     start_the_index_afresh,
+    rebuild_the_index,
+    upload_the_photo_again,
     change_the_embedder,
     import_the_people_again,
 ]
@@ -156,6 +181,28 @@ def test_a_drawn_box_stands(seen, scene, happens):
     drawn.refresh_from_db()
     assert drawn.is_drawn
     assert (drawn.left, drawn.top, drawn.width, drawn.height) == (600, 300, 90, 90)
+
+
+@pytest.mark.parametrize("happens", HAPPENINGS)
+def test_the_name_of_a_drawn_box_stands(seen, scene, happens):
+    photo, _face, anna, bao = scene
+    user = a_user()
+    drawn = faces.draw_face(user, photo, (600, 300, 90, 90))
+    faces.confirm(user, drawn, bao)
+    happens(seen, photo, anna, bao)
+    drawn.refresh_from_db()
+    assert (drawn.is_drawn, drawn.decision, drawn.person) == (True, Decision.CONFIRMED, bao)
+
+
+@pytest.mark.parametrize("happens", [rebuild_the_index, reprocess, change_the_embedder])
+def test_what_happens_here_does_reach_faces_that_nobody_decided_on(seen, scene, happens):
+    """The other side of the above: none of this would be noticed if nothing were searched again."""
+    photo, face, anna, bao = scene
+    was = Face.objects.values_list("embedder_id", "searched_change", "person").get(pk=face.pk)
+    know(bao, seen.faces[0].vector)
+    know(bao, seen.faces[0].vector)
+    happens(seen, photo, anna, bao)
+    assert Face.objects.values_list("embedder_id", "searched_change", "person").get(pk=face.pk) != was
 
 
 def test_a_drawn_box_over_a_face_found_later_stays_one_face_where_it_was_drawn(seen, scene):
