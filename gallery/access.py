@@ -14,7 +14,18 @@ from gallery.models import Role, User
 
 View = Callable[..., HttpResponseBase]
 
-CURATED = {"person", "reference", "photo", "face", "album", "build", "calibration", "event", "finding"}
+CURATED = {
+    "person",
+    "reference",
+    "photo",
+    "face",
+    "album",
+    "build",
+    "calibration",
+    "event",
+    "finding",
+    "bulkact",
+}
 READ_ONLY = {"build", "calibration", "event", "finding"}  # changed by their own actions, never by a form
 
 

@@ -2,18 +2,20 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class GalleryConfig(AppConfig):
     name = "gallery"
-    verbose_name = "Gallery"
+    verbose_name = _("Gallery")
 
     def ready(self) -> None:
         from gallery import (
             audit,
             checks,  # noqa: F401 -- importing it registers the checks
         )
-        from gallery.services.faces import references  # noqa: F401 -- importing it registers how its acts are undone
+        from gallery.services import bulk  # noqa: F401 -- importing it registers how its acts are undone
+        from gallery.services.faces import references  # noqa: F401 -- the same
 
         audit.connect()
 

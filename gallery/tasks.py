@@ -8,7 +8,7 @@ from celery import Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
 from gallery import queue
-from gallery.models import Build, Photo, Reference, User
+from gallery.models import Build, BulkAct, Photo, Reference, User
 from recognition.types import RecognitionError
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,13 @@ def run_build(pk: int) -> None:
     builds.run_build(pk)
 
 
+@shared_task(name="gallery.tasks.run_bulk")
+def run_bulk(pk: int) -> None:
+    from gallery.services import bulk
+
+    bulk.run(pk)
+
+
 @shared_task(name="gallery.tasks.roll_back")
 def roll_back() -> None:
     from gallery import engine
@@ -188,5 +195,7 @@ def sweep() -> None:
         follow_gallery.delay()
     for pk in queue.waiting(Build.objects.all(), limit=1):
         run_build.delay(pk)
-    for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all()):
+    for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
+        run_bulk.delay(pk)
+    for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all(), BulkAct.objects.all()):
         queue.set_aside(rows)

@@ -16,6 +16,7 @@ from gallery import derived
 from gallery.models import (
     Album,
     Build,
+    BulkAct,
     Calibration,
     Event,
     Face,
@@ -59,6 +60,7 @@ def make_world(media: Path) -> World:
         "other_person": _person("Minh").pk,
         "user": owner.pk,
         "build": Build.objects.create(embedder_id="dlib-000000000000").pk,
+        "bulkact": BulkAct.objects.create(kind="approve", ids=[1], total=1).pk,
         "calibration": Calibration.objects.create(embedder_id="dlib-000000000000", bounds={}).pk,
         "event": Event.objects.create(actor=owner, verb="photo.add").pk,
         "invitation": _invitation(owner).pk,

@@ -11,8 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gallery.models import Album, Event, GalleryChange, Person, Reference, Role
-from gallery.services import history
+from gallery.models import Album, Event, GalleryChange, Person, Role
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -52,44 +51,6 @@ def test_people_are_found_with_and_without_accents(curator: Client) -> None:
     assert "Anna Berg" not in page
 
 
-def act(client: Client, action: str, *rows: Reference, **more: str) -> Any:
-    chosen = [str(row.pk) for row in rows]
-    return client.post(REFERENCES, {"action": action, "_selected_action": chosen, **more}, follow=True)
-
-
-@pytest.mark.parametrize(("name", "status"), [("approve", "approved"), ("reject", "rejected")])
-def test_references_are_judged_together_and_it_can_be_undone(curator: Client, name: str, status: str) -> None:
-    rows = [a_reference(a_person(), status="pending"), a_reference(a_person("Bea"), status="pending")]
-    page = act(curator, name, *rows)
-    assert "Undo it in the history" in page.content.decode()
-    assert {row.status for row in Reference.objects.all()} == {status}
-    assert GalleryChange.objects.count() == 2
-    event = Event.objects.get(verb=f"reference.{status}")
-    assert event.actor is not None
-    history.undo(event.actor, event)
-    assert {row.status for row in Reference.objects.all()} == {"pending"}
-
-
-def test_moving_shows_what_moves_before_it_moves(curator: Client) -> None:
-    reference = a_reference(a_person("Anna"))
-    page = act(curator, "move", reference).content.decode()
-    assert "1 reference will move" in page
-    assert Reference.objects.get().person.name == "Anna"
-    act(curator, "move", reference, name="Bea")
-    assert Reference.objects.get().person.name == "Bea"
-    assert GalleryChange.objects.filter(kind="moved").count() == 1
-
-
-def test_all_references_of_a_long_list_move_as_the_page_said(curator: Client) -> None:
-    anna = a_person("Anna")
-    rows = [a_reference(anna) for _ in range(203)]
-    page = act(curator, "move", rows[0], select_across="1").content.decode()
-    assert "203 references will move" in page
-    assert 'name="select_across" value="1"' in page
-    act(curator, "move", rows[0], select_across="1", name="Bea")
-    assert Reference.objects.filter(person__name="Bea").count() == 203
-
-
 def test_a_saved_person_is_changed_by_the_services(curator: Client) -> None:
     person = a_person("Anna")
     a_reference(person)
@@ -113,16 +74,6 @@ def test_a_name_that_is_taken_is_refused_with_whose_it_is(curator: Client) -> No
     page = curator.post(reverse("admin:gallery_person_change", args=(other.pk,)), {"name": "ANNA"})
     assert "There is a person of this name: Anna." in page.content.decode()
     assert Person.objects.get(pk=other.pk).name == "Bea"
-
-
-def test_two_people_are_merged_into_the_one_with_more_references(curator: Client) -> None:
-    anna, double = a_person("Anna"), a_person("Anne")
-    for person in (anna, anna, double):
-        a_reference(person)
-    chosen = [str(anna.pk), str(double.pk)]
-    curator.post(PEOPLE, {"action": "merge_into_first", "_selected_action": chosen})
-    assert [person.name for person in Person.objects.all()] == ["Anna"]
-    assert Reference.objects.filter(person=anna).count() == 3
 
 
 @pytest.mark.parametrize("make", [a_person, lambda: a_reference(a_person())])

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
+from gallery.admin.bulk import choose
+from gallery.admin.filters import Pending, Photographed, References
+from gallery.admin.grid import grid
+from gallery.admin.guard import GuardedForm
 from gallery.admin.health import PersonHealth
-from gallery.admin.paging import BoundedPaginator, link, picture, said
-from gallery.models import Person, Reference
-from gallery.models.people import clean_name, search_key
+from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
+from gallery.admin.telling import TellingAdmin, told
+from gallery.browse.paging import as_id
+from gallery.models import BulkAct, Person, Reference
+from gallery.models.people import clean_name
 from gallery.services import people
-from gallery.services.errors import Refused
 from gallery.templatetags.media import reference_src
 from gallery.visibility import visible_faces, visible_references
 
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Person]
-    Form = forms.ModelForm[Person]
-else:
-    Base, Form = admin.ModelAdmin, forms.ModelForm
+Kind = BulkAct.Kind
 
 
-class PersonForm(Form):
+class PersonForm(GuardedForm):
     class Meta:
         model = Person
-        fields = ("name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until")
+        fields = ("as_seen", "name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until")
 
     def clean_name(self) -> str:
         name = clean_name(self.cleaned_data["name"])
@@ -47,52 +47,38 @@ class PersonForm(Form):
         return name
 
 
-class HasReferences(admin.SimpleListFilter):
-    title = gettext_lazy("approved references")
-    parameter_name = "references"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("none", _("None")), ("one", _("One")), ("more", _("Two and more"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> QuerySet[Person]:
-        wanted = {"none": {"approved": 0}, "one": {"approved": 1}, "more": {"approved__gte": 2}}
-        return queryset.filter(**wanted[self.value() or ""]) if self.value() else queryset
-
-
 def _count(rows: QuerySet[Any]) -> Coalesce:
     counted = rows.filter(person=OuterRef("pk")).order_by().values("person").annotate(times=Count("pk"))
     return Coalesce(Subquery(counted.values("times")), 0)
 
 
 @admin.register(Person)
-class PersonAdmin(Base):
+class PersonAdmin(TellingAdmin):
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
-    list_filter = (PersonHealth, HasReferences, "is_hidden", "is_recognised")
+    list_filter = (PersonHealth, References, Pending, Photographed, "is_hidden", "is_recognised")
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
-    actions = ("hide", "show", "merge_into_first")
+    actions = ("hide", "show", "merge")
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
-    readonly_fields = ("pictures",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         user = current_user(request)
         approved = visible_references(user).filter(status=Reference.Judgement.APPROVED)
         rows = super().get_queryset(request).select_related("cover")
         first = approved.filter(person=OuterRef("pk")).order_by("pk").values("pk")[:1]
-        return rows.annotate(
+        found: QuerySet[Person] = rows.annotate(
             approved=_count(approved), times=_count(visible_faces(user)), first=Subquery(first)
         )
+        return found
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Person], search_term: str
     ) -> tuple[QuerySet[Person], bool]:
-        for word in search_key(search_term).split():
-            queryset = queryset.filter(search__contains=word)
-        return queryset, False
+        return searched(queryset, "search", search_term), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The pictures of one page of people, in one query."""
@@ -103,49 +89,46 @@ class PersonAdmin(Base):
             row.shown = found.get(row.cover_id or row.first)
         return changes
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("picture"))
     def face(self, person: Person) -> SafeString | str:
         reference = getattr(person, "shown", None)
-        return picture(reference_src(reference, 128)) if reference else "–"
+        return picture(reference_src(reference, 128), says=person.name) if reference else "–"
 
     @admin.display(description=gettext_lazy("references"), ordering="approved")
     def approved_count(self, person: Any) -> SafeString:
-        address = f"?person__id__exact={person.pk}"
-        return format_html('<a href="../reference/{}">{}</a>', address, person.approved)
+        return format_html('<a href="../reference/?person__id__exact={}">{}</a>', person.pk, person.approved)
 
     @admin.display(description=gettext_lazy("faces"), ordering="times")
-    def face_count(self, person: Any) -> int:
-        return int(person.times)
+    def face_count(self, person: Any) -> SafeString:
+        return format_html('<a href="../face/?person__id__exact={}">{}</a>', person.pk, person.times)
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("page"))
     def page(self, person: Person) -> SafeString:
         return link(_("on the site"), "person", person.pk)
 
-    @admin.display(description=gettext_lazy("references"))
-    def pictures(self, person: Person) -> SafeString | str:
-        rows = (
-            person.references.filter(source_face__isnull=True).order_by("status", "pk")[:60]
-            if person.pk
-            else []
-        )
-        parts = [
-            link(picture(reference_src(row, 128), 96), "admin:gallery_reference_change", row.pk)
-            for row in rows
-        ]
-        return SafeString("".join(parts)) or _("None yet. Add some on the person's page.")
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        person = Person.objects.filter(pk=as_id(object_id) or 0).first()
+        more = grid(current_user(request), person) if person else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: Person, form: Any, change: bool) -> None:
         user, given = current_user(request), form.cleaned_data
-        if not change:
-            made = people.create(user, given["name"], given["note"])
-            obj.pk = made.pk
-            obj.refresh_from_db()
-        stored = Person.objects.get(pk=obj.pk)
-        people.rename(user, stored, given["name"])
-        people.set_note(user, stored, given["note"])
-        people.set_hidden(user, stored, given["is_hidden"])
-        people.set_recognised(user, stored, given["is_recognised"])
-        people.set_consent(user, stored, given["consent_note"], given["consent_until"])
+        with told(request):
+            if not change:
+                obj.pk = people.create(user, given["name"], given["note"]).pk
+                obj.refresh_from_db()
+            stored = Person.objects.get(pk=obj.pk)
+            people.rename(user, stored, given["name"])
+            people.set_note(user, stored, given["note"])
+            people.set_hidden(user, stored, given["is_hidden"])
+            people.set_recognised(user, stored, given["is_recognised"])
+            people.set_consent(user, stored, given["consent_note"], given["consent_until"])
         obj.refresh_from_db()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -153,34 +136,13 @@ class PersonAdmin(Base):
         return False
 
     @admin.action(description=gettext_lazy("Hide"))
-    def hide(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
-        self._set_hidden(request, queryset, True)
+    def hide(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
+        return choose(request, Kind.HIDE, ids_of(queryset))
 
     @admin.action(description=gettext_lazy("Show again"))
-    def show(self, request: HttpRequest, queryset: QuerySet[Person]) -> None:
-        self._set_hidden(request, queryset, False)
+    def show(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
+        return choose(request, Kind.SHOW, ids_of(queryset))
 
-    def _set_hidden(self, request: HttpRequest, rows: QuerySet[Person], is_hidden: bool) -> None:
-        user = current_user(request)
-        changed = list(rows.filter(~Q(is_hidden=is_hidden)))
-        for person in changed:
-            people.set_hidden(user, person, is_hidden)
-        count = len(changed)
-        said(
-            request,
-            ngettext("%(count)s person changed.", "%(count)s people changed.", count) % {"count": count},
-        )
-
-    @admin.action(description=gettext_lazy("Merge two people into the one with more references"))
-    def merge_into_first(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        chosen = sorted(queryset, key=lambda person: (-person.approved, person.pk))
-        if len(chosen) != 2:
-            messages.error(request, _("Choose exactly two people to merge."))
-            return
-        target, source = chosen
-        try:
-            people.merge(current_user(request), source, target)
-        except Refused as error:
-            messages.error(request, str(error))
-            return
-        said(request, _("%(source)s is now %(target)s.") % {"source": source.name, "target": target.name})
+    @admin.action(description=gettext_lazy("Merge into one"))
+    def merge(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
+        return choose(request, Kind.MERGE, ids_of(queryset))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -12,34 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
-from gallery.admin.paging import BoundedPaginator, link, picture
+from gallery.admin.looking import LookedAt
+from gallery.admin.paging import link, picture, searched
 from gallery.admin.visible import VisibleAdmin
 from gallery.models import Build, Calibration, Photo
-from gallery.models.people import search_key
 from gallery.services import photos
 from gallery.templatetags.media import photo_src
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Any]
-else:
-    Base = admin.ModelAdmin
-
-
-class LookedAt(Base):
-    """Rows that only their own actions change, never a form."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Photo)
@@ -54,15 +30,13 @@ class PhotoAdmin(VisibleAdmin, LookedAt):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
     ) -> tuple[QuerySet[Photo], bool]:
-        for word in search_key(search_term).split():
-            queryset = queryset.filter(search__contains=word)
-        return queryset, False
+        return searched(queryset, "search", search_term), False
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("picture"))
     def shown(self, photo: Photo) -> SafeString:
-        return picture(photo_src(photo, 320), 64)
+        return picture(photo_src(photo, 320), 64, photo.name)
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("page"))
     def page(self, photo: Photo) -> SafeString:
         return link(_("on the site"), "photo", photo.pk)
 

@@ -7,30 +7,40 @@ from typing import TYPE_CHECKING, Any
 from axes.utils import reset
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from gallery.access import current_user
+from gallery.admin.guard import GuardedForm
+from gallery.admin.telling import TellingAdmin, told
 from gallery.models import Role, User
 from gallery.services import accounts
 from gallery.services.errors import Refused
 
 if TYPE_CHECKING:
     Base = UserAdmin[User]
+    ChangeForm = UserChangeForm[User]
 else:
     Base = UserAdmin
+    ChangeForm = UserChangeForm
 
 admin.site.unregister(Group)
 
 
+class RoleUserForm(GuardedForm, ChangeForm):
+    """The account as it is; two administrators at once do not overwrite each other."""
+
+
 @admin.register(User)
-class RoleUserAdmin(Base):
+class RoleUserAdmin(TellingAdmin, Base):
+    form = RoleUserForm
     list_display = ("username", "email", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
+        (None, {"fields": ("as_seen", "username", "password")}),
         (_("Who it is"), {"fields": ("first_name", "last_name", "email")}),
         (_("What they may do"), {"fields": ("role", "is_active")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
@@ -46,10 +56,14 @@ class RoleUserAdmin(Base):
         if not change:
             super().save_model(request, obj, form, change)
             return
+        with told(request):
+            self._change(request, obj, form)
+
+    def _change(self, request: HttpRequest, obj: User, form: Any) -> None:
         role, is_active = Role(obj.role), obj.is_active
         kept = User.objects.only("role", "is_active", "is_superuser").get(pk=obj.pk)
         obj.role, obj.is_active, obj.is_superuser = kept.role, kept.is_active, kept.is_superuser
-        super().save_model(request, obj, form, change)
+        super().save_model(request, obj, form, True)
         try:
             accounts.change(current_user(request), obj, role=role, is_active=is_active)
         except Refused as error:

@@ -42,7 +42,9 @@ def events(user: User, *, actor: int | None, person: int | None, photo: int | No
     for kind, pk in (("person", person), ("photo", photo)):
         if pk is not None:
             rows = rows.filter(pk__in=_about(kind, pk))
-    return rows
+    if person is None and photo is None:
+        return rows.filter(batch__isnull=True)  # an act on many is one line here
+    return rows.exclude(object_type="bulkact")  # and where it is about one of them, its part is
 
 
 def _about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:

@@ -1,6 +1,7 @@
 """What the database keeps: the truth, of which index and thumbnails are caches."""
 
 from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
+from gallery.models.bulk import BulkAct
 from gallery.models.events import Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.health import Finding
 from gallery.models.people import Person, Reference, ReferenceVector
@@ -11,6 +12,7 @@ from gallery.models.work import Status, Work
 __all__ = [
     "Album",
     "Build",
+    "BulkAct",
     "Calibration",
     "Candidate",
     "Decision",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
@@ -58,6 +59,19 @@ def set_hidden(user: User, person: Person, is_hidden: bool, revision: int | None
     """Hidden people are left out of lists and searches; their names stay on their faces."""
     verb = "person.hide" if is_hidden else "person.show"
     return _set(user, person, revision, verb, is_hidden=is_hidden)
+
+
+def set_all_hidden(user: User, ids: Collection[int], is_hidden: bool, batch: uuid.UUID | None = None) -> int:
+    """Hide many people, or show them again, as one act; how many it changed."""
+    with transaction.atomic():
+        ledger = Ledger()
+        rows = Person.objects.filter(pk__in=ids).exclude(is_hidden=is_hidden)
+        changed = ledger.update(rows, is_hidden=is_hidden)
+        if changed:
+            verb = "people.hide" if is_hidden else "people.show"
+            summary, subjects = {"count": len(changed)}, {"person": changed}
+            history.record(user, verb, None, summary, undo=ledger, batch=batch, subjects=subjects)
+    return len(changed)
 
 
 def set_note(user: User, person: Person, note: str, revision: int | None = None) -> Event | None:

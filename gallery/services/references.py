@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -95,30 +96,32 @@ def reject(user: User, references: Iterable[Reference]) -> int:
 
 
 @transaction.atomic
-def judge(user: User, references: Iterable[Reference], status: str) -> int:
+def judge(user: User, references: Iterable[Reference], status: str, batch: uuid.UUID | None = None) -> int:
     """Approve, reject or set back to pending; the number of references it changed."""
     ledger = Ledger()
     for some in chunks(_ids(references)):
         ledger.update(Reference.objects.filter(pk__in=some).exclude(status=status), status=status)
-    return _recorded(user, f"reference.{status}", ledger, {})
+    return _recorded(user, f"reference.{status}", ledger, {}, batch)
 
 
 @transaction.atomic
-def move(user: User, references: Iterable[Reference], person: Person) -> int:
+def move(user: User, references: Iterable[Reference], person: Person, batch: uuid.UUID | None = None) -> int:
     """Give the references to another person."""
     ledger = Ledger()
     for some in chunks(_ids(references)):
         moving = Reference.objects.filter(pk__in=some).exclude(person=person)
         ledger.update(Person.objects.filter(cover__in=moving), cover=None)
         ledger.update(moving, person=person)
-    return _recorded(user, "reference.move", ledger, {"person": person.name, "person_id": person.pk})
+    return _recorded(user, "reference.move", ledger, {"person": person.name, "person_id": person.pk}, batch)
 
 
 def _ids(references: Iterable[Reference]) -> list[int]:
     return sorted({reference.pk for reference in references})
 
 
-def _recorded(user: User, verb: str, ledger: Ledger, summary: dict[str, object]) -> int:
+def _recorded(
+    user: User, verb: str, ledger: Ledger, summary: dict[str, object], batch: uuid.UUID | None
+) -> int:
     changed = ledger.touched("reference")
     if changed:
         followup.after(ledger)
@@ -128,7 +131,8 @@ def _recorded(user: User, verb: str, ledger: Ledger, summary: dict[str, object])
             for pk in Reference.objects.filter(pk__in=some).values_list("person_id", flat=True)
         }
         subjects = {"reference": changed, "person": persons}
-        record(user, verb, None, {"count": len(changed), **summary}, undo=ledger, subjects=subjects)
+        summary = {"count": len(changed), **summary}
+        record(user, verb, None, summary, undo=ledger, batch=batch, subjects=subjects)
     return len(changed)
 
 

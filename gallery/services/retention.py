@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from gallery import audit, derived, quota
 from gallery.models import Event, Invitation, ShareLink
+from gallery.services.bulk.plan import forget_drafts
 
 BATCH = 5_000
 DEAD_LINK_DAYS = 30
@@ -40,6 +41,7 @@ def forget_old() -> dict[str, int]:
     dead = now - timedelta(days=DEAD_LINK_DAYS)
     gone["invitations"] = Invitation.objects.filter(expires_at__lt=dead, used_by=None).delete()[0]
     gone["links"] = ShareLink.objects.filter(Q(expires_at__lt=dead) | Q(revoked_at__lt=dead)).delete()[0]
+    gone["drafts"] = forget_drafts()
     gone["pictures"] = derived.forget_orphans()
     return gone
 

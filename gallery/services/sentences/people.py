@@ -47,6 +47,14 @@ def _renamed(summary: Summary) -> str:
     }
 
 
+def _people(text: Callable[[int], str]) -> Callable[[Summary], str]:
+    def phrase(summary: Summary) -> str:
+        count = int(summary.get("count", 1))
+        return text(count) % {"count": count, "person": summary.get("person", "")}
+
+    return phrase
+
+
 def _person(text: Callable[[], str]) -> Callable[[Summary], str]:
     return lambda summary: text() % {"person": summary.get("person", "")}
 
@@ -70,6 +78,19 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "person.recognise": _person(lambda: _("let “%(person)s” be recognised in photos again")),
     "person.stop_recognising": _person(lambda: _("stopped recognising “%(person)s” in photos")),
     "person.consent": _person(lambda: _("changed the consent of “%(person)s”")),
+    "people.hide": _people(lambda n: ngettext("hid %(count)s person", "hid %(count)s people", n)),
+    "people.show": _people(
+        lambda n: ngettext("showed %(count)s person again", "showed %(count)s people again", n)
+    ),
+    "bulk.hide": _people(lambda n: ngettext("hid %(count)s person", "hid %(count)s people", n)),
+    "bulk.show": _people(
+        lambda n: ngettext("showed %(count)s person again", "showed %(count)s people again", n)
+    ),
+    "bulk.merge": _people(
+        lambda n: ngettext(
+            "merged %(count)s person into “%(person)s”", "merged %(count)s people into “%(person)s”", n
+        )
+    ),
     "person.merge": _merged,
     "person.split": _split,
 }

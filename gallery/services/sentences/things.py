@@ -61,6 +61,21 @@ def _bounds(text: Callable[[], str]) -> Callable[[Summary], str]:
     return lambda summary: text() % {"known": f"{float(summary.get('known') or 0):.3f}"}
 
 
+_approved = _count(
+    lambda count: ngettext("approved %(count)s reference", "approved %(count)s references", count)
+)
+_rejected = _count(
+    lambda count: ngettext("rejected %(count)s reference", "rejected %(count)s references", count)
+)
+_set_back = _count(
+    lambda count: ngettext("set %(count)s reference back", "set %(count)s references back", count)
+)
+_moved = _count(
+    lambda count: ngettext(
+        "gave %(count)s reference to “%(person)s”", "gave %(count)s references to “%(person)s”", count
+    )
+)
+
 SENTENCES: dict[str, Callable[[Summary], str]] = {
     "photo.add": _name(lambda: _("added “%(name)s”")),
     "photo.trash": _name(lambda: _("put “%(name)s” into the trash")),
@@ -80,20 +95,14 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "reference.add": lambda summary: (
         _("added a reference of “%(person)s”") % {"person": summary.get("person", "")}
     ),
-    "reference.approved": _count(
-        lambda count: ngettext("approved %(count)s reference", "approved %(count)s references", count)
-    ),
-    "reference.rejected": _count(
-        lambda count: ngettext("rejected %(count)s reference", "rejected %(count)s references", count)
-    ),
-    "reference.pending": _count(
-        lambda count: ngettext("set %(count)s reference back", "set %(count)s references back", count)
-    ),
-    "reference.move": _count(
-        lambda count: ngettext(
-            "gave %(count)s reference to “%(person)s”", "gave %(count)s references to “%(person)s”", count
-        )
-    ),
+    "reference.approved": _approved,
+    "reference.rejected": _rejected,
+    "reference.pending": _set_back,
+    "reference.move": _moved,
+    "bulk.approve": _approved,
+    "bulk.reject": _rejected,
+    "bulk.pending": _set_back,
+    "bulk.move": _moved,
     "calibration.apply": _bounds(lambda: _("put measured bounds into force: a name from %(known)s")),
     "calibration.withdraw": _bounds(lambda: _("took measured bounds out of force: a name from %(known)s")),
     "finding.dismiss": _dismissed,

@@ -1,0 +1,155 @@
+"""Acts on many rows in the admin: looked at, started, followed, stopped, resumed, undone on one page each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from gallery.access import current_user
+from gallery.admin.looking import LookedAt
+from gallery.browse import bulk as reads
+from gallery.browse.paging import as_id
+from gallery.models import BulkAct, Person
+from gallery.services import bulk, history
+from gallery.services.errors import Refused
+from gallery.services.history import may_undo
+from gallery.services.sentences import say
+
+PEOPLE_SUGGESTED = 1_000
+
+
+def choose(request: HttpRequest, kind: str, ids: Iterable[int]) -> HttpResponse | None:
+    """What an admin action does: the page that shows what it would change."""
+    wanted = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+    back = wanted if is_ours else request.get_full_path()
+    try:
+        act = bulk.draft(current_user(request), kind, ids, back)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return None
+    return redirect("admin:gallery_bulkact_change", act.pk)
+
+
+def tell(request: HttpRequest, act: BulkAct) -> None:
+    """What was done, with a button that undoes all of it."""
+    event = bulk.own_event(act)
+    if event is None:
+        return
+    sentence = _("You %(what)s.") % {"what": say(event)}
+    if not act.changed and act.kind != BulkAct.Kind.UNDO:
+        messages.info(request, _("Nothing had to be changed."))
+    elif event.undo is not None and event.undone_at is None:
+        messages.success(request, sentence, extra_tags=f"undo-{event.pk}")
+    else:
+        messages.success(request, sentence)
+    for refusal in act.refused[:5]:
+        messages.warning(request, refusal)
+
+
+@admin.register(BulkAct)
+class BulkActAdmin(LookedAt):
+    list_display = ("what", "by", "total", "done", "changed", "work", "made_at")
+    list_filter = ("kind", "work")
+    list_select_related = ("by", "event")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
+        rows = super().get_queryset(request)
+        is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
+        return rows.filter(confirmed_at__isnull=False) if is_list else rows
+
+    @admin.display(description=_("act"), ordering="kind")
+    def what(self, act: BulkAct) -> str:
+        return say(act.event) if act.event else str(act)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/act", wrap(self.act), name="gallery_bulkact_act"),
+            path("<int:pk>/state", wrap(self.state), name="gallery_bulkact_state"),
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        act = get_object_or_404(BulkAct.objects.select_related("event", "by"), pk=as_id(object_id))
+        return self._page(request, act)
+
+    def _page(self, request: HttpRequest, act: BulkAct) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": act.get_kind_display(),
+            "opts": self.opts,
+            **self._about(request, act),
+        }
+        if act.is_draft:
+            context["preview"] = reads.preview(current_user(request), act)
+        if act.is_draft and act.kind == BulkAct.Kind.MOVE:
+            names = Person.objects.order_by("search").values_list("name", flat=True)
+            context["people"] = names[:PEOPLE_SUGGESTED]
+        return TemplateResponse(
+            request, f"admin/gallery/bulkact/{'draft' if act.is_draft else 'page'}.html", context
+        )
+
+    def _about(self, request: HttpRequest, act: BulkAct) -> dict[str, Any]:
+        event = bulk.own_event(act)
+        is_settled = event is not None and not act.is_running and act.changed > 0
+        return {
+            "act": act,
+            "event": event,
+            "says": say(event) if event else "",
+            "percent": 100 * act.done // max(act.total, 1),
+            "may_undo": event is not None and is_settled and may_undo(current_user(request), event),
+            "back": act.back or reverse("admin:index"),
+        }
+
+    def state(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """How far it has got: what the page asks for while it runs."""
+        act = get_object_or_404(BulkAct.objects.select_related("event", "by"), pk=pk)
+        return TemplateResponse(request, "admin/gallery/bulkact/_state.html", self._about(request, act))
+
+    @method_decorator(require_POST)
+    def act(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        act = get_object_or_404(BulkAct.objects.select_related("event", "by"), pk=pk)
+        try:
+            return self._do(request, act, request.POST.get("do", ""))
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("admin:gallery_bulkact_change", act.pk)
+
+    def _do(self, request: HttpRequest, act: BulkAct, word: str) -> HttpResponseBase:
+        back = act.back or reverse("admin:index")
+        if word == "drop":
+            BulkAct.objects.filter(pk=act.pk, confirmed_at__isnull=True).delete()
+            return redirect(back)
+        if word == "start":
+            bulk.must_be_as_shown(act)
+            target = as_id(request.POST.get("target"))
+            act = bulk.start(current_user(request), act, name=request.POST.get("name", ""), target=target)
+        elif word == "stop":
+            bulk.stop(act)
+        elif word == "resume":
+            bulk.resume(act)
+        elif word == "undo" and act.event is not None:
+            history.undo(current_user(request), act.event)
+        if word == "start" and not act.is_running:
+            tell(request, act)
+            return redirect(back)
+        return redirect("admin:gallery_bulkact_change", act.pk)

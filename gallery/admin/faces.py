@@ -1,0 +1,103 @@
+"""Faces and the history in the admin: with pictures, and links to what they belong to."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from gallery.access import current_user
+from gallery.admin.looking import LookedAt
+from gallery.admin.paging import link, picture, searched
+from gallery.admin.visible import VisibleAdmin
+from gallery.browse import story
+from gallery.models import Event, Face
+from gallery.services.sentences import say
+from gallery.templatetags.media import face_src
+
+
+@admin.register(Face)
+class FaceAdmin(VisibleAdmin, LookedAt):
+    list_display = ("shown", "whose", "state", "decision", "likeness", "on", "by_reference")
+    list_display_links = ("shown",)
+    list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
+    list_select_related = ("photo", "person", "reference")
+    search_fields = ("person__search",)
+    search_help_text = gettext_lazy("A person's name, with or without accents")
+    ordering = ("-pk",)
+    fields = (
+        "large",
+        "whose",
+        "state",
+        "decision",
+        "decided_by",
+        "decided_at",
+        "likeness",
+        "score",
+        "on",
+        "by_reference",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
+        return super().get_queryset(request).filter(photo__trashed_at__isnull=True).defer("embedding")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Face], search_term: str
+    ) -> tuple[QuerySet[Face], bool]:
+        return searched(queryset, "person__search", search_term), False
+
+    @admin.display(description=gettext_lazy("picture"))
+    def shown(self, face: Face) -> SafeString:
+        return picture(face_src(face, 128), 64, _("A face"))
+
+    @admin.display(description=gettext_lazy("picture"))
+    def large(self, face: Face) -> SafeString:
+        return picture(face_src(face, 384), 240, _("A face"))
+
+    @admin.display(description=gettext_lazy("person"), ordering="person__search")
+    def whose(self, face: Face) -> SafeString | str:
+        return link(face.person.name, "admin:gallery_person_change", face.person_id) if face.person else "–"
+
+    @admin.display(description=gettext_lazy("similarity"), ordering="similarity")
+    def likeness(self, face: Face) -> str:
+        return "–" if face.similarity is None else f"{face.similarity:.3f}"
+
+    @admin.display(description=gettext_lazy("photo"))
+    def on(self, face: Face) -> SafeString:
+        return link(face.photo.name, "admin:gallery_photo_change", face.photo_id)
+
+    @admin.display(description=gettext_lazy("nearest reference"))
+    def by_reference(self, face: Face) -> SafeString | str:
+        if face.reference is None:
+            return "–"
+        return link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
+
+
+@admin.register(Event)
+class EventAdmin(LookedAt):
+    """The history, to look through: undoing is done on its own page."""
+
+    list_display = ("at", "actor", "says", "undone")
+    list_display_links = ("says",)
+    list_filter = ("actor", "object_type", ("undone_at", admin.EmptyFieldListFilter), "at")
+    list_select_related = ("actor", "undone_by")
+    fields = ("at", "actor", "says", "undone", "object_type", "object_id")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
+        rows = story.events(current_user(request), actor=None, person=None, photo=None)
+        return rows.defer("undo").order_by("-pk")
+
+    @admin.display(description=gettext_lazy("act"))
+    def says(self, event: Event) -> str:
+        return say(event)
+
+    @admin.display(description=gettext_lazy("undone"))
+    def undone(self, event: Event) -> str:
+        if event.undone_at is None:
+            return "–"
+        return str(event.undone_by or _("Somebody"))

@@ -1,0 +1,112 @@
+"""Filters for references and people: what can be asked beside the plain columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from gallery.models import Build, Face, Reference, ReferenceVector
+from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
+
+LARGE = 2 * REFERENCE_SIZE
+
+
+class Choices(admin.SimpleListFilter):
+    """A filter whose choices are conditions."""
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(key, label) for key, (label, _condition) in self.choose(request).items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.choose(request).get(self.value() or "")
+        return queryset.filter(chosen[1]) if chosen else queryset
+
+
+class Source(Choices):
+    title = gettext_lazy("source")
+    parameter_name = "source"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        return {
+            "face": (_("a face in a photo"), Q(source_face__isnull=False)),
+            "file": (_("a file"), Q(source_face__isnull=True)),
+        }
+
+
+class Quality(Choices):
+    title = gettext_lazy("quality")
+    parameter_name = "quality"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        size, sharp = "quality__size", "quality__sharpness"
+        return {
+            "good": (_("good enough"), Q(quality__is_usable=True)),
+            "poor": (_("too poor to recognise"), Q(quality__is_usable=False)),
+            "large": (_("large"), Q(**{f"{size}__gte": LARGE})),
+            "medium": (_("medium"), Q(**{f"{size}__gte": REFERENCE_SIZE, f"{size}__lt": LARGE})),
+            "small": (_("small"), Q(**{f"{size}__lt": REFERENCE_SIZE})),
+            "blurred": (_("blurred"), Q(**{f"{sharp}__lt": REFERENCE_SHARP})),
+            "noisy": (_("noisy"), Q(**{f"{sharp}__gt": REFERENCE_NOISE})),
+            "unmeasured": (_("not measured"), Q(quality__isnull=True)),
+        }
+
+
+class Embedder(Choices):
+    """References that have a vector of an embedder; or none of the one that serves now."""
+
+    title = gettext_lazy("embedder")
+    parameter_name = "embedder"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        ids = list(Build.objects.order_by("embedder_id").values_list("embedder_id", flat=True).distinct())
+        serving = (
+            Build.objects.filter(is_active=True).order_by("-pk").values_list("embedder_id", flat=True)[:1]
+        )
+        lacking = ReferenceVector.objects.filter(reference=OuterRef("pk"), embedder_id__in=serving)
+        found = {embedder: (embedder, Q(Exists(self._vectors(embedder)))) for embedder in ids}
+        return found | {"none": (_("no vector of the one in use"), ~Q(Exists(lacking)))}
+
+    def _vectors(self, embedder: str) -> QuerySet[ReferenceVector]:
+        return ReferenceVector.objects.filter(reference=OuterRef("pk"), embedder_id=embedder)
+
+
+class References(Choices):
+    """People by how many approved references they have."""
+
+    title = gettext_lazy("approved references")
+    parameter_name = "references"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.APPROVED)
+        return {
+            "none": (_("None"), ~Q(Exists(rows))),
+            "one": (_("One"), Q(Exists(rows)) & ~Q(Exists(rows.order_by("pk")[1:2]))),
+            "more": (_("Two and more"), Q(Exists(rows.order_by("pk")[1:2]))),
+        }
+
+
+class Pending(Choices):
+    title = gettext_lazy("waiting for a decision")
+    parameter_name = "pending"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.PENDING)
+        return {"yes": (_("References to judge"), Q(Exists(rows)))}
+
+
+class Photographed(Choices):
+    title = gettext_lazy("in photos")
+    parameter_name = "photos"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        rows = Face.objects.filter(person=OuterRef("pk"))
+        return {"yes": (_("In photos"), Q(Exists(rows))), "no": (_("In no photo"), ~Q(Exists(rows)))}

@@ -1,0 +1,149 @@
+"""Two people at one form: the second is told what the first changed, keeps what they typed, and may save again.
+
+The form carries, signed, the values it was shown with. Where the row is not so any more when the form comes back,
+it is shown once more with the other's values in the fields that this person left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from gallery.services import history
+from gallery.services.sentences import say
+
+SEEN = "as_seen"
+SALT = "gallery.admin.guard"
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[Any]
+else:
+    Form = forms.ModelForm
+
+
+class GuardedForm(Form):
+    """A ModelForm for a row that others may be changing at the same time. Use it inside a transaction."""
+
+    as_seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if self.instance.pk and not self.is_bound:
+            self.initial[SEEN] = sealed(self._stored(self.instance))
+
+    def _guarded(self) -> list[str]:
+        """The form's fields that are columns of the row, or its many-to-many relations."""
+        names = {f.name for f in (*self._meta.model._meta.fields, *self._meta.model._meta.many_to_many)}
+        return [name for name, f in self.fields.items() if name in names and not f.disabled]
+
+    def _stored(self, row: models.Model) -> dict[str, str]:
+        values = forms.models.model_to_dict(row, fields=self._guarded())
+        return {name: as_text(value) for name, value in values.items()}
+
+    def _clean_form(self) -> None:
+        if self.instance.pk:
+            self._must_be_as_seen()
+        super()._clean_form()  # type: ignore[misc]  # Django's own step after the fields
+
+    def _must_be_as_seen(self) -> None:
+        seen = unsealed(self.data.get(self.add_prefix(SEEN), ""))
+        manager = type(self.instance)._default_manager
+        row = manager.select_for_update(of=("self",)).filter(pk=self.instance.pk).first()
+        if row is None or seen is None:
+            return
+        now = self._stored(row)
+        changed = [name for name in now if name in seen and now[name] != seen[name]]
+        if changed:
+            self._take_theirs(changed, seen, row, now)
+            self.add_error(None, ValidationError([_who(row), *self._said(changed, seen, now)]))
+
+    def _take_theirs(
+        self, changed: Iterable[str], seen: dict[str, str], row: models.Model, now: dict[str, str]
+    ) -> None:
+        """What the other has set, where this person changed nothing; what was typed stays as it is."""
+        data = QueryDict(mutable=True)
+        data.update(self.data)
+        values = forms.models.model_to_dict(row)
+        for name in changed:
+            if as_text(_plain(self.cleaned_data.get(name))) == seen[name]:
+                _put(data, self.add_prefix(name), self[name].field.prepare_value(values[name]))
+        data[self.add_prefix(SEEN)] = sealed(now)
+        self.data = data
+
+    def _said(self, changed: Iterable[str], seen: dict[str, str], now: dict[str, str]) -> list[str]:
+        return [
+            _("%(field)s: it was “%(old)s” and is now “%(new)s”.")
+            % {
+                "field": self.fields[name].label or name,
+                "old": self._shown(name, seen[name]),
+                "new": self._shown(name, now[name]),
+            }
+            for name in changed
+        ]
+
+    def _shown(self, name: str, value: str) -> str:
+        """The value as people read it: the label of a choice, yes or no."""
+        field = self.fields[name]
+        if isinstance(field, forms.BooleanField):
+            return _("yes") if value == "True" else _("no")
+        if isinstance(field, forms.ModelMultipleChoiceField | forms.ModelChoiceField):
+            rows = field.queryset.filter(pk__in=[pk for pk in value.split(",") if pk])  # type: ignore[union-attr]  # admin fields have one
+            return ", ".join(str(row) for row in rows)
+        return str(dict(getattr(field, "choices", [])).get(value, value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, models.Model):
+        return value.pk
+    return list(value) if isinstance(value, models.QuerySet) else value
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(sorted(str(getattr(one, "pk", one)) for one in value))
+    return "" if value is None else str(value).replace("\r\n", "\n")
+
+
+def _put(data: Any, name: str, value: Any) -> None:
+    """Into the data of a form as a browser would send it."""
+    if isinstance(value, list):
+        data.setlist(name, [str(_plain(one)) for one in value])
+    elif value is False:
+        data.pop(name, None)
+    else:
+        data[name] = "on" if value is True else "" if value is None else str(value)
+
+
+def _who(row: models.Model) -> str:
+    """Who was here, and when."""
+    last = history.about(row._meta.model_name or "", row.pk).select_related("actor").first()
+    if last is None:
+        return _(
+            "Somebody has changed this since you opened it. What you typed is kept; look, then save again."
+        )
+    when = date_format(timezone.localtime(last.at), "SHORT_DATETIME_FORMAT")
+    return _(
+        "%(who)s was here before you and %(what)s (%(when)s). What you typed is kept; look, then save again."
+    ) % {"who": str(last.actor or _("Somebody")), "what": say(last), "when": when}
+
+
+def sealed(values: dict[str, str]) -> str:
+    return signing.dumps(values, salt=SALT, compress=True)
+
+
+def unsealed(text: str) -> dict[str, str] | None:
+    """What the form was shown with; None where that cannot be known."""
+    try:
+        found: dict[str, str] = signing.loads(text, salt=SALT)
+    except signing.BadSignature:
+        return None
+    return found
