@@ -28,6 +28,7 @@ T = TypeVar("T")
 SERVING = queries.SERVING
 _lock = threading.RLock()
 _made: dict[tuple[int, str], object] = {}
+_side_by_side = 0  # of a command; 0 in a worker
 
 DECODED_SIDE = 3_000  # a larger JPEG is decoded at a half, a quarter or an eighth, never below this
 
@@ -48,8 +49,25 @@ def forget() -> None:
 
 
 def threads() -> int:
-    """Threads for one process, so that the worker processes share the machine instead of fighting for it."""
-    return max(1, (os.cpu_count() or 1) // settings.WORKER_PROCESSES)
+    """Threads for one photo. The worker processes, or the photos that one command works on side by side, share
+    the machine instead of fighting for it."""
+    return max(1, cores() // (_side_by_side or settings.WORKER_PROCESSES))
+
+
+def work_side_by_side(photos: int) -> int:
+    """Let this process work on up to so many photos at once, as many as there are cores; says how many those are.
+
+    For a command that somebody waits for, not for a worker. The networks gain little from a second thread, and
+    photos side by side nearly all of one. Call it before anything is loaded: what is loaded keeps its threads.
+    """
+    global _side_by_side
+    _side_by_side = max(1, min(photos, cores()))
+    return _side_by_side
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def detector() -> Detector:

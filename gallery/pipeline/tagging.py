@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gallery import engine
 from gallery.models import Person, Reference
 from gallery.pipeline import search
-from recognition.analysis import analyse
-from recognition.types import Detection, ImageError, Outcome, State
+from recognition.analysis import Analysis, analyse
+from recognition.types import Detection, Detector, Embedder, ImageError, Outcome, State
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +74,56 @@ class Tagged:
 
 def tag(path: Path) -> Tagged:
     """Find and name the photo's faces; an unreadable photo comes back with its error."""
-    embedder = engine.serving()
+    return next(tag_all([path]))
+
+
+def tag_all(paths: Sequence[Path]) -> Iterator[Tagged]:
+    """The same for many photos, in their order, some of them side by side; see ``engine.work_side_by_side``."""
+    at_once = engine.work_side_by_side(len(paths))
+    detector, embedder = engine.detector(), engine.serving()
+
+    def analysed(path: Path) -> Analysis | str:
+        return _analysed(path, detector, embedder)
+
+    for path, analysis in in_order(analysed, paths, at_once):
+        yield _searched(path, analysis, embedder)
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterator[tuple[T, R]]:
+    """Each item with what ``work`` makes of it in one of so many threads; a few results wait at most."""
+    if at_once == 1:
+        yield from ((item, work(item)) for item in items)
+        return
+    waiting: deque[tuple[T, Future[R]]] = deque()
+    pool = ThreadPoolExecutor(at_once, "photo")
     try:
-        analysis = analyse(path, engine.read, engine.detector(), embedder)
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) > 2 * at_once:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        for first, future in waiting:
+            yield first, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _analysed(path: Path, detector: Detector, embedder: Embedder) -> Analysis | str:
+    """Pixels to vectors, or what is wrong with the file. Asks the database nothing: it runs in any thread."""
+    try:
+        return analyse(path, engine.read, detector, embedder)
     except ImageError as error:
-        return Tagged(path, error=str(error))
+        return str(error)
     except OSError as error:
-        return Tagged(path, error=f"The file cannot be read: {error.strerror or error}.")
+        return f"The file cannot be read: {error.strerror or error}."
+
+
+def _searched(path: Path, analysis: Analysis | str, embedder: Embedder) -> Tagged:
+    if isinstance(analysis, str):
+        return Tagged(path, error=analysis)
     started = time.perf_counter()
-    found = search.outcomes(analysis.embeddings, embedder)
+    faces = _named(analysis.detections, search.outcomes(analysis.embeddings, embedder))
     milliseconds = analysis.milliseconds | {"search": 1000 * (time.perf_counter() - started)}
-    faces = _named(analysis.detections, found)
     return Tagged(path, analysis.width, analysis.height, "", faces, milliseconds)
 
 

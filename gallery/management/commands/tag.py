@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 
 from gallery import engine
 from gallery.management.output import GalleryCommand, photos_below
-from gallery.pipeline.tagging import Tagged, tag
+from gallery.pipeline.tagging import Tagged, tag_all
 from gallery.storage import path as stored
 from recognition.draw import Label, annotate
 
@@ -29,11 +29,10 @@ class Command(GalleryCommand):
         paths = [path for given in photos for path in photos_below(given)]
         if out:
             out.mkdir(parents=True, exist_ok=True)
-        for path in self.progress(paths, len(paths), "photos"):
-            tagged = tag(path)
+        for tagged in self.progress(tag_all(paths), len(paths), "photos"):
             if tagged.error:
                 self.is_failed = True
-                self.warn(f"{path}: {tagged.error}")
+                self.warn(f"{tagged.path}: {tagged.error}")
             elif out:
                 self._draw(tagged, out, width)
             if options["json"]:
