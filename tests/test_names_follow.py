@@ -28,6 +28,14 @@ def test_a_face_gets_the_name_of_a_person_who_joined_later_and_the_change_is_lis
     listed = NameChange.objects.get()
     assert (listed.build, listed.photo, listed.face) == (build, face.photo, face)
     assert (listed.old_person, listed.new_person, listed.new_state) == (None, anna, "known")
+    assert list(face.candidates.values_list("person", "build")) == [(anna.pk, build.pk)]
+
+
+def test_a_proposal_made_before_the_first_build_names_none() -> None:
+    face = an_unnamed_face(near(a_vector(1)))
+    know(a_person(), a_vector(1))
+    renaming.follow_gallery()
+    assert list(face.candidates.values_list("build", flat=True)) == [None]
 
 
 def test_a_name_that_no_longer_holds_is_withdrawn() -> None:

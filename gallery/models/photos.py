@@ -173,6 +173,7 @@ class Candidate(models.Model):
     look_alike = models.ForeignKey(Face, models.CASCADE, null=True, blank=True, related_name="+")
     similarity = models.FloatField()
     rank = models.PositiveSmallIntegerField()
+    # that was searched when the person was first proposed like this; none for look-alikes of faces
     build = models.ForeignKey("Build", models.SET_NULL, null=True, related_name="+")
 
     class Meta:

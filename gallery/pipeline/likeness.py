@@ -47,6 +47,7 @@ def merged(rows: list[Candidate], proposals: Iterable[Candidate]) -> list[Candid
             look_alike_id=row.look_alike_id,
             similarity=row.similarity,
             rank=rank,
+            build_id=row.build_id,
         )
         for rank, row in enumerate(ranked)
     ]

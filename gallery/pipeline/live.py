@@ -21,8 +21,6 @@ from recognition.types import Embedder, EmbedderMismatch, Embeddings, IndexUnusa
 log = logging.getLogger(__name__)
 CHUNK = 500  # ids in one query
 OVERLAP = timedelta(seconds=60)  # a transaction that was open this long may still show an older change
-if False:
-    pass
 
 
 class Follower:

@@ -25,13 +25,13 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: likeness.Propos
     before = {face.pk: _said(face, COLUMNS) for face in open_faces}
     rejected = matching.rejected_persons(open_faces)
     found = search.outcomes(matching.vectors_of(open_faces, embedder), embedder, rejected)
-    kept, rows = likeness.standing(open_faces), {}
+    kept, rows, build = likeness.standing(open_faces), {}, live.follower(embedder).build
     for face, outcome, never in zip(open_faces, found, rejected, strict=True):
         search.set_outcome(face, outcome)
         likes = [
             row for row in (*kept[face.pk], *(proposals or {}).get(face.pk, ())) if row.person_id not in never
         ]
-        rows[face.pk] = likeness.merged(search.candidates_of(face, outcome), likes)
+        rows[face.pk] = likeness.merged(search.candidates_of(face, outcome, build), likes)
         likeness.ask(face, rows[face.pk])
     _save_faces(open_faces, before, live.follower(embedder).horizon)
     _save_candidates(rows)

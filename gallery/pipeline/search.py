@@ -58,8 +58,8 @@ def set_outcome(face: Face, outcome: Outcome) -> None:
     face.reference_id = best.reference if best else None
 
 
-def candidates_of(face: Face, outcome: Outcome) -> list[Candidate]:
-    """Rows for the outcome's candidates, unsaved."""
+def candidates_of(face: Face, outcome: Outcome, build: int | None) -> list[Candidate]:
+    """Rows for the outcome's candidates, unsaved; `build` is the one that was searched (None before the first)."""
     return [
         Candidate(
             face=face,
@@ -67,6 +67,7 @@ def candidates_of(face: Face, outcome: Outcome) -> list[Candidate]:
             reference_id=candidate.reference,
             similarity=candidate.similarity,
             rank=rank,
+            build_id=build,
         )
         for rank, candidate in enumerate(outcome.candidates)
     ]

@@ -25,6 +25,15 @@ from .threads import use_all_threads
 BATCH_BYTES = 256 * 1024 * 1024  # of vectors AutoFaiss holds beside the index while adding
 PIECES_AT_ONCE = 2
 TRAINING_PER_LIST = 40  # vectors; AutoFaiss would take 100, Faiss warns below 39
+TRAINING_FOR_CODES = 4_096  # as many as Faiss uses for 16 centroids
+
+
+def own_choice(count: int, dimension: int, max_bytes: int) -> str:
+    """The kind of index AutoFaiss itself would build of so many vectors within so much memory."""
+    with quiet():
+        from autofaiss.external.optimize import get_optimal_index_keys_v2
+
+        return str(get_optimal_index_keys_v2(count, dimension, f"{max_bytes}B")[0])
 
 
 def create(directory: Path, parts: PartFiles, key: str, on_rows: Callable[[int], None]) -> Any:
@@ -35,20 +44,42 @@ def create(directory: Path, parts: PartFiles, key: str, on_rows: Callable[[int],
     """
     with quiet():
         import faiss
-        from autofaiss.external.build import create_index
-        from autofaiss.external.metadata import IndexMetadata
 
         use_all_threads(faiss)
         reader = _reader(directory / EMBEDDINGS, parts, key, on_rows)
-        size = IndexMetadata(key, int(reader.count), reader.dimension).estimated_index_size_in_bytes()
-        memory = f"{int(size) + BATCH_BYTES}B"
         try:
-            index, _ = create_index(reader, key, "ip", memory)
+            index = _added(reader, parts, key) if key.startswith("PQ") else _created(reader, key)
         except (RuntimeError, ValueError, TypeError, MemoryError) as error:
             raise IndexUnusable(f"AutoFaiss could not build a {key} index: {error}") from error
     if index is None or index.ntotal != reader.count:
         raise IndexUnusable(f"AutoFaiss gave no usable {key} index; the previous one stays in use.")
     return index
+
+
+def _created(reader: Any, key: str) -> Any:
+    from autofaiss.external.build import create_index
+
+    return create_index(reader, key, "ip", _memory(reader, key))[0]
+
+
+def _added(reader: Any, parts: PartFiles, key: str) -> Any:
+    """AutoFaiss has no name for this kind and would not train it: it gets it trained, and fills it."""
+    import faiss
+    from autofaiss.external.build import add_embeddings_to_index
+    from autofaiss.external.metadata import IndexMetadata
+
+    index = faiss.index_factory(reader.dimension, key, faiss.METRIC_INNER_PRODUCT)
+    index.train(parts.take(np.linspace(0, len(parts) - 1, TRAINING_FOR_CODES).astype(np.int64)))
+    larger = IndexMetadata("Flat", int(reader.count), reader.dimension)
+    return add_embeddings_to_index(reader, index, larger, _memory(reader, "Flat"))[0]
+
+
+def _memory(reader: Any, key: str) -> str:
+    """What AutoFaiss may use: the index, and a batch of vectors."""
+    from autofaiss.external.metadata import IndexMetadata
+
+    size = IndexMetadata(key, int(reader.count), reader.dimension).estimated_index_size_in_bytes()
+    return f"{int(size) + BATCH_BYTES}B"
 
 
 def _reader(folder: Path, parts: PartFiles, key: str, on_rows: Callable[[int], None]) -> Any:

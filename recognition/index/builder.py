@@ -10,15 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from ..types import IndexUnusable, RecognitionError
-from .autofaiss import create
+from ..types import RecognitionError
+from .autofaiss import own_choice
+from .candidates import Trying
 from .files import INDEX, BuildFigures, new_directory, sha256_of, write_infos
-from .measure import Sample, draw_sample, is_exact, milliseconds_per_photo, recall, tune
-from .partfiles import PartFiles
-from .parts import Part, Written, write_parts
-from .policy import EXACT, Choice, Measured, Reason, choose, keys_to_try, parse_memory
-from .searcher import Searcher
+from .parts import Part, write_parts
+from .policy import (
+    EXACT,
+    Choice,
+    Measured,
+    Reason,
+    choose,
+    could_save,
+    is_worth_building,
+    keys_to_try,
+    parse_memory,
+)
 
+WEIGHED = (Reason.FASTEST, Reason.RECALL)  # exact search and others fit the memory
 Progress = Callable[[str, int], None]
 """Told a step ("write", "build", "check") and how many references it has done so far."""
 
@@ -70,7 +79,7 @@ def build(
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
-            choice, exact_ms = _write_best(partial, written, max_bytes, watch)
+            choice, exact_ms = _write_best(Trying(partial, written, max_query_ms, watch), max_bytes)
         best = choice.measured
         figures = BuildFigures(
             embedder_id=embedder_id,
@@ -93,44 +102,21 @@ def build(
     return figures
 
 
-def _write_best(partial: Path, written: Written, max_bytes: int, watch: Watch) -> tuple[Choice, float | None]:
+def _write_best(trying: Trying, max_bytes: int) -> tuple[Choice, float | None]:
     """Build what is worth trying, keep the file of the one chosen; also how long exact search took."""
-    watch("check", 0)
-    parts = PartFiles.open(partial)
-    sample = draw_sample(parts)
-    candidates: list[Measured] = []
-    for key in keys_to_try(written.count, written.dimension, max_bytes):
-        index = create(partial, parts, key, lambda done: watch("build", done))
-        watch("check", written.count)
-        candidates.append(_measure(index, key, parts, sample, partial / f"{len(candidates)}.index"))
-        del index
-    choice = choose(candidates, max_bytes)
-    for number, candidate in enumerate(candidates):
-        path = partial / f"{number}.index"
-        if candidate is choice.measured:
-            path.rename(partial / INDEX)
-        else:
-            path.unlink()
+    written = trying.written
+    candidates = [trying.build(key) for key in keys_to_try(written.count, written.dimension, max_bytes)]
+    best = choose(candidates, max_bytes)
+    if best.reason in WEIGHED and could_save(best.measured):
+        own = own_choice(written.count, written.dimension, max_bytes)
+        if own.startswith(("HNSW", "IVF")) and is_worth_building(
+            *trying.tried(own), written.count, best.measured
+        ):
+            candidates.append(trying.build(own))
+            best = choose(candidates, max_bytes)
+    trying.keep(best.measured)
     exact = [each.milliseconds for each in candidates if each.is_exact]
-    return choice, exact[0] if exact else None
-
-
-def _measure(index: Any, key: str, parts: PartFiles, sample: Sample, path: Path) -> Measured:
-    """Tune, write and measure one index; raises IndexUnusable for one that does not find its own vectors."""
-    import faiss
-
-    searcher = Searcher(index, parts)
-    parameter = ""
-    if key != EXACT:
-        space: Any = faiss.ParameterSpace()
-        lists = faiss.extract_index_ivf(index).nlist
-        probed = tune(searcher, sample, lambda n: space.set_index_parameters(index, f"nprobe={n}"), lists)
-        parameter = f"nprobe={probed}"
-    if key == EXACT and not is_exact(searcher, sample):
-        raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
-    found = 1.0 if key == EXACT else recall(searcher, sample)
-    faiss.write_index(index, str(path))
-    return Measured(key, parameter, found, milliseconds_per_photo(searcher, sample), path.stat().st_size)
+    return best, exact[0] if exact else None
 
 
 def _write_empty(partial: Path, dimension: int) -> Choice:

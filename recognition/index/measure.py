@@ -24,7 +24,7 @@ NEIGHBOURS = 50
 ROUNDS = 15
 SECONDS = 1.0  # at most, for one speed measurement
 SAME = 1e-4  # two similarities this close are the same: ties are no misses
-EFFORTS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 192, 256, 320, 384, 512, 768, 1024)
+EFFORTS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,16 @@ def milliseconds_per_photo(searcher: Searcher, sample: Sample) -> float:
     return 1000 * statistics.median(times)
 
 
-def tune(searcher: Searcher, sample: Sample, set_lists_probed: Callable[[int], None], lists: int) -> int:
-    """Set the fewest lists to probe with which the index finds the nearest; says how many that are.
+def tune(
+    searcher: Searcher, sample: Sample, set_effort: Callable[[int], None], most: int, max_ms: float
+) -> int:
+    """Set the least search effort with which the index finds the nearest; says how much that is.
 
-    All lists where fewer do not suffice: then the measured recall and time say so.
+    The most there is, or that takes ``max_ms`` a photo, where less does not suffice: the measured recall says so.
     """
-    for effort in (*(each for each in EFFORTS if each < lists), lists):
-        set_lists_probed(effort)
-        if recall(searcher, sample) >= RECALL_AIM:
-            return effort
-    return lists
+    efforts = [*(each for each in EFFORTS if each < most), most]
+    for effort in efforts:
+        set_effort(effort)
+        if recall(searcher, sample) >= RECALL_AIM or milliseconds_per_photo(searcher, sample) > max_ms:
+            break
+    return effort

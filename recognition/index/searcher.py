@@ -13,6 +13,7 @@ from .threads import set_threads
 
 AGAIN = 4  # a compressed index is asked for so many times more, and the exact vectors decide
 AT_LEAST = 200
+COMPRESSED = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
 
 
 class Searcher:
@@ -22,8 +23,8 @@ class Searcher:
         self._opened = opened
         self._parts = parts
         self.count, self.dimension = int(opened.ntotal), int(opened.d)
-        self.is_compressed = type(opened).__name__ == "IndexPreTransform"
-        self.lists = int(getattr(opened, "nlist", 0))
+        self.kind = type(opened).__name__
+        self.is_compressed = self.kind in COMPRESSED
 
     def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows (n, k) and similarities (n, k), best first; row -1 where there are no more."""
@@ -42,9 +43,12 @@ class Searcher:
 
     def _work(self) -> int:
         """Multiplications one face costs, roughly."""
-        if not self.lists:
-            return self.count * self.dimension
-        return self.count * self.dimension * min(int(self._opened.nprobe), self.lists) // self.lists
+        every = self.count * self.dimension
+        if lists := int(getattr(self._opened, "nlist", 0)):
+            return every * min(int(self._opened.nprobe), lists) // lists
+        if graph := getattr(self._opened, "hnsw", None):
+            return min(every, int(graph.efSearch) * int(graph.nb_neighbors(0)) * self.dimension)
+        return every // 8 if self.is_compressed else every
 
     def _look_again(
         self, vectors: Embeddings, rows: NDArray[np.int64]

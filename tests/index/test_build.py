@@ -11,7 +11,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recognition.index import BuildCancelled, Index, Part, build, files, parts, read_figures, remove_partials
+from recognition.index import (
+    BuildCancelled,
+    Index,
+    Part,
+    build,
+    candidates,
+    files,
+    parts,
+    policy,
+    read_figures,
+    remove_partials,
+)
 from recognition.types import EmbedderMismatch, IndexUnusable
 
 from .vectors import clustered, in_parts
@@ -164,13 +175,15 @@ def test_a_cancelled_build_leaves_nothing(tmp_path: Path, step: str) -> None:
 def test_a_failure_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recognition.index import builder
 
-    for name in ("write_parts", "draw_sample", "create", "is_exact", "sha256_of", "write_infos"):
+    steps = [(builder, name) for name in ("write_parts", "choose", "sha256_of", "write_infos")]
+    steps += [(candidates, name) for name in ("draw_sample", "create", "is_exact")]
+    for module, name in steps:
         with monkeypatch.context() as patch:
 
             def fail(*_: object, **__: object) -> None:
                 raise OSError(28, "No space left on device")
 
-            patch.setattr(builder, name, fail)
+            patch.setattr(module, name, fail)
             with pytest.raises(OSError, match="No space"):
                 build_small(tmp_path / "one")
             assert list(tmp_path.iterdir()) == [], name
@@ -192,14 +205,12 @@ def test_what_a_killed_build_left_can_be_cleared(tmp_path: Path) -> None:
 def test_an_index_that_does_not_find_its_own_vectors_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recognition.index import builder
-
     def scrambled(*_: object) -> faiss.Index:
         index = faiss.IndexFlatIP(DIMENSION)
         index.add(clustered(100, DIMENSION, seed=9))
         return index
 
-    monkeypatch.setattr(builder, "create", scrambled)
+    monkeypatch.setattr(candidates, "create", scrambled)
     with pytest.raises(IndexUnusable, match="previous one stays"):
         build_small(tmp_path / "one")
 
@@ -282,24 +293,46 @@ def test_a_broken_directory_says_so_and_what_to_do(tmp_path: Path, damage: objec
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a gallery of thousands be treated as one of hundreds of thousands."""
-    from recognition.index import policy
-
     monkeypatch.setattr(policy, "EXACT_NUMBERS", 1000)
 
 
 @pytest.mark.usefixtures("small_is_large")
-def test_lists_are_searched_deep_enough_to_find_what_exact_search_finds(
+def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recognition.index import builder
-
-    monkeypatch.setattr(builder, "milliseconds_per_photo", lambda searcher, _: float(not searcher.lists))
+    monkeypatch.setattr(
+        candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.is_compressed)
+    )
     vectors = clustered(20_000, 32)
     figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
-    assert (figures.index_key, figures.reason) == ("IVF512,Flat", "fastest")
+    assert (figures.index_key, figures.reason) == ("PQ16x4fs", "fastest")
     assert figures.recall >= 0.99
-    opened = Index.load(tmp_path / "one", "a-1")
-    queries = vectors[::100] + np.random.default_rng(1).standard_normal((200, 32)).astype(np.float32) * 0.05
+    check_it_finds_the_nearest(tmp_path / "one", vectors)
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_autofaiss_s_own_choice_is_built_where_it_is_worth_it_and_keeps_its_search_effort(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {"IndexFlat": 30.0, "IndexPQFastScan": 20.0}
+    monkeypatch.setattr(
+        candidates,
+        "milliseconds_per_photo",
+        lambda searcher, _: next((slow[name] for name in slow if name in searcher.kind), 1.0),
+    )
+    vectors = clustered(12_000, 32)
+    figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
+    assert (figures.index_key, figures.reason) == ("HNSW32", "fastest")
+    assert figures.index_param.startswith("efSearch=")
+    there = {path.name for path in (tmp_path / "one").iterdir()}
+    assert there == {"img_emb", "metadata", "knn.index", "infos.json", "ids.npy", "persons.npy"}
+    check_it_finds_the_nearest(tmp_path / "one", vectors)
+
+
+def check_it_finds_the_nearest(directory: Path, vectors: np.ndarray) -> None:
+    opened = Index.load(directory, "a-1")
+    noise = np.random.default_rng(1).standard_normal((200, vectors.shape[1])).astype(np.float32)
+    queries = vectors[:: len(vectors) // 200][:200] + noise * 0.05
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     exact = np.argmax(queries @ vectors.T, axis=1) + 1
     ids, similarities = opened.search(queries, 10)
@@ -314,9 +347,8 @@ def test_where_memory_forces_compression_the_figures_say_so_and_similarities_sta
     tmp_path: Path,
 ) -> None:
     vectors = clustered(4000, 32)
-    figures = build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.45MB")
-    assert figures.reason == "memory"
-    assert figures.index_key.startswith("PCA")
+    figures = build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.03MB")
+    assert (figures.index_key, figures.reason) == ("PQ8x4fs", "memory")
     assert figures.bytes <= figures.max_bytes
     assert 0.5 < figures.recall <= 1
     opened = Index.load(tmp_path / "one", "a-1")
@@ -326,13 +358,31 @@ def test_where_memory_forces_compression_the_figures_say_so_and_similarities_sta
     assert np.mean(ids[:, 0] == np.arange(1, 51)) > 0.95
 
 
+@pytest.mark.parametrize(("count", "dimension", "codes"), [(1_000, 32, 16), (5_000, 8, 1), (3_333, 128, 64)])
+def test_the_size_of_a_compressed_index_is_known_before(count: int, dimension: int, codes: int) -> None:
+    index = faiss.index_factory(dimension, f"PQ{codes}x4fs", faiss.METRIC_INNER_PRODUCT)
+    vectors = clustered(count, dimension)
+    index.train(vectors)
+    index.add(vectors)
+    size = len(faiss.serialize_index(index))
+    assert size <= policy.compressed_bytes(count, dimension, codes) <= size + 10_000
+
+
 @pytest.mark.usefixtures("small_is_large")
-def test_faster_but_inaccurate_lists_do_not_replace_exact_search(
+def test_faster_but_inaccurate_kinds_do_not_replace_exact_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from recognition.index import builder
-
-    monkeypatch.setattr(builder, "recall", lambda *_: 0.98)
+    monkeypatch.setattr(candidates, "recall", lambda *_: 0.98)
     figures = build(in_parts(clustered(5000, 8)), tmp_path / "one", embedder_id="a-1", dimension=8)
     assert (figures.index_key, figures.reason) == ("Flat", "recall")
     assert Index.load(tmp_path / "one", "a-1").count == 5000
+
+
+def test_a_trial_takes_all_rows_of_the_people_it_draws() -> None:
+    persons = np.repeat(np.arange(100), 7)[np.random.default_rng(1).permutation(700)]
+    rows = candidates.whole_people(persons, 100)
+    taken = set(persons[rows].tolist())
+    assert len(rows) == 98
+    assert len(taken) == 14
+    assert len(candidates.whole_people(np.zeros(50, np.int64), 10)) == 50
+    assert len(candidates.whole_people(persons, 10_000)) == 700

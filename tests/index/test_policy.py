@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from recognition.index import Measured, Reason, choose, parse_memory
-from recognition.index.policy import EXACT_NUMBERS, exact_bytes, keys_to_try
+from recognition.index.policy import (
+    EXACT_NUMBERS,
+    TRIAL,
+    WORTH_BUILDING,
+    compressed_bytes,
+    could_save,
+    exact_bytes,
+    is_worth_building,
+    keys_to_try,
+)
 
 BUDGET = 1000
 
@@ -15,25 +24,25 @@ def exact(milliseconds: float = 10, size: int = 500) -> Measured:
 
 
 def other(recall: float = 0.995, milliseconds: float = 1, size: int = 600) -> Measured:
-    return Measured("IVF64,Flat", "nprobe=8", recall, milliseconds, size)
+    return Measured("HNSW32", "efSearch=64", recall, milliseconds, size)
 
 
 @pytest.mark.parametrize(
     ("candidates", "key", "reason"),
     [
         ([exact()], "Flat", Reason.SMALL),
-        ([exact(), other()], "IVF64,Flat", Reason.FASTEST),
+        ([exact(), other()], "HNSW32", Reason.FASTEST),
         ([exact(milliseconds=1), other(milliseconds=1.1)], "Flat", Reason.FASTEST),
         ([exact(milliseconds=1), other(milliseconds=1)], "Flat", Reason.FASTEST),
-        ([exact(), other(recall=0.99)], "IVF64,Flat", Reason.FASTEST),
+        ([exact(), other(recall=0.99)], "HNSW32", Reason.FASTEST),
         ([exact(), other(recall=0.9899)], "Flat", Reason.RECALL),
-        ([exact(), other(size=BUDGET)], "IVF64,Flat", Reason.FASTEST),
+        ([exact(), other(size=BUDGET)], "HNSW32", Reason.FASTEST),
         ([exact(), other(size=BUDGET + 1)], "Flat", Reason.RECALL),
-        ([exact(size=BUDGET + 1), other(recall=0.9)], "IVF64,Flat", Reason.MEMORY),
-        ([exact(size=BUDGET + 1), other(recall=1.0)], "IVF64,Flat", Reason.MEMORY),
+        ([exact(size=BUDGET + 1), other(recall=0.9)], "HNSW32", Reason.MEMORY),
+        ([exact(size=BUDGET + 1), other(recall=1.0)], "HNSW32", Reason.MEMORY),
         ([exact(size=BUDGET), other(recall=0.9)], "Flat", Reason.RECALL),
-        ([other(recall=0.9)], "IVF64,Flat", Reason.MEMORY),
-        ([other(recall=0.99)], "IVF64,Flat", Reason.MEMORY),
+        ([other(recall=0.9)], "HNSW32", Reason.MEMORY),
+        ([other(recall=0.99)], "HNSW32", Reason.MEMORY),
         ([exact(size=BUDGET + 1), other(size=BUDGET + 1)], "Flat", Reason.OVER_BUDGET),
         ([exact(size=BUDGET + 1)], "Flat", Reason.OVER_BUDGET),
     ],
@@ -57,20 +66,39 @@ def test_choosing_from_nothing_is_a_mistake() -> None:
 
 def test_nothing_but_exact_search_is_built_where_it_is_fast_already() -> None:
     assert keys_to_try(EXACT_NUMBERS // 128, 128, 1 << 32) == ["Flat"]
-    assert keys_to_try(EXACT_NUMBERS // 128 + 1, 128, 1 << 32) == ["Flat", "IVF1024,Flat"]
+    assert keys_to_try(EXACT_NUMBERS // 128 + 1, 128, 1 << 32) == ["Flat", "PQ64x4fs"]
 
 
 def test_only_what_fits_the_memory_is_built() -> None:
-    exact_size = exact_bytes(100_000, 128)
-    assert keys_to_try(100_000, 128, exact_size + 2_000_000) == ["Flat", "IVF1024,Flat"]
-    assert keys_to_try(100_000, 128, exact_size) == ["Flat"]
-    assert keys_to_try(100_000, 128, exact_size - 1) == ["PCA120,IVF1024,Flat"]
-    assert keys_to_try(100_000, 128, 10_000_000) == ["PCA16,IVF1024,Flat"]
+    exact_size, sizes = exact_bytes(100_000, 128), [compressed_bytes(100_000, 128, n) for n in (64, 32, 16)]
+    assert exact_size > 15 * sizes[0] > 29 * sizes[1] > 55 * sizes[2]
+    assert keys_to_try(100_000, 128, exact_size) == ["Flat", "PQ64x4fs"]
+    assert keys_to_try(100_000, 128, exact_size - 1) == ["PQ64x4fs"]
+    assert keys_to_try(100_000, 128, sizes[0]) == ["PQ64x4fs"]
+    assert keys_to_try(100_000, 128, sizes[0] - 1) == ["PQ32x4fs"]
+    assert keys_to_try(100_000, 128, sizes[1] - 1) == ["PQ16x4fs"]
+    assert keys_to_try(100_000, 128, sizes[2] - 1) == ["Flat"]
 
 
-def test_exact_search_remains_where_nothing_fits_or_can_be_compressed() -> None:
-    assert keys_to_try(1_000_000, 128, 1_000_000) == ["Flat"]
+def test_exact_search_remains_where_nothing_can_be_compressed() -> None:
     assert keys_to_try(999, 128, 400_000) == ["Flat"]
+    assert keys_to_try(1_000, 128, 400_000) == ["PQ64x4fs"]
+    assert keys_to_try(1_000_000, 127, 1 << 32) == ["Flat"]
+
+
+def test_there_is_nothing_to_save_where_a_photo_takes_no_longer_than_what_would_be_noticed() -> None:
+    assert not could_save(exact(milliseconds=WORTH_BUILDING))
+    assert could_save(exact(milliseconds=WORTH_BUILDING + 0.01))
+
+
+def test_the_own_choice_of_autofaiss_is_built_where_its_trial_promises_enough() -> None:
+    best = exact(milliseconds=20)
+    assert is_worth_building(15.0, TRIAL, TRIAL, best)
+    assert not is_worth_building(15.01, TRIAL, TRIAL, best)
+    assert is_worth_building(
+        5.0, TRIAL, 9 * TRIAL, best
+    )  # at nine times the size it takes three times as long
+    assert not is_worth_building(5.01, TRIAL, 9 * TRIAL, best)
 
 
 @pytest.mark.parametrize(

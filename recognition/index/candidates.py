@@ -1,0 +1,101 @@
+"""The indexes weighed for one build: each made by AutoFaiss, tuned, written and measured."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..types import IndexUnusable
+from .autofaiss import create
+from .files import EMBEDDINGS, INDEX, PERSONS
+from .measure import Sample, draw_sample, is_exact, milliseconds_per_photo, recall, tune
+from .partfiles import PartFiles
+from .parts import Written
+from .policy import EXACT, FACES_PER_PHOTO, TRIAL, Measured
+from .searcher import Searcher
+
+MOST_EFFORT = 16_384  # of HNSW, which is as far as AutoFaiss itself goes
+
+
+class Trying:
+    """The candidates of the build in ``partial``. ``watch`` is told the steps, and may raise to stop it."""
+
+    def __init__(
+        self, partial: Path, written: Written, max_query_ms: float, watch: Callable[[str, int], None]
+    ) -> None:
+        watch("check", 0)
+        self.written = written
+        self._partial, self._watch = partial, watch
+        self._max_ms = FACES_PER_PHOTO * max_query_ms
+        self._parts = PartFiles.open(partial)
+        self._sample = draw_sample(self._parts)
+        self._files: list[tuple[Measured, Path]] = []
+
+    def build(self, key: str) -> Measured:
+        """One more candidate; raises IndexUnusable for an exact index that does not find its own vectors."""
+        import faiss
+
+        index = create(self._partial, self._parts, key, lambda done: self._watch("build", done))
+        self._watch("check", self.written.count)
+        searcher = Searcher(index, self._parts)
+        effort = _tuned(searcher, index, key, self._sample, self._max_ms)
+        if key == EXACT and not is_exact(searcher, self._sample):
+            raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
+        found = 1.0 if key == EXACT else recall(searcher, self._sample)
+        path = self._partial / f"{len(self._files)}.index"
+        faiss.write_index(index, str(path))
+        milliseconds = milliseconds_per_photo(searcher, self._sample)
+        measured = Measured(key, effort, found, milliseconds, path.stat().st_size)
+        self._files.append((measured, path))
+        return measured
+
+    def tried(self, key: str) -> tuple[float, int]:
+        """Milliseconds a photo of an index of this kind of some of the people, and how many vectors those have."""
+        rows = whole_people(np.load(self._partial / PERSONS), TRIAL)
+        folder = self._partial / "trial"
+        (folder / EMBEDDINGS).mkdir(parents=True)
+        np.save(folder / EMBEDDINGS / "img_emb_0.npy", self._parts.take(rows))
+        parts = PartFiles.open(folder)
+        index = create(folder, parts, key, lambda done: self._watch("check", done))
+        searcher, sample = Searcher(index, parts), draw_sample(parts)
+        _tuned(searcher, index, key, sample, self._max_ms)
+        milliseconds = milliseconds_per_photo(searcher, sample)
+        shutil.rmtree(folder)
+        return milliseconds, len(rows)
+
+    def keep(self, chosen: Measured) -> None:
+        """Leave the file of this candidate, under the name of the index, and no other."""
+        for candidate, path in self._files:
+            if candidate is chosen:
+                path.rename(self._partial / INDEX)
+            else:
+                path.unlink()
+
+
+def whole_people(persons: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Rows of some people drawn by a seed, all rows of each, together at most so many (one person's at least).
+
+    A part of each person's rows would be another gallery: with nearest references further away.
+    """
+    everybody, belongs, counts = np.unique(persons, return_inverse=True, return_counts=True)
+    drawn = np.random.default_rng(0).permutation(len(everybody))
+    taken = drawn[: max(1, int(np.searchsorted(np.cumsum(counts[drawn]), most, side="right")))]
+    return np.flatnonzero(np.isin(belongs, taken)).astype(np.int64)
+
+
+def _tuned(searcher: Searcher, index: Any, key: str, sample: Sample, max_ms: float) -> str:
+    """Set the least search effort that is accurate, for kinds that know more or less; says which, as AutoFaiss."""
+    import faiss
+
+    is_graph = key.startswith("HNSW")
+    if not is_graph and "IVF" not in key:
+        return ""
+    name, most = ("efSearch", MOST_EFFORT) if is_graph else ("nprobe", faiss.extract_index_ivf(index).nlist)
+    space: Any = faiss.ParameterSpace()
+    effort = tune(searcher, sample, lambda n: space.set_index_parameters(index, f"{name}={n}"), most, max_ms)
+    return f"{name}={effort}"
