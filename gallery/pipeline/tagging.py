@@ -14,6 +14,7 @@ from gallery import engine
 from gallery.models import Person, Reference
 from gallery.pipeline import search
 from recognition.analysis import Analysis, analyse
+from recognition.images import sandbox
 from recognition.types import Detection, Detector, Embedder, ImageError, Outcome, State
 
 T = TypeVar("T")
@@ -79,6 +80,7 @@ def tag(path: Path) -> Tagged:
 
 def tag_all(paths: Sequence[Path]) -> Iterator[Tagged]:
     """The same for many photos, in their order, some of them side by side; see ``engine.work_side_by_side``."""
+    sandbox.start()  # while the networks are loaded
     at_once = engine.work_side_by_side(len(paths))
     detector, embedder = engine.detector(), engine.serving()
 

@@ -33,6 +33,7 @@ EXACT_NUMBERS = 5_000_000  # vectors x dimension up to which exact search takes 
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
 WORTH_BUILDING = 5.0  # milliseconds a photo that AutoFaiss's own choice must save: less is not noticed
 TRIAL = 20_000  # vectors it is tried on
+GROWTH = 0.75
 
 
 class Reason(StrEnum):
@@ -112,11 +113,11 @@ def could_save(best: Measured) -> bool:
 def is_worth_building(trial_ms: float, tried: int, count: int, best: Measured) -> bool:
     """Whether AutoFaiss's own choice, that answered a photo so fast on a part of the gallery, should be built whole.
 
-    Its time grows with the square root of the gallery at least: between 20,000 and a million vectors it was seen
-    to grow with powers of 0.4 to 1.
+    It must promise to save a time that is noticed, and half of it, since trials promise much: between 20,000 and a
+    million vectors the time was seen to grow with powers of the gallery's size from 0.4 to 1.06.
     """
-    expected: float = trial_ms * (count / tried) ** 0.5
-    return expected + WORTH_BUILDING <= best.milliseconds
+    expected: float = trial_ms * (count / tried) ** GROWTH
+    return expected <= min(best.milliseconds - WORTH_BUILDING, best.milliseconds / 2)
 
 
 def _compressed_key(count: int, dimension: int, max_bytes: int) -> str | None:

@@ -92,13 +92,14 @@ def test_there_is_nothing_to_save_where_a_photo_takes_no_longer_than_what_would_
 
 
 def test_the_own_choice_of_autofaiss_is_built_where_its_trial_promises_enough() -> None:
-    best = exact(milliseconds=20)
-    assert is_worth_building(15.0, TRIAL, TRIAL, best)
-    assert not is_worth_building(15.01, TRIAL, TRIAL, best)
+    assert is_worth_building(10.0, TRIAL, TRIAL, exact(milliseconds=20))  # half
+    assert not is_worth_building(10.01, TRIAL, TRIAL, exact(milliseconds=20))
+    assert is_worth_building(3.0, TRIAL, TRIAL, exact(milliseconds=8))  # five milliseconds less
+    assert not is_worth_building(3.01, TRIAL, TRIAL, exact(milliseconds=8))
     assert is_worth_building(
-        5.0, TRIAL, 9 * TRIAL, best
-    )  # at nine times the size it takes three times as long
-    assert not is_worth_building(5.01, TRIAL, 9 * TRIAL, best)
+        1.25, TRIAL, 16 * TRIAL, exact(milliseconds=20)
+    )  # 16 times as many: 8 times as long
+    assert not is_worth_building(1.26, TRIAL, 16 * TRIAL, exact(milliseconds=20))
 
 
 @pytest.mark.parametrize(

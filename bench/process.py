@@ -1,0 +1,32 @@
+"""What a process and those it started used, as Linux tells it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def tree(pid: int | None = None) -> list[int]:
+    """A process (this one) and all that descend from it and still run."""
+    found = [pid or os.getpid()]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").glob("*/children"):
+            try:
+                found += map(int, task.read_text().split())
+            except OSError:
+                continue
+    return found
+
+
+def peak_mb(pid: int | None = None) -> float:
+    """The sum of the largest memory each process of the tree ever held: never less than what they held together."""
+    return sum(_status(each, "VmHWM") for each in tree(pid)) / 1024
+
+
+def _status(pid: int, name: str) -> int:
+    """Kilobytes; 0 once the process is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
