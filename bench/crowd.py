@@ -1,0 +1,178 @@
+"""A large site made up row by row, seeded, without pictures or engines: for measuring pages and their queries."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from django.db.models import Model
+
+from gallery.models import (
+    Album,
+    Build,
+    Candidate,
+    Event,
+    EventSubject,
+    Face,
+    Person,
+    Photo,
+    Reference,
+    Role,
+    Status,
+    User,
+)
+from gallery.models.people import name_key, search_key
+
+FACES_A_PHOTO = 10
+REFERENCES_A_PERSON = 5
+PHOTOS_AN_ALBUM = 100
+FIRST = datetime(2015, 1, 1, tzinfo=UTC)
+BATCH = 2_000
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """A site of so many people and photos, with ten faces a photo."""
+
+    people: list[Person]
+    photos: list[Photo]
+    curator: User
+
+
+def fill(people: int, photos: int, seed: int = 7) -> Crowd:
+    chance = random.Random(seed)
+    curator = User.objects.create_user(f"curator-{seed}", role=Role.CURATOR)
+    everybody = _saved(Person, (_person(number) for number in range(people)))
+    references = _saved(Reference, _references(everybody))
+    albums = _saved(Album, (_album(number, curator) for number in range(photos // PHOTOS_AN_ALBUM + 1)))
+    shots = _saved(Photo, (_photo(number, albums, curator) for number in range(photos)))
+    faces = _saved(Face, (_face(photo, place, everybody, chance) for photo in shots for place in range(10)))
+    _saved(Candidate, _candidates(faces, everybody, references, chance))
+    _acts(curator, shots, photos // 4)
+    _saved(Build, (_build(number) for number in range(max(1, people // 10))))
+    return Crowd(everybody, shots, curator)
+
+
+def _saved(model: type[Row], rows: Iterator[Row]) -> list[Row]:
+    made: list[Row] = []
+    while some := list(islice(rows, BATCH)):
+        made += model._default_manager.bulk_create(some)
+    return made
+
+
+def _person(number: int) -> Person:
+    name = f"{chr(65 + number * 7 % 26)}nna Nguyễn {number}"
+    return Person(name=name, key=name_key(name), search=search_key(name), is_hidden=number % 50 == 49)
+
+
+def _references(people: list[Person]) -> Iterator[Reference]:
+    for person in people:
+        for number in range(REFERENCES_A_PERSON):
+            digest = hashlib.sha256(f"{person.pk} {number}".encode()).hexdigest()
+            is_pending = number == REFERENCES_A_PERSON - 1
+            yield Reference(
+                person=person,
+                image=f"references/{digest[:2]}/{digest}.jpg",
+                sha256=digest,
+                status=Reference.Judgement.PENDING if is_pending else Reference.Judgement.APPROVED,
+                work=Status.DONE,
+            )
+
+
+def _album(number: int, curator: User) -> Album:
+    name = f"Trip {number}"
+    date = (FIRST + timedelta(days=30 * number)).date()
+    return Album(
+        name=name, search=search_key(name), date=date, is_limited=number % 20 == 19, created_by=curator
+    )
+
+
+def _photo(number: int, albums: list[Album], curator: User) -> Photo:
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    taken = FIRST + timedelta(hours=8 * number)
+    return Photo(
+        album=albums[number // PHOTOS_AN_ALBUM] if number % 3 else None,
+        file=f"photos/{digest[:2]}/{digest}.jpg",
+        name=f"IMG_{number:05}.jpg",
+        search=f"img_{number:05}.jpg",
+        sha256=digest,
+        width=4000,
+        height=3000,
+        taken_at=taken,
+        uploaded_by=curator,
+        work=Status.FAILED if number % 500 == 499 else Status.DONE,
+        queued_at=taken,
+        started_at=taken,
+        finished_at=taken + timedelta(milliseconds=150),
+        trashed_at=taken if number % 100 == 99 else None,
+        milliseconds={"decode": 8.0, "detect": 60.0, "embed": 20.0, "search": 3.0},
+    )
+
+
+def _face(photo: Photo, place: int, people: list[Person], chance: random.Random) -> Face:
+    """Six in ten are known, two unsure, two unknown; those in groups of some ten, or alone."""
+    kind = chance.random()
+    state = Face.State.KNOWN if kind < 0.6 else Face.State.UNSURE if kind < 0.8 else Face.State.UNKNOWN
+    person = chance.choices(people, cum_weights=_weights(len(people)))[0] if kind < 0.6 else None
+    return Face(
+        photo=photo,
+        left=380.0 * place,
+        top=100.0 + 100 * (place % 3),
+        width=200.0,
+        height=250.0,
+        score=0.9 + chance.random() / 10,
+        state=state,
+        person=person,
+        similarity=0.9 + chance.random() / 10,
+        decision="confirmed" if kind < 0.1 else "",
+        embedder_id="made-up",
+        embedding=chance.randbytes(512),
+        cluster=chance.randrange(1, 1 + len(people) * 2) if state == Face.State.UNKNOWN else None,
+    )
+
+
+def _weights(count: int, known: dict[int, list[float]] = {}) -> list[float]:  # noqa: B006 -- a memory on purpose
+    """Some people are on many photos and most on few."""
+    if count not in known:
+        total, known[count] = 0.0, []
+        for number in range(count):
+            total += 1 / (number + 10)
+            known[count].append(total)
+    return known[count]
+
+
+def _candidates(
+    faces: list[Face], people: list[Person], references: list[Reference], chance: random.Random
+) -> Iterator[Candidate]:
+    for face in faces:
+        for rank in range({"known": 1, "unsure": 3, "unknown": 0}[face.state]):
+            number = chance.randrange(len(people))
+            yield Candidate(
+                face=face,
+                person=people[number],
+                reference=references[number * REFERENCES_A_PERSON],
+                similarity=0.93 - rank / 100,
+                rank=rank,
+            )
+
+
+def _acts(curator: User, photos: list[Photo], count: int) -> None:
+    rows = (
+        Event(actor=curator, verb="photo.add", object_type="photo", object_id=photo.pk)
+        for photo in photos[:count]
+    )
+    events = _saved(Event, rows)
+    _saved(
+        EventSubject,
+        (EventSubject(event=event, object_type="photo", object_id=event.object_id or 0) for event in events),
+    )
+
+
+def _build(number: int) -> Build:
+    return Build(embedder_id="made-up", work=Status.DONE, is_active=not number, vectors=100, dimension=128)
