@@ -12,6 +12,7 @@ DATA_DIR = env.folder("FACESITE_DATA_DIR", BASE_DIR / "var")
 MEDIA_ROOT = DATA_DIR / "media"
 INDEX_ROOT = DATA_DIR / "index"
 CACHE_ROOT = DATA_DIR / "cache"
+EXPORT_ROOT = DATA_DIR / "exports"
 
 DEBUG = env.flag("FACESITE_DEBUG", default=False)
 SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
@@ -177,6 +178,8 @@ UPLOAD_REQUEST_MAX_MB = env.whole(
 UPLOADS_PER_HOUR = env.whole("FACESITE_UPLOADS_PER_HOUR", 5_000, low=1, high=1_000_000)  # files of one user
 UPLOAD_GB_PER_HOUR = env.whole("FACESITE_UPLOAD_GB_PER_HOUR", 50, low=1, high=100_000)
 UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 120, low=1, high=500)
+UNKNOWN_DAYS = env.whole("FACESITE_UNKNOWN_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
+EXPORT_DAYS = env.whole("FACESITE_EXPORT_DAYS", 7, low=1, high=365)
 AUDIT_DAYS = env.whole("FACESITE_AUDIT_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 
 # Work in the background

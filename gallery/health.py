@@ -6,6 +6,7 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from gallery.models import Finding, Person, Reference, Status, User
+from gallery.recognising import recognisable
 from gallery.visibility import seen_through, visible_references
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -35,7 +36,7 @@ def open_findings(kind: str | None = None, user: User | None = None) -> QuerySet
 def _still(reference: str, person: str) -> Q:
     """The reference is still that person's and searched, where there is one."""
     is_there = Q(**{f"{reference}__status": Judgement.APPROVED, f"{reference}__person": F(person)})
-    recognised = Q(**{f"{person}__isnull": True}) | Q(**{f"{person}__is_recognised": True})
+    recognised = Q(**{f"{person}__isnull": True}) | recognisable(person)
     return (Q(**{f"{reference}__isnull": True}) | is_there) & recognised
 
 
@@ -54,7 +55,7 @@ def people_with(references: int, user: User | None = None) -> QuerySet[Person]:
     rows = visible_references(user) if user is not None else Reference.objects.all()
     own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by()
     counted = Subquery(own.values("person").annotate(number=Count("pk")).values("number"))
-    people = Person.objects.filter(is_recognised=True).alias(approved=Coalesce(counted, 0))
+    people = Person.objects.filter(recognisable()).alias(approved=Coalesce(counted, 0))
     return people.filter(approved=references)
 
 

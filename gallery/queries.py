@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 
 from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting, User
 from gallery.models.people import name_key
+from gallery.recognising import recognisable
 from gallery.visibility import seen_through, visible_albums, visible_faces, visible_photos
 
 SERVING = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
@@ -33,13 +34,13 @@ def find_person(name: str) -> Person | None:
 
 def searchable_references() -> QuerySet[Reference]:
     """References that faces may be matched to: approved, of a person who may be recognised."""
-    return Reference.objects.filter(status=Reference.Judgement.APPROVED, person__is_recognised=True)
+    return Reference.objects.filter(recognisable("person"), status=Reference.Judgement.APPROVED)
 
 
 def searchable_persons() -> int:
     """How many people a face may be matched to. Asked for each photo, so it looks at people, not references."""
     approved = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.APPROVED)
-    return Person.objects.filter(Exists(approved), is_recognised=True).count()
+    return Person.objects.filter(recognisable(), Exists(approved)).count()
 
 
 def reference_counts(persons: Collection[int]) -> dict[int, int]:

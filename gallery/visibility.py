@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from gallery.models import Album, Decision, Face, Photo, Reference, ShareLink, Status, User
 from gallery.models.users import token_hash
+from gallery.recognising import masked, recognisable
 
 
 def visible_albums(user: User) -> QuerySet[Album]:
@@ -64,18 +65,22 @@ def shared_photos(link: ShareLink) -> QuerySet[Photo]:
     return Photo.objects.filter(album=link.album_id, trashed_at__isnull=True, work=Status.DONE)
 
 
-def hidden_faces(photo: Photo) -> QuerySet[Face]:
+def hidden_faces(photo: Photo, *, is_unnamed_hidden: bool = False) -> QuerySet[Face]:
     """Faces to be made unrecognisable in what is shared: of people who may not be recognised.
 
     Where recognition is off for the photo or its album, nobody has looked whose faces they are: all of them.
     """
     faces = photo.faces.exclude(decision=Decision.NOT_A_FACE).order_by("pk")
-    is_open = photo.is_recognised and (photo.album is None or photo.album.is_recognised)
-    return faces.filter(person__is_recognised=False) if is_open else faces
+    if not photo.may_be_recognised:
+        return faces
+    hidden = masked("person") | Q(person__isnull=True, is_veiled=True)
+    return faces.filter(hidden | Q(person__isnull=True) if is_unnamed_hidden else hidden)
 
 
 def shared_names(photo: Photo) -> QuerySet[Face]:
     """Faces whose names a link with names may say, from left to right."""
     known = Q(decision=Decision.CONFIRMED) | Q(decision="", state=Face.State.KNOWN)
-    named = photo.faces.filter(known, person__is_recognised=True, person__is_hidden=False)
+    named = photo.faces.filter(known, recognisable("person"), person__is_hidden=False)
+    if not photo.may_be_recognised:
+        named = named.none()
     return named.select_related("person").order_by("left")

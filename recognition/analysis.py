@@ -47,14 +47,19 @@ def in_full(photo: Photo, detection: Detection) -> Detection:
     return Detection(box, landmarks, detection.score, detection.quality)
 
 
-def analyse(path: Path, read: Reader, detector: Detector, embedder: Embedder) -> Analysis:
-    """Find and embed every face; ImageError when the file cannot be used."""
+def analyse(path: Path, read: Reader, detector: Detector, embedder: Embedder | None) -> Analysis:
+    """Find and embed every face; ImageError when the file cannot be used.
+
+    Without an embedder the faces are only found: `embeddings` has no columns.
+    """
     started = time.perf_counter()
     photo = read(path)
     decoded = time.perf_counter()
     detections = detector.detect(photo.pixels)
     detected = time.perf_counter()
-    embeddings = embed(photo.pixels, detections, embedder)
+    embeddings = np.zeros((len(detections), 0), np.float32)
+    if embedder is not None:
+        embeddings = embed(photo.pixels, detections, embedder)
     embedded = time.perf_counter()
     return Analysis(
         photo.width,

@@ -4,7 +4,7 @@ from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
 from gallery.models.bulk import BulkAct
 from gallery.models.events import Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.health import Finding
-from gallery.models.people import Person, Reference, ReferenceVector
+from gallery.models.people import Person, PersonExport, Reference, ReferenceVector
 from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
 from gallery.models.users import Invitation, Role, User
 from gallery.models.work import Status, Work
@@ -25,6 +25,7 @@ __all__ = [
     "Invitation",
     "NameChange",
     "Person",
+    "PersonExport",
     "Photo",
     "Reference",
     "ReferenceVector",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models.work import Work
@@ -36,7 +37,8 @@ class Person(models.Model):
     is_hidden = models.BooleanField(_("hidden"), default=False)
     is_recognised = models.BooleanField(_("recognise in photos"), default=True)
     consent_note = models.TextField(_("consent"), blank=True)
-    consent_until = models.DateField(_("consent valid until"), null=True, blank=True)
+    consent_until = models.DateField(_("consent valid until"), null=True, blank=True)  # the last valid day
+    lapse_noted = models.DateField(null=True, editable=False)  # the end whose consequences have been drawn
     cover = models.ForeignKey("Reference", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
@@ -48,6 +50,15 @@ class Person(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        """Their consent has run out."""
+        return self.consent_until is not None and self.consent_until < timezone.localdate()
+
+    @property
+    def may_be_recognised(self) -> bool:
+        return self.is_recognised and not self.is_expired
 
     def set_name(self, name: str) -> None:
         self.name = clean_name(name)
@@ -106,3 +117,21 @@ class ReferenceVector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference_id} {self.embedder_id}"
+
+
+class PersonExport(Work):
+    """All that is known about one person, as a file kept for a short time. Its work is being put together."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="exports", verbose_name=_("person"))
+    file = models.CharField(max_length=200, blank=True)  # below EXPORT_ROOT
+    bytes = models.PositiveBigIntegerField(default=0)
+    language = models.CharField(max_length=10, default="en")
+    asked_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.person} #{self.pk}"

@@ -39,6 +39,7 @@ class ShareLink(models.Model):
     album = models.ForeignKey(Album, models.CASCADE, related_name="links")
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     has_names = models.BooleanField(_("show names"), default=False)
+    hides_unnamed = models.BooleanField(_("hide faces without a name"), default=False)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -88,6 +89,11 @@ class Photo(Work):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def may_be_recognised(self) -> bool:
+        """Neither the photo nor its album says that nobody is to be recognised in it."""
+        return self.is_recognised and (self.album is None or self.album.is_recognised)
+
 
 class Decision(models.TextChoices):
     """What a human said of a face. Empty: nothing yet, the machine may say."""
@@ -117,6 +123,9 @@ class Face(models.Model):
     is_drawn = models.BooleanField(default=False)  # a person drew the box
     embedding = models.BinaryField(null=True, blank=True)  # unit float32, little-endian
     embedder_id = models.CharField(max_length=40, blank=True)
+    embedded_at = models.DateTimeField(null=True, blank=True)
+    # Made unrecognisable in what is shared: it bore the name of somebody who may no longer be recognised.
+    is_veiled = models.BooleanField(default=False, editable=False)
     person = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="faces")
     state = models.CharField(max_length=8, choices=State, default=State.UNKNOWN)
     similarity = models.FloatField(null=True, blank=True)  # of the best candidate
@@ -138,6 +147,11 @@ class Face(models.Model):
             models.Index(fields=("person", "-id")),
             models.Index(fields=("state", "decision", "id")),
             models.Index(fields=("decision", "id")),
+            models.Index(
+                fields=("embedded_at",),
+                condition=models.Q(person__isnull=True, embedding__isnull=False),
+                name="unknown_embedded_at",
+            ),
         ]
 
     def __str__(self) -> str:

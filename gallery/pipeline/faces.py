@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 from django.db import transaction
+from django.utils import timezone
 
 from gallery import engine, storage
 from gallery.limits import limits
@@ -14,6 +15,7 @@ from gallery.models import Candidate, Decision, Face
 from gallery.pipeline import likeness, live
 from gallery.pipeline.matching import box_of
 from gallery.pipeline.naming import name_faces
+from gallery.recognising import closed, keeps_no_vector, masked
 from gallery.vectors import to_bytes
 from recognition.analysis import embed
 from recognition.images import Region, sandbox
@@ -23,13 +25,14 @@ AROUND = 0.6  # of a drawn box, shown to the detector on every side
 REGION_SIDE = 800  # pixels
 LEAST_OVERLAP = 0.15  # of a drawn box and the face found in it: people draw heads, detectors find faces
 PART = 200  # faces searched in one transaction
+FILLED = ["landmarks", "score", "quality", "is_usable", "embedding", "embedder_id", "embedded_at"]
 NOTHING_FOUND = {"is_usable": False, "reason": "no face"}
 
 
 def embed_face(pk: int) -> bool:
     """Find and embed the face in a drawn box, then search it; False if there is nothing to do."""
-    face = Face.objects.select_related("photo__album").filter(pk=pk, is_drawn=True).first()
-    if face is None or not _may_be_recognised(face):
+    face = Face.objects.select_related("photo__album", "person").filter(pk=pk, is_drawn=True).first()
+    if face is None or not face.photo.may_be_recognised or keeps_no_vector(face):
         return False
     box = box_of(face)
     region = sandbox.read_region(
@@ -40,18 +43,13 @@ def embed_face(pk: int) -> bool:
     found = best_in(inner, engine.detector().detect(region.pixels))
     vector = embed(region.pixels, [found], engine.serving())[0] if found else None
     with transaction.atomic():
-        current = Face.objects.select_for_update().filter(pk=pk).first()
+        current = Face.objects.select_for_update().filter(pk=pk).exclude(closed("photo")).first()
         if current is None:
             return False
         _fill(current, found, vector, region, scale)
-        current.save(update_fields=["landmarks", "score", "quality", "is_usable", "embedding", "embedder_id"])
+        current.save(update_fields=FILLED)
         name_faces([current], engine.serving())
     return True
-
-
-def _may_be_recognised(face: Face) -> bool:
-    album = face.photo.album
-    return face.photo.is_recognised and (album is None or album.is_recognised)
 
 
 def best_in(box: Box, found: Sequence[Detection]) -> Detection | None:
@@ -71,7 +69,8 @@ def _fill(
     face: Face, found: Detection | None, vector: Embeddings | None, region: Region, scale: float
 ) -> None:
     face.landmarks, face.score, face.quality, face.is_usable = None, 0.0, dict(NOTHING_FOUND), False
-    face.embedding, face.embedder_id = None, ""
+    since = face.embedded_at if face.embedding is not None else None
+    face.embedding, face.embedder_id, face.embedded_at = None, "", None
     if found is None or vector is None:
         return
     corner = np.array([region.box.left, region.box.top])
@@ -82,6 +81,7 @@ def _fill(
     face.is_usable = quality is None or quality.is_usable
     if face.is_usable:
         face.embedding, face.embedder_id = to_bytes(vector), engine.serving().id
+        face.embedded_at = since or timezone.now()
 
 
 def search_again(face_ids: Collection[int]) -> int:
@@ -121,6 +121,7 @@ def spread(face_ids: Collection[int]) -> int:
 def unfinished_drawings(limit: int = 50) -> list[int]:
     """Drawn faces whose message was lost: nothing is known of them yet."""
     rows = Face.objects.filter(is_drawn=True, quality__isnull=True, landmarks__isnull=True)
+    rows = rows.exclude(closed("photo")).exclude(masked("person"))
     return list(
         rows.filter(photo__trashed_at__isnull=True).order_by("pk").values_list("pk", flat=True)[:limit]
     )

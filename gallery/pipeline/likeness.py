@@ -14,6 +14,7 @@ import numpy as np
 from django.db.models import F, QuerySet
 
 from gallery.models import Candidate, Decision, Face, FaceRejection
+from gallery.recognising import recognisable
 from gallery.vectors import from_bytes
 from recognition.types import Embedder, Embeddings
 
@@ -24,7 +25,10 @@ PART = 5_000  # faces compared at once
 def standing(faces: Sequence[Face]) -> Proposals:
     """The proposals of this kind that these faces have and that still hold."""
     rows = Candidate.objects.filter(
-        face__in=faces, look_alike__decision=Decision.CONFIRMED, look_alike__person=F("person")
+        recognisable("person"),
+        face__in=faces,
+        look_alike__decision=Decision.CONFIRMED,
+        look_alike__person=F("person"),
     )
     found: Proposals = defaultdict(list)
     for row in rows.order_by("rank"):
@@ -62,7 +66,8 @@ def ask(face: Face, rows: Sequence[Candidate]) -> None:
 
 def look_alikes(named: Collection[int], embedder: Embedder, least: float) -> Proposals:
     """For unnamed faces that resemble one of the named ones at least so much: whom to propose; unsaved."""
-    faces = list(_comparable(embedder).filter(pk__in=named, decision=Decision.CONFIRMED))
+    confirmed = _comparable(embedder).filter(pk__in=named, decision=Decision.CONFIRMED)
+    faces = list(confirmed.filter(recognisable("person")))
     if not faces:
         return {}
     vectors = np.stack([from_bytes(face.embedding) for face in faces if face.embedding is not None])

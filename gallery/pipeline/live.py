@@ -12,8 +12,9 @@ from django.db import connection
 from django.utils import timezone
 
 from gallery import engine, queries, queue
-from gallery.models import Build, GalleryChange, ReferenceVector
+from gallery.models import Build, GalleryChange, Person, Reference, ReferenceVector
 from gallery.pipeline.vectorparts import parts_of
+from gallery.recognising import expired
 from gallery.vectors import from_bytes
 from recognition.index import Index, LiveIndex, limit_threads
 from recognition.types import Embedder, EmbedderMismatch, Embeddings, IndexUnusable, Neighbour
@@ -34,6 +35,7 @@ class Follower:
         self._is_loaded = False
         self.horizon = 0  # every change up to here has been followed
         self._seen: set[int] = set()  # changes above the horizon that have been followed
+        self._expired: set[int] = set()  # people whose consent has run out, and who are searched no more
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
@@ -43,12 +45,13 @@ class Follower:
             if not self._is_loaded or (build.pk if build else None) != self.build:
                 self._load(build)
             self._follow()
+            self._mask()
 
     def _load(self, build: Build | None) -> None:
         horizon = _settled_change(self.embedder_id)
         index = _open(build)
         self.live = LiveIndex(self.embedder_id, self.dimension, index)
-        self.build, self._seen = (build.pk if build else None), set()
+        self.build, self._seen, self._expired = (build.pk if build else None), set(), set()
         if index is not None and build is not None:
             self.horizon = build.upto_change
         else:
@@ -76,6 +79,15 @@ class Follower:
         settled = _settled_time()
         self.horizon = max((pk for pk, _, at in found if at <= settled), default=self.horizon)
         self._seen = {pk for pk in self._seen if pk > self.horizon}
+
+    def _mask(self) -> None:
+        """A consent runs out by the clock, of which no feed tells: look at the date, every time."""
+        now = set(Person.objects.filter(expired()).values_list("pk", flat=True))
+        if now == self._expired:
+            return
+        turned = Reference.objects.filter(person__in=now ^ self._expired).order_by("pk")
+        self._sync(list(turned.values_list("pk", flat=True)))
+        self._expired = now
 
     def _sync(self, references: list[int]) -> None:
         """Bring these references to what the database says of them now."""

@@ -6,12 +6,14 @@ import logging
 from dataclasses import asdict
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_noop as _
 
 from gallery import engine, queries, queue, storage
 from gallery.models import Decision, Face, Photo, Status
 from gallery.pipeline import matching
 from gallery.pipeline.naming import name_faces
+from gallery.recognising import closed, keeps_no_vector
 from gallery.vectors import to_bytes
 from recognition.analysis import Analysis, analyse
 from recognition.types import Detection, Embedder, Embeddings, ImageError, RecognitionError
@@ -39,24 +41,30 @@ def process_photo(pk: int) -> bool:
 
 
 def _process(photo: Photo) -> None:
-    if not (photo.is_recognised and (photo.album is None or photo.album.is_recognised)):
-        queue.finish(photo, Status.DONE)
-        return
-    embedder = engine.serving()
+    """Where nobody is to be recognised, faces are found, so that they can be hidden, and no more."""
+    embedder = engine.serving() if photo.may_be_recognised else None
     analysis = analyse(storage.path(photo.file), engine.read, engine.detector(), embedder)
     with transaction.atomic():
         photo.width, photo.height = analysis.width, analysis.height
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
         photo.detector = engine.detector().name
         photo.save(update_fields=["width", "height", "milliseconds", "detector"])
+        if _is_open(photo.pk) != (embedder is not None):  # somebody has switched it meanwhile
+            queue.put_back(photo, 0)
+            return
         faces = _matched(photo, analysis, embedder)
-        name_faces(faces, embedder)
+        if embedder is not None:
+            name_faces(faces, embedder)
         queue.finish(photo, Status.DONE)
 
 
-def _matched(photo: Photo, analysis: Analysis, embedder: Embedder) -> list[Face]:
+def _is_open(pk: int) -> bool:
+    return Photo.objects.filter(pk=pk).exclude(closed()).exists()
+
+
+def _matched(photo: Photo, analysis: Analysis, embedder: Embedder | None) -> list[Face]:
     """The photo's faces after this pass, saved: old rows where boxes overlap, new ones, kept decisions."""
-    old = list(Face.objects.select_for_update().filter(photo=photo))
+    old = list(Face.objects.select_for_update(of=("self",)).filter(photo=photo).select_related("person"))
     pairs = matching.pair(old, [detection.box for detection in analysis.detections])
     faces = []
     for row, detection in enumerate(analysis.detections):
@@ -76,7 +84,7 @@ def _matched(photo: Photo, analysis: Analysis, embedder: Embedder) -> list[Face]
     return faces
 
 
-def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedder) -> None:
+def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedder | None) -> None:
     if not face.is_drawn:
         face.left, face.top = detection.box.left, detection.box.top
         face.width, face.height = detection.box.width, detection.box.height
@@ -86,5 +94,8 @@ def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedd
     face.is_usable = detection.quality is None or detection.quality.is_usable
     if face.decision == Decision.NOT_A_FACE:
         return
-    face.embedding = to_bytes(vector) if face.is_usable else None
-    face.embedder_id = embedder.id if face.is_usable else ""
+    since = face.embedded_at if face.embedding is not None else None  # its time goes on, whoever embeds it
+    face.embedding, face.embedder_id, face.embedded_at = None, "", None
+    if embedder is not None and face.is_usable and not keeps_no_vector(face):
+        face.embedding, face.embedder_id = to_bytes(vector), embedder.id
+        face.embedded_at = since or timezone.now()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from gallery.models import Album, Event, Photo, ShareLink, User
 from gallery.models.people import clean_name, search_key
+from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger
@@ -43,6 +44,7 @@ def change(user: User, album: Album, values: Mapping[str, Any]) -> Event | None:
         _set_members(ledger, album, values["members"])
     if not ledger.groups:
         return None
+    followup.after(ledger)
     summary = {"name": album.name, **({"old": was.name} if was.name != album.name else {})}
     return record(user, "album.change", album, summary, ledger)
 
@@ -50,6 +52,18 @@ def change(user: User, album: Album, values: Mapping[str, Any]) -> Event | None:
 def _write(ledger: Ledger, was: Album, album: Album, columns: Mapping[str, Any]) -> None:
     if any(getattr(was, column) != value for column, value in columns.items()):
         ledger.set(album, **columns)
+
+
+@transaction.atomic
+def set_recognised(user: User, album: Album, is_recognised: bool) -> Event | None:
+    """Whether anybody is to be recognised in the album's photos."""
+    if album.is_recognised == is_recognised:
+        return None
+    ledger = Ledger()
+    ledger.set(album, is_recognised=is_recognised)
+    followup.after(ledger)
+    verb = "album.recognise" if is_recognised else "album.stop_recognising"
+    return record(user, verb, album, {"name": album.name}, ledger)
 
 
 def _names(name: str) -> dict[str, str]:
@@ -76,6 +90,7 @@ def put(user: User, photo: Photo, album: Album | None) -> Event | None:
     ledger = Ledger()
     ledger.update(Album.objects.filter(cover=photo).exclude(pk=album.pk if album else 0), cover=None)
     ledger.update(Photo.objects.filter(pk=photo.pk), album=album)
+    followup.after(ledger)
     albums = [pk for pk in (photo.album_id, album.pk if album else None) if pk]
     summary = {"name": photo.name, "album": album.name if album else ""}
     return record(user, "photo.album", photo, summary, ledger, subjects={"album": albums})
@@ -90,12 +105,17 @@ def set_cover(user: User, album: Album, photo: Photo) -> Event:
 
 @transaction.atomic
 def remove(user: User, album: Album) -> Event:
-    """Take the album away; its photos stay, in no album. Not for limited albums with photos: they would be seen."""
+    """Take the album away; its photos stay, in no album, and where nobody was recognised nobody is.
+
+    Not for limited albums with photos: they would be seen.
+    """
     if album.is_limited and Photo.objects.filter(album=album).exists():
         raise Refused(
             _("This album is only for chosen users. Move its photos first, or open it to everybody.")
         )
     ledger = Ledger()
+    if not album.is_recognised:
+        ledger.update(Photo.objects.filter(album=album), is_recognised=False)
     ledger.update(Photo.objects.filter(album=album), album=None)
     ledger.delete(ShareLink.objects.filter(album=album))
     ledger.delete(Album.members.through.objects.filter(album=album))

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from django.db.models import F, Q
 
 from gallery import changes, queue, twice
-from gallery.models import GalleryChange, Reference, Status
+from gallery.models import Decision, Face, GalleryChange, Reference, Status
+from gallery.recognising import masked, recognisable
+from gallery.services import withdrawing
 from gallery.services.ledger import Ledger, chunks
 
 Judgement = Reference.Judgement
@@ -19,16 +21,18 @@ def after(ledger: Ledger) -> None:
     Searching processes follow what happened to references; doubled names are marked anew; the worker searches
     the faces again and takes the decisions to their look-alikes.
     """
+    withdrawing.after(ledger)
     faces = ledger.touched("face")
     for some in chunks(faces):
         _withdraw_references(ledger, some)
+        _forget_masked(some)
         twice.mark(some)
         queue.send("follow_faces", list(some))
     for some in chunks(ledger.changed("reference", "person_id")):
         changes.record(GalleryChange.Kind.MOVED, Reference.objects.filter(pk__in=some))
     for some in chunks(ledger.changed("reference", "status")):
         _announce_judged(some)
-    for some in chunks(ledger.changed("person", "is_recognised")):
+    for some in chunks(withdrawing.people_changed(ledger)):
         announce_people(some)
     if ledger.changed("reference", "status") or ledger.changed("reference", "person_id"):
         queue.send("request_build")
@@ -47,11 +51,17 @@ def _withdraw_references(ledger: Ledger, faces: Sequence[int]) -> None:
         ledger.update(Reference.objects.filter(pk__in=wrong), status=Judgement.REJECTED)
 
 
+def _forget_masked(faces: Sequence[int]) -> None:
+    """A face that people named as somebody who may not be recognised is not compared with others."""
+    said = Face.objects.filter(masked("person"), pk__in=faces, decision=Decision.CONFIRMED)
+    withdrawing.forget_vectors(list(said.values_list("pk", flat=True)))
+
+
 def announce_people(people: Sequence[int]) -> None:
     """Tell searching processes that these people may, or may no longer, be recognised."""
     found = Reference.objects.filter(person__in=people, status=Judgement.APPROVED)
-    changes.record(GalleryChange.Kind.ADDED, found.filter(person__is_recognised=True))
-    changes.record(GalleryChange.Kind.REMOVED, found.filter(person__is_recognised=False))
+    changes.record(GalleryChange.Kind.ADDED, found.filter(recognisable("person")))
+    changes.record(GalleryChange.Kind.REMOVED, found.filter(masked("person")))
     queue.send("request_build")
 
 

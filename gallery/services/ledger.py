@@ -129,6 +129,10 @@ class Ledger:
         """Ids of the rows of a model that the act wrote."""
         return sorted({pk for group in self.groups if group["model"] == name for pk in group["ids"]})
 
+    def made(self, name: str) -> list[int]:
+        """Ids of the rows of a model that the act made."""
+        return sorted({pk for g in self.groups if g["model"] == name and not g["before"] for pk in g["ids"]})
+
     def changed(self, name: str, column: str) -> list[int]:
         """Ids of existing rows of a model where the act wrote this column."""
         both = (g for g in self.groups if g["model"] == name and g["before"] and g["after"])
@@ -204,7 +208,12 @@ def _has_dependents(row: Model) -> bool:
     return False
 
 
-CACHES = {"candidate", "namechange", "finding"}  # the next search, or check, writes them again
+CACHES = {
+    "candidate",
+    "namechange",
+    "finding",
+    "personexport",
+}  # the next search, or check, writes them again
 
 
 def _remake(ledger: Ledger, model: type[Model], columns: dict[str, Any]) -> None:

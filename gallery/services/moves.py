@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.db.models import Q, QuerySet
 
-from gallery.models import Candidate, Decision, Face, FaceRejection, Finding, NameChange, Person, Reference
+from gallery.models import (
+    Candidate,
+    Decision,
+    Face,
+    FaceRejection,
+    Finding,
+    NameChange,
+    Person,
+    PersonExport,
+    Reference,
+)
 from gallery.services.decisions import UNNAMED
 from gallery.services.ledger import Ledger
 
@@ -20,6 +30,7 @@ def move_everything(ledger: Ledger, source: Person, target: Person) -> None:
     )  # the next check finds anew
     ledger.update(NameChange.objects.filter(old_person=source), old_person=target)
     ledger.update(NameChange.objects.filter(new_person=source), new_person=target)
+    PersonExport.objects.filter(person=source).delete()  # what it says is no longer all; its file is swept
     _move_facts(ledger, source, target, own)
 
 

@@ -89,7 +89,7 @@ def set_recognised(
 def set_consent(
     user: User, person: Person, note: str, until: date | None, revision: int | None = None
 ) -> Event | None:
-    """What the person agreed to, and until when."""
+    """What the person agreed to, and until when; recognition stops by itself the day after."""
     return _set(user, person, revision, "person.consent", consent_note=note.strip(), consent_until=until)
 
 
@@ -218,6 +218,8 @@ def _record(
     faces: Collection[int] = (),
 ) -> Event:
     followup.after(ledger)
+    if veiled := ledger.changed("face", "is_veiled"):
+        summary["veiled"] = veiled  # see withdrawing.py: nothing else knows for whom
     return history.record(
         user,
         verb,

@@ -137,6 +137,18 @@ def restore_photo(user: User, photo: Photo) -> None:
 
 
 @transaction.atomic
+def set_recognised(user: User, photo: Photo, is_recognised: bool) -> Event | None:
+    """Whether anybody is to be recognised in the photo: names people gave stay, the machine's go or come."""
+    if photo.is_recognised == is_recognised:
+        return None
+    ledger = Ledger()
+    ledger.set(photo, is_recognised=is_recognised)
+    followup.after(ledger)
+    verb = "photo.recognise" if is_recognised else "photo.stop_recognising"
+    return record(user, verb, photo, {"name": photo.name}, ledger)
+
+
+@transaction.atomic
 def retry_photo(user: User, photo: Photo) -> None:
     """Process the photo again: after a failure, or to look with a newer detector."""
     if queue.enqueue(Photo.objects.filter(pk=photo.pk)):

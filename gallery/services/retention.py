@@ -1,5 +1,5 @@
-"""What is not kept for ever: the audit trail, traces of failed sign-ins, ended sessions, dead links,
-pictures made from photos that are no more."""
+"""What is not kept for ever: the audit trail, traces of failed sign-ins, ended sessions, dead links, pictures
+made from photos that are no more, and what `lapsing` sees to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from gallery import audit, derived, quota
 from gallery.models import Event, Invitation, ShareLink
+from gallery.services import lapsing
 from gallery.services.bulk.plan import forget_drafts
 
 BATCH = 5_000
@@ -43,6 +44,9 @@ def forget_old() -> dict[str, int]:
     gone["links"] = ShareLink.objects.filter(Q(expires_at__lt=dead) | Q(revoked_at__lt=dead)).delete()[0]
     gone["drafts"] = forget_drafts()
     gone["pictures"] = derived.forget_orphans()
+    gone["consents"] = lapsing.lapse_consents()
+    gone["unknown_embeddings"] = lapsing.forget_unknown()
+    gone["leftover_embeddings"] = lapsing.forget_leftovers()
     return gone
 
 

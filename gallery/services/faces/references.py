@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from gallery import changes, queries, queue, storage
 from gallery.limits import limits
 from gallery.models import Decision, Event, Face, Reference, SiteSetting, User
+from gallery.recognising import closed, recognisable
 from gallery.services import history
 from gallery.services.errors import Changed, Refused
 from gallery.services.faces.recording import about
@@ -37,6 +38,10 @@ def use_as_reference(user: User | None, face: Face) -> Event | None:
     """
     if face.person is None:
         raise Refused(_("Say first who this is, then use the face as a reference."))
+    if not face.person.may_be_recognised:
+        raise Refused(_("This person may not be recognised, so no face becomes a reference of theirs."))
+    if not face.photo.may_be_recognised:
+        raise Refused(_("Nobody is to be recognised in this photo, so its faces become no references."))
     if not face.landmarks:
         raise Refused(_("No face was found in this box, so it cannot serve as a reference."))
     if _made_from(face).exists():
@@ -165,7 +170,8 @@ def wanted_as_references(face_ids: Collection[int]) -> list[Face]:
         return []
     rows = Face.objects.filter(pk__in=face_ids, decision=Decision.CONFIRMED, photo__trashed_at__isnull=True)
     made = Reference.objects.filter(source_face__in=face_ids).values_list("source_face_id", flat=True)
-    rows = rows.exclude(pk__in=list(made)).select_related("photo", "person", "decided_by")
+    rows = rows.exclude(pk__in=list(made)).filter(recognisable("person")).exclude(closed("photo"))
+    rows = rows.select_related("photo__album", "person", "decided_by")
     good = sorted((face for face in rows if is_good(face)), key=_eyes_apart, reverse=True)
     have: dict[int | None, int] = {}
     wanted = []

@@ -1,0 +1,164 @@
+"""What goes when recognition is switched off or runs out, and what comes back when it is allowed again.
+
+Names that people gave stay. What the machine made goes: names on faces nobody has decided on, proposals, and
+what faces are compared by (their embeddings). Embeddings are never kept for an undo: looking at the photo
+again makes them anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from django.db.models import QuerySet
+
+from gallery import queue
+from gallery.models import Album, Candidate, Decision, Event, Face, NameChange, Person, Photo
+from gallery.recognising import closed, recognisable, today
+from gallery.services.ledger import Group, Ledger, chunks
+
+SENT_AT_ONCE = 50  # the sweep finds the rest
+NO_VECTOR: dict[str, Any] = {"embedding": None, "embedder_id": "", "embedded_at": None, "cluster": None}
+NO_NAME: dict[str, Any] = {
+    "person": None,
+    "state": Face.State.UNKNOWN,
+    "similarity": None,
+    "reference": None,
+    "is_twice": False,
+}
+
+
+def forget_vectors(faces: Collection[int]) -> int:
+    """These faces can no longer be compared, and nothing rests on a comparison with them; how many could be."""
+    count = 0
+    for some in chunks(sorted(faces)):
+        count += Face.objects.filter(pk__in=some, embedding__isnull=False).update(**NO_VECTOR)
+        Candidate.objects.filter(look_alike__in=some).delete()
+    return count
+
+
+def withdraw_people(ledger: Ledger, people: Iterable[int]) -> None:
+    """The machine's names of these people go; faces that bore one stay hidden in what is shared."""
+    for pk in people:
+        named = list(Face.objects.filter(person=pk, decision=Decision.NONE).values_list("pk", flat=True))
+        for some in chunks(named):
+            rows = Face.objects.filter(pk__in=some)
+            ledger.update(rows, person=None, state=Face.State.UNKNOWN, is_veiled=True)
+            rows.update(similarity=None, reference=None, is_twice=False)
+        said = Face.objects.filter(person=pk, decision=Decision.CONFIRMED)
+        forget_vectors([*named, *said.values_list("pk", flat=True)])
+        _withdraw_proposals(pk, named)
+
+
+def _withdraw_proposals(person: int, named: Sequence[int]) -> None:
+    """Nobody is asked whether a face is this person; faces that were unsure are searched again."""
+    unsure = Face.objects.filter(decision=Decision.NONE, state=Face.State.UNSURE, candidates__person=person)
+    again = list(unsure.distinct().values_list("pk", flat=True))
+    Candidate.objects.filter(person=person, face__decision=Decision.NONE).delete()
+    for some in chunks(named):
+        Candidate.objects.filter(face__in=some).delete()
+        NameChange.objects.filter(face__in=some).delete()
+    for some in chunks(again):
+        queue.send("follow_faces", list(some))
+
+
+def allow_people(ledger: Ledger, people: Iterable[int]) -> None:
+    """Faces hidden for these people alone may be seen again; photos with their faces are looked at anew."""
+    for pk in people:
+        hidden = _veiled_for(pk)
+        for some in chunks(sorted(hidden)):
+            ledger.update(Face.objects.filter(pk__in=some, is_veiled=True), is_veiled=False)
+        faces = Face.objects.filter(embedding__isnull=True, is_usable=True)
+        bare = set(faces.filter(person=pk).values_list("photo_id", flat=True))
+        for some in chunks(sorted(hidden)):
+            bare |= set(faces.filter(pk__in=some).values_list("photo_id", flat=True))
+        look_again(bare)
+
+
+def _veiled_for(person: int) -> set[int]:
+    """Only the history knows for whom a face was hidden; what it knew is used up by this."""
+    events = Event.objects.filter(subjects__object_type="person", subjects__object_id=person)
+    found: set[int] = set()
+    for event in events.filter(summary__has_key="veiled"):
+        found |= set(event.summary["veiled"])
+        event.summary = {**event.summary, "veiled": []}
+        event.save(update_fields=["summary"])
+    return found
+
+
+def close_photos(photos: Collection[int]) -> None:
+    """Nobody is recognised in these photos any more: the machine's names and all vectors go."""
+    for some in chunks(sorted(photos)):
+        faces = Face.objects.filter(photo__in=some)
+        open_faces = faces.filter(decision=Decision.NONE)
+        Candidate.objects.filter(face__in=open_faces.values("pk")).delete()
+        NameChange.objects.filter(face__in=open_faces.values("pk")).delete()
+        open_faces.update(**NO_NAME)
+        forget_vectors(list(faces.values_list("pk", flat=True)))
+
+
+def look_again(photos: Collection[int]) -> int:
+    """Queue those of these photos that may be looked at."""
+    for some in chunks(sorted(photos)):
+        rows = Photo.objects.filter(pk__in=some).exclude(closed())
+        queue.enqueue(rows)
+    for pk in sorted(photos)[:SENT_AT_ONCE]:
+        queue.send("process_photo", pk)
+    return len(photos)
+
+
+def after(ledger: Ledger) -> None:
+    """Draw the consequences of what an act wrote to people, photos and albums; part of `followup.after`."""
+    changed = {*people_changed(ledger), *ledger.made("person")}
+    may = set(Person.objects.filter(recognisable(), pk__in=changed).values_list("pk", flat=True))
+    withdraw_people(ledger, sorted(changed - may))
+    allow_people(ledger, sorted(may))
+    photos = _photos_changed(ledger)
+    is_closed = {
+        pk
+        for some in chunks(sorted(photos))
+        for pk in Photo.objects.filter(closed(), pk__in=some).values_list("pk", flat=True)
+    }
+    close_photos(is_closed)
+    look_again(photos - is_closed)
+
+
+def people_changed(ledger: Ledger) -> list[int]:
+    """People who may, or may no longer, be recognised because of the act."""
+    found = set(ledger.changed("person", "is_recognised"))
+    for group in _changes(ledger, "person", "consent_until"):
+        before, after = group["before"]["consent_until"], group["after"]["consent_until"]
+        if _is_past(before) != _is_past(after):
+            found |= set(group["ids"])
+    return sorted(found)
+
+
+def _changes(ledger: Ledger, model: str, column: str) -> list[Group]:
+    """Groups in which existing rows of a model got another value in this column."""
+    both = (g for g in ledger.groups if g["model"] == model and g["before"] and g["after"])
+    return [group for group in both if column in group["after"]]
+
+
+def _is_past(until: str | None) -> bool:
+    return until is not None and date.fromisoformat(until) < today()
+
+
+def _photos_changed(ledger: Ledger) -> set[int]:
+    """Photos in which recognition was switched, by themselves, by their album, or by moving to another."""
+    found = set(ledger.changed("photo", "is_recognised"))
+    albums = ledger.changed("album", "is_recognised")
+    found |= set(Photo.objects.filter(album__in=albums).values_list("pk", flat=True))
+    for group in _changes(ledger, "photo", "album_id"):
+        if _is_off(group["before"]["album_id"]) != _is_off(group["after"]["album_id"]):
+            found |= set(group["ids"])
+    return found
+
+
+def _is_off(album: int | None) -> bool:
+    return Album.objects.filter(pk=album, is_recognised=False).exists()
+
+
+def leftovers() -> QuerySet[Face]:
+    """Faces that can be compared in photos where nobody may be recognised: written while that was decided."""
+    return Face.objects.filter(closed("photo"), embedding__isnull=False)
