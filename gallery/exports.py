@@ -1,18 +1,26 @@
-"""A photo's names taken away in other forms: drawn on a picture, as JSON, as CSV, inside a copy of the photo."""
+"""A photo's names taken away in other forms: drawn on a picture, as JSON, as CSV, inside a copy of the photo.
+
+What is taken away is made to be handed on, so it says no name of people who may not be recognised, and the
+picture with names drawn on it does not show their faces.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from gallery import storage
 from gallery.browse.onephoto import Mark, marks
+from gallery.browse.standing import Standing
 from gallery.limits import limits
 from gallery.models import Face, Photo, User
+from gallery.visibility import silent_faces
 from recognition import draw, regions
 from recognition.images import sandbox
 from recognition.types import Box, State
@@ -35,7 +43,8 @@ class Export:
 
 def export(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> Export:
     """`kind` is annotated, json, csv or xmp. KeyError for another; ImageError if the photo cannot be read."""
-    shown = [mark for mark in marks(user, photo) if mark.said.is_shown]
+    hidden = set(silent_faces(photo).values_list("pk", flat=True))
+    shown = [_silenced(mark, hidden) for mark in marks(user, photo) if mark.said.is_shown]
     if kind == "xmp":
         return _tagged(photo, shown, keep_position)
     make = {"annotated": _annotated, "json": _json, "csv": _csv}[kind]
@@ -45,8 +54,17 @@ def export(user: User, photo: Photo, kind: str, *, keep_position: bool = False) 
 def _annotated(photo: Photo, shown: list[Mark]) -> Export:
     read = sandbox.read(storage.path(photo.file), limits(), max_side=PICTURE_SIDE)
     labels = [draw.Label(read.box_in_pixels(_box(mark.face)), mark.said.name, _state(mark)) for mark in shown]
-    picture = draw.annotate(read.pixels, labels)
+    hidden = [read.box_in_pixels(_box(face)) for face in silent_faces(photo)]
+    picture = draw.annotate(draw.anonymise(read.pixels, hidden), labels)
     return Export(picture.encoded(), "image/jpeg", f"{_stem(photo)}-names.jpg")
+
+
+def _silenced(mark: Mark, hidden: set[int]) -> Mark:
+    """The mark; without its name if its face is one to be hidden."""
+    if mark.face.pk not in hidden:
+        return mark
+    said = Standing("unknown", _("Unknown"), _("Unknown"), "question")
+    return replace(mark, said=said, reference=None, alike=None)
 
 
 def _state(mark: Mark) -> State:
@@ -76,13 +94,14 @@ def _json(photo: Photo, shown: list[Mark]) -> Export:
 
 def _described(mark: Mark) -> dict[str, Any]:
     face = mark.face
+    is_silent = mark.said.key == "unknown"
     return {
         "name": mark.said.name if mark.said.is_named else None,
-        "state": face.state,
-        "decision": face.decision or None,
+        "state": "unknown" if is_silent else face.state,
+        "decision": None if is_silent else face.decision or None,
         "box": [round(side, 1) for side in (face.left, face.top, face.width, face.height)],
         "landmarks": face.landmarks,
-        "similarity": face.similarity,
+        "similarity": None if is_silent and face.person_id else face.similarity,
         "detection": face.score,
     }
 

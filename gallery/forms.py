@@ -27,7 +27,8 @@ class AlbumForm(AlbumModelForm):
         help_texts: ClassVar = {
             "date": _("The day of the event, or the first one."),
             "is_recognised": _(
-                "Off: photos added from now on are kept and shown, and nobody is recognised in them."
+                "Off: nobody is recognised in this album's photos. What faces are compared by and names the machine "
+                "gave are removed; names people gave stay. In what is shared by links all faces are hidden."
             ),
             "is_limited": _("On: only you, administrators and the users chosen below see this album."),
         }
@@ -36,6 +37,21 @@ class AlbumForm(AlbumModelForm):
         super().__init__(*args, **kwargs)
         members = cast("forms.ModelMultipleChoiceField[User]", self.fields["members"])
         members.queryset = User.objects.filter(is_active=True).order_by("username")
+
+
+class ConsentForm(forms.Form):
+    note = forms.CharField(
+        label=_("What was agreed"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=_("To what, when, how, and where the paper is: “Signed form of 3 May, folder 12”."),
+    )
+    until = forms.DateField(
+        label=_("Last day it is valid"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("Empty: it has no end."),
+    )
 
 
 class PersonForm(forms.Form):

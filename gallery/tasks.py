@@ -181,6 +181,7 @@ def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
     from gallery import queries
     from gallery.pipeline import faces, grouping, renaming
+    from gallery.services import lapsing
 
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
@@ -197,5 +198,6 @@ def sweep() -> None:
         run_build.delay(pk)
     for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
         run_bulk.delay(pk)
+    lapsing.lapse_consents()
     for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all(), BulkAct.objects.all()):
         queue.set_aside(rows)

@@ -29,6 +29,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gallery.share_urls")),
     path("", include("gallery.curation_urls")),
     path("", include("gallery.build_urls")),
+    path("", include("gallery.privacy_urls")),
     # Photos
     path("photos/", photos.photo_list, name="photos"),
     path("photos/progress", photos.photo_progress, name="photo_progress"),

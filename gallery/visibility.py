@@ -65,6 +65,11 @@ def shared_photos(link: ShareLink) -> QuerySet[Photo]:
     return Photo.objects.filter(album=link.album_id, trashed_at__isnull=True, work=Status.DONE)
 
 
+def _of_the_masked() -> Q:
+    """Faces of people who may not be recognised, and faces that bore such a name until it was withdrawn."""
+    return masked("person") | Q(person__isnull=True, is_veiled=True)
+
+
 def hidden_faces(photo: Photo, *, is_unnamed_hidden: bool = False) -> QuerySet[Face]:
     """Faces to be made unrecognisable in what is shared: of people who may not be recognised.
 
@@ -73,8 +78,12 @@ def hidden_faces(photo: Photo, *, is_unnamed_hidden: bool = False) -> QuerySet[F
     faces = photo.faces.exclude(decision=Decision.NOT_A_FACE).order_by("pk")
     if not photo.may_be_recognised:
         return faces
-    hidden = masked("person") | Q(person__isnull=True, is_veiled=True)
-    return faces.filter(hidden | Q(person__isnull=True) if is_unnamed_hidden else hidden)
+    return faces.filter(_of_the_masked() | Q(person__isnull=True) if is_unnamed_hidden else _of_the_masked())
+
+
+def silent_faces(photo: Photo) -> QuerySet[Face]:
+    """Faces of people who may not be recognised, as far as anybody knows: their names are handed to nobody."""
+    return photo.faces.exclude(decision=Decision.NOT_A_FACE).filter(_of_the_masked()).order_by("pk")
 
 
 def shared_names(photo: Photo) -> QuerySet[Face]:

@@ -103,6 +103,12 @@ TABLE: dict[str, Rule] = {
     "history": CONTRIBUTOR(),
     "event_undo": CONTRIBUTOR("event").post,
     "search": VIEWER(),
+    # Privacy
+    "consents": CURATOR(),
+    "person_consent": CURATOR("person"),
+    "person_recognition": CURATOR("person"),
+    "photo_recognition": CONTRIBUTOR("photo"),
+    "album_recognition": CURATOR("album"),
     # Trust in names
     "builds": CURATOR(),
     "build": CURATOR("build"),

@@ -9,10 +9,15 @@ from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from gallery.models import Candidate, Face, Person, User
+from gallery.recognising import closed
 from gallery.visibility import visible_faces
 
 PAGE = 24
 SAMPLE = 8  # faces shown of each group
+# Could be compared, and is not any more, for its age alone.
+FORGOTTEN = Q(embedding__isnull=True, is_usable=True, landmarks__isnull=False, is_veiled=False) & ~closed(
+    "photo"
+)
 LARGEST = 400  # faces of one group shown at once
 
 
@@ -76,6 +81,7 @@ class Rest:
 
     single: int
     like_ignored: int
+    forgotten: int  # too old to be compared with others
 
 
 def rest(user: User) -> Rest:
@@ -83,8 +89,9 @@ def rest(user: User) -> Rest:
     counts = unnamed(user).aggregate(
         single=Count("pk", filter=Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=grouped)),
         ignored=Count("pk", filter=Q(cluster__lt=0)),
+        forgotten=Count("pk", filter=FORGOTTEN),
     )
-    return Rest(counts["single"], counts["ignored"])
+    return Rest(counts["single"], counts["ignored"], counts["forgotten"])
 
 
 def _grouped(user: User) -> QuerySet[Face, int | None]:

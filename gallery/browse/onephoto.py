@@ -8,7 +8,7 @@ from django.db.models import Prefetch
 
 from gallery.browse.meaning import Likeness, likeness, tail_of
 from gallery.browse.standing import Standing, standing, with_names
-from gallery.models import Candidate, Face, Person, Photo, Reference, User
+from gallery.models import Candidate, Face, Person, Photo, Reference, Status, User
 from gallery.visibility import visible_faces, visible_references
 from recognition.calibrate import Tail
 
@@ -128,6 +128,21 @@ def _proposal(
     state = face.state if candidate.rank == 0 else Face.State.UNKNOWN
     alike = likeness(candidate.similarity, state, tail)
     return Proposal(candidate.person, references.get(candidate.reference_id or 0), alike)
+
+
+def forgotten(photo: Photo, found: list[Mark]) -> int:
+    """How many unknown faces of this photo can no longer be compared, because of their age alone."""
+    if not photo.may_be_recognised or photo.work != Status.DONE:
+        return 0
+    faces = (mark.face for mark in found if mark.said.is_shown)
+    return sum(
+        face.person_id is None
+        and face.embedding is None
+        and face.is_usable
+        and face.landmarks is not None
+        and not face.is_veiled
+        for face in faces
+    )
 
 
 def one_face(user: User, pk: int) -> Face | None:

@@ -15,13 +15,16 @@ MOST_DAYS = 365
 
 
 @transaction.atomic
-def share(user: User, album: Album, *, days: int, has_names: bool = False) -> tuple[ShareLink, str]:
+def share(
+    user: User, album: Album, *, days: int, has_names: bool = False, hides_unnamed: bool = False
+) -> tuple[ShareLink, str]:
     """A link and its token, which is said this once and kept nowhere."""
     token = new_token()
     link = ShareLink.objects.create(
         album=album,
         token_hash=token_hash(token),
         has_names=has_names,
+        hides_unnamed=hides_unnamed,
         created_by=user,
         expires_at=timezone.now() + timedelta(days=min(max(days, 1), MOST_DAYS)),
     )

@@ -156,7 +156,7 @@ def _photos_changed(ledger: Ledger) -> set[int]:
 
 
 def _is_off(album: int | None) -> bool:
-    return Album.objects.filter(pk=album, is_recognised=False).exists()
+    return album is not None and Album.objects.filter(pk=album, is_recognised=False).exists()
 
 
 def leftovers() -> QuerySet[Face]:

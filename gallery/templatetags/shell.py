@@ -45,6 +45,7 @@ PLACES = (
     Place("review", _("Review"), "review", "/review/", Role.CONTRIBUTOR, group=1, is_tab=True),
     Place("unknown", _("Unknown faces"), "unknown", "/unknown/", Role.CONTRIBUTOR, group=1),
     Place("history", _("History"), "history", "/history/", Role.CONTRIBUTOR, group=2),
+    Place("consents", _("Consents"), "calendar", "/consents/", Role.CURATOR, group=2),
     Place("trash", _("Trash"), "trash", "/trash/", Role.CONTRIBUTOR, group=2),
     Place("calibration", _("Trust in names"), "check", "/names/", Role.CURATOR, group=2),
     Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, group=2),

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import audit, derived, visibility
 from gallery.access import curator_required, current_user
-from gallery.models import Photo, ShareLink
+from gallery.models import Person, Photo, ShareLink
+from gallery.recognising import masked
 from gallery.services import sharing
 from gallery.views.media import picture
 from recognition.types import Box
@@ -32,12 +33,23 @@ def album_share(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         days = request.POST.get("days", "")
         wanted = int(days) if days.isdecimal() and int(days) in DAYS else DAYS[0]
-        _link, token = sharing.share(user, album, days=wanted, has_names="names" in request.POST)
+        _link, token = sharing.share(
+            user,
+            album,
+            days=wanted,
+            has_names="names" in request.POST,
+            hides_unnamed="unnamed" in request.POST,
+        )
         address = request.build_absolute_uri(reverse("shared_album", args=(token,)))
     links = album.links.filter(revoked_at=None, expires_at__gt=timezone.now()).select_related("created_by")
-    return render(
-        request, "share/links.html", {"album": album, "links": links, "days": DAYS, "address": address}
-    )
+    context = {
+        "album": album,
+        "links": links,
+        "days": DAYS,
+        "address": address,
+        "has_masked": Person.objects.filter(masked()).exists(),
+    }
+    return render(request, "share/links.html", context)
 
 
 @curator_required
@@ -71,7 +83,7 @@ def shared_album(request: HttpRequest, token: str) -> HttpResponse:
     context = {
         "link": link,
         "token": token,
-        "shown": [_shown(photo) for photo in rows[:PAGE]],
+        "shown": [(photo, _digest(link, photo)) for photo in rows[:PAGE]],
         "after": rows[PAGE - 1].pk if len(rows) > PAGE else None,
     }
     return _unlisted(render(request, "share/album.html", context))
@@ -83,7 +95,7 @@ def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     link = _open(token)
     photo = get_object_or_404(visibility.shared_photos(link).select_related("album"), pk=pk)
     names = visibility.shared_names(photo) if link.has_names else []
-    context = {"link": link, "token": token, "photo": photo, "digest": _digest(photo), "names": names}
+    context = {"link": link, "token": token, "photo": photo, "digest": _digest(link, photo), "names": names}
     return _unlisted(render(request, "share/photo.html", context))
 
 
@@ -92,24 +104,21 @@ def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
 def shared_image(request: HttpRequest, token: str, pk: int, digest: str, width: int) -> HttpResponseBase:
     link = _open(token)
     photo = get_object_or_404(visibility.shared_photos(link).select_related("album"), pk=pk)
-    if digest != _digest(photo) or width not in derived.PHOTO_WIDTHS:
+    if digest != _digest(link, photo) or width not in derived.PHOTO_WIDTHS:
         raise Http404
-    boxes = _hidden(photo)
+    boxes = _hidden(link, photo)
     if not boxes:
         return picture(request, f"{digest}-{width}", lambda: derived.photo_picture(photo, width))
     return picture(request, f"{digest}-{width}", lambda: derived.hidden_picture(photo, width, boxes))
 
 
-def _shown(photo: Photo) -> tuple[Photo, str]:
-    return photo, _digest(photo)
+def _hidden(link: ShareLink, photo: Photo) -> list[Box]:
+    faces = visibility.hidden_faces(photo, is_unnamed_hidden=link.hides_unnamed)
+    return [Box(face.left, face.top, face.width, face.height) for face in faces]
 
 
-def _hidden(photo: Photo) -> list[Box]:
-    return [Box(face.left, face.top, face.width, face.height) for face in visibility.hidden_faces(photo)]
-
-
-def _digest(photo: Photo) -> str:
-    boxes = _hidden(photo)
+def _digest(link: ShareLink, photo: Photo) -> str:
+    boxes = _hidden(link, photo)
     return derived.hidden_digest(photo, boxes) if boxes else derived.photo_digest(photo)
 
 

@@ -89,16 +89,20 @@ def upload_file(request: HttpRequest) -> StreamingHttpResponse:
 def upload_album(request: HttpRequest) -> JsonResponse:
     """A new album to upload into."""
     try:
-        album = album_acts.create(current_user(request), request.POST.get("new_album", ""))
+        album = _new_album(request, request.POST.get("new_album", ""))
     except Refused as refusal:
         return JsonResponse({"error": str(refusal)}, status=422)
     return JsonResponse({"album": album.pk, "name": album.name})
 
 
+def _new_album(request: HttpRequest, name: str) -> Album:
+    return album_acts.create(current_user(request), name, is_recognised="unrecognised" not in request.POST)
+
+
 def _album(request: HttpRequest) -> Album | None:
     user, name = current_user(request), request.POST.get("new_album", "").strip()
     if name:
-        return album_acts.create(user, name)
+        return _new_album(request, name)
     pk = as_id(request.POST.get("album"))
     return visible_albums(user).filter(pk=pk).first() if pk else None
 

@@ -34,6 +34,7 @@ async function settleAlbum() {
   if (!name.value.trim()) return;
   const body = new FormData();
   body.set("new_album", name.value);
+  if (form.elements.unrecognised.checked) body.set("unrecognised", "1");
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   const answer = await fetch(form.dataset.albumUrl, { method: "POST", body });
   if (!answer.ok) return;

@@ -1,0 +1,78 @@
+"""Consents that have run out or soon will, and what switching recognition off would take away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+
+from gallery.browse.people import Portrait, portraits
+from gallery.models import Album, Decision, Face, Person, Photo, Reference, User
+from gallery.recognising import today
+from gallery.visibility import visible_faces, visible_references
+
+SOON_DAYS = 30
+PAGE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    expired: int
+    soon: int
+
+
+def expired_people() -> QuerySet[Person]:
+    """Longest ago first."""
+    return Person.objects.filter(consent_until__lt=today()).order_by("consent_until", "search")
+
+
+def soon_people() -> QuerySet[Person]:
+    """Whose consent holds today and will not in 30 days; the next first."""
+    soon = Person.objects.filter(consent_until__gte=today())
+    return soon.filter(consent_until__lt=today() + timedelta(days=SOON_DAYS)).order_by(
+        "consent_until", "search"
+    )
+
+
+def counts() -> Counts:
+    return Counts(expired_people().count(), soon_people().count())
+
+
+def page(user: User, rows: QuerySet[Person], start: int) -> tuple[list[Portrait], int | None]:
+    """Some of these people as cards, and where the next ones start."""
+    found = list(rows.select_related("cover")[start : start + PAGE + 1])
+    return portraits(user, found[:PAGE]), (start + PAGE if len(found) > PAGE else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What goes when recognition is switched off, and what stays; as far as the user may know of it."""
+
+    compared: int  # faces that are compared with others
+    guessed: int  # names the machine gave
+    said: int  # names people gave
+    references: int = 0
+
+
+def photo_losses(user: User, photo: Photo) -> Losses:
+    return _losses(visible_faces(user).filter(photo=photo))
+
+
+def album_losses(user: User, album: Album) -> Losses:
+    return _losses(visible_faces(user).filter(photo__album=album))
+
+
+def person_losses(user: User, person: Person) -> Losses:
+    references = visible_references(user).filter(person=person, status=Reference.Judgement.APPROVED)
+    return _losses(visible_faces(user).filter(person=person), references.count())
+
+
+def _losses(faces: QuerySet[Face], references: int = 0) -> Losses:
+    guessed = Q(decision=Decision.NONE, state=Face.State.KNOWN, person__isnull=False)
+    return Losses(
+        faces.filter(embedding__isnull=False).count(),
+        faces.filter(guessed).count(),
+        faces.filter(decision=Decision.CONFIRMED).count(),
+        references,
+    )
