@@ -155,18 +155,23 @@ def forget_old() -> None:
 
 @shared_task(name="gallery.tasks.verify_index")
 def verify_index() -> None:
+    from gallery import chores
     from gallery.pipeline import verifying
 
-    found = verifying.verify(mend=True)
-    if not found.is_sound:
-        log.error("The index differed from the database: %s", found.as_json())
+    with chores.doing("verify_index") as result:
+        found = verifying.verify(mend=True)
+        result.update(found.as_json())
+        if not found.is_sound:
+            log.error("The index differed from the database: %s", found.as_json())
 
 
 @shared_task(name="gallery.tasks.check_gallery")
 def check_gallery() -> None:
+    from gallery import chores
     from gallery.pipeline import checking
 
-    checking.check_gallery()
+    with chores.doing("check_gallery") as result:
+        result["found"] = checking.check_gallery()
 
 
 @shared_task(name="gallery.tasks.measure_gallery")

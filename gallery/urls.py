@@ -30,6 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gallery.curation_urls")),
     path("", include("gallery.build_urls")),
     path("", include("gallery.privacy_urls")),
+    path("", include("gallery.health_urls")),
     # Photos
     path("photos/", photos.photo_list, name="photos"),
     path("photos/progress", photos.photo_progress, name="photo_progress"),

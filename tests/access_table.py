@@ -109,6 +109,13 @@ TABLE: dict[str, Rule] = {
     "person_recognition": CURATOR("person"),
     "photo_recognition": CONTRIBUTOR("photo"),
     "album_recognition": CURATOR("album"),
+    # Gallery health
+    "gallery_health": CURATOR(),
+    "gallery_check": CURATOR().post,
+    "worklist": CURATOR("worklist"),
+    "worklist_decided": CURATOR("worklist"),
+    "worklist_card": CURATOR("worklist", "finding"),
+    "worklist_act": CURATOR("worklist", "finding").post,
     # Trust in names
     "builds": CURATOR(),
     "build": CURATOR("build"),

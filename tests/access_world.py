@@ -20,6 +20,7 @@ from gallery.models import (
     Calibration,
     Event,
     Face,
+    Finding,
     Invitation,
     Person,
     Photo,
@@ -30,7 +31,7 @@ from gallery.models import (
 )
 
 NOBODY = "nobody"
-HIDEABLE = {"album", "photo", "face", "reference", "sharelink"}  # words that an album can hide
+HIDEABLE = {"album", "photo", "face", "reference", "sharelink", "finding"}  # words that an album can hide
 ROLES = (NOBODY, *(str(role.value) for role in Role))
 
 
@@ -70,6 +71,7 @@ def make_world(media: Path) -> World:
         "size": 128,
         "number": 1,
         "which": "single",
+        "worklist": "wrong",
         "token": "x" * 43,
         "uid": "x",
         "export_kind": "json",
@@ -112,6 +114,9 @@ def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
     reference = Reference.objects.create(
         person=person, image=f"{prefix}r.jpg", sha256=f"{prefix}ref", source_face=face, status="approved"
     )
+    finding = Finding.objects.create(
+        kind="wrong", person=person, reference=reference, similarity=0.9, embedder_id="dlib-000000000000"
+    )
     soon = timezone.now() + timedelta(days=7)
     link = ShareLink.objects.create(album=album, token_hash=f"{prefix}h", created_by=owner, expires_at=soon)
     rows: dict[str, models.Model] = {
@@ -120,6 +125,7 @@ def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
         "face": face,
         "reference": reference,
         "sharelink": link,
+        "finding": finding,
     }
     world.values |= {f"{prefix}{word}": row.pk for word, row in rows.items()}
     world.values |= {

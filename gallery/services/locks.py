@@ -22,18 +22,19 @@ def hold_face(face: Face) -> Face:
 def must_be(held: Face, revision: int | None) -> None:
     """Changed, saying who did what, unless the face is as the page showed it."""
     if revision is not None and held.revision != revision:
-        raise Changed(_who_changed("face", held.pk))
+        raise Changed(who_changed("face", held.pk))
 
 
 def hold_person(person: Person, revision: int | None = None) -> Person:
     """The person as they are now, kept from others until the transaction ends; Changed if not as shown."""
     held = Person.objects.select_for_update().filter(pk=person.pk).first()
     if held is None or revision not in (None, held.revision):
-        raise Changed(_who_changed("person", person.pk))
+        raise Changed(who_changed("person", person.pk))
     return held
 
 
-def _who_changed(kind: str, pk: int) -> str:
+def who_changed(kind: str, pk: int) -> str:
+    """The sentence for whoever came second: who was first, and with what."""
     last = history.about(kind, pk).select_related("actor").first()
     if last is None:
         return _("This has changed since the page was made. Nothing was changed by you; look again.")

@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from gallery import health
 from gallery.models import Role, User
 
 register = template.Library()
@@ -44,6 +45,7 @@ PLACES = (
     Place("people", _("People"), "people", "/people/", is_tab=True),
     Place("review", _("Review"), "review", "/review/", Role.CONTRIBUTOR, group=1, is_tab=True),
     Place("unknown", _("Unknown faces"), "unknown", "/unknown/", Role.CONTRIBUTOR, group=1),
+    Place("gallery_health", _("Gallery health"), "health", "/health/", Role.CURATOR, group=1),
     Place("history", _("History"), "history", "/history/", Role.CONTRIBUTOR, group=2),
     Place("consents", _("Consents"), "calendar", "/consents/", Role.CURATOR, group=2),
     Place("trash", _("Trash"), "trash", "/trash/", Role.CONTRIBUTOR, group=2),
@@ -63,6 +65,7 @@ class Link:
     is_current: bool
     group: int
     is_tab: bool
+    badge: str = ""  # how much waits there
 
 
 @register.simple_tag
@@ -78,17 +81,39 @@ def icon(name: str, extra: str = "") -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def navigation(context: dict[str, Any]) -> list[Link]:
-    """The places this user may go to."""
-    request: HttpRequest | None = context.get("request")
+    """The places this user may go to; found once for a page."""
+    request: Any = context.get("request")
     user = getattr(request, "user", None)
     if request is None or not isinstance(user, User):
         return []
+    if not hasattr(request, "places"):
+        request.places = _places(request, user)
+    places: list[Link] = request.places
+    return places
+
+
+def _places(request: HttpRequest, user: User) -> list[Link]:
     found = ((place, _address(place.name)) for place in PLACES if user.has_role(place.role))
     return [
-        Link(url, place.label, place.icon, _is_current(place, url, request.path), place.group, place.is_tab)
+        Link(
+            url,
+            place.label,
+            place.icon,
+            _is_current(place, url, request.path),
+            place.group,
+            place.is_tab,
+            _badge(place, user),
+        )
         for place, url in found
         if url
     ]
+
+
+def _badge(place: Place, user: User) -> str:
+    if place.name != "gallery_health":
+        return ""
+    few = health.few(user)
+    return f"{health.MOST - 1}+" if few >= health.MOST else str(few or "")
 
 
 def _address(name: str) -> str:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from gallery import health
 from gallery.access import current_user
 from gallery.browse import albums, people, photos, walks
 from gallery.models import Face, User
@@ -45,5 +46,6 @@ def home(request: HttpRequest) -> HttpResponse:
         "portraits": people.portraits(user, people.most_seen(user)),
         "unsure": visible_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
         "unknown": visible_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),
+        "doubtful": health.few(user) if user.is_curator else 0,
     }
     return render(request, "gallery/home.html", context)

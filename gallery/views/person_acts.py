@@ -20,6 +20,7 @@ from gallery.models import Event, Person, User
 from gallery.services import people as acts
 from gallery.services.errors import Refused
 from gallery.views.saying import tell
+from gallery.views.theme import back, is_ours
 from gallery.visibility import visible_faces
 
 
@@ -35,11 +36,12 @@ def _page(request: HttpRequest, name: str, context: dict[str, object], status: i
 
 
 def _done(request: HttpRequest, event: Event | None, person: Person) -> HttpResponse:
-    """To the person's page, with what was done and a button to undo it."""
+    """To the person's page, or where they came from, with what was done and a button to undo it."""
     tell(request, event)
+    onward = back(request) if request.POST.get("next") else reverse("person", args=(person.pk,))
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
-        return HttpResponseClientRedirect(reverse("person", args=(person.pk,)))
-    return redirect("person", person.pk)
+        return HttpResponseClientRedirect(onward)
+    return redirect(onward)
 
 
 @curator_required
@@ -50,6 +52,8 @@ def person_merge(request: HttpRequest, pk: int) -> HttpResponse:
     values = request.POST if request.method == "POST" else request.GET
     other = _other(values.get("into") or values.get("person"), values.get("name", ""))
     context: dict[str, object] = {"person": person, "portrait": _portrait(user, person)}
+    onward = values.get("next", "")
+    context["next"] = onward if is_ours(request, onward) else ""
     if other is None or other == person:
         if values.get("name") or other == person:
             context["refusal"] = _("Choose somebody else, from the people there are.")

@@ -14,8 +14,12 @@ A_YEAR = 365 * 24 * 3600
 def back(request: HttpRequest) -> str:
     """The address in `next`, if it is one of this site; else home."""
     asked = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(asked, {request.get_host()}, require_https=request.is_secure())
-    return asked if is_ours else reverse("home")
+    return asked if is_ours(request, asked) else reverse("home")
+
+
+def is_ours(request: HttpRequest, address: str) -> bool:
+    """Whether an address that a request carries leads to this site."""
+    return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
 
 
 @login_not_required

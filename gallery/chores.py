@@ -1,0 +1,88 @@
+"""Work that has no row of its own: when it was asked for, when it was done, with what result or failure.
+
+Two settings each, so that asking again while it runs loses neither: `chore.NAME.asked`, `chore.NAME.done`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from gallery import queue
+from gallery.models import SiteSetting, User
+from recognition.types import RecognitionError
+
+log = logging.getLogger(__name__)
+LATE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    name: str
+    asked_at: datetime | None = None
+    asked_by: str = ""
+    done_at: datetime | None = None
+    seconds: float = 0
+    failure: str = ""
+    result: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Asked for, and not done since."""
+        return self.asked_at is not None and (self.done_at is None or self.done_at < self.asked_at)
+
+    @property
+    def is_late(self) -> bool:
+        return self.is_waiting and self.asked_at is not None and self.asked_at < timezone.now() - LATE
+
+
+@transaction.atomic
+def ask(name: str, user: User | None, *args: object) -> None:
+    """Queue the task of this name; its page says so until there is a result."""
+    _write(f"chore.{name}.asked", {"at": timezone.now().isoformat(), "by": str(user or "")})
+    queue.send(name, *args)
+
+
+@contextmanager
+def doing(name: str) -> Iterator[dict[str, Any]]:
+    """Around the work; what is put into the dictionary is its result. A named failure is kept and ends here."""
+    result: dict[str, Any] = {}
+    failure, started = "", timezone.now()
+    try:
+        yield result
+    except (RecognitionError, OSError) as error:
+        log.error("%s failed: %s", name, error)
+        failure = str(error) or type(error).__name__
+    now = timezone.now()
+    done = {"at": now.isoformat(), "seconds": (now - started).total_seconds(), "failure": failure}
+    _write(f"chore.{name}.done", {**done, "result": result})
+
+
+def state(name: str) -> Chore:
+    keys = (f"chore.{name}.asked", f"chore.{name}.done")
+    found = dict(SiteSetting.objects.filter(pk__in=keys).values_list("pk", "value"))
+    asked, done = (found.get(key) or {} for key in keys)
+    return Chore(
+        name,
+        asked_at=_time(asked.get("at")),
+        asked_by=asked.get("by", ""),
+        done_at=_time(done.get("at")),
+        seconds=done.get("seconds", 0),
+        failure=done.get("failure", ""),
+        result=done.get("result", {}),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _write(key: str, value: dict[str, Any]) -> None:
+    SiteSetting.objects.update_or_create(pk=key, defaults={"value": value})

@@ -1,0 +1,30 @@
+"""Gallery health: what a curator should look at, list by list."""
+
+from gallery.health.lists import (
+    MOST,
+    counts,
+    faceless_references,
+    few,
+    open_findings,
+    people_with,
+    people_with_one_reference,
+    people_without_reference,
+    poor_references,
+)
+from gallery.health.matters import Matter, find, matters_of, rows_of
+
+__all__ = [
+    "MOST",
+    "Matter",
+    "counts",
+    "faceless_references",
+    "few",
+    "find",
+    "matters_of",
+    "open_findings",
+    "people_with",
+    "people_with_one_reference",
+    "people_without_reference",
+    "poor_references",
+    "rows_of",
+]

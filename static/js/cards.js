@@ -1,0 +1,103 @@
+/**
+ * Cards that each ask one thing: keys move between them, one key answers, the next that waits is at hand, and what
+ * others have answered meanwhile is shown. `root` has data-decided, where to ask for those; a card has data-card,
+ * data-url, and data-waits while it is open; what answers has data-act, its key.
+ */
+import { onKeys } from "./keys.js";
+
+const LOOK_EVERY = 8000;
+
+export class Cards {
+  #lastUndo = null;
+
+  /** `move(cards, key)` says which card a key leads to, undefined if none. */
+  constructor(root, { move, undoKeys }) {
+    this.root = root;
+    this.moveTo = move;
+    this.undoKeys = undoKeys;
+    onKeys((key) => this.#act(key));
+    root.addEventListener("htmx:beforeRequest", (event) => {
+      const card = event.target.closest("[data-waits]"); // an answer is on its way: do not wait for the server
+      if (card) this.focus(this.nextAfter(card));
+    });
+    document.body.addEventListener("htmx:afterSwap", () => this.#swapped());
+    document.body.addEventListener("event-undone", (event) => this.#undone(event.detail));
+    setInterval(() => this.#lookAtOthers(), LOOK_EVERY);
+  }
+
+  all() {
+    return [...this.root.querySelectorAll("[data-card]")];
+  }
+
+  waiting() {
+    return [...this.root.querySelectorAll("[data-waits]")];
+  }
+
+  current() {
+    return document.activeElement?.closest("[data-card]");
+  }
+
+  focus(card) {
+    if (!card) return;
+    card.focus({ preventScroll: true });
+    card.scrollIntoView({ block: "nearest" });
+  }
+
+  nextAfter(card) {
+    const all = this.all();
+    const behind = all.slice(all.indexOf(card) + 1);
+    return behind.find((one) => one.matches("[data-waits]")) ?? this.waiting().find((one) => one !== card);
+  }
+
+  /** How many are left, counted down; with none left on the page the way on gets the focus. */
+  count() {
+    const left = document.querySelector("[data-left]");
+    const done = this.all().length - this.waiting().length;
+    const words = new Intl.NumberFormat(document.documentElement.lang);
+    if (left) left.textContent = words.format(Math.max(0, left.dataset.left - done));
+    if (!this.waiting().length && document.activeElement === document.body) {
+      document.querySelector("[data-next]")?.focus();
+    }
+  }
+
+  #act(key) {
+    if (this.moveTo.keys.includes(key)) return this.focus(this.#goal(key)), true;
+    if (this.undoKeys.includes(key) && this.#lastUndo?.isConnected) return this.#lastUndo.click(), true;
+    const card = this.current() ?? this.waiting()[0];
+    if (!card || key.length !== 1) return false;
+    const answer = card.querySelector(key === "o" ? "[data-open]" : `[data-act="${CSS.escape(key)}"]`);
+    answer?.click();
+    return Boolean(answer);
+  }
+
+  #goal(key) {
+    const card = this.current();
+    return card ? this.moveTo(this.all(), card, key) : (this.waiting()[0] ?? this.all()[0]);
+  }
+
+  #swapped() {
+    const undo = [...this.root.querySelectorAll("[data-undo-button]")];
+    if (undo.length) this.#lastUndo = undo.find((one) => !one.dataset.seen) ?? this.#lastUndo;
+    for (const one of undo) one.dataset.seen = "yes";
+    this.count();
+  }
+
+  #undone({ event, faces }) {
+    const isOfFaces = this.root.dataset.cards === "faces";
+    for (const card of this.all()) {
+      const isUndone = card.querySelector(`[data-undoes][action$="/${event}/undo"]`);
+      if (!isUndone && !(isOfFaces && faces.includes(Number(card.dataset.card)))) continue;
+      const target = `#${card.id}`;
+      window.htmx.ajax("GET", card.dataset.url, { target, swap: "outerHTML" }).then(() => {
+        this.count();
+        this.focus(document.querySelector(target));
+      });
+    }
+  }
+
+  #lookAtOthers() {
+    const ids = this.waiting().map((card) => card.dataset.card);
+    if (document.hidden || !ids.length || document.querySelector("dialog[open]")) return;
+    window.htmx.ajax("GET", `${this.root.dataset.decided}?ids=${ids.slice(0, 100).join(",")}`, { swap: "none" });
+  }
+}
