@@ -182,8 +182,7 @@ def test_an_open_page_shows_what_somebody_else_has_done(running: tuple[Site, str
     expect(second.locator(".said").first).to_contain_text("kim said that 1 finding is all right")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "vi"])
+@pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "vi")])
 def test_no_list_keeps_anybody_out(
     running: tuple[Site, str], browser: Browser, size: dict[str, int], theme: str, language: str
 ) -> None:
