@@ -145,6 +145,8 @@ ADMIN_WORDS: dict[str, tuple[str, ...]] = {}
 # Pages inside the admin that do not follow the rule, or are only for POST.
 ADMIN_TABLE: dict[str, Rule] = {
     "index": CURATOR(),
+    "gallery_person_export": CURATOR(),
+    "gallery_person_import": CURATOR(),
     "app_list": CURATOR("app"),
     "view_on_site": CURATOR("content_type", "person"),
     "logout": VIEWER().post,

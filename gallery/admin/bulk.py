@@ -22,7 +22,7 @@ from gallery.admin.looking import LookedAt
 from gallery.browse import bulk as reads
 from gallery.browse.paging import as_id
 from gallery.models import BulkAct, Person
-from gallery.services import bulk, history
+from gallery.services import bulk, history, roster
 from gallery.services.errors import Refused
 from gallery.services.history import may_undo
 from gallery.services.sentences import say
@@ -68,7 +68,7 @@ class BulkActAdmin(LookedAt):
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
         rows = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
-        return rows.filter(confirmed_at__isnull=False) if is_list else rows
+        return rows.filter(confirmed_at__isnull=False).defer("ids", "rows") if is_list else rows
 
     @admin.display(description=_("act"), ordering="kind")
     def what(self, act: BulkAct) -> str:
@@ -99,7 +99,11 @@ class BulkActAdmin(LookedAt):
             "opts": self.opts,
             **self._about(request, act),
         }
-        if act.is_draft:
+        if act.is_draft and act.kind == BulkAct.Kind.IMPORT:
+            context["roster"] = {
+                kind: [row for row in act.rows if row["kind"] == kind] for kind in roster.KINDS
+            }
+        elif act.is_draft:
             context["preview"] = reads.preview(current_user(request), act)
         if act.is_draft and act.kind == BulkAct.Kind.MOVE:
             names = Person.objects.order_by("search").values_list("name", flat=True)
@@ -140,6 +144,8 @@ class BulkActAdmin(LookedAt):
             BulkAct.objects.filter(pk=act.pk, confirmed_at__isnull=True).delete()
             return redirect(back)
         if word == "start":
+            if act.kind == BulkAct.Kind.IMPORT:
+                roster.settle(act, request.POST)
             bulk.must_be_as_shown(act)
             target = as_id(request.POST.get("target"))
             act = bulk.start(current_user(request), act, name=request.POST.get("name", ""), target=target)

@@ -21,7 +21,8 @@ from gallery.admin.grid import grid
 from gallery.admin.guard import GuardedForm
 from gallery.admin.health import PersonHealth
 from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
-from gallery.admin.telling import TellingAdmin, told
+from gallery.admin.roster import RosterAdmin
+from gallery.admin.telling import told
 from gallery.browse.paging import as_id
 from gallery.models import BulkAct, Person, Reference
 from gallery.models.people import clean_name
@@ -53,7 +54,7 @@ def _count(rows: QuerySet[Any]) -> Coalesce:
 
 
 @admin.register(Person)
-class PersonAdmin(TellingAdmin):
+class PersonAdmin(RosterAdmin):
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Count, Q, QuerySet
 
 from gallery.browse.builds import changes_since, serving
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceVector, User
+from gallery.queries import among
 from gallery.services.people import preview_merge
 from gallery.visibility import visible_faces, visible_references
 
-READ = 5_000  # ids in one statement
 SHOWN = 60  # pictures
 NAMED = 12  # people
 
@@ -47,21 +46,12 @@ def preview(user: User, act: BulkAct) -> Preview:
     return _of_references(user, act)
 
 
-def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), READ):
-        yield ids[start : start + READ]
-
-
 def _of_people(user: User, act: BulkAct) -> Preview:
-    found = Preview()
-    for some in _parts(act.ids):
-        rows = Person.objects.filter(pk__in=some)
-        counted = rows.aggregate(all=Count("pk"), same=Count("pk", filter=Q(is_hidden=act.kind == Kind.HIDE)))
-        found.rows += counted["all"]
-        found.same += counted["same"]
-        found.named += visible_faces(user).filter(person__in=some).count()
+    rows = Person.objects.filter(pk__in=among(act.ids))
+    found = Preview(rows=rows.count(), same=rows.filter(is_hidden=act.kind == Kind.HIDE).count())
     found.people = found.rows
-    found.owners = list(Person.objects.filter(pk__in=act.ids[:NAMED]).order_by("search"))
+    found.named = visible_faces(user).filter(person__in=rows.values("pk")).count()
+    found.owners = list(rows.order_by("search")[:NAMED])
     return found
 
 
@@ -83,29 +73,31 @@ def _of_merge(user: User, act: BulkAct) -> Preview:
 
 
 def _of_references(user: User, act: BulkAct) -> Preview:
-    found, owners, photos = Preview(), Counter[int](), set[int]()
-    build = serving()
-    for some in _parts(act.ids):
-        rows = Reference.objects.filter(pk__in=some)
-        found.rows += rows.count()
-        found.same += _already(rows, act).count()
-        owners.update(dict(rows.order_by().values_list("person").annotate(Count("pk"))))
-        changing = _changing(rows, act)
-        found.searchable += changing.count()
-        if build is not None:
-            vectors = ReferenceVector.objects.filter(embedder_id=build.embedder_id, reference__in=changing)
-            found.joining += vectors.count()
-        named = visible_faces(user).filter(reference__in=some, decision="", state=Face.State.KNOWN)
-        found.named += named.count()
-        photos.update(named.values_list("photo_id", flat=True))
-    found.people, found.photos, found.waiting = len(owners), len(photos), changes_since(build)
+    chosen, build = among(act.ids), serving()
+    rows = Reference.objects.filter(pk__in=chosen)
+    found = Preview(rows=rows.count(), same=_already(rows, act).count())
+    owners = _by_person(rows)
+    changing = _changing(rows, act)
+    found.searchable = changing.count()
+    if build is not None:
+        vectors = ReferenceVector.objects.filter(embedder_id=build.embedder_id)
+        found.joining = vectors.filter(reference__in=changing.values("pk")).count()
+    named = visible_faces(user).filter(reference__in=chosen, decision="", state=Face.State.KNOWN)
     if act.kind == Kind.APPROVE:
         found.undecided = visible_faces(user).filter(decision="", person__isnull=True).count()
-    found.owners = list(Person.objects.filter(pk__in=[pk for pk, _ in owners.most_common(NAMED)]))
-    _find_orphans(found, act, list(owners))
+    else:
+        counted = named.aggregate(faces=Count("pk"), photos=Count("photo", distinct=True))
+        found.named, found.photos = counted["faces"], counted["photos"]
+        _find_orphans(found, rows)
+    found.people, found.waiting = len(owners), changes_since(build)
+    found.owners = list(Person.objects.filter(pk__in=[pk for pk, _count in owners.most_common(NAMED)]))
     shown = visible_references(user).filter(pk__in=act.ids[: SHOWN * 4]).select_related("person")
     found.pictures = list(shown.order_by("pk")[:SHOWN])
     return found
+
+
+def _by_person(rows: QuerySet[Reference]) -> Counter[int]:
+    return Counter(dict(rows.order_by().values_list("person").annotate(Count("pk"))))
 
 
 def _already(rows: QuerySet[Reference], act: BulkAct) -> QuerySet[Reference]:
@@ -121,21 +113,10 @@ def _changing(rows: QuerySet[Reference], act: BulkAct) -> QuerySet[Reference]:
     return rows.filter(status=Judgement.APPROVED)
 
 
-def _find_orphans(found: Preview, act: BulkAct, owners: list[int]) -> None:
+def _find_orphans(found: Preview, rows: QuerySet[Reference]) -> None:
     """People of whom every approved reference goes."""
-    if act.kind == Kind.APPROVE:
-        return
-    going = Counter[int]()
-    for some in _parts(act.ids):
-        rows = Reference.objects.filter(pk__in=some, status=Judgement.APPROVED)
-        going.update(dict(rows.order_by().values_list("person").annotate(Count("pk"))))
-    left: list[int] = []
-    for some in _parts(owners):
-        has = Reference.objects.filter(person__in=some, status=Judgement.APPROVED)
-        left += [
-            person
-            for person, count in has.order_by().values_list("person").annotate(Count("pk"))
-            if count == going[person]
-        ]
+    going = _by_person(rows.filter(status=Judgement.APPROVED))
+    have = _by_person(Reference.objects.filter(person__in=among(list(going)), status=Judgement.APPROVED))
+    left = [person for person, count in have.items() if count == going[person]]
     found.orphans_count = len(left)
     found.orphans = list(Person.objects.filter(pk__in=left[:NAMED]).order_by("search"))

@@ -12,6 +12,7 @@ from gallery.models import BulkAct, Event, Person, Reference, User
 from gallery.services import history, people, references
 from gallery.services.bulk.plan import Kind
 from gallery.services.errors import Refused
+from gallery.services.roster import taking
 
 JUDGED = {
     Kind.APPROVE: Reference.Judgement.APPROVED,
@@ -59,6 +60,11 @@ def merge(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
     return Outcome(changed, refused)
 
 
+def take_in(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
+    """These lines of a file of people."""
+    return Outcome(*taking.take_in(user, [act.rows[number] for number in ids], act.batch))
+
+
 def take_back(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
     """Undo these events; what was changed since stands."""
     refused, changed = [], 0
@@ -87,5 +93,6 @@ PARTS: dict[str, Callable[[BulkAct, User, Sequence[int]], Outcome]] = {
     Kind.HIDE: hide,
     Kind.SHOW: hide,
     Kind.MERGE: merge,
+    Kind.IMPORT: take_in,
     Kind.UNDO: take_back,
 }

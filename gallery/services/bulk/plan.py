@@ -10,12 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.models import BulkAct, Person, Reference, User
+from gallery.queries import among
 from gallery.services.errors import Refused
 
 Kind = BulkAct.Kind
 OF_PEOPLE = {Kind.HIDE, Kind.SHOW, Kind.MERGE}
 OF_REFERENCES = {Kind.APPROVE, Kind.REJECT, Kind.PENDING, Kind.MOVE}
-READ = 5_000  # ids in one statement
 DRAFT_DAYS = 1
 MOST_MERGED = 50
 
@@ -49,11 +49,8 @@ def draft(user: User, kind: str, ids: Iterable[int], back: str = "") -> BulkAct:
 def revisions(kind: str, ids: list[int]) -> int:
     """A number that changes when one of the rows does, or is no more."""
     model: type[Model] = Person if kind in OF_PEOPLE else Reference
-    found = 0
-    for start in range(0, len(ids), READ):
-        some = model._default_manager.filter(pk__in=ids[start : start + READ])
-        found += (some.aggregate(all=Sum("revision"))["all"] or 0) + some.count()
-    return found
+    rows = model._default_manager.filter(pk__in=among(ids))
+    return (rows.aggregate(all=Sum("revision"))["all"] or 0) + rows.count()
 
 
 def forget_drafts() -> int:

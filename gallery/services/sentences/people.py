@@ -59,6 +59,12 @@ def _person(text: Callable[[], str]) -> Callable[[Summary], str]:
     return lambda summary: text() % {"person": summary.get("person", "")}
 
 
+_imported = _people(
+    lambda n: ngettext(
+        "took %(count)s person in from a CSV file", "took %(count)s people in from a CSV file", n
+    )
+)
+
 SENTENCES: dict[str, Callable[[Summary], str]] = {
     "face.confirm": _person(lambda: _("named a face “%(person)s”")),
     "face.reject": _person(lambda: _("said that a face is not “%(person)s”")),
@@ -89,6 +95,8 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "bulk.show": _people(
         lambda n: ngettext("showed %(count)s person again", "showed %(count)s people again", n)
     ),
+    "people.import": _imported,
+    "bulk.import": _imported,
     "bulk.merge": _people(
         lambda n: ngettext(
             "merged %(count)s person into “%(person)s”", "merged %(count)s people into “%(person)s”", n
