@@ -13,6 +13,7 @@ app = Celery("facesite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a broker may be away for as long as it likes
     task_ignore_result=True,
     task_acks_late=True,
     task_reject_on_worker_lost=True,

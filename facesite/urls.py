@@ -10,3 +10,5 @@ urlpatterns = [
     path("language", login_not_required(set_language), name="set_language"),
     path("", include("gallery.urls")),
 ]
+
+handler500 = "gallery.views.trouble.server_error"

@@ -9,7 +9,7 @@ import logging
 import threading
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from gallery.models import WorkerBeat
@@ -45,7 +45,7 @@ def tell(kind: str) -> None:
     """One sign of life, whatever becomes of it."""
     try:
         beat(kind)
-    except DatabaseError as error:
+    except Error as error:
         log.warning("The sign of life could not be written: %s", error)
     finally:
         close_old_connections()
@@ -68,7 +68,7 @@ def end() -> None:
     _ended.set()
     try:
         WorkerBeat.objects.filter(name=owner()).delete()
-    except DatabaseError as error:
+    except Error as error:
         log.warning("The end of this process could not be written: %s", error)
     finally:
         close_old_connections()

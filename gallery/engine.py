@@ -21,7 +21,16 @@ from recognition import detector as detectors
 from recognition import embedders, images
 from recognition.decide import for_gallery
 from recognition.images import sandbox
-from recognition.types import Bounds, Detector, Embedder, EmbedderMismatch, RecognitionError
+from recognition.types import (
+    Bounds,
+    Detector,
+    Embedder,
+    EmbedderMismatch,
+    ModelCacheUnusable,
+    RecognitionError,
+    WeightsCorrupt,
+    WeightsMissing,
+)
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -30,6 +39,9 @@ _lock = threading.RLock()
 _made: dict[tuple[int, str], object] = {}
 _side_by_side = 0  # of a command; 0 in a worker
 
+# Of the installation, not of a photo: what waits for a model is tried again so many seconds later.
+MISSING = (WeightsMissing, WeightsCorrupt, ModelCacheUnusable)
+MISSING_LATER = 60.0
 DECODED_SIDE = 3_000  # a larger JPEG is decoded at a half, a quarter or an eighth, never below this
 
 

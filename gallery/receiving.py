@@ -6,12 +6,13 @@ the site has looked at who is asking.
 
 from __future__ import annotations
 
+import fcntl
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
 from django.http import HttpRequest
 
 from gallery.models import User
@@ -39,3 +40,11 @@ class Gatekeeper(FileUploadHandler):
 
     def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
         return None
+
+
+class LockedTemporaryFile(TemporaryFileUploadHandler):
+    """Django's, locking the file for as long as it is open, so that what a killed process left is told from it."""
+
+    def new_file(self, *args: Any, **options: Any) -> None:
+        super().new_file(*args, **options)
+        fcntl.flock(self.file.fileno(), fcntl.LOCK_EX)

@@ -1,23 +1,49 @@
 """Celery's scheduler, writing its own sign of life: not through the queue, where it would wait behind photos.
 
 Each tick may write one, so a scheduler that hangs, as on a broker that is gone, falls silent.
+
+When the clock jumps, it starts counting anew: Celery's would wait until the clock has come back to where it was.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import Any
 
 from celery.beat import PersistentScheduler
 
+log = logging.getLogger(__name__)
+JUMP = 5.0  # seconds by which the two clocks may come to differ between two ticks
+
 
 class Scheduler(PersistentScheduler):
     _said = float("-inf")
+    _ahead: float | None = None  # how far the computer's clock is ahead of the one that never jumps
+
+    def setup_schedule(self) -> None:
+        super().setup_schedule()
+        for entry in self.schedule.values():
+            if entry.last_run_at is None or entry.last_run_at > entry.default_now():
+                entry.last_run_at = entry.default_now()
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
+        self._watch_clock()
         wait: float = super().tick(*args, **kwargs)
         self._say_alive()
         return wait
+
+    def _watch_clock(self) -> None:
+        ahead = time.time() - time.monotonic()
+        if self._ahead is not None and abs(ahead - self._ahead) > JUMP:
+            log.warning("The clock has jumped by %.0f seconds.", ahead - self._ahead)
+            self._start_anew()
+        self._ahead = ahead
+
+    def _start_anew(self) -> None:
+        for entry in self.schedule.values():
+            entry.last_run_at = entry.default_now()
+        self._heap = None  # filled again at the next tick
 
     def _say_alive(self) -> None:
         from gallery import beats  # Django is set up by now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -26,7 +27,8 @@ class Received:
         target = path(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(target)
-        sync_folder(target.parent)
+        for folder in (target.parent, target.parent.parent):  # the upper one has the lower one's name
+            sync_folder(folder)
         return name
 
     def drop(self) -> None:
@@ -50,6 +52,7 @@ def receive(chunks: Iterable[bytes], limit: int) -> Received:
     handle, name = tempfile.mkstemp(dir=folder, prefix="part-")
     try:
         with os.fdopen(handle, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # it is being written: `leftovers` leaves it alone
             for chunk in chunks:
                 count += len(chunk)
                 if count > limit:

@@ -188,6 +188,8 @@ def sweep() -> None:
     from gallery.pipeline import faces, grouping, renaming
     from gallery.services import lapsing
 
+    for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all(), BulkAct.objects.all()):
+        queue.recover(rows)
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)
@@ -204,5 +206,3 @@ def sweep() -> None:
     for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
         run_bulk.delay(pk)
     lapsing.lapse_consents()
-    for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all(), BulkAct.objects.all()):
-        queue.set_aside(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import asdict
 
 from django.db import transaction
@@ -18,8 +17,6 @@ from gallery.vectors import to_bytes
 from recognition.analysis import Analysis, analyse
 from recognition.types import Detection, Embedder, Embeddings, ImageError, RecognitionError
 
-log = logging.getLogger(__name__)
-
 
 def process_photo(pk: int) -> bool:
     """Claim the photo and process it; False if it is not ours to do."""
@@ -33,10 +30,10 @@ def process_photo(pk: int) -> bool:
             _process(photo)
         except FileNotFoundError:
             queue.finish(photo, Status.FAILED, _("The photo's file is gone from the disk. Upload it again."))
+        except engine.MISSING as error:
+            queue.put_back(photo, engine.MISSING_LATER, str(error))
         except (ImageError, RecognitionError) as error:
             queue.finish(photo, Status.FAILED, str(error))
-        except queue.LeaseLost:
-            log.warning("photo %s was taken over by another worker", pk)
     return True
 
 

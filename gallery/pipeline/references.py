@@ -87,10 +87,10 @@ def embed_reference(pk: int) -> bool:
             _embed(reference)
         except FileNotFoundError:
             queue.finish(reference, Status.FAILED, _("The reference's picture is gone from the disk."))
+        except engine.MISSING as error:
+            queue.put_back(reference, engine.MISSING_LATER, str(error))
         except RecognitionError as error:
             queue.finish(reference, Status.FAILED, str(error))
-        except queue.LeaseLost:
-            pass  # another worker has it
     return True
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from gallery import queries, queue, quota, storage
 from gallery.limits import limits
-from gallery.models import Album, Event, Photo, User
+from gallery.models import Album, Event, Photo, Status, User
 from gallery.models.people import clean_name, search_key
 from gallery.services import followup
 from gallery.services.errors import Refused
@@ -71,7 +71,7 @@ def _kept(user: User | None, chunks: Iterable[bytes], name: str, album: Album | 
         ) from None
     found = queries.find_photo(received.sha256, user)
     if found:
-        received.drop()
+        _mend(found, received)
         return Added(found, is_duplicate=True)
     copy = queries.copies(received.sha256)
     try:
@@ -84,6 +84,17 @@ def _kept(user: User | None, chunks: Iterable[bytes], name: str, album: Album | 
     return _stored(user, _described(photo, name, info))
 
 
+def _mend(photo: Photo, received: storage.Received) -> None:
+    """Its file may have been lost: then the same file, sent again, takes its place."""
+    if storage.path(photo.file).exists():
+        received.drop()
+        return
+    received.keep(photo.file)
+    with transaction.atomic():
+        queue.enqueue(Photo.objects.filter(pk=photo.pk, work=Status.FAILED))
+        queue.send("process_photo", photo.pk)
+
+
 def _described(photo: Photo, name: str, info: ImageInfo) -> Photo:
     photo.name = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
     photo.search = search_key(photo.name)[:400]
@@ -93,7 +104,7 @@ def _described(photo: Photo, name: str, info: ImageInfo) -> Photo:
 
 
 def _stored(user: User | None, photo: Photo) -> Added:
-    photo.uploaded_by, photo.queued_at = user, timezone.now()
+    photo.uploaded_by, photo.queued_at = user, queue.now()
     try:
         with transaction.atomic():
             photo.save()

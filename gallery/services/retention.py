@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Q
 from django.utils import timezone
 
-from gallery import audit, derived, quota
+from gallery import audit, derived, leftovers, quota
 from gallery.models import Event, Invitation, ShareLink
 from gallery.services import lapsing
 from gallery.services.bulk.plan import forget_drafts
@@ -47,6 +47,7 @@ def forget_old() -> dict[str, int]:
     gone["consents"] = lapsing.lapse_consents()
     gone["unknown_embeddings"] = lapsing.forget_unknown()
     gone["leftover_embeddings"] = lapsing.forget_leftovers()
+    gone["leftovers"] = leftovers.tidy()
     return gone
 
 

@@ -25,11 +25,13 @@ from gallery.refusals import in_words
 from gallery.services import albums as album_acts
 from gallery.services.errors import Refused
 from gallery.services.photos import add_photo
+from gallery.views import trouble
 from gallery.visibility import visible_albums, visible_photos
 from recognition.images import archive
 from recognition.types import ImageError
 
 ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
+FAILED = "failed"  # not the file's fault: the same file may be sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,9 @@ def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | Non
         added = add_photo(user, chunks, name, album)
     except (ImageError, Refused) as error:
         return Result(REFUSED, name, in_words(error))
-    except OSError:
-        return Result(
-            REFUSED,
-            name,
-            _("The disk is full. Tell your administrator, then try again."),
-        )
+    except trouble.PASSING as error:
+        trouble.let_go()
+        return Result(FAILED, name, trouble.sentence(error))
     if not added.is_duplicate:
         return Result(ADDED, name, photo=added.photo)
     return _duplicate(user, name, added.photo)

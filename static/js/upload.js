@@ -80,7 +80,7 @@ function send(job) {
 
   const readLines = (isEnd) => {
     const end = isEnd ? request.responseText.length : request.responseText.lastIndexOf("\n") + 1;
-    for (const line of request.responseText.slice(read, end).split("\n")) if (line) show(JSON.parse(line));
+    for (const line of request.responseText.slice(read, end).split("\n")) if (line) show(job, JSON.parse(line));
     read = Math.max(read, end);
   };
   const over = () => {
@@ -95,10 +95,13 @@ function send(job) {
   request.addEventListener("load", () => {
     if (request.status === 200) {
       readLines(true);
-      job.row.remove();
-      counts.sent += 1;
-      tell();
-    } else broken(job, form.dataset.refused);
+      if (job.trouble) broken(job, job.trouble);
+      else {
+        job.row.remove();
+        counts.sent += 1;
+        tell();
+      }
+    } else broken(job, said(request) ?? form.dataset.refused);
     over();
   });
   for (const name of ["error", "abort", "timeout"]) {
@@ -108,18 +111,27 @@ function send(job) {
     });
   }
   request.open("POST", form.dataset.file);
+  request.setRequestHeader("Accept", "application/json, application/x-ndjson");
   request.send(body);
 }
 
 /** What became of one photo: a tile in the grid, or a line that says why not. */
-function show({ kind, html }) {
-  if (kind === "added") {
+function show(job, { kind, html, sentence }) {
+  if (kind === "failed") {
+    job.trouble = sentence;
+  } else if (kind === "added") {
     added.insertAdjacentHTML("afterbegin", html);
     document.querySelector("[data-progress]").dataset.left ||= "1";
   } else {
     counts[kind] += 1;
     list.insertAdjacentHTML("beforeend", html);
   }
+}
+
+/** Why the site could not take the file, in its own words. */
+function said(request) {
+  const isJson = request.getResponseHeader("Content-Type")?.startsWith("application/json");
+  return isJson ? JSON.parse(request.responseText).error : null;
 }
 
 function broken(job, words) {

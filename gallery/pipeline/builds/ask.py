@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db import transaction
-from django.utils import timezone
 
 from gallery import engine, queries, queue
 from gallery.models import Build, GalleryChange, Status, User
@@ -21,7 +20,7 @@ def request_build(
 ) -> Build:
     """The build that is waiting, or a new one; with no delay it is due at once."""
     embedder_id = embedder_id or engine.serving().id
-    due = timezone.now() + timedelta(seconds=delay)
+    due = queue.now() + timedelta(seconds=delay)
     waiting = Build.objects.select_for_update().filter(work=Status.QUEUED, embedder_id=embedder_id).first()
     if waiting is None:
         waiting = Build.objects.create(embedder_id=embedder_id, queued_at=due, reason=reason, asked_by=user)

@@ -34,10 +34,7 @@ def run_build(pk: int) -> Build | None:
     if build is None:
         return None
     with queue.held(build):
-        try:
-            _run_or_say_why(build)
-        except queue.LeaseLost:
-            log.warning("build %s was taken over by another worker", pk)
+        _run_or_say_why(build)
     build.refresh_from_db()
     return build
 

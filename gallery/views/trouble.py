@@ -1,0 +1,59 @@
+"""The answer when the site itself is in trouble: what it is and what to do, instead of "something broke"."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from django.db import InterfaceError, OperationalError, close_old_connections
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
+from django.utils.translation import gettext as _
+
+PASSING = (OSError, OperationalError, InterfaceError)
+FULL = {errno.ENOSPC, errno.EDQUOT}
+RETRY_SECONDS = 30
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """503 for a database that is away or locked, 507 for a full disk, 500 for all else."""
+    error = sys.exception()
+    status = _status(error)
+    if status == 500:
+        return HttpResponse(loader.get_template("500.html").render(), status=500)
+    said = sentence(error)
+    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
+    if "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse({"error": said}, status=status, headers=headers)
+    page = loader.get_template("trouble.html").render(
+        {"sentence": said}
+    )  # without request: that asks the database
+    return HttpResponse(page, status=status, headers=headers)
+
+
+def _status(error: BaseException | None) -> int:
+    if is_full(error):
+        return 507
+    return 503 if isinstance(error, OperationalError | InterfaceError) else 500
+
+
+def is_full(error: BaseException | None) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in FULL
+    return isinstance(error, OperationalError) and (
+        "disk is full" in str(error) or "No space left" in str(error)
+    )
+
+
+def sentence(error: BaseException | None) -> str:
+    """What is wrong and what to do."""
+    if is_full(error):
+        return _("The disk is full. Tell your administrator, then try again.")
+    if isinstance(error, OSError):
+        return _("The site cannot write to its disk. Tell your administrator, then try again.")
+    return _("The database is busy or away. Try again in a moment; nothing is taken twice.")
+
+
+def let_go() -> None:
+    """Drop a connection that broke, so that what comes next in this request gets a new one."""
+    close_old_connections()
