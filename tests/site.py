@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from tests.servers import free_port, is_open, wait_for
 
@@ -67,23 +70,12 @@ class Site:
         finally:
             stop_group(child)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, app: str = "facesite", **environment: str) -> subprocess.Popen[bytes]:
         options = ["--beat", "--schedule", str(self.folder / "schedule"), "--concurrency", "1"]
-        command = [sys.executable, "-m", "celery", "-q", "-A", "facesite", "worker", "--loglevel", "WARNING"]
-        log = (self.folder / "worker.log").open("ab")
-        return subprocess.Popen(
-            [*command, *options],
-            cwd=ROOT,
-            env=self.environment,
-            start_new_session=True,
-            stdout=log,
-            stderr=log,
-        )
+        command = [sys.executable, "-m", "celery", "-q", "-A", app, "worker", "--loglevel", "WARNING"]
+        return self._start([*command, *options], "worker.log", environment)
 
-    @contextmanager
-    def web(self) -> Iterator[str]:
-        """The address of the running web server."""
-        port = free_port()
+    def start_web(self, port: int) -> subprocess.Popen[bytes]:
         options = [
             "--bind",
             f"127.0.0.1:{port}",
@@ -94,15 +86,33 @@ class Site:
             "--log-level",
             "warning",
         ]
-        log = (self.folder / "web.log").open("ab")
-        child = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"],
-            cwd=ROOT,
-            env=self.environment,
-            start_new_session=True,
-            stdout=log,
-            stderr=log,
-        )
+        return self._start([sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"], "web.log", {})
+
+    def _start(self, command: list[str], log: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (self.folder / log).open("ab") as said:
+            return subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**self.environment, **environment},
+                start_new_session=True,
+                stdout=said,
+                stderr=said,
+            )
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What the database says, asked past Django and so at once."""
+        address = self.environment.get("DATABASE_URL")
+        if address:
+            with psycopg.connect(address) as asked:
+                return asked.execute(sql.encode()).fetchall()
+        with closing(sqlite3.connect(f"file:{self.folder}/facesite.sqlite3?mode=ro", uri=True)) as opened:
+            return opened.execute(sql).fetchall()
+
+    @contextmanager
+    def web(self) -> Iterator[str]:
+        """The address of the running web server."""
+        port = free_port()
+        child = self.start_web(port)
         try:
             wait_for(lambda: is_open(port), "the web server")
             yield f"http://127.0.0.1:{port}"
