@@ -8,7 +8,7 @@ from celery import Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
 from gallery import queue
-from gallery.models import Build, BulkAct, Photo, Reference, User
+from gallery.models import Build, BulkAct, Photo, Reference, User, Work
 from recognition.types import RecognitionError
 
 log = logging.getLogger(__name__)
@@ -188,8 +188,8 @@ def sweep() -> None:
     from gallery.pipeline import faces, grouping, renaming
     from gallery.services import lapsing
 
-    for rows in (Photo.objects.all(), Reference.objects.all(), Build.objects.all(), BulkAct.objects.all()):
-        queue.recover(rows)
+    for kind in Work.__subclasses__():
+        queue.recover(kind._default_manager.all())
     if not queries.is_paused():
         for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)

@@ -26,7 +26,9 @@ def connection(tmp_path: Path) -> kombu.Connection:
 def test_messages_come_out_as_they_went_in(connection: kombu.Connection) -> None:
     queue = connection.SimpleQueue("faces")
     queue.put({"photo": 17})
-    assert queue.get(timeout=5).payload == {"photo": 17}
+    message = queue.get(timeout=5)
+    assert message.payload == {"photo": 17}
+    message.ack()
 
 
 def test_a_reader_never_meets_half_a_message(connection: kombu.Connection, tmp_path: Path) -> None:
