@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from recognition.types import RecognitionError
@@ -30,9 +32,12 @@ class NotEmpty(BackupError):
 
 @contextmanager
 def told(place: Path) -> Iterator[None]:
-    """Turn the system's errors into sentences."""
+    """Turn the system's and the database's errors into sentences."""
     try:
         yield
+    except (sqlite3.Error, DatabaseError) as error:
+        text = _("The database could not be copied: %(error)s. If its disk is full, make room there.")
+        raise BackupError(text % {"error": error}) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             text = _("The disk of %(place)s is full. Make room there, then try again.")

@@ -9,9 +9,11 @@ from pathlib import Path
 from django.conf import settings
 
 from gallery.backup import layout
+from gallery.models import SiteSetting
 from gallery.queries import setting
 
 ELSEWHERE = "backups_elsewhere"  # the SiteSetting that remembers backups made to other folders by hand
+MOST = 100  # of those that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +66,10 @@ def _elsewhere() -> list[KeptBackup]:
 def _noted() -> dict[str, str]:
     value = setting(ELSEWHERE, {})
     return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
+
+
+def note_elsewhere(backup: layout.Backup) -> None:
+    """Remember a backup made to a folder that nothing here looks after."""
+    noted = _noted() | {str(backup.folder): backup.manifest.made_at.isoformat()}
+    newest = sorted(noted.items(), key=lambda item: item[1])[-MOST:]
+    SiteSetting.objects.update_or_create(pk=ELSEWHERE, defaults={"value": dict(newest)})

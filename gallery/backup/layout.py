@@ -32,6 +32,10 @@ PART = ".part-"
 MANIFEST, LISTING, SUMS = "manifest.json", "files.jsonl", "SHA256SUMS"
 
 
+SHA256 = re.compile(r"[0-9a-f]{64}")
+KINDS = ("media", "index")  # folders of the data directory whose files are held
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A file that a backup holds: its name below the data directory, and its content by SHA-256."""
@@ -39,6 +43,11 @@ class Entry:
     name: str
     sha256: str
     bytes: int
+
+    def is_proper(self) -> bool:
+        """Its names lead where they should, whoever wrote the list."""
+        parts = self.name.split("/")
+        return bool(SHA256.fullmatch(self.sha256)) and parts[0] in KINDS and not {"", ".", ".."} & {*parts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,12 @@ class Backup:
     def entries(self) -> Iterator[Entry]:
         with (self.folder / LISTING).open(encoding="utf-8") as lines:
             for line in lines:
-                yield Entry(**json.loads(line))
+                entry = Entry(**json.loads(line))
+                if not entry.is_proper():
+                    raise BackupDamaged(
+                        _("%(folder)s lists a file that it may not hold.") % {"folder": self.folder}
+                    )
+                yield entry
 
 
 def place() -> Path:

@@ -50,6 +50,15 @@ class GalleryCommand(BaseCommand):
         """The items, with a bar on stderr where a person is watching."""
         yield from tqdm(items, total=total, unit=f" {unit}", file=sys.stderr, disable=not self.is_watched)
 
+    def say_step(self, step: str, done: int, total: int) -> None:
+        """A step of long work, on stderr: rewritten in place where a person is watching."""
+        text = f"{step}: {done} of {total}" if total > 1 else step
+        if self.is_watched:
+            sys.stderr.write(f"\r\033[K{text}" + ("\n" if step == "done" else ""))
+            sys.stderr.flush()
+        elif done == 0:
+            sys.stderr.write(f"{text}\n")
+
 
 def existing_folder(text: str) -> Path:
     folder = Path(text).expanduser()

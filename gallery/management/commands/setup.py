@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 
 from facesite.texts import compile_texts
+from gallery import backup
 from gallery.demo.portraits import DemoUnavailable, prepare
 from gallery.management.commands.import_photos import find_or_make_album
 from gallery.management.output import GalleryCommand, photos_below
@@ -31,6 +32,7 @@ class Command(GalleryCommand):
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:
         compile_texts()
+        backup.end_earlier()
         call_command("migrate", verbosity=0)
         self._first_administrator()
         if not no_demo and not SiteSetting.objects.filter(pk=DEMO).exists():

@@ -1,0 +1,101 @@
+"""SQLite: copied while it is written to, by its online backup."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from django.db import connection, connections
+from django.utils.translation import gettext as _
+
+from gallery.backup.databases.contents import Contents, contents
+from gallery.backup.databases.migrating import migrate
+from gallery.backup.errors import BackupDamaged, BackupError
+from gallery.backup.store import copy, sync
+from gallery.storage import sync_folder
+
+FILE = "database.sqlite3"
+
+
+def snapshot(folder: Path) -> Contents:
+    """Write the database as it is at one moment to FILE in the folder, sound and in one piece."""
+    if connection.in_atomic_block:
+        raise RuntimeError("SQLite would wait for this transaction for ever.")
+    target = folder / FILE
+    target.unlink(missing_ok=True)
+    connection.ensure_connection()
+    with closing(sqlite3.connect(target)) as made:
+        connection.connection.backup(made)  # all pages in one step: writers go on in the write-ahead log
+        made.execute("PRAGMA journal_mode=DELETE")
+        _must_be_sound(made, target)
+        found = contents(made)
+    sync(target)
+    return found
+
+
+def _must_be_sound(made: sqlite3.Connection, path: Path) -> None:
+    try:
+        said = made.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        text = _("The copy of the database %(path)s is damaged: %(error)s.")
+        raise BackupDamaged(text % {"path": path, "error": said})
+
+
+def _live() -> Path:
+    return Path(connection.settings_dict["NAME"])
+
+
+def _staged() -> Path:
+    """Beside the live one, so that one renaming puts it in its place."""
+    return _live().with_name(f".restoring-{_live().name}")
+
+
+def prepare(source: Path, work: Path, mark: str) -> None:
+    """Bring the copy beside the live database, sound, up to this version and marked; the live one is not touched."""
+    forget()
+    staged = _staged()
+    staged.parent.mkdir(parents=True, exist_ok=True)
+    copy(source, staged)
+    with closing(sqlite3.connect(staged)) as made:
+        _must_be_sound(made, staged)
+    migrate(f"sqlite:///{staged}")
+    with closing(sqlite3.connect(staged)) as made, made:
+        made.execute("DELETE FROM gallery_sitesetting WHERE key = 'restored'")
+        made.execute("INSERT INTO gallery_sitesetting VALUES ('restored', ?, datetime('now'))", (mark,))
+    with closing(sqlite3.connect(staged)) as made:
+        made.execute("PRAGMA journal_mode=DELETE")
+    sync(staged)
+
+
+def commit(work: Path) -> None:
+    """Put it in the place of the live one: done or not done, nothing between."""
+    connections.close_all()
+    live = _live()
+    if live.exists():
+        _fold_log_in(live)
+    for suffix in ("-wal", "-shm"):
+        live.with_name(live.name + suffix).unlink(missing_ok=True)
+    _staged().replace(live)
+    sync_folder(live.parent)
+
+
+def _fold_log_in(live: Path) -> None:
+    """The write-ahead log of the old file must not be taken for the new one's."""
+    with closing(sqlite3.connect(live, timeout=5)) as old:
+        is_busy = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    log = live.with_name(live.name + "-wal")
+    if is_busy or (log.exists() and log.stat().st_size):
+        raise BackupError(_("The database is in use. Stop the site and its worker, then restore again."))
+
+
+def undo(work: Path) -> None:
+    """The live database was not touched before `commit` was done."""
+
+
+def forget() -> None:
+    staged = _staged()
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        staged.with_name(staged.name + suffix).unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""Put a backup into this empty installation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from gallery import backup
+from gallery.management.output import GalleryCommand, existing_folder
+
+
+class Command(GalleryCommand):
+    help = "Restores the backup DIR, or the newest kept in DIR, into this empty installation. Stop the site first."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", metavar="DIR")
+        parser.add_argument(
+            "--replace", action="store_true", help="replace what is here, after a backup of it has been made"
+        )
+        parser.add_argument(
+            "--without-damaged", action="store_true", help="restore what is sound of a damaged backup"
+        )
+
+    def handle(self, *, folder: str, replace: bool, without_damaged: bool, **options: Any) -> None:
+        source: Path = existing_folder(folder).absolute()
+        done = backup.restore(
+            source, replace=replace, without_damaged=without_damaged, progress=self.say_step
+        )
+        if options["json"]:
+            self.say_json(done.as_json())
+            return
+        for name in done.left_out[:20]:
+            self.warn(f"left out, damaged: {name}")
+        for name, value in done.differing.items():
+            self.warn(f"Where the backup was made, {name} was {value}; here it is not.")
+        if done.before:
+            self.stdout.write(f"What was here before is in {done.before}.")
+        self.stdout.write(
+            f"Restored {done.backup}: {done.counts['photos']} photos, {done.counts['references']} references, "
+            f"{done.counts['users']} accounts. Start the site; everybody signs in again unless "
+            "FACESITE_SECRET_KEY is the same."
+        )
+        if done.builds:
+            self.stdout.write(
+                "The index is built as soon as a worker runs; names are found without it meanwhile."
+            )
+        if done.left_out:
+            self.stdout.write("Run check_files --mend to mark the photos whose files were damaged.")
