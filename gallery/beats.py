@@ -72,3 +72,8 @@ def end() -> None:
         log.warning("The end of this process could not be written: %s", error)
     finally:
         close_old_connections()
+
+
+def now_less_silence() -> datetime:
+    """Who was last heard of before this has died."""
+    return timezone.now() - SILENT

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from facesite.celery import app
-from gallery import beats, queries, tasks
-from gallery.models import Album, Photo, Role, Status, WorkerBeat
+from gallery import beats, chores, queries, tasks
+from gallery.browse.jobs.page import IDLE
+from gallery.models import (
+    Album,
+    Build,
+    Event,
+    PersonExport,
+    Photo,
+    Reference,
+    Role,
+    Status,
+    User,
+    WorkerBeat,
+)
 from gallery.pipeline.photos import process_photo
 from gallery.scheduler import Scheduler
-from tests.making import a_photo, a_user
+from gallery.services import history
+from gallery.services.sentences import say
+from tests.making import EMBEDDER, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
 
@@ -30,8 +48,17 @@ def page(client: Client) -> str:
     return client.get(reverse("jobs")).content.decode()
 
 
-def act(client: Client, word: str) -> None:
-    assert client.post(reverse("jobs_act"), {"act": word}).status_code == 302
+def act(client: Client, word: str, **values: object) -> None:
+    assert client.post(reverse("jobs_act"), {"act": word, **values}).status_code == 302
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    found: list[Any] = []
+    monkeypatch.setattr(
+        "gallery.queue.send", lambda task, *args, countdown=0: found.append((task, *args[:0]))
+    )
+    return found
 
 
 def test_a_failure_is_shown_with_its_reason_and_tried_again(curator: Client) -> None:
@@ -62,11 +89,11 @@ def test_paused_photos_wait_and_go_on(curator: Client) -> None:
     assert not queries.is_paused()
 
 
-def test_a_paused_queue_is_not_polled(curator: Client) -> None:
+def test_a_paused_queue_is_only_watched_for_workers_that_die(curator: Client) -> None:
     a_photo(work=Status.QUEUED)
-    assert "every 5s" in page(curator)
+    assert 'data-poll="5"' in page(curator)
     act(curator, "pause")
-    assert "every 5s" not in page(curator)
+    assert 'data-poll="25"' in page(curator)
 
 
 def test_waiting_photos_are_set_aside_and_running_ones_left(curator: Client) -> None:
@@ -76,15 +103,192 @@ def test_waiting_photos_are_set_aside_and_running_ones_left(curator: Client) -> 
     assert Photo.objects.get(pk=running.pk).work == Status.PROCESSING
 
 
-def test_a_worker_that_fell_silent_is_said_within_a_minute(curator: Client) -> None:
-    assert "No worker has been heard of" in page(curator)
+def silent(kind: str, seconds: float = 36) -> None:
+    """As if processes of this kind had last been heard of so long ago."""
+    long_ago = timezone.now() - timedelta(seconds=seconds)
+    WorkerBeat.objects.filter(kind=kind).update(seen_at=long_ago, started_at=long_ago)
+
+
+def test_a_death_is_noticed_by_an_open_page_within_a_minute() -> None:
+    assert beats.SILENT.total_seconds() + IDLE <= 60
+
+
+def test_who_fell_silent_is_said_by_name_with_what_to_do(curator: Client) -> None:
+    assert "No worker is running." in page(curator)
     beats.beat("worker", "here:1")
-    beats.beat("scheduler", "scheduler")
-    assert "has been heard of" not in page(curator)
-    WorkerBeat.objects.filter(kind="scheduler").update(seen_at=timezone.now() - timedelta(seconds=61))
-    assert "The scheduler has not been heard of" in page(curator)
-    WorkerBeat.objects.filter(kind="worker").update(seen_at=timezone.now() - timedelta(seconds=61))
-    assert "No worker has been heard of" in page(curator)
+    assert "No scheduler is running." in page(curator)
+    beats.beat("scheduler", "here:2")
+    assert 'class="notice bad"' not in page(curator)
+    silent("scheduler", 30)
+    assert 'class="notice bad"' not in page(curator)
+    silent("scheduler")
+    shown = page(curator)
+    assert "The scheduler here:2 has not been heard of for" in shown
+    assert "Start the scheduler (celery beat) again" in shown
+    silent("worker")
+    shown = page(curator)
+    assert "The worker here:1 has not been heard of for" in shown
+    assert "Start the worker" in shown
+
+
+def test_one_dead_worker_among_others_is_said_too_until_another_takes_its_place(curator: Client) -> None:
+    beats.beat("scheduler", "here:2")
+    beats.beat("worker", "here:1")
+    silent("worker")
+    WorkerBeat.objects.create(
+        name="here:3", kind="worker", seen_at=timezone.now(), started_at=timezone.now() - timedelta(hours=1)
+    )
+    assert "The worker here:1 has not been heard of" in page(curator)
+    assert "The other workers go on" in page(curator)
+    beats.beat("worker", "here:4")
+    shown = page(curator)
+    assert "has not been heard of" not in shown
+    assert "another has taken its place" in shown
+
+
+def test_a_worker_that_was_stopped_on_purpose_is_not_missed(curator: Client) -> None:
+    beats.beat("worker", "here:1")
+    act(curator, "forget", name="here:1")
+    assert WorkerBeat.objects.exists()  # it lives: nothing to forget
+    silent("worker")
+    act(curator, "forget", name="here:1")
+    assert not WorkerBeat.objects.exists()
+
+
+def test_a_worker_that_ends_in_an_orderly_way_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gallery.beats.close_old_connections", lambda: None)
+    beats.beat("worker")
+    tasks.say_goodbye()
+    assert not WorkerBeat.objects.exists()
+
+
+def test_what_each_worker_does_is_said_with_since_when(curator: Client) -> None:
+    beats.beat("worker", "here:1")
+    a_photo("busy.jpg", work=Status.PROCESSING, lease_owner="here:1", started_at=timezone.now())
+    beats.doing("check_gallery")
+    beats.beat("worker", "here:2")
+    beats.doing("")
+    beats.beat("worker", "here:3")
+    rows = re.findall(r"<tr>.*?</tr>", page(curator), re.DOTALL)
+    said = {name: row for name in ("here:1", "here:2", "here:3") for row in rows if name in row}
+    assert "busy.jpg" in said["here:1"]
+    assert "checking the gallery" in said["here:2"]
+    assert "waits for work" in said["here:3"]
+
+
+def test_one_failure_is_tried_again_and_the_others_left(curator: Client) -> None:
+    one, other = (a_photo(work=Status.FAILED, failure="The file is empty.") for _ in range(2))
+    act(curator, "retry", kind="photo", pk=one.pk)
+    assert Photo.objects.get(pk=one.pk).work == Status.QUEUED
+    assert Photo.objects.get(pk=other.pk).work == Status.FAILED
+
+
+def test_each_failure_says_what_can_be_done(curator: Client) -> None:
+    a_photo(work=Status.FAILED, failure="The file is empty.")
+    a_photo(work=Status.FAILED, failure="Something nobody thought of.")
+    shown = page(curator)
+    assert "Trying again will not help. Add a good copy" in shown
+    assert "If it fails again, the worker" in shown
+
+
+def test_failed_references_builds_and_exports_are_explained_and_tried_again(
+    curator: Client, sent: list[Any]
+) -> None:
+    anna = a_person("Anna")
+    reference = a_reference(anna, work=Status.FAILED, failure="No face was found in this image.")
+    Build.objects.create(embedder_id=EMBEDDER, work=Status.FAILED, failure="The disk is full.")
+    export = PersonExport.objects.create(
+        person=anna, work=Status.FAILED, failure="The disk may be full.", expires_at=timezone.now()
+    )
+    shown = page(curator)
+    for reason in ("No face was found in this image.", "The disk is full.", "The disk may be full."):
+        assert reason in shown
+    for kind, pk in (("reference", reference.pk), ("export", export.pk)):
+        act(curator, "retry", kind=kind, pk=pk)
+    act(curator, "retry", kind="build")
+    assert [args[0] for args in sent] == ["embed_reference", "make_person_export", "request_build"]
+    assert Reference.objects.get().work == PersonExport.objects.get().work == Status.QUEUED
+
+
+def test_a_failed_build_that_a_later_one_made_good_is_history(curator: Client) -> None:
+    Build.objects.create(embedder_id=EMBEDDER, work=Status.FAILED, failure="The disk is full.")
+    Build.objects.create(embedder_id=EMBEDDER, work=Status.DONE)
+    assert "The disk is full." not in page(curator)
+
+
+def test_an_errand_that_failed_is_said_and_run_again(curator: Client, sent: list[Any]) -> None:
+    with chores.doing("verify_index"):
+        raise OSError("the disk is gone")
+    assert "the disk is gone" in page(curator)
+    act(curator, "errand", kind="verify_index")
+    assert sent == [("verify_index",)]
+
+
+def test_setting_aside_and_queueing_again_are_undone_exactly(curator: Client, sent: list[Any]) -> None:
+    waiting, before = a_photo(work=Status.QUEUED), a_photo(work=Status.CANCELLED)
+    act(curator, "cancel", kind="photo")
+    user, event = User.objects.get(), Event.objects.get(verb="queue.cancel")
+    assert say(event) == "set 1 waiting job aside"
+    undone = history.undo(user, event)[0]
+    assert works() == {waiting.pk: Status.QUEUED, before.pk: Status.CANCELLED}
+    history.undo(user, undone)
+    assert works() == {waiting.pk: Status.CANCELLED, before.pk: Status.CANCELLED}
+    act(curator, "again", kind="photo", pk=waiting.pk)
+    assert works() == {waiting.pk: Status.QUEUED, before.pk: Status.CANCELLED}
+
+
+def works() -> dict[int, str]:
+    return dict(Photo.objects.values_list("pk", "work"))
+
+
+def test_pausing_is_undone_from_the_history(curator: Client) -> None:
+    act(curator, "pause")
+    history.undo(User.objects.get(), Event.objects.get(verb="queue.pause"))
+    assert not queries.is_paused()
+
+
+def test_one_waiting_photo_is_set_aside(curator: Client) -> None:
+    one, other = a_photo("a.jpg", work=Status.QUEUED), a_photo("b.jpg", work=Status.QUEUED)
+    act(curator, "cancel", kind="photo", pk=one.pk)
+    assert works() == {one.pk: Status.CANCELLED, other.pk: Status.QUEUED}
+
+
+def test_a_build_is_not_set_aside_here(curator: Client) -> None:
+    Build.objects.create(embedder_id=EMBEDDER)
+    answer = curator.post(reverse("jobs_act"), {"act": "cancel", "kind": "build"}, follow=True)
+    assert "This cannot be set aside." in answer.content.decode()
+
+
+def test_times_are_plotted_and_said_step_by_step(curator: Client) -> None:
+    now = timezone.now()
+    for number in range(1, 11):
+        steps = {"decode": 5, "detect": 100 * number}
+        begun = now - timedelta(seconds=number)
+        a_photo(work=Status.DONE, started_at=begun, finished_at=now, milliseconds=steps)
+    shown = page(curator)
+    assert shown.count('<svg class="plot"') == 2
+    assert re.search(
+        r"Finding faces\s*</th>\s*<td class=\"number\">550 ms</td>\s*<td class=\"number\">900 ms", shown
+    )
+
+
+def test_the_page_asks_as_often_for_much_work_as_for_little(curator: Client) -> None:
+    def fill() -> None:
+        a_photo(work=Status.FAILED, failure="The file is empty.")
+        a_photo(work=Status.QUEUED)
+        a_photo(work=Status.PROCESSING, started_at=timezone.now())
+        a_photo(work=Status.DONE, started_at=timezone.now(), finished_at=timezone.now())
+        a_reference(a_person(f"P{Reference.objects.count()}"), work=Status.FAILED)
+        beats.beat("worker", f"here:{Photo.objects.count()}")
+
+    fill()
+    with CaptureQueriesContext(connection) as few:
+        page(curator)
+    for _ in range(6):
+        fill()
+    with CaptureQueriesContext(connection) as many:
+        page(curator)
+    assert len(few) == len(many)
 
 
 def test_the_scheduler_says_itself_that_it_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -86,7 +86,13 @@ def progress(user: User) -> Progress:
     alive = sum(seen > timezone.now() - SILENT for seen in seen_at)
     pace = _seconds_per_photo()
     seconds = None if pace is None else round(left * pace / max(1, alive))
-    return Progress(left, seconds, has_worker=alive > 0 or not seen_at)
+    return Progress(left, seconds, has_worker=alive > 0 or not (seen_at or _is_stuck()))
+
+
+def _is_stuck() -> bool:
+    """A photo has waited for longer than a worker takes to start."""
+    waiting = Photo.objects.filter(work=Status.QUEUED, added_at__lt=timezone.now() - SILENT)
+    return waiting.exists()
 
 
 def _seconds_per_photo() -> float | None:

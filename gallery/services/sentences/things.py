@@ -94,8 +94,15 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "album.unshare": _name(lambda: _("took back a link to the album “%(name)s”")),
     "queue.pause": lambda _s: _("paused the processing of photos"),
     "queue.resume": lambda _s: _("let photos be processed again"),
-    "queue.retry": lambda _s: _("tried everything that had failed again"),
-    "queue.cancel": lambda _s: _("set waiting photos aside"),
+    "queue.retry": _count(
+        lambda count: ngettext("tried %(count)s failed job again", "tried %(count)s failed jobs again", count)
+    ),
+    "queue.cancel": _count(
+        lambda count: ngettext("set %(count)s waiting job aside", "set %(count)s waiting jobs aside", count)
+    ),
+    "queue.again": _count(
+        lambda count: ngettext("queued %(count)s job again", "queued %(count)s jobs again", count)
+    ),
     "reference.add": lambda summary: (
         _("added a reference of “%(person)s”") % {"person": summary.get("person", "")}
     ),

@@ -1,0 +1,53 @@
+"""The kinds of work that rows carry: what does them, and which a user may know of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models import Build, BulkAct, PersonExport, Photo, Reference, User
+from gallery.models.work import Work
+from gallery.visibility import visible_photos, visible_references
+
+
+@dataclass(frozen=True, slots=True)
+class WorkKind:
+    name: str
+    title: str | Promise
+    model: type[Work]
+    task: str  # what is sent to have one row done
+    rows: Callable[[User], QuerySet[Any]]
+    can_wait: bool = True  # what waits can be set aside, and queued again
+
+
+WORKS: dict[str, WorkKind] = {
+    kind.name: kind
+    for kind in (
+        WorkKind("photo", _("Photos"), Photo, "process_photo", visible_photos),
+        WorkKind("reference", _("References"), Reference, "embed_reference", visible_references),
+        WorkKind(
+            "build", _("Index builds"), Build, "run_build", lambda user: Build.objects.all(), can_wait=False
+        ),
+        WorkKind(
+            "bulk",
+            _("Acts on many"),
+            BulkAct,
+            "run_bulk",
+            lambda user: BulkAct.objects.filter(confirmed_at__isnull=False),
+            can_wait=False,
+        ),
+        WorkKind(
+            "export",
+            _("Exports of a person"),
+            PersonExport,
+            "make_person_export",
+            lambda user: PersonExport.objects.select_related("person"),
+            can_wait=False,
+        ),
+    )
+}
