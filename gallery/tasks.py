@@ -120,14 +120,12 @@ def roll_back() -> None:
         log.error("The index was not rolled back: %s", error)
 
 
-@shared_task(name="gallery.tasks.purge_builds")
-def purge_builds() -> None:
-    """After an erasure: no kept build may hold what was erased, so earlier ones go and a new one is made."""
-    from gallery.pipeline import builds
+@shared_task(name="gallery.tasks.erase")
+def erase(pk: int) -> None:
+    """After an erasure: clear files, builds, exports and the database's own remains."""
+    from gallery.pipeline import erasing
 
-    builds.drop_earlier()
-    for embedder_id in Build.objects.filter(is_active=True).values_list("embedder_id", flat=True):
-        builds.request_build("something was erased", delay=0, embedder_id=embedder_id)
+    erasing.finish(pk)
 
 
 @shared_task(name="gallery.tasks.follow_gallery")
@@ -199,6 +197,7 @@ def sweep() -> None:
         embed_face.delay(pk)
     for pk in queue.waiting(Reference.objects.all(), limit=50):
         embed_reference.delay(pk)
+    _go_on_erasing()
     if renaming.is_due():
         follow_gallery.delay()
     for pk in queue.waiting(Build.objects.all(), limit=1):
@@ -206,3 +205,11 @@ def sweep() -> None:
     for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
         run_bulk.delay(pk)
     lapsing.lapse_consents()
+
+
+def _go_on_erasing() -> None:
+    from gallery.pipeline import erasing
+
+    erasing.revive()
+    for pk in erasing.waiting():
+        erase.delay(pk)

@@ -66,8 +66,8 @@ def shared_photos(link: ShareLink) -> QuerySet[Photo]:
 
 
 def _of_the_masked() -> Q:
-    """Faces of people who may not be recognised, and faces that bore such a name until it was withdrawn."""
-    return masked("person") | Q(person__isnull=True, is_veiled=True)
+    """Faces of people who may not be recognised, and that bore such a name until it was withdrawn or erased."""
+    return masked("person") | Q(person__isnull=True, is_veiled=True) | Q(is_erased=True)
 
 
 def hidden_faces(photo: Photo, *, is_unnamed_hidden: bool = False) -> QuerySet[Face]:

@@ -132,6 +132,13 @@ TABLE: dict[str, Rule] = {
     "shared_album": OPEN("token"),
     "shared_photo": OPEN("token", "photo"),
     "shared_image": OPEN("token", "photo", "photo_digest", "width"),
+    # Erasing: what is never undone is for administrators, who see every album
+    "person_erase": ADMINISTRATOR("person"),
+    "photo_erase": ADMINISTRATOR("photo"),
+    "user_erase": ADMINISTRATOR("user"),
+    "erasures": ADMINISTRATOR(),
+    "erasure": ADMINISTRATOR("receipt"),
+    "erasure_file": ADMINISTRATOR("receipt"),
     # Pictures
     "photo_image": VIEWER("photo", "photo_digest", "width"),
     "photo_original": CONTRIBUTOR("photo"),

@@ -18,6 +18,7 @@ from gallery.models import (
     Build,
     BulkAct,
     Calibration,
+    Erasure,
     Event,
     Face,
     Finding,
@@ -75,6 +76,7 @@ def make_world(media: Path) -> World:
         "token": "x" * 43,
         "uid": "x",
         "export_kind": "json",
+        "receipt": Erasure.objects.create(kind=Erasure.Kind.PERSON).receipt,
     }
     world.values["trashed_photo"] = Photo.objects.create(
         file="t.jpg", name="t.jpg", sha256="t", trashed_at=timezone.now()

@@ -12,10 +12,11 @@ from django.conf import settings as site
 from django.db import OperationalError
 from django.utils import timezone
 
-from gallery import changes, engine, tasks
-from gallery.models import Build, GalleryChange, Status
+from gallery import changes, engine
+from gallery.models import Build, Erasure, GalleryChange, Status
 from gallery.pipeline import builds, verifying
 from gallery.pipeline.builds import activate, ask, run
+from gallery.pipeline.erasing.builds import clear_builds
 from gallery.services import builds as acts
 from gallery.services.errors import Refused
 from recognition import index
@@ -375,10 +376,10 @@ def test_after_an_erasure_earlier_builds_go_at_once_and_the_serving_one_is_made_
     build_now()
     serving = build_now()
     erase(gone)
-    tasks.purge_builds()
-    assert directories() == {Path(serving.directory).name}
-    asked = Build.objects.get(work=Status.QUEUED)
-    builds.run_build(asked.pk)
+    erasure = Erasure.objects.create(todo={"builds": {EMBEDDER: changes.latest(EMBEDDER)}})
+    assert clear_builds(erasure)
+    assert erasure.counts["builds"] == 2
+    assert Path(serving.directory).name not in directories()
     left = site.INDEX_ROOT / EMBEDDER
     assert len(directories()) == 1
     assert gone.pk not in np.load(next(left.glob("*/ids.npy")))

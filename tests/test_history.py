@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from gallery.models import Event, Role
-from gallery.services import faces, history, people
+from gallery.services import erasing, faces, history, people
 from gallery.services.errors import CannotUndo, Changed
 from gallery.services.sentences import SENTENCES, say
 from tests.making import a_face, a_person, a_photo, a_user
@@ -66,8 +66,10 @@ def test_forgetting_a_person_leaves_neither_name_nor_undo():
     user, anna = a_user(), a_person("Anna")
     faces.confirm(user, a_face(), anna)
     people.rename(user, anna, "Anne")
-    history.forget_person(anna.pk)
-    for event in Event.objects.all():
+    erasing.erase_person(user, anna)
+    *before, erased = Event.objects.order_by("pk")
+    assert (erased.verb, erased.undo, list(erased.summary)) == ("person.erase", None, ["receipt"])
+    for event in before:
         assert event.undo is None
         assert event.summary == {}
         assert "erased" in say(event)

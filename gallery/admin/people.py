@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
 from gallery.admin.bulk import choose
+from gallery.admin.erasing import Erasable
 from gallery.admin.filters import Pending, Photographed, References
 from gallery.admin.grid import grid
 from gallery.admin.guard import GuardedForm
@@ -54,14 +55,15 @@ def _count(rows: QuerySet[Any]) -> Coalesce:
 
 
 @admin.register(Person)
-class PersonAdmin(RosterAdmin):
+class PersonAdmin(Erasable, RosterAdmin):
+    erase_page = "person_erase"
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
     list_filter = (PersonHealth, References, Pending, Photographed, "is_hidden", "is_recognised")
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
-    actions = ("hide", "show", "merge")
+    actions = ("hide", "show", "merge", "erase_for_good")
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator

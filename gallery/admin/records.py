@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
+from gallery.admin.erasing import Erasable
 from gallery.admin.looking import LookedAt
 from gallery.admin.paging import link, picture, searched
 from gallery.admin.visible import VisibleAdmin
@@ -19,13 +20,14 @@ from gallery.templatetags.media import photo_src
 
 
 @admin.register(Photo)
-class PhotoAdmin(VisibleAdmin, LookedAt):
+class PhotoAdmin(Erasable, VisibleAdmin, LookedAt):
+    erase_page = "photo_erase"
     list_display = ("shown", "name", "album", "work", "failure", "width", "height", "added_at", "page")
     list_display_links = ("shown", "name")
     list_filter = ("work", ("trashed_at", admin.EmptyFieldListFilter), "added_at")
     list_select_related = ("album",)
     search_fields = ("search",)
-    actions = ("try_again",)
+    actions = ("try_again", "erase_for_good")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str

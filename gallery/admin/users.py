@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from gallery.access import current_user
+from gallery.admin.erasing import Erasable
 from gallery.admin.guard import GuardedForm
 from gallery.admin.telling import TellingAdmin, told
 from gallery.models import Role, User
@@ -35,7 +36,8 @@ class RoleUserForm(GuardedForm, ChangeForm):
 
 
 @admin.register(User)
-class RoleUserAdmin(TellingAdmin, Base):
+class RoleUserAdmin(Erasable, TellingAdmin, Base):
+    erase_page = "user_erase"
     form = RoleUserForm
     list_display = ("username", "email", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
@@ -47,7 +49,7 @@ class RoleUserAdmin(TellingAdmin, Base):
     )
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
-    actions = ("unlock", "sign_out")
+    actions = ("unlock", "sign_out", "erase_for_good")
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False  # people are shut out; erasing them is an act of its own

@@ -72,8 +72,8 @@ def face_picture(face: Face, size: int) -> Path:
     path = _face_path(face, size)
 
     def make() -> None:
-        others = Face.objects.filter(photo_id=face.photo_id).exclude(pk=face.pk).select_related("photo")
-        faces = [face, *others]
+        others = Face.objects.filter(photo_id=face.photo_id, is_erased=False).exclude(pk=face.pk)
+        faces = [face, *others.select_related("photo")]
         boxes = [Box(one.left, one.top, one.width, one.height).padded(MARGIN) for one in faces]
         regions = sandbox.read_regions(original(face.photo), boxes, LIMITS, max_side=max(FACE_SIZES))
         for one, region in zip(faces, regions, strict=True):

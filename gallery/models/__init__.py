@@ -2,6 +2,7 @@
 
 from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
 from gallery.models.bulk import BulkAct
+from gallery.models.erasures import Erasure
 from gallery.models.events import Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.health import Finding
 from gallery.models.people import Person, PersonExport, Reference, ReferenceVector
@@ -16,6 +17,7 @@ __all__ = [
     "Calibration",
     "Candidate",
     "Decision",
+    "Erasure",
     "Event",
     "EventSubject",
     "Face",

@@ -133,6 +133,9 @@ class Face(models.Model):
     decision = models.CharField(max_length=12, choices=Decision, default=Decision.NONE, blank=True)
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
+    is_erased = models.BooleanField(
+        default=False, editable=False
+    )  # of an erased person: never embedded again
     is_twice = models.BooleanField(default=False)  # the same name stands on another face of the photo
     cluster = models.BigIntegerField(null=True, blank=True, db_index=True)  # group of unknown look-alikes
     searched_change = models.BigIntegerField(default=0)  # last GalleryChange its candidates reflect

@@ -7,6 +7,7 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -21,8 +22,19 @@ class Role(models.TextChoices):
         return list(Role).index(self)
 
 
+FORMER = "a former user"  # a name that nobody can choose: it has spaces
+
+
 class User(AbstractUser):
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
+
+    def __str__(self) -> str:
+        return gettext("a former user") if self.is_former else self.username
+
+    @property
+    def is_former(self) -> bool:
+        """Whether the account stands for all whose accounts were erased."""
+        return self.username == FORMER
 
     def has_role(self, role: Role) -> bool:
         """At least this role; a superuser has every role, an inactive user none."""

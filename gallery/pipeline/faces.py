@@ -32,7 +32,7 @@ NOTHING_FOUND = {"is_usable": False, "reason": "no face"}
 def embed_face(pk: int) -> bool:
     """Find and embed the face in a drawn box, then search it; False if there is nothing to do."""
     face = Face.objects.select_related("photo__album", "person").filter(pk=pk, is_drawn=True).first()
-    if face is None or not face.photo.may_be_recognised or keeps_no_vector(face):
+    if face is None or face.is_erased or not face.photo.may_be_recognised or keeps_no_vector(face):
         return False
     box = box_of(face)
     region = sandbox.read_region(
@@ -43,7 +43,8 @@ def embed_face(pk: int) -> bool:
     found = best_in(inner, engine.detector().detect(region.pixels))
     vector = embed(region.pixels, [found], engine.serving())[0] if found else None
     with transaction.atomic():
-        current = Face.objects.select_for_update().filter(pk=pk).exclude(closed("photo")).first()
+        rows = Face.objects.select_for_update(of=("self",)).filter(pk=pk, is_erased=False)
+        current = rows.exclude(closed("photo")).first()
         if current is None:
             return False
         _fill(current, found, vector, region, scale)

@@ -10,6 +10,7 @@ from gallery.models import Face, FaceRejection
 from gallery.vectors import from_bytes
 from recognition.types import Box, Embedder, Embeddings
 
+ERASED = 0.15  # from which a new box is that of an erased face: rather too many than one too few
 SAME_FACE = 0.4  # intersection over union from which two boxes are one face
 
 
@@ -33,6 +34,11 @@ def pair(old: Sequence[Face], new: Sequence[Box]) -> dict[int, int]:
             pairs[-after] = -before
             taken.add(-before)
     return pairs
+
+
+def is_erased(old: Sequence[Face], box: Box) -> bool:
+    """Whether an erased face stands there, however another detector has drawn its box."""
+    return any(face.is_erased and box_of(face).iou(box) >= ERASED for face in old)
 
 
 def vectors_of(faces: Sequence[Face], embedder: Embedder) -> Embeddings:

@@ -42,6 +42,8 @@ def _process(photo: Photo) -> None:
     embedder = engine.serving() if photo.may_be_recognised else None
     analysis = analyse(storage.path(photo.file), engine.read, engine.detector(), embedder)
     with transaction.atomic():
+        if not Photo.objects.select_for_update().filter(pk=photo.pk).exists():
+            raise queue.LeaseLost(f"photo {photo.pk} was erased")
         photo.width, photo.height = analysis.width, analysis.height
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
         photo.detector = engine.detector().name
@@ -65,6 +67,8 @@ def _matched(photo: Photo, analysis: Analysis, embedder: Embedder | None) -> lis
     pairs = matching.pair(old, [detection.box for detection in analysis.detections])
     faces = []
     for row, detection in enumerate(analysis.detections):
+        if row not in pairs and matching.is_erased(old, detection.box):
+            continue
         face = old[pairs[row]] if row in pairs else Face(photo=photo)
         _fill(face, detection, analysis.embeddings[row], embedder)
         faces.append(face)
@@ -82,6 +86,8 @@ def _matched(photo: Photo, analysis: Analysis, embedder: Embedder | None) -> lis
 
 
 def _fill(face: Face, detection: Detection, vector: Embeddings, embedder: Embedder | None) -> None:
+    if face.is_erased:
+        return
     if not face.is_drawn:
         face.left, face.top = detection.box.left, detection.box.top
         face.width, face.height = detection.box.width, detection.box.height

@@ -94,6 +94,17 @@ def embed_reference(pk: int) -> bool:
     return True
 
 
+@transaction.atomic
+def _store(reference: Reference, embedder: Embedder, vector: np.ndarray[Any, Any]) -> None:
+    """LeaseLost where the reference was erased, or taken over, meanwhile; nothing is written then."""
+    current = Reference.objects.select_for_update().filter(pk=reference.pk).first()
+    if current is None:
+        raise queue.LeaseLost(f"reference {reference.pk} was erased")
+    reference.save(update_fields=["box", "landmarks", "quality", "score", "image", "sha256"])
+    store_vector(current, embedder, vector)
+    queue.finish(reference, Status.DONE)
+
+
 def _embed(reference: Reference) -> None:
     embedder = engine.serving()
     old_image, new_image = reference.image, ""
@@ -106,11 +117,11 @@ def _embed(reference: Reference) -> None:
         reference.image = new_image
         pixels = engine.read(storage.path(new_image)).pixels
     vector = embedder.embed([face_of(reference, pixels)])[0]
-    with transaction.atomic():
-        reference.save(update_fields=["box", "landmarks", "quality", "score", "image", "sha256"])
-        current = Reference.objects.select_for_update().get(pk=reference.pk)
-        store_vector(current, embedder, vector)
-        queue.finish(reference, Status.DONE)
+    try:
+        _store(reference, embedder, vector)
+    except queue.LeaseLost:
+        storage.remove(new_image)
+        raise
     if new_image:
         storage.remove(old_image)
     from gallery.pipeline.builds import gallery_changed

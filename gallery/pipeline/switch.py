@@ -74,7 +74,9 @@ def _failed(embedder: Embedder) -> list[int]:
 
 
 def _embed_reference(pk: int, embedder: Embedder) -> None:
-    reference = Reference.objects.get(pk=pk)
+    reference = Reference.objects.filter(pk=pk).first()
+    if reference is None:
+        return  # erased meanwhile
     pixels = engine.read(storage.path(reference.image)).pixels
     vector = embedder.embed([face_of(reference, pixels)])[0]
     with transaction.atomic():

@@ -165,9 +165,3 @@ def _copy_subjects(event: Event, to: Event) -> None:
         EventSubject.objects.bulk_create(
             EventSubject(event=to, object_type=pairs[row][0], object_id=pairs[row][1]) for row in some
         )
-
-
-def forget_person(pk: int) -> None:
-    """For erasure: no event can bring this person back, or say their name, any more."""
-    events = Event.objects.filter(pk__in=about("person", pk).values("pk"))
-    events.update(undo=None, summary={})

@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from gallery import queue, quota, storage
 from gallery.limits import limits
@@ -50,6 +51,16 @@ def add_reference(
         received.drop()
         return AddedReference(found, is_duplicate=True)
     name = received.keep(storage.reference_name(extension))
+    try:
+        return _added(user, person, received, name, source, status)
+    except IntegrityError:
+        storage.remove(name)
+        raise Refused(_("This person is no longer there.")) from None
+
+
+def _added(
+    user: User | None, person: Person, received: storage.Received, name: str, source: str, status: str
+) -> AddedReference:
     with transaction.atomic():
         reference = Reference.objects.create(
             person=person,

@@ -53,6 +53,7 @@ PLACES = (
     Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, group=2),
     Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
     Place("audit", _("Audit trail"), "lock", "/audit/", Role.ADMINISTRATOR, group=2),
+    Place("erasures", _("Erasures"), "hide", "/erasures/", Role.ADMINISTRATOR, group=2),
     Place("admin:index", _("Curating"), "settings", "/admin/", Role.CURATOR, group=2),
 )
 

@@ -3,12 +3,12 @@
 from gallery.pipeline.builds.activate import NoEarlierBuild, roll_back
 from gallery.pipeline.builds.ask import DEBOUNCE, gallery_changed, request_build
 from gallery.pipeline.builds.run import run_build
-from gallery.pipeline.builds.tidy import drop_earlier, tidy
+from gallery.pipeline.builds.tidy import drop, tidy
 
 __all__ = [
     "DEBOUNCE",
     "NoEarlierBuild",
-    "drop_earlier",
+    "drop",
     "gallery_changed",
     "request_build",
     "roll_back",

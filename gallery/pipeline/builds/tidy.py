@@ -22,19 +22,13 @@ def tidy(embedder_id: str) -> None:
     _forget_old_changes(embedder_id)
 
 
-def drop_earlier() -> None:
-    """Drop every kept build but those that serve: somebody's vectors in them must go."""
-    for build in Build.objects.filter(is_active=False).exclude(directory=""):
-        _drop(build)
-
-
 def _drop_old(embedder_id: str) -> None:
     """Keep the newest; of builds made before somebody was erased, only the one that serves."""
     kept = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE).exclude(directory="")
     erased = _last_erasure(embedder_id)
     for place, build in enumerate(kept.order_by("-is_active", "-pk")):
         if place >= KEPT or (not build.is_active and build.upto_change < erased):
-            _drop(build)
+            drop(build)
 
 
 def _last_erasure(embedder_id: str) -> int:
@@ -42,8 +36,11 @@ def _last_erasure(embedder_id: str) -> int:
     return rows.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _drop(build: Build) -> None:
-    """The row first: a directory without a row is a leftover, a row without a directory is broken."""
+def drop(build: Build) -> None:
+    """Of a build that does not serve.
+
+    The row first: a directory without a row is a leftover, a row without a directory is broken.
+    """
     directory = settings.INDEX_ROOT / build.directory
     Build.objects.filter(pk=build.pk, is_active=False).update(directory="")
     shutil.rmtree(directory, ignore_errors=True)

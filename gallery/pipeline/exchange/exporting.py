@@ -13,7 +13,7 @@ from django.db import transaction
 
 from gallery import engine, storage
 from gallery.models import Person, Reference, ReferenceVector
-from gallery.pipeline.exchange import layout
+from gallery.pipeline.exchange import kept, layout
 from gallery.pipeline.vectorparts import parts_of
 from gallery.vectors import from_bytes
 from recognition import index
@@ -37,6 +37,7 @@ def export_gallery(directory: Path) -> Exported:
     if directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()
     done = Exported()
+    kept.remember(directory)
     with new_directory(directory) as partial, transaction.atomic():
         folders = _write_people(partial, done)
         pictures = _write_references(partial, folders, done)

@@ -14,6 +14,7 @@ from django.db.models import Model
 from recognition.types import RecognitionError
 
 PEOPLE, PEOPLE_CSV, REFERENCES_CSV, VECTORS = "people", "people.csv", "references.csv", "vectors"
+INDEX_FILES = ("img_emb", "metadata", "ids.npy", "persons.npy", "infos.json")
 PERSON_COLUMNS = ("name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until", "created_at")
 REFERENCE_COLUMNS: tuple[str, ...] = ("status", "box", "landmarks", "quality", "score", "source_path")
 REFERENCE_COLUMNS += ("source_sha256", "work", "failure", "created_at")

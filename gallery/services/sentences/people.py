@@ -102,6 +102,7 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
             "merged %(count)s person into “%(person)s”", "merged %(count)s people into “%(person)s”", n
         )
     ),
+    "person.erase": lambda _summary: _("erased a person for good"),
     "person.merge": _merged,
     "person.split": _split,
 }

@@ -83,6 +83,7 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "photo.retry": _name(lambda: _("had “%(name)s” looked at again")),
     "photo.recognise": _name(lambda: _("let faces be recognised in “%(name)s” again")),
     "photo.stop_recognising": _name(lambda: _("stopped recognising faces in “%(name)s”")),
+    "photo.erase": lambda _summary: _("erased a photo for good"),
     "photo.album": _put,
     "album.create": _name(lambda: _("made the album “%(name)s”")),
     "album.change": _changed_album,
@@ -125,4 +126,5 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "user.invite": lambda summary: _("invited somebody as “%(role)s”") % {"role": _role(summary)},
     "user.join": lambda _summary: _("joined"),
     "user.change": _changed_user,
+    "user.erase": lambda _summary: _("erased an account"),
 }

@@ -1,0 +1,210 @@
+"""What tests of erasing do inside an installation's own process: a lived-in small site, and deaths on the way.
+
+Called by `Site.ask`, so that Django's settings are those of the site under test.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import signal
+import unittest.mock
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.db import connections
+from django.utils import timezone
+
+from gallery import derived, queue, storage
+from gallery.models import Album, Erasure, Event, Face, Person, Photo, Reference, Role, Status, User
+from gallery.pipeline import erasing, photos, references
+from gallery.pipeline.erasing import database, run
+from gallery.pipeline.faces import embed_face
+from gallery.queue import sending
+from gallery.services import albums, faces, history, people, sharing
+from gallery.services.erasing import begun
+from gallery.services.erasing import people as erasing_people
+from tests import remains
+
+NAME, FORMER, MERGED = "Quỳnh Zażółć", "Barack Obama", "Önder Nguyễn"
+
+
+def make(folder: str) -> None:
+    """People, references, a photo with faces, an album that is shared, a history, exports and builds."""
+    call_command("import_people", f"{folder}/people", stdout=io.StringIO())
+    user = User.objects.create_user("an_admin", "admin@example.org", "x", role=Role.ADMINISTRATOR)
+    album = Album.objects.create(name="Trip")
+    call_command("import_photos", f"{folder}/photos", album="Trip", stdout=io.StringIO())
+    for pk in Reference.objects.values_list("pk", flat=True):
+        references.embed_reference(pk)
+    for pk in Photo.objects.values_list("pk", flat=True):
+        assert photos.process_photo(pk)
+    live_in(user, album)
+    for _ in range(2):
+        call_command("build_index", stdout=io.StringIO())
+    call_command("export_gallery", str(settings.DATA_DIR / "written" / "gallery"), stdout=io.StringIO())
+
+
+def live_in(user: User, album: Album) -> None:
+    """Rename, note, merge, confirm, draw and undo: what a history is made of."""
+    person = Person.objects.get(name=FORMER)
+    people.rename(user, person, NAME)
+    people.set_note(user, person, f"A note about {NAME}")
+    people.set_consent(user, person, f"{NAME} agreed", None)
+    other = people.create(user, MERGED)
+    people.merge(user, other, person)
+    face = Face.objects.get(person=person)
+    faces.confirm(user, face, person)
+    faces.use_as_reference(user, Face.objects.get(pk=face.pk))
+    for pk in Reference.objects.filter(work=Status.QUEUED).values_list("pk", flat=True):
+        references.embed_reference(pk)
+    drawn = faces.draw_face(user, face.photo, (face.left + 4, face.top + 4, face.width, face.height))
+    assert embed_face(drawn.pk)
+    history.undo(user, history.about("face", drawn.pk)[0])  # the history keeps the row, vector and all
+    kind = ContentType.objects.get_for_model(Person)
+    LogEntry.objects.create(
+        user=user, content_type=kind, object_id=str(person.pk), object_repr=NAME, action_flag=CHANGE
+    )
+    albums.set_cover(user, album, face.photo)
+    sharing.share(user, album, days=7, has_names=True)
+    derived.photo_picture(face.photo, 640)
+    derived.face_picture(face, 384)
+    for reference in Reference.objects.filter(person=person):
+        derived.reference_picture(reference, 384)
+
+
+def needles_of_person() -> dict[str, str]:
+    """Everything that must be nowhere once NAME is erased."""
+    person = Person.objects.get(name=NAME)
+    found = {**remains.of_name(NAME), **remains.of_name(FORMER), **remains.of_name(MERGED)}
+    for reference in Reference.objects.filter(person=person):
+        label = f"reference {reference.pk}"
+        found |= remains.of_file(label, storage.path(reference.image))
+        found |= {f"{label} sha": reference.sha256.encode()}
+        found |= _of_folder(label, derived.addresses.reference_folder(reference.sha256))
+        for row in reference.vectors.all():
+            found |= remains.of_vector(label, bytes(row.vector))
+            found |= {f"{label} base64": base64.b64encode(row.vector)[:80]}
+    for face in Face.objects.filter(person=person).select_related("photo"):
+        label = f"face {face.pk}"
+        found |= remains.of_vector(label, bytes(face.embedding))
+        found |= {f"{label} base64": base64.b64encode(face.embedding)[:80]}
+        found |= {f"{label} crop": f"face-{derived.face_digest(face)}".encode()}
+    for event in Event.objects.filter(verb="undo", object_type="face"):
+        row = event.undo["rows"][0]["before"]
+        assert row["person_id"] == person.pk
+        found |= {"undrawn face base64": row["embedding"][:80].encode()}
+    return as_text(found)
+
+
+def needles_of_photo(pk: int) -> dict[str, str]:
+    photo = Photo.objects.get(pk=pk)
+    found = {**remains.of_name(photo.name), "sha": photo.sha256.encode()}
+    found |= remains.of_file("original", storage.path(photo.file))
+    found |= _of_folder("picture", derived.addresses.photo_folder(photo.sha256))
+    for face in photo.faces.exclude(embedding=None):
+        found |= remains.of_vector(f"face {face.pk}", bytes(face.embedding))
+    return as_text(found)
+
+
+def _of_folder(label: str, folder: Path) -> remains.Needles:
+    found: remains.Needles = {}
+    for path in folder.glob("*.webp"):
+        found |= remains.of_file(f"{label} {path.name}", path)
+    return found
+
+
+def as_text(needles: remains.Needles) -> dict[str, str]:
+    return {label: base64.b64encode(needle).decode() for label, needle in needles.items()}
+
+
+def from_text(needles: dict[str, str]) -> remains.Needles:
+    return {label: base64.b64decode(needle) for label, needle in needles.items()}
+
+
+def dies(work: Callable[[], object], *place: Any, after: bool = False) -> bool:
+    """Do the work in a process of its own that kills itself at `place`; whether it did."""
+    connections.close_all()
+    child = os.fork()
+    if not child:
+        real = getattr(*place)
+
+        def die(*arguments: Any, **options: Any) -> None:
+            if after:
+                real(*arguments, **options)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            with unittest.mock.patch.object(*place, die):
+                work()
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
+
+
+def erase_with_deaths() -> dict[str, Any]:
+    """Erase NAME, killed in the transaction and then at every step; what is left goes by sweeping."""
+    person = Person.objects.get(name=NAME)
+
+    def ask() -> None:
+        erasing_people.erase_person(User.objects.first(), Person.objects.get(pk=person.pk))
+
+    assert dies(ask, begun, "scrub_linked", after=True)
+    assert dies(ask, begun.history, "record", after=True)
+    assert Person.objects.filter(name=NAME).exists()
+    assert not Erasure.objects.exists()
+    assert dies(ask, sending, "_send")  # after the commit: the message is lost
+    assert not Person.objects.filter(name=NAME).exists()
+    pk = Erasure.objects.get().pk
+    deaths = [(run, "STEPS")]
+    for number in range(len(run.STEPS)):
+        for after in (False, True):
+            died = dies_in_step(pk, number, after)
+            deaths.append((died, number))
+            assert died, (number, after)
+    for after in (False, True):
+        assert dies(lambda: erasing.finish(pk), database, "clear", after=after)
+        expire()
+    assert dies(lambda: erasing.finish(pk), run.queue, "finish", after=False)
+    expire()
+    assert erasing.finish(pk)
+    return json.loads(json.dumps(Erasure.objects.values("counts", "todo", "work").get(pk=pk)))
+
+
+def dies_in_step(pk: int, number: int, after: bool) -> bool:
+    """Killed before or after one of the steps."""
+    real = run.STEPS[number]
+
+    def die(erasure: Erasure) -> bool:
+        if after:
+            real(erasure)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return True
+
+    steps = (*run.STEPS[:number], die, *run.STEPS[number + 1 :])
+    connections.close_all()
+    child = os.fork()
+    if not child:
+        try:
+            with unittest.mock.patch.object(run, "STEPS", steps):
+                erasing.finish(pk)
+        finally:
+            os._exit(0)
+    died = os.waitpid(child, 0)[1] == signal.SIGKILL
+    expire()
+    return died
+
+
+def expire() -> None:
+    """The dead process's lease has run out."""
+    held = Erasure.objects.filter(work=Status.PROCESSING)
+    held.update(lease_until=timezone.now() - timedelta(seconds=1), lease_doubted=True)
+    queue.recover(Erasure.objects.all())

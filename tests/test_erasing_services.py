@@ -1,0 +1,348 @@
+"""What an erasure does to rows, history and searches, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from gallery import changes, queue, visibility
+from gallery.models import (
+    Album,
+    Build,
+    Candidate,
+    Decision,
+    Erasure,
+    Event,
+    EventSubject,
+    Face,
+    GalleryChange,
+    Invitation,
+    Person,
+    Photo,
+    Reference,
+    Role,
+    Status,
+    User,
+)
+from gallery.pipeline import builds, matching, photos
+from gallery.pipeline import erasing as remains
+from gallery.pipeline import references as embedding
+from gallery.pipeline.erasing import database, run
+from gallery.services import accounts, erasing, faces, history, people, references
+from gallery.services.errors import CannotUndo, Changed, Refused
+from recognition.types import Box
+from tests.engines import FakeEngine, Seen
+from tests.gallery_world import find, find_in_another_process, know, world
+from tests.making import (
+    EMBEDDER,
+    a_face,
+    a_named_face,
+    a_person,
+    a_photo,
+    a_reference,
+    a_user,
+    a_vector,
+    an_unsure_face,
+)
+
+__all__ = ["world"]
+pytestmark = pytest.mark.django_db
+
+
+def build_now() -> Build:
+    made = builds.run_build(builds.request_build("test", delay=0).pk)
+    assert made is not None
+    assert made.is_active, made.failure
+    return made
+
+
+@pytest.fixture
+def admin() -> User:
+    return a_user("Mai", Role.ADMINISTRATOR)
+
+
+def test_from_the_commit_on_no_search_returns_the_person(world: FakeEngine, admin: User) -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    for seed in range(3):
+        know(anna, a_vector(seed))
+    know(bao, a_vector(9))
+    build_now()
+    assert {hit.person for hit in find(a_vector(1))} == {anna.pk, bao.pk}
+    erasing.erase_person(admin, anna)
+    for found in (find(a_vector(1)), find_in_another_process(a_vector(1))):
+        assert [hit.person for hit in found] == [bao.pk]
+    assert set(GalleryChange.objects.filter(person=anna.pk).values_list("kind", flat=True)) >= {"erased"}
+
+
+def test_faces_lose_name_and_vector_and_stay_ignored(admin: User) -> None:
+    anna = a_person("Anna")
+    named = a_named_face(anna, embedding=a_vector(1), embedder_id=EMBEDDER, landmarks=[[1, 2]] * 5)
+    confirmed = a_face(embedding=a_vector(2), embedder_id=EMBEDDER)
+    faces.confirm(admin, confirmed, anna)
+    receipt = erasing.erase_person(admin, anna)
+    for face in (named, confirmed):
+        face.refresh_from_db()
+        assert (face.person, face.embedding, face.embedder_id, face.landmarks) == (None, None, "", None)
+        assert (face.decision, face.is_erased, face.cluster) == (Decision.IGNORED, True, None)
+    assert receipt.counts["faces"] == receipt.counts["embeddings"] == 2
+    assert not Candidate.objects.exists()
+
+
+def test_a_photo_looked_at_again_neither_names_nor_embeds_an_erased_face(
+    world: FakeEngine, admin: User
+) -> None:
+    anna, photo = a_person("Anna"), a_photo(work=Status.QUEUED)
+    world.faces = [Seen(Box(100, 100, 80, 100), a_vector(1))]
+    face = a_named_face(anna, photo, left=100, top=100, width=80, height=100)
+    erasing.erase_person(admin, anna)
+    know(a_person("Bao"), a_vector(1))
+    assert photos.process_photo(photo.pk)
+    face.refresh_from_db()
+    assert (face.person, face.embedding, face.decision) == (None, None, Decision.IGNORED)
+    world.faces = [Seen(Box(125, 130, 45, 50), a_vector(1))]  # another detector's box
+    assert matching.pair([face], [world.faces[0].box]) == {}
+    Photo.objects.update(work=Status.QUEUED)
+    assert photos.process_photo(photo.pk)
+    assert list(photo.faces.all()) == [face]
+
+
+def test_faces_that_were_only_likely_go_when_asked_for(admin: User) -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    likely = an_unsure_face(anna, bao, embedding=a_vector(1), embedder_id=EMBEDDER)
+    other = an_unsure_face(bao, anna, embedding=a_vector(2), embedder_id=EMBEDDER)
+    assert erasing.preview_person(anna).likely == 1
+    erasing.erase_person(admin, anna, with_likely=True)
+    likely.refresh_from_db()
+    other.refresh_from_db()
+    assert (likely.is_erased, likely.embedding) == (True, None)
+    assert (other.is_erased, other.embedding is not None) == (False, True)
+    assert list(other.candidates.values_list("person", flat=True)) == [bao.pk]
+
+
+def test_unsure_faces_ask_about_the_person_no_more(admin: User) -> None:
+    anna = a_person("Anna")
+    face = an_unsure_face(anna, embedding=a_vector(1), embedder_id=EMBEDDER)
+    erasing.erase_person(admin, anna)
+    face.refresh_from_db()
+    assert (face.state, face.decision, face.embedding is not None) == ("unknown", "", True)
+    assert not face.candidates.exists()
+
+
+def test_no_undo_brings_anything_back(admin: User) -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    face = a_face(embedding=a_vector(1), embedder_id=EMBEDDER)
+    other = a_face()
+    faces.confirm(admin, face, anna)
+    faces.name_group(admin, [other.pk], bao)
+    people.rename(admin, anna, "Anne")
+    people.merge(admin, a_person("Annie"), anna)
+    references.reject(admin, [a_reference(anna)])
+    erasing.erase_person(admin, anna)
+    for event in Event.objects.order_by("-pk"):
+        if event.verb == "face.name_group":
+            continue
+        with pytest.raises(CannotUndo):
+            history.undo(admin, event)
+    assert list(Person.objects.all()) == [bao]
+    history.undo(admin, Event.objects.get(verb="face.name_group"))  # others' acts can be taken back still
+    other.refresh_from_db()
+    assert other.person is None
+
+
+def test_no_name_of_the_person_is_left_in_the_history(admin: User) -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    people.merge(admin, people.create(admin, "Annie"), anna)
+    people.rename(admin, anna, "Anne")
+    people.set_note(admin, anna, "Anne's note")
+    people.rename(admin, bao, "Bảo")
+    people.split(admin, [a_named_face(anna)], "Chi")
+    kind = ContentType.objects.get_for_model(Reference)
+    LogEntry.objects.create(
+        user=admin, content_type=kind, object_id="77", object_repr="Anne #77", action_flag=CHANGE
+    )
+    erasure = erasing.erase_person(admin, anna)
+    assert remains.finish(erasure.pk)
+    kept = json.dumps([list(Event.objects.values_list("summary", "undo")), str(LogEntry.objects.all())])
+    assert "Ann" not in kept
+    assert "Bao" in kept
+    assert not EventSubject.objects.filter(object_type="person", object_id=anna.pk).exists()
+
+
+def test_a_name_that_is_somebody_elses_by_now_stays_theirs(admin: User) -> None:
+    anna = a_person("Anna")
+    people.rename(admin, anna, "Bich")
+    people.create(admin, "Anna")
+    assert remains.finish(erasing.erase_person(admin, anna).pk)
+    assert Event.objects.get(verb="person.create").summary["person"] == "Anna"
+
+
+def test_erased_faces_are_hidden_in_what_is_shared(admin: User) -> None:
+    anna = a_person("Anna")
+    face = a_named_face(anna)
+    assert not visibility.hidden_faces(face.photo).exists()
+    erasing.erase_person(admin, anna)
+    assert list(visibility.hidden_faces(face.photo)) == [face]
+
+
+def test_a_page_that_is_out_of_date_erases_nothing(admin: User) -> None:
+    anna = a_person("Anna")
+    people.rename(admin, anna, "Anne")
+    with pytest.raises(Changed):
+        erasing.erase_person(admin, anna, revision=0)
+    assert Person.objects.filter(pk=anna.pk).exists()
+    assert not Erasure.objects.exists()
+
+
+def test_a_photo_goes_with_its_faces_and_keeps_references_unless_asked(admin: User) -> None:
+    anna = a_person("Anna")
+    for with_references in (False, True):
+        face = a_named_face(anna, a_photo("IMG_77.jpg"), embedding=a_vector(1), embedder_id=EMBEDDER)
+        reference = a_reference(anna, source_face=face, source_path="IMG_77.jpg")
+        erasing.erase_photo(admin, face.photo, with_references=with_references)
+        assert not Photo.objects.exists()
+        kept = Reference.objects.filter(pk=reference.pk).first()
+        assert (kept is None) is with_references
+        assert kept is None or (kept.source_face, kept.source_path) == (None, "")
+
+
+def test_references_cut_from_a_limited_albums_photo_always_go_with_it(admin: User) -> None:
+    album = Album.objects.create(name="Trip", is_limited=True)
+    face = a_named_face(a_person(), a_photo(album=album))
+    a_reference(face.person, source_face=face)
+    assert erasing.preview_photo(face.photo).must_lose_references
+    erasing.erase_photo(admin, face.photo)
+    assert not Reference.objects.exists()
+
+
+def test_a_photos_name_leaves_the_history_but_other_photos_acts_can_be_undone(admin: User) -> None:
+    gone, kept = a_face(a_photo("IMG_77.jpg")), a_face(a_photo("IMG_78.jpg"))
+    faces.confirm(admin, gone, a_person("Anna"))
+    faces.name_group(admin, [gone.pk, kept.pk], a_person("Bao"))
+    faces.name_group(admin, [kept.pk], a_person("Chi"))
+    assert remains.finish(erasing.erase_photo(admin, gone.photo).pk)
+    assert "IMG_77" not in json.dumps(list(Event.objects.values_list("summary", flat=True)))
+    history.undo(admin, Event.objects.get(verb="face.name_group"))
+    kept.refresh_from_db()
+    assert kept.person is None
+
+
+def test_proposals_that_rested_on_an_erased_photos_face_go(admin: User) -> None:
+    anna = a_person("Anna")
+    ground, face = a_named_face(anna), a_face(state=Face.State.UNSURE)
+    Candidate.objects.create(face=face, person=anna, look_alike=ground, similarity=0.9, rank=0)
+    erasing.erase_photo(admin, ground.photo)
+    face.refresh_from_db()
+    assert (face.state, face.candidates.count()) == ("unknown", 0)
+
+
+def test_a_users_acts_stay_as_a_former_users(admin: User) -> None:
+    tam = User.objects.create_user("tam", "tam@example.org", "x", role=Role.CURATOR)
+    invitation, token = accounts.invite(admin, "lan@example.org", Role.VIEWER)
+    lan = accounts.accept(token, "lan", "a long password")
+    accounts.invite(lan, "x@example.org", Role.VIEWER)
+    photo = a_photo(uploaded_by=lan)
+    faces.ignore(lan, a_face())
+    browser = Client()
+    browser.force_login(lan)
+    receipt = erasing.erase_user(admin, lan)
+    event = Event.objects.get(verb="face.ignore")
+    photo.refresh_from_db()
+    assert str(event.actor) == str(photo.uploaded_by) == "a former user"
+    assert event.actor is not None
+    assert not event.actor.is_active
+    assert not Invitation.objects.filter(pk=invitation.pk).exists()
+    assert not Session.objects.exists()
+    assert not Event.objects.filter(verb="sign_in").exists()
+    assert browser.get("/").status_code == 302
+    assert receipt.counts["acts"] >= 2
+    erasing.erase_user(admin, tam)
+    assert User.objects.filter(is_active=False).count() == 1  # one for all
+
+
+def test_the_last_administrator_and_the_former_user_cannot_be_erased(admin: User) -> None:
+    with pytest.raises(Refused, match="last administrator"):
+        erasing.erase_user(admin, admin)
+    erasing.erase_user(admin, a_user("lan"))
+    with pytest.raises(Refused, match="former users"):
+        erasing.erase_user(admin, User.objects.get(username=erasing.FORMER))
+
+
+def test_a_receipt_names_nobody(admin: User, world: FakeEngine, settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    anna = a_person("Anna")
+    know(anna, a_vector(1))
+    erasure = erasing.erase_person(admin, anna)
+    assert erasure.todo["gone"]["names"] == ["Anna"]
+    assert remains.finish(erasure.pk)
+    erasure.refresh_from_db()
+    assert (erasure.todo, erasure.work, erasure.failure) == ({}, Status.DONE, "")
+    assert set(erasure.counts) <= {"references", "embeddings", "events", "builds", "files"}
+
+
+def test_an_erasure_waits_for_a_running_build_and_is_never_set_aside(
+    world: FakeEngine, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = a_person("Anna")
+    know(anna, a_vector(1))
+    build_now()
+    erasure = erasing.erase_person(admin, anna)
+    monkeypatch.setattr("gallery.pipeline.erasing.builds._is_building", lambda: True)
+    for _ in range(4):
+        Erasure.objects.update(queued_at=None)
+        assert not remains.finish(erasure.pk)
+    assert remains.waiting() == []  # not before some seconds have passed
+    monkeypatch.undo()
+
+
+def test_where_no_build_can_be_made_none_serves(
+    world: FakeEngine, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    know(anna, a_vector(1))
+    know(bao, a_vector(2))
+    serving = build_now()
+    erasure = erasing.erase_person(admin, anna)
+    monkeypatch.setattr("gallery.pipeline.erasing.builds._made_anew", lambda *_: False)
+    assert remains.finish(erasure.pk)
+    serving.refresh_from_db()
+    assert (serving.is_active, serving.directory) == (False, "")
+    assert [hit.person for hit in find_in_another_process(a_vector(1))] == [bao.pk]
+
+
+def test_a_file_that_cannot_be_removed_is_tried_again(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    erasure = erasing.erase_person(admin, a_person())
+    monkeypatch.setattr(run, "STEPS", (fail,))
+    assert not remains.finish(erasure.pk)
+    erasure.refresh_from_db()
+    assert (erasure.work, "Permission denied" in erasure.failure) == (Status.QUEUED, True)
+    monkeypatch.undo()
+    Erasure.objects.update(queued_at=None)
+    assert remains.finish(erasure.pk)
+
+
+def test_remains_in_sqlites_file_are_recognised(tmp_path: Path) -> None:
+    file = tmp_path / "db"
+    file.write_bytes(b"x" * 5000 + a_vector(1) + b"y" * 5000)
+    assert database._holds(file, [a_vector(1)[:24]])
+    assert not database._holds(file, [a_vector(2)[:24]])
+
+
+def test_a_reference_being_embedded_leaves_no_crop_behind(world: FakeEngine, admin: User) -> None:
+    anna = a_person("Anna")
+    reference = a_reference(anna)
+    erasing.erase_person(admin, anna)
+    with pytest.raises(queue.LeaseLost):
+        embedding._store(reference, world, np.frombuffer(a_vector(1), "<f4"))
+    assert not Reference.objects.exists()
+    assert changes.latest(EMBEDDER) > 0
