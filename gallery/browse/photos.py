@@ -49,6 +49,12 @@ def grid(photos: QuerySet[Photo], after: int | None, size: int = PAGE) -> Page[P
     return page_of(tiles(photos), after, size)
 
 
+def unfinished(user: User) -> list[Photo]:
+    """What this user has sent and the worker has not looked at, the newest first."""
+    rows = visible_photos(user).filter(uploaded_by=user, work__in=UNFINISHED)
+    return list(tiles(rows).order_by("-pk")[:PAGE])
+
+
 def described(photo: Photo) -> str:
     """Who is on the photo, for a tile: the names, each once."""
     return named(standing(face) for face in photo.faces.all())

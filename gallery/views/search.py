@@ -24,7 +24,7 @@ def search(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Target") == "more":
         return render(request, "gallery/_tiles.html", context)
     context |= {"asked": asked, "names": people.names()}
-    if asked.text:
+    if asked.text and not (asked.people or asked.without):
         found = people.people(user, text=asked.text)[:PEOPLE]
         context["portraits"] = people.portraits(user, found)
         context["covers"] = albums.covers(finding.found_albums(user, asked)[:ALBUMS])
@@ -34,7 +34,7 @@ def search(request: HttpRequest) -> HttpResponse:
 def address(asked: Wish) -> str:
     """The wish as a query string."""
     query = QueryDict(mutable=True)
-    if asked.text:
+    if asked.text and not (asked.people or asked.without):
         query["q"] = asked.text
     query.setlist("with", [str(person.pk) for person in asked.people])
     query.setlist("without", [str(person.pk) for person in asked.without])

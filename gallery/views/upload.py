@@ -9,9 +9,10 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -41,14 +42,17 @@ class Result:
     kind: str
     name: str
     sentence: str = ""
-    photo: Photo | None = None  # the one it became or already is; None if this user may not see it
+    photo: Photo | None = None  # the one it became or already is; None if it lies in the trash
+    is_trashed: bool = False
 
 
 @contributor_required
 @require_safe
 def upload_page(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    return render(request, "gallery/upload.html", _page(user, as_id(request.GET.get("album"))))
+    unfinished = photos.unfinished(user)
+    context = {**_page(user, as_id(request.GET.get("album"))), "unfinished": unfinished}
+    return render(request, "gallery/upload.html", context)
 
 
 def _page(user: User, album: int | None) -> dict[str, object]:
@@ -64,7 +68,12 @@ def _page(user: User, album: int | None) -> dict[str, object]:
 @require_POST
 def upload_plain(request: HttpRequest) -> HttpResponse:
     """Without scripts: all chosen files in one request, then a page that says what became of each."""
-    user, album = current_user(request), _album(request)
+    user = current_user(request)
+    try:
+        album = _album(request)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("upload")
     files = request.FILES.getlist("photos") + request.FILES.getlist("folder")
     results = [result for file in files for result in _take(user, file, album)]
     return render(
@@ -146,7 +155,9 @@ def _take_one(user: User, chunks: Iterable[bytes], name: str, album: Album | Non
 def _duplicate(user: User, name: str, photo: Photo) -> Result:
     if visible_photos(user).filter(pk=photo.pk).exists():
         return Result(DUPLICATE, name, _("Already here."), photo)
-    return Result(DUPLICATE, name, _("Already here, in the trash. It can be restored from there."))
+    return Result(
+        DUPLICATE, name, _("Already here, in the trash. It can be restored from there."), is_trashed=True
+    )
 
 
 def _told(request: HttpRequest, result: Result) -> dict[str, str]:

@@ -49,10 +49,12 @@ function addressOf(face) {
   return query.size ? `${location.pathname}?${query}` : location.pathname;
 }
 
-/** The panel is here (or will not come): press what was pressed meanwhile. */
+/** The panel is here (or will not come): on to the face tabbed to meanwhile, then press what was pressed. */
 function settled() {
   isComing = panel.inert = false;
   focuses = "";
+  const tabbed = document.activeElement?.closest("a.box:focus-visible");
+  if (tabbed && tabbed.dataset.face !== chosenId() && tabbed.dataset.panelUrl !== wanted) return void peek(tabbed);
   const key = waitingKey;
   waitingKey = "";
   if (key) press(key);

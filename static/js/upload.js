@@ -5,6 +5,7 @@
 import "./progress.js";
 
 const AT_ONCE = 2;
+const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what systems put into folders by themselves
 const form = document.querySelector("[data-upload]");
 const section = document.querySelector("[data-sending]");
 const list = section.querySelector("[data-files]");
@@ -44,7 +45,7 @@ async function settleAlbum() {
 }
 
 async function take(files) {
-  const wanted = [...files].filter((file) => !file.name.startsWith("."));
+  const wanted = [...files].filter((file) => !CLUTTER.test(file.name));
   if (!wanted.length) return;
   await settleAlbum();
   for (const file of wanted) {
@@ -78,6 +79,7 @@ function send(job) {
   body.set("album", form.elements.album.value);
   body.append("photos", job.file, job.file.name);
 
+  const isAnswered = () => request.status === 200 && request.getResponseHeader("Content-Type")?.includes("ndjson");
   const readLines = (isEnd) => {
     const end = isEnd ? request.responseText.length : request.responseText.lastIndexOf("\n") + 1;
     for (const line of request.responseText.slice(read, end).split("\n")) if (line) show(job, JSON.parse(line));
@@ -91,9 +93,9 @@ function send(job) {
     bar.max = event.total || 1;
     bar.value = event.loaded;
   });
-  request.addEventListener("progress", () => request.status === 200 && readLines(false));
+  request.addEventListener("progress", () => isAnswered() && readLines(false));
   request.addEventListener("load", () => {
-    if (request.status === 200) {
+    if (isAnswered()) {
       readLines(true);
       if (job.trouble) broken(job, job.trouble);
       else {
@@ -101,7 +103,7 @@ function send(job) {
         counts.sent += 1;
         tell();
       }
-    } else broken(job, said(request) ?? form.dataset.refused);
+    } else broken(job, said(request) ?? whyNot(request));
     over();
   });
   for (const name of ["error", "abort", "timeout"]) {
@@ -113,6 +115,13 @@ function send(job) {
   request.open("POST", form.dataset.file);
   request.setRequestHeader("Accept", "application/json, application/x-ndjson");
   request.send(body);
+}
+
+/** What went wrong with a whole request, and what to do. */
+function whyNot({ status, responseURL }) {
+  const words = form.dataset;
+  if (status === 200 || status === 401 || status === 403 || responseURL.includes("/login")) return words.signedout;
+  return status === 413 || status === 400 ? words.toolarge : words.refused;
 }
 
 /** What became of one photo: a tile in the grid, or a line that says why not. */

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,49 @@ def gallery(place: Place, demo: tuple[Path, Path]) -> Place:
     place.site.manage("build_index")
     place.site.manage("import_photos", str(photos), "--album", "Portraits")
     return place
+
+
+@dataclass(frozen=True)
+class Furnished:
+    """A site with one of everything: its pages by the names of their addresses, and who may see each."""
+
+    site: Site
+    address: str
+    pages: dict[str, tuple[str, str | None]]
+    more: dict[str, str]
+
+    def as_role(self, browser: Browser, role: str | None, **options: Any) -> BrowserContext:
+        """A browser signed in as the user of this role, without going through the page for it."""
+        context = browser.new_context(base_url=self.address, **options)
+        if role:
+            key = self.site.ask(SESSION.format(name=f"a_{role}"))
+            context.add_cookies([{"name": "sessionid", "value": key, "url": self.address}])
+        return context
+
+
+FURNISH = "from tests.browser.furnishing import furnish\nanswer = furnish({montage!r})"
+SESSION = """
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+user, session = User.objects.get(username={name!r}), SessionStore()
+session[SESSION_KEY] = str(user.pk)
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+session.save()
+answer = session.session_key
+"""
+
+
+@pytest.fixture(scope="package")
+def furnished(tmp_path_factory: pytest.TempPathFactory, demo: tuple[Path, Path]) -> Iterator[Furnished]:
+    """No worker is there, so that nothing changes but by the tests."""
+    folder = tmp_path_factory.mktemp("furnished")
+    site = Site(folder / "data")
+    found = site.ask(FURNISH.format(montage=str(next(demo[1].iterdir()))))
+    pages = {name: (path, role) for name, (path, role) in found["pages"].items()}
+    with site.web() as address:
+        yield Furnished(site, address, pages, found["more"])
 
 
 @pytest.fixture(scope="package")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visits
-from tests.browser.place import Place
+from tests.browser.place import PASSWORD, Place
 
 
 def test_an_empty_site_says_what_to_do_first(page: Page, visits: Visits) -> None:
@@ -27,22 +28,52 @@ def test_an_empty_site_says_what_to_do_first(page: Page, visits: Visits) -> None
     expect(viewer.get_by_role("link", name="Upload")).to_have_count(0)
 
 
-def test_a_photo_is_uploaded_looked_at_and_a_face_named(page: Page, place: Place) -> None:
+MOST_STEPS = 9  # with the password at hand; each a few seconds, so that all takes less than two minutes
+
+
+class Steps:
+    """What somebody has to do, counted."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def click(self, what: Locator) -> None:
+        self.done.append(f"click {what}")
+        what.click()
+
+    def type(self, into: Locator, text: str) -> None:
+        self.done.append(f"type {text}")
+        into.fill(text)
+
+    def press(self, page: Page, key: str) -> None:
+        self.done.append(f"press {key}")
+        page.keyboard.press(key)
+
+    def choose(self, field: Locator, file: Path) -> None:
+        self.done.append(f"choose {file.name}")
+        field.set_input_files(file)
+
+
+def test_from_nothing_to_a_named_face_in_nine_steps(visits: Visits, place: Place) -> None:
+    steps, page = Steps(), visits.as_nobody()
     page.goto("/")
-    page.get_by_role("main").get_by_role("link", name="Upload photos").click()
-    page.get_by_label("Choose photos").set_input_files(place.photos / "first.jpg")
+    steps.type(page.get_by_label("Username"), "mai")
+    steps.type(page.get_by_label("Password"), PASSWORD)
+    steps.press(page, "Enter")
+    steps.click(page.get_by_role("main").get_by_role("link", name="Upload photos"))
+    steps.choose(page.get_by_label("Choose photos"), place.photos / "first.jpg")
     tile = page.locator(".tile").first
     expect(tile).to_be_visible()
     expect(tile).not_to_have_class(re.compile("busy"))
-    tile.get_by_role("link").click()
-
-    page.locator("a.box").first.click()
+    steps.click(tile.get_by_role("link"))
+    steps.click(page.locator("a.box").first)
     expect(page.get_by_role("heading", name="Who is this?")).to_be_visible()
-    page.get_by_placeholder("Type a name").fill("Barack Obama")
+    steps.type(page.get_by_placeholder("Type a name"), "Barack Obama")
     expect(page.get_by_role("option", name="New person")).to_be_visible()
-    page.keyboard.press("Enter")
+    steps.press(page, "Enter")
     expect(page.get_by_text("This is Barack Obama.")).to_be_visible()
     expect(page.locator(".nametag.confirmed")).to_have_text("Barack Obama")
+    assert len(steps.done) <= MOST_STEPS, steps.done
 
     page.goto("/")
     expect(page.get_by_role("heading", name="Upload a group photo")).to_have_count(0)

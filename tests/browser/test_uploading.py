@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visits
 from tests.browser.place import Place
 
+ADDED = "[data-added] .tile"
+PAUSED = "from gallery.services import jobs\njobs.set_paused(User.objects.get(username='mai'), {paused})\nanswer = 1"
+
 
 def upload(page: Page, *files: object) -> None:
     page.goto("/upload/")
     page.get_by_label("Choose photos").set_input_files([str(file) for file in files])
-    expect(page.get_by_role("heading", name=re.compile("^Sent"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile("^Sent:"))).to_be_visible()
 
 
 def test_each_file_is_taken_or_refused_with_its_reason(page: Page, place: Place) -> None:
     upload(page, place.photos / "small.jpg", place.photos / "notes.txt", place.photos / "empty.jpg")
-    expect(page.locator(".tile")).to_have_count(1)
+    expect(page.locator(ADDED)).to_have_count(1)
     refused = page.locator(".filerow.refused")
     expect(refused).to_have_count(2)
     expect(refused.filter(has_text="notes.txt")).to_contain_text(re.compile("photo|image"))
@@ -27,7 +31,7 @@ def test_each_file_is_taken_or_refused_with_its_reason(page: Page, place: Place)
 
 def test_a_photo_that_cannot_be_looked_at_says_why_and_offers_another_try(page: Page, place: Place) -> None:
     upload(page, place.photos / "broken.jpg")
-    tile = page.locator(".tile.failed")
+    tile = page.locator(f"{ADDED}.failed")
     expect(tile).to_contain_text("Failed")
     tile.get_by_role("link").click()
     expect(page.get_by_text("This photo could not be looked at.")).to_be_visible()
@@ -47,9 +51,9 @@ def test_a_zip_and_a_folder_go_into_a_new_album(page: Page, place: Place) -> Non
     page.goto("/upload/")
     page.get_by_label("or a new one").fill("Trip to Huế")
     page.get_by_label("Choose photos").set_input_files(place.photos / "photos.zip")
-    expect(page.locator(".tile")).to_have_count(2)
+    expect(page.locator(ADDED)).to_have_count(2)
     page.get_by_label("Choose a folder").set_input_files(place.photos / "folder")
-    expect(page.locator(".tile")).to_have_count(4)
+    expect(page.locator(ADDED)).to_have_count(4)
     page.goto("/albums/")
     page.get_by_role("link", name="Trip to Huế").click()
     expect(page.locator(".tile")).to_have_count(4)
@@ -67,12 +71,98 @@ def test_files_may_be_dropped_anywhere_on_the_page(page: Page, place: Place) -> 
         list(content),
     )
     page.dispatch_event("body", "drop", {"dataTransfer": files})
-    expect(page.locator(".tile")).to_have_count(1)
+    expect(page.locator(ADDED)).to_have_count(1)
 
 
-def test_the_page_says_how_many_are_left_and_fills_in(page: Page, place: Place) -> None:
+def test_a_folder_is_dropped_with_what_lies_in_it(page: Page, place: Place) -> None:
+    """Through the browser's own drag and drop, with real files and folders."""
+    folder = place.photos / "dragged"
+    (folder / "inner").mkdir(parents=True)
+    for number, part in enumerate((folder, folder / "inner")):
+        picture = Image.open(place.photos / "first.jpg")
+        picture.resize((400, 200 + number)).save(part / f"dragged-{number}.jpg")
+    (folder / "notes.txt").write_text("not a photo")
+    (folder / "Thumbs.db").write_bytes(b"clutter")
+    page.goto("/upload/")
+    target = page.locator("[data-drop]").bounding_box()
+    assert target
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    place_at = {"x": target["x"] + 40, "y": target["y"] + 40}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "data": data, **place_at})
+    expect(page.locator("[data-drop].is-over")).to_be_visible()
+    browser.send("Input.dispatchDragEvent", {"type": "drop", "data": data, **place_at})
+    expect(page.locator("[data-drop].is-over")).to_have_count(0)
+    expect(page.locator(ADDED)).to_have_count(2)
+    expect(page.locator(".filerow.refused")).to_have_count(1)
+    expect(page.locator(".filerow.refused")).to_contain_text("notes.txt")
+
+
+def test_each_file_shows_how_far_it_is_and_leaving_is_asked_about(page: Page, place: Place) -> None:
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.enable")
+    page.goto("/upload/")
+    conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 60_000}
+    slow.send("Network.emulateNetworkConditions", conditions)
+    Image.open(place.photos / "first.jpg").save(place.photos / "slow.jpg", quality=97)
+    page.get_by_label("Choose photos").set_input_files(place.photos / "slow.jpg")
+    bar = page.locator(".filerow progress")
+    expect(page.locator(".filerow")).to_contain_text("slow.jpg")
+    expect(page.get_by_role("heading", name="Sending: 0 of 1")).to_be_visible()
+    page.wait_for_function("() => { const bar = document.querySelector('.filerow progress');"
+                           " return bar && bar.value > 0 && bar.value < bar.max }")  # fmt: skip
+    assert bar.count() == 1
+    questions = []
+    page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.dismiss()))
+    page.close(run_before_unload=True)
+    page.wait_for_timeout(500)
+    assert questions == ["beforeunload"]
+    slow.send("Network.emulateNetworkConditions", {**conditions, "uploadThroughput": -1})
+    expect(page.locator(ADDED)).to_have_count(1)
+
+
+def test_a_broken_connection_is_said_and_the_file_tried_again(
+    page: Page, visits: Visits, place: Place
+) -> None:
+    page.goto("/upload/")
+    page.route("**/upload/file", lambda route: route.abort())
+    Image.open(place.photos / "first.jpg").save(place.photos / "again.jpg", quality=55)
+    page.get_by_label("Choose photos").set_input_files(place.photos / "again.jpg")
+    row = page.locator(".filerow.broken")
+    expect(row).to_contain_text("The connection broke. Nothing of this file was kept; try it again.")
+    page.unroute("**/upload/file")
+    row.get_by_role("button", name="Try again").click()
+    expect(page.locator(ADDED)).to_have_count(1)
+    expect(page.locator(".filerow")).to_have_count(0)
+    visits.complaints.clear()  # the browser's own, of the request that was broken off
+
+
+def test_whoever_was_signed_out_meanwhile_is_told_so(visits: Visits, place: Place) -> None:
+    page = visits.as_user("nam")
+    page.goto("/upload/")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_label("Choose photos").set_input_files(place.photos / "first.jpg")
+    expect(page.locator(".filerow.broken")).to_be_visible()
+    visits.complaints.clear()  # the browser's own, of the request that was broken off
+
+
+def test_the_page_says_how_many_are_left_and_fills_in_whoever_leaves_it_meanwhile(
+    page: Page, place: Place
+) -> None:
+    place.ask(PAUSED.format(paused=True))
     upload(page, place.photos / "mirrored.jpg")
-    expect(page.locator(".tile")).not_to_have_class(re.compile("busy"))
+    expect(page.locator(".progressline")).to_contain_text(re.compile(r"\d+ photos? left to look at"))
+    expect(page.locator(".progressline")).to_contain_text(re.compile(r"a few seconds|about"))
+    expect(page.locator(f"{ADDED}.busy")).to_have_count(1)
+    page.goto("/")
+    expect(page.locator(".tile.busy").first).to_be_visible()
+    expect(page.locator(".progressline")).to_contain_text("You can leave this page")
+    page.goto("/upload/")
+    expect(page.get_by_role("heading", name="Still being looked at")).to_be_visible()
+    expect(page.get_by_role("link", name="mirrored.jpg")).to_be_visible()
+    place.ask(PAUSED.format(paused=False))
+    expect(page.locator(".tile.busy")).to_have_count(0)
     expect(page.locator(".progressline")).to_have_count(0)
 
 
