@@ -12,7 +12,6 @@ DATA_DIR = env.folder("FACESITE_DATA_DIR", BASE_DIR / "var")
 MEDIA_ROOT = DATA_DIR / "media"
 INDEX_ROOT = DATA_DIR / "index"
 CACHE_ROOT = DATA_DIR / "cache"
-EXPORT_ROOT = DATA_DIR / "exports"
 
 DEBUG = env.flag("FACESITE_DEBUG", default=False)
 SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))

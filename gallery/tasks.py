@@ -8,7 +8,7 @@ from celery import Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
 from gallery import queue
-from gallery.models import Build, BulkAct, Photo, Reference, User, Work
+from gallery.models import Build, BulkAct, PersonExport, Photo, Reference, User, Work
 from recognition.types import RecognitionError
 
 log = logging.getLogger(__name__)
@@ -151,6 +151,13 @@ def forget_old() -> None:
     retention.forget_old()
 
 
+@shared_task(name="gallery.tasks.make_person_export")
+def make_person_export(pk: int) -> None:
+    from gallery.services import person_exports
+
+    person_exports.make(pk)
+
+
 @shared_task(name="gallery.tasks.verify_index")
 def verify_index() -> None:
     from gallery import chores
@@ -179,12 +186,20 @@ def measure_gallery(false_name_rate: float) -> None:
     measuring.measure_gallery(false_name_rate)
 
 
+def _see_to_privacy() -> None:
+    """Consents that have just run out, and files about people that somebody waits for."""
+    from gallery.services import lapsing
+
+    lapsing.lapse_consents()
+    for pk in queue.waiting(PersonExport.objects.all(), limit=5):
+        make_person_export.delay(pk)
+
+
 @shared_task(name="gallery.tasks.sweep")
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
     from gallery import queries
     from gallery.pipeline import faces, grouping, renaming
-    from gallery.services import lapsing
 
     for kind in Work.__subclasses__():
         queue.recover(kind._default_manager.all())
@@ -204,7 +219,7 @@ def sweep() -> None:
         run_build.delay(pk)
     for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
         run_bulk.delay(pk)
-    lapsing.lapse_consents()
+    _see_to_privacy()
 
 
 def _go_on_erasing() -> None:

@@ -107,6 +107,9 @@ TABLE: dict[str, Rule] = {
     "consents": CURATOR(),
     "person_consent": CURATOR("person"),
     "person_recognition": CURATOR("person"),
+    "person_export": ADMINISTRATOR("person"),
+    "person_export_file": ADMINISTRATOR("person", "person_export"),
+    "person_export_remove": ADMINISTRATOR("person", "person_export").post,
     "photo_recognition": CONTRIBUTOR("photo"),
     "album_recognition": CURATOR("album"),
     # Gallery health

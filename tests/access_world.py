@@ -24,6 +24,7 @@ from gallery.models import (
     Finding,
     Invitation,
     Person,
+    PersonExport,
     Photo,
     Reference,
     Role,
@@ -78,6 +79,7 @@ def make_world(media: Path) -> World:
         "export_kind": "json",
         "receipt": Erasure.objects.create(kind=Erasure.Kind.PERSON).receipt,
     }
+    world.values["person_export"] = _export(person, media)
     world.values["trashed_photo"] = Photo.objects.create(
         file="t.jpg", name="t.jpg", sha256="t", trashed_at=timezone.now()
     ).pk
@@ -102,6 +104,14 @@ def _person(name: str) -> Person:
 def _invitation(by: User) -> Invitation:
     soon = timezone.now() + timedelta(days=7)
     return Invitation.objects.create(email="b@example.org", token_hash="h", invited_by=by, expires_at=soon)
+
+
+def _export(person: Person, media: Path) -> int:
+    """A file about them, made already; the tests' media folder is their data directory."""
+    (media / "exports").mkdir(exist_ok=True)
+    (media / "exports" / "e.zip").write_bytes(b"zip")
+    soon = timezone.now() + timedelta(days=7)
+    return PersonExport.objects.create(person=person, file="e.zip", work="done", expires_at=soon).pk
 
 
 def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +12,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from gallery.browse.consents import SOON_DAYS
 from gallery.models import Build, Face, Reference, ReferenceVector
+from gallery.recognising import today
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 LARGE = 2 * REFERENCE_SIZE
@@ -39,6 +42,20 @@ class Source(Choices):
         return {
             "face": (_("a face in a photo"), Q(source_face__isnull=False)),
             "file": (_("a file"), Q(source_face__isnull=True)),
+        }
+
+
+class Consent(Choices):
+    title = gettext_lazy("consent")
+    parameter_name = "consent"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        soon = today() + timedelta(days=SOON_DAYS)
+        return {
+            "expired": (_("run out"), Q(consent_until__lt=today())),
+            "soon": (_("runs out soon"), Q(consent_until__gte=today(), consent_until__lt=soon)),
+            "noted": (_("noted"), ~Q(consent_note="") | Q(consent_until__isnull=False)),
+            "none": (_("none noted"), Q(consent_note="", consent_until__isnull=True)),
         }
 
 

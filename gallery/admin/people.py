@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.erasing import Erasable
-from gallery.admin.filters import Pending, Photographed, References
+from gallery.admin.filters import Consent, Pending, Photographed, References
 from gallery.admin.grid import grid
 from gallery.admin.guard import GuardedForm
 from gallery.admin.health import PersonHealth
@@ -60,13 +60,14 @@ class PersonAdmin(Erasable, RosterAdmin):
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
-    list_filter = (PersonHealth, References, Pending, Photographed, "is_hidden", "is_recognised")
+    list_filter = (PersonHealth, References, Pending, Photographed, Consent, "is_hidden", "is_recognised")
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
     actions = ("hide", "show", "merge", "erase_for_good")
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
+    readonly_fields = ("privacy",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         user = current_user(request)
@@ -108,6 +109,20 @@ class PersonAdmin(Erasable, RosterAdmin):
     @admin.display(description=gettext_lazy("page"))
     def page(self, person: Person) -> SafeString:
         return link(_("on the site"), "person", person.pk)
+
+    @admin.display(description=gettext_lazy("privacy"))
+    def privacy(self, person: Person) -> SafeString | str:
+        """Where they stand, and the pages on which it is changed."""
+        if not person.pk:
+            return "–"
+        said = _("recognised in photos") if person.may_be_recognised else _("not recognised in photos")
+        if person.is_expired:
+            said = _("consent has run out, not recognised in photos")
+        pages = [
+            link(_("Consent"), "person_consent", person.pk),
+            link(_("All that is known (for administrators)"), "person_export", person.pk),
+        ]
+        return format_html("{} · {} · {}", said, *pages)
 
     def change_view(
         self,

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.access import current_user
 from gallery.admin.erasing import Erasable
@@ -24,10 +24,10 @@ class PhotoAdmin(Erasable, VisibleAdmin, LookedAt):
     erase_page = "photo_erase"
     list_display = ("shown", "name", "album", "work", "failure", "width", "height", "added_at", "page")
     list_display_links = ("shown", "name")
-    list_filter = ("work", ("trashed_at", admin.EmptyFieldListFilter), "added_at")
+    list_filter = ("work", "is_recognised", ("trashed_at", admin.EmptyFieldListFilter), "added_at")
     list_select_related = ("album",)
     search_fields = ("search",)
-    actions = ("try_again", "erase_for_good")
+    actions = ("try_again", "stop_recognising", "recognise", "erase_for_good")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
@@ -47,6 +47,24 @@ class PhotoAdmin(Erasable, VisibleAdmin, LookedAt):
         for photo in queryset:
             photos.retry_photo(current_user(request), photo)
         messages.success(request, _("They wait for the worker."))
+
+    @admin.action(
+        description=gettext_lazy("Stop recognising anybody: removes the machine's names and all vectors"),
+        permissions=("view",),
+    )
+    def stop_recognising(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        self._set_recognised(request, queryset, False)
+
+    @admin.action(description=gettext_lazy("Recognise again"), permissions=("view",))
+    def recognise(self, request: HttpRequest, queryset: QuerySet[Photo]) -> None:
+        self._set_recognised(request, queryset, True)
+
+    def _set_recognised(self, request: HttpRequest, rows: QuerySet[Photo], is_recognised: bool) -> None:
+        user = current_user(request)
+        done = [photos.set_recognised(user, photo, is_recognised) for photo in rows]
+        count = sum(event is not None for event in done)
+        sentence = ngettext("%(count)s photo changed.", "%(count)s photos changed.", count)
+        messages.success(request, sentence % {"count": count})
 
 
 @admin.register(Build)

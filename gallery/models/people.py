@@ -123,7 +123,7 @@ class PersonExport(Work):
     """All that is known about one person, as a file kept for a short time. Its work is being put together."""
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="exports", verbose_name=_("person"))
-    file = models.CharField(max_length=200, blank=True)  # below EXPORT_ROOT
+    file = models.CharField(max_length=200, blank=True)  # in the data directory's "exports"
     bytes = models.PositiveBigIntegerField(default=0)
     language = models.CharField(max_length=10, default="en")
     asked_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")

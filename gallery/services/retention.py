@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery import audit, derived, leftovers, quota
 from gallery.models import Event, Invitation, ShareLink
-from gallery.services import lapsing
+from gallery.services import lapsing, person_exports
 from gallery.services.bulk.plan import forget_drafts
 
 BATCH = 5_000
@@ -46,6 +46,7 @@ def forget_old() -> dict[str, int]:
     gone["pictures"] = derived.forget_orphans()
     gone["consents"] = lapsing.lapse_consents()
     gone["unknown_embeddings"] = lapsing.forget_unknown()
+    gone["person_exports"] = person_exports.forget_old()
     gone["leftover_embeddings"] = lapsing.forget_leftovers()
     gone["leftovers"] = leftovers.tidy()
     return gone

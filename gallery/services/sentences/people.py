@@ -86,7 +86,6 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "person.consent": _person(lambda: _("changed the consent of “%(person)s”")),
     "person.consent_expired": _person(lambda: _("stopped recognising “%(person)s”: the consent has run out")),
     "person.export": _person(lambda: _("asked for all that is known about “%(person)s”")),
-    "person.export_taken": _person(lambda: _("took the file of all that is known about “%(person)s”")),
     "people.hide": _people(lambda n: ngettext("hid %(count)s person", "hid %(count)s people", n)),
     "people.show": _people(
         lambda n: ngettext("showed %(count)s person again", "showed %(count)s people again", n)
