@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from gallery import storage
+from gallery import derived, storage
 from gallery.browse.onephoto import Mark, marks
 from gallery.browse.standing import Standing
 from gallery.limits import limits
@@ -54,7 +54,7 @@ def export(user: User, photo: Photo, kind: str, *, keep_position: bool = False) 
 def _annotated(photo: Photo, shown: list[Mark]) -> Export:
     read = sandbox.read(storage.path(photo.file), limits(), max_side=PICTURE_SIDE)
     labels = [draw.Label(read.box_in_pixels(_box(mark.face)), mark.said.name, _state(mark)) for mark in shown]
-    hidden = [read.box_in_pixels(_box(face)) for face in silent_faces(photo)]
+    hidden = [read.box_in_pixels(derived.box_to_hide(face)) for face in silent_faces(photo)]
     picture = draw.annotate(draw.anonymise(read.pixels, hidden), labels)
     return Export(picture.encoded(), "image/jpeg", f"{_stem(photo)}-names.jpg")
 

@@ -11,6 +11,7 @@ from gallery.derived.addresses import (
     reference_digest,
 )
 from gallery.derived.forget import forget_orphans, forget_photo, forget_reference
+from gallery.derived.hiding import box_to_hide
 from gallery.derived.pictures import (
     LIMITS,
     face_picture,
@@ -24,6 +25,7 @@ __all__ = [
     "FACE_SIZES",
     "LIMITS",
     "PHOTO_WIDTHS",
+    "box_to_hide",
     "face_digest",
     "face_picture",
     "face_size",

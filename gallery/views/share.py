@@ -114,7 +114,7 @@ def shared_image(request: HttpRequest, token: str, pk: int, digest: str, width: 
 
 def _hidden(link: ShareLink, photo: Photo) -> list[Box]:
     faces = visibility.hidden_faces(photo, is_unnamed_hidden=link.hides_unnamed)
-    return [Box(face.left, face.top, face.width, face.height) for face in faces]
+    return [derived.box_to_hide(face) for face in faces]
 
 
 def _digest(link: ShareLink, photo: Photo) -> str:

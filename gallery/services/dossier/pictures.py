@@ -55,7 +55,7 @@ def _reference(reference: Reference) -> bytes | None:
 def _faces(photo: Photo, own: Sequence[Face]) -> list[bytes | None]:
     path: Path = derived.original(photo)
     others = photo.faces.exclude(pk__in=[face.pk for face in own]).exclude(decision=Decision.NOT_A_FACE)
-    hidden = [_box(face) for face in others]
+    hidden = [derived.box_to_hide(face) for face in others]
     try:
         cuts = [_box(face).padded(AROUND) for face in own]
         regions = sandbox.read_regions(path, cuts, derived.LIMITS, max_side=SIDE)
