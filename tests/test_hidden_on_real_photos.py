@@ -59,7 +59,7 @@ def scene(request: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.Monke
     rows.sort(key=lambda row: found.detections[row].box.left)  # there may be somebody far behind them
     mai = a_user("mai")
     photo = Photo.objects.create(
-        name="photo.jpg", file=name, sha256=name, width=found.width, height=found.height, work=Status.DONE
+        name="photo.jpg", file=name, sha256="0" * 64, width=found.width, height=found.height, work=Status.DONE
     )
     album = Album.objects.create(name="Press", created_by=mai)
     Photo.objects.update(album=album)
