@@ -6,6 +6,7 @@ Who ends in an orderly way says so; who is silent without having said so has die
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from datetime import datetime, timedelta
 
@@ -22,6 +23,11 @@ KEPT = timedelta(days=1)
 
 _ended = threading.Event()
 _doing: tuple[str, datetime | None] = ("", None)  # the task at work in this process, and since when
+
+
+def silent_before() -> datetime:
+    """Who was last heard of before this has died."""
+    return timezone.now() - SILENT
 
 
 def beat(kind: str, name: str = "") -> None:
@@ -52,11 +58,12 @@ def tell(kind: str) -> None:
 
 
 def keep_beating(kind: str) -> None:
-    """From a thread of this process, until it ends."""
+    """From a thread of this process, until it ends, or is an orphan: who gets no work any more is not alive."""
     _ended.clear()
+    parent = os.getppid()
 
     def run() -> None:
-        while not _ended.is_set():
+        while not _ended.is_set() and os.getppid() == parent:
             tell(kind)
             _ended.wait(EVERY)
 
@@ -72,8 +79,3 @@ def end() -> None:
         log.warning("The end of this process could not be written: %s", error)
     finally:
         close_old_connections()
-
-
-def now_less_silence() -> datetime:
-    """Who was last heard of before this has died."""
-    return timezone.now() - SILENT

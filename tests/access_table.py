@@ -123,6 +123,7 @@ TABLE: dict[str, Rule] = {
     "builds": CURATOR(),
     "build": CURATOR("build"),
     "build_request": CURATOR().post,
+    "build_verify": CURATOR().post,
     "build_cancel": CURATOR("build").post,
     "build_roll_back": CURATOR().post,
     "build_review": CURATOR("build").post,

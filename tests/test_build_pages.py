@@ -6,10 +6,15 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from gallery.models import Album, Build, NameChange, Status
+from gallery import tasks
+from gallery.models import Album, Build, Event, NameChange, ReferenceVector, Role, Status, User
 from gallery.pipeline import builds, renaming
+from gallery.services import history
+from gallery.services.errors import CannotUndo
 from tests.gallery_world import an_unnamed_face, know, near, world
 from tests.making import EMBEDDER, a_person, a_photo, a_user, a_vector
 
@@ -45,7 +50,7 @@ def test_the_list_says_which_build_serves_and_what_the_delta_adds(curator: Clien
     know(a_person("Bao"), a_vector(2))
     text = page(curator, "/builds/")
     assert f"Build {new.pk} answers, with 1 reference." in text
-    assert "1 change since then is taken into account already." in text
+    assert "1 change since then waits for the next build; searches take it into account already." in text
     assert "Go back to the build before" in text
     assert text.count("Serving") == 1
     assert f'href="/builds/{old.pk}/"' in text
@@ -141,3 +146,127 @@ def test_a_long_list_of_changes_ends_between_photos(curator: Client, monkeypatch
         address = f"/builds/{build.pk}/{more[1] if more else ''}"
     assert more is None
     assert seen == photos[::-1]
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    found: list[Any] = []
+    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: found.append(args))
+    return found
+
+
+def test_figures_are_plotted_once_there_are_two_builds(curator: Client) -> None:
+    know(a_person("Anna"), a_vector(1))
+    build_now()
+    assert '<svg class="plot"' not in page(curator, "/builds/")
+    build_now()
+    text = page(curator, "/builds/")
+    assert text.count('<svg class="plot"') == 5
+    assert 'aria-label="Time to build (s)"' in text
+
+
+def test_names_changed_in_albums_for_others_are_not_counted(curator: Client) -> None:
+    hidden = a_photo(album=Album.objects.create(is_limited=True))
+    an_unnamed_face(near(a_vector(1)), photo=hidden)
+    know(a_person("Anna"), a_vector(1))
+    build = build_now()
+    renaming.follow_gallery()
+    assert NameChange.objects.filter(build=build).exists()
+    assert "1 new" not in page(curator, "/builds/")
+
+
+def test_the_list_asks_as_often_for_many_builds_as_for_few(curator: Client) -> None:
+    know(a_person("Anna"), a_vector(1))
+    build_now()
+    build_now()
+    with CaptureQueriesContext(connection) as few:
+        page(curator, "/builds/")
+    for _ in range(4):
+        build_now()
+    with CaptureQueriesContext(connection) as many:
+        page(curator, "/builds/")
+    assert len(few) == len(many)
+
+
+def test_verifying_is_asked_for_watched_and_its_result_shown(curator: Client, sent: list[Any]) -> None:
+    know(a_person("Anna"), a_vector(1))
+    build_now()
+    curator.post("/builds/verify")
+    assert sent[-1] == ("verify_index",)
+    text = page(curator, "/builds/")
+    assert "The index is being compared with the database" in text
+    assert 'data-poll="2"' in text
+    tasks.verify_index()
+    text = page(curator, "/builds/")
+    assert "1 reference, and the index says of it what the database says." in text
+    assert "data-poll" not in text
+
+
+def test_an_index_that_differed_is_said_to_have_and_to_be_mended(curator: Client) -> None:
+    know(a_person("Anna"), a_vector(1))
+    build_now()
+    ReferenceVector.objects.update(vector=a_vector(9))  # behind everybody's back
+    tasks.verify_index()
+    text = page(curator, "/builds/")
+    assert "the index differed from the database" in text
+    assert "another vector: 1" in text
+    assert "It was built anew, and is right now." in text
+
+
+def undo(verb: str) -> Event:
+    event = Event.objects.filter(verb=verb).order_by("-pk")[0]
+    return history.undo(User.objects.get(), event)[0]
+
+
+def test_going_back_is_undone_by_going_forth(curator: Client, sent: list[Any]) -> None:
+    know(a_person("Anna"), a_vector(1))
+    old, new = build_now(), build_now()
+    sent.clear()
+    curator.post("/builds/roll-back")
+    tasks.roll_back()
+    assert Build.objects.get(is_active=True) == old
+    undo("build.roll_back")
+    tasks.roll_back()
+    assert Build.objects.get(is_active=True) == new
+    assert [args[0] for args in sent].count("roll_back") == 2
+
+
+def test_asking_for_a_build_is_undone_while_it_has_not_been_made(curator: Client, sent: list[Any]) -> None:
+    curator.post("/builds/request")
+    asked = Build.objects.create(embedder_id=EMBEDDER, asked_by=User.objects.get())
+    undone = undo("build.request")
+    asked.refresh_from_db()
+    assert asked.work == Status.CANCELLED
+    sent.clear()
+    history.undo(User.objects.get(), undone)
+    assert sent[0][0] == "request_build"
+    Build.objects.all().delete()
+    curator.post("/builds/request")
+    with pytest.raises(CannotUndo, match="It has been built already"):
+        undo("build.request")
+
+
+def test_stopping_a_build_is_undone_by_asking_for_it_again(curator: Client, sent: list[Any]) -> None:
+    build = Build.objects.create(embedder_id=EMBEDDER)
+    curator.post(f"/builds/{build.pk}/cancel")
+    undo("build.cancel")
+    assert sent[-1][0] == "request_build"
+
+
+@pytest.mark.parametrize("address", ["/", "/people/", "/admin/gallery/reference/", "/builds/"])
+def test_what_waits_for_the_next_build_is_said_where_it_matters(curator: Client, address: str) -> None:
+    know(a_person("Anna"), a_vector(1))
+    a_photo()
+    build_now()
+    words = re.compile(r"wait(s)? for the next build")
+    assert not words.search(page(curator, address))
+    know(a_person("Bao"), a_vector(2))
+    assert words.search(page(curator, address))
+
+
+def test_viewers_are_not_told_of_builds(client: Client) -> None:
+    client.force_login(a_user("Vy", Role.VIEWER))
+    know(a_person("Anna"), a_vector(1))
+    build_now()
+    know(a_person("Bao"), a_vector(2))
+    assert "for the next build" not in page(client, "/people/")

@@ -34,10 +34,14 @@ class BuildPage:
     after: int | None
 
 
-def build_list(after: int | None) -> Page[Build]:
-    """Builds, newest first, each with how many names changed and how many of those nobody has looked at."""
-    unseen = Count("name_changes", filter=Q(name_changes__reviewed_at__isnull=True))
-    rows = Build.objects.select_related("asked_by").annotate(names=Count("name_changes"), unseen=unseen)
+def build_list(photos: QuerySet[Photo], after: int | None) -> Page[Build]:
+    """Builds, newest first, each with how many names changed, in how many photos, and how many are unseen."""
+    seen = Q(name_changes__photo__in=photos)
+    rows = Build.objects.select_related("asked_by").annotate(
+        names=Count("name_changes", filter=seen, distinct=True),
+        unseen=Count("name_changes", filter=seen & Q(name_changes__reviewed_at__isnull=True), distinct=True),
+        photos=Count("name_changes__photo", filter=seen, distinct=True),
+    )
     return page_of(rows, after, BUILDS)
 
 
@@ -63,6 +67,11 @@ def changes_since(build: Build | None) -> int:
         return 0
     rows = GalleryChange.objects.filter(embedder_id=build.embedder_id, pk__gt=build.upto_change)
     return rows.values("reference").distinct().count()
+
+
+def waiting_changes() -> int:
+    """What waits for the next build, as the pages around say it; nothing where there is no build yet."""
+    return changes_since(serving())
 
 
 def build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> BuildPage:

@@ -11,9 +11,9 @@ TICKS = 4
 LABELS = 6
 
 
-def curve(lines: Sequence[tuple[str, Sequence[float]]], *, unit: str, ends: tuple[str, str]) -> Plot:
+def curve(lines: Sequence[tuple[str, Sequence[float]]], *, ends: tuple[str, str]) -> Plot:
     """Values in order, each line with its class in the style sheet; `ends` name the first and the last."""
-    top, up = _up([value for _kind, values in lines for value in values], unit)
+    top, up = _up([value for _kind, values in lines for value in values])
     drawn = tuple(Line(kind, _path(_points(values, top))) for kind, values in lines if values)
     across = (Tick(LEFT + 50, ends[0]), Tick(WIDTH - RIGHT - 50, ends[1]))
     return Plot(drawn, (), across, up)
@@ -21,7 +21,7 @@ def curve(lines: Sequence[tuple[str, Sequence[float]]], *, unit: str, ends: tupl
 
 def bars(values: Sequence[float], labels: Sequence[str]) -> Plot:
     """A bar for each value, with some of the labels below."""
-    top, up = _up(values, "")
+    top, up = _up(values)
     wide = (WIDTH - LEFT - RIGHT) / max(1, len(values))
     drawn = "".join(
         _bar(LEFT + place * wide, wide, _y(value, top)) for place, value in enumerate(values) if value
@@ -38,7 +38,7 @@ def _bar(left: float, wide: float, top: float) -> str:
     return f"M{left + edge:.1f} {low}V{top:g}H{left + wide - edge:.1f}V{low}Z"
 
 
-def _up(values: Sequence[float], unit: str) -> tuple[float, tuple[Tick, ...]]:
+def _up(values: Sequence[float]) -> tuple[float, tuple[Tick, ...]]:
     """The value at the top, and round ticks below it."""
     most = max(values, default=0) or 1
     rough = most / TICKS
@@ -46,7 +46,7 @@ def _up(values: Sequence[float], unit: str) -> tuple[float, tuple[Tick, ...]]:
     step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
     number = math.ceil(most / step)
     top = step * number
-    ticks = (Tick(_y(step * place, top), f"{step * place:g} {unit}".strip()) for place in range(number + 1))
+    ticks = (Tick(_y(step * place, top), f"{step * place:g}") for place in range(number + 1))
     return top, tuple(ticks)
 
 

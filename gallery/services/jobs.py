@@ -130,4 +130,4 @@ def run_errand(user: User, name: str) -> None:
 
 def forget(name: str) -> None:
     """Nobody need miss this process any more; one that lives says so again within seconds."""
-    WorkerBeat.objects.filter(name=name).exclude(seen_at__gte=beats.now_less_silence()).delete()
+    WorkerBeat.objects.filter(name=name).exclude(seen_at__gte=beats.silent_before()).delete()

@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery import chores
 from gallery.access import curator_required, current_user
 from gallery.browse import builds as browse
+from gallery.browse.buildplots import figures
 from gallery.browse.paging import as_id
 from gallery.models import Build
 from gallery.services import builds as acts
@@ -21,16 +23,23 @@ from gallery.visibility import visible_photos
 @curator_required
 @require_safe
 def build_list(request: HttpRequest) -> HttpResponse:
+    """All of it; to htmx only what changes while one looks."""
     serving = browse.serving()
-    page = browse.build_list(as_id(request.GET.get("after")))
+    photos = visible_photos(current_user(request))
+    page = browse.build_list(photos, as_id(request.GET.get("after")))
+    verified = chores.state(acts.VERIFY)
+    is_building = any(build.work in browse.RUNNING for build in page.rows)
     context = {
         "page": page,
-        "is_running": any(build.work in browse.RUNNING for build in page.rows),
+        "is_running": is_building or (verified.is_waiting and not verified.is_late),
         "serving": serving,
         "can_roll_back": browse.can_roll_back(serving),
         "changes": browse.changes_since(serving),
+        "verified": verified,
     }
-    return render(request, "gallery/builds.html", context)
+    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+        return render(request, "builds/_now.html", context)
+    return render(request, "builds/builds.html", {**context, "figures": figures(serving)})
 
 
 @curator_required
@@ -39,7 +48,7 @@ def build_page(request: HttpRequest, pk: int) -> HttpResponse:
     build = get_object_or_404(Build.objects.select_related("asked_by"), pk=pk)
     photos = visible_photos(current_user(request))
     page = browse.build_page(build, photos, as_id(request.GET.get("after")))
-    return render(request, "gallery/build.html", {"page": page, "build": build})
+    return render(request, "builds/build.html", {"page": page, "build": build})
 
 
 @curator_required
@@ -47,6 +56,13 @@ def build_page(request: HttpRequest, pk: int) -> HttpResponse:
 def build_request(request: HttpRequest) -> HttpResponse:
     acts.request(current_user(request))
     messages.success(request, _("The index will be built anew as soon as a worker is free."))
+    return redirect("builds")
+
+
+@curator_required
+@require_POST
+def build_verify(request: HttpRequest) -> HttpResponse:
+    acts.verify(current_user(request))
     return redirect("builds")
 
 

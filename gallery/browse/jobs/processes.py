@@ -59,20 +59,20 @@ class Process:
 def processes(running: Sequence[Running] = ()) -> list[Process]:
     """All that were heard of within a day: schedulers last, the dead ones first among their kind."""
     rows = list(WorkerBeat.objects.order_by("-kind", "name"))
-    silent_before = beats.now_less_silence()
-    found = [_process(row, rows, running, silent_before) for row in rows]
+    silent = beats.silent_before()
+    found = [_process(row, rows, running, silent) for row in rows]
     return sorted(found, key=lambda one: (one.kind != "worker", one.is_alive, one.name))
 
 
 def _process(
-    row: WorkerBeat, rows: Sequence[WorkerBeat], running: Sequence[Running], silent_before: datetime
+    row: WorkerBeat, rows: Sequence[WorkerBeat], running: Sequence[Running], silent: datetime
 ) -> Process:
     return Process(
         row.name,
         row.kind,
         row.started_at,
         row.seen_at,
-        is_alive=row.seen_at >= silent_before,
+        is_alive=row.seen_at >= silent,
         is_replaced=any(_took_over(other, row) for other in rows),
         holds=tuple(one for one in running if one.worker == row.name),
         errand=ERRANDS.get(row.doing, ""),

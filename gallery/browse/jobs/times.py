@@ -63,9 +63,7 @@ def history() -> History:
     counts = _by_hour()
     return History(
         steps=_steps([steps for _begin, _end, steps in rows if isinstance(steps, dict)]),
-        times=curve([("kept", seconds)], unit="s", ends=_ends(rows[0][1], rows[-1][1]))
-        if len(seconds) > 1
-        else None,
+        times=curve([("kept", seconds)], ends=_ends(rows[0][1], rows[-1][1])) if len(seconds) > 1 else None,
         pace=bars([number for _label, number in counts], [label for label, _number in counts])
         if any(number for _label, number in counts)
         else None,

@@ -122,6 +122,7 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "setting.references_off": lambda _summary: _("kept confirmed faces from becoming references"),
     "build.request": lambda _summary: _("asked for a new index"),
     "build.cancel": lambda _summary: _("cancelled the building of an index"),
+    "build.verify": lambda _summary: _("had the index verified"),
     "build.roll_back": lambda _summary: _("went back to the index before"),
     "user.invite": lambda summary: _("invited somebody as “%(role)s”") % {"role": _role(summary)},
     "user.join": lambda _summary: _("joined"),
