@@ -14,7 +14,7 @@ class GalleryConfig(AppConfig):
             audit,
             checks,  # noqa: F401 -- importing it registers the checks
         )
-        from gallery.services import bulk, jobs  # noqa: F401 -- importing them registers how acts are undone
+        from gallery.services import bulk, drafts, jobs  # noqa: F401 -- importing them registers how acts are undone
         from gallery.services.faces import references  # noqa: F401 -- the same
 
         audit.connect()

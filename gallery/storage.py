@@ -76,6 +76,10 @@ def reference_name(extension: str) -> str:
     return f"references/{name[:2]}/{name}{extension}"
 
 
+def draft_name(extension: str) -> str:
+    return f"drafts/{uuid.uuid4().hex}{extension}"
+
+
 def write(name: str, content: bytes) -> str:
     """Store content under a name; its SHA-256 comes back."""
     received = receive([content], len(content))

@@ -8,7 +8,7 @@ from celery import Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
 from gallery import queue
-from gallery.models import Build, BulkAct, PersonExport, Photo, Reference, User, Work
+from gallery.models import Build, BulkAct, PersonExport, Photo, Reference, ReferenceDraft, User, Work
 from recognition.types import RecognitionError
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,13 @@ def embed_reference(pk: int) -> None:
     from gallery.pipeline import references
 
     references.embed_reference(pk)
+
+
+@shared_task(name="gallery.tasks.look_at_draft")
+def look_at_draft(pk: int) -> None:
+    from gallery.pipeline import drafts
+
+    drafts.look_at(pk)
 
 
 @shared_task(name="gallery.tasks.embed_face")
@@ -213,6 +220,8 @@ def sweep() -> None:
     for pk in queue.waiting(Reference.objects.all(), limit=50):
         embed_reference.delay(pk)
     _go_on_erasing()
+    for pk in queue.waiting(ReferenceDraft.objects.all(), limit=50):
+        look_at_draft.delay(pk)
     if renaming.is_due():
         follow_gallery.delay()
     for pk in queue.waiting(Build.objects.all(), limit=1):

@@ -22,6 +22,7 @@ from gallery.admin.grid import grid
 from gallery.admin.guard import GuardedForm
 from gallery.admin.health import PersonHealth
 from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
+from gallery.admin.pictures import PicturesAdmin
 from gallery.admin.roster import RosterAdmin
 from gallery.admin.telling import told
 from gallery.browse.paging import as_id
@@ -55,7 +56,7 @@ def _count(rows: QuerySet[Any]) -> Coalesce:
 
 
 @admin.register(Person)
-class PersonAdmin(Erasable, RosterAdmin):
+class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
     erase_page = "person_erase"
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")

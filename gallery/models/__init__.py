@@ -2,6 +2,7 @@
 
 from gallery.models.builds import Build, Calibration, GalleryChange, NameChange
 from gallery.models.bulk import BulkAct
+from gallery.models.drafts import ReferenceDraft
 from gallery.models.erasures import Erasure
 from gallery.models.events import Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.health import Finding
@@ -30,6 +31,7 @@ __all__ = [
     "PersonExport",
     "Photo",
     "Reference",
+    "ReferenceDraft",
     "ReferenceVector",
     "Role",
     "ShareLink",

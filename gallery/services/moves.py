@@ -14,6 +14,7 @@ from gallery.models import (
     Person,
     PersonExport,
     Reference,
+    ReferenceDraft,
 )
 from gallery.services.decisions import UNNAMED
 from gallery.services.ledger import Ledger
@@ -31,6 +32,8 @@ def move_everything(ledger: Ledger, source: Person, target: Person) -> None:
     ledger.update(NameChange.objects.filter(old_person=source), old_person=target)
     ledger.update(NameChange.objects.filter(new_person=source), new_person=target)
     PersonExport.objects.filter(person=source).delete()  # what it says is no longer all; its file is swept
+    same = ReferenceDraft.objects.filter(person=target).values("sha256")
+    ReferenceDraft.objects.filter(person=source).exclude(sha256__in=same).update(person=target)
     _move_facts(ledger, source, target, own)
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery import audit, derived, leftovers, quota
 from gallery.models import Event, Invitation, ShareLink
-from gallery.services import lapsing, person_exports
+from gallery.services import drafts, lapsing, person_exports
 from gallery.services.bulk.plan import forget_drafts
 
 BATCH = 5_000
@@ -42,7 +42,7 @@ def forget_old() -> dict[str, int]:
     dead = now - timedelta(days=DEAD_LINK_DAYS)
     gone["invitations"] = Invitation.objects.filter(expires_at__lt=dead, used_by=None).delete()[0]
     gone["links"] = ShareLink.objects.filter(Q(expires_at__lt=dead) | Q(revoked_at__lt=dead)).delete()[0]
-    gone["drafts"] = forget_drafts()
+    gone["drafts"] = forget_drafts() + drafts.forget_old()
     gone["pictures"] = derived.forget_orphans()
     gone["consents"] = lapsing.lapse_consents()
     gone["unknown_embeddings"] = lapsing.forget_unknown()

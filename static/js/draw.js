@@ -2,11 +2,12 @@
 
 const SMALLEST = 12;
 
-export function startDrawing(viewer) {
-  const button = viewer.querySelector("[data-draw]");
+/** `around` holds the button and the hint, where they are not in the viewer; `send` takes the finished box. */
+export function startDrawing(viewer, around = viewer, send = sendToPanel) {
+  const button = around.querySelector("[data-draw]");
   if (!button) return;
-  const frame = viewer.querySelector("[data-frame]");
-  const hint = viewer.querySelector("[data-drawhint]");
+  const frame = viewer.querySelector("[data-frame]") ?? viewer;
+  const hint = around.querySelector("[data-drawhint]");
   let start = null;
   let box = null;
 
@@ -42,8 +43,7 @@ export function startDrawing(viewer) {
     if (viewer.dataset.in) values.in = viewer.dataset.in;
     if (box.width < SMALLEST || box.height < SMALLEST) return show(null);
     turn(false);
-    await window.htmx.ajax("POST", button.dataset.action, { target: "#panel", values });
-    document.getElementById("name")?.focus();
+    await send(button.dataset.action, values);
   }
 
   button.addEventListener("click", () => {
@@ -81,6 +81,11 @@ export function startDrawing(viewer) {
     event.preventDefault();
     event.stopPropagation();
   });
+}
+
+async function sendToPanel(address, values) {
+  await window.htmx.ajax("POST", address, { target: "#panel", values });
+  document.getElementById("name")?.focus();
 }
 
 function middle(svg) {

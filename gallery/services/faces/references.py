@@ -81,7 +81,7 @@ def _store(user: User | None, face: Face, region: Region, name: str, sha256: str
             added_by=user,
             quality=held.quality,
             score=held.score,
-            **_place(held, region),
+            **place_in(held, region),
         )
         queue.send("embed_reference", reference.pk)
         return history.record(
@@ -94,7 +94,7 @@ def _store(user: User | None, face: Face, region: Region, name: str, sha256: str
         )
 
 
-def _place(face: Face, region: Region) -> dict[str, Any]:
+def place_in(face: Face, region: Region) -> dict[str, Any]:
     """The face's box and landmarks in the crop's own pixels."""
     across = region.pixels.shape[1] / region.box.width
     down = region.pixels.shape[0] / region.box.height

@@ -107,6 +107,11 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "reference.add": lambda summary: (
         _("added a reference of “%(person)s”") % {"person": summary.get("person", "")}
     ),
+    "references.add": _count(
+        lambda count: ngettext(
+            "added %(count)s reference of “%(person)s”", "added %(count)s references of “%(person)s”", count
+        )
+    ),
     "reference.approved": _approved,
     "reference.rejected": _rejected,
     "reference.pending": _set_back,
