@@ -217,18 +217,23 @@ def sweep() -> None:
         group_new_faces.delay()
     for pk in faces.unfinished_drawings():
         embed_face.delay(pk)
-    for pk in queue.waiting(Reference.objects.all(), limit=50):
-        embed_reference.delay(pk)
+    _send_what_curators_asked()
     _go_on_erasing()
-    for pk in queue.waiting(ReferenceDraft.objects.all(), limit=50):
-        look_at_draft.delay(pk)
     if renaming.is_due():
         follow_gallery.delay()
     for pk in queue.waiting(Build.objects.all(), limit=1):
         run_build.delay(pk)
+    _see_to_privacy()
+
+
+def _send_what_curators_asked() -> None:
+    """Pictures to look at, references to embed, acts on many to go on with."""
+    for pk in queue.waiting(Reference.objects.all(), limit=50):
+        embed_reference.delay(pk)
+    for pk in queue.waiting(ReferenceDraft.objects.all(), limit=50):
+        look_at_draft.delay(pk)
     for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
         run_bulk.delay(pk)
-    _see_to_privacy()
 
 
 def _go_on_erasing() -> None:

@@ -27,6 +27,7 @@ from gallery.models import (
     PersonExport,
     Photo,
     Reference,
+    ReferenceDraft,
     Role,
     ShareLink,
     User,
@@ -83,6 +84,7 @@ def make_world(media: Path) -> World:
     world.values["trashed_photo"] = Photo.objects.create(
         file="t.jpg", name="t.jpg", sha256="t", trashed_at=timezone.now()
     ).pk
+    world.values["draft"] = _draft(world.users["curator"], person, media)
     for prefix in ("", "hidden_"):
         _album(world, owner, person, prefix=prefix)
         for name in ("a.jpg", "r.jpg"):
@@ -99,6 +101,14 @@ def _person(name: str) -> Person:
     person.set_name(name)
     person.save()
     return person
+
+
+def _draft(user: User, person: Person, media: Path) -> int:
+    Image.new("RGB", (80, 60), "gray").save(media / "d.jpg")
+    row = ReferenceDraft(person=person, image="d.jpg", sha256="d", name="d.jpg", width=80, height=60)
+    row.added_by = user
+    row.save()
+    return row.pk
 
 
 def _invitation(by: User) -> Invitation:
