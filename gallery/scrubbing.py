@@ -6,9 +6,11 @@ thing goes altogether.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import unquote_plus
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -17,7 +19,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
 
 from gallery import audit
-from gallery.models import Event, EventSubject
+from gallery.models import BulkAct, Event, EventSubject
 from gallery.models.people import name_key
 
 PART = 500
@@ -143,6 +145,32 @@ def forget_admin_log(gone: Gone) -> int:
         about |= Q(object_repr__iexact=name) | Q(object_repr__istartswith=f"{name} #")
         about |= Q(object_repr__iendswith=f": {name}")
     return LogEntry.objects.filter(about).delete()[0]
+
+
+def forget_bulk_acts(gone: Gone) -> bool:
+    """Acts on many: lines of imports, what was refused, the search it began with. False while one is running.
+
+    An import that is only looked at, and has the name in it, is given up.
+    """
+    people = gone.ids.get("person", set())
+    BulkAct.objects.filter(person__in=people).update(person=None)
+    for act in BulkAct.objects.order_by("pk"):
+        texts = {"rows": act.rows, "refused": act.refused, "back": unquote_plus(act.back)}
+        said = [column for column, what in texts.items() if _says(what, gone)]
+        if said and act.is_running:
+            return False
+        for column in said:
+            setattr(act, column, "" if column == "back" else [])
+        if "rows" in said:
+            act.ids, act.total = [], 0
+        if said:
+            act.save(update_fields=["rows", "refused", "back", "ids", "total"])
+    return True
+
+
+def _says(what: object, gone: Gone) -> bool:
+    text = json.dumps(what, ensure_ascii=False).casefold()
+    return any(name.casefold() in text for name in gone.names)
 
 
 def forget_messages(gone: Gone) -> None:

@@ -131,8 +131,9 @@ def roll_back() -> None:
 def erase(pk: int) -> None:
     """After an erasure: clear files, builds, exports and the database's own remains."""
     from gallery.pipeline import erasing
+    from gallery.services.erasing import note_backups
 
-    erasing.finish(pk)
+    erasing.finish(pk, note_backups)
 
 
 @shared_task(name="gallery.tasks.follow_gallery")

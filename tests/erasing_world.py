@@ -6,6 +6,7 @@ Called by `Site.ask`, so that Django's settings are those of the site under test
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import json
 import os
@@ -13,6 +14,7 @@ import signal
 import unittest.mock
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.db import connections
+from django.db.models import Model
+from django.test import Client
 from django.utils import timezone
 
 from gallery import derived, queue, storage
@@ -29,9 +33,9 @@ from gallery.pipeline import erasing, photos, references
 from gallery.pipeline.erasing import database, run
 from gallery.pipeline.faces import embed_face
 from gallery.queue import sending
-from gallery.services import albums, faces, history, people, sharing
+from gallery.services import accounts, albums, faces, history, people, sharing
+from gallery.services import erasing as erasing_acts
 from gallery.services.erasing import begun
-from gallery.services.erasing import people as erasing_people
 from tests import remains
 
 NAME, FORMER, MERGED = "Quỳnh Zażółć", "Barack Obama", "Önder Nguyễn"
@@ -105,6 +109,21 @@ def needles_of_person() -> dict[str, str]:
     return as_text(found)
 
 
+def name_the_other() -> int:
+    """The photo, its other face named and a reference of its own."""
+    face = Face.objects.filter(decision="", embedding__isnull=False).select_related("photo").first()
+    assert face is not None
+    user = User.objects.get(username="an_admin")
+    faces.confirm(user, face, people.get_or_create(user, "Eileen"))
+    faces.use_as_reference(user, Face.objects.get(pk=face.pk))
+    for pk in Reference.objects.filter(work=Status.QUEUED).values_list("pk", flat=True):
+        references.embed_reference(pk)
+    derived.photo_picture(face.photo, 640)
+    derived.face_picture(face, 384)
+    call_command("export_gallery", str(settings.DATA_DIR / "written" / "again"), stdout=io.StringIO())
+    return face.photo_id
+
+
 def needles_of_photo(pk: int) -> dict[str, str]:
     photo = Photo.objects.get(pk=pk)
     found = {**remains.of_name(photo.name), "sha": photo.sha256.encode()}
@@ -112,6 +131,29 @@ def needles_of_photo(pk: int) -> dict[str, str]:
     found |= _of_folder("picture", derived.addresses.photo_folder(photo.sha256))
     for face in photo.faces.exclude(embedding=None):
         found |= remains.of_vector(f"face {face.pk}", bytes(face.embedding))
+    return as_text(found)
+
+
+def make_user() -> dict[str, str]:
+    """Somebody who was invited, signed in, failed to, and worked; and what must be nowhere afterwards."""
+    admin = User.objects.get(username="an_admin")
+    _, token = accounts.invite(admin, "tuyet.mai@example.org", Role.CURATOR)
+    user = accounts.accept(token, "tuyetmai77", "a long password of hers")
+    user.first_name, user.last_name = "Tuyết Mai", "Phạm Thị"
+    user.save()
+    browser = Client(SERVER_NAME="localhost", REMOTE_ADDR="203.0.113.77")
+    form = {"username": user.username, "password": "wrong"}
+    browser.post("/account/login", form)
+    browser.post("/account/login", {**form, "password": "a long password of hers"})
+    people.create(user, "Somebody")
+    kind = ContentType.objects.get_for_model(User)
+    LogEntry.objects.create(
+        user=admin, content_type=kind, object_id=str(user.pk), object_repr=user.username, action_flag=CHANGE
+    )
+    user.refresh_from_db()
+    found: remains.Needles = {"hash": user.password.encode(), "address": b"203.0.113.77"}
+    for text in (user.username, user.email, user.first_name, user.last_name):
+        found |= remains.of_name(text)
     return as_text(found)
 
 
@@ -150,26 +192,37 @@ def dies(work: Callable[[], object], *place: Any, after: bool = False) -> bool:
     return os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
-def erase_with_deaths() -> dict[str, Any]:
-    """Erase NAME, killed in the transaction and then at every step; what is left goes by sweeping."""
+def erase_person_with_deaths() -> dict[str, Any]:
     person = Person.objects.get(name=NAME)
+    again = partial(Person.objects.get, pk=person.pk)
+    return _erase_with_deaths(
+        lambda: erasing_acts.erase_person(User.objects.first(), again()), Person, moments=(False, True)
+    )
 
-    def ask() -> None:
-        erasing_people.erase_person(User.objects.first(), Person.objects.get(pk=person.pk))
 
+def erase_photo_with_deaths(pk: int) -> dict[str, Any]:
+    again = partial(Photo.objects.get, pk=pk)
+    return _erase_with_deaths(
+        lambda: erasing_acts.erase_photo(User.objects.first(), again()), Photo, moments=(False,)
+    )
+
+
+def _erase_with_deaths(
+    ask: Callable[[], Erasure], model: type[Model], moments: tuple[bool, ...]
+) -> dict[str, Any]:
+    """Killed in the transaction, then before (False) and after (True) every step; what is left goes by sweeping."""
+    for library in ("autofaiss", "faiss", "pandas"):
+        importlib.import_module(library)  # once, not in every process that is to die
+    rows, earlier = model._default_manager.count(), Erasure.objects.count()
     assert dies(ask, begun, "scrub_linked", after=True)
     assert dies(ask, begun.history, "record", after=True)
-    assert Person.objects.filter(name=NAME).exists()
-    assert not Erasure.objects.exists()
+    assert (model._default_manager.count(), Erasure.objects.count()) == (rows, earlier)
     assert dies(ask, sending, "_send")  # after the commit: the message is lost
-    assert not Person.objects.filter(name=NAME).exists()
-    pk = Erasure.objects.get().pk
-    deaths = [(run, "STEPS")]
+    assert model._default_manager.count() == rows - 1
+    pk = Erasure.objects.latest("pk").pk
     for number in range(len(run.STEPS)):
-        for after in (False, True):
-            died = dies_in_step(pk, number, after)
-            deaths.append((died, number))
-            assert died, (number, after)
+        for after in moments:
+            assert dies_in_step(pk, number, after), (number, after)
     for after in (False, True):
         assert dies(lambda: erasing.finish(pk), database, "clear", after=after)
         expire()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.db.models import ManyToOneRel
 from django.test import Client
+from django.utils import timezone
 
 from gallery import changes, queue, visibility
+from gallery.backup import BackupDamaged, KeptBackup
 from gallery.models import (
     Album,
     Build,
+    BulkAct,
     Candidate,
     Decision,
     Erasure,
@@ -26,6 +31,7 @@ from gallery.models import (
     GalleryChange,
     Invitation,
     Person,
+    PersonExport,
     Photo,
     Reference,
     Role,
@@ -37,6 +43,7 @@ from gallery.pipeline import erasing as remains
 from gallery.pipeline import references as embedding
 from gallery.pipeline.erasing import database, run
 from gallery.services import accounts, erasing, faces, history, people, references
+from gallery.services.erasing import begun
 from gallery.services.errors import CannotUndo, Changed, Refused
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
@@ -249,14 +256,16 @@ def test_a_users_acts_stay_as_a_former_users(admin: User) -> None:
     lan = accounts.accept(token, "lan", "a long password")
     accounts.invite(lan, "x@example.org", Role.VIEWER)
     photo = a_photo(uploaded_by=lan)
-    faces.ignore(lan, a_face())
+    face = a_face()
+    faces.ignore(lan, face)
     browser = Client()
     browser.force_login(lan)
     receipt = erasing.erase_user(admin, lan)
     event = Event.objects.get(verb="face.ignore")
     photo.refresh_from_db()
     assert str(event.actor) == str(photo.uploaded_by) == "a former user"
-    assert event.actor is not None
+    face.refresh_from_db()
+    assert event.actor == face.decided_by is not None
     assert not event.actor.is_active
     assert not Invitation.objects.filter(pk=invitation.pk).exists()
     assert not Session.objects.exists()
@@ -346,3 +355,89 @@ def test_a_reference_being_embedded_leaves_no_crop_behind(world: FakeEngine, adm
         embedding._store(reference, world, np.frombuffer(a_vector(1), "<f4"))
     assert not Reference.objects.exists()
     assert changes.latest(EMBEDDER) > 0
+
+
+def test_faces_whose_name_was_withdrawn_when_recognition_stopped_are_erased_too(admin: User) -> None:
+    anna = a_person("Anna")
+    face = a_named_face(anna, embedding=a_vector(1), embedder_id=EMBEDDER)
+    people.set_recognised(admin, anna, False)
+    face.refresh_from_db()
+    assert (face.person, face.is_veiled) == (None, True)
+    erasing.erase_person(admin, Person.objects.get(pk=anna.pk))
+    face.refresh_from_db()
+    assert (face.is_erased, face.decision) == (True, Decision.IGNORED)
+
+
+def test_files_of_all_that_is_known_about_the_person_go(admin: User, settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "exports").mkdir()
+    file = tmp_path / "exports" / "about.zip"
+    file.write_bytes(b"Anna")
+    anna, soon = a_person("Anna"), timezone.now() + timedelta(days=1)
+    PersonExport.objects.create(person=anna, file=file.name, work=Status.DONE, expires_at=soon)
+    assert remains.finish(erasing.erase_person(admin, anna).pk)
+    assert not file.exists()
+    assert not PersonExport.objects.exists()
+
+
+def test_acts_on_many_forget_the_name_and_a_running_one_is_waited_for(admin: User) -> None:
+    anna = a_person("Ánna")
+    now = timezone.now()
+    made = {"kind": BulkAct.Kind.IMPORT, "rows": [{"line": 1, "name": "Ánna"}], "ids": [0], "total": 1}
+    draft = BulkAct.objects.create(**made, back="/admin/?q=%C3%81nna")
+    running = BulkAct.objects.create(**made, confirmed_at=now, work=Status.PROCESSING)
+    other = BulkAct.objects.create(kind=BulkAct.Kind.HIDE, ids=[3], back="/admin/?q=bao")
+    erasure = erasing.erase_person(admin, anna)
+    assert not remains.finish(erasure.pk)
+    BulkAct.objects.filter(pk=running.pk).update(work=Status.DONE)
+    Erasure.objects.update(queued_at=None)
+    assert remains.finish(erasure.pk)
+    for act in (draft, running, other):
+        act.refresh_from_db()
+    assert (draft.rows, draft.back, draft.ids, running.rows) == ([], "", [], [])
+    assert (other.ids, other.back) == ([3], "/admin/?q=bao")
+
+
+def test_a_receipt_says_which_backups_hold_it_and_waits_for_one_being_made(
+    admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    old = KeptBackup(Path("a"), now - timedelta(days=1), now + timedelta(days=6))
+    later = KeptBackup(Path("b"), now + timedelta(days=1), None)
+    monkeypatch.setattr(begun, "kept_backups", lambda: [old])
+    erasure = erasing.erase_person(admin, a_person())
+    assert erasure.backups == [{"made_at": old.made_at.isoformat(), "until": old.expires_at.isoformat()}]
+    monkeypatch.setattr(begun, "is_held", lambda _: True)
+    assert not remains.finish(erasure.pk, erasing.note_backups)
+    monkeypatch.setattr(begun, "is_held", lambda _: False)
+    monkeypatch.setattr(begun, "kept_backups", lambda: [later, old])
+    Erasure.objects.update(queued_at=None)
+    assert remains.finish(erasure.pk, erasing.note_backups)
+    erasure.refresh_from_db()
+    assert [each["until"] for each in erasure.backups] == [old.expires_at.isoformat()]
+
+
+def test_backups_that_cannot_be_read_are_owned_up_to(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> list[KeptBackup]:
+        raise BackupDamaged("no")
+
+    monkeypatch.setattr(begun, "kept_backups", fail)
+    assert erasing.erase_person(admin, a_person()).backups == [{"made_at": None, "until": None}]
+
+
+def test_every_model_that_points_to_a_person_is_thought_of() -> None:
+    """A new one must lose its rows with the person, by its database key or in services/erasing."""
+    pointing = {
+        relation.related_model.__name__: relation.on_delete.__name__
+        for relation in Person._meta.get_fields(include_hidden=True)
+        if isinstance(relation, ManyToOneRel) and relation.on_delete is not None
+    }
+    assert pointing == {
+        "Candidate": "CASCADE",
+        "Face": "SET_NULL",
+        "FaceRejection": "CASCADE",
+        "Finding": "CASCADE",
+        "NameChange": "SET_NULL",
+        "PersonExport": "CASCADE",
+        "Reference": "CASCADE",
+    }

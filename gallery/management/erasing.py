@@ -11,6 +11,7 @@ from django.db import models
 from gallery.management.output import GalleryCommand
 from gallery.models import Erasure
 from gallery.pipeline import erasing
+from gallery.services.erasing import note_backups
 from gallery.services.errors import Refused
 
 
@@ -47,7 +48,7 @@ class EraseCommand(GalleryCommand):
             self.warn(str(refusal))
             self.is_failed = True
             return
-        is_complete = erasing.finish(erasure.pk)
+        is_complete = erasing.finish(erasure.pk, note_backups)
         erasure.refresh_from_db()
         self._say_done(erasure, is_complete, options["json"])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db import transaction
 from django.db.models import Q
@@ -16,20 +16,22 @@ from django.utils.translation import gettext as _
 
 from gallery import queue
 from gallery.models import Erasure, Status
-from gallery.pipeline.erasing import builds, database, steps
+from gallery.pipeline.erasing import builds, database
+from gallery.pipeline.erasing.steps import clear_exports, clear_history, remove_files, remove_pictures
 from recognition.types import RecognitionError
 
 log = logging.getLogger(__name__)
 SOON, LATER = 3, 60  # seconds until a step is tried again: while another build runs; after an error
 
 # Each clears one kind of remains and says whether it could; pictures twice, as one may be made meanwhile.
-STEPS: tuple[Callable[[Erasure], bool], ...] = (
-    steps.remove_files,
-    steps.remove_pictures,
-    steps.clear_history,
-    steps.clear_exports,
+Step = Callable[[Erasure], bool]
+STEPS: tuple[Step, ...] = (
+    remove_files,
+    remove_pictures,
+    clear_history,
+    clear_exports,
     builds.clear_builds,
-    steps.remove_pictures,
+    remove_pictures,
 )
 
 
@@ -43,15 +45,18 @@ def revive() -> None:
     Erasure.objects.filter(tried).update(work=Status.QUEUED, attempts=0, finished_at=None)
 
 
-def finish(pk: int) -> bool:
-    """Clear what is left of this erasure; whether it is complete now."""
+def finish(pk: int, note_backups: Step = lambda _: True) -> bool:
+    """Clear what is left of this erasure; whether it is complete now.
+
+    `note_backups` writes down which backups hold it still, and says whether that is known by now.
+    """
     revive()
     erasure = queue.claim(Erasure.objects.all(), pk)
     if erasure is None:
         return Erasure.objects.filter(pk=pk, work=Status.DONE).exists()
     with queue.held(erasure):
         try:
-            return _clear(erasure)
+            return _clear(erasure, (*STEPS, note_backups))
         except (OSError, RecognitionError) as error:
             log.error("erasure %s waits: %s", pk, error)
             reason = _("Something could not be removed yet: %(error)s. It is tried again.")
@@ -59,10 +64,10 @@ def finish(pk: int) -> bool:
     return False
 
 
-def _clear(erasure: Erasure) -> bool:
+def _clear(erasure: Erasure, steps: Sequence[Step]) -> bool:
     needles = [base64.b64decode(needle) for needle in erasure.todo.get("needles", ())]
     if erasure.todo:
-        for step in STEPS:
+        for step in steps:
             if not step(erasure):
                 _wait(erasure, SOON)
                 return False

@@ -7,7 +7,7 @@ from django.conf import settings
 from gallery import derived, storage
 from gallery.models import Erasure
 from gallery.pipeline.exchange import kept
-from gallery.scrubbing import Gone, forget_admin_log, forget_messages, scrub_all
+from gallery.scrubbing import Gone, forget_admin_log, forget_bulk_acts, forget_messages, scrub_all
 
 
 def remove_files(erasure: Erasure) -> bool:
@@ -38,19 +38,19 @@ def clear_history(erasure: Erasure) -> bool:
         count(erasure, "events", scrub_all(gone))
         forget_admin_log(gone)
         forget_messages(gone)
+        return forget_bulk_acts(gone)
     return True
 
 
 def clear_exports(erasure: Erasure) -> bool:
     """Galleries exported to a folder that is still there."""
-    ids = erasure.todo["gone"]["ids"]
-    people, references = set(ids.get("person", ())), set(ids.get("reference", ()))
-    if people or references:
-        cleared, unreached = kept.clear(people, references)
+    gone = Gone.from_json(erasure.todo["gone"])
+    photos = set(gone.names) if "photo" in gone.ids else set()
+    erased = kept.Erased(gone.ids.get("person", set()), gone.ids.get("reference", set()), photos)
+    if erased.people or erased.references or erased.photos:
+        cleared, unreached = kept.clear(erased)
         count(erasure, "exports", cleared)
-        erasure.counts["exports_gone"] = unreached
-        if not unreached:
-            del erasure.counts["exports_gone"]
+        erasure.counts |= {"exports_gone": unreached} if unreached else {}
     return True
 
 

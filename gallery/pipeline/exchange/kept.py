@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,23 @@ def _known() -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else []
 
 
-def clear(people: Collection[int], references: Collection[int]) -> tuple[int, int]:
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Numbers of people and references, and names of photos that references were cut from."""
+
+    people: set[int]
+    references: set[int]
+    photos: set[str]
+
+    def has(self, row: dict[str, str]) -> bool:
+        """Whether this line of the references is gone."""
+        return int(row["person"]) in self.people or int(row["id"]) in self.references
+
+    def told(self, row: dict[str, str]) -> dict[str, str]:
+        return {**row, "source_path": ""} if row["source_path"] in self.photos else row
+
+
+def clear(erased: Erased) -> tuple[int, int]:
     """Take these out of every export that is still there; how many held them, and how many cannot be found.
 
     An export that is being written is given up: it would hold what was erased. Raises OSError where a folder
@@ -44,29 +61,24 @@ def clear(people: Collection[int], references: Collection[int]) -> tuple[int, in
             shutil.rmtree(partial, ignore_errors=True)
         if not (directory / layout.REFERENCES_CSV).is_file():
             unreached += 1
-        elif _holds(directory, people, references):
-            _clear(directory, people, references)
+        elif _holds(directory, erased):
+            _clear(directory, erased)
             cleared += 1
     return cleared, unreached
 
 
-def _holds(directory: Path, people: Collection[int], references: Collection[int]) -> bool:
+def _holds(directory: Path, erased: Erased) -> bool:
     rows = layout.read_csv(directory / layout.PEOPLE_CSV)
-    if any(int(row["id"]) in people for row in rows):
+    if any(int(row["id"]) in erased.people for row in rows):
         return True
-    return any(
-        _is_gone(row, people, references) for row in layout.read_csv(directory / layout.REFERENCES_CSV)
-    )
+    references = layout.read_csv(directory / layout.REFERENCES_CSV)
+    return any(erased.has(row) or erased.told(row) != row for row in references)
 
 
-def _is_gone(row: dict[str, str], people: Collection[int], references: Collection[int]) -> bool:
-    return int(row["person"]) in people or int(row["id"]) in references
-
-
-def _clear(directory: Path, people: Collection[int], references: Collection[int]) -> None:
+def _clear(directory: Path, erased: Erased) -> None:
     """The lists last: they say what there is to clear, should this be stopped before its end."""
     rows = list(layout.read_csv(directory / layout.REFERENCES_CSV))
-    gone = [row for row in rows if _is_gone(row, people, references)]
+    gone = [row for row in rows if erased.has(row)]
     for row in gone:
         picture = directory / row["picture"]
         if row["picture"]:
@@ -77,9 +89,10 @@ def _clear(directory: Path, people: Collection[int], references: Collection[int]
     for path in (directory / layout.VECTORS).glob("*.npz"):
         _without_vectors(path, numbers)
     _clear_index(directory, numbers)
-    _rewrite(directory / layout.REFERENCES_CSV, [row for row in rows if row not in gone])
+    kept = [erased.told(row) for row in rows if not erased.has(row)]
+    _rewrite(directory / layout.REFERENCES_CSV, kept)
     listed = layout.read_csv(directory / layout.PEOPLE_CSV)
-    _rewrite(directory / layout.PEOPLE_CSV, [row for row in listed if int(row["id"]) not in people])
+    _rewrite(directory / layout.PEOPLE_CSV, [row for row in listed if int(row["id"]) not in erased.people])
 
 
 def _rewrite(path: Path, rows: list[dict[str, str]]) -> None:

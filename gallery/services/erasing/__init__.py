@@ -5,6 +5,7 @@ index builds and the database's own remains are cleared by the worker (`pipeline
 point only delays.
 """
 
+from gallery.services.erasing.begun import note_backups
 from gallery.services.erasing.people import erase_person
 from gallery.services.erasing.photos import erase_photo
 from gallery.services.erasing.preview import (
@@ -25,6 +26,7 @@ __all__ = [
     "erase_person",
     "erase_photo",
     "erase_user",
+    "note_backups",
     "preview_person",
     "preview_photo",
     "preview_user",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
 from gallery import changes, queue
-from gallery.backup import BackupDamaged, kept_backups
+from gallery.backup import BackupDamaged, kept_backups, layout
+from gallery.backup.lock import is_held
 from gallery.models import Erasure, Reference, ReferenceVector, User
 from gallery.scrubbing import Gone, chunks, forget_admin_log, scrub_linked
 from gallery.services import history
@@ -81,10 +83,19 @@ def begin(user: User | None, kind: Erasure.Kind, counts: dict[str, int], todo: T
     return erasure
 
 
-def backups_now() -> list[dict[str, str | None]]:
+def note_backups(erasure: Erasure) -> bool:
+    """Write down which backups hold what was erased; False while one is being made that may."""
+    if is_held(layout.place()):
+        return False
+    erasure.backups = backups_now(before=erasure.at)
+    Erasure.objects.filter(pk=erasure.pk).update(backups=erasure.backups)
+    return True
+
+
+def backups_now(before: datetime | None = None) -> list[dict[str, str | None]]:
     """When each kept backup was made and goes; one without a date where that cannot be told."""
     try:
-        found = kept_backups()
+        found = [kept for kept in kept_backups() if before is None or kept.made_at <= before]
     except (BackupDamaged, OSError):
         return [{"made_at": None, "until": None}]
     return [

@@ -75,8 +75,10 @@ def _forget_traces(user: User) -> int:
 
 def _hand_over(user: User, former: User) -> None:
     """What the user did and made stays, as a former user's."""
-    for relation in User._meta.related_objects:
+    for relation in User._meta.get_fields(include_hidden=True):
         if not isinstance(relation, models.ManyToOneRel) or isinstance(relation, models.OneToOneRel):
             continue
+        if relation.on_delete is None or relation.related_model._meta.auto_created:
+            continue  # whose chosen albums, groups: these go
         manager: Any = relation.related_model._base_manager
         manager.filter(**{relation.field.name: user}).update(**{relation.field.name: former})
