@@ -64,6 +64,7 @@ def test_references_are_judged_after_a_look_and_it_is_undone_in_place(
     assert "2 references" in page
     assert statuses() == {"pending"}
     page = do(curator, "start")
+    assert f"You {status} 2 references." in page.content.decode()
     assert statuses() == {status}
     assert GalleryChange.objects.count() == 2
     undo(curator, page)

@@ -22,7 +22,7 @@ from gallery.admin.looking import LookedAt
 from gallery.browse import bulk as reads
 from gallery.browse.paging import as_id
 from gallery.models import BulkAct, Person
-from gallery.services import bulk, history, roster
+from gallery.services import bulk, roster
 from gallery.services.errors import Refused
 from gallery.services.history import may_undo
 from gallery.services.sentences import say
@@ -48,6 +48,7 @@ def tell(request: HttpRequest, act: BulkAct) -> None:
     event = bulk.own_event(act)
     if event is None:
         return
+    event.refresh_from_db()  # its count has grown with the parts
     sentence = _("You %(what)s.") % {"what": say(event)}
     if not act.changed and act.kind != BulkAct.Kind.UNDO:
         messages.info(request, _("Nothing had to be changed."))
@@ -72,7 +73,10 @@ class BulkActAdmin(LookedAt):
 
     @admin.display(description=_("act"), ordering="kind")
     def what(self, act: BulkAct) -> str:
-        return say(act.event) if act.event else str(act)
+        if act.event is None:
+            return str(act)
+        is_undo = act.kind == BulkAct.Kind.UNDO
+        return _("Undo: %(what)s") % {"what": say(act.event)} if is_undo else say(act.event)
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -100,9 +104,7 @@ class BulkActAdmin(LookedAt):
             **self._about(request, act),
         }
         if act.is_draft and act.kind == BulkAct.Kind.IMPORT:
-            context["roster"] = {
-                kind: [row for row in act.rows if row["kind"] == kind] for kind in roster.KINDS
-            }
+            context["roster"] = roster.by_kind(act)
         elif act.is_draft:
             context["preview"] = reads.preview(current_user(request), act)
         if act.is_draft and act.kind == BulkAct.Kind.MOVE:
@@ -119,6 +121,7 @@ class BulkActAdmin(LookedAt):
             "act": act,
             "event": event,
             "says": say(event) if event else "",
+            "is_long": act.total > bulk.sizes(act.kind)[1],
             "percent": 100 * act.done // max(act.total, 1),
             "may_undo": event is not None and is_settled and may_undo(current_user(request), event),
             "back": act.back or reverse("admin:index"),
@@ -153,8 +156,6 @@ class BulkActAdmin(LookedAt):
             bulk.stop(act)
         elif word == "resume":
             bulk.resume(act)
-        elif word == "undo" and act.event is not None:
-            history.undo(current_user(request), act.event)
         if word == "start" and not act.is_running:
             tell(request, act)
             return redirect(back)

@@ -131,7 +131,7 @@ def _do_part(act: BulkAct) -> None:
     act.changed += outcome.changed
     act.refused = (act.refused + outcome.refused)[:MOST_SAID]
     act.save(update_fields=["done", "changed", "refused"])
-    if act.event is not None:
+    if act.event is not None and act.kind != Kind.UNDO:
         Event.objects.filter(pk=act.event.pk).exclude(summary={}).update(summary=_summary(act))
 
 
@@ -146,7 +146,8 @@ def stop(act: BulkAct) -> None:
 def resume(act: BulkAct) -> None:
     """Go on where it stopped."""
     held = BulkAct.objects.select_for_update().select_related("event").get(pk=act.pk)
-    if held.event is not None and held.event.undone_at is not None:
+    is_undone = held.event is not None and held.event.undone_at is not None
+    if is_undone and held.kind != Kind.UNDO:
         raise Refused(_("What was done of this has been undone. Choose the rows anew."))
     if held.is_stopped:
         held.is_stop_wanted = False

@@ -27,7 +27,14 @@ def _take_back(user: User, event: Event) -> dict[str, int]:
         raise CannotUndo(_("There is nothing to undo."))
     now = timezone.now()
     undoing = BulkAct.objects.create(
-        kind=Kind.UNDO, ids=ids, total=len(ids), by=user, confirmed_at=now, queued_at=now, back=act.back
+        kind=Kind.UNDO,
+        ids=ids,
+        total=len(ids),
+        by=user,
+        confirmed_at=now,
+        queued_at=now,
+        back=act.back,
+        event=event,
     )
     go(undoing)
     if undoing.refused and not undoing.changed:
@@ -36,7 +43,7 @@ def _take_back(user: User, event: Event) -> dict[str, int]:
 
 
 def own_event(act: BulkAct) -> Event | None:
-    """The event that undoes the act; that of an undo is written by the history."""
+    """The event that undoes the act; that of an undo is written by the history, and `event` is what it undoes."""
     if act.kind != Kind.UNDO:
         return act.event
     return Event.objects.filter(object_type="bulkact", undo__act=act.pk).first()

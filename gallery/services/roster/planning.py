@@ -164,3 +164,20 @@ def _compared(row: Row, person: Person) -> Row:
 
 def _shown(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else "" if value is None else value
+
+
+def by_kind(act: BulkAct) -> dict[str, list[Row]]:
+    """The lines as a page shows them: by what they do, columns and values in words."""
+    found: dict[str, list[Row]] = {kind: [] for kind in KINDS}
+    for row in act.rows:
+        said = [[_label(name), _words(old), _words(new)] for name, old, new in row.get("changes", [])]
+        found[row["kind"]].append(row | {"changes": said})
+    return found
+
+
+def _label(column: str) -> str:
+    return str(getattr(Person._meta.get_field(column), "verbose_name", column))
+
+
+def _words(value: object) -> str:
+    return (_("yes") if value else _("no")) if isinstance(value, bool) else str(value)
