@@ -1,0 +1,33 @@
+"""Backups and the check of files, for administrators."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.access import administrator_required, current_user
+from gallery.browse.backups import backups_page as page
+from gallery.services import backups as acts
+
+
+@administrator_required
+@require_safe
+def backups_page(request: HttpRequest) -> HttpResponse:
+    return render(request, "backups/backups.html", {"page": page()})
+
+
+@administrator_required
+@require_POST
+def backups_act(request: HttpRequest) -> HttpResponse:
+    """`act` is what a button says."""
+    user, act = current_user(request), request.POST.get("act")
+    if act == "backup":
+        acts.back_up_now(user)
+        messages.success(request, _("A backup is made as soon as a worker is free."))
+    elif act in ("check", "mend"):
+        acts.check_files(user, is_mending=act == "mend")
+        messages.success(request, _("The files are looked at as soon as a worker is free."))
+    return redirect("backups")
