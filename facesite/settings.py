@@ -207,6 +207,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds between two ticks at most, each a s
 CELERY_BEAT_SCHEDULE = {
     "forget-old": {"task": "gallery.tasks.forget_old", "schedule": 6 * 3600.0},
     "verify-index": {"task": "gallery.tasks.verify_index", "schedule": 24 * 3600.0},
+    "look-after-data": {
+        "task": "gallery.tasks.look_after_data",
+        "schedule": 300.0,
+        "options": {"expires": 280},
+    },
     "switch-embedder": {
         "task": "gallery.tasks.switch_embedder",
         "schedule": 60.0,

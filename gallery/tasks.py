@@ -203,6 +203,33 @@ def _see_to_privacy() -> None:
         make_person_export.delay(pk)
 
 
+@shared_task(name="gallery.tasks.make_backup")
+def make_backup() -> None:
+    from gallery.backup import schedule
+
+    if not schedule.is_running():  # else it stays asked for, and `look_after_data` finds it
+        schedule.run()
+
+
+@shared_task(name="gallery.tasks.check_files")
+def check_files(is_mending: bool = False) -> None:
+    from gallery import filecheck
+
+    filecheck.run(is_mending=is_mending)
+
+
+@shared_task(name="gallery.tasks.look_after_data")
+def look_after_data() -> None:
+    """Every few minutes: a backup and the check of files, if they are due or a wish for them was lost."""
+    from gallery import filecheck
+    from gallery.backup import schedule
+
+    if schedule.is_due():
+        schedule.run()
+    if filecheck.is_due():
+        filecheck.run()
+
+
 @shared_task(name="gallery.tasks.sweep")
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""

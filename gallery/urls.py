@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("gallery.privacy_urls")),
     path("", include("gallery.health_urls")),
     path("", include("gallery.erasing_urls")),
+    path("", include("gallery.backup_urls")),
     # Photos
     path("photos/", photos.photo_list, name="photos"),
     path("photos/progress", photos.photo_progress, name="photo_progress"),

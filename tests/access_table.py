@@ -41,6 +41,8 @@ TABLE: dict[str, Rule] = {
     "readyz": OPEN(),
     "metrics": OPEN(),  # with a token of its own: see test_metrics.py
     "audit": ADMINISTRATOR(),
+    "backups": ADMINISTRATOR(),
+    "backups_act": ADMINISTRATOR().post,
     # Accounts
     "login": OPEN(),
     "logout": VIEWER().post,

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from gallery import health
+from gallery.backup import schedule
 from gallery.models import Role, User
 
 register = template.Library()
@@ -52,6 +53,7 @@ PLACES = (
     Place("calibration", _("Trust in names"), "check", "/names/", Role.CURATOR, group=2),
     Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, group=2),
     Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
+    Place("backups", _("Backups"), "zip", "/backups/", Role.ADMINISTRATOR, group=2),
     Place("audit", _("Audit trail"), "lock", "/audit/", Role.ADMINISTRATOR, group=2),
     Place("erasures", _("Erasures"), "hide", "/erasures/", Role.ADMINISTRATOR, group=2),
     Place("admin:index", _("Curating"), "settings", "/admin/", Role.CURATOR, group=2),
@@ -134,6 +136,13 @@ def theme(context: dict[str, Any]) -> str:
     request: HttpRequest | None = context.get("request")
     chosen = request.COOKIES.get("theme", "") if request else ""
     return chosen if chosen in THEMES else ""
+
+
+@register.simple_tag(takes_context=True)
+def backup_warning(context: dict[str, Any]) -> str:
+    """What is wrong with the backups, for administrators; empty: nothing, or not theirs to know."""
+    user = getattr(context.get("request"), "user", None)
+    return schedule.warning() if isinstance(user, User) and user.is_administrator else ""
 
 
 @register.filter

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from gallery import backup
-from gallery.backup import kept
+from gallery.backup import kept, schedule
 from gallery.management.output import GalleryCommand
 
 
@@ -45,7 +45,9 @@ class Command(GalleryCommand):
         is_own = place == backup.place()
         number = keep if keep is not None else settings.BACKUP_KEEP if is_own else 0
         made = backup.make_backup(place, with_index=with_index, keep=number, progress=self.say_step)
-        if not is_own:
+        if is_own:
+            schedule.note_success(made)
+        else:
             kept.note_elsewhere(made)
         manifest = made.manifest
         for name in manifest.missing[:20]:

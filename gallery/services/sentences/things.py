@@ -93,6 +93,9 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "album.remove": _name(lambda: _("took the album “%(name)s” away")),
     "album.share": _name(lambda: _("shared the album “%(name)s” by a link")),
     "album.unshare": _name(lambda: _("took back a link to the album “%(name)s”")),
+    "backup.request": lambda _s: _("asked for a backup"),
+    "files.check": lambda _s: _("had the files looked at"),
+    "files.mend": lambda _s: _("had the files looked at and put right"),
     "queue.pause": lambda _s: _("paused the processing of photos"),
     "queue.resume": lambda _s: _("let photos be processed again"),
     "queue.retry": _count(
