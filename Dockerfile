@@ -9,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
 WORKDIR /app
 COPY requirements.txt Makefile ./
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends make libgomp1 \
+    && apt-get install -y --no-install-recommends make libgomp1 postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
     && make VENV=/venv $ENGINES-image
 COPY . .
