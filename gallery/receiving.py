@@ -7,6 +7,7 @@ the site has looked at who is asking.
 from __future__ import annotations
 
 import fcntl
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -48,3 +49,11 @@ class LockedTemporaryFile(TemporaryFileUploadHandler):
     def new_file(self, *args: Any, **options: Any) -> None:
         super().new_file(*args, **options)
         fcntl.flock(self.file.fileno(), fcntl.LOCK_EX)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        try:
+            super().receive_data_chunk(raw_data, start)
+        except OSError:  # a full disk: what is there goes at once, not when the memory is tidied some time
+            with suppress(OSError):
+                self.file.close()
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -15,10 +16,13 @@ import psycopg
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """Below those that the system gives to clients: one who asks again and again for a server that is away could
+    get its very port, and keep it from coming back."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def is_open(port: int) -> bool:
@@ -43,9 +47,15 @@ class Process:
         self.start()
 
     def start(self) -> None:
+        """Again, if it ends at once: what a killed one left may be in its way for a moment."""
+        self._open()
+        wait_for(
+            lambda: is_open(self.port) or (self.child.poll() is not None and self._open()), self.command[0]
+        )
+
+    def _open(self) -> None:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.child = subprocess.Popen(self.command, **{**quiet, **self.options})  # type: ignore[call-overload]
-        wait_for(lambda: is_open(self.port), self.command[0])
 
     def stop(self) -> None:
         self.child.terminate()

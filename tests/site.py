@@ -71,7 +71,8 @@ class Site:
             stop_group(child)
 
     def start_worker(self, app: str = "facesite", **environment: str) -> subprocess.Popen[bytes]:
-        options = ["--beat", "--schedule", str(self.folder / "schedule"), "--concurrency", "1"]
+        schedule = environment.pop("SCHEDULE", str(self.folder / "schedule"))
+        options = ["--beat", "--schedule", schedule, "--concurrency", environment.pop("CONCURRENCY", "1")]
         command = [sys.executable, "-m", "celery", "-q", "-A", app, "worker", "--loglevel", "WARNING"]
         return self._start([*command, *options], "worker.log", environment)
 

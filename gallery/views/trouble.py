@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import sys
+from contextlib import suppress
 
+from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
@@ -13,12 +15,14 @@ from django.utils.translation import gettext as _
 PASSING = (OSError, OperationalError, InterfaceError)
 FULL = {errno.ENOSPC, errno.EDQUOT}
 RETRY_SECONDS = 30
+MOST_HEARD = 256_000_000  # bytes
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 for a database that is away or locked, 507 for a full disk, 500 for all else."""
     error = sys.exception()
     status = _status(error)
+    _hear_out(request)
     if status == 500:
         return HttpResponse(loader.get_template("500.html").render(), status=500)
     said = sentence(error)
@@ -29,6 +33,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
         {"sentence": said}
     )  # without request: that asks the database
     return HttpResponse(page, status=status, headers=headers)
+
+
+def _hear_out(request: HttpRequest) -> None:
+    """Take the rest of what is being sent: who is still sending does not listen to an answer."""
+    stream = request.environ.get("wsgi.input") if isinstance(request, WSGIRequest) else None
+    left = MOST_HEARD
+    with suppress(OSError):
+        while stream and left > 0 and (part := stream.read(1 << 16)):
+            left -= len(part)
 
 
 def _status(error: BaseException | None) -> int:

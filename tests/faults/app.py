@@ -1,0 +1,76 @@
+"""The site's Celery application with a worker that misbehaves, as its environment says.
+
+Run as ``celery -A tests.faults.app worker``.
+
+FAULTS_DEADLY    name of a file below media: reading it kills the worker process, as an exhausted memory would
+FAULTS_SLOW      seconds that reading any photo takes
+FAULTS_LOG       a file that gets a line for every photo read
+FAULTS_MISSING   a package that seems not to be installed
+FAULTS_DIAL      a file with the seconds by which the clock of all this worker's processes is wrong
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import celery.app.base
+import celery.worker.request
+import django.utils.timezone
+from celery.signals import worker_process_init
+
+from facesite.celery import app
+
+__all__ = ["app"]
+
+
+_time = time.time
+
+
+def wrong() -> float:
+    return float(Path(os.environ["FAULTS_DIAL"]).read_text())
+
+
+class AnyDatetime(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, datetime)
+
+
+class WrongDatetime(datetime, metaclass=AnyDatetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override] -- of the plain kind
+        return datetime.now(tz) + timedelta(seconds=wrong())
+
+
+if "FAULTS_DIAL" in os.environ:
+    for module in (celery.app.base, celery.worker.request, django.utils.timezone):
+        module.datetime = WrongDatetime  # type: ignore[attr-defined] -- where these ask for the time
+    time.time = lambda: _time() + wrong()
+
+
+@worker_process_init.connect
+def misbehave(**_: Any) -> None:
+    from gallery import engine
+    from recognition import weights
+    from recognition.images import Photo
+
+    read, has_package = engine.read, weights.has_package
+
+    def reading(path: Path) -> Photo:
+        if log := os.environ.get("FAULTS_LOG"):
+            with Path(log).open("a") as file:
+                file.write(f"{path.name}\n")
+        if path.name == os.environ.get("FAULTS_DEADLY"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(float(os.environ.get("FAULTS_SLOW", "0")))
+        return read(path)
+
+    def having(package: str) -> bool:
+        return package != os.environ.get("FAULTS_MISSING") and has_package(package)
+
+    engine.read = reading
+    weights.has_package = having

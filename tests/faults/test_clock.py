@@ -1,0 +1,156 @@
+"""A clock jumps by hours, back and forth, under the worker and the scheduler."""
+
+from __future__ import annotations
+
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from celery.schedules import schedule
+
+from facesite.celery import app
+from gallery import queue
+from gallery.models import Photo, Status
+from gallery.queue import clock
+from gallery.scheduler import Scheduler
+from tests.faults.scene import Scene
+from tests.making import a_photo
+from tests.servers import wait_for
+
+HOURS = 2 * 3600.0
+APP = "tests.faults.app"
+HELD = "SELECT attempts FROM gallery_photo WHERE work = 'processing'"
+
+
+class Clock:
+    """The clock of leases, set by hand."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 7, 1, tzinfo=UTC)
+
+    def pass_by(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def hands(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(clock, "now", lambda: found.time)
+    return found
+
+
+def sweep() -> None:
+    queue.recover(Photo.objects.all())
+
+
+def work_of(photo: Photo) -> str:
+    photo.refresh_from_db()
+    return photo.work
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("jump", [HOURS, -HOURS])
+def test_a_jump_takes_no_photo_from_a_worker_that_lives(hands: Clock, jump: float) -> None:
+    held = queue.claim(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
+    assert held
+    hands.pass_by(jump)
+    sweep()
+    assert queue.claim(Photo.objects.all(), held.pk) is None
+    queue.extend(held)  # as it does every quarter of a lease
+    hands.pass_by(30)
+    sweep()
+    assert work_of(held) == Status.PROCESSING
+    queue.finish(held, Status.DONE)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("jump", [0, HOURS, -HOURS])
+def test_what_a_dead_worker_held_waits_again_soon_whatever_the_clock_does(hands: Clock, jump: float) -> None:
+    held = queue.claim(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
+    assert held
+    hands.pass_by(jump)
+    for _ in range(9):
+        hands.pass_by(10)
+        sweep()
+    assert work_of(held) == Status.QUEUED
+    again = queue.claim(Photo.objects.all(), held.pk)
+    assert again
+    assert again.attempts == 2
+
+
+@pytest.mark.django_db
+def test_a_photo_queued_before_the_clock_went_back_does_not_wait_for_it(hands: Clock) -> None:
+    photo = a_photo(work=Status.QUEUED, queued_at=hands.time)
+    hands.pass_by(-HOURS)
+    assert queue.waiting(Photo.objects.all(), limit=5) == [photo.pk]
+    assert queue.claim(Photo.objects.all(), photo.pk)
+
+
+@pytest.mark.django_db
+def test_what_was_put_off_is_not_due_before_its_time(hands: Clock) -> None:
+    held = queue.claim(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
+    assert held
+    queue.put_back(held, 60)
+    assert queue.claim(Photo.objects.all(), held.pk) is None
+    hands.pass_by(61)
+    again = queue.claim(Photo.objects.all(), held.pk)
+    assert again
+    assert again.attempts == 1  # being put back did not count
+
+
+@pytest.mark.parametrize("jump", [HOURS, -HOURS])
+def test_the_scheduler_goes_on_when_the_clock_jumps(
+    jump: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sent: list[str] = []
+    real, offset = time.time, 0.0
+    monkeypatch.setattr(Scheduler, "apply_async", lambda self, entry, **_: sent.append(entry.name))
+    monkeypatch.setattr(Scheduler, "_say_alive", lambda self: None)
+    monkeypatch.setattr(
+        app.conf, "beat_schedule", {"sweep": {"task": "none", "schedule": schedule(0.2, app=app)}}
+    )
+    monkeypatch.setattr(app, "now", lambda: datetime.fromtimestamp(real() + offset, UTC))
+    monkeypatch.setattr("gallery.scheduler.time.time", lambda: real() + offset)
+    scheduler = Scheduler(app, schedule_filename=str(tmp_path / "schedule"))
+    for _ in range(2):
+        wait_for(lambda: scheduler.tick() and sent, "the first message", 5)
+        offset += jump
+        sent.clear()
+    wait_for(lambda: scheduler.tick() and sent, "a message after the jump", 5)
+    scheduler.sync()
+
+
+def turn(dial: Path, seconds: float) -> None:
+    part = dial.with_suffix(".part")
+    part.write_text(f"{seconds}")
+    part.replace(dial)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_no_photo_is_stuck_or_done_twice_when_the_clock_of_real_processes_jumps(small: Scene) -> None:
+    dial = small.site.folder / "dial"
+    turn(dial, 0)
+    log = small.site.folder / "read.log"
+    small.start_web()
+    small.upload(6)
+    small.start_worker(APP, FAULTS_LOG=str(log), FAULTS_SLOW="3", CONCURRENCY="2", FAULTS_DIAL=str(dial))
+    for seconds in (HOURS, -HOURS, 0):
+        wait_for(lambda: small.site.rows(HELD), "a photo in hand", 60)
+        turn(dial, seconds)
+        small.upload(2)
+    small.settle()
+    small.end_worker(signal.SIGTERM)
+    read = log.read_text().splitlines()
+    assert len(read) == len(set(read)) == 12
+    small.check()
+    small.upload(1)
+    small.start_worker(APP, FAULTS_SLOW="60", FAULTS_DIAL=str(dial))
+    wait_for(lambda: small.site.rows(HELD), "a photo in hand", 60)
+    small.end_worker(signal.SIGKILL)
+    turn(dial, -HOURS)
+    small.start_worker(APP, FAULTS_DIAL=str(dial))
+    small.settle(40)
+    small.check()
