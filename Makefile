@@ -1,6 +1,8 @@
 # make run    everything from nothing to the running site
 # make test   the whole suite        make check  style, types, import rules, docs
 # make bench  speed, side by side    make help   this list
+# make soak   random load and random kills of all parts, MINUTES=30
+# make fuzz   hostile image files, SECONDS=600
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -12,10 +14,10 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: light-image full-image run test check audit bench help light full
+.PHONY: light-image full-image run test check audit bench soak fuzz help light full
 
 help:
-	@head -3 Makefile | cut -c3-
+	@head -5 Makefile | cut -c3-
 
 # The oldest Python that will do comes last: 3.11 or 3.12, whichever is there.
 $(PY):
@@ -70,3 +72,14 @@ audit: $(FULL)
 
 bench: $(FULL)
 	@$(PY) -m bench $(PHOTOS)
+
+MINUTES ?= 30
+SECONDS ?= 600
+SEED ?= 1
+
+soak: $(FULL)
+	@.ci/servers
+	@$(PY) -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED)
+
+fuzz: $(FULL)
+	@$(PY) -m tests.fuzz_images --seconds $(SECONDS)

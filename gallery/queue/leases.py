@@ -100,7 +100,7 @@ def put_back(row: Work, seconds: float, reason: str = "", *, is_counted: bool = 
     _mine(row).update(
         work=Status.QUEUED,
         failure=reason,
-        attempts=F("attempts") - (not is_counted),
+        attempts=F("attempts") - (0 if is_counted else 1),
         queued_at=clock.now() + timedelta(seconds=seconds),
         **_NOBODY,
     )

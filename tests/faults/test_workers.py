@@ -63,12 +63,12 @@ def test_a_worker_told_to_end_finishes_or_gives_back_what_it_holds(scene: Scene)
     assert scene.site.rows(HELD) == []
     left = scene.unsettled()
     assert left, "all were done before it was stopped; nothing was tested"
-    scene.start_worker(APP, FAULTS_SLOW="10")
-    wait_for(lambda: scene.site.rows(HELD), "a photo in hand", 60)
+    log = scene.site.folder / "slow.log"
+    scene.start_worker(APP, FAULTS_SLOW="20", FAULTS_LOG=str(log))
+    wait_for(log.exists, "a photo to be read", 60)
     assert scene.worker
-    time.sleep(1)
     os.killpg(scene.worker.pid, signal.SIGTERM)
-    wait_for(lambda: not scene.site.rows(HELD), "the photo to be given back", 8)
+    wait_for(lambda: not scene.site.rows(HELD), "the photo to be given back", 15)
     attempts = scene.site.rows("SELECT MAX(attempts) FROM gallery_photo WHERE work = 'queued'")
     assert attempts == [(0,)], "being told to end counted as an attempt"
     scene.end_worker()
@@ -125,7 +125,8 @@ def test_photos_wait_for_models_that_are_missing(scene: Scene) -> None:
     scene.upload(2)
     scene.start_worker(APP, FAULTS_MISSING="face_recognition_models")
     waits = "SELECT COUNT(*) FROM gallery_photo WHERE work = 'queued' AND failure <> '' AND attempts = 0"
-    wait_for(lambda: scene.site.rows(waits) == [(2,)], "both to wait for the model", 60)
+    wait_for(lambda: scene.site.rows(waits) == [(scene.unsettled(),)], "both to wait for the model", 60)
+    assert scene.unsettled() >= 2
     scene.end_worker(signal.SIGTERM)
     scene.site.ask("Photo.objects.update(queued_at=None)\nanswer = 1")  # a minute has passed
     scene.start_worker()
