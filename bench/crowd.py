@@ -110,7 +110,7 @@ def _photo(number: int, albums: list[Album], curator: User) -> Photo:
         queued_at=taken,
         started_at=taken,
         finished_at=taken + timedelta(milliseconds=150),
-        trashed_at=taken if number % 100 == 99 else None,
+        trashed_at=taken if number % 40 == 39 else None,
         milliseconds={"decode": 8.0, "detect": 60.0, "embed": 20.0, "search": 3.0},
     )
 

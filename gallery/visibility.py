@@ -6,6 +6,8 @@ hidden with an album: its photos, their faces, references cut from those faces, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -70,15 +72,21 @@ def _of_the_masked() -> Q:
     return masked("person") | Q(person__isnull=True, is_veiled=True) | Q(is_erased=True)
 
 
-def hidden_faces(photo: Photo, *, is_unnamed_hidden: bool = False) -> QuerySet[Face]:
-    """Faces to be made unrecognisable in what is shared: of people who may not be recognised.
+def hidden_faces(photos: Sequence[Photo], *, is_unnamed_hidden: bool = False) -> dict[int, list[Face]]:
+    """By photo, the faces to be made unrecognisable in what is shared: of people who may not be recognised.
 
-    Where recognition is off for the photo or its album, nobody has looked whose faces they are: all of them.
+    Where recognition is off for the photo or its album, nobody has looked whose faces they are: all of them. The
+    photos' albums are looked at (select_related them).
     """
-    faces = photo.faces.exclude(decision=Decision.NOT_A_FACE).order_by("pk")
-    if not photo.may_be_recognised:
-        return faces
-    return faces.filter(_of_the_masked() | Q(person__isnull=True) if is_unnamed_hidden else _of_the_masked())
+    unwatched = [photo.pk for photo in photos if not photo.may_be_recognised]
+    wanted = _of_the_masked() | Q(photo__in=unwatched)
+    if is_unnamed_hidden:
+        wanted |= Q(person__isnull=True)
+    found: dict[int, list[Face]] = {photo.pk: [] for photo in photos}
+    rows = Face.objects.filter(wanted, photo__in=photos).exclude(decision=Decision.NOT_A_FACE)
+    for face in rows.order_by("pk"):
+        found[face.photo_id].append(face)
+    return found
 
 
 def silent_faces(photo: Photo) -> QuerySet[Face]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -80,10 +82,11 @@ def shared_album(request: HttpRequest, token: str) -> HttpResponse:
         photos = photos.filter(pk__lt=int(after[:18]))
     rows = list(photos.select_related("album")[: PAGE + 1])
     audit.shared(link)
+    hidden = _hidden(link, rows[:PAGE])
     context = {
         "link": link,
         "token": token,
-        "shown": [(photo, _digest(link, photo)) for photo in rows[:PAGE]],
+        "shown": [(photo, _digest(photo, hidden[photo.pk])) for photo in rows[:PAGE]],
         "after": rows[PAGE - 1].pk if len(rows) > PAGE else None,
     }
     return _unlisted(render(request, "share/album.html", context))
@@ -95,7 +98,8 @@ def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     link = _open(token)
     photo = get_object_or_404(visibility.shared_photos(link).select_related("album"), pk=pk)
     names = visibility.shared_names(photo) if link.has_names else []
-    context = {"link": link, "token": token, "photo": photo, "digest": _digest(link, photo), "names": names}
+    digest = _digest(photo, _hidden(link, [photo])[photo.pk])
+    context = {"link": link, "token": token, "photo": photo, "digest": digest, "names": names}
     return _unlisted(render(request, "share/photo.html", context))
 
 
@@ -104,21 +108,20 @@ def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
 def shared_image(request: HttpRequest, token: str, pk: int, digest: str, width: int) -> HttpResponseBase:
     link = _open(token)
     photo = get_object_or_404(visibility.shared_photos(link).select_related("album"), pk=pk)
-    if digest != _digest(link, photo) or width not in derived.PHOTO_WIDTHS:
+    boxes = _hidden(link, [photo])[photo.pk]
+    if digest != _digest(photo, boxes) or width not in derived.PHOTO_WIDTHS:
         raise Http404
-    boxes = _hidden(link, photo)
     if not boxes:
         return picture(request, f"{digest}-{width}", lambda: derived.photo_picture(photo, width))
     return picture(request, f"{digest}-{width}", lambda: derived.hidden_picture(photo, width, boxes))
 
 
-def _hidden(link: ShareLink, photo: Photo) -> list[Box]:
-    faces = visibility.hidden_faces(photo, is_unnamed_hidden=link.hides_unnamed)
-    return [derived.box_to_hide(face) for face in faces]
+def _hidden(link: ShareLink, photos: Sequence[Photo]) -> dict[int, list[Box]]:
+    found = visibility.hidden_faces(photos, is_unnamed_hidden=link.hides_unnamed)
+    return {photo: [derived.box_to_hide(face) for face in faces] for photo, faces in found.items()}
 
 
-def _digest(link: ShareLink, photo: Photo) -> str:
-    boxes = _hidden(link, photo)
+def _digest(photo: Photo, boxes: list[Box]) -> str:
     return derived.hidden_digest(photo, boxes) if boxes else derived.photo_digest(photo)
 
 
