@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gallery import engine
-from gallery.pipeline.tagging import in_order
+from gallery.pipeline.side_by_side import in_order
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 5])

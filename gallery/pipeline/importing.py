@@ -7,7 +7,7 @@ interrupted import goes on where it stopped, and a repeated one never undoes wha
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,22 +17,16 @@ from django.utils import timezone
 
 from gallery import engine, queries, storage
 from gallery.models import Person, Reference, Status
+from gallery.pipeline.looking import Asked, Seen, Source, look, unreadable
 from gallery.pipeline.references import Crop, cut, describe, face_of, store_vector
+from gallery.pipeline.side_by_side import in_order
 from gallery.vectors import from_bytes
 from recognition import images
-from recognition.mainface import NoFaceFound, SeveralFaces, assumed_landmarks, main_face
-from recognition.types import Box, Detection, Embedder, Embeddings, Image, ImageError
+from recognition.mainface import assumed_landmarks
+from recognition.types import Box, Detection, Embedder, Embeddings, ImageError
 
 BATCH = 16
 Judgement = Reference.Judgement
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """An image file and the person whose folder it lies in."""
-
-    path: Path
-    name: str
 
 
 @dataclass(slots=True)
@@ -56,68 +50,70 @@ class Prepared:
 
 
 class Importer:
-    """Takes sources one by one; `flush` stores what is waiting."""
+    """Takes sources; `flush` stores what is waiting."""
 
     def __init__(self) -> None:
         self.report = Report()
         self.embedder = engine.serving()
         self._waiting: list[Prepared] = []
-        self._faceless: list[tuple[Source, str, Image]] = []
+        self._faceless: list[Asked] = []
+        self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
         self._people: dict[str, Person] = {}
 
-    def add(self, source: Source) -> None:
-        try:
-            content = source.path.read_bytes()
-            sha256 = hashlib.sha256(content).hexdigest()
-            if not self._is_there(source, sha256):
-                self._prepare(source, sha256)
-        except ImageError as error:
-            self.report.skip(source.path, str(error))
-        except OSError as error:
-            self.report.skip(source.path, f"The file cannot be read: {error.strerror or error}.")
-        if len(self._waiting) >= BATCH:
-            self.flush()
+    def add_all(self, sources: Sequence[Source]) -> Iterator[Source]:
+        """Take sources, some of them side by side; gives each in turn when it is done with, to be counted."""
+        at_once = engine.work_side_by_side(len(sources))
+        detector = engine.detector()
+        asked = (self._asked(source) for source in sources)
+        for each, seen in in_order(lambda one: look(one, detector), asked, at_once):
+            self._take(each, seen)
+            yield each.source
 
     def finish(self) -> Report:
         """Store the rest, and look once more at tight crops in which no face was found."""
         self.flush()
-        for source, sha256, pixels in self._faceless:
-            self._keep_plain_crop(source, sha256, pixels)
+        for each in self._faceless:
+            try:
+                self._keep_plain_crop(each)
+            except (ImageError, OSError) as error:
+                self.report.skip(each.source.path, f"The file has changed while it was imported: {error}")
         self.flush()
         return self.report
 
-    def _is_there(self, source: Source, sha256: str) -> bool:
+    def _asked(self, source: Source) -> Asked:
+        try:
+            with source.path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            return Asked(source, refusal=unreadable(error))
         found = Reference.objects.filter(source_sha256=sha256).select_related("person").first()
-        is_waiting = any(each.sha256 == sha256 for each in self._waiting)
-        if found is None and not is_waiting:
-            return False
-        whose = found.person.name if found else source.name
-        self.report.skip(source.path, f"Already a reference of {whose}.")
         if found and found.person == queries.find_person(source.name):
             self.report.people.add(found.person_id)
-        return True
+        if found or sha256 in self._begun:
+            whose = found.person.name if found else self._begun[sha256]
+            return Asked(source, refusal=f"Already a reference of {whose}.")
+        self._begun[sha256] = source.name
+        return Asked(source, sha256)
 
-    def _prepare(self, source: Source, sha256: str) -> None:
-        pixels = engine.read(source.path).pixels
-        status = Judgement.APPROVED
-        try:
-            face = main_face(pixels, engine.detector())
-        except NoFaceFound:
-            self._faceless.append((source, sha256, pixels))
-            return
-        except SeveralFaces as error:
-            face, status = error.face, Judgement.PENDING
-            self.report.skip(source.path, f"{error} It waits for a curator as pending.")
-        self._waiting.append(Prepared(source, sha256, cut(pixels, face), status))
+    def _take(self, asked: Asked, seen: Seen) -> None:
+        if seen.remark:
+            self.report.skip(asked.source.path, seen.remark)
+        if seen.is_faceless:
+            self._faceless.append(asked)
+        if seen.crop:
+            self._waiting.append(Prepared(asked.source, asked.sha256, seen.crop, seen.status))
+        if len(self._waiting) >= BATCH:
+            self.flush()
 
-    def _keep_plain_crop(self, source: Source, sha256: str, pixels: Image) -> None:
+    def _keep_plain_crop(self, asked: Asked) -> None:
         """A tight crop is kept whole when it is near the person's other references, as only a face can be."""
+        source, pixels = asked.source, engine.read(asked.source.path).pixels
         person = self._people.get(source.name) or queries.find_person(source.name)
         height, width = pixels.shape[:2]
         face = Detection(Box(0, 0, width, height), assumed_landmarks(width, height), 0.0)
         crop = cut(pixels, face)
         if person and 0.6 <= width / height <= 1.6 and self._is_near(person, crop):
-            self._waiting.append(Prepared(source, sha256, crop, Judgement.APPROVED))
+            self._waiting.append(Prepared(source, asked.sha256, crop, Judgement.APPROVED))
         else:
             self.report.skip(source.path, "No face was found in this image.")
 

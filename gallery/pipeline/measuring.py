@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from gallery import engine, queries
 from gallery.models import Calibration, ReferenceVector
-from gallery.pipeline.importing import Report, Source, embed_crops
+from gallery.pipeline.importing import Report, embed_crops
+from gallery.pipeline.looking import Source
 from gallery.pipeline.references import Crop, cut
 from gallery.vectors import from_bytes
 from recognition import calibrate

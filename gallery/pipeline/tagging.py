@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from gallery import engine
 from gallery.models import Person, Reference
 from gallery.pipeline import search
+from gallery.pipeline.side_by_side import in_order
 from recognition.analysis import Analysis, analyse
 from recognition.images import sandbox
 from recognition.types import Detection, Detector, Embedder, ImageError, Outcome, State
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +85,6 @@ def tag_all(paths: Sequence[Path]) -> Iterator[Tagged]:
 
     for path, analysis in in_order(analysed, paths, at_once):
         yield _searched(path, analysis, embedder)
-
-
-def in_order(work: Callable[[T], R], items: Iterable[T], at_once: int) -> Iterator[tuple[T, R]]:
-    """Each item with what ``work`` makes of it in one of so many threads; a few results wait at most."""
-    if at_once == 1:
-        yield from ((item, work(item)) for item in items)
-        return
-    waiting: deque[tuple[T, Future[R]]] = deque()
-    pool = ThreadPoolExecutor(at_once, "photo")
-    try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > 2 * at_once:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _analysed(path: Path, detector: Detector, embedder: Embedder) -> Analysis | str:

@@ -28,8 +28,8 @@ class Command(GalleryCommand):
         self._look_at_folders(root, files, importer.report)
         sources = list(sources_below(root, importer.report, files))
         try:
-            for source in self.progress(sources, len(sources), "images"):
-                importer.add(source)
+            for _ in self.progress(importer.add_all(sources), len(sources), "images"):
+                pass
         except KeyboardInterrupt:
             importer.flush()
             self.warn("Stopped. What was done is kept; run it again to go on.")

@@ -53,8 +53,8 @@ class Command(GalleryCommand):
             return
         importer = Importer()
         files = photos_below(people)
-        for source in sources_below(people, importer.report, files):
-            importer.add(source)
+        for _ in importer.add_all(list(sources_below(people, importer.report, files))):
+            pass
         importer.finish()
         builds.run_build(builds.request_build("demonstration", delay=0).pk)
         album = find_or_make_album("Demonstration")
