@@ -19,8 +19,16 @@ def tree(pid: int | None = None) -> list[int]:
 
 
 def peak_mb(pid: int | None = None) -> float:
-    """The sum of the largest memory each process of the tree ever held: never less than what they held together."""
-    return sum(_status(each, "VmHWM") for each in tree(pid)) / 1024
+    """The largest memory a process ever held, and those it started, at most.
+
+    The peaks are added up though they may not have come together. What the others map of files (libraries, which
+    the first has too) is counted once.
+    """
+    first, *others = tree(pid)
+    own = sum(
+        _status(each, "VmHWM") - _status(each, "RssFile") - _status(each, "RssShmem") for each in others
+    )
+    return (_status(first, "VmHWM") + own) / 1024
 
 
 def _status(pid: int, name: str) -> int:
