@@ -333,7 +333,7 @@ def test_in_a_closed_photo_faces_are_found_but_neither_embedded_nor_named(world:
     assert (face.embedding, face.person, face.state) == (None, None, "unknown")
     photo.refresh_from_db()
     assert photo.work == Status.DONE
-    assert list(visibility.hidden_faces(photo)) == [face]
+    assert visibility.hidden_faces([photo]) == {photo.pk: [face]}
 
 
 @pytest.mark.parametrize("is_open_after", [True, False])

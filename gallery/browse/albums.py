@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
-from gallery.models import Album, Person, Photo, User
+from gallery.browse.people import most_often
+from gallery.models import Album, Face, Person, Photo, User
 from gallery.visibility import visible_albums, visible_photos
 
 
@@ -48,10 +49,4 @@ def covers(rows: Iterable[Album]) -> list[Cover]:
 def people_in(user: User, album: Album, limit: int = 12) -> list[Person]:
     """Who is in an album, most often first, with `times`."""
     in_album = visible_photos(user).filter(album=album)
-    return list(
-        Person.objects.filter(is_hidden=False, faces__photo__in=in_album)
-        .exclude(faces__decision__in=("ignored", "not_a_face"))
-        .annotate(times=Count("faces__photo", distinct=True))
-        .select_related("cover")
-        .order_by("-times", "search")[:limit]
-    )
+    return most_often(Face.objects.filter(photo__in=in_album.values("pk")), limit)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Count, F, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
+from gallery.browse.photos import HEAVY
 from gallery.models import Candidate, Face, Person, User
 from gallery.recognising import closed
 from gallery.visibility import visible_faces
@@ -39,8 +41,7 @@ def unnamed(user: User) -> QuerySet[Face]:
 
 def groups(user: User, page: int) -> tuple[list[Group], bool]:
     """A page of groups of two and more, and whether more follow; two queries."""
-    rows = unnamed(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
-    ranked = rows.filter(size__gt=1).order_by("-size", "cluster").values_list("cluster", "size")
+    ranked = _sizes(user).order_by("-size", "cluster").values_list("cluster", "size")
     found = [(key or 0, size) for key, size in ranked[page * PAGE : (page + 1) * PAGE + 1]]
     shown = found[:PAGE]
     samples = _samples(user, [key for key, _ in shown])
@@ -51,14 +52,14 @@ def _samples(user: User, keys: Sequence[int]) -> dict[int, list[Face]]:
     place = Window(RowNumber(), partition_by=F("cluster"), order_by=(F("score").desc(), F("pk").asc()))
     rows = unnamed(user).filter(cluster__in=keys).annotate(place=place).filter(place__lte=SAMPLE)
     samples: dict[int, list[Face]] = {}
-    for face in rows.select_related("photo").order_by("cluster", "place"):
+    for face in rows.defer(*HEAVY).select_related("photo").order_by("cluster", "place"):
         samples.setdefault(face.cluster or 0, []).append(face)
     return samples
 
 
 def group(user: User, key: int) -> list[Face]:
     """The faces of one group, the clearest first."""
-    rows = unnamed(user).filter(cluster=key).select_related("photo").order_by("-score", "pk")
+    rows = unnamed(user).filter(cluster=key).defer(*HEAVY).select_related("photo").order_by("-score", "pk")
     return list(rows[:LARGEST])
 
 
@@ -85,32 +86,39 @@ class Rest:
 
 
 def rest(user: User) -> Rest:
-    grouped = _grouped(user)
+    """Counted without asking of each face whether its group is one: those in groups are taken off the whole."""
     counts = unnamed(user).aggregate(
-        single=Count("pk", filter=Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=grouped)),
+        open=Count("pk", filter=Q(cluster__isnull=True) | Q(cluster__gt=0)),
         ignored=Count("pk", filter=Q(cluster__lt=0)),
-        forgotten=Count("pk", filter=FORGOTTEN),
     )
-    return Rest(counts["single"], counts["ignored"], counts["forgotten"])
+    forgotten = unnamed(user).filter(FORGOTTEN).count()
+    in_groups = _sizes(user).aggregate(faces=Sum("size"))["faces"] or 0
+    return Rest(counts["open"] - in_groups, counts["ignored"], forgotten)
+
+
+def _sizes(user: User) -> QuerySet[Any, Any]:
+    """Groups of two and more, with their `size`."""
+    rows = unnamed(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
+    return rows.filter(size__gt=1)
 
 
 def _grouped(user: User) -> QuerySet[Face, int | None]:
-    rows = unnamed(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
-    return rows.filter(size__gt=1).values_list("cluster", flat=True)
+    return _sizes(user).values_list("cluster", flat=True)
 
 
 def singles(user: User) -> QuerySet[Face]:
     """Faces that look like no other unknown one."""
     alone = Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=_grouped(user))
-    return unnamed(user).filter(alone).select_related("photo")
+    return unnamed(user).filter(alone).defer(*HEAVY).select_related("photo")
 
 
 def like_ignored(user: User) -> QuerySet[Face]:
     """Faces kept out of the groups because they look like faces that somebody ignored."""
-    return unnamed(user).filter(cluster__lt=0).select_related("photo")
+    return unnamed(user).filter(cluster__lt=0).defer(*HEAVY).select_related("photo")
 
 
 def strays_first(user: User, person: Person) -> list[Face]:
     """Faces that carry the person's name, the least alike first: where faces of somebody else would be."""
     rows = visible_faces(user).filter(person=person).exclude(decision__in=("ignored", "not_a_face"))
-    return list(rows.select_related("photo").order_by(F("similarity").asc(nulls_last=True), "pk")[:LARGEST])
+    ranked = rows.order_by(F("similarity").asc(nulls_last=True), "pk")
+    return list(ranked.defer(*HEAVY).select_related("photo")[:LARGEST])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, QuerySet
 from django.db.models.functions import TruncYear
 
 from gallery.models import Face, Person, Photo, Reference, User
 from gallery.models.people import search_key
-from gallery.visibility import seen_through, visible_faces, visible_photos, visible_references
+from gallery.visibility import visible_faces, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 60
@@ -27,16 +26,12 @@ class Portrait:
     photos: int
 
 
-def people(user: User, *, hidden: bool = False, text: str = "") -> QuerySet[Person]:
-    """People by name, with `photo_count` of the photos this user may see."""
+def people(*, hidden: bool = False, text: str = "") -> QuerySet[Person]:
+    """People by name. Their photos are counted where they are shown, by `portraits`: not of everybody."""
     rows = Person.objects.filter(is_hidden=hidden)
     if text:
         rows = rows.filter(search__contains=search_key(text))
-    seen = Q(faces__photo__trashed_at__isnull=True) & ~Q(faces__decision__in=NOT_NAMED)
-    seen &= seen_through(user, "faces__photo__album")
-    return rows.annotate(photo_count=Count("faces__photo", filter=seen, distinct=True)).order_by(
-        "search", "pk"
-    )
+    return rows.order_by("search", "pk")
 
 
 def names(limit: int = 500) -> list[str]:
@@ -46,15 +41,38 @@ def names(limit: int = 500) -> list[str]:
 
 
 def most_seen(user: User, limit: int = 12) -> list[Person]:
-    """Who is on the most photos."""
-    rows: QuerySet[Any] = people(user)
-    return list(rows.order_by("-photo_count", "search")[:limit])
+    """Who is on the most photos, with `times`; then others by name."""
+    unseen = Photo.objects.exclude(pk__in=visible_photos(user).values("pk"))
+    found = most_often(Face.objects.exclude(photo__in=unseen.values("pk")), limit)
+    rest = people().exclude(pk__in=[person.pk for person in found])[:limit]
+    return [*found, *rest][:limit]
+
+
+def most_often(faces: QuerySet[Face], limit: int) -> list[Person]:
+    """Whose names stand on these faces in the most photos, with `times`; nobody who is hidden."""
+    named = faces.filter(person__isnull=False).exclude(decision__in=NOT_NAMED)
+    shown = named.exclude(person__in=Person.objects.filter(is_hidden=True).values("pk"))
+    times = shown.order_by().values("person").annotate(times=Count("photo", distinct=True))
+    counts = dict(times.order_by("-times", "person").values_list("person", "times")[:limit])
+    found = list(Person.objects.filter(pk__in=counts))
+    for person in found:
+        person.times = counts[person.pk]  # type: ignore[attr-defined]  # as an annotation would
+    return sorted(found, key=lambda person: (-counts[person.pk], person.search))
+
+
+def photo_counts(user: User, people: Iterable[int]) -> dict[int, int]:
+    """On how many photos that this user may see each of these people is."""
+    faces = visible_faces(user).filter(person__in=list(people)).exclude(decision__in=NOT_NAMED)
+    return dict(faces.order_by().values_list("person").annotate(Count("photo", distinct=True)))
 
 
 def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
-    """Cards for people that came from `people`; three queries, however many they are."""
+    """Cards for people; four queries, however many they are."""
     found = list(rows)
     pks = [person.pk for person in found]
+    counts = photo_counts(
+        user, [pk for pk, person in zip(pks, found, strict=True) if not hasattr(person, "times")]
+    )
     references = _references(user, found)
     faces = _faces(user, [pk for pk in pks if pk not in references])
     return [
@@ -62,7 +80,7 @@ def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
             person,
             references.get(person.pk),
             faces.get(person.pk),
-            getattr(person, "photo_count", getattr(person, "times", 0)),
+            counts.get(person.pk, getattr(person, "times", 0)),
         )
         for person in found
     ]
@@ -94,13 +112,8 @@ def photos_of(user: User, person: Person) -> QuerySet[Photo]:
 
 def appears_with(user: User, person: Person, limit: int = 12) -> list[Person]:
     """Who is on the same photos, most often first, with `times`."""
-    return list(
-        Person.objects.filter(is_hidden=False, faces__photo__in=photos_of(user, person).values("pk"))
-        .exclude(pk=person.pk)
-        .exclude(faces__decision__in=NOT_NAMED)
-        .annotate(times=Count("faces__photo", distinct=True))
-        .order_by("-times", "search")[:limit]
-    )
+    together = Face.objects.filter(photo__in=photos_of(user, person).values("pk"))
+    return most_often(together.exclude(person=person), limit)
 
 
 @dataclass(frozen=True, slots=True)

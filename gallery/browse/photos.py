@@ -18,12 +18,13 @@ from gallery.visibility import visible_photos
 PAGE = 60
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
+HEAVY = ("embedding", "landmarks", "quality")  # columns of faces that lists have no use for
 FILTERS = ("unnamed", "unsure", "waiting", "failed")
 
 
 def tiles(photos: QuerySet[Photo]) -> QuerySet[Photo]:
     """Photos with what a tile of the grid shows: their faces and names."""
-    faces = with_names(Face.objects.order_by("left", "pk"))
+    faces = with_names(Face.objects.defer(*HEAVY).order_by("left", "pk"))
     return photos.prefetch_related(Prefetch("faces", faces))
 
 

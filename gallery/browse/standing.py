@@ -50,7 +50,7 @@ class Standing:
 
 def with_names(faces: QuerySet[Face]) -> QuerySet[Face]:
     """Faces with all that `standing` reads, in a constant number of queries."""
-    best = Candidate.objects.filter(rank=0).select_related("person")
+    best = Candidate.objects.filter(rank=0, face__state=Face.State.UNSURE).select_related("person")
     return faces.select_related("person").prefetch_related(Prefetch("candidates", best, to_attr="best"))
 
 

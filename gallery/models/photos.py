@@ -84,6 +84,7 @@ class Photo(Work):
             models.Index(fields=("album", "trashed_at", "-id")),
             models.Index(fields=("trashed_at", "-id")),
             models.Index(fields=("work", "queued_at")),
+            models.Index(fields=("work", "-finished_at"), name="photos_last_done"),
         ]
 
     def __str__(self) -> str:
@@ -148,7 +149,10 @@ class Face(models.Model):
         ordering = ("left", "pk")
         indexes = [
             models.Index(fields=("person", "-id")),
-            models.Index(fields=("state", "decision", "id")),
+            # Lists and counts read these without the rows, which are large: with their vectors.
+            models.Index(fields=("person", "photo", "decision"), name="face_of_person"),
+            models.Index(fields=("state", "decision", "photo"), name="face_in_state"),
+            models.Index(fields=("decision", "person", "cluster", "photo"), name="face_in_group"),
             models.Index(fields=("decision", "id")),
             models.Index(
                 fields=("embedded_at",),
@@ -196,6 +200,7 @@ class Candidate(models.Model):
     class Meta:
         ordering = ("rank",)
         constraints = [models.UniqueConstraint(fields=("face", "rank"), name="one_candidate_per_rank")]
+        indexes = [models.Index(fields=("rank", "person", "-similarity", "face"), name="candidates_in_order")]
 
     def __str__(self) -> str:
         return f"{self.face_id}: {self.person_id} ({self.similarity:.3f})"

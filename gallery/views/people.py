@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -35,7 +33,7 @@ def people_list(request: HttpRequest) -> HttpResponse:
     user, text = current_user(request), request.GET.get("name", "").strip()
     is_hidden = "hidden" in request.GET and user.is_curator
     start = as_id(request.GET.get("from")) or 0
-    rows = list(people.people(user, hidden=is_hidden, text=text)[start : start + PAGE + 1])
+    rows = list(people.people(hidden=is_hidden, text=text)[start : start + PAGE + 1])
     context = {
         "portraits": people.portraits(user, rows[:PAGE]),
         "next": start + PAGE if len(rows) > PAGE else None,
@@ -68,9 +66,7 @@ def _about(user: User, person: Person) -> dict[str, object]:
     shown = references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48]
     return {
         "person": person,
-        "portrait": replace(
-            people.portraits(user, [person])[0], photos=people.photos_of(user, person).count()
-        ),
+        "portrait": people.portraits(user, [person])[0],
         "references": list(shown),
         "years": people.timeline(user, person),
         "companions": people.portraits(user, people.appears_with(user, person)),

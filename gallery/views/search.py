@@ -25,7 +25,7 @@ def search(request: HttpRequest) -> HttpResponse:
         return render(request, "gallery/_tiles.html", context)
     context |= {"asked": asked, "names": people.names()}
     if asked.text and not (asked.people or asked.without):
-        found = people.people(user, text=asked.text)[:PEOPLE]
+        found = people.people(text=asked.text)[:PEOPLE]
         context["portraits"] = people.portraits(user, found)
         context["covers"] = albums.covers(finding.found_albums(user, asked)[:ALBUMS])
     return render(request, "curation/search.html", context)

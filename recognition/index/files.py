@@ -40,7 +40,7 @@ class BuildFigures:
     index_key: str  # AutoFaiss's name of the kind of index: "Flat" is exact
     index_param: str  # its search effort, as in "nprobe=16"; "" where there is none
     recall: float  # share of sampled faces whose nearest reference is the one exact search finds
-    milliseconds_per_photo: float  # ten faces searched as one batch, median
+    milliseconds_per_photo: float  # ten faces searched as one batch, the least of some rounds
     exact_milliseconds_per_photo: float | None  # the same for exact search, where it was measured
     bytes: int  # size of knn.index
     max_query_ms: float  # the budgets the build was given; recall and memory come before the first
