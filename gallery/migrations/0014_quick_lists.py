@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('gallery', '0012_erasures'),
+        ('gallery', '0013_reference_draft'),
     ]
 
     operations = [
