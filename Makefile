@@ -3,6 +3,7 @@
 # make bench  speed, side by side    make help   this list
 # make soak   random load and random kills of all parts, MINUTES=30
 # make fuzz   hostile image files, SECONDS=600
+# make screenshots   every page as a picture, into screenshots/ (and those of README into docs/images)
 
 SHELL := /bin/bash
 VENV ?= .venv
@@ -14,10 +15,10 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: light-image full-image run test check audit bench soak fuzz help light full
+.PHONY: light-image full-image run test check audit bench soak fuzz screenshots help light full
 
 help:
-	@head -5 Makefile | cut -c3-
+	@head -6 Makefile | cut -c3-
 
 # The oldest Python that will do comes last: 3.11 or 3.12, whichever is there.
 $(PY):
@@ -83,3 +84,6 @@ soak: $(FULL)
 
 fuzz: $(FULL)
 	@$(PY) -m tests.fuzz_images --seconds $(SECONDS)
+
+screenshots: $(FULL)
+	@$(PY) -m tests.screenshots screenshots docs/images

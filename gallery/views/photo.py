@@ -31,6 +31,7 @@ def photo_context(user: User, photo: Photo, face: int | None, key: str) -> dict[
     return {
         "photo": photo,
         "marks": marks,
+        "open_marks": sum(mark.is_open for mark in marks),
         "forgotten": onephoto.forgotten(photo, marks),
         "who": photos.named(mark.said for mark in marks),
         "walk": key,

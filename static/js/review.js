@@ -7,14 +7,15 @@ function move(all, card, key) {
   if (key === "ArrowRight") return all[all.indexOf(card) + 1];
   if (key === "ArrowLeft") return all[all.indexOf(card) - 1];
   const from = card.getBoundingClientRect();
+  const half = from.height / 2; // cards of one line need not begin at the same height
   const isDown = key === "ArrowDown";
   const lines = all
     .map((one) => ({ one, box: one.getBoundingClientRect() }))
-    .filter(({ box }) => (isDown ? box.top > from.top + 4 : box.top < from.top - 4));
+    .filter(({ box }) => (isDown ? box.bottom > from.bottom + half : box.bottom < from.bottom - half));
   if (!lines.length) return undefined;
-  const tops = lines.map(({ box }) => box.top);
-  const line = isDown ? Math.min(...tops) : Math.max(...tops);
-  const near = lines.filter(({ box }) => Math.abs(box.top - line) < 4);
+  const ends = lines.map(({ box }) => box.bottom);
+  const line = isDown ? Math.min(...ends) : Math.max(...ends);
+  const near = lines.filter(({ box }) => Math.abs(box.bottom - line) < half);
   near.sort((a, b) => Math.abs(a.box.left - from.left) - Math.abs(b.box.left - from.left));
   return near[0].one;
 }

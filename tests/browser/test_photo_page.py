@@ -211,6 +211,7 @@ def test_viewers_see_names_and_no_buttons(visits: Visits, montage: str) -> None:
 def test_a_photo_goes_into_the_trash_and_comes_back(page: Page, montage: str, gallery: Place) -> None:
     page.goto("/photos/")
     page.goto(montage)
+    page.get_by_label("More", exact=True).click()
     page.get_by_role("button", name="Move to trash").click()
     expect(page.get_by_text("You put “montage.jpg” into the trash.")).to_be_visible()
     page.goto("/trash/")
