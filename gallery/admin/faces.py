@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
+from gallery.admin.filters import Choices
 from gallery.admin.looking import LookedAt
 from gallery.admin.paging import link, picture, searched
 from gallery.admin.visible import VisibleAdmin
@@ -77,13 +80,39 @@ class FaceAdmin(VisibleAdmin, LookedAt):
         return link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
 
 
+class About(Choices):
+    """What acts are about, by the first word of their verb."""
+
+    title = gettext_lazy("about")
+    parameter_name = "about"
+
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+        words = {
+            "people": (_("People"), ("person", "people")),
+            "references": (_("References"), ("reference", "references")),
+            "faces": (_("Faces"), ("face",)),
+            "photos": (_("Photos"), ("photo",)),
+            "albums": (_("Albums"), ("album",)),
+            "many": (_("Acts on many"), ("bulk",)),
+            "undone": (_("Undo"), ("undo", "redo")),
+        }
+        return {key: (label, _starts(starts)) for key, (label, starts) in words.items()}
+
+
+def _starts(words: tuple[str, ...]) -> Q:
+    found = Q()
+    for word in words:
+        found |= Q(verb=word) | Q(verb__startswith=f"{word}.")
+    return found
+
+
 @admin.register(Event)
 class EventAdmin(LookedAt):
     """The history, to look through: undoing is done on its own page."""
 
     list_display = ("at", "actor", "says", "undone")
     list_display_links = ("says",)
-    list_filter = ("actor", "object_type", ("undone_at", admin.EmptyFieldListFilter), "at")
+    list_filter = ("actor", About, ("undone_at", admin.EmptyFieldListFilter), "at")
     list_select_related = ("actor", "undone_by")
     fields = ("at", "actor", "says", "undone", "object_type", "object_id")
     readonly_fields = fields

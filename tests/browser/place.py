@@ -9,7 +9,7 @@ from typing import Any
 from tests.site import Site
 
 PASSWORD = "a good long password"
-USERS = {"mai": "curator", "nam": "contributor", "vy": "viewer"}
+USERS = {"mai": "curator", "nam": "contributor", "vy": "viewer", "boss": "administrator"}
 
 
 @dataclass(frozen=True)

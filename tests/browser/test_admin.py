@@ -1,0 +1,285 @@
+"""Curating in the admin, in a browser: each act is looked at, done, and undone in place; on a phone as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESKTOP, PHONE, Visits
+from tests.browser.place import Place
+from tests.browser.test_accessibility import AXE, EVERY_RULE, problems
+
+SIZES = {"desktop": DESKTOP, "phone": PHONE}
+MAKE = """
+from django.core.files.storage import default_storage
+from gallery import storage
+import io, uuid
+from PIL import Image
+answer = []
+for name in ("Đỗ Thị Mẫu", "Do Thi Mau 2"):
+    person = Person()
+    person.set_name(name)
+    person.save()
+    for number in range(3):
+        file = io.BytesIO()
+        Image.new("RGB", (96, 96), (90 + 40 * number, 120, 140)).save(file, "JPEG")
+        image = f"references/{uuid.uuid4().hex}.jpg"
+        sha256 = storage.write(image, file.getvalue())
+        Reference.objects.create(person=person, image=image, sha256=sha256, status="pending", work="done")
+    answer.append(person.pk)
+"""
+STATUSES = "answer = sorted(Reference.objects.filter(person={person}).values_list('status', flat=True))"
+NAMES = "answer = sorted(Person.objects.filter(pk__in={people}).values_list('name', flat=True))"
+
+
+@pytest.fixture(scope="module")
+def people(gallery: Place) -> list[int]:
+    """Two people with three references each, which wait to be judged."""
+    found: list[int] = gallery.ask(MAKE)
+    return found
+
+
+@pytest.fixture(params=SIZES)
+def desk(visits: Visits, request: pytest.FixtureRequest) -> Page:
+    return visits.as_user("mai", SIZES[request.param])
+
+
+def address(person: int) -> str:
+    return f"/admin/gallery/person/{person}/change/"
+
+
+def undo(page: Page) -> None:
+    page.locator(".messagelist").get_by_role("button", name="Undo").click()
+    expect(page.locator(".messagelist")).to_contain_text("Undone:")
+
+
+def choose(page: Page, action: str, count: int) -> None:
+    """Tick the first rows of a list and pick what is to be done to them."""
+    for number in range(count):
+        page.locator("input.action-select").nth(number).check()
+    page.locator("select[name=action]").select_option(action)
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.locator(".lead")).to_contain_text("Nothing has been changed yet")
+
+
+@pytest.mark.parametrize(("button", "status"), [("Approve", "approved"), ("Reject", "rejected")])
+def test_references_are_judged_from_the_grid_and_it_is_undone_in_place(
+    desk: Page, place: Place, people: list[int], button: str, status: str
+) -> None:
+    desk.goto(address(people[0]))
+    for number in (1, 2):
+        desk.get_by_role("checkbox", name=f"Reference {number}", exact=True).check()
+    desk.get_by_role("button", name=button, exact=True).click()
+    expect(desk.locator(".facts")).to_contain_text("2 references, of 1 person")
+    desk.get_by_role("button", name=f"{button} references").click()
+    expect(desk.locator(".messagelist")).to_contain_text(f"You {status} 2 references.")
+    assert desk.url.endswith(address(people[0]))
+    assert place.ask(STATUSES.format(person=people[0])).count(status) == 2
+    undo(desk)
+    assert place.ask(STATUSES.format(person=people[0])) == ["pending"] * 3
+
+
+def test_references_are_moved_to_somebody_new_and_come_back(
+    desk: Page, place: Place, people: list[int]
+) -> None:
+    desk.goto(f"/admin/gallery/reference/?person__id__exact={people[1]}")
+    choose(desk, "move", 2)
+    desk.get_by_label("Whose are they?").fill("Somebody New")
+    desk.get_by_role("button", name="Move references").click()
+    expect(desk.locator(".messagelist")).to_contain_text("You gave 2 references to “Somebody New”.")
+    undo(desk)
+    assert len(place.ask(STATUSES.format(person=people[1]))) == 3
+    assert place.ask("answer = Person.objects.filter(name='Somebody New').count()") == 0
+
+
+def test_people_are_found_without_accents_merged_and_come_back(
+    desk: Page, place: Place, people: list[int]
+) -> None:
+    desk.goto("/admin/gallery/person/")
+    desk.get_by_label("Search").fill("do thi mau")
+    desk.get_by_role("button", name="Find").click()
+    choose(desk, "merge", 2)
+    desk.get_by_label("Do Thi Mau 2").check()
+    desk.get_by_role("button", name="Merge people").click()
+    expect(desk.locator(".messagelist")).to_contain_text("You merged 1 person into “Do Thi Mau 2”.")
+    assert place.ask(NAMES.format(people=people)) == ["Do Thi Mau 2"]
+    undo(desk)
+    assert place.ask(NAMES.format(people=people)) == ["Do Thi Mau 2", "Đỗ Thị Mẫu"]
+
+
+def test_people_are_hidden_and_shown_again(desk: Page, place: Place, people: list[int]) -> None:
+    desk.goto("/admin/gallery/person/?q=do+thi+mau")
+    choose(desk, "hide", 2)
+    desk.get_by_role("button", name="Hide people").click()
+    expect(desk.locator(".messagelist")).to_contain_text("You hid 2 people.")
+    assert place.ask("answer = Person.objects.filter(is_hidden=True).count()") == 2
+    undo(desk)
+    assert place.ask("answer = Person.objects.filter(is_hidden=True).count()") == 0
+
+
+def test_a_long_act_is_followed_stopped_resumed_and_undone_on_its_page(
+    page: Page, place: Place, people: list[int]
+) -> None:
+    """It waits for the worker, as if one were busy; the page shows what the database says."""
+    pk = place.ask(LONG.format(person=people[0]))
+    page.goto(f"/admin/gallery/bulkact/{pk}/change/")
+    expect(page.get_by_role("status")).to_contain_text("It waits for the worker.")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("status")).to_contain_text("It was stopped.")
+    expect(page.get_by_text("0 of 3")).to_be_visible()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("3 of 3")).to_be_visible()  # the worker takes it up, the page asks
+    assert place.ask(STATUSES.format(person=people[0])) == ["approved"] * 3
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".messagelist")).to_contain_text("Undone:")
+    assert place.ask(STATUSES.format(person=people[0])) == ["pending"] * 3
+
+
+LONG = """
+from django.utils import timezone
+from datetime import timedelta
+from gallery.services import bulk, history
+user = User.objects.get(username="mai")
+act = bulk.draft(user, "approve", Reference.objects.filter(person={person}).values_list("pk", flat=True))
+act.event = history.record(user, "bulk.approve", act, {{"count": 0}}, undo={{"act": act.pk}})
+act.confirmed_at, act.queued_at = timezone.now(), timezone.now() + timedelta(hours=1)
+act.save()
+answer = act.pk
+"""
+
+
+def test_two_curators_at_one_person_do_not_overwrite_each_other(
+    desk: Page, visits: Visits, place: Place, people: list[int]
+) -> None:
+    other = visits.as_user("mai")
+    desk.goto(address(people[0]))
+    other.goto(address(people[0]))
+    desk.get_by_label("Note").fill("from the first")
+    desk.get_by_role("button", name="Save and continue editing").click()
+    expect(desk.locator(".messagelist")).to_contain_text("changed the note")
+    other.get_by_label("Name").fill("Đỗ Thị Khác")
+    other.get_by_role("button", name="Save", exact=True).click()
+    expect(other.locator(".errorlist")).to_contain_text("mai was here before you and changed the note")
+    expect(other.locator(".errorlist")).to_contain_text("Note: it was “” and is now “from the first”.")
+    expect(other.get_by_label("Name")).to_have_value("Đỗ Thị Khác")
+    expect(other.get_by_label("Note")).to_have_value("from the first")
+    other.get_by_role("button", name="Save", exact=True).click()
+    undo(other)
+    undo(desk)
+    assert place.ask(NAMES.format(people=people[:1])) == ["Đỗ Thị Mẫu"]
+
+
+def test_a_picture_is_sent_for_a_person_its_face_shown_chosen_saved_and_undone(
+    page: Page, place: Place, people: list[int]
+) -> None:
+    page.goto(address(people[0]))
+    page.locator("#pictures").set_input_files([place.photos / "portrait.jpg", place.photos / "small.jpg"])
+    expect(page).to_have_url(f"{place.address}/admin/gallery/person/{people[0]}/pictures/")
+    portrait = page.get_by_role("group", name="portrait.jpg")
+    expect(portrait.get_by_text("This face was found.")).to_be_visible()
+    expect(portrait.get_by_label("Face 1")).to_be_checked()
+    several = page.get_by_role("group", name="small.jpg")
+    expect(several.get_by_label("Face 2")).to_be_visible()
+    several.get_by_label("Leave it out").check()
+    page.get_by_role("button", name="Save as references").click()
+    expect(page.locator(".messagelist")).to_contain_text("You added 1 reference of")
+    assert len(place.ask(STATUSES.format(person=people[0]))) == 4
+    undo(page)
+    assert len(place.ask(STATUSES.format(person=people[0]))) == 3
+
+
+def test_a_missed_face_is_drawn_by_keyboard(page: Page, place: Place, people: list[int]) -> None:
+    page.goto(f"/admin/gallery/person/{people[0]}/pictures/")
+    page.locator("#pictures").set_input_files(place.photos / "portrait.jpg")
+    card = page.get_by_role("group", name="portrait.jpg")
+    card.get_by_role("button", name="Draw the face").click()
+    expect(card.get_by_text("Drag over the face")).to_be_visible()
+    for key in ["ArrowUp"] * 4 + ["Shift+ArrowRight"] * 8 + ["Shift+ArrowDown"] * 8 + ["ArrowLeft"] * 4:
+        page.keyboard.press(key)
+    page.keyboard.press("Enter")
+    expect(card.get_by_text("The worker is looking for faces…")).to_be_visible()
+    expect(card.get_by_label("Leave it out")).to_be_visible()
+    card.get_by_label("Leave it out").check()
+    page.get_by_role("button", name="Save as references").click()
+    expect(page).to_have_url(f"{place.address}{address(people[0])}")
+
+
+def test_a_csv_file_is_looked_at_taken_in_and_undone(desk: Page, place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_text("\ufeffname;note\nMột Người Mới;từ tệp\nDo Thi Mau;\n", "utf-8")
+    desk.goto("/admin/gallery/person/import/")
+    desk.get_by_label("CSV file").set_input_files(file)
+    desk.get_by_role("button", name="Look at it").click()
+    expect(desk.locator(".facts").first).to_contain_text("1 new person: Một Người Mới")
+    expect(desk.get_by_label("Line 3: Do Thi Mau")).to_be_visible()
+    desk.get_by_role("button", name="Import people").click()
+    expect(desk.locator(".messagelist")).to_contain_text("You took 1 person in from a CSV file.")
+    undo(desk)
+    assert place.ask("answer = Person.objects.filter(name='Một Người Mới').count()") == 0
+
+
+PAGES = (
+    "/admin/",
+    "/admin/gallery/person/",
+    "/admin/gallery/person/add/",
+    "/admin/gallery/person/{person}/change/",
+    "/admin/gallery/person/{person}/pictures/",
+    "/admin/gallery/person/import/",
+    "/admin/gallery/reference/",
+    "/admin/gallery/reference/?health=poor",
+    "/admin/gallery/reference/{reference}/change/",
+    "/admin/gallery/face/",
+    "/admin/gallery/photo/",
+    "/admin/gallery/album/",
+    "/admin/gallery/album/add/",
+    "/admin/gallery/event/",
+    "/admin/gallery/bulkact/",
+    "/admin/gallery/bulkact/{act}/change/",
+    "/admin/gallery/bulkact/{draft}/change/",
+    "/admin/gallery/bulkact/{file}/change/",
+    "/admin/gallery/build/",
+    "/admin/gallery/calibration/",
+)
+FOR_ADMINISTRATORS = (
+    "/admin/gallery/user/",
+    "/admin/gallery/user/add/",
+    "/admin/gallery/user/{user}/change/",
+    "/admin/gallery/invitation/",
+    "/admin/gallery/invitation/add/",
+)
+ADDRESSES = """
+from gallery.services import bulk, roster
+user = User.objects.get(username="mai")
+reference = Reference.objects.filter(person={person}).first()
+file = roster.draft_import(user, "name,note\\nDo Thi Mau,x\\nĐỗ Thị Mẫu,y\\nNew,\\n,z\\n".encode())
+answer = {{"person": {person}, "reference": reference.pk, "user": user.pk, "file": file.pk,
+          "draft": bulk.draft(user, "reject", [reference.pk]).pk,
+          "act": BulkAct.objects.filter(confirmed_at__isnull=False).first().pk}}
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_no_page_of_the_admin_keeps_anybody_out(
+    visits: Visits, place: Place, people: list[int], language: str
+) -> None:
+    """On a desktop in light, and made narrow and dark."""
+    addresses = place.ask(ADDRESSES.format(person=people[0]))
+    bad = []
+    for who, paths in (("mai", PAGES), ("boss", FOR_ADMINISTRATORS)):
+        page = visits.as_user(who, locale=language, reduced_motion="reduce", bypass_csp=True)
+        for path in paths:
+            bad += [f"{path}: {said}" for said in looked_at(page, path.format(**addresses))]
+    assert not bad, "\n".join(bad)
+
+
+def looked_at(page: Page, path: str) -> Iterator[str]:
+    for size, theme in ((DESKTOP, "light"), (PHONE, "dark")):
+        page.set_viewport_size(size)  # type: ignore[arg-type]  # a plain dictionary of the two sizes
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its words
+        if theme == "light":
+            page.goto(path, wait_until="domcontentloaded")
+            page.evaluate(AXE)
+        yield from (f"{theme}: {said}" for said in problems(page, EVERY_RULE))
