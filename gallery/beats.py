@@ -25,6 +25,11 @@ _ended = threading.Event()
 _doing: tuple[str, datetime | None] = ("", None)  # the task at work in this process, and since when
 
 
+def machine(name: str) -> str:
+    """Where a process of this name runs."""
+    return name.rpartition(":")[0]
+
+
 def silent_before() -> datetime:
     """Who was last heard of before this has died."""
     return timezone.now() - SILENT
@@ -71,10 +76,13 @@ def keep_beating(kind: str) -> None:
 
 
 def end() -> None:
-    """This process ends in an orderly way, so nobody need miss it."""
+    """This process ends in an orderly way: nobody need miss it, nor those whose place it had taken."""
     _ended.set()
     try:
-        WorkerBeat.objects.filter(name=owner()).delete()
+        for own in WorkerBeat.objects.filter(name=owner()):
+            same = WorkerBeat.objects.filter(kind=own.kind, name__startswith=f"{machine(own.name)}:")
+            same.filter(seen_at__lt=own.started_at).delete()
+            own.delete()
     except Error as error:
         log.warning("The end of this process could not be written: %s", error)
     finally:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import queries
 from gallery.browse.paging import Page, page_of
-from gallery.models import Build, GalleryChange, NameChange, Photo, Status
+from gallery.models import Build, Event, GalleryChange, NameChange, Photo, Status
 
 BUILDS = 25
 CHANGES = 200
+JUST_NOW = timedelta(seconds=30)
 RUNNING = (Status.QUEUED, Status.PROCESSING)
 
 
@@ -67,6 +70,12 @@ def changes_since(build: Build | None) -> int:
         return 0
     rows = GalleryChange.objects.filter(embedder_id=build.embedder_id, pk__gt=build.upto_change)
     return rows.values("reference").distinct().count()
+
+
+def is_asked_lately() -> bool:
+    """Somebody has just asked for something that a worker will show on the page in a moment."""
+    since = timezone.now() - JUST_NOW
+    return Event.objects.filter(verb__in=("build.request", "build.roll_back", "undo"), at__gt=since).exists()
 
 
 def waiting_changes() -> int:

@@ -31,7 +31,9 @@ def build_list(request: HttpRequest) -> HttpResponse:
     is_building = any(build.work in browse.RUNNING for build in page.rows)
     context = {
         "page": page,
-        "is_running": is_building or (verified.is_waiting and not verified.is_late),
+        "is_running": is_building
+        or browse.is_asked_lately()
+        or (verified.is_waiting and not verified.is_late),
         "serving": serving,
         "can_roll_back": browse.can_roll_back(serving),
         "changes": browse.changes_since(serving),

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_accessibility import problems
-from tests.browser.test_curation import database, keep, signed_in, start_afresh
+from tests.browser.test_curation import check, database, keep, signed_in, start_afresh
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -140,7 +139,7 @@ def test_somebody_else_is_typed(running: tuple[Site, str], browser: Browser, siz
     page.locator("[data-waits]").first.get_by_role("link", name="Someone else").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("combobox").fill("Quite New")
-    assert problems(page) == []
+    check(page)
     page.keyboard.press("Enter")
     expect(page.locator(".said").first).to_contain_text("to “Quite New”")
 
@@ -191,5 +190,4 @@ def test_no_list_keeps_anybody_out(
     page = opened(running, browser, "", reduced_motion="reduce", **look)
     for path in ("/health/", *(f"/health/{kind}/" for kind in LISTS)):
         page.goto(path)
-        assert problems(page) == [], path
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        check(page)

@@ -81,9 +81,5 @@ def _process(
 
 
 def _took_over(other: WorkerBeat, row: WorkerBeat) -> bool:
-    is_same = other.kind == row.kind and _machine(other.name) == _machine(row.name)
+    is_same = other.kind == row.kind and beats.machine(other.name) == beats.machine(row.name)
     return is_same and other.started_at > row.seen_at
-
-
-def _machine(name: str) -> str:
-    return name.rpartition(":")[0]
