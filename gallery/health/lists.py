@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from gallery.models import Finding, Person, Reference, Status, User
 from gallery.recognising import recognisable
@@ -53,10 +52,12 @@ def people_without_reference(user: User | None = None) -> QuerySet[Person]:
 def people_with(references: int, user: User | None = None) -> QuerySet[Person]:
     """Recognised people with so many approved references, whatever was said of it."""
     rows = visible_references(user) if user is not None else Reference.objects.all()
+    people = Person.objects.filter(recognisable())
     own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by()
+    if not references:  # asks for the first one of each person, and counts none
+        return people.filter(~Exists(own))
     counted = Subquery(own.values("person").annotate(number=Count("pk")).values("number"))
-    people = Person.objects.filter(recognisable()).alias(approved=Coalesce(counted, 0))
-    return people.filter(approved=references)
+    return people.alias(approved=counted).filter(approved=references)
 
 
 def poor_references(user: User | None = None) -> QuerySet[Reference]:
