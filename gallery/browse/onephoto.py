@@ -91,6 +91,7 @@ class Proposal:
     person: Person
     reference: Reference | None  # the nearest one that this user may see
     alike: Likeness | None
+    look_alike: Face | None = None  # without a reference: a face people gave this name
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,12 @@ def detail(user: User, face: Face) -> FaceDetail:
     wanted = {candidate.reference_id for candidate in candidates} | {face.reference_id}
     references = visible_references(user).in_bulk([pk for pk in wanted if pk])
     tail = tail_of(face.embedder_id)
-    proposals = [_proposal(one, face, references, tail) for one in candidates]
+    named = visible_faces(user).select_related("photo")
+    look_alikes = named.in_bulk([one.look_alike_id for one in candidates if one.look_alike_id])
+    proposals = [
+        replace(_proposal(one, face, references, tail), look_alike=look_alikes.get(one.look_alike_id or 0))
+        for one in candidates
+    ]
     said = standing(face)
     person = said.person
     main = next((one for one in proposals if person and one.person.pk == person.pk), None)
@@ -125,9 +131,13 @@ def detail(user: User, face: Face) -> FaceDetail:
 def _proposal(
     candidate: Candidate, face: Face, references: dict[int, Reference], tail: Tail | None
 ) -> Proposal:
+    """A name that rests on a look-alike is shown with its own nearest reference, where there is one."""
     state = face.state if candidate.rank == 0 else Face.State.UNKNOWN
-    alike = likeness(candidate.similarity, state, tail)
-    return Proposal(candidate.person, references.get(candidate.reference_id or 0), alike)
+    reference, similarity = references.get(candidate.reference_id or 0), candidate.similarity
+    own = references.get(face.reference_id or 0)
+    if reference is None and own and own.person_id == candidate.person_id and face.similarity is not None:
+        reference, similarity = own, face.similarity
+    return Proposal(candidate.person, reference, likeness(similarity, state, tail))
 
 
 def forgotten(photo: Photo, found: list[Mark]) -> int:
