@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from django.utils import translation
 
 from facesite.texts import compile_texts
 from gallery.demo import portraits
+from gallery.models import Role, User
 from tests import servers
+from tests.making import a_user
 from tests.site import Site
 
 COMBINATIONS = ("embedded broker, SQLite", "Redis, PostgreSQL")
@@ -35,6 +38,20 @@ def in_english() -> Iterator[None]:
     translation.activate("en")
     yield
     translation.deactivate()
+
+
+@pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks are sent to nobody."""
+    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+
+
+@pytest.fixture
+def bao(client: Client, db: None) -> User:
+    """A contributor, signed in with the test's client."""
+    user = a_user("Bao", Role.CONTRIBUTOR)
+    client.force_login(user)
+    return user
 
 
 @pytest.fixture(scope="session")

@@ -11,19 +11,7 @@ from gallery.services import faces
 from gallery.services.faces import references
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch):
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
-
-
-@pytest.fixture
-def bao(client):
-    user = a_user("Bao", Role.CONTRIBUTOR)
-    client.force_login(user)
-    return user
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
 
 
 def say(client, face, word, **values):

@@ -5,23 +5,11 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from gallery.models import Album, Decision, Event, Face, Role
+from gallery.models import Album, Decision, Event, Face
 from gallery.services import faces
 from tests.making import a_face, a_person, a_photo, a_user, an_unsure_face
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch):
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
-
-
-@pytest.fixture
-def bao(client):
-    user = a_user("Bao", Role.CONTRIBUTOR)
-    client.force_login(user)
-    return user
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
 
 
 def a_group(size, **columns):

@@ -10,22 +10,10 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
-from gallery.models import Album, Decision, Photo, Role
-from tests.making import a_face, a_named_face, a_person, a_photo, a_user
+from gallery.models import Album, Decision, Photo
+from tests.making import a_face, a_named_face, a_person, a_photo
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
-
-
-@pytest.fixture
-def bao(client: Any) -> Any:
-    user = a_user("Bao", Role.CONTRIBUTOR)
-    client.force_login(user)
-    return user
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
 
 
 @pytest.fixture
