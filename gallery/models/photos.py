@@ -153,6 +153,11 @@ class Face(models.Model):
             models.Index(fields=("person", "photo", "decision"), name="face_of_person"),
             models.Index(fields=("state", "decision", "photo"), name="face_in_state"),
             models.Index(fields=("decision", "person", "cluster", "photo"), name="face_in_group"),
+            models.Index(
+                fields=("decision", "person"),
+                name="face_without_vector",
+                condition=models.Q(embedding__isnull=True),
+            ),
             models.Index(fields=("decision", "id")),
             models.Index(
                 fields=("embedded_at",),
