@@ -6,7 +6,7 @@ Run in the site's own process: `site.ask("from tests.browser.furnishing import f
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from gallery.models import (
 )
 from gallery.models.users import token_hash
 from gallery.pipeline import measuring
+from gallery.recognising import today
 from gallery.services import faces, people
 from recognition import calibrate
 from recognition.types import Bounds
@@ -53,6 +54,7 @@ NO_PAGES = {
     "photo_state": "a part of a photo's page",
     "photo_export": "a file",
     "photo_original": "a file",
+    "person_export_file": "a file",
     "people_suggest": "a part of pages that ask for a name",
     "review_decided": "a part of the review page",
     "review_card": "a part of the review page",
@@ -169,6 +171,8 @@ def _say_something(world: World, photo: Photo) -> None:
     event = faces.reject(user, stranger, other)
     assert event is not None
     people.rename(user, other, "Trần Văn Minh")
+    other.refresh_from_db()
+    people.set_consent(user, other, "Đơn ký ngày 3 tháng 5, hồ sơ 12", today() - timedelta(days=3))
     build = Build.objects.get(pk=world.value("build"))
     build.work, build.is_active, build.vectors, build.dimension, build.index_key = (
         "done",
