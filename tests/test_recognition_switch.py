@@ -167,6 +167,29 @@ def test_extending_a_consent_that_still_holds_searches_nothing_again(world: Fake
     assert GalleryChange.objects.count() == before
 
 
+def test_names_come_back_however_often_a_consent_runs_out_and_is_renewed(world: FakeEngine) -> None:
+    photo, anna, guessed, _said = a_photo_with_anna(world)
+    for turn, is_looked_at in enumerate((True, False, True)):
+        run_out(anna)
+        assert lapsing.lapse_consents() == 1
+        looked_at(world, photo, boxes_of(guessed))
+        assert names_of(guessed) == (None, "unknown", True)
+        anna.refresh_from_db()
+        renewed = people.set_consent(a_user(f"a{turn}"), anna, "", today() + timedelta(days=9))
+        assert renewed is not None
+        if is_looked_at:
+            looked_at(world, photo, boxes_of(guessed))
+            assert names_of(guessed) == (anna.pk, "known", False)
+        history.undo(a_user(f"b{turn}"), renewed)
+        assert names_of(guessed) == (None, "unknown", True)
+        looked_at(world, photo, boxes_of(guessed))
+        assert guessed.embedding is None
+        anna.refresh_from_db()
+        people.set_consent(a_user(f"c{turn}"), anna, "", None)
+        looked_at(world, photo, boxes_of(guessed))
+        assert names_of(guessed) == (anna.pk, "known", False)
+
+
 # A person who may not be recognised
 
 

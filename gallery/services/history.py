@@ -112,11 +112,18 @@ def _undo_one(user: User, event: Event) -> Event:
         verb=REDO if event.verb == UNDO else UNDO,
         object_type=event.object_type,
         object_id=event.object_id,
-        summary={**_original(event), "event": event.pk, "left": left},
+        summary={**_original(event), "event": event.pk, "left": left, **_veiled(redo)},
         undo=redo,
     )
     _copy_subjects(event, done)
     return done
+
+
+def _veiled(redo: Mapping[str, Any] | None) -> dict[str, list[int]]:
+    """Faces that taking the act back hid in what is shared, or showed again: see `withdrawing`."""
+    rows = list((redo or {}).get("rows", []))
+    veiled = Ledger(rows).changed("face", "is_veiled")
+    return {"veiled": veiled} if veiled else {}
 
 
 def _must_be_undoable(event: Event) -> None:

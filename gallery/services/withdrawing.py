@@ -66,6 +66,7 @@ def _withdraw_proposals(person: int, named: Sequence[int]) -> None:
 def allow_people(ledger: Ledger, people: Iterable[int]) -> None:
     """Faces hidden for these people alone may be seen again; photos with their faces are looked at anew."""
     for pk in people:
+        Person.objects.filter(pk=pk, lapse_noted__isnull=False).update(lapse_noted=None)
         hidden = _veiled_for(pk)
         for some in chunks(sorted(hidden)):
             ledger.update(Face.objects.filter(pk__in=some, is_veiled=True), is_veiled=False)
