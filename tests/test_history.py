@@ -160,5 +160,6 @@ def test_every_act_that_is_recorded_has_a_sentence():
     recorded = set()
     for path in sorted((Path(history.__file__).parent).rglob("*.py")):
         recorded |= set(re.findall(r'"((?:[a-z]+)\.(?:[a-z_]+))"', path.read_text()))
+    recorded = {verb for verb in recorded if not verb.endswith(".json")}  # a file's name
     assert {"face.confirm", "photo.trash", "album.remove", "person.merge"} <= recorded
     assert recorded - set(SENTENCES) == set()

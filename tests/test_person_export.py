@@ -126,7 +126,7 @@ def test_the_file_holds_everything_that_is_kept_of_them(anna: Person, folder: Pa
 
 
 def test_every_relation_to_a_person_stands_in_the_file_or_is_left_out_on_purpose() -> None:
-    told = {"references", "faces", "findings", "exports"}
+    told = {"references", "drafts", "faces", "findings", "exports"}
     told |= {"candidate.person", "facerejection.person", "namechange.old_person", "namechange.new_person"}
     told |= {"finding.other_person"}
     related = {

@@ -22,6 +22,7 @@ from gallery.models import (
     PersonExport,
     Photo,
     Reference,
+    ReferenceDraft,
     ShareLink,
 )
 from gallery.services.dossier import acts
@@ -36,6 +37,7 @@ def facts(person: Person) -> Facts:
         "made_at": _moment(timezone.now()),
         "person": _person(person),
         "references": [_reference(row) for row in references_of(person)],
+        "pictures_not_yet_references": [_draft(row) for row in drafts_of(person)],
         "photos": [_photo(row) for row in photos],
         "faces": [_face(row) for row in faces_of(person)],
         "proposals": _proposals(person),
@@ -54,6 +56,10 @@ def facts(person: Person) -> Facts:
 
 def references_of(person: Person) -> QuerySet[Reference]:
     return Reference.objects.filter(person=person).select_related("source_face").order_by("pk")
+
+
+def drafts_of(person: Person) -> QuerySet[ReferenceDraft]:
+    return ReferenceDraft.objects.filter(person=person).order_by("pk")
 
 
 def faces_of(person: Person) -> QuerySet[Face]:
@@ -97,6 +103,18 @@ def _reference(row: Reference) -> Facts:
         "detection": row.score,
         "sha256": row.sha256,
         "added_at": _moment(row.created_at),
+    }
+
+
+def _draft(row: ReferenceDraft) -> Facts:
+    """A picture sent for them that nobody has saved as a reference; it may show others, so only its figures."""
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "width": row.width,
+        "height": row.height,
+        "face": row.faces[row.chosen] if row.chosen is not None and row.chosen < len(row.faces) else None,
+        "sent_at": _moment(row.made_at),
     }
 
 
