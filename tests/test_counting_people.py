@@ -1,0 +1,57 @@
+"""How often people appear, and with whom: counted from the faces a user may see."""
+
+from __future__ import annotations
+
+import pytest
+
+from gallery.browse import people
+from gallery.models import Album, Decision, Role
+from tests.making import a_face, a_named_face, a_person, a_photo, a_user
+
+pytestmark = pytest.mark.django_db
+
+
+def test_companions_are_counted_once_a_photo_and_stay_when_one_of_their_faces_was_set_aside() -> None:
+    anna, bao, eva = a_person("Anna"), a_person("Bao"), a_person("Eva")
+    for _ in range(2):
+        photo = a_photo()
+        a_named_face(anna, photo)
+        a_named_face(bao, photo)
+        a_named_face(bao, photo)
+    a_named_face(eva, photo)
+    a_face(a_photo(), person=bao, decision=Decision.NOT_A_FACE)
+    found = people.appears_with(a_user(), anna)
+    assert [(person, person.times) for person in found] == [(bao, 2), (eva, 1)]
+
+
+def test_people_who_are_hidden_and_faces_set_aside_are_no_company() -> None:
+    anna, bao, eva = a_person("Anna"), a_person("Bao"), a_person("Eva")
+    bao.is_hidden = True
+    bao.save()
+    photo = a_photo()
+    a_named_face(anna, photo)
+    a_named_face(bao, photo)
+    a_face(photo, person=eva, decision=Decision.IGNORED)
+    assert people.appears_with(a_user(), anna) == []
+
+
+def test_what_lies_in_an_album_for_others_or_in_the_trash_counts_nowhere() -> None:
+    anna, bao = a_person("Anna"), a_person("Bao")
+    limited = Album.objects.create(name="Limited", is_limited=True)
+    for photo in (a_photo(album=limited), a_photo(trashed_at="2026-01-01T00:00Z"), a_photo()):
+        a_named_face(bao, photo)
+    a_named_face(anna, a_photo(album=limited))
+    viewer, administrator = a_user("Viewer", Role.VIEWER), a_user("Chief", Role.ADMINISTRATOR)
+    assert people.photo_counts(viewer, [anna.pk, bao.pk]) == {bao.pk: 1}
+    assert people.photo_counts(administrator, [anna.pk, bao.pk]) == {anna.pk: 1, bao.pk: 2}
+    assert [card.photos for card in people.portraits(viewer, people.most_seen(viewer))] == [1, 0]
+    assert [card.photos for card in people.portraits(administrator, people.most_seen(administrator))] == [
+        2,
+        1,
+    ]
+
+
+def test_those_on_the_most_photos_come_first_and_the_rest_by_name() -> None:
+    eva, anna, bao = a_person("Eva"), a_person("Anna"), a_person("Bao")
+    a_named_face(eva, a_photo())
+    assert people.most_seen(a_user()) == [eva, anna, bao]
