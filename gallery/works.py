@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models import Build, BulkAct, PersonExport, Photo, Reference, User
+from gallery.models import Build, BulkAct, Erasure, PersonExport, Photo, Reference, User
 from gallery.models.work import Work
 from gallery.visibility import visible_photos, visible_references
 
@@ -23,6 +23,11 @@ class WorkKind:
     task: str  # what is sent to have one row done
     rows: Callable[[User], QuerySet[Any]]
     can_wait: bool = True  # what waits can be set aside, and queued again
+
+
+def _erasures(user: User) -> QuerySet[Erasure]:
+    """Receipts are for administrators."""
+    return Erasure.objects.all() if user.is_administrator else Erasure.objects.none()
 
 
 WORKS: dict[str, WorkKind] = {
@@ -49,5 +54,6 @@ WORKS: dict[str, WorkKind] = {
             lambda user: PersonExport.objects.select_related("person"),
             can_wait=False,
         ),
+        WorkKind("erasure", _("Erasures"), Erasure, "erase", _erasures, can_wait=False),
     )
 }

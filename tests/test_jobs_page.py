@@ -20,6 +20,7 @@ from gallery.browse.jobs.page import IDLE
 from gallery.models import (
     Album,
     Build,
+    Erasure,
     Event,
     PersonExport,
     Photo,
@@ -211,6 +212,17 @@ def test_failed_references_builds_and_exports_are_explained_and_tried_again(
     act(curator, "retry", kind="build")
     assert [args[0] for args in sent] == ["embed_reference", "make_person_export", "request_build"]
     assert Reference.objects.get().work == PersonExport.objects.get().work == Status.QUEUED
+
+
+def test_a_failed_erasure_is_for_administrators_to_see_and_try_again(
+    curator: Client, sent: list[Any]
+) -> None:
+    erasure = Erasure.objects.create(kind="person", work=Status.FAILED, failure="The disk is gone.")
+    assert "The disk is gone." not in page(curator)
+    curator.force_login(a_user("Admin", Role.ADMINISTRATOR))
+    assert "The disk is gone." in page(curator)
+    act(curator, "retry", kind="erasure", pk=erasure.pk)
+    assert sent == [("erase",)]
 
 
 def test_a_failed_build_that_a_later_one_made_good_is_history(curator: Client) -> None:

@@ -14,7 +14,7 @@ from gallery import chores, queries
 from gallery.browse.jobs.hints import remedy
 from gallery.browse.jobs.processes import Process, Running, processes
 from gallery.browse.jobs.times import minutes_left
-from gallery.models import Build, BulkAct, Person, Photo, Reference, Status, User
+from gallery.models import Build, BulkAct, Erasure, Person, Photo, Reference, Status, User
 from gallery.works import WORKS, WorkKind
 
 SHOWN = 20
@@ -152,7 +152,7 @@ def _failures(user: User, kind: WorkKind) -> Sequence[Failure]:
 def _label(row: Any) -> str:
     if isinstance(row, Photo):
         return row.name
-    if isinstance(row, BulkAct):
+    if isinstance(row, BulkAct | Erasure):
         return str(row)
     person: Person | None = getattr(row, "person", None)
     return person.name if person else str(row.pk)
@@ -163,6 +163,8 @@ def _address(row: Any) -> str:
         return reverse("photo", args=(row.pk,))
     if isinstance(row, Build):
         return reverse("build", args=(row.pk,))
+    if isinstance(row, Erasure):
+        return reverse("erasure", args=(row.receipt,))
     if isinstance(row, BulkAct):
         return reverse("admin:gallery_bulkact_change", args=(row.pk,))
     if isinstance(row, Reference):

@@ -23,6 +23,10 @@ ERRANDS: dict[str, str | Promise] = {
     "switch_embedder": _("moving to another embedder"),
     "forget_old": _("forgetting what is too old to keep"),
     "embed_face": _("looking at a drawn face"),
+    "make_backup": _("making a backup"),
+    "check_files": _("looking whether every file is there"),
+    "look_after_data": _("looking after backups and files"),
+    "look_at_draft": _("looking at a picture that was added"),
     "roll_back": _("going back to the build before"),
 }
 
