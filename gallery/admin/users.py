@@ -12,6 +12,7 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from gallery.access import current_user
 from gallery.admin.erasing import Erasable
@@ -47,6 +48,10 @@ class RoleUserAdmin(Erasable, TellingAdmin, Base):
         (_("What they may do"), {"fields": ("role", "is_active")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
+    add_fieldsets = (
+        (None, {"fields": ("username", "email", "role", "usable_password", "password1", "password2")}),
+    )
+    search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     actions = ("unlock", "sign_out", "erase_for_good")
@@ -57,9 +62,12 @@ class RoleUserAdmin(Erasable, TellingAdmin, Base):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
             super().save_model(request, obj, form, change)
-            return
-        with told(request):
-            self._change(request, obj, form)
+            accounts.note_made(current_user(request), obj)
+        elif {"role", "is_active"} & set(form.changed_data):
+            with told(request):
+                self._change(request, obj, form)
+        else:
+            super().save_model(request, obj, form, change)
 
     def _change(self, request: HttpRequest, obj: User, form: Any) -> None:
         role, is_active = Role(obj.role), obj.is_active
@@ -75,8 +83,15 @@ class RoleUserAdmin(Erasable, TellingAdmin, Base):
     def unlock(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             reset(username=user.username)
+        _say(request, users.count())
 
     @admin.action(description=_("End all their sessions"))
     def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             accounts.sign_out_everywhere(user)
+        _say(request, users.count())
+
+
+def _say(request: HttpRequest, count: int) -> None:
+    text = ngettext("Done for %(count)s account.", "Done for %(count)s accounts.", count)
+    messages.success(request, text % {"count": count})

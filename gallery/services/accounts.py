@@ -53,6 +53,11 @@ def accept(token: str, username: str, password: str) -> User:
     return user
 
 
+def note_made(by: User, user: User) -> None:
+    """An account was made without an invitation."""
+    record(by, "user.create", user, {"role": user.role})
+
+
 def is_last_administrator(user: User) -> bool:
     others = User.objects.filter(is_active=True).exclude(pk=user.pk)
     return user.is_administrator and not any(other.is_administrator for other in others)

@@ -133,6 +133,7 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "build.verify": lambda _summary: _("had the index verified"),
     "build.roll_back": lambda _summary: _("went back to the index before"),
     "user.invite": lambda summary: _("invited somebody as “%(role)s”") % {"role": _role(summary)},
+    "user.create": lambda summary: _("made an account with the role “%(role)s”") % {"role": _role(summary)},
     "user.join": lambda _summary: _("joined"),
     "user.change": _changed_user,
     "user.erase": lambda _summary: _("erased an account"),
