@@ -41,7 +41,7 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     list_select_related = ("person", "source_face")
     search_fields = ("person__search",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
-    actions = ("approve", "reject", "set_back", "move", "embed_again")
+    actions = ("approve", "reject", "set_back", "move", "take_out", "embed_again")
     list_per_page = 50
     show_full_result_count = False
     paginator = BoundedPaginator
@@ -106,6 +106,10 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
 
     @admin.action(description=gettext_lazy("Reject"))
     def reject(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
+        return choose(request, Kind.REJECT, ids_of(queryset))
+
+    @admin.action(description=gettext_lazy("Delete: out of every search, until undone"))
+    def take_out(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
         return choose(request, Kind.REJECT, ids_of(queryset))
 
     @admin.action(description=gettext_lazy("Set back to pending"))
