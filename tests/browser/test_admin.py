@@ -145,7 +145,7 @@ from gallery.services import bulk, history
 user = User.objects.get(username="mai")
 act = bulk.draft(user, "approve", Reference.objects.filter(person={person}).values_list("pk", flat=True))
 act.event = history.record(user, "bulk.approve", act, {{"count": 0}}, undo={{"act": act.pk}})
-act.confirmed_at, act.queued_at = timezone.now(), timezone.now() + timedelta(hours=1)
+act.confirmed_at, act.queued_at = timezone.now(), timezone.now() + timedelta(minutes=5)
 act.save()
 answer = act.pk
 """
