@@ -94,3 +94,24 @@ def test_what_lies_in_an_album_for_others_is_neither_shown_nor_counted(curator: 
     assert (row.approved, row.times, row.shown) == (0, 0, None)
     page = curator.get(reverse("admin:gallery_person_change", args=(person.pk,))).content.decode()
     assert f"/reference/{reference.pk}/change/" not in page
+
+
+def test_crop_photo_and_person_lead_to_each_other(curator: Client) -> None:
+    person, photo = a_person("Anna"), a_photo()
+    face = a_face(photo, person=person)
+    reference = a_reference(person, source_face=face)
+
+    def page(kind: str, pk: int) -> str:
+        return curator.get(reverse(f"admin:gallery_{kind}_change", args=(pk,))).content.decode()
+
+    addresses = {
+        kind: reverse(f"admin:gallery_{kind}_change", args=(pk,))
+        for kind, pk in (("person", person.pk), ("photo", photo.pk), ("reference", reference.pk))
+    }
+    assert addresses["reference"] in page("person", person.pk)
+    assert addresses["photo"] in page("reference", reference.pk)
+    assert addresses["person"] in page("face", face.pk)
+    assert addresses["photo"] in page("face", face.pk)
+    assert f"/admin/gallery/face/?photo__id__exact={photo.pk}" in page("photo", photo.pk)
+    listed = curator.get(reverse("admin:gallery_face_changelist"), {"photo__id__exact": photo.pk})
+    assert [row.pk for row in listed.context["cl"].result_list] == [face.pk]

@@ -1,10 +1,12 @@
-"""What the admin shows of photos, albums, builds, calibrations and the history: to look at and filter."""
+"""What the admin shows of photos, builds and calibrations: to look at and filter."""
 
 from __future__ import annotations
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,11 +24,39 @@ from gallery.templatetags.media import photo_src
 @admin.register(Photo)
 class PhotoAdmin(Erasable, VisibleAdmin, LookedAt):
     erase_page = "photo_erase"
-    list_display = ("shown", "name", "album", "work", "failure", "width", "height", "added_at", "page")
+    list_display = (
+        "shown",
+        "name",
+        "album",
+        "work",
+        "failure",
+        "faces",
+        "width",
+        "height",
+        "added_at",
+        "page",
+    )
     list_display_links = ("shown", "name")
     list_filter = ("work", "is_recognised", ("trashed_at", admin.EmptyFieldListFilter), "added_at")
     list_select_related = ("album",)
     search_fields = ("search",)
+    fields = (
+        "large",
+        "name",
+        "album",
+        "faces",
+        "page",
+        "taken_at",
+        "added_at",
+        "uploaded_by",
+        "width",
+        "height",
+        "work",
+        "failure",
+        "is_recognised",
+        "trashed_at",
+    )
+    readonly_fields = ("large", "faces", "page")
     actions = ("try_again", "stop_recognising", "recognise", "erase_for_good")
 
     def get_search_results(
@@ -37,6 +67,15 @@ class PhotoAdmin(Erasable, VisibleAdmin, LookedAt):
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, photo: Photo) -> SafeString:
         return picture(photo_src(photo, 320), 64, photo.name)
+
+    @admin.display(description=gettext_lazy("picture"))
+    def large(self, photo: Photo) -> SafeString:
+        return picture(photo_src(photo, 320), 240, photo.name)
+
+    @admin.display(description=gettext_lazy("faces"))
+    def faces(self, photo: Photo) -> SafeString:
+        address = reverse("admin:gallery_face_changelist")
+        return format_html('<a href="{}?photo__id__exact={}">{}</a>', address, photo.pk, _("faces"))
 
     @admin.display(description=gettext_lazy("page"))
     def page(self, photo: Photo) -> SafeString:
@@ -79,8 +118,13 @@ class BuildAdmin(LookedAt):
         "recall",
         "size",
         "milliseconds",
+        "page",
     )
     list_filter = ("work", "is_active", "embedder_id")
+
+    @admin.display(description=gettext_lazy("page"))
+    def page(self, build: Build) -> SafeString:
+        return link(_("on the site"), "build", build.pk)
 
 
 @admin.register(Calibration)

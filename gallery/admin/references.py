@@ -86,7 +86,7 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     @admin.display(description=gettext_lazy("photo"))
     def photo(self, reference: Reference) -> SafeString | str:
         face = reference.source_face
-        return link(_("photo"), "photo", face.photo_id) if face else "–"
+        return link(_("photo"), "admin:gallery_photo_change", face.photo_id) if face else "–"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # added on the person's page, where the picture is shown
