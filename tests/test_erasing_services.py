@@ -440,4 +440,5 @@ def test_every_model_that_points_to_a_person_is_thought_of() -> None:
         "NameChange": "SET_NULL",
         "PersonExport": "CASCADE",
         "Reference": "CASCADE",
+        "ReferenceDraft": "CASCADE",
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db.models import Model, Sum
@@ -57,17 +57,3 @@ def forget_drafts() -> int:
     """Remove what was looked at and never started."""
     old = timezone.now() - timedelta(days=DRAFT_DAYS)
     return BulkAct.objects.filter(confirmed_at__isnull=True, made_at__lt=old).delete()[0]
-
-
-def forget_names(names: Collection[str]) -> None:
-    """For erasure: no file that was taken in, or only looked at, says these names any more."""
-    for act in BulkAct.objects.exclude(rows=[], refused=[]):
-        named = [row for row in act.rows if row.get("name") in names]
-        if named and act.is_draft:
-            act.delete()
-            continue
-        if named:  # its place stays, so that the others keep theirs
-            for row in named:
-                row.update(name="", columns={}, changes=[], person=0, revision=-1)
-        act.refused = [said for said in act.refused if not any(name in said for name in names)]
-        act.save(update_fields=["rows", "refused"])

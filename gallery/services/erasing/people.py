@@ -24,7 +24,6 @@ from gallery.models import (
 )
 from gallery.models.people import name_key
 from gallery.scrubbing import Gone, chunks
-from gallery.services.bulk.plan import forget_names
 from gallery.services.decisions import UNNAMED
 from gallery.services.erasing.begun import Todo, begin
 from gallery.services.locks import hold_person
@@ -112,7 +111,6 @@ def _gathered(person: Person, faces: Found) -> tuple[Todo, dict[str, int]]:
     for some in chunks(photos):
         todo.photos += Photo.objects.filter(pk__in=some).values_list("sha256", flat=True)
     todo.files += person.drafts.values_list("image", flat=True)
-    forget_names(names)
     todo.person_files = list(person.exports.exclude(file="").values_list("file", flat=True))
     counts = {
         "references": len(references),

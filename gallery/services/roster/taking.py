@@ -20,8 +20,6 @@ def take_in(user: User, rows: Sequence[Row], batch: uuid.UUID) -> tuple[int, lis
     """How many lines were taken in, and a sentence on each that was not; inside a transaction."""
     ledger, refused, people = Ledger(), list[str](), list[int]()
     for row in rows:
-        if not row["name"] and not row.get("person"):
-            continue  # erased meanwhile
         person = _change(ledger, row) if row.get("person") else _make(ledger, row)
         if person is None:
             said = _("Line %(line)s (%(name)s) was left out: somebody has changed this meanwhile.")
