@@ -70,6 +70,25 @@ def test_using_a_face_the_machine_named_confirms_it():
     assert face.decision == Decision.CONFIRMED
 
 
+def test_a_name_taken_back_while_the_crop_is_cut_is_not_confirmed_again(monkeypatch):
+    """The machine has the same person in mind, so the face still carries the name."""
+    user, anna, face = a_user(), a_person(), a_clear_face(state="known")
+    face.person = anna
+    face.save()
+    confirmed = faces.confirm(user, face, anna)
+    read_region = references.sandbox.read_region
+
+    def slow_read(*args, **kwargs):
+        history.undo(user, confirmed)
+        return read_region(*args, **kwargs)
+
+    monkeypatch.setattr(references.sandbox, "read_region", slow_read)
+    assert references.make_references([face.pk]) == 0
+    face.refresh_from_db()
+    assert (face.person, face.decision) == (anna, Decision.NONE)
+    assert not Reference.objects.exists()
+
+
 def test_a_face_without_a_name_or_landmarks_is_refused():
     with pytest.raises(Refused, match="Say first who this is"):
         faces.use_as_reference(a_user(), a_clear_face())

@@ -23,7 +23,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-PATIENCE = 20_000  # milliseconds until a page must have got there; a worker looks at a photo meanwhile
+PATIENCE = 45_000  # milliseconds until a page must have got there; a worker looks at a photo meanwhile
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

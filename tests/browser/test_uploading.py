@@ -170,8 +170,8 @@ def test_uploading_works_without_scripts(visits: Visits, place: Place) -> None:
     page = visits.as_user("nam", java_script_enabled=False)
     page.goto("/upload/")
     page.locator("input[name=photos]").set_input_files(
-        [place.photos / "notes.txt", place.photos / "first.jpg"]
+        [place.photos / "notes.txt", place.photos / "wide.jpg"]
     )
     page.get_by_role("button", name="Upload").click()
     expect(page.locator(".filerow.refused")).to_contain_text("notes.txt")
-    expect(page.locator(".filerow.duplicate")).to_contain_text("first.jpg")
+    expect(page.locator(".filerow.duplicate")).to_contain_text("wide.jpg")

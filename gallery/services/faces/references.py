@@ -67,7 +67,8 @@ def _made_from(face: Face) -> Any:
 def _store(user: User | None, face: Face, region: Region, name: str, sha256: str) -> Event:
     with transaction.atomic():
         held = hold_face(face)
-        if held.person is None or held.person_id != face.person_id:
+        was_taken_back = face.decision == Decision.CONFIRMED and held.decision != Decision.CONFIRMED
+        if held.person is None or held.person_id != face.person_id or was_taken_back:
             raise Changed(_("Somebody has changed this face's name meanwhile. Look again."))
         if user is not None and held.decision != Decision.CONFIRMED:
             confirm(user, held, held.person)
