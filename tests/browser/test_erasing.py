@@ -1,0 +1,102 @@
+"""Erasing for good, as an administrator sees it: asked, typed, done, and a receipt."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, Visits
+from tests.browser.place import Place
+
+MAKE = """
+from gallery.services import people
+from gallery.services.references import add_reference
+person = people.create(None, {name!r})
+add_reference(None, person, open({picture!r}, "rb").read(), extension=".jpg")
+answer = person.pk
+"""
+
+
+def made(place: Place, name: str) -> int:
+    pk: int = place.ask(MAKE.format(name=name, picture=str(place.photos / "portrait.jpg")))
+    return pk
+
+
+def erased(page: Page, pk: int, name: str) -> None:
+    """Through the pages, a wrong name first."""
+    page.goto(f"/people/{pk}/")
+    page.get_by_role("link", name="Erase for good").click()
+    expect(page.get_by_text("This can never be undone.")).to_be_visible()
+    expect(page.get_by_text("No backup that Facesite knows of holds it.", exact=False)).to_be_visible()
+    typed = page.get_by_label(f"Type {name} to say that you mean it")
+    typed.fill("Somebody else")
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_text("That is not the name. Nothing was erased.")).to_be_visible()
+    typed.fill(name)
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page).to_have_url(re.compile(r"/erasures/[0-9a-f-]{36}/"))
+    expect(page.get_by_text("Complete since", exact=False)).to_be_visible(timeout=60_000)
+    assert name not in page.content()
+
+
+def test_a_person_is_erased_and_the_receipt_names_nobody(
+    visits: Visits, place: Place, gallery: Place
+) -> None:
+    pk = made(place, "Trần Văn Thử")
+    page = visits.as_user("boss")
+    erased(page, pk, "Trần Văn Thử")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download").click()
+    text = download.value.path().read_text()
+    assert "references" in text
+    assert "Trần" not in text
+    page.get_by_role("link", name="Erasures").first.click()
+    expect(page.get_by_role("cell", name="Complete").first).to_be_visible()
+    assert page.goto(f"/people/{pk}/").status == 404  # type: ignore[union-attr]  # it answers
+
+
+def test_a_person_is_erased_on_a_phone_where_nothing_is_cut_off(
+    visits: Visits, place: Place, gallery: Place
+) -> None:
+    page = visits.as_user("boss", PHONE)
+    erased(page, made(place, "Phạm Thị Thử"), "Phạm Thị Thử")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_a_photo_is_erased_from_the_trash(visits: Visits, place: Place, gallery: Place) -> None:
+    pk = place.ask(
+        "from gallery.services import photos\n"
+        f"content = open({str(place.photos / 'portrait.jpg')!r}, 'rb').read()\n"
+        "photo = photos.add_photo(None, [content], 'away.jpg').photo\n"
+        "Photo.objects.filter(pk=photo.pk).update(name='away.jpg')\n"
+        "photos.trash_photo(User.objects.get(username='boss'), photo); answer = photo.pk"
+    )
+    page = visits.as_user("boss")
+    page.goto("/trash/")
+    page.get_by_role("link", name="Erase away.jpg for good").click()
+    page.get_by_label("Type away.jpg").fill("away.jpg")
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_text("Complete since", exact=False)).to_be_visible(timeout=60_000)
+    assert place.ask(f"answer = Photo.objects.filter(pk={pk}).exists()") is False
+
+
+def test_an_account_is_erased_from_the_admins_list(visits: Visits, place: Place) -> None:
+    place.ask("User.objects.create_user('an_account', password='x'); answer = 1")
+    page = visits.as_user("boss")
+    page.goto("/admin/gallery/user/?q=an_account")
+    page.get_by_role("row", name="an_account").get_by_role("checkbox").check()
+    page.locator("select[name=action]").select_option(label="Erase for good")
+    page.get_by_role("button", name="Go").click()
+    page.get_by_label("Type an_account").fill("an_account")
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_text("Complete since", exact=False)).to_be_visible(timeout=60_000)
+    assert place.ask("answer = User.objects.filter(username='an_account').exists()") is False
+
+
+def test_curators_are_offered_no_erasing(visits: Visits, place: Place, gallery: Place) -> None:
+    page = visits.as_user("mai")
+    page.goto("/people/")
+    page.get_by_role("link", name="Joe Biden").first.click()
+    expect(page.get_by_role("link", name="Rename")).to_be_visible()
+    expect(page.get_by_role("link", name="Erase for good")).to_have_count(0)
