@@ -6,6 +6,7 @@ stderr at the first wrong answer. The other acts, such as ``--settle``, are said
 
 from __future__ import annotations
 
+import contextlib
 import random
 import sys
 import time
@@ -15,11 +16,12 @@ import django
 django.setup()
 
 import numpy as np  # noqa: E402 -- Django comes first
-from django.db import transaction  # noqa: E402
+from django.db import IntegrityError, transaction  # noqa: E402
 
 from gallery import engine, queue  # noqa: E402
 from gallery.models import Event, Person, Reference  # noqa: E402
 from gallery.pipeline import builds, live, verifying  # noqa: E402
+from gallery.services import erasing  # noqa: E402
 from tests.engines import FakeEngine  # noqa: E402
 from tests.gallery_world import erase, know, move, reject  # noqa: E402
 from tests.making import a_person, a_vector  # noqa: E402
@@ -45,9 +47,24 @@ def some_approved(dice: random.Random) -> Reference | None:
     return rows.first()
 
 
-def change(dice: random.Random) -> None:
-    people = list(Person.objects.order_by("pk"))
+def erase_somebody(dice: random.Random) -> None:
+    """A person who is there for a moment, erased by the real service while others move references about."""
+    person = a_person(f"Guest {dice.randrange(1 << 60)}")
     with transaction.atomic():
+        know(person, a_vector(dice.randrange(1 << 30)))
+    time.sleep(dice.random() * 0.05)
+    with transaction.atomic():
+        erasure = erasing.erase_person(None, person)
+        erased = erasure.todo["gone"]["ids"]["reference"]
+        Event.objects.bulk_create(Event(verb="erased", object_id=pk) for pk in erased)
+
+
+def change(dice: random.Random) -> None:
+    if dice.random() < 0.15:
+        erase_somebody(dice)
+        return
+    people = list(Person.objects.order_by("pk"))
+    with contextlib.suppress(IntegrityError), transaction.atomic():  # the person was erased meanwhile
         act = dice.random()
         if act < 0.45 and Reference.objects.count() < AT_MOST:
             know(dice.choice(people), a_vector(dice.randrange(1 << 30)))

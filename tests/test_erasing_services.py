@@ -34,6 +34,7 @@ from gallery.models import (
     PersonExport,
     Photo,
     Reference,
+    ReferenceDraft,
     Role,
     Status,
     User,
@@ -382,10 +383,11 @@ def test_files_of_all_that_is_known_about_the_person_go(admin: User, settings: A
 
 def test_acts_on_many_forget_the_name_and_a_running_one_is_waited_for(admin: User) -> None:
     anna = a_person("Ánna")
-    now = timezone.now()
-    made = {"kind": BulkAct.Kind.IMPORT, "rows": [{"line": 1, "name": "Ánna"}], "ids": [0], "total": 1}
-    draft = BulkAct.objects.create(**made, back="/admin/?q=%C3%81nna")
-    running = BulkAct.objects.create(**made, confirmed_at=now, work=Status.PROCESSING)
+    rows = {"rows": [{"line": 1, "name": "ánna"}], "ids": [0], "total": 1}  # in other letters than the name
+    draft = BulkAct.objects.create(kind=BulkAct.Kind.IMPORT, **rows, back="/admin/?q=%C3%81nna")
+    running = BulkAct.objects.create(
+        kind=BulkAct.Kind.IMPORT, **rows, confirmed_at=timezone.now(), work=Status.PROCESSING
+    )
     other = BulkAct.objects.create(kind=BulkAct.Kind.HIDE, ids=[3], back="/admin/?q=bao")
     erasure = erasing.erase_person(admin, anna)
     assert not remains.finish(erasure.pk)
@@ -442,3 +444,20 @@ def test_every_model_that_points_to_a_person_is_thought_of() -> None:
         "Reference": "CASCADE",
         "ReferenceDraft": "CASCADE",
     }
+
+
+def test_pictures_that_were_only_drafts_go_with_person_and_user(
+    admin: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    (tmp_path / "drafts").mkdir()
+    lan, anna = a_user("lan"), a_person("Anna")
+    for number, by in enumerate((admin, lan)):
+        file = tmp_path / "drafts" / f"{number}.jpg"
+        file.write_bytes(b"picture")
+        place = {"image": f"drafts/{number}.jpg", "sha256": str(number), "width": 9, "height": 9}
+        ReferenceDraft.objects.create(person=anna, name="x.jpg", added_by=by, **place)
+    assert remains.finish(erasing.erase_user(admin, lan).pk)
+    assert [path.name for path in (tmp_path / "drafts").iterdir()] == ["0.jpg"]
+    assert remains.finish(erasing.erase_person(admin, anna).pk)
+    assert not list((tmp_path / "drafts").iterdir())

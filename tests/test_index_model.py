@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shutil
 from datetime import timedelta
 from typing import Any
@@ -15,10 +16,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from gallery import changes, engine
-from gallery.models import Build, Person, Reference, Status
+from gallery import changes, engine, queue
+from gallery.models import Build, Erasure, Person, Reference, Status
 from gallery.pipeline import builds, live, verifying
+from gallery.pipeline import erasing as remains
 from gallery.pipeline.builds import activate, run
+from gallery.services import erasing
 from recognition import index
 from recognition.types import IndexUnusable
 from tests.engines import FakeEngine
@@ -40,6 +43,9 @@ PLACES = (
 )
 
 
+NUMBERS = itertools.count(100)
+
+
 class Killed(BaseException):
     pass
 
@@ -54,6 +60,7 @@ class IndexMachine(RuleBasedStateMachine):
         self.persons: list[Person] = [a_person(f"Person {number}") for number in range(3)]
         self.model: dict[int, tuple[int, int]] = {}
         self.rejected: dict[int, tuple[int, int]] = {}
+        self.erased: set[int] = set()
         self.processes = [self.fresh(), self.fresh()]
 
     def teardown(self) -> None:
@@ -97,6 +104,49 @@ class IndexMachine(RuleBasedStateMachine):
         if reference := self.picked(number, self.model):
             del self.model[reference.pk]
             erase(reference)
+
+    @rule(person=st.integers(0, 2), row=ROW, is_built=st.booleans(), is_cleared=st.booleans())
+    def erase_a_person(self, person: int, row: int, is_built: bool, is_cleared: bool) -> None:
+        """By the real service, perhaps just after a build; somebody new takes the place in the model."""
+        if is_built:
+            self.approve_a_new_one(person, row)
+            self.rebuild()
+        gone = self.persons[person]
+        self.erased |= set(Reference.objects.filter(person=gone).values_list("pk", flat=True))
+        erasing.erase_person(None, gone)
+        for kept in (self.model, self.rejected):
+            for reference in [pk for pk, (owner, _) in kept.items() if owner == gone.pk]:
+                del kept[reference]
+        self.persons[person] = a_person(f"Person {next(NUMBERS)}")
+        if is_cleared:
+            self.clear_what_erasures_left(None)
+
+    @rule(place=st.sampled_from(PLACES))
+    def die_while_clearing(self, place: tuple[Any, str]) -> None:
+        self.clear_what_erasures_left(place)
+
+    def clear_what_erasures_left(self, place: tuple[Any, str] | None) -> None:
+        """Killed at a place of the build, or to the end: then no directory of the index holds them."""
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
+            if place is not None:
+                patch.setattr(*place, self.die)
+            with transaction.atomic():
+                self.clear()
+        if place is None:
+            assert not Erasure.objects.exclude(work=Status.DONE).exists()
+            held = [np.load(path) for path in run.settings.INDEX_ROOT.rglob("ids.npy")]
+            assert not self.erased & {int(pk) for ids in held for pk in ids}
+
+    @staticmethod
+    def clear() -> None:
+        Erasure.objects.update(queued_at=None)
+        for _ in range(2):  # doubted, then given up: what died before
+            Build.objects.filter(work=Status.PROCESSING).update(
+                lease_until=timezone.now() - timedelta(seconds=1)
+            )
+            queue.recover(Build.objects.all())
+        for pk in remains.waiting():
+            remains.finish(pk)
 
     @rule()
     def rebuild(self) -> None:

@@ -101,7 +101,7 @@ def _gathered(person: Person, faces: Found) -> tuple[Todo, dict[str, int]]:
     names = frozenset(former_names(person, people))
     face_ids = frozenset(pk for pk, *_ in faces)
     todo = Todo(Gone({"person": people}, names, face_ids))
-    references = list(Reference.objects.filter(person=person).order_by("pk"))
+    references = list(Reference.objects.select_for_update().filter(person=person).order_by("pk"))
     vectors = todo.add_references(references)
     for _, _, vector in faces:
         if vector is not None:

@@ -54,7 +54,7 @@ def _references(photo: Photo, with_references: bool, todo: Todo, counts: dict[st
     if not (with_references or must_lose_references(photo)):
         rows.update(source_path="")  # the photo's name
         return
-    found = list(rows)
+    found = list(rows.select_for_update(of=("self",)))
     counts["references"] = len(found)
     counts["embeddings"] += todo.add_references(found)
     for some in chunks(row.pk for row in found):

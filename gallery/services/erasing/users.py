@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from gallery import audit, quota
-from gallery.models import Erasure, Event, Invitation, User
+from gallery.models import Erasure, Event, Invitation, ReferenceDraft, User
 from gallery.models.users import FORMER
 from gallery.scrubbing import Gone
 from gallery.services.accounts import is_last_administrator
@@ -34,11 +34,13 @@ def erase_user(by: User | None, user: User) -> Erasure:
             raise Refused(_("This is the last administrator: name another one first."))
         counts = {"accounts": 1, "sessions": _end_sessions(held)}
         counts["traces"] = _forget_traces(held)
+        todo = Todo(Gone({"user": {held.pk}}))
+        drafts = ReferenceDraft.objects.filter(added_by=held)
+        todo.files += drafts.values_list("image", flat=True)
+        drafts.delete()
         counts["acts"] = Event.objects.filter(actor=held).count()
         _hand_over(held, _former())
-        erasure = begin(
-            None if by == held else by, Erasure.Kind.USER, counts, Todo(Gone({"user": {held.pk}}))
-        )
+        erasure = begin(None if by == held else by, Erasure.Kind.USER, counts, todo)
         held.delete()
         return erasure
 
