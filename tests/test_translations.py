@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
+from django.utils.timesince import timesince
 
 from tests.words import ROOT, in_template, marked
 
@@ -59,3 +61,9 @@ def test_a_page_speaks_vietnamese_to_a_vietnamese_browser(client: Client, settin
     page = client.get(reverse("login"), headers={"accept-language": "vi"})
     assert "Đăng nhập" in page.content.decode()
     assert 'lang="vi"' in page.content.decode()
+
+
+def test_spans_of_time_are_said_in_vietnamese() -> None:
+    then = datetime(2026, 3, 1, 12, 0)
+    with translation.override("vi"):
+        assert timesince(then, then + timedelta(hours=2, minutes=16)) == "2\xa0giờ, 16\xa0phút"
