@@ -63,7 +63,7 @@ def _claim(pk: int) -> Build | None:
 
 def _give_up_dead(pk: int) -> None:
     """A build whose process died gives way to one that was asked for after it; both would hold the same."""
-    dead = Build.objects.filter(work=Status.PROCESSING, lease_until__lt=timezone.now(), pk__lt=pk)
+    dead = Build.objects.filter(work=Status.PROCESSING, lease_until__lt=queue.now(), pk__lt=pk)
     dead.update(
         work=Status.FAILED,
         failure=_("The process that built it ended; a later build has taken its place."),
