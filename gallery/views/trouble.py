@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import sys
 from contextlib import suppress
 
+from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +17,7 @@ from django.utils.translation import gettext as _
 PASSING = (OSError, OperationalError, InterfaceError)
 FULL = {errno.ENOSPC, errno.EDQUOT}
 RETRY_SECONDS = 30
+LITTLE = 1_000_000  # bytes
 MOST_HEARD = 256_000_000  # bytes
 
 
@@ -53,9 +56,11 @@ def _status(error: BaseException | None) -> int:
 def is_full(error: BaseException | None) -> bool:
     if isinstance(error, OSError):
         return error.errno in FULL
-    return isinstance(error, OperationalError) and (
-        "disk is full" in str(error) or "No space left" in str(error)
-    )
+    if not isinstance(error, OperationalError):
+        return False
+    if "disk I/O error" in str(error):  # SQLite's words where it cannot make the file beside the database
+        return shutil.disk_usage(settings.DATA_DIR).free < LITTLE
+    return "disk is full" in str(error) or "No space left" in str(error)
 
 
 def sentence(error: BaseException | None) -> str:

@@ -14,7 +14,7 @@ from tests.servers import wait_for
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-CLIENTS, EACH, KILLS = 6, 5, 4
+CLIENTS, EACH, KILLS = 6, 4, 3
 
 
 def upload_all(scene: Scene) -> list[threading.Thread]:
@@ -65,8 +65,8 @@ def is_busy(threads: list[threading.Thread]) -> bool:
 def test_photos_survive_kills_of_the_worker_at_any_moment(scene: Scene) -> None:
     dice = random.Random(21)
     scene.start_web()
-    scene.upload(20, scale=4)
-    for _ in range(3):
+    scene.upload(15, scale=4)
+    for _ in range(2):
         left = scene.unsettled()
         scene.start_worker()
         wait_for(lambda before=left: scene.unsettled() < before, "the worker to do something", 60)

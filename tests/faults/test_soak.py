@@ -9,7 +9,7 @@ import pytest
 from tests import servers
 from tests.faults.soak import PLACES, soak
 
-SECONDS = 15
+SECONDS = 10
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
