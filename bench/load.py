@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -63,12 +64,12 @@ def start_web(scene: Scene) -> subprocess.Popen[bytes]:
 
 def hammer(scene: Scene, body: bytes, clients: int, seconds: float) -> Row:
     numbers, times, others = itertools.count(), list[float](), Counter[str]()
-    until = time.monotonic() + seconds
+    until, run = time.monotonic() + seconds, uuid.uuid4()
 
     def send() -> None:
         while (began := time.monotonic()) < until:
             number = next(numbers)
-            tail = f"{id(times)}-{number}".encode()
+            tail = f"{run}-{number}".encode()
             answer = scene.uploader.upload(body + tail, f"{number}.jpg")
             if answer.kind == "added":
                 times.append(time.monotonic() - began)
