@@ -145,7 +145,7 @@ def stop(act: BulkAct) -> None:
 @transaction.atomic
 def resume(act: BulkAct) -> None:
     """Go on where it stopped."""
-    held = BulkAct.objects.select_for_update().select_related("event").get(pk=act.pk)
+    held = BulkAct.objects.select_for_update(of=("self",)).select_related("event").get(pk=act.pk)
     is_undone = held.event is not None and held.event.undone_at is not None
     if is_undone and held.kind != Kind.UNDO:
         raise Refused(_("What was done of this has been undone. Choose the rows anew."))
