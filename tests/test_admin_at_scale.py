@@ -61,6 +61,8 @@ def _copy(row: Person | Reference, count: int, columns: dict[str, str]) -> None:
     table = row._meta.db_table
     names = [str(field.column) for field in row._meta.concrete_fields]
     own = {"id": f"{row.pk} + 1 + n"} | columns
+    if connection.vendor == "postgresql" and "quality" in own:
+        own["quality"] = f"CAST({own['quality']} AS jsonb)"
     values = ", ".join(own.get(name, f't."{name}"') for name in names)
     quoted = ", ".join(f'"{name}"' for name in names)
     with connection.cursor() as cursor:
