@@ -171,8 +171,9 @@ def _say_something(world: World, photo: Photo) -> None:
     event = faces.reject(user, stranger, other)
     assert event is not None
     people.rename(user, other, "Trần Văn Minh")
-    other.refresh_from_db()
-    people.set_consent(user, other, "Đơn ký ngày 3 tháng 5, hồ sơ 12", today() - timedelta(days=3))
+    people.set_consent(
+        user, a_person("Phạm Thu Hà"), "Đơn ký ngày 3 tháng 5, hồ sơ 12", today() - timedelta(days=3)
+    )
     build = Build.objects.get(pk=world.value("build"))
     build.work, build.is_active, build.vectors, build.dimension, build.index_key = (
         "done",

@@ -83,6 +83,9 @@ def test_tab_comes_to_everything_and_the_focus_is_seen(page: Page, furnished: Fu
     met: set[str] = set()
     for _press in range(MOST):
         page.keyboard.press("Tab")
+        page.wait_for_function(
+            "() => !document.querySelector('[data-panel][inert]')"
+        )  # a face's panel is coming
         here = page.evaluate(HERE)
         if here is None or here["place"] in met:
             if here is None or here["place"] == "0":
