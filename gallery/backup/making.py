@@ -60,6 +60,9 @@ class Making:
                 self.progress(step, done, total)
             self._take_one(each)
 
+    def look(self, found: Contents) -> None:
+        self.take(found.files, len(found.files), "new files")
+
     def _take_one(self, named: Named) -> None:
         name = f"media/{named.name}"
         known = self.entries.get(name)
@@ -149,8 +152,7 @@ def _snapshot(making: Making) -> Contents:
     for attempt in range(SNAPSHOTS):
         making.progress("database", attempt, SNAPSHOTS)
         making.missing, making.altered = [], []
-        found = databases.snapshot(making.part)
-        making.take(found.files, len(found.files), "new files")
+        found = databases.snapshot(making.part, making.look)
         if not any(_is_unnamed(name) for name in making.missing):
             break
     named = {f"media/{each.name}" for each in found.files}

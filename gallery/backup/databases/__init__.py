@@ -8,7 +8,7 @@ from types import ModuleType
 from django.db import connection
 
 from gallery.backup.databases import postgres, sqlite
-from gallery.backup.databases.contents import Contents, Named
+from gallery.backup.databases.contents import Contents, Look, Named
 
 __all__ = ["Contents", "Named", "commit", "engine", "file_name", "forget", "prepare", "snapshot", "undo"]
 
@@ -27,9 +27,9 @@ def file_name() -> str:
     return name
 
 
-def snapshot(folder: Path) -> Contents:
-    """Copy the database as it is at one moment into the folder."""
-    found: Contents = _module().snapshot(folder)
+def snapshot(folder: Path, look: Look) -> Contents:
+    """Copy the database as it is at one moment into the folder; `look` is shown what it names, as soon as known."""
+    found: Contents = _module().snapshot(folder, look)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +29,8 @@ class Contents:
     migrations: dict[str, list[str]]
     counts: dict[str, int]
 
+
+Look = Callable[[Contents], None]
 
 COUNTED = {
     "photos": "gallery_photo",

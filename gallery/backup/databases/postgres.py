@@ -15,7 +15,7 @@ import psycopg
 from django.db import connection, connections
 from django.utils.translation import gettext as _
 
-from gallery.backup.databases.contents import Contents, contents
+from gallery.backup.databases.contents import Contents, Look, contents
 from gallery.backup.databases.migrating import migrate
 from gallery.backup.errors import BackupError
 from gallery.backup.store import sync
@@ -24,13 +24,18 @@ FILE = "database.dump"
 PR_SET_PDEATHSIG = 1
 
 
-def snapshot(folder: Path) -> Contents:
-    """Write the database as it is at one moment to FILE in the folder, in pg_dump's custom format."""
+def snapshot(folder: Path, look: Look) -> Contents:
+    """Write the database as it is at one moment to FILE in the folder, in pg_dump's custom format.
+
+    `look` is called before pg_dump, which takes its time, so that fewer of the files are gone by then.
+    """
     target = folder / FILE
     with closing(connection.get_new_connection(connection.get_connection_params())) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         reader.autocommit = False
         exported = reader.execute("SELECT pg_export_snapshot()").fetchone()[0]
+        found = contents(reader)
+        look(found)
         run(
             "pg_dump",
             "--format=custom",
@@ -39,7 +44,6 @@ def snapshot(folder: Path) -> Contents:
             f"--snapshot={exported}",
             f"--file={target}",
         )
-        found = contents(reader)
         reader.rollback()
     sync(target)
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from django.db import connection, connections
 from django.utils.translation import gettext as _
 
-from gallery.backup.databases.contents import Contents, contents
+from gallery.backup.databases.contents import Contents, Look, contents
 from gallery.backup.databases.migrating import migrate
 from gallery.backup.errors import BackupDamaged, BackupError
 from gallery.backup.store import copy, sync
@@ -18,8 +18,8 @@ from gallery.storage import sync_folder
 FILE = "database.sqlite3"
 
 
-def snapshot(folder: Path) -> Contents:
-    """Write the database as it is at one moment to FILE in the folder, sound and in one piece."""
+def snapshot(folder: Path, look: Look) -> Contents:
+    """Write the database as it is at one moment to FILE in the folder, sound and in one piece; look at once."""
     if connection.in_atomic_block:
         raise RuntimeError("SQLite would wait for this transaction for ever.")
     target = folder / FILE
@@ -30,6 +30,7 @@ def snapshot(folder: Path) -> Contents:
         made.execute("PRAGMA journal_mode=DELETE")
         _must_be_sound(made, target)
         found = contents(made)
+        look(found)
     sync(target)
     return found
 
