@@ -39,6 +39,9 @@ TALL_PHONE = {
 KINDS = {"en": "light", "vi": "dark"}
 
 
+STYLED = "[...document.querySelectorAll('link[rel=stylesheet]')].every((link) => link.sheet)"
+
+
 def problems(page: Page, rules: dict[str, Any]) -> Iterator[str]:
     found = page.evaluate("(rules) => axe.run(rules)", rules)["violations"]
     for one in found:
@@ -52,6 +55,7 @@ def looked_at(page: Page, path: str, theme: str) -> Iterator[str]:
     """What is wrong with a page on a desktop and, made narrow, on a phone; in its theme and the other."""
     page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]  # a plain dictionary of the two sizes
     page.goto(path, wait_until="domcontentloaded")
+    page.wait_for_function(STYLED)
     page.evaluate(AXE)
     other = "dark" if theme == "light" else "light"
     yield from (f"desktop: {said}" for said in problems(page, EVERY_RULE))
@@ -107,6 +111,7 @@ def test_what_a_page_leaves_out_for_a_role_does_not_spoil_it(
     bad = []
     for name, path in pages.items():
         page.goto(path, wait_until="domcontentloaded")
+        page.wait_for_function(STYLED)
         page.evaluate(AXE)
         bad += [f"{name} ({path}): {said}" for said in problems(page, EVERY_RULE)]
     page.context.close()
