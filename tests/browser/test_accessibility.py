@@ -44,8 +44,12 @@ STYLED = "[...document.querySelectorAll('link[rel=stylesheet]')].every((link) =>
 
 def problems(page: Page, rules: dict[str, Any]) -> Iterator[str]:
     found = page.evaluate("(rules) => axe.run(rules)", rules)["violations"]
+    if found:  # a picture that is still to come moves what lies below it: look again when all is there
+        page.wait_for_load_state("load")
+        page.wait_for_timeout(500)
+        found = page.evaluate("(rules) => axe.run(rules)", rules)["violations"]
     for one in found:
-        yield f"{one['id']}: {one['help']} {[node['target'] for node in one['nodes']][:3]}"
+        yield f"{one['id']}: {one['help']} {[(node['target'], node['failureSummary']) for node in one['nodes']][:3]}"
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if wide > 0:
         yield f"scrolls sideways by {wide} pixels"
