@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TypeVar
 
 from django.db.models import Model
@@ -137,14 +138,10 @@ def _face(photo: Photo, place: int, people: list[Person], chance: random.Random)
     )
 
 
-def _weights(count: int, known: dict[int, list[float]] = {}) -> list[float]:  # noqa: B006 -- a memory on purpose
-    """Some people are on many photos and most on few."""
-    if count not in known:
-        total, known[count] = 0.0, []
-        for number in range(count):
-            total += 1 / (number + 10)
-            known[count].append(total)
-    return known[count]
+@functools.cache
+def _weights(count: int) -> list[float]:
+    """Some people are on many photos and most on few; running totals."""
+    return list(accumulate(1 / (number + 10) for number in range(count)))
 
 
 def _candidates(
