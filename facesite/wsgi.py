@@ -5,6 +5,8 @@ import os
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from facesite import warm
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 application = get_wsgi_application()
 
@@ -20,3 +22,4 @@ def refuse_open_doors() -> None:
 
 
 refuse_open_doors()
+warm.up()

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Exists, F, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from gallery.beats import SILENT
+from gallery.browse.glimpses import glimpsed
 from gallery.browse.paging import Page, page_of
-from gallery.browse.standing import Standing, standing, with_names
+from gallery.browse.standing import Standing
 from gallery.models import Face, Photo, Status, User, WorkerBeat
 from gallery.visibility import visible_photos
 
@@ -20,12 +21,6 @@ UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
 HEAVY = ("embedding", "landmarks", "quality")  # columns of faces that lists have no use for
 FILTERS = ("unnamed", "unsure", "waiting", "failed")
-
-
-def tiles(photos: QuerySet[Photo]) -> QuerySet[Photo]:
-    """Photos with what a tile of the grid shows: their faces and names."""
-    faces = with_names(Face.objects.defer(*HEAVY).order_by("left", "pk"))
-    return photos.prefetch_related(Prefetch("faces", faces))
 
 
 def open_faces(**conditions: object) -> Exists:
@@ -47,18 +42,14 @@ def chosen(photos: QuerySet[Photo], wanted: str) -> QuerySet[Photo]:
 
 
 def grid(photos: QuerySet[Photo], after: int | None, size: int = PAGE) -> Page[Photo]:
-    return page_of(tiles(photos), after, size)
+    page = page_of(photos, after, size)
+    return Page(glimpsed(page.rows), page.after)
 
 
 def unfinished(user: User) -> list[Photo]:
     """What this user has sent and the worker has not looked at, the newest first."""
     rows = visible_photos(user).filter(uploaded_by=user, work__in=UNFINISHED)
-    return list(tiles(rows).order_by("-pk")[:PAGE])
-
-
-def described(photo: Photo) -> str:
-    """Who is on the photo, for a tile: the names, each once."""
-    return named(standing(face) for face in photo.faces.all())
+    return glimpsed(rows.order_by("-pk")[:PAGE])
 
 
 def named(standings: Iterable[Standing]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from django import template
 
 from gallery import refusals
-from gallery.browse import photos
+from gallery.browse import glimpses
 from gallery.browse import standing as standings
 from gallery.models import Face, Photo
 
@@ -26,13 +26,14 @@ def standing(face: Face) -> standings.Standing:
 
 @register.simple_tag
 def described(photo: Photo) -> str:
-    return photos.described(photo)
+    """Who is on the photo: the names, each once."""
+    return glimpses.glimpse(photo).names
 
 
 @register.simple_tag
 def open_count(photo: Photo) -> int:
     """Faces of the photo that wait for somebody's word: unsure or unknown, and not decided."""
-    return sum(not face.is_decided and face.state != Face.State.KNOWN for face in photo.faces.all())
+    return glimpses.glimpse(photo).open
 
 
 @register.filter

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,7 @@ class Link:
 
 
 @register.simple_tag
+@functools.cache  # of the few names that templates write
 def icon(name: str, extra: str = "") -> SafeString:
     """A picture from icons.svg; says nothing to screen readers."""
     return format_html(

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery import audit
 from gallery.access import contributor_required, current_user
 from gallery.browse import onephoto, photos, walks
-from gallery.browse.paging import as_id
+from gallery.browse.paging import as_id, page_of
 from gallery.models import Photo, User
 from gallery.services import photos as acts
 from gallery.views.saying import tell
@@ -99,5 +99,5 @@ def photo_address(photo: Photo) -> str:
 @require_safe
 def trash(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    page = photos.grid(visible_photos(user, trashed=True), as_id(request.GET.get("after")))
+    page = page_of(visible_photos(user, trashed=True), as_id(request.GET.get("after")), photos.PAGE)
     return render(request, "gallery/trash.html", {"page": page})

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from gallery.access import current_user
 from gallery.browse import photos
+from gallery.browse.glimpses import glimpsed
 from gallery.browse.paging import as_id
 from gallery.visibility import visible_photos
 
@@ -43,10 +44,9 @@ def photo_progress(request: HttpRequest) -> HttpResponse:
     """How many are left, and the tiles (asked for by id) that are ready now, in their new form."""
     user = current_user(request)
     asked = [pk for pk in map(as_id, request.GET.get("ids", "").split(",")) if pk is not None][:WATCHED]
-    found = photos.tiles(visible_photos(user).filter(pk__in=asked))
-    ready = [photo for photo in found if photo.work not in photos.UNFINISHED]
+    found = visible_photos(user).filter(pk__in=asked).exclude(work__in=photos.UNFINISHED)
     context = {
-        "ready": ready,
+        "ready": glimpsed(found),
         "progress": photos.progress(user),
         "swap": True,
         "walk": request.GET.get("in", ""),
