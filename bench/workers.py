@@ -75,14 +75,18 @@ def measured(photos: Path, processes: int, environment: dict[str, str]) -> dict[
     subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
     options = ["worker", "--loglevel", "ERROR", "--without-mingle", "--without-gossip"]
     options += ["--concurrency", str(processes)]
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-q", "-A", "facesite", *options],
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-    )
+    data = Path(environment["FACESITE_DATA_DIR"])
+    with (data / "worker.log").open("wb") as said:  # it says much of no interest here
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-q", "-A", "facesite", *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
     try:
-        times = finished(Path(environment["FACESITE_DATA_DIR"]) / "facesite.sqlite3")
+        times = finished(data / "facesite.sqlite3", worker)
         workers = [pid for pid in tree(worker.pid)[1:] if parent(pid) == worker.pid]
         peaks = [peak_mb(pid) for pid in workers]
     finally:
@@ -101,13 +105,15 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def finished(database: Path) -> list[tuple[float, float]]:
-    """When each photo was begun and finished, once all are."""
+def finished(database: Path, worker: subprocess.Popen[bytes]) -> list[tuple[float, float]]:
+    """When each photo was begun and finished, once all are; where that cannot be, why."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         while True:
             rows = connection.execute("SELECT work, started_at, finished_at FROM gallery_photo").fetchall()
             if any(work == "failed" for work, *_ in rows):
                 sys.exit("A photo failed.")
+            if worker.poll() is not None:
+                sys.exit(f"The worker ended:\n{database.with_name('worker.log').read_text()[-2000:]}")
             if all(work == "done" for work, *_ in rows):
                 return [(seconds(begin), seconds(end)) for _, begin, end in rows]
             time.sleep(0.5)

@@ -191,7 +191,7 @@ if CELERY_BROKER_URL == "filesystem://":
         "data_folder_in": str(BROKER_DIR / "queue"),
         "data_folder_out": str(BROKER_DIR / "queue"),
         "control_folder": str(BROKER_DIR / "control"),
-        "polling_interval": 0.5,
+        "polling_interval": 0.1,  # seconds between two looks for messages while nothing is done
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
