@@ -31,8 +31,12 @@ def seen_through(user: User, path: str) -> Q:
     """A condition on rows that reach their photo's album by `path`: "album", "photo__album", ..."""
     if user.is_administrator:
         return Q()
-    hidden = Album.objects.filter(is_limited=True).exclude(created_by=user).exclude(pk__in=_chosen(user))
-    return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": hidden.values("pk")})
+    return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": _hidden_albums(user).values("pk")})
+
+
+def _hidden_albums(user: User) -> QuerySet[Album]:
+    limited = Album.objects.filter(is_limited=True).order_by()
+    return limited.exclude(created_by=user).exclude(pk__in=_chosen(user))
 
 
 def visible_photos(user: User, *, trashed: bool = False) -> QuerySet[Photo]:
@@ -49,6 +53,21 @@ def viewable_photos(user: User) -> QuerySet[Photo]:
 def visible_faces(user: User) -> QuerySet[Face]:
     """Faces in photos the user may see, outside the trash."""
     return Face.objects.filter(seen_through(user, "photo__album"), photo__trashed_at__isnull=True)
+
+
+def counted_faces(user: User) -> QuerySet[Face]:
+    """The faces of `visible_faces`, found the other way round: without those in photos that are not seen.
+
+    For counting many: few photos are left out, and what is asked of the faces can then be read from an index.
+    """
+    faces = Face.objects.exclude(
+        photo__in=Photo.objects.filter(trashed_at__isnull=False).order_by().values("pk")
+    )
+    if user.is_administrator:
+        return faces
+    return faces.exclude(
+        photo__in=Photo.objects.filter(album__in=_hidden_albums(user).values("pk")).order_by().values("pk")
+    )
 
 
 def visible_references(user: User) -> QuerySet[Reference]:

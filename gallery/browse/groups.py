@@ -9,10 +9,9 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet, Sum, Window
 from django.db.models.functions import RowNumber
 
-from gallery.browse.photos import HEAVY
 from gallery.models import Candidate, Face, Person, User
 from gallery.recognising import closed
-from gallery.visibility import visible_faces
+from gallery.visibility import counted_faces, visible_faces
 
 PAGE = 24
 SAMPLE = 8  # faces shown of each group
@@ -39,9 +38,15 @@ def unnamed(user: User) -> QuerySet[Face]:
     return visible_faces(user).filter(decision="", person__isnull=True)
 
 
+def _to_pick(faces: QuerySet[Face]) -> QuerySet[Face]:
+    """With what a page of many faces shows of each, and nothing else."""
+    sides = ("left", "top", "width", "height")
+    return faces.select_related("photo").only("cluster", "revision", *sides, "photo__name", "photo__sha256")
+
+
 def groups(user: User, page: int) -> tuple[list[Group], bool]:
     """A page of groups of two and more, and whether more follow; two queries."""
-    ranked = _sizes(user).order_by("-size", "cluster").values_list("cluster", "size")
+    ranked = _groups(user).order_by("-size", "cluster").values_list("cluster", "size")
     found = [(key or 0, size) for key, size in ranked[page * PAGE : (page + 1) * PAGE + 1]]
     shown = found[:PAGE]
     samples = _samples(user, [key for key, _ in shown])
@@ -52,14 +57,14 @@ def _samples(user: User, keys: Sequence[int]) -> dict[int, list[Face]]:
     place = Window(RowNumber(), partition_by=F("cluster"), order_by=(F("score").desc(), F("pk").asc()))
     rows = unnamed(user).filter(cluster__in=keys).annotate(place=place).filter(place__lte=SAMPLE)
     samples: dict[int, list[Face]] = {}
-    for face in rows.defer(*HEAVY).select_related("photo").order_by("cluster", "place"):
+    for face in _to_pick(rows.order_by("cluster", "place")):
         samples.setdefault(face.cluster or 0, []).append(face)
     return samples
 
 
 def group(user: User, key: int) -> list[Face]:
     """The faces of one group, the clearest first."""
-    rows = unnamed(user).filter(cluster=key).defer(*HEAVY).select_related("photo").order_by("-score", "pk")
+    rows = _to_pick(unnamed(user).filter(cluster=key)).order_by("-score", "pk")
     return list(rows[:LARGEST])
 
 
@@ -86,39 +91,45 @@ class Rest:
 
 
 def rest(user: User) -> Rest:
-    """Counted without asking of each face whether its group is one: those in groups are taken off the whole."""
-    counts = unnamed(user).aggregate(
-        open=Count("pk", filter=Q(cluster__isnull=True) | Q(cluster__gt=0)),
-        ignored=Count("pk", filter=Q(cluster__lt=0)),
-    )
+    single = Q(cluster__isnull=True) | Q(cluster__gt=0, size=1)
+    sizes = _sizes(_counted(user))
+    counts = sizes.aggregate(single=Sum("size", filter=single), ignored=Sum("size", filter=Q(cluster__lt=0)))
     forgotten = unnamed(user).filter(FORGOTTEN).count()
-    in_groups = _sizes(user).aggregate(faces=Sum("size"))["faces"] or 0
-    return Rest(counts["open"] - in_groups, counts["ignored"], forgotten)
+    return Rest(counts["single"] or 0, counts["ignored"] or 0, forgotten)
 
 
-def _sizes(user: User) -> QuerySet[Any, Any]:
+def _counted(user: User) -> QuerySet[Face]:
+    """The faces of `unnamed`, to be counted."""
+    return counted_faces(user).filter(decision="", person__isnull=True)
+
+
+def _sizes(faces: QuerySet[Face]) -> QuerySet[Any, Any]:
+    """How many faces each group has, as `size`."""
+    return faces.order_by().values("cluster").annotate(size=Count("pk"))
+
+
+def _groups(user: User) -> QuerySet[Any, Any]:
     """Groups of two and more, with their `size`."""
-    rows = unnamed(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
-    return rows.filter(size__gt=1)
+    return _sizes(_counted(user).filter(cluster__gt=0)).filter(size__gt=1)
 
 
 def _grouped(user: User) -> QuerySet[Face, int | None]:
-    return _sizes(user).values_list("cluster", flat=True)
+    return _groups(user).values_list("cluster", flat=True)
 
 
 def singles(user: User) -> QuerySet[Face]:
     """Faces that look like no other unknown one."""
     alone = Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=_grouped(user))
-    return unnamed(user).filter(alone).defer(*HEAVY).select_related("photo")
+    return _to_pick(unnamed(user).filter(alone))
 
 
 def like_ignored(user: User) -> QuerySet[Face]:
     """Faces kept out of the groups because they look like faces that somebody ignored."""
-    return unnamed(user).filter(cluster__lt=0).defer(*HEAVY).select_related("photo")
+    return _to_pick(unnamed(user).filter(cluster__lt=0))
 
 
 def strays_first(user: User, person: Person) -> list[Face]:
     """Faces that carry the person's name, the least alike first: where faces of somebody else would be."""
     rows = visible_faces(user).filter(person=person).exclude(decision__in=("ignored", "not_a_face"))
     ranked = rows.order_by(F("similarity").asc(nulls_last=True), "pk")
-    return list(ranked.defer(*HEAVY).select_related("photo")[:LARGEST])
+    return list(_to_pick(ranked)[:LARGEST])

@@ -10,7 +10,7 @@ from django.db.models.functions import TruncYear
 
 from gallery.models import Face, Person, Photo, Reference, User
 from gallery.models.people import search_key
-from gallery.visibility import visible_faces, visible_photos, visible_references
+from gallery.visibility import counted_faces, visible_faces, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 60
@@ -42,8 +42,7 @@ def names(limit: int = 500) -> list[str]:
 
 def most_seen(user: User, limit: int = 12) -> list[Person]:
     """Who is on the most photos, with `times`; then others by name."""
-    unseen = Photo.objects.exclude(pk__in=visible_photos(user).values("pk"))
-    found = most_often(Face.objects.exclude(photo__in=unseen.values("pk")), limit)
+    found = most_often(counted_faces(user), limit)
     rest = people().exclude(pk__in=[person.pk for person in found])[:limit]
     return [*found, *rest][:limit]
 

@@ -19,7 +19,6 @@ from gallery.visibility import visible_photos
 PAGE = 60
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
-HEAVY = ("embedding", "landmarks", "quality")  # columns of faces that lists have no use for
 FILTERS = ("unnamed", "unsure", "waiting", "failed")
 
 

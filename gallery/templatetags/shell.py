@@ -107,17 +107,18 @@ def _places(request: HttpRequest, user: User) -> list[Link]:
             _is_current(place, url, request.path),
             place.group,
             place.is_tab,
-            _badge(place, user),
+            _badge(place, request, user),
         )
         for place, url in found
         if url
     ]
 
 
-def _badge(place: Place, user: User) -> str:
+def _badge(place: Place, request: HttpRequest, user: User) -> str:
     if place.name != "gallery_health":
         return ""
-    few = health.few(user)
+    found: int | None = getattr(request, "findings", None)  # where the page has counted them
+    few = health.few(user) if found is None else found
     return f"{health.MOST - 1}+" if few >= health.MOST else str(few or "")
 
 

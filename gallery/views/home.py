@@ -12,7 +12,7 @@ from gallery import health
 from gallery.access import current_user
 from gallery.browse import albums, people, photos, walks
 from gallery.models import Face, User
-from gallery.visibility import visible_faces, visible_photos
+from gallery.visibility import counted_faces, visible_faces, visible_photos
 
 RECENT = 24
 
@@ -29,23 +29,25 @@ class FirstSteps:
         return self.has_photo and self.has_name
 
 
-def first_steps(user: User) -> FirstSteps:
+def first_steps(user: User, *, has_photo: bool) -> FirstSteps:
     faces = visible_faces(user).filter(person__isnull=False)
-    return FirstSteps(visible_photos(user).exists(), faces.exists())
+    return FirstSteps(has_photo, has_photo and faces.exists())
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
+    page = photos.grid(visible_photos(user), None, RECENT)
+    request.findings = health.few(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
     context = {
-        "steps": first_steps(user),
+        "steps": first_steps(user, has_photo=bool(page)),
         "progress": photos.progress(user),
-        "page": photos.grid(visible_photos(user), None, RECENT),
+        "page": page,
         "covers": albums.covers(albums.albums(user)[:6]),
         "walk": walks.EVERY,
         "portraits": people.portraits(user, people.most_seen(user)),
-        "unsure": visible_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
-        "unknown": visible_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),
-        "doubtful": health.few(user) if user.is_curator else 0,
+        "unsure": counted_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
+        "unknown": counted_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),
+        "doubtful": request.findings,  # type: ignore[attr-defined]  # set above
     }
     return render(request, "gallery/home.html", context)

@@ -64,12 +64,13 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
 def _about(user: User, person: Person) -> dict[str, object]:
     references = visible_references(user).filter(person=person)
     shown = references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48]
+    portrait, *companions = people.portraits(user, [person, *people.appears_with(user, person)])
     return {
         "person": person,
-        "portrait": people.portraits(user, [person])[0],
+        "portrait": portrait,
         "references": list(shown),
         "years": people.timeline(user, person),
-        "companions": people.portraits(user, people.appears_with(user, person)),
+        "companions": companions,
     }
 
 
