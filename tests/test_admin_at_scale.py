@@ -59,7 +59,7 @@ OF_REFERENCES = {
 def _copy(row: Person | Reference, count: int, columns: dict[str, str]) -> None:
     """So many rows like this one, with their own columns as SQL of `n`; made by the database itself."""
     table = row._meta.db_table
-    names = [str(field.column) for field in row._meta.concrete_fields]
+    names = [str(field.column) for field in row._meta.concrete_fields if not field.generated]
     own = {"id": f"{row.pk} + 1 + n"} | columns
     if connection.vendor == "postgresql" and "quality" in own:
         own["quality"] = f"CAST({own['quality']} AS jsonb)"

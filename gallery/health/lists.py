@@ -7,7 +7,6 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from gallery.models import Finding, Person, Reference, Status, User
 from gallery.recognising import recognisable
 from gallery.visibility import seen_through, visible_references
-from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 Judgement = Reference.Judgement
 Kind = Finding.Kind
@@ -62,9 +61,7 @@ def people_with(references: int, user: User | None = None) -> QuerySet[Person]:
 
 def poor_references(user: User | None = None) -> QuerySet[Reference]:
     """Approved references that are too small, blurred, noisy, dark or turned to be one."""
-    poor = Q(quality__is_usable=False) | Q(quality__size__lt=REFERENCE_SIZE)
-    poor |= Q(quality__sharpness__lt=REFERENCE_SHARP) | Q(quality__sharpness__gt=REFERENCE_NOISE)
-    return _references(user, Kind.POOR).filter(poor, status=Judgement.APPROVED)
+    return _references(user, Kind.POOR).filter(is_poor=True, status=Judgement.APPROVED)
 
 
 def faceless_references(user: User | None = None) -> QuerySet[Reference]:

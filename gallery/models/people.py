@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models.work import Work
+from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 
 def clean_name(name: str) -> str:
@@ -66,6 +67,15 @@ class Person(models.Model):
         self.search = search_key(name)
 
 
+# Too small, blurred, noisy, dark or turned to be a reference.
+POOR = (
+    models.Q(quality__is_usable=False)
+    | models.Q(quality__size__lt=REFERENCE_SIZE)
+    | models.Q(quality__sharpness__lt=REFERENCE_SHARP)
+    | models.Q(quality__sharpness__gt=REFERENCE_NOISE)
+)
+
+
 class Reference(Work):
     """A curated face crop. Its work is being embedded; its status is the curator's judgement."""
 
@@ -83,6 +93,12 @@ class Reference(Work):
     box = models.JSONField(null=True, blank=True)  # [left, top, width, height] in the crop
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y] in the crop
     quality = models.JSONField(null=True, blank=True)  # recognition.types.Quality as a dict
+    # The database's own reading of the quality, so that lists and counts need not open it row by row.
+    is_poor = models.GeneratedField(
+        expression=models.Case(models.When(POOR, then=models.Value(True)), default=models.Value(False)),
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     score = models.FloatField(_("detection score"), null=True, blank=True)
     source_path = models.CharField(_("source"), max_length=1000, blank=True)
     source_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
@@ -95,7 +111,12 @@ class Reference(Work):
         verbose_name = _("reference")
         verbose_name_plural = _("references")
         ordering = ("pk",)
-        indexes = [models.Index(fields=("person", "status"))]
+        indexes = [
+            models.Index(fields=("person", "status")),
+            models.Index(
+                fields=("id",), condition=models.Q(is_poor=True, status="approved"), name="poor_references"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} #{self.pk}"

@@ -63,6 +63,11 @@ def _attname(model: type[Model], name: str) -> str:
     return str(getattr(model._meta.get_field(name), "attname", name))
 
 
+def _stored(model: type[Model]) -> list[str]:
+    """The columns that are written; those the database works out by itself come back by themselves."""
+    return [f.attname for f in model._meta.concrete_fields if not f.generated]
+
+
 def has_revision(model: type[Model]) -> bool:
     return any(f.name == "revision" for f in model._meta.concrete_fields)
 
@@ -108,12 +113,12 @@ class Ledger:
 
     def created(self, row: Model) -> None:
         """Remember a row that something else has just inserted."""
-        names = [f.attname for f in row._meta.concrete_fields]
+        names = _stored(type(row))
         self._note(type(row), [row.pk], None, _columns(row, names))
 
     def delete(self, rows: QuerySet[Any]) -> None:
         """Delete rows one group each, so that each can come back whole."""
-        names = [f.attname for f in rows.model._meta.concrete_fields]
+        names = _stored(rows.model)
         found = list(rows.order_by("pk"))
         for row in found:
             self._note(rows.model, [row.pk], _columns(row, names), None)
