@@ -10,6 +10,8 @@ from gallery.views import (
     faces,
     health,
     home,
+    many,
+    many_files,
     media,
     people,
     photo,
@@ -36,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Photos
     path("photos/", photos.photo_list, name="photos"),
     path("photos/progress", photos.photo_progress, name="photo_progress"),
+    path("photos/act", many.photos_act, name="photos_act"),
+    path("photos/download", many_files.photos_download, name="photos_download"),
     path("photos/<int:pk>/", photo.photo_page, name="photo"),
     path("photos/<int:pk>/state", photo.photo_state, name="photo_state"),
     path("photos/<int:pk>/trash", photo.photo_trash, name="photo_trash"),

@@ -61,6 +61,8 @@ TABLE: dict[str, Rule] = {
     "home": VIEWER(),
     "photos": VIEWER(),
     "photo_progress": VIEWER(),
+    "photos_act": CONTRIBUTOR().post,
+    "photos_download": VIEWER().post,
     "photo": VIEWER("photo"),
     "photo_state": VIEWER("photo"),
     "photo_export": VIEWER("photo", "export_kind"),
@@ -141,6 +143,7 @@ TABLE: dict[str, Rule] = {
     # Erasing: what is never undone is for administrators, who see every album
     "person_erase": ADMINISTRATOR("person"),
     "photo_erase": ADMINISTRATOR("photo"),
+    "photos_erase": ADMINISTRATOR().post,
     "user_erase": ADMINISTRATOR("user"),
     "erasures": ADMINISTRATOR(),
     "erasure": ADMINISTRATOR("receipt"),

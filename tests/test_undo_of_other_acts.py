@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gallery import storage
-from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink
+from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink, Status
 from gallery.services import albums, history, photos, references, retention
 from gallery.services.errors import CannotUndo
 from tests.making import a_person, a_photo, a_reference, a_user
@@ -38,7 +38,7 @@ def rows(model):
 
 
 def test_the_trash_is_undone_and_a_waiting_photo_goes_on(sent):
-    user, photo = a_user(), a_photo()
+    user, photo = a_user(), a_photo(work=Status.QUEUED)
     before = rows(Photo)
     photos.trash_photo(user, photo)
     assert rows(Photo) != before

@@ -20,12 +20,17 @@ from gallery.services.ledger import Ledger
 def create(user: User, name: str, **values: Any) -> Album:
     """A new album; the user may see it whatever its limits become. `values` are those of `change`."""
     members = values.pop("members", ())
-    album = Album(created_by=user, **_names(name), **values)
+    album = new_album(user, name, **values)
     ledger = Ledger()
     ledger.create(album)
     _set_members(ledger, album, members)
     record(user, "album.create", album, {"name": album.name}, ledger)
     return album
+
+
+def new_album(user: User, name: str, **values: Any) -> Album:
+    """An album that is not kept yet; Refused without a name."""
+    return Album(created_by=user, **_names(name), **values)
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db.models import F, Q
 
 from gallery import changes, queue, twice
-from gallery.models import Decision, Face, GalleryChange, Reference, Status
+from gallery.models import Decision, Face, GalleryChange, Photo, Reference, Status
 from gallery.recognising import masked, recognisable
 from gallery.services import withdrawing
 from gallery.services.ledger import Ledger, chunks
@@ -36,8 +36,10 @@ def after(ledger: Ledger) -> None:
         announce_people(some)
     if ledger.changed("reference", "status") or ledger.changed("reference", "person_id"):
         queue.send("request_build")
-    for pk in ledger.changed("photo", "trashed_at"):
-        queue.send("process_photo", pk)  # one that was waiting goes on when it is back
+    for some in chunks(ledger.changed("photo", "trashed_at")):
+        back = Photo.objects.filter(pk__in=some, trashed_at__isnull=True)
+        for pk in back.exclude(work__in=(Status.DONE, Status.FAILED)).values_list("pk", flat=True):
+            queue.send("process_photo", pk)  # what was waiting goes on
     if ledger.touched("calibration"):  # other bounds: every name the machine gave is in question
         queue.send("follow_gallery", True)
 

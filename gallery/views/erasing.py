@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.access import administrator_required, current_user
 from gallery.browse import receipts
@@ -23,6 +24,8 @@ from gallery.models import Erasure, Person, Photo, User
 from gallery.models.people import name_key
 from gallery.services import erasing
 from gallery.services.errors import Refused
+from gallery.views.many import chosen_photos
+from gallery.visibility import visible_photos
 
 PAGE = 50
 
@@ -60,6 +63,32 @@ def photo_erase(request: HttpRequest, pk: int) -> HttpResponse:
         return erasing.erase_photo(user, photo, with_references="references" in asked.POST)
 
     return _ask(request, Asked("photo", photo, photo.name, erasing.preview_photo(photo), erase))
+
+
+@administrator_required
+@require_POST
+def photos_erase(request: HttpRequest) -> HttpResponse:
+    """Photos chosen in the trash (`photo`, ids): asked first, erased once their number is typed (`name`)."""
+    user, refusal = current_user(request), ""
+    try:
+        photos = chosen_photos(request, visible_photos(user, trashed=True))
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("trash")
+    if "name" in request.POST:
+        if request.POST["name"].strip() == str(len(photos)):
+            is_wide = "references" in request.POST
+            return redirect("erasure", erasing.erase_photos(user, photos, with_references=is_wide).receipt)
+        refusal = _("That is not the number of photos. Nothing was erased.")
+    preview = erasing.preview_photos(photos)
+    context = {
+        "photos": photos,
+        "name": str(len(photos)),
+        "preview": preview,
+        "backups": receipts.held_backups(preview.backups),
+        "refusal": refusal,
+    }
+    return render(request, "erasing/photos.html", context)
 
 
 @administrator_required

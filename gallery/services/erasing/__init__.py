@@ -7,13 +7,14 @@ point only delays.
 
 from gallery.services.erasing.begun import note_backups
 from gallery.services.erasing.people import erase_person
-from gallery.services.erasing.photos import erase_photo
+from gallery.services.erasing.photos import erase_photo, erase_photos
 from gallery.services.erasing.preview import (
     PersonPreview,
     PhotoPreview,
     UserPreview,
     preview_person,
     preview_photo,
+    preview_photos,
     preview_user,
 )
 from gallery.services.erasing.users import FORMER, erase_user
@@ -25,9 +26,11 @@ __all__ = [
     "UserPreview",
     "erase_person",
     "erase_photo",
+    "erase_photos",
     "erase_user",
     "note_backups",
     "preview_person",
     "preview_photo",
+    "preview_photos",
     "preview_user",
 ]

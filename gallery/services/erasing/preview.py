@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -32,6 +33,17 @@ class PhotoPreview:
     names: int  # of them with a name
     references: int  # cut from the photo
     must_lose_references: bool
+    backups: Backups
+
+
+@dataclass(frozen=True, slots=True)
+class PhotosPreview:
+    photos: int
+    bytes: int
+    faces: int
+    names: int  # of the faces with a name
+    references: int  # cut from the photos, which may stay
+    lost_references: int  # cut from photos in albums for chosen users, which go
     backups: Backups
 
 
@@ -71,6 +83,20 @@ def preview_photo(photo: Photo) -> PhotoPreview:
         names=faces.filter(person__isnull=False).count(),
         references=references_of(photo).count(),
         must_lose_references=must_lose_references(photo),
+        backups=backups_now(),
+    )
+
+
+def preview_photos(photos: Sequence[Photo]) -> PhotosPreview:
+    faces, references = Face.objects.filter(photo__in=photos), Q(source_face__photo__in=photos)
+    limited = Reference.objects.filter(references, source_face__photo__album__is_limited=True).count()
+    return PhotosPreview(
+        photos=len(photos),
+        bytes=sum(photo.bytes for photo in photos),
+        faces=faces.count(),
+        names=faces.filter(person__isnull=False).count(),
+        references=Reference.objects.filter(references).count() - limited,
+        lost_references=limited,
         backups=backups_now(),
     )
 

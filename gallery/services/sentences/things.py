@@ -32,6 +32,21 @@ def _put(summary: Summary) -> str:
     return _("put “%(name)s” into the album “%(album)s”") % names
 
 
+def _put_many(summary: Summary) -> str:
+    count, values = int(summary.get("count", 1)), {"album": summary.get("album", "")}
+    if not values["album"]:
+        text = ngettext(
+            "took %(count)s photo out of its album", "took %(count)s photos out of their albums", count
+        )
+    else:
+        text = ngettext(
+            "put %(count)s photo into the album “%(album)s”",
+            "put %(count)s photos into the album “%(album)s”",
+            count,
+        )
+    return text % {"count": count, **values}
+
+
 def _changed_album(summary: Summary) -> str:
     names = {"name": summary.get("name", ""), "old": summary.get("old", "")}
     if names["old"]:
@@ -85,6 +100,27 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "photo.stop_recognising": _name(lambda: _("stopped recognising faces in “%(name)s”")),
     "photo.erase": lambda _summary: _("erased a photo for good"),
     "photo.album": _put,
+    "photos.trash": _count(
+        lambda n: ngettext("put %(count)s photo into the trash", "put %(count)s photos into the trash", n)
+    ),
+    "photos.restore": _count(
+        lambda n: ngettext(
+            "took %(count)s photo out of the trash", "took %(count)s photos out of the trash", n
+        )
+    ),
+    "photos.recognise": _count(
+        lambda n: ngettext(
+            "let faces be recognised in %(count)s photo again",
+            "let faces be recognised in %(count)s photos again",
+            n,
+        )
+    ),
+    "photos.stop_recognising": _count(
+        lambda n: ngettext(
+            "stopped recognising faces in %(count)s photo", "stopped recognising faces in %(count)s photos", n
+        )
+    ),
+    "photos.album": _put_many,
     "album.create": _name(lambda: _("made the album “%(name)s”")),
     "album.change": _changed_album,
     "album.recognise": _name(lambda: _("let faces be recognised in the album “%(name)s” again")),
