@@ -138,8 +138,11 @@ def follower(embedder: Embedder) -> Follower:
     return engine.once(f"follower {embedder.id}", make)
 
 
-def search(embedder: Embedder, vectors: Embeddings, k: int) -> list[list[Neighbour]]:
-    """The `k` nearest references of each row, as the gallery stands now."""
+def search(
+    embedder: Embedder, vectors: Embeddings, k: int, *, is_fresh: bool = False
+) -> list[list[Neighbour]]:
+    """The `k` nearest references of each row, as the gallery stands now, or stood at the last refresh."""
     current = follower(embedder)
-    current.refresh()
+    if not is_fresh:
+        current.refresh()
     return current.live.search(vectors, k)

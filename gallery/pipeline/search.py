@@ -11,19 +11,27 @@ from gallery import engine, queries
 from gallery.models import Candidate, Face
 from gallery.pipeline import live
 from recognition.decide import decide, may_have_missed
-from recognition.types import Embedder, Embeddings, Neighbour, Outcome, State
+from recognition.types import Bounds, Embedder, Embeddings, Neighbour, Outcome, State
 
 MOST_NEIGHBOURS = 3_000  # nobody has more references of one person
 
 
 def outcomes(
-    embeddings: Embeddings, embedder: Embedder, rejected: Sequence[Collection[int]] | None = None
+    embeddings: Embeddings,
+    embedder: Embedder,
+    rejected: Sequence[Collection[int]] | None = None,
+    *,
+    bounds: Bounds | None = None,
+    is_fresh: bool = False,
 ) -> list[Outcome]:
-    """One outcome a row; rows of zeros are faces too poor to be matched. `rejected`: persons a row never is."""
+    """One outcome a row; rows of zeros are faces too poor to be matched. `rejected`: persons a row never is.
+
+    By the bounds that hold now, unless some are given; the gallery's changes are followed first, unless it is fresh.
+    """
     usable = np.any(embeddings != 0, axis=1)
-    neighbours = _neighbours(embeddings, embedder)
+    neighbours = _neighbours(embeddings, embedder, is_fresh)
     counts = queries.reference_counts({near.person for found in neighbours for near in found})
-    bounds = engine.bounds(embedder)
+    bounds = bounds or engine.bounds(embedder)
     return [
         decide(
             near if is_usable else [],
@@ -36,15 +44,17 @@ def outcomes(
     ]
 
 
-def _neighbours(embeddings: Embeddings, embedder: Embedder) -> list[list[Neighbour]]:
+def _neighbours(embeddings: Embeddings, embedder: Embedder, is_fresh: bool) -> list[list[Neighbour]]:
     """Each row's nearest references: more of them where one person's fill the list and hide the runner-up."""
-    found = live.search(embedder, embeddings, settings.NEIGHBOURS)
+    found = live.search(embedder, embeddings, settings.NEIGHBOURS, is_fresh=is_fresh)
     wanted = settings.NEIGHBOURS
     while wanted < MOST_NEIGHBOURS and (
         rows := [row for row, near in enumerate(found) if may_have_missed(near, wanted)]
     ):
         wanted *= 8
-        for row, near in zip(rows, live.search(embedder, embeddings[rows], wanted), strict=True):
+        for row, near in zip(
+            rows, live.search(embedder, embeddings[rows], wanted, is_fresh=True), strict=True
+        ):
             found[row] = near
     return found
 

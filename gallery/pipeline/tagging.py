@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from gallery import engine
@@ -14,7 +15,9 @@ from gallery.pipeline import search
 from gallery.pipeline.side_by_side import in_order
 from recognition.analysis import Analysis, analyse
 from recognition.images import sandbox
-from recognition.types import Detection, Detector, Embedder, ImageError, Outcome, State
+from recognition.types import Bounds, Detection, Detector, Embedder, ImageError, Outcome, State
+
+MAX_AGE = 1.0  # seconds by which the gallery that photos are searched in may lag behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,9 @@ def tag_all(paths: Sequence[Path]) -> Iterator[Tagged]:
     def analysed(path: Path) -> Analysis | str:
         return _analysed(path, detector, embedder)
 
+    names = _Names(embedder)
     for path, analysis in in_order(analysed, paths, at_once):
-        yield _searched(path, analysis, embedder)
+        yield _searched(path, analysis, names)
 
 
 def _analysed(path: Path, detector: Detector, embedder: Embedder) -> Analysis | str:
@@ -97,11 +101,28 @@ def _analysed(path: Path, detector: Detector, embedder: Embedder) -> Analysis | 
         return f"The file cannot be read: {error.strerror or error}."
 
 
-def _searched(path: Path, analysis: Analysis | str, embedder: Embedder) -> Tagged:
+class _Names:
+    """Searches the gallery for one photo after the other, asking for its changes and bounds once in a while only:
+    nothing of what it finds is stored."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._bounds: Bounds | None = None
+        self._asked = 0.0
+
+    def of(self, analysis: Analysis) -> list[NamedFace]:
+        is_fresh = self._bounds is not None and monotonic() - self._asked < MAX_AGE
+        if not is_fresh:
+            self._bounds, self._asked = engine.bounds(self._embedder), monotonic()
+        found = search.outcomes(analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=is_fresh)
+        return _named(analysis.detections, found)
+
+
+def _searched(path: Path, analysis: Analysis | str, names: _Names) -> Tagged:
     if isinstance(analysis, str):
         return Tagged(path, error=analysis)
     started = time.perf_counter()
-    faces = _named(analysis.detections, search.outcomes(analysis.embeddings, embedder))
+    faces = names.of(analysis)
     milliseconds = analysis.milliseconds | {"search": 1000 * (time.perf_counter() - started)}
     return Tagged(path, analysis.width, analysis.height, "", faces, milliseconds)
 

@@ -50,24 +50,36 @@ def patches(image: Image, boxes: Boxes, size: int) -> Planes:
         _samples(boxes[:, 0], boxes[:, 2], image.shape[1], size),
     )
     (top, bottom, down), (left, right, across) = _bracket(y, image.shape[0]), _bracket(x, image.shape[1])
-    flat = image.reshape(-1, 3)
-    row = image.shape[1]
-    top, bottom = top[:, :, None] * row, bottom[:, :, None] * row
+    row, flat = image.shape[1], image.reshape(-1, 3)
     left, right = left[:, None, :], right[:, None, :]
-    across, down = across[:, None, :, None], down[:, :, None, None]
-    upper = _blend(flat[top + left], flat[top + right], across)
-    lower = _blend(flat[bottom + left], flat[bottom + right], across)
-    out = upper + (lower - upper) * down
-    inside = ((y >= 0) & (y <= image.shape[0] - 1))[:, :, None] & ((x >= 0) & (x <= image.shape[1] - 1))[
-        :, None, :
-    ]
-    out[~inside] = GREY
-    return np.ascontiguousarray(out.transpose(0, 3, 1, 2))
+    across, down = (
+        np.repeat(across, 3, axis=1)[:, None, :],
+        down[:, :, None],
+    )  # the three colours side by side
+    out = _blend(flat, top[:, :, None] * row, left, right, across)
+    lower = _blend(flat, bottom[:, :, None] * row, left, right, across)
+    lower -= out
+    lower *= down
+    out += lower
+    planes = np.ascontiguousarray(out.reshape(-1, size, size, 3).transpose(0, 3, 1, 2))
+    is_row_in, is_column_in = (y >= 0) & (y <= image.shape[0] - 1), (x >= 0) & (x <= image.shape[1] - 1)
+    if not (is_row_in.all() and is_column_in.all()):
+        outside = ~(is_row_in[:, :, None] & is_column_in[:, None, :])
+        np.copyto(planes, np.float32(GREY), where=outside[:, None])
+    return planes
 
 
-def _blend(a: Image, b: Image, part: Planes) -> Planes:
-    start = a.astype(np.float32)
-    return start + (b.astype(np.float32) - start) * part
+def _blend(
+    pixels: Image, row: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp], part: Planes
+) -> Planes:
+    """(n, rows, 3 x columns): pixels (m, 3) at ``row + left``, with so much of those at ``row + right``."""
+    shape = (len(part), row.shape[1], part.shape[2])
+    start = pixels.take(row + left, axis=0).reshape(shape).astype(np.float32)
+    between = pixels.take(row + right, axis=0).reshape(shape).astype(np.float32)
+    between -= start
+    between *= part
+    start += between
+    return start
 
 
 def _samples(

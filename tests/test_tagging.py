@@ -1,0 +1,36 @@
+"""Photos named without being stored: how often the gallery is looked at for changes meanwhile."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gallery import engine
+from gallery.pipeline import search, tagging
+from recognition.analysis import Analysis
+
+
+def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, looks, bounds = [100.0], [], iter(["first", "second", "third"])
+
+    def outcomes(embeddings: object, embedder: object, *, bounds: object, is_fresh: bool) -> list[object]:
+        looks.append((bounds, is_fresh))
+        return []
+
+    monkeypatch.setattr(tagging, "monotonic", lambda: now[0])
+    monkeypatch.setattr(search, "outcomes", outcomes)
+    monkeypatch.setattr(engine, "bounds", lambda embedder: next(bounds))
+    monkeypatch.setattr(tagging, "_named", lambda detections, found: [])
+    nothing = Analysis(10, 10, [], np.zeros((0, 128), np.float32), {})
+    embedder = SimpleNamespace(dimension=128)
+    names = tagging._Names(embedder)
+    for passed in (0.0, 0.4, 0.5, 0.2):
+        now[0] += passed
+        names.of(nothing)
+    assert looks == [("first", False), ("first", True), ("first", True), ("second", False)]
+    tagging._Names(embedder).of(nothing)
+    assert looks[-1] == ("third", False)
