@@ -73,3 +73,16 @@ def test_faces_of_a_turned_photo_come_back_to_where_they_are(quarters: int) -> N
     turned = faces_at((columns.min(), rows.min(), columns.max(), rows.max()))
     back = combined.turned_back(turned, quarters, 60, 90)
     assert back.boxes.tolist() == [[30, 10, 49, 19]]
+
+
+def test_a_photo_resized_some_rows_at_a_time_is_the_same_to_the_last_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    photo = np.random.default_rng(5).integers(0, 255, (701, 903, 3), dtype=np.uint8)
+    for scale in (0.525, 0.175, 0.06):
+        at_once = [view.image for view in views.tiles(photo, scale)]
+        with monkeypatch.context() as patched:
+            patched.setattr(views, "STRIP", 20_000)
+            by_strips = [view.image for view in views.tiles(photo, scale)]
+        for one, other in zip(at_once, by_strips, strict=True):
+            np.testing.assert_array_equal(one, other)

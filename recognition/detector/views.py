@@ -24,6 +24,7 @@ LARGEST_TILE = 768  # bounds the memory of one run
 OVERLAP = 80
 COARSER = 1 / 3
 TINY = 160  # photos smaller than this are enlarged
+STRIP = 2_000_000  # pixels of the photo that are resized at a time
 DIM = 60.0  # mean brightness under which a view is brightened
 
 
@@ -112,10 +113,27 @@ def _part(image: Image, rows: int, columns: int, part: tuple[int, int, int, int]
     first, last, left, right = _source(*part[2:], image.shape[1] / columns, image.shape[1])
     every = max(1, int(image.shape[0] / rows / 3))  # of a much larger photo some pixels are enough
     pixels = image[first_row + every // 2 : last_row : every, first + every // 2 : last : every]
+    height, width = pixels.shape[:2]
+    right, down = min(right / every, width), min(down / every, height)
+    return _resized(pixels, part[3] - part[2], part[1] - part[0], (left / every, up / every, right, down))
+
+
+def _resized(pixels: Image, columns: int, rows: int, box: tuple[float, float, float, float]) -> Image:
+    """What lies in ``box`` (left, top, right, bottom), resized. The same as in one go, in which Pillow resizes each
+    row first and then the columns, but rows are given to it some at a time: it takes ten bytes for each pixel."""
+    height, width = pixels.shape[:2]
+    tall = max(1, STRIP // width)
+    if height <= tall:
+        return _as_resized(pixels, (columns, rows), box)
+    narrow = np.empty((height, columns, 3), np.uint8)
+    for top in range(0, height, tall):
+        strip = pixels[top : top + tall]
+        narrow[top : top + tall] = _as_resized(strip, (columns, len(strip)), (box[0], 0, box[2], len(strip)))
+    return _as_resized(narrow, (columns, rows), (0, box[1], columns, box[3]))
+
+
+def _as_resized(pixels: Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image:
     source = Pillow.fromarray(np.ascontiguousarray(pixels))
-    size = (part[3] - part[2], part[1] - part[0])
-    right, down = min(right / every, source.width), min(down / every, source.height)
-    box = (left / every, up / every, right, down)
     return np.asarray(source.resize(size, Pillow.Resampling.BILINEAR, box=box))
 
 
