@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, islice
@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from django.db.models import Model
 
+from bench import curated
 from gallery.models import (
     Album,
     Build,
@@ -41,23 +42,35 @@ Row = TypeVar("Row", bound=Model)
 class Crowd:
     """A site of so many people and photos, with ten faces a photo."""
 
-    people: list[Person]
-    photos: list[Photo]
+    person: int  # who is on most photos
+    photos: list[int]  # ids, the first added first
     curator: User
+    administrator: User
 
 
-def fill(people: int, photos: int, seed: int = 7) -> Crowd:
+def fill(people: int, photos: int, references: int = 0, seed: int = 7) -> Crowd:
+    """Of the references there are five a person, unless a larger number of them is asked for."""
     chance = random.Random(seed)
     curator = User.objects.create_user(f"curator-{seed}", role=Role.CURATOR)
+    User.objects.create_user(f"administrator-{seed}", role=Role.ADMINISTRATOR)
     everybody = _saved(Person, (_person(number) for number in range(people)))
-    references = _saved(Reference, _references(everybody))
+    each = max(REFERENCES_A_PERSON, references // people)
+    held = _saved(Reference, curated.references(everybody, each, chance))
     albums = _saved(Album, (_album(number, curator) for number in range(photos // PHOTOS_AN_ALBUM + 1)))
     shots = _saved(Photo, (_photo(number, albums, curator) for number in range(photos)))
     faces = _saved(Face, (_face(photo, place, everybody, chance) for photo in shots for place in range(10)))
-    _saved(Candidate, _candidates(faces, everybody, references, chance))
+    _saved(Candidate, _candidates(faces, everybody, held[::each], chance))
     _acts(curator, shots, photos // 4)
     _saved(Build, (_build(number) for number in range(max(1, people // 10))))
-    return Crowd(everybody, shots, curator)
+    curated.fill(curator, everybody, held, chance)
+    return found(seed)
+
+
+def found(seed: int = 7) -> Crowd:
+    """What `fill` has made, maybe in another process."""
+    photos = list(Photo.objects.order_by("pk").values_list("pk", flat=True))
+    users = [User.objects.get(username=f"{role}-{seed}") for role in ("curator", "administrator")]
+    return Crowd(Person.objects.order_by("pk").values_list("pk", flat=True)[0], photos, *users)
 
 
 def _saved(model: type[Row], rows: Iterator[Row]) -> list[Row]:
@@ -70,20 +83,6 @@ def _saved(model: type[Row], rows: Iterator[Row]) -> list[Row]:
 def _person(number: int) -> Person:
     name = f"{chr(65 + number * 7 % 26)}nna Nguyễn {number}"
     return Person(name=name, key=name_key(name), search=search_key(name), is_hidden=number % 50 == 49)
-
-
-def _references(people: list[Person]) -> Iterator[Reference]:
-    for person in people:
-        for number in range(REFERENCES_A_PERSON):
-            digest = hashlib.sha256(f"{person.pk} {number}".encode()).hexdigest()
-            is_pending = number == REFERENCES_A_PERSON - 1
-            yield Reference(
-                person=person,
-                image=f"references/{digest[:2]}/{digest}.jpg",
-                sha256=digest,
-                status=Reference.Judgement.PENDING if is_pending else Reference.Judgement.APPROVED,
-                work=Status.DONE,
-            )
 
 
 def _album(number: int, curator: User) -> Album:
@@ -145,7 +144,7 @@ def _weights(count: int) -> list[float]:
 
 
 def _candidates(
-    faces: list[Face], people: list[Person], references: list[Reference], chance: random.Random
+    faces: list[Face], people: list[Person], references: Sequence[Reference], chance: random.Random
 ) -> Iterator[Candidate]:
     for face in faces:
         for rank in range({"known": 1, "unsure": 3, "unknown": 0}[face.state]):
@@ -153,7 +152,7 @@ def _candidates(
             yield Candidate(
                 face=face,
                 person=people[number],
-                reference=references[number * REFERENCES_A_PERSON],
+                reference=references[number],
                 similarity=0.93 - rank / 100,
                 rank=rank,
             )

@@ -20,6 +20,7 @@ from gallery.browse import story
 from gallery.models import Event, Face
 from gallery.services.sentences import say
 from gallery.templatetags.media import face_src
+from gallery.visibility import in_sight
 
 
 @admin.register(Face)
@@ -46,7 +47,8 @@ class FaceAdmin(VisibleAdmin, LookedAt):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
-        return super().get_queryset(request).filter(photo__trashed_at__isnull=True).defer("embedding")
+        rows = super(VisibleAdmin, self).get_queryset(request)  # which would look at each face's photo first
+        return in_sight(rows, current_user(request)).defer("embedding")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Face], search_term: str

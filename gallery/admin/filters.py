@@ -64,16 +64,15 @@ class Quality(Choices):
     parameter_name = "quality"
 
     def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        size, sharp = "quality__size", "quality__sharpness"
         return {
-            "good": (_("good enough"), Q(quality__is_usable=True)),
-            "poor": (_("too poor to recognise"), Q(quality__is_usable=False)),
-            "large": (_("large"), Q(**{f"{size}__gte": LARGE})),
-            "medium": (_("medium"), Q(**{f"{size}__gte": REFERENCE_SIZE, f"{size}__lt": LARGE})),
-            "small": (_("small"), Q(**{f"{size}__lt": REFERENCE_SIZE})),
-            "blurred": (_("blurred"), Q(**{f"{sharp}__lt": REFERENCE_SHARP})),
-            "noisy": (_("noisy"), Q(**{f"{sharp}__gt": REFERENCE_NOISE})),
-            "unmeasured": (_("not measured"), Q(quality__isnull=True)),
+            "good": (_("good enough"), Q(is_usable=True)),
+            "poor": (_("too poor to recognise"), Q(is_usable=False)),
+            "large": (_("large"), Q(eyes__gte=LARGE)),
+            "medium": (_("medium"), Q(eyes__gte=REFERENCE_SIZE, eyes__lt=LARGE)),
+            "small": (_("small"), Q(eyes__lt=REFERENCE_SIZE)),
+            "blurred": (_("blurred"), Q(sharpness__lt=REFERENCE_SHARP)),
+            "noisy": (_("noisy"), Q(sharpness__gt=REFERENCE_NOISE)),
+            "unmeasured": (_("not measured"), Q(is_usable__isnull=True, quality__isnull=True)),
         }
 
 

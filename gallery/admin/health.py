@@ -27,9 +27,9 @@ class ReferenceHealth(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Reference]) -> QuerySet[Reference]:
         wanted = self.value()
         if wanted == Kind.POOR:
-            return queryset.filter(pk__in=health.poor_references().values("pk"))
+            return health.poor(queryset)
         if wanted == Kind.FACELESS:
-            return queryset.filter(pk__in=health.faceless_references().values("pk"))
+            return health.faceless(queryset)
         if wanted not in OF_REFERENCES:
             return queryset
         found = health.open_findings(wanted)

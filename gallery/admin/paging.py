@@ -33,10 +33,16 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
         page = super().page(number)
         rows = self.object_list
         if isinstance(rows, QuerySet) and page.number > FAR:
-            bottom = (page.number - 1) * self.per_page
-            ids = list(rows.values_list("pk", flat=True)[bottom : bottom + self.per_page])
-            page.object_list = rows.filter(pk__in=ids)
+            page.object_list = rows.filter(pk__in=self._ids(rows, (page.number - 1) * self.per_page))
         return page
+
+    def _ids(self, rows: QuerySet[Any], bottom: int) -> list[int]:
+        """Of a page that is past the middle from the end on, which is nearer then."""
+        top = min(bottom + self.per_page, self.count)
+        if bottom <= self.count // 2 or self.count >= MOST_COUNTED:
+            return list(rows.values_list("pk", flat=True)[bottom:top])
+        backwards = rows.reverse().values_list("pk", flat=True)
+        return list(backwards[self.count - top : self.count - bottom])
 
 
 def picture(address: str, size: int = 56, says: str = "") -> SafeString:

@@ -3,12 +3,14 @@
 from gallery.health.lists import (
     MOST,
     counts,
+    faceless,
     faceless_references,
     few,
     open_findings,
     people_with,
     people_with_one_reference,
     people_without_reference,
+    poor,
     poor_references,
 )
 from gallery.health.matters import Matter, find, matters_of, rows_of
@@ -17,6 +19,7 @@ __all__ = [
     "MOST",
     "Matter",
     "counts",
+    "faceless",
     "faceless_references",
     "few",
     "find",
@@ -25,6 +28,7 @@ __all__ = [
     "people_with",
     "people_with_one_reference",
     "people_without_reference",
+    "poor",
     "poor_references",
     "rows_of",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from gallery.models import Finding, Person, Reference, Status, User
 from gallery.recognising import recognisable
@@ -52,27 +52,36 @@ def people_with(references: int, user: User | None = None) -> QuerySet[Person]:
     """Recognised people with so many approved references, whatever was said of it."""
     rows = visible_references(user) if user is not None else Reference.objects.all()
     people = Person.objects.filter(recognisable())
-    own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by()
-    if not references:  # asks for the first one of each person, and counts none
-        return people.filter(~Exists(own))
-    counted = Subquery(own.values("person").annotate(number=Count("pk")).values("number"))
-    return people.alias(approved=counted).filter(approved=references)
+    own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by("pk")
+    found = people.filter(~Exists(own[references : references + 1]))  # looks no further than one more
+    return found.filter(Exists(own[references - 1 : references])) if references else found
 
 
 def poor_references(user: User | None = None) -> QuerySet[Reference]:
     """Approved references that are too small, blurred, noisy, dark or turned to be one."""
-    return _references(user, Kind.POOR).filter(is_poor=True, status=Judgement.APPROVED)
+    return poor(_references(user))
+
+
+def poor(rows: QuerySet[Reference]) -> QuerySet[Reference]:
+    """Of these."""
+    found = rows.filter(is_poor=True, status=Judgement.APPROVED)
+    return found.exclude(pk__in=_dismissed(Kind.POOR, "reference"))
 
 
 def faceless_references(user: User | None = None) -> QuerySet[Reference]:
     """References in which no face was found, or whose picture could not be read."""
-    found = _references(user, Kind.FACELESS)
-    return found.filter(work=Status.FAILED).exclude(status=Judgement.REJECTED)
+    return faceless(_references(user))
 
 
-def _references(user: User | None, kind: str) -> QuerySet[Reference]:
+def faceless(rows: QuerySet[Reference]) -> QuerySet[Reference]:
+    """Of these."""
+    found = rows.filter(work=Status.FAILED).exclude(status=Judgement.REJECTED)
+    return found.exclude(pk__in=_dismissed(Kind.FACELESS, "reference"))
+
+
+def _references(user: User | None) -> QuerySet[Reference]:
     rows = visible_references(user) if user is not None else Reference.objects.all()
-    return rows.exclude(pk__in=_dismissed(kind, "reference")).select_related("person")
+    return rows.select_related("person")
 
 
 def _dismissed(kind: str, column: str) -> QuerySet[Finding, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from django.db import models
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -76,6 +78,19 @@ POOR = (
 )
 
 
+def _figure(name: str) -> models.GeneratedField:
+    """One of the quality's figures as a column; empty where it was not measured."""
+    column = f"quality__{name}"
+    number = {f"{column}__gte": 0, f"{column}__lt": 1_000_000}
+    return models.GeneratedField(
+        expression=models.Case(
+            models.When(**number, then=Cast(KT(column), models.FloatField())), default=None
+        ),
+        output_field=models.FloatField(null=True),
+        db_persist=True,
+    )
+
+
 class Reference(Work):
     """A curated face crop. Its work is being embedded; its status is the curator's judgement."""
 
@@ -94,6 +109,17 @@ class Reference(Work):
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y] in the crop
     quality = models.JSONField(null=True, blank=True)  # recognition.types.Quality as a dict
     # The database's own reading of the quality, so that lists and counts need not open it row by row.
+    eyes = _figure("size")  # pixels between them
+    sharpness = _figure("sharpness")
+    is_usable = models.GeneratedField(
+        expression=models.Case(
+            models.When(quality__is_usable=True, then=models.Value(True)),
+            models.When(quality__is_usable=False, then=models.Value(False)),
+            default=None,
+        ),
+        output_field=models.BooleanField(null=True),
+        db_persist=True,
+    )
     is_poor = models.GeneratedField(
         expression=models.Case(models.When(POOR, then=models.Value(True)), default=models.Value(False)),
         output_field=models.BooleanField(),
@@ -113,8 +139,15 @@ class Reference(Work):
         ordering = ("pk",)
         indexes = [
             models.Index(fields=("person", "status")),
+            # With what says whether somebody may see it, so that counting needs no rows.
+            models.Index(fields=("eyes", "source_face"), name="reference_eyes"),
+            models.Index(fields=("sharpness", "source_face"), name="reference_sharpness"),
+            models.Index(fields=("is_usable", "source_face"), name="reference_usable"),
+            models.Index(fields=("work", "source_face"), name="reference_work"),
             models.Index(
-                fields=("id",), condition=models.Q(is_poor=True, status="approved"), name="poor_references"
+                fields=("source_face",),
+                condition=models.Q(is_poor=True, status="approved"),
+                name="poor_reference",
             ),
         ]
 

@@ -6,25 +6,27 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import TypeVar
 
-from django.db.models import Exists, F, OuterRef, QuerySet, Window
+from django.db.models import Exists, F, FloatField, OrderBy, OuterRef, QuerySet, Window
 from django.db.models.fields.json import KT
-from django.db.models.functions import RowNumber
+from django.db.models.functions import Cast, RowNumber
 
 from gallery.models import Decision, Face, Reference, User
-from gallery.services.faces.references import is_good
+from gallery.services.faces.references import OF_GOOD_FACES, is_good
 from gallery.visibility import visible_faces, visible_references
 
 Row = TypeVar("Row", Reference, Face)
 CROPS = 5  # of a person; one of them may be the doubtful one itself
 FACES = 12  # looked at for each person, of which the good ones are offered
 OFFERED = 6
+EYES = Cast(KT("quality__size"), FloatField())  # of a face; a reference has it as a column
+SHOWN_OF_A_FACE = ("person", "left", "top", "width", "height", "photo__name", "photo__sha256", *OF_GOOD_FACES)
 Judgement = Reference.Judgement
 
 
 def best_crops(user: User, persons: Collection[int]) -> dict[int, list[Reference]]:
     """Each person's largest approved references, the largest first."""
     rows = visible_references(user).filter(person__in=persons, status=Judgement.APPROVED)
-    return _by_person(_largest(rows, CROPS))
+    return _by_person(_largest(rows, F("eyes"), CROPS))
 
 
 def offered_faces(user: User, persons: Collection[int]) -> dict[int, list[Face]]:
@@ -33,14 +35,14 @@ def offered_faces(user: User, persons: Collection[int]) -> dict[int, list[Face]]
     rows = visible_faces(user).filter(
         ~Exists(made), person__in=persons, decision=Decision.CONFIRMED, is_usable=True
     )
-    found = _by_person(_largest(rows.select_related("photo"), FACES))
+    found = _by_person(_largest(rows.select_related("photo").only(*SHOWN_OF_A_FACE), EYES, FACES))
     return {person: [face for face in faces if is_good(face)][:OFFERED] for person, faces in found.items()}
 
 
-def _largest(rows: QuerySet[Row], number: int) -> QuerySet[Row]:
-    order = [F("eyes").desc(nulls_last=True), F("pk").asc()]
+def _largest(rows: QuerySet[Row], size: F | Cast, number: int) -> QuerySet[Row]:
+    order = [OrderBy(size, descending=True, nulls_last=True), F("pk").asc()]
     place = Window(RowNumber(), partition_by=F("person"), order_by=order)
-    return rows.annotate(eyes=KT("quality__size")).annotate(place=place).filter(place__lte=number)
+    return rows.annotate(place=place).filter(place__lte=number)
 
 
 def _by_person(rows: QuerySet[Row]) -> dict[int, list[Row]]:

@@ -148,6 +148,9 @@ def _set_back(user: User, event: Event) -> dict[str, bool]:
     return {"wanted": before}
 
 
+OF_GOOD_FACES = ("quality", "landmarks", "is_usable")  # what is_good reads of a face
+
+
 def is_good(face: Face) -> bool:
     """Whether the face is clear enough to recognise others by; figures, not opinions."""
     quality = face.quality
