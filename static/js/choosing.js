@@ -107,6 +107,9 @@ if (form) {
   document.addEventListener("click", onClick);
   onKeys(onKey);
   form.addEventListener("submit", onSubmit);
+  for (const menu of form.querySelectorAll("details")) {
+    menu.addEventListener("toggle", () => { if (menu.open) menu.querySelector("input")?.focus(); });
+  }
   form.addEventListener("reset", () => { if (chosen.size) { clear(); last?.focus({ preventScroll: true }); } });
   document.body.addEventListener("photos-done", onDone);
   document.body.addEventListener("undone", () => { if (isReloadDue) location.reload(); });

@@ -11,6 +11,7 @@ export function closeMenusOutside() {
       menu.open = false;
       menu.querySelector("summary").focus();
       event.stopPropagation();
+      event.preventDefault(); // Escape does nothing else then
     }
   });
 }
