@@ -1,4 +1,4 @@
 """What the admin shows; each area in a module of its own."""
 
 # Importing them registers their models.
-from gallery.admin import albums, bulk, faces, invitations, people, records, references, users  # noqa: F401
+from gallery.admin import albums, bulk, faces, invitations, people, photos, records, references, users  # noqa: F401

@@ -15,11 +15,13 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from gallery.access import current_user
 from gallery.admin.looking import LookedAt
 from gallery.browse import bulk as reads
+from gallery.browse.bulk.photos import albums_to_choose
 from gallery.browse.paging import as_id
 from gallery.models import BulkAct, Person
 from gallery.services import bulk, roster
@@ -43,6 +45,15 @@ def choose(request: HttpRequest, kind: str, ids: Iterable[int]) -> HttpResponse 
     return redirect("admin:gallery_bulkact_change", act.pk)
 
 
+def left_alone(act: BulkAct) -> str:
+    """What is said of rows that somebody else has changed."""
+    return ngettext(
+        "%(count)s was changed by somebody since you looked, and was left as it is now.",
+        "%(count)s were changed by somebody since you looked, and were left as they are now.",
+        act.left,
+    ) % {"count": act.left}
+
+
 def tell(request: HttpRequest, act: BulkAct) -> None:
     """What was done, with a button that undoes all of it."""
     event = bulk.own_event(act)
@@ -56,6 +67,8 @@ def tell(request: HttpRequest, act: BulkAct) -> None:
         messages.success(request, sentence, extra_tags=f"undo-{event.pk}")
     else:
         messages.success(request, sentence)
+    if act.left:
+        messages.warning(request, left_alone(act))
     for refusal in act.refused[:5]:
         messages.warning(request, refusal)
 
@@ -69,7 +82,7 @@ class BulkActAdmin(LookedAt):
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
         rows = super().get_queryset(request)
         is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
-        return rows.filter(confirmed_at__isnull=False).defer("ids", "rows") if is_list else rows
+        return rows.filter(confirmed_at__isnull=False).defer("ids", "rows", "seen") if is_list else rows
 
     @admin.display(description=_("act"), ordering="kind")
     def what(self, act: BulkAct) -> str:
@@ -110,6 +123,8 @@ class BulkActAdmin(LookedAt):
         if act.is_draft and act.kind == BulkAct.Kind.MOVE:
             names = Person.objects.order_by("search").values_list("name", flat=True)
             context["people"] = names[:PEOPLE_SUGGESTED]
+        if act.is_draft and act.kind == BulkAct.Kind.ALBUM:
+            context["albums"] = albums_to_choose(current_user(request))
         return TemplateResponse(
             request, f"admin/gallery/bulkact/{'draft' if act.is_draft else 'page'}.html", context
         )
@@ -122,6 +137,7 @@ class BulkActAdmin(LookedAt):
             "event": event,
             "says": say(event) if event else "",
             "is_long": act.total > bulk.sizes(act.kind)[1],
+            "left_alone": left_alone(act) if act.left else "",
             "percent": 100 * act.done // max(act.total, 1),
             "may_undo": event is not None and is_settled and may_undo(current_user(request), event),
             "back": act.back or reverse("admin:index"),

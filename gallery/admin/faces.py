@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,7 +18,7 @@ from gallery.admin.looking import LookedAt
 from gallery.admin.paging import link, picture, searched
 from gallery.admin.visible import VisibleAdmin
 from gallery.browse import story
-from gallery.models import Event, Face
+from gallery.models import Event, Face, Reference
 from gallery.services.sentences import say
 from gallery.templatetags.media import face_src
 from gallery.visibility import in_sight
@@ -43,6 +44,7 @@ class FaceAdmin(VisibleAdmin, LookedAt):
         "score",
         "on",
         "by_reference",
+        "cut",
     )
     readonly_fields = fields
 
@@ -80,6 +82,12 @@ class FaceAdmin(VisibleAdmin, LookedAt):
         if face.reference is None:
             return "–"
         return link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
+
+    @admin.display(description=gettext_lazy("references cut from it"))
+    def cut(self, face: Face) -> SafeString | str:
+        rows = Reference.objects.filter(source_face=face).order_by("pk")[:20]
+        links = [(link(f"#{row.pk}", "admin:gallery_reference_change", row.pk),) for row in rows]
+        return format_html_join(", ", "{}", links) or "–"
 
 
 class About(Choices):

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.browse.consents import SOON_DAYS
-from gallery.models import Build, Face, Reference, ReferenceVector
+from gallery.browse.paging import as_id
+from gallery.models import Build, Decision, Face, Person, Reference, ReferenceVector
 from gallery.recognising import today
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -126,3 +127,24 @@ class Photographed(Choices):
     def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
         rows = Face.objects.filter(person=OuterRef("pk"))
         return {"yes": (_("In photos"), Q(Exists(rows))), "no": (_("In no photo"), ~Q(Exists(rows)))}
+
+
+class OnPhoto(admin.SimpleListFilter):
+    """Photos that one person is in: where the person's page leads to."""
+
+    title = gettext_lazy("person")
+    parameter_name = "person"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        person = self._person()
+        return [(str(person.pk), person.name)] if person else []
+
+    def _person(self) -> Person | None:
+        wanted = self.used_parameters.get(self.parameter_name)
+        return Person.objects.filter(pk=as_id(str(wanted or "")) or 0).first()
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset
+        faces = Face.objects.filter(photo=OuterRef("pk"), person=as_id(str(self.value())) or 0)
+        return queryset.filter(Exists(faces.exclude(decision=Decision.NOT_A_FACE)))

@@ -7,6 +7,7 @@ it is shown once more with the other's values in the fields that this person lef
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -98,6 +99,8 @@ class GuardedForm(Form):
         if isinstance(field, forms.ModelMultipleChoiceField | forms.ModelChoiceField):
             rows = field.queryset.filter(pk__in=[pk for pk in value.split(",") if pk])  # type: ignore[union-attr]  # admin fields have one
             return ", ".join(str(row) for row in rows)
+        if isinstance(field, forms.DateTimeField) and value:
+            return date_format(timezone.localtime(datetime.fromisoformat(value)), "SHORT_DATETIME_FORMAT")
         return str(dict(getattr(field, "choices", [])).get(value, value))
 
 
@@ -108,6 +111,8 @@ def _plain(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
+    if isinstance(value, datetime):  # whatever the time zone, and as precise as a form
+        return value.astimezone(UTC).replace(microsecond=0).isoformat()
     if isinstance(value, list | tuple):
         return ",".join(sorted(str(getattr(one, "pk", one)) for one in value))
     return "" if value is None else str(value).replace("\r\n", "\n")

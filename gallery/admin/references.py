@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -54,11 +55,11 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
         "work",
         "failure",
         "source_path",
-        "photo",
+        "leads",
         "quality",
         "created_at",
     )
-    readonly_fields = ("large", "work", "failure", "source_path", "photo", "quality", "created_at")
+    readonly_fields = ("large", "work", "failure", "source_path", "leads", "quality", "created_at")
     ordering = ("-pk",)
 
     def get_search_results(
@@ -87,6 +88,16 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     def photo(self, reference: Reference) -> SafeString | str:
         face = reference.source_face
         return link(_("photo"), "admin:gallery_photo_change", face.photo_id) if face else "–"
+
+    @admin.display(description=gettext_lazy("leads to"))
+    def leads(self, reference: Reference) -> SafeString:
+        """Whose it is, and the photo and face that it was cut from."""
+        face = reference.source_face
+        places = [self.whose(reference)]
+        if face is not None:
+            places.append(link(_("photo"), "admin:gallery_photo_change", face.photo_id))
+            places.append(link(_("face"), "admin:gallery_face_change", face.pk))
+        return format_html_join(" · ", "{}", [(place,) for place in places])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # added on the person's page, where the picture is shown
@@ -121,6 +132,5 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
         return choose(request, Kind.MOVE, ids_of(queryset))
 
     @admin.action(description=gettext_lazy("Embed again"))
-    def embed_again(self, request: HttpRequest, queryset: QuerySet[Reference]) -> None:
-        references.retry(queryset)
-        messages.success(request, _("They wait for the worker."))
+    def embed_again(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
+        return choose(request, Kind.EMBED, ids_of(queryset))

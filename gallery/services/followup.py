@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from django.db.models import F, Q
 
@@ -11,8 +12,11 @@ from gallery.models import Decision, Face, GalleryChange, Photo, Reference, Stat
 from gallery.recognising import masked, recognisable
 from gallery.services import withdrawing
 from gallery.services.ledger import Ledger, chunks
+from gallery.works import WORKS
 
 Judgement = Reference.Judgement
+SENT_AT_ONCE = 500  # messages; the sweep finds the rest
+SENT_OTHERWISE = ("build", "bulk", "erasure")
 
 
 def after(ledger: Ledger) -> None:
@@ -36,12 +40,19 @@ def after(ledger: Ledger) -> None:
         announce_people(some)
     if ledger.changed("reference", "status") or ledger.changed("reference", "person_id"):
         queue.send("request_build")
-    for some in chunks(ledger.changed("photo", "trashed_at")):
-        back = Photo.objects.filter(pk__in=some, trashed_at__isnull=True)
-        for pk in back.exclude(work__in=(Status.DONE, Status.FAILED)).values_list("pk", flat=True):
-            queue.send("process_photo", pk)  # what was waiting goes on
+    for some in chunks(ledger.changed("photo", "trashed_at")):  # what was waiting goes on when it is back
+        back = Photo.objects.filter(pk__in=some, trashed_at__isnull=True, work=Status.QUEUED)
+        _send("process_photo", back.values_list("pk", flat=True))
+    for name, kind in WORKS.items():
+        if name not in SENT_OTHERWISE:
+            _send(kind.task, ledger.changed(kind.model._meta.model_name or "", "work"))
     if ledger.touched("calibration"):  # other bounds: every name the machine gave is in question
         queue.send("follow_gallery", True)
+
+
+def _send(task: str, rows: Iterable[int]) -> None:
+    for pk in islice(rows, SENT_AT_ONCE):
+        queue.send(task, pk)
 
 
 def _withdraw_references(ledger: Ledger, faces: Sequence[int]) -> None:

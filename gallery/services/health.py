@@ -129,11 +129,13 @@ def _event(reference: Reference) -> Event | None:
     return history.about("reference", reference.pk).first()
 
 
-def _again(user: User, matter: Matter, chosen: Chosen) -> None:
-    """Have the worker look for the face once more; there is nothing in that to undo."""
+def _again(user: User, matter: Matter, chosen: Chosen) -> Event | None:
+    """Have the worker look for the face once more."""
     if matter.reference is None:
         raise Refused(_("There is no picture to look at again."))
-    references.retry([matter.reference])
+    if not references.embed_again(user, Reference.objects.filter(pk=matter.reference.pk)):
+        return None  # it waits already
+    return _event(matter.reference)
 
 
 def _add(user: User, matter: Matter, chosen: Chosen) -> Event | None:

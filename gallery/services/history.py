@@ -27,6 +27,8 @@ Subjects = Mapping[str, Iterable[int]]  # object type -> ids
 Inverse = Callable[[User, Event], Mapping[str, Any] | None]
 
 UNDO, REDO = "undo", "redo"
+# Acts that let rows wait for the worker: taken back only for what it has not begun.
+OF_THE_QUEUE = {"photo.retry", "photos.retry", "reference.embed", "queue.retry"}
 _inverses: dict[str, Inverse] = {}
 
 
@@ -147,6 +149,10 @@ def _take_back(user: User, event: Event) -> tuple[Mapping[str, Any] | None, int]
 
 def _later_decision(event: Event) -> str:
     """The sentence that says who has changed since what the event did."""
+    if event.summary.get("verb", event.verb) in OF_THE_QUEUE:
+        return _(
+            "The worker has begun or done all of this since, so nothing is left to take out of the queue."
+        )
     ids: dict[str, list[int]] = defaultdict(list)
     for kind, pk in event.subjects.values_list("object_type", "object_id"):
         ids[kind].append(pk)

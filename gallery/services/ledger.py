@@ -103,9 +103,10 @@ class Ledger:
                 {name: _as_json(value) for name, value in zip(names, before, strict=True)},
                 {name: _as_json(value) for name, value in after.items()},
             )
-            for some in chunks(ids):
-                rows_of(model, some).update(**after, **extra)
-        return [pk for ids in ids_by_before.values() for pk in ids]
+        written = [pk for ids in ids_by_before.values() for pk in ids]
+        for some in chunks(written):
+            rows_of(model, some).update(**after, **extra)
+        return written
 
     def create(self, row: Model) -> None:
         row.save(force_insert=True)

@@ -21,6 +21,7 @@ from gallery.services import followup
 from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger
+from gallery.services.waiting import wait_again
 from recognition.images import ImageInfo, sandbox
 from recognition.types import ImageError, ImageTooLarge
 
@@ -160,8 +161,20 @@ def set_recognised(user: User, photo: Photo, is_recognised: bool) -> Event | Non
 
 
 @transaction.atomic
-def retry_photo(user: User, photo: Photo) -> None:
-    """Process the photo again: after a failure, or to look with a newer detector."""
-    if queue.enqueue(Photo.objects.filter(pk=photo.pk)):
-        record(user, "photo.retry", photo, {"name": photo.name})
-        queue.send("process_photo", photo.pk)
+def retry_photo(user: User, photo: Photo) -> Event | None:
+    """Process the photo again: after a failure, or to look with a newer detector. None if it waits already."""
+    ledger = Ledger()
+    if wait_again(ledger, Photo.objects.filter(pk=photo.pk)):
+        followup.after(ledger)
+        return record(user, "photo.retry", photo, {"name": photo.name}, ledger)
+    return None
+
+
+@transaction.atomic
+def set_taken(user: User, photo: Photo, taken_at: datetime | None) -> Event | None:
+    """Say when the photo was taken, where its file says nothing or something wrong."""
+    if photo.taken_at == taken_at:
+        return None
+    ledger = Ledger()
+    ledger.set(photo, taken_at=taken_at)
+    return record(user, "photo.taken", photo, {"name": photo.name}, ledger)

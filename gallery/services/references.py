@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from gallery import queue, quota, storage
@@ -18,6 +19,7 @@ from gallery.services.errors import Refused
 from gallery.services.history import record
 from gallery.services.ledger import Ledger, chunks
 from gallery.services.photos import EXTENSIONS
+from gallery.services.waiting import wait_again
 from recognition.images import sandbox
 from recognition.types import ImageError
 
@@ -147,10 +149,12 @@ def _recorded(
     return len(changed)
 
 
-def retry(references: Iterable[Reference]) -> None:
-    """Embed again."""
-    rows = Reference.objects.filter(pk__in=[row.pk for row in references])
-    with transaction.atomic():
-        queue.enqueue(rows)
-        for pk in rows.values_list("pk", flat=True):
-            queue.send("embed_reference", pk)
+@transaction.atomic
+def embed_again(user: User, references: QuerySet[Reference], batch: uuid.UUID | None = None) -> int:
+    """Have the worker make their vectors anew; until then the ones they have are searched. How many will be.
+
+    Taken back, those that have not been begun no longer wait, and are as they were: done, or failed with its reason.
+    """
+    ledger = Ledger()
+    wait_again(ledger, references)
+    return _recorded(user, "reference.embed", ledger, {}, batch)

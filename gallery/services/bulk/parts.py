@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from gallery.models import BulkAct, Event, Person, Reference, User
-from gallery.services import history, people, references
+from gallery.models import BulkAct, Event, Person, Photo, Reference, User
+from gallery.services import history, many, people, references
 from gallery.services.bulk.plan import Kind
 from gallery.services.errors import Refused
 from gallery.services.roster import taking
+from gallery.visibility import viewable_photos, visible_albums
 
 JUDGED = {
     Kind.APPROVE: Reference.Judgement.APPROVED,
@@ -37,6 +38,40 @@ def move(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
     if person is None:
         raise Refused(_("The person they were to go to is no longer there."))
     return Outcome(references.move(user, Reference.objects.filter(pk__in=ids), person, act.batch))
+
+
+def embed(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
+    return Outcome(references.embed_again(user, Reference.objects.filter(pk__in=ids), act.batch))
+
+
+def _photos(user: User, ids: Sequence[int]) -> list[Photo]:
+    return list(viewable_photos(user).filter(pk__in=ids))
+
+
+def _counted(event: Event | None) -> Outcome:
+    return Outcome(int(event.summary["count"]) if event else 0)
+
+
+def process(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
+    return _counted(many.process(user, _photos(user, ids), act.batch))
+
+
+def recognise(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
+    return _counted(many.set_recognised(user, _photos(user, ids), act.kind == Kind.RECOGNISE, act.batch))
+
+
+def put(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
+    album = None
+    if act.kind == Kind.ALBUM:
+        album = visible_albums(user).select_for_update(of=("self",)).filter(pk=act.album or 0).first()
+        if album is None:
+            raise Refused(_("The album they were to go to is no longer there."))
+    return _counted(many.put(user, _photos(user, ids), album, act.batch))
+
+
+def throw(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
+    does = many.trash if act.kind == Kind.TRASH else many.restore
+    return _counted(does(user, _photos(user, ids), act.batch))
 
 
 def hide(act: BulkAct, user: User, ids: Sequence[int]) -> Outcome:
@@ -93,6 +128,14 @@ PARTS: dict[str, Callable[[BulkAct, User, Sequence[int]], Outcome]] = {
     Kind.HIDE: hide,
     Kind.SHOW: hide,
     Kind.MERGE: merge,
+    Kind.EMBED: embed,
+    Kind.PROCESS: process,
+    Kind.STOP_RECOGNISING: recognise,
+    Kind.RECOGNISE: recognise,
+    Kind.ALBUM: put,
+    Kind.NO_ALBUM: put,
+    Kind.TRASH: throw,
+    Kind.RESTORE: throw,
     Kind.IMPORT: take_in,
     Kind.UNDO: take_back,
 }

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from django.db.models import Model, Sum
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.models import BulkAct, Person, Reference, User
+from gallery.models import BulkAct, Person, Photo, Reference, User
+from gallery.models.bulk import OF_PHOTOS
 from gallery.queries import among
 from gallery.services.errors import Refused
 
 Kind = BulkAct.Kind
 OF_PEOPLE = {Kind.HIDE, Kind.SHOW, Kind.MERGE}
-OF_REFERENCES = {Kind.APPROVE, Kind.REJECT, Kind.PENDING, Kind.MOVE}
+OF_REFERENCES = {Kind.APPROVE, Kind.REJECT, Kind.PENDING, Kind.MOVE, Kind.EMBED}
 DRAFT_DAYS = 1
 MOST_MERGED = 50
 
@@ -42,15 +43,29 @@ def draft(user: User, kind: str, ids: Iterable[int], back: str = "") -> BulkAct:
         total=len(chosen),
         by=user,
         back=back[:1000],
-        revisions=revisions(kind, chosen),
+        seen=revisions(kind, chosen),
     )
 
 
-def revisions(kind: str, ids: list[int]) -> int:
-    """A number that changes when one of the rows does, or is no more."""
-    model: type[Model] = Person if kind in OF_PEOPLE else Reference
-    rows = model._default_manager.filter(pk__in=among(ids))
-    return (rows.aggregate(all=Sum("revision"))["all"] or 0) + rows.count()
+def model_of(kind: str) -> type[Model] | None:
+    """Whose ids the act holds; None for lines of a file and events, which nobody changes meanwhile."""
+    if kind in OF_PEOPLE:
+        return Person
+    if kind in OF_PHOTOS:
+        return Photo
+    return Reference if kind in OF_REFERENCES else None
+
+
+def revisions(kind: str, ids: Sequence[int], *, is_held: bool = False) -> list[int | None]:
+    """The revision of each row, None where it is no more; `is_held`: the rows are locked for the transaction."""
+    model = model_of(kind)
+    if model is None:
+        return []
+    rows = model._default_manager.filter(pk__in=among(ids)).order_by()
+    if is_held:
+        rows = rows.select_for_update(of=("self",))
+    found = dict(rows.values_list("pk", "revision"))
+    return [found.get(pk) for pk in ids]
 
 
 def forget_drafts() -> int:

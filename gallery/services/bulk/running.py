@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,11 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import queue
-from gallery.models import BulkAct, Event, Person, Status, User
-from gallery.services import history, people
+from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
+from gallery.models.bulk import OF_PHOTOS
+from gallery.queries import among
+from gallery.services import albums, history, people
 from gallery.services.bulk.parts import PARTS
 from gallery.services.bulk.plan import Kind, revisions, sizes
 from gallery.services.errors import Changed, Refused
+from gallery.visibility import visible_albums
 
 MOST_SAID = 20  # sentences on what was refused
 
@@ -25,7 +29,8 @@ def confirmed() -> QuerySet[BulkAct]:
 
 @transaction.atomic
 def start(user: User, act: BulkAct, *, name: str = "", target: int | None = None) -> BulkAct:
-    """Do what was looked at. `name`: whose the references are to be; `target`: who stays of the merged.
+    """Do what was looked at. `name`: whose the references are to be, or of a new album; `target`: who stays of the
+    merged, or the album.
 
     Changed, if one of the rows is not as it was then; what is shown next is up to date.
     """
@@ -40,7 +45,7 @@ def start(user: User, act: BulkAct, *, name: str = "", target: int | None = None
         held,
         _summary(held),
         undo={"act": held.pk},
-        subjects={"person": [held.person] if held.person else []},
+        subjects={"person": [held.person] if held.person else [], "album": _albums(held)},
     )
     held.save()
     go(held)
@@ -50,8 +55,8 @@ def start(user: User, act: BulkAct, *, name: str = "", target: int | None = None
 def must_be_as_shown(act: BulkAct) -> None:
     """Changed, once, if the rows are not as they were when the act was looked at."""
     now = revisions(act.kind, act.ids)
-    if act.kind != Kind.IMPORT and now != act.revisions:
-        BulkAct.objects.filter(pk=act.pk).update(revisions=now)
+    if now != act.seen:
+        BulkAct.objects.filter(pk=act.pk).update(seen=now)
         raise Changed(
             _(
                 "Somebody has changed some of these since the page was made. Nothing was changed by you: "
@@ -71,15 +76,42 @@ def _give_target(user: User, act: BulkAct, name: str, target: int | None) -> Non
         if target not in act.ids:
             raise Refused(_("Choose who they all are."))
         act.person = target
+        act.seen = [number for pk, number in zip(act.ids, act.seen, strict=True) if pk != target]
         act.ids = [pk for pk in act.ids if pk != target]
         act.total = len(act.ids)
+    if act.kind == Kind.ALBUM:
+        act.album = _album(user, act, name, target).pk
+
+
+def _album(user: User, act: BulkAct, name: str, target: int | None) -> Album:
+    """The one that was chosen, or a new one of this name."""
+    if not target and name.strip():
+        album = albums.create(user, name)
+        Event.objects.filter(verb="album.create", object_id=album.pk).update(batch=act.batch)
+        return album
+    found = visible_albums(user).filter(pk=target or 0).first()
+    if found is None:
+        raise Refused(_("Choose an album, or write the name of a new one."))
+    return found
 
 
 def _summary(act: BulkAct) -> dict[str, Any]:
     """What the history says of it; the count grows with the parts."""
     found = {"count": act.changed, "total": act.total}
+    if act.album:
+        album = Album.objects.filter(pk=act.album).first()
+        return found | {"album": album.name if album else ""}
     person = Person.objects.filter(pk=act.person or 0).first()
     return found | ({"person": person.name, "person_id": person.pk} if person else {})
+
+
+def _albums(act: BulkAct) -> list[int]:
+    """Whom the act's line in the history is for: with the albums that only some may see."""
+    if act.kind not in OF_PHOTOS:
+        return []
+    photos = Photo.objects.filter(pk__in=among(act.ids), album__is_limited=True)
+    found = photos.order_by().values_list("album_id", flat=True).distinct()
+    return [pk for pk in (*found, act.album) if pk]
 
 
 def go(act: BulkAct) -> None:
@@ -90,7 +122,7 @@ def go(act: BulkAct) -> None:
     while act.done < act.total:
         _do_part(act)
     act.work, act.finished_at = Status.DONE, timezone.now()
-    act.ids, act.rows = [], []
+    act.ids, act.rows, act.seen = [], [], []
     act.save()
 
 
@@ -119,20 +151,31 @@ def _do_all(act: BulkAct) -> None:
             _do_part(act)
     with transaction.atomic():
         queue.finish(act, Status.DONE)
-        BulkAct.objects.filter(pk=act.pk).update(ids=[], rows=[])
+        BulkAct.objects.filter(pk=act.pk).update(ids=[], rows=[], seen=[])
 
 
 def _do_part(act: BulkAct) -> None:
     if act.by is None:
         raise Refused(_("Whoever asked for this is no longer here."))
     ids = act.ids[act.done : act.done + sizes(act.kind)[0]]
-    outcome = PARTS[act.kind](act, act.by, ids)
+    theirs = _changed_since(act, ids)
+    outcome = PARTS[act.kind](act, act.by, [pk for pk in ids if pk not in theirs])
     act.done += len(ids)
     act.changed += outcome.changed
+    act.left += len(theirs)
     act.refused = (act.refused + outcome.refused)[:MOST_SAID]
-    act.save(update_fields=["done", "changed", "refused"])
+    act.save(update_fields=["done", "changed", "left", "refused"])
     if act.event is not None and act.kind != Kind.UNDO:
         Event.objects.filter(pk=act.event.pk).exclude(summary={}).update(summary=_summary(act))
+
+
+def _changed_since(act: BulkAct, ids: Sequence[int]) -> set[int]:
+    """Rows that somebody has changed, or erased, since they were looked at: what they are now stands."""
+    seen = act.seen[act.done : act.done + len(ids)]
+    if len(seen) != len(ids):
+        return set()
+    now = revisions(act.kind, ids, is_held=True)
+    return {pk for pk, before, after in zip(ids, seen, now, strict=True) if before != after}
 
 
 def stop(act: BulkAct) -> None:

@@ -91,6 +91,35 @@ _moved = _count(
     )
 )
 
+_processed = _count(
+    lambda count: ngettext(
+        "had %(count)s photo looked at again", "had %(count)s photos looked at again", count
+    )
+)
+_embedded = _count(
+    lambda count: ngettext(
+        "had %(count)s reference embedded again", "had %(count)s references embedded again", count
+    )
+)
+_thrown = _count(
+    lambda n: ngettext("put %(count)s photo into the trash", "put %(count)s photos into the trash", n)
+)
+_taken_out = _count(
+    lambda n: ngettext("took %(count)s photo out of the trash", "took %(count)s photos out of the trash", n)
+)
+_recognised = _count(
+    lambda n: ngettext(
+        "let faces be recognised in %(count)s photo again",
+        "let faces be recognised in %(count)s photos again",
+        n,
+    )
+)
+_not_recognised = _count(
+    lambda n: ngettext(
+        "stopped recognising faces in %(count)s photo", "stopped recognising faces in %(count)s photos", n
+    )
+)
+
 SENTENCES: dict[str, Callable[[Summary], str]] = {
     "photo.add": _name(lambda: _("added “%(name)s”")),
     "photo.trash": _name(lambda: _("put “%(name)s” into the trash")),
@@ -98,28 +127,23 @@ SENTENCES: dict[str, Callable[[Summary], str]] = {
     "photo.retry": _name(lambda: _("had “%(name)s” looked at again")),
     "photo.recognise": _name(lambda: _("let faces be recognised in “%(name)s” again")),
     "photo.stop_recognising": _name(lambda: _("stopped recognising faces in “%(name)s”")),
+    "photo.taken": _name(lambda: _("said when “%(name)s” was taken")),
+    "bulk.trash": _thrown,
+    "bulk.restore": _taken_out,
+    "bulk.recognise": _recognised,
+    "bulk.stop_recognising": _not_recognised,
+    "bulk.album": _put_many,
+    "bulk.no_album": _put_many,
+    "photos.retry": _processed,
+    "bulk.process": _processed,
+    "reference.embed": _embedded,
+    "bulk.embed": _embedded,
     "photo.erase": lambda _summary: _("erased a photo for good"),
     "photo.album": _put,
-    "photos.trash": _count(
-        lambda n: ngettext("put %(count)s photo into the trash", "put %(count)s photos into the trash", n)
-    ),
-    "photos.restore": _count(
-        lambda n: ngettext(
-            "took %(count)s photo out of the trash", "took %(count)s photos out of the trash", n
-        )
-    ),
-    "photos.recognise": _count(
-        lambda n: ngettext(
-            "let faces be recognised in %(count)s photo again",
-            "let faces be recognised in %(count)s photos again",
-            n,
-        )
-    ),
-    "photos.stop_recognising": _count(
-        lambda n: ngettext(
-            "stopped recognising faces in %(count)s photo", "stopped recognising faces in %(count)s photos", n
-        )
-    ),
+    "photos.trash": _thrown,
+    "photos.restore": _taken_out,
+    "photos.recognise": _recognised,
+    "photos.stop_recognising": _not_recognised,
     "photos.album": _put_many,
     "album.create": _name(lambda: _("made the album “%(name)s”")),
     "album.change": _changed_album,

@@ -1,14 +1,14 @@
-"""What an act on many rows will change: counted before it is done, as far as the user may know of it."""
+"""What an act on many people or references will change."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 
 from django.db.models import Count, Q, QuerySet
 
 from gallery.browse.builds import changes_since, serving
-from gallery.models import BulkAct, Face, Person, Reference, ReferenceVector, User
+from gallery.browse.bulk.preview import Preview
+from gallery.models import BulkAct, Face, Person, Reference, ReferenceVector, Status, User
 from gallery.queries import among
 from gallery.services.people import preview_merge
 from gallery.visibility import visible_faces, visible_references
@@ -20,33 +20,7 @@ Judgement = Reference.Judgement
 Kind = BulkAct.Kind
 
 
-@dataclass(slots=True)
-class Preview:
-    rows: int = 0  # that are still there
-    same: int = 0  # of them, as they shall be already
-    people: int = 0
-    searchable: int = 0  # references that come into searches, or leave them
-    named: int = 0  # faces that have their name by these pictures and may lose it
-    decided: int = 0  # faces that people named by hand: they stay
-    undecided: int = 0  # faces that may get a name
-    photos: int = 0
-    waiting: int = 0  # changes that wait for the next build already
-    joining: int = 0  # and those that will
-    owners: list[Person] = field(default_factory=list)
-    orphans: list[Person] = field(default_factory=list)  # whom no picture will be left to recognise by
-    orphans_count: int = 0
-    pictures: list[Reference] = field(default_factory=list)
-
-
-def preview(user: User, act: BulkAct) -> Preview:
-    if act.kind in (Kind.HIDE, Kind.SHOW):
-        return _of_people(user, act)
-    if act.kind == Kind.MERGE:
-        return _of_merge(user, act)
-    return _of_references(user, act)
-
-
-def _of_people(user: User, act: BulkAct) -> Preview:
+def of_people(user: User, act: BulkAct) -> Preview:
     rows = Person.objects.filter(pk__in=among(act.ids))
     found = Preview(rows=rows.count(), same=rows.filter(is_hidden=act.kind == Kind.HIDE).count())
     found.people = found.rows
@@ -55,7 +29,7 @@ def _of_people(user: User, act: BulkAct) -> Preview:
     return found
 
 
-def _of_merge(user: User, act: BulkAct) -> Preview:
+def of_merge(user: User, act: BulkAct) -> Preview:
     found = Preview(people=act.total, rows=act.total)
     approved = Count("references", filter=Q(references__status=Judgement.APPROVED))
     people = Person.objects.filter(pk__in=act.ids).annotate(approved=approved)
@@ -72,7 +46,7 @@ def _of_merge(user: User, act: BulkAct) -> Preview:
     return found
 
 
-def _of_references(user: User, act: BulkAct) -> Preview:
+def of_references(user: User, act: BulkAct) -> Preview:
     chosen, build = among(act.ids), serving()
     rows = Reference.objects.filter(pk__in=chosen)
     found = Preview(rows=rows.count(), same=_already(rows, act).count())
@@ -91,6 +65,23 @@ def _of_references(user: User, act: BulkAct) -> Preview:
         _find_orphans(found, rows)
     found.people, found.waiting = len(owners), changes_since(build)
     found.owners = list(Person.objects.filter(pk__in=[pk for pk, _count in owners.most_common(NAMED)]))
+    shown = visible_references(user).filter(pk__in=act.ids[: SHOWN * 4]).select_related("person")
+    found.pictures = list(shown.order_by("pk")[:SHOWN])
+    return found
+
+
+def of_embedding(user: User, act: BulkAct) -> Preview:
+    """References that get new vectors: those they have are searched until then, so nobody's name is in question."""
+    rows, build = Reference.objects.filter(pk__in=among(act.ids)), serving()
+    found = Preview(rows=rows.count(), waiting=changes_since(build))
+    found.same = found.busy = rows.filter(work__in=(Status.QUEUED, Status.PROCESSING)).count()
+    owners = _by_person(rows)
+    found.people = len(owners)
+    found.owners = list(Person.objects.filter(pk__in=[pk for pk, _count in owners.most_common(NAMED)]))
+    if build is not None:
+        vectors = ReferenceVector.objects.filter(embedder_id=build.embedder_id)
+        found.vectors = vectors.filter(reference__in=rows.values("pk")).count()
+    found.joining = rows.filter(status=Judgement.APPROVED, person__is_recognised=True).count()
     shown = visible_references(user).filter(pk__in=act.ids[: SHOWN * 4]).select_related("person")
     found.pictures = list(shown.order_by("pk")[:SHOWN])
     return found
