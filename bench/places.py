@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from urllib.parse import quote
 
 from django.urls import reverse
 from django.utils import timezone
@@ -66,11 +67,20 @@ def _joined(ids: Iterable[int]) -> str:
 
 def _last_pages() -> Pages:
     """Where following "more" from page to page would end up."""
-    from gallery.models import Candidate
+    from gallery.browse.paging import Mark
+    from gallery.models import Album, Candidate, Person
 
     last = Candidate.objects.filter(rank=0, face__state="unsure").order_by("-person_id", "similarity").first()
     after = f"{last.person_id}:0.99:0" if last else ""
-    return [("review, late page", reverse("review") + f"?after={after}")]
+    person, album = Person.objects.order_by("-search")[5], Album.objects.order_by("date")[1]
+    marks = {"people": Mark(person.pk, person.search), "albums": Mark(album.pk, f"{album.date}")}
+    return [
+        ("review, late page", reverse("review") + f"?after={after}"),
+        *(
+            (f"{name}, late page", reverse(name) + f"?after={quote(str(mark))}")
+            for name, mark in marks.items()
+        ),
+    ]
 
 
 def _health() -> Pages:

@@ -28,6 +28,24 @@ def page_of(rows: QuerySet[Row], after: int | None, size: int) -> Page[Row]:
     return Page(found[:size], found[size - 1].pk if len(found) > size else None)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a page of a list in some other order ended; it holds when that row is gone, too."""
+
+    pk: int
+    value: str  # of the column that the list is ordered by
+
+    def __str__(self) -> str:
+        return f"{self.pk}:{self.value}"
+
+    @staticmethod
+    def read(text: str) -> Mark | None:
+        """From an address; None for anything that is no mark."""
+        number, colon, value = text.partition(":")
+        pk = as_id(number)
+        return Mark(pk, value) if pk is not None and colon and "\0" not in value else None
+
+
 def as_id(text: str | None) -> int | None:
     """An id from an address; None for anything else."""
     return int(text) if text and text.isdecimal() and len(text) < 19 else None

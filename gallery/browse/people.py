@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import TruncYear
 
+from gallery.browse.paging import Mark
 from gallery.models import Face, Person, Photo, Reference, User
 from gallery.models.people import search_key
 from gallery.visibility import counted_faces, visible_faces, visible_photos, visible_references
@@ -32,6 +33,16 @@ def people(*, hidden: bool = False, text: str = "") -> QuerySet[Person]:
     if text:
         rows = rows.filter(search__contains=search_key(text))
     return rows.order_by("search", "pk")
+
+
+def page(rows: QuerySet[Person], after: Mark | None) -> tuple[list[Person], Mark | None]:
+    """People by name, from behind a mark on; and the mark of the next page."""
+    if after is not None:
+        behind = Q(search__gt=after.value) | Q(pk__gt=after.pk)
+        rows = rows.filter(behind, search__gte=after.value)
+    found = list(rows.order_by("search", "pk")[: PAGE + 1])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return found[:PAGE], Mark(last.pk, last.search) if last else None
 
 
 def names(limit: int = 500) -> list[str]:

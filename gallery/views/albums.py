@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery.access import contributor_required, current_user
 from gallery.browse import albums, people, photos, walks
-from gallery.browse.paging import as_id
+from gallery.browse.paging import Mark, as_id
 from gallery.forms import AlbumForm
 from gallery.models import Album, User
 from gallery.services import albums as acts
@@ -18,19 +18,12 @@ from gallery.services.errors import Refused
 from gallery.views.saying import tell
 from gallery.visibility import visible_albums, visible_photos
 
-PAGE = 60
-
 
 @require_safe
 def album_list(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    start = as_id(request.GET.get("from")) or 0
-    rows = list(albums.albums(user)[start : start + PAGE + 1])
-    context = {
-        "covers": albums.covers(rows[:PAGE]),
-        "next": start + PAGE if len(rows) > PAGE else None,
-    }
-    return render(request, "gallery/albums.html", context)
+    rows, following = albums.page(albums.albums(user), Mark.read(request.GET.get("after", "")))
+    return render(request, "gallery/albums.html", {"covers": albums.covers(rows), "next": following})
 
 
 @require_safe

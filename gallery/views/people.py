@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery import audit
 from gallery.access import contributor_required, curator_required, current_user
 from gallery.browse import people, photos, walks
-from gallery.browse.paging import as_id
+from gallery.browse.paging import Mark, as_id
 from gallery.forms import PersonForm
 from gallery.limits import limits
 from gallery.models import Event, Person, Reference, User
@@ -25,18 +25,16 @@ from gallery.views.saying import tell
 from gallery.visibility import visible_references
 from recognition.types import ImageError
 
-PAGE = people.PAGE
-
 
 @require_safe
 def people_list(request: HttpRequest) -> HttpResponse:
     user, text = current_user(request), request.GET.get("name", "").strip()
     is_hidden = "hidden" in request.GET and user.is_curator
-    start = as_id(request.GET.get("from")) or 0
-    rows = list(people.people(hidden=is_hidden, text=text)[start : start + PAGE + 1])
+    after = Mark.read(request.GET.get("after", ""))
+    rows, following = people.page(people.people(hidden=is_hidden, text=text), after)
     context = {
-        "portraits": people.portraits(user, rows[:PAGE]),
-        "next": start + PAGE if len(rows) > PAGE else None,
+        "portraits": people.portraits(user, rows),
+        "next": following,
         "name": text,
         "is_hidden": is_hidden,
         "has_hidden": user.is_curator and Person.objects.filter(is_hidden=True).exists(),
