@@ -20,6 +20,7 @@ from typing import Any
 from PIL import Image, ImageEnhance, ImageOps
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from facesite.texts import compile_texts
 from tests.browser.conftest import CHROMIUM, DESKTOP, FLAGS, PHONE
 from tests.browser.place import PASSWORD
 from tests.servers import wait_for
@@ -80,6 +81,7 @@ answer = {
 def main() -> None:
     if len(sys.argv) not in (2, 3):
         raise SystemExit("Say into which folder: python -m tests.screenshots FOLDER [DOCS]")
+    compile_texts()
     out = Path(sys.argv[1])
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

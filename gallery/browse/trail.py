@@ -52,6 +52,18 @@ class Wanted:
     until: date | None = None
 
 
+DETAILS = {
+    "address": _("address"),
+    "album": _("album"),
+    "count": _("count"),
+    "kind": _("kind"),
+    "name": _("name"),
+    "person": _("person"),
+    "photo": _("photo"),
+    "position": _("position"),
+}
+
+
 def events(wanted: Wanted) -> QuerySet[Event]:
     rows = Event.objects.select_related("actor")
     if wanted.actor is not None:
@@ -81,3 +93,10 @@ def _beginning(verbs: tuple[str, ...]) -> Q:
 def words(event: Event) -> str:
     """What was done, in the reader's language."""
     return str(WORDS[event.verb]) if event.verb in WORDS else say(event)
+
+
+def more(event: Event, words: str) -> str:
+    """What else the event says, without the numbers of rows and what its sentence has said."""
+    told = ((key, value) for key, value in event.summary.items() if not key.endswith("_id"))
+    kept = ((key, str(value)) for key, value in told if value not in ("", None, [], {}))
+    return ", ".join(f"{DETAILS.get(key, key)}: {value}" for key, value in kept if value not in words)

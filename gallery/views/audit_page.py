@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from gallery.access import administrator_required
 from gallery.browse import trail
 from gallery.browse.paging import as_id, page_of
-from gallery.models import User
+from gallery.models import Event, User
 from gallery.services.retention import audit_days
 
 KINDS = (
@@ -53,7 +53,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     page = page_of(trail.events(wanted), as_id(asked.get("after")), trail.PAGE)
     context = {
         "page": page,
-        "rows": [(event, trail.words(event)) for event in page.rows],
+        "rows": [_row(event) for event in page.rows],
         "wanted": wanted,
         "kinds": KINDS,
         "types": TYPES,
@@ -61,6 +61,13 @@ def audit_page(request: HttpRequest) -> HttpResponse:
         "days": audit_days(),
     }
     return render(request, "audit/trail.html", context)
+
+
+def _row(event: Event) -> tuple[Event, str, str, str]:
+    """The event, what was done, to what, and what else is known of it."""
+    words, kind = trail.words(event), dict(TYPES).get(event.object_type, event.object_type)
+    about = f"{kind} {event.object_id}" if event.object_id else ""
+    return event, words, about, trail.more(event, words)
 
 
 def _date(text: str) -> date | None:

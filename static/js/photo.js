@@ -149,7 +149,8 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   if (focuses === "never") return;
   if (isSame && focuses !== "always" && document.activeElement !== document.body) return;
   if (!isSame) panel.scrollTop = 0;
-  panel.querySelector(".facepanel").focus({ preventScroll: true });
+  const first = matchMedia("(hover: hover)").matches && panel.querySelector("[data-first]"); // nobody knows the keys yet
+  (first || panel.querySelector(".facepanel")).focus({ preventScroll: true });
   uncover(id);
 });
 document.body.addEventListener("htmx:oobAfterSwap", () => mark(chosenId() ?? ""));

@@ -35,4 +35,5 @@ if (form) {
   });
   startTypeahead(form);
   count();
+  if (matchMedia("(hover: hover)").matches && ticks().some((one) => one.checked)) form.elements.name?.focus({ preventScroll: true });
 }

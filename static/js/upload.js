@@ -27,6 +27,7 @@ function tell() {
   total.max = counts.all || 1;
   total.value = counts.sent;
   section.querySelector("[data-safe]").hidden = isOver;
+  section.querySelector("[data-next]").hidden = !(isOver && added.children.length);
 }
 
 /** Make the new album, if one was named, before the first file goes into it. */
