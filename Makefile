@@ -52,13 +52,16 @@ run: $(LIGHT)
 	@$(PY) manage.py setup
 	@exec $(PY) manage.py serve --port $(PORT)
 
-# torch and TensorFlow do not live well in one process, so what uses torch has one of its own
+# torch and TensorFlow do not live well in one process, so what uses torch has one of its own, in the background.
+# One process more than there are processors: many tests wait for others' processes. The longest come first.
 TORCH := $(wildcard tests/test_embedders_clip*.py)
+PROCESSES ?= $(shell echo $$(($$(nproc) + 1)))
 
 test: $(FULL)
 	@.ci/servers
-	@$(PY) -m pytest $(TORCH)
-	@$(PY) -m pytest -n auto --dist loadgroup --durations 15 $(TORCH:%=--ignore=%)
+	@nice $(PY) -m pytest $(TORCH) > $(VENV)/torch-tests.txt 2>&1 & torch=$$!; \
+	$(PY) -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 15 $(TORCH:%=--ignore=%); \
+	rest=$$?; wait $$torch; own=$$?; cat $(VENV)/torch-tests.txt; [ $$rest = 0 ] && [ $$own = 0 ]
 
 check: $(FULL)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

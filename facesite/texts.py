@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polib
@@ -17,7 +18,7 @@ def compile_texts() -> None:
     for source in sorted(LOCALE.glob("*/LC_MESSAGES/*.po")):
         target = source.with_suffix(".mo")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-            part = target.with_suffix(".part")
+            part = target.with_suffix(f".{os.getpid()}.part")  # several processes may be at it at once
             polib.pofile(str(source)).save_as_mofile(str(part))
             part.replace(target)
 

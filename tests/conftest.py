@@ -25,11 +25,24 @@ def texts() -> None:
     compile_texts()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What takes longest comes first, so that at the end no process waits for another; see also GROUPS of the browser's
+LONGEST = (
+    "browser", "test_servers_away.py", "test_workers.py", "test_kills.py", "test_soak.py", "test_restore.py",
+    "test_abuse.py", "test_full_disk.py", "test_index_races.py", "test_clock.py", "test_worker.py",
+    "test_detector_plain.py", "test_access.py", "test_erasure.py", "test_deaths_noticed.py", "test_page_queries.py",
+    "test_index_model.py", "test_hidden_on_real_photos.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """A file's tests run in one process, one after the other: many share a site or a server."""
+    places = {name: place for place, name in enumerate(LONGEST)}
     for item in items:
         if "browser" not in item.path.parts:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+    yield  # others put them in an order of theirs
+    items.sort(key=lambda item: min(places.get(part, len(places)) for part in item.path.parts))
 
 
 @pytest.fixture(autouse=True)

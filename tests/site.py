@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -15,9 +19,23 @@ from typing import Any
 
 import psycopg
 
+from tests.asking import Commands
 from tests.servers import free_port, is_open, wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def copy_database(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
+
+
+@functools.cache
+def made_once() -> Path:
+    """A folder for what one process of tests makes once."""
+    folder = Path(tempfile.mkdtemp(prefix="facesite-made-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Site:
@@ -35,19 +53,28 @@ class Site:
             "FACESITE_BACKUP_HOURS": "0",  # none by itself, in which a test might look for what was erased
             **environment,
         }
-        self.manage("migrate", "-v0")
+        self._commands: Commands | None = None
+        self.prepare()
+
+    def prepare(self) -> None:
+        """A database with every table; in SQLite a copy of one that was made before."""
+        copied = self.folder / "facesite.sqlite3"
+        if "DATABASE_URL" in self.environment or copied.exists():
+            self.manage("migrate", "-v0")
+            return
+        empty = made_once() / "empty.sqlite3"
+        if not empty.exists():
+            self.manage("migrate", "-v0")
+            copy_database(copied, empty)
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        copy_database(empty, copied)
 
     def manage(self, *arguments: str, is_checked: bool = True) -> str:
         """What a command prints."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        if self._commands is None or self._commands.environment != self.environment:
+            self._commands = Commands(self.environment)
+        done = self._commands.run(arguments, seconds=300)
         if is_checked and done.returncode:
             raise AssertionError(f"{arguments}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}")
         return done.stdout

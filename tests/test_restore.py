@@ -90,8 +90,8 @@ def _address(site: Site, name: str) -> dict[str, str]:
 class Bare(Site):
     """An installation on which no command was ever run."""
 
-    def manage(self, *arguments: str, is_checked: bool = True) -> str:
-        return "" if arguments[0] == "migrate" else super().manage(*arguments, is_checked=is_checked)
+    def prepare(self) -> None:
+        pass
 
 
 def another(site: Site, folder: Path, name: str = "other") -> Site:

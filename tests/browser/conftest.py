@@ -26,12 +26,25 @@ PHONE = {"width": 390, "height": 844}
 PATIENCE = 45_000  # milliseconds until a page must have got there; a worker looks at a photo meanwhile
 
 
+# Files that use one site run in one process, in the order of their names; these use others than `place`.
+GROUPS = {
+    "test_accessibility.py": "furnished",
+    "test_keyboard.py": "furnished",
+    "test_names_on_photos.py": "furnished",
+    "test_policy.py": "furnished",
+    "test_without_scripts.py": "furnished",
+    "test_curation.py": "own",
+    "test_health.py": "own",
+    "test_workplace.py": "own",
+}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))  # one site, in the order of the files
+            item.add_marker(pytest.mark.xdist_group(f"browser-{GROUPS.get(item.path.name, 'place')}"))
 
 
 @pytest.fixture(scope="package")

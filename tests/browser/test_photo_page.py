@@ -30,6 +30,18 @@ def test_every_face_has_a_box_that_follows_the_photo(page: Page, montage: str) -
         assert share == pytest.approx(shares[0], abs=0.01)
 
 
+def test_a_photo_has_its_room_before_its_picture_is_there(page: Page, visits: Visits, montage: str) -> None:
+    """Without it the boxes would lie across the whole page, above its buttons."""
+    page.goto(montage)
+    measured = "(one) => { const r = one.getBoundingClientRect(); return [r.x, r.y, r.width, r.height] }"
+    with_picture = page.locator("svg.boxes").evaluate(measured)
+    page.route("**/pictures/photo/**", lambda route: route.abort())
+    page.reload()
+    assert page.locator("img.picture").evaluate("(one) => one.naturalWidth") == 0
+    assert page.locator("svg.boxes").evaluate(measured) == with_picture
+    visits.complaints.clear()  # the browser's own, of the picture that did not come
+
+
 def shape(locator: Locator) -> tuple[float, float, float, float]:
     locator.evaluate("async (one) => { if (one.decode) await one.decode() }")
     found = locator.evaluate(
