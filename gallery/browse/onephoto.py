@@ -124,6 +124,8 @@ def detail(user: User, face: Face) -> FaceDetail:
     person = said.person
     main = next((one for one in proposals if person and one.person.pk == person.pk), None)
     others = [one for one in proposals if one is not main][:SHOWN_CANDIDATES]
+    if main is None and person:
+        main = _some_reference(user, face, person)
     rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
     return FaceDetail(face, said, person, main, others, list(rejected))
 
@@ -138,6 +140,13 @@ def _proposal(
     if reference is None and own and own.person_id == candidate.person_id and face.similarity is not None:
         reference, similarity = own, face.similarity
     return Proposal(candidate.person, reference, likeness(similarity, state, tail))
+
+
+def _some_reference(user: User, face: Face, person: Person) -> Proposal | None:
+    """For a face named by somebody that no search had matched: another picture of the person to compare with."""
+    others = visible_references(user).filter(person=person, status=Reference.Judgement.APPROVED)
+    found = others.exclude(source_face=face.pk).order_by("pk").first()
+    return Proposal(person, found, None) if found else None
 
 
 def forgotten(photo: Photo, found: list[Mark]) -> int:

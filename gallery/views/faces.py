@@ -129,8 +129,8 @@ def face_draw(request: HttpRequest, pk: int) -> HttpResponse:
 @contributor_required
 @require_safe
 def people_suggest(request: HttpRequest) -> HttpResponse:
-    """People whose names hold what was typed so far, and an offer to make a new person."""
+    """People whose names hold what was typed so far, and an offer to make a new person (not with `known`)."""
     user, text = current_user(request), request.GET.get("name", "").strip()
     found = people.portraits(user, people.people(text=text)[:8]) if text else []
-    is_new = bool(text) and people_acts.find(text) is None
+    is_new = bool(text) and "known" not in request.GET and people_acts.find(text) is None
     return render(request, "gallery/_suggest.html", {"found": found, "text": text, "is_new": is_new})
