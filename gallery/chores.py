@@ -6,7 +6,7 @@ Two settings each, so that asking again while it runs loses neither: `chore.NAME
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -66,9 +66,20 @@ def doing(name: str) -> Iterator[dict[str, Any]]:
 
 
 def state(name: str) -> Chore:
-    keys = (f"chore.{name}.asked", f"chore.{name}.done")
+    return states([name])[0]
+
+
+def states(names: Sequence[str]) -> list[Chore]:
+    """How each of them stands, in one query."""
+    keys = [f"chore.{name}.{side}" for name in names for side in ("asked", "done")]
     found = dict(SiteSetting.objects.filter(pk__in=keys).values_list("pk", "value"))
-    asked, done = (found.get(key) or {} for key in keys)
+    return [
+        _chore(name, *(found.get(f"chore.{name}.{side}") or {} for side in ("asked", "done")))
+        for name in names
+    ]
+
+
+def _chore(name: str, asked: dict[str, Any], done: dict[str, Any]) -> Chore:
     return Chore(
         name,
         asked_at=_time(asked.get("at")),

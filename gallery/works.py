@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models import Build, BulkAct, Erasure, PersonExport, Photo, Reference, User
+from gallery.models import Build, BulkAct, Erasure, PersonExport, Photo, Reference, ReferenceDraft, User
 from gallery.models.work import Work
 from gallery.visibility import visible_photos, visible_references
 
@@ -30,11 +30,20 @@ def _erasures(user: User) -> QuerySet[Erasure]:
     return Erasure.objects.all() if user.is_administrator else Erasure.objects.none()
 
 
+def _drafts(user: User) -> QuerySet[ReferenceDraft]:
+    """Who sent a picture corrects it; administrators know of all."""
+    rows = ReferenceDraft.objects.select_related("person")
+    return rows if user.is_administrator else rows.filter(added_by=user)
+
+
 WORKS: dict[str, WorkKind] = {
     kind.name: kind
     for kind in (
         WorkKind("photo", _("Photos"), Photo, "process_photo", visible_photos),
         WorkKind("reference", _("References"), Reference, "embed_reference", visible_references),
+        WorkKind(
+            "draft", _("Pictures for a person"), ReferenceDraft, "look_at_draft", _drafts, can_wait=False
+        ),
         WorkKind(
             "build", _("Index builds"), Build, "run_build", lambda user: Build.objects.all(), can_wait=False
         ),

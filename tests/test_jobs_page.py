@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from facesite.celery import app
-from gallery import beats, chores, queries, tasks
+from gallery import beats, chores, queries, queue, tasks
 from gallery.browse.jobs.page import IDLE
 from gallery.models import (
     Album,
@@ -25,6 +25,7 @@ from gallery.models import (
     PersonExport,
     Photo,
     Reference,
+    ReferenceDraft,
     Role,
     Status,
     User,
@@ -324,3 +325,85 @@ def test_the_sweep_says_nothing_of_the_scheduler(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("gallery.queue.waiting", lambda rows, limit: [])
     tasks.sweep()
     assert not WorkerBeat.objects.exists()
+
+
+def test_trying_again_says_what_it_did_and_is_undone_for_what_has_not_been_begun(curator: Client) -> None:
+    anna = a_person("Anna")
+    photo, other = (a_photo(work=Status.FAILED, failure="The file is empty.") for _ in range(2))
+    reference = a_reference(anna, work=Status.FAILED, failure="No face was found in this image.")
+    said = curator.post(reverse("jobs_act"), {"act": "retry"}, follow=True)
+    assert "You tried 3 failed jobs again." in said.content.decode()
+    queue.claim(Photo.objects.all(), other.pk)
+    event = Event.objects.get(verb="queue.retry")
+    (undone,) = history.undo(User.objects.get(username="Curator"), event)
+    assert say(undone).endswith("(1 thing changed since was left as it is)")
+    assert works() == {photo.pk: Status.FAILED, other.pk: Status.PROCESSING}
+    reference.refresh_from_db()
+    assert (reference.work, reference.failure) == (Status.FAILED, "No face was found in this image.")
+    history.undo(User.objects.get(username="Curator"), undone)
+    assert works() == {photo.pk: Status.QUEUED, other.pk: Status.PROCESSING}
+
+
+def test_trying_again_what_is_done_by_now_says_so(curator: Client) -> None:
+    said = curator.post(reverse("jobs_act"), {"act": "retry"}, follow=True).content.decode()
+    assert "they have been dealt with meanwhile" in said
+    assert not Event.objects.filter(verb="queue.retry").exists()
+
+
+def test_a_picture_that_could_not_be_looked_at_is_told_to_who_sent_it_and_tried_again(
+    curator: Client, sent: list[Any]
+) -> None:
+    anna, me = a_person("Anna"), User.objects.get(username="Curator")
+    columns = {
+        "person": anna,
+        "width": 9,
+        "height": 9,
+        "work": Status.FAILED,
+        "failure": "The file is cut off.",
+    }
+    mine = ReferenceDraft.objects.create(
+        image="drafts/1.jpg", sha256="1", name="mine.jpg", added_by=me, **columns
+    )
+    hoa = a_user("Hoa", Role.CURATOR)
+    ReferenceDraft.objects.create(
+        image="drafts/2.jpg", sha256="2", name="theirs.jpg", added_by=hoa, **columns
+    )
+    shown = page(curator)
+    assert "mine.jpg" in shown
+    assert "theirs.jpg" not in shown
+    assert "Leave it out on the person" in shown
+    act(curator, "retry", kind="draft", pk=mine.pk)
+    assert sent == [("look_at_draft",)]
+    assert ReferenceDraft.objects.get(pk=mine.pk).work == Status.QUEUED
+    history.undo(me, Event.objects.get(verb="queue.retry"))
+    assert ReferenceDraft.objects.get(pk=mine.pk).failure == "The file is cut off."
+
+
+def test_failed_backups_and_file_checks_are_for_administrators_to_see_and_run_again(
+    curator: Client, sent: list[Any]
+) -> None:
+    with chores.doing("make_backup"):
+        raise OSError("the disk is full")
+    with chores.doing("check_files") as result:
+        result["lost"] = {"count": 2, "first": ["photos/1.jpg"]}
+    assert "the disk is full" not in page(curator)
+    act(curator, "errand", kind="make_backup")
+    assert not sent
+    curator.force_login(a_user("Admin", Role.ADMINISTRATOR))
+    shown = page(curator)
+    assert "the disk is full" in shown
+    assert "See whether the folder for backups is there" in shown
+    assert "2 files are gone or are not what they were." in shown
+    act(curator, "errand", kind="make_backup")
+    act(curator, "errand", kind="check_files")
+    assert sent == [("make_backup",), ("check_files",)]
+
+
+def test_thousands_of_failures_are_tried_again_in_few_statements(curator: Client, sent: list[Any]) -> None:
+    rows = (Photo(file=f"photos/f{n}.jpg", sha256=f"f{n}", name="f", work="failed") for n in range(2_000))
+    Photo.objects.bulk_create(rows, batch_size=500)
+    with CaptureQueriesContext(connection) as counted:
+        act(curator, "retry", kind="photo")
+    assert len(counted) < 60
+    assert len(sent) == 500  # the sweep finds the rest
+    assert not Photo.objects.filter(work=Status.FAILED).exists()

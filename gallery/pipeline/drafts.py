@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from gallery import engine, queue, storage
 from gallery.limits import limits
@@ -36,7 +37,9 @@ def look_at(pk: int) -> bool:
             with transaction.atomic():
                 queue.finish(draft, Status.DONE)
                 draft.save(update_fields=["faces", "chosen", "drawn", "says"])
-        except (ImageError, FileNotFoundError) as error:
+        except FileNotFoundError:
+            queue.finish(draft, Status.FAILED, _("The picture is gone from the disk. Send it once more."))
+        except ImageError as error:
             queue.finish(draft, Status.FAILED, str(error))
         except queue.LeaseLost:
             pass  # another worker has it, or it was left out meanwhile

@@ -21,10 +21,11 @@ VERIFY = "verify_index"
 
 
 @transaction.atomic
-def request(user: User) -> None:
+def request(user: User) -> Event:
     """Build the index anew as soon as a worker is free."""
-    record(user, "build.request", None, {"name": _("index")}, undo={"by": user.pk})
+    event = record(user, "build.request", None, {"name": _("index")}, undo={"by": user.pk})
     queue.send("request_build", "asked for by hand", user.pk, True)
+    return event
 
 
 @history.inverse("build.request", "build.cancel")
@@ -44,10 +45,10 @@ def _turn_back(user: User, event: Event) -> dict[str, str]:
 
 
 @transaction.atomic
-def cancel(user: User, build: Build) -> None:
+def cancel(user: User, build: Build) -> Event:
     """Stop a build that waits or runs; a running one ends within a second and leaves nothing."""
     _stop(build)
-    record(user, "build.cancel", build, {"name": str(build.pk)}, undo={"build": build.pk})
+    return record(user, "build.cancel", build, {"name": str(build.pk)}, undo={"build": build.pk})
 
 
 def _stop(build: Build) -> None:
@@ -59,12 +60,13 @@ def _stop(build: Build) -> None:
 
 
 @transaction.atomic
-def roll_back(user: User, embedder_id: str) -> None:
+def roll_back(user: User, embedder_id: str) -> Event:
     """Let the build before the active one serve again."""
     if not _is_kept(embedder_id):
         raise Refused(_("No earlier build is kept, so there is nothing to go back to."))
-    record(user, "build.roll_back", None, {"name": embedder_id}, undo={"embedder": embedder_id})
+    event = record(user, "build.roll_back", None, {"name": embedder_id}, undo={"embedder": embedder_id})
     queue.send("roll_back")
+    return event
 
 
 def _is_kept(embedder_id: str) -> bool:

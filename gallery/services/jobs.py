@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from gallery import beats, chores, queue
+from gallery import beats, chores, filecheck, queue
+from gallery.backup import schedule
 from gallery.models import BulkAct, Event, SiteSetting, Status, User, WorkerBeat
-from gallery.services import builds, bulk, history
+from gallery.services import backups, builds, bulk, followup, history
 from gallery.services.errors import CannotUndo, Refused
 from gallery.services.history import record
+from gallery.services.ledger import Ledger
+from gallery.services.waiting import wait_again
 from gallery.works import WORKS
 
 PAUSED = "is_paused"
 ERRANDS = ("check_gallery", "verify_index")
+FOR_ADMINISTRATORS: dict[str, Callable[[User], None]] = {
+    schedule.CHORE: backups.back_up_now,
+    filecheck.CHORE: backups.check_files,
+}
+ONE_WAY = ("build", "bulk", "erasure")  # what trying again does not merely let wait
 
 
 @transaction.atomic
@@ -35,25 +44,35 @@ def _set_back(user: User, event: Event) -> dict[str, bool]:
 
 
 @transaction.atomic
-def retry_failed(user: User, kind: str = "", pk: int | None = None) -> int:
-    """What failed waits again: one row, one kind, or everything; how many rows."""
-    count = sum(_retry(user, name, pk) for name in ([kind] if kind else WORKS))
-    record(user, "queue.retry", None, {"count": count})
-    return count
+def retry_failed(user: User, kind: str = "", pk: int | None = None) -> Event | None:
+    """What failed waits again: one row, one kind, or everything. None if nothing had failed.
+
+    Taken back, what the worker has not begun is failed again, with its reason. New builds, acts on many and erasures
+    that go on are not taken back by this: they have undoing of their own, or none.
+    """
+    ledger, count = Ledger(), 0
+    for name in [kind] if kind else WORKS:
+        count += _retry(user, ledger, name, pk)
+    if not count:
+        return None
+    followup.after(ledger)
+    subjects = {name: ledger.touched(name)[:500] for name in ("photo", "reference")}
+    undo = ledger if ledger.groups else None
+    return record(user, "queue.retry", None, {"count": count}, undo, subjects=subjects)
 
 
-def _retry(user: User, kind: str, pk: int | None) -> int:
+def _retry(user: User, ledger: Ledger, kind: str, pk: int | None) -> int:
     rows = _rows(user, kind, Status.FAILED, pk)
+    if kind not in ONE_WAY:
+        return len(wait_again(ledger, rows))
     ids = list(rows.values_list("pk", flat=True))
-    if not ids:
-        return 0
-    if kind == "build":  # a failed build is not run again: a new one holds what has changed since
+    if kind == "build" and ids:  # a failed build is not run again: a new one holds what has changed since
         builds.request(user)
         return 1
     if kind == "bulk":
         for act in BulkAct.objects.filter(pk__in=ids):
             bulk.resume(act)
-    else:
+    elif ids:
         _queue(kind, rows.model._default_manager.filter(pk__in=ids), ids)
     return len(ids)
 
@@ -122,10 +141,13 @@ def _turn_back(user: User, event: Event) -> dict[str, Any]:
 
 
 def run_errand(user: User, name: str) -> None:
-    """Have the worker check the gallery, or verify the index."""
-    if name not in ERRANDS:
+    """Have the worker check the gallery or the files, verify the index, or make a backup."""
+    if name in FOR_ADMINISTRATORS and user.is_administrator:
+        FOR_ADMINISTRATORS[name](user)
+    elif name in ERRANDS:
+        chores.ask(name, user)
+    else:
         raise Refused(_("Choose one of the answers."))
-    chores.ask(name, user)
 
 
 def forget(name: str) -> None:

@@ -14,7 +14,7 @@ from gallery.access import curator_required, current_user
 from gallery.browse import builds as browse
 from gallery.browse.buildplots import figures
 from gallery.browse.paging import as_id
-from gallery.models import Build
+from gallery.models import Build, Event
 from gallery.services import builds as acts
 from gallery.services.errors import Refused
 from gallery.visibility import visible_photos
@@ -50,14 +50,23 @@ def build_page(request: HttpRequest, pk: int) -> HttpResponse:
     build = get_object_or_404(Build.objects.select_related("asked_by"), pk=pk)
     photos = visible_photos(current_user(request))
     page = browse.build_page(build, photos, as_id(request.GET.get("after")))
-    return render(request, "builds/build.html", {"page": page, "build": build})
+    serving = browse.serving()
+    can_roll_back = build == serving and browse.can_roll_back(serving)
+    return render(
+        request, "builds/build.html", {"page": page, "build": build, "can_roll_back": can_roll_back}
+    )
+
+
+def _say(request: HttpRequest, sentence: str, event: Event) -> None:
+    """What happens now, with a button that undoes it."""
+    messages.success(request, sentence, extra_tags=f"undo-{event.pk}")
 
 
 @curator_required
 @require_POST
 def build_request(request: HttpRequest) -> HttpResponse:
-    acts.request(current_user(request))
-    messages.success(request, _("The index will be built anew as soon as a worker is free."))
+    event = acts.request(current_user(request))
+    _say(request, _("The index will be built anew as soon as a worker is free."), event)
     return redirect("builds")
 
 
@@ -65,6 +74,7 @@ def build_request(request: HttpRequest) -> HttpResponse:
 @require_POST
 def build_verify(request: HttpRequest) -> HttpResponse:
     acts.verify(current_user(request))
+    messages.success(request, _("The worker compares the index with the database as soon as it is free."))
     return redirect("builds")
 
 
@@ -72,8 +82,8 @@ def build_verify(request: HttpRequest) -> HttpResponse:
 @require_POST
 def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     try:
-        acts.cancel(current_user(request), get_object_or_404(Build, pk=pk))
-        messages.success(request, _("The build is being stopped."))
+        event = acts.cancel(current_user(request), get_object_or_404(Build, pk=pk))
+        _say(request, _("The build is being stopped."), event)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("builds")
@@ -84,8 +94,8 @@ def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def build_roll_back(request: HttpRequest) -> HttpResponse:
     serving = browse.serving()
     try:
-        acts.roll_back(current_user(request), serving.embedder_id if serving else "")
-        messages.success(request, _("The build before will serve again in a moment."))
+        event = acts.roll_back(current_user(request), serving.embedder_id if serving else "")
+        _say(request, _("The build before will serve again in a moment."), event)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("builds")

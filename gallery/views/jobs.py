@@ -6,13 +6,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.access import curator_required, current_user
 from gallery.browse.jobs import history, jobs
 from gallery.browse.paging import as_id
-from gallery.models import User
+from gallery.models import Event, User
 from gallery.services import jobs as acts
 from gallery.services.errors import Refused
 from gallery.views.saying import tell
@@ -39,20 +38,21 @@ def jobs_act(request: HttpRequest) -> HttpResponse:
     return redirect("jobs")
 
 
+def _told(request: HttpRequest, event: Event | None) -> None:
+    tell(request, event)
+    if event is None:
+        messages.info(request, _("Nothing was left to do: they have been dealt with meanwhile."))
+
+
 def _act(request: HttpRequest, user: User, act: str) -> None:
     kind, pk = request.POST.get("kind", ""), as_id(request.POST.get("pk"))
     if act in ("pause", "resume"):
         tell(request, acts.set_paused(user, act == "pause"))
     elif act == "retry":
-        count = acts.retry_failed(user, kind, pk)
-        text = ngettext("%(n)s is tried again.", "%(n)s are tried again.", count)
-        messages.success(request, text % {"n": count})
+        _told(request, acts.retry_failed(user, kind, pk))
     elif act in ("cancel", "again"):
         turn = acts.cancel_waiting if act == "cancel" else acts.queue_again
-        event = turn(user, kind or "photo", pk)
-        tell(request, event)
-        if event is None:
-            messages.info(request, _("Nothing was left to do: they have been dealt with meanwhile."))
+        _told(request, turn(user, kind or "photo", pk))
     elif act == "errand":
         acts.run_errand(user, kind)
         messages.success(request, _("The worker does it as soon as it is free."))

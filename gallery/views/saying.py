@@ -56,9 +56,8 @@ def say(request: HttpRequest, user: User, face: Face, person: Person | None = No
 def tell(request: HttpRequest, event: Event | None) -> None:
     """Say on the next page what was done, with a button that undoes it."""
     if event is not None:
-        messages.success(
-            request, _("You %(what)s.") % {"what": sentence(event)}, extra_tags=f"undo-{event.pk}"
-        )
+        tag = f"undo-{event.pk}" if event.undo is not None else ""
+        messages.success(request, _("You %(what)s.") % {"what": sentence(event)}, extra_tags=tag)
 
 
 def undo_address(event: Event | None) -> str:

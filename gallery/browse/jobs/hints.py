@@ -18,7 +18,11 @@ OTHER_KIND = {"no_photo", "looks_like"}
 OTHER_PICTURE = {"no_face", "several_faces"}
 
 
-def remedy(failure: str) -> str:
+def remedy(failure: str, kind: str = "photo") -> str:
+    if kind == "draft":
+        return _("Leave it out on the person's page and send a good copy, or another picture.")
+    if kind == "export":
+        return _("Make room on the disk and try again, or ask for it anew on the person's page.")
     found = recognise(failure)
     code = found.code if found else ""
     if code in DAMAGED:

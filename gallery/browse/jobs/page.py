@@ -10,16 +10,16 @@ from typing import Any
 from django.db.models import Count, F
 from django.urls import reverse
 
-from gallery import chores, queries
+from gallery import queries
+from gallery.browse.jobs.errands import Errand, failed_errands
 from gallery.browse.jobs.hints import remedy
 from gallery.browse.jobs.processes import Process, Running, processes
 from gallery.browse.jobs.times import minutes_left
-from gallery.models import Build, BulkAct, Erasure, Person, Photo, Reference, Status, User
+from gallery.models import Build, BulkAct, Erasure, Person, Photo, Reference, ReferenceDraft, Status, User
 from gallery.works import WORKS, WorkKind
 
 SHOWN = 20
 NEXT = 5
-CHORES = ("check_gallery", "verify_index")
 BUSY, IDLE = 5, 25  # seconds between two looks; with beats.SILENT, a death is said within a minute
 
 
@@ -50,7 +50,7 @@ class Jobs:
     lines: list[Line]
     running: list[Running]
     failures: list[Failure]
-    chores: list[chores.Chore]  # errands whose last run failed
+    chores: list[Errand]  # whose last run failed, or found what somebody must see to
     processes: list[Process]
     waiting_photos: list[Photo]  # the next ones
     is_paused: bool
@@ -91,7 +91,7 @@ class Jobs:
 
 def jobs(user: User) -> Jobs:
     lines = [_line(user, kind) for kind in WORKS.values()]
-    running = _running(user)
+    running = _running(user, [line.kind for line in lines if line.running])
     found = processes(running)
     waiting = next(line.waiting for line in lines if line.kind.name == "photo")
     alive = sum(one.is_alive for one in found if one.kind == "worker")
@@ -99,7 +99,7 @@ def jobs(user: User) -> Jobs:
         lines=lines,
         running=running,
         failures=[failure for line in lines if line.failed for failure in _failures(user, line.kind)],
-        chores=[chore for name in CHORES if (chore := chores.state(name)).failure],
+        chores=failed_errands(user),
         processes=found,
         waiting_photos=_next(user) if waiting else [],
         is_paused=queries.is_paused(),
@@ -127,9 +127,9 @@ def failed_builds() -> Any:
     return Build.objects.filter(work=Status.FAILED, pk__gt=last or 0)
 
 
-def _running(user: User) -> list[Running]:
+def _running(user: User, kinds: Sequence[WorkKind]) -> list[Running]:
     found = []
-    for kind in WORKS.values():
+    for kind in kinds:
         rows = kind.rows(user).filter(work=Status.PROCESSING).order_by("started_at")
         found += [
             Running(kind.name, row.pk, _label(row), row.started_at, row.lease_owner) for row in rows[:SHOWN]
@@ -143,7 +143,13 @@ def _failures(user: User, kind: WorkKind) -> Sequence[Failure]:
         rows = rows.select_related("person")
     return [
         Failure(
-            kind.name, row.pk, _label(row), _address(row), row.failure, remedy(row.failure), row.finished_at
+            kind.name,
+            row.pk,
+            _label(row),
+            _address(row),
+            row.failure,
+            remedy(row.failure, kind.name),
+            row.finished_at,
         )
         for row in rows.order_by("-pk")[:SHOWN]
     ]
@@ -152,7 +158,7 @@ def _failures(user: User, kind: WorkKind) -> Sequence[Failure]:
 def _label(row: Any) -> str:
     if isinstance(row, Photo):
         return row.name
-    if isinstance(row, BulkAct | Erasure):
+    if isinstance(row, BulkAct | Erasure | ReferenceDraft):
         return str(row)
     person: Person | None = getattr(row, "person", None)
     return person.name if person else str(row.pk)
@@ -167,6 +173,8 @@ def _address(row: Any) -> str:
         return reverse("erasure", args=(row.receipt,))
     if isinstance(row, BulkAct):
         return reverse("admin:gallery_bulkact_change", args=(row.pk,))
+    if isinstance(row, ReferenceDraft):
+        return reverse("admin:gallery_person_change", args=(row.person_id,))
     if isinstance(row, Reference):
         return reverse("worklist", args=("faceless",))
     return reverse("person", args=(row.person_id,))
