@@ -31,6 +31,12 @@ def peak_mb(pid: int | None = None) -> float:
     return (_status(first, "VmHWM") + own) / 1024
 
 
+def held_mb(pid: int | None = None) -> float:
+    """The memory a process holds now, and those it started, counted as in ``peak_mb``."""
+    first, *others = tree(pid)
+    return (_status(first, "VmRSS") + sum(_status(each, "RssAnon") for each in others)) / 1024
+
+
 def _status(pid: int, name: str) -> int:
     """Kilobytes; 0 once the process is gone."""
     try:
