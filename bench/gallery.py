@@ -7,15 +7,17 @@ import uuid
 
 import numpy as np
 
+from recognition.types import Embeddings
+
 PER_PERSON = 10
 
 
-def clustered(count: int, dimension: int, seed: int = 7) -> np.ndarray:
+def clustered(count: int, dimension: int, seed: int = 7) -> Embeddings:
     """Seeded unit vectors (count, dimension) float32, ten around each of count / 10 centres."""
     random = np.random.default_rng(seed)
     centres = random.normal(size=(count // PER_PERSON + 1, dimension)).repeat(PER_PERSON, axis=0)[:count]
     vectors = centres + 0.5 * random.normal(size=(count, dimension))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def fill(count: int) -> None:

@@ -83,6 +83,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=2_000)
     options = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # or what it starts might inherit that it is ignored
     with tempfile.TemporaryDirectory() as name:
         portraits, _ = demonstration(Path(name))
         people = Path(name) / "people"

@@ -23,6 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from recognition.types import Embeddings
+
+Rows = NDArray[np.int64]
+Search = Callable[[Embeddings, int], Rows]
 
 SIZES = {"7k": (6_988, 512), "100k": (100_000, 128), "1M": (1_000_000, 128)}
 PER_PERSON = 10
@@ -32,7 +38,7 @@ NEIGHBOURS = 50
 PART = 50_000
 
 
-def clustered(count: int, dimension: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
+def clustered(count: int, dimension: int, spread: float) -> tuple[Embeddings, Embeddings]:
     """The gallery, and one new vector of each of QUERIES identities."""
     generator = np.random.default_rng(7)
     people = -(-count // PER_PERSON)
@@ -45,11 +51,11 @@ def clustered(count: int, dimension: int, spread: float) -> tuple[np.ndarray, np
     return unit(gallery), unit(queries)
 
 
-def unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: Embeddings) -> Embeddings:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def build_ours(vectors: np.ndarray, folder: Path) -> dict[str, Any]:
+def build_ours(vectors: Embeddings, folder: Path) -> dict[str, Any]:
     import autofaiss  # noqa: F401 -- as the other contestant, who has it loaded before the clock starts
     import pandas  # noqa: F401
 
@@ -70,7 +76,7 @@ def build_ours(vectors: np.ndarray, folder: Path) -> dict[str, Any]:
     }
 
 
-def build_autofaiss(vectors: np.ndarray, folder: Path) -> dict[str, Any]:
+def build_autofaiss(vectors: Embeddings, folder: Path) -> dict[str, Any]:
     """What `autofaiss build_index` does with the original script's arguments."""
     from autofaiss import build_index
 
@@ -93,24 +99,24 @@ def build_autofaiss(vectors: np.ndarray, folder: Path) -> dict[str, Any]:
     }
 
 
-def search_ours(folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
+def search_ours(folder: Path) -> Search:
     from recognition.index import Index, LiveIndex
 
     opened = Index.load(folder / "ours", "bench")
     live = LiveIndex("bench", opened.dimension, opened)
 
-    def search(queries: np.ndarray, k: int) -> np.ndarray:
+    def search(queries: Embeddings, k: int) -> Rows:
         return np.array([[hit.reference for hit in hits] for hits in live.search(queries, k)])
 
     return search
 
 
-def search_autofaiss(folder: Path) -> Callable[[np.ndarray, int], np.ndarray]:
+def search_autofaiss(folder: Path) -> Search:
     import faiss
 
     index = faiss.read_index(str(folder / "knn.index"))
 
-    def search(queries: np.ndarray, k: int) -> np.ndarray:
+    def search(queries: Embeddings, k: int) -> Rows:
         return np.asarray(index.search(queries, k)[1])
 
     return search
@@ -140,7 +146,7 @@ def run(name: str, count: int, dimension: int, spread: float, folder: Path, pipe
     pipe.send(figures)
 
 
-def face_ms(ask: Callable[[np.ndarray, int], np.ndarray], queries: np.ndarray) -> float:
+def face_ms(ask: Search, queries: Embeddings) -> float:
     """Median time of one face alone, which is how the original script asks."""
     times = []
     for at in range(100):

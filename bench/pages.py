@@ -138,7 +138,7 @@ def measured(application: Any, name: str, address: str, user: Any, rounds: int) 
         "p95": times[min(len(times) - 1, round(0.95 * len(times)))],
         "processor_p50": statistics.median(processor),
         "collecting": collecting.longest,
-        "slowest_query_ms": 1000 * float(slowest["time"]),
+        "slowest_query_ms": 1000 * float(str(slowest["time"])),
         "slowest_query": slowest["sql"],
     }
 

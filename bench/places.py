@@ -159,7 +159,7 @@ def _pages(table: str) -> int:
 
     from gallery.admin.paging import MOST_COUNTED
 
-    count = min(apps.get_model("gallery", table)._default_manager.count(), MOST_COUNTED)
+    count: int = min(apps.get_model("gallery", table)._default_manager.count(), MOST_COUNTED)
     return max(1, count // 56)
 
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,8 +114,8 @@ def blanked(shot: Shot) -> Shot:
     flat = picture.filter(ImageFilter.GaussianBlur(shot_face(shot) * 0.6))
     for left, top, right, bottom in shot.faces:
         reach = 0.25 * (right - left)
-        place = tuple(int(edge) for edge in (left - reach, top - reach, right + reach, bottom + reach))
-        picture.paste(flat.crop(place), place[:2])
+        start = int(left - reach), int(top - reach)
+        picture.paste(flat.crop((*start, int(right + reach), int(bottom + reach))), start)
     return Shot("faces painted over", shot.name, np.asarray(picture), np.empty((0, 4)))
 
 
@@ -144,7 +145,7 @@ def _rotated(shot: Shot, degrees: int, kind: str, fill: tuple[int, int, int] | N
 def smaller(shot: Shot, pixels: int) -> Shot:
     """Reduced until the median face is so many pixels wide."""
     scale = pixels / shot_face(shot)
-    size = tuple(round(edge * scale) for edge in shot.image.shape[1::-1])
+    size = round(shot.image.shape[1] * scale), round(shot.image.shape[0] * scale)
     image = np.asarray(Pillow.fromarray(shot.image).resize(size, Pillow.Resampling.LANCZOS))
     return replace(shot, kind=f"faces of {pixels}", image=image, faces=shot.faces * scale)
 
@@ -185,7 +186,7 @@ def close_up(shot: Shot) -> Shot:
     return replace(shot, kind="close crop", image=image, faces=shot.faces - shot.faces[:, [0, 1, 0, 1]])
 
 
-def _bytes(image: NDArray[np.floating]) -> Image:
+def _bytes(image: NDArray[np.floating[Any]]) -> Image:
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
 
 

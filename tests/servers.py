@@ -47,11 +47,16 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        """Again, if it ends at once: what a killed one left may be in its way for a moment."""
         self._open()
-        wait_for(
-            lambda: is_open(self.port) or (self.child.poll() is not None and self._open()), self.command[0]
-        )
+        wait_for(self._is_up, self.command[0])
+
+    def _is_up(self) -> bool:
+        """Opened again, if it ends at once: what a killed one left may be in its way for a moment."""
+        if is_open(self.port):
+            return True
+        if self.child.poll() is not None:
+            self._open()
+        return False
 
     def _open(self) -> None:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
