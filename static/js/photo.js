@@ -15,7 +15,7 @@ const chosenId = () => panel.querySelector("[data-chosen]")?.dataset.chosen;
 let shown = chosenId(); // the face whose panel was drawn last
 let wanted = ""; // the address of the panel asked for last; empty once it was closed
 let isComing = false; // a panel was asked for and is not here: what is pressed now is meant for it
-let waitingKey = "";
+let waiting = []; // the keys pressed meanwhile
 let focuses = ""; // whether the panel that comes takes the focus: "always", "never", or where another face's was
 
 /** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
@@ -55,9 +55,21 @@ function settled() {
   focuses = "";
   const tabbed = document.activeElement?.closest("a.box:focus-visible");
   if (tabbed && tabbed.dataset.face !== chosenId() && tabbed.dataset.panelUrl !== wanted) return void peek(tabbed);
-  const key = waitingKey;
-  waitingKey = "";
-  if (key) press(key);
+  const keys = waiting;
+  waiting = [];
+  if (keys.length) pressLate(keys);
+}
+
+const withKey = (key) => [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key.toLowerCase() && !one.disabled);
+
+/** What was pressed before the panel was here: the last key; or, where one led to the name field, the name typed after it. */
+function pressLate(keys) {
+  const first = keys.findIndex((key) => withKey(key)?.matches("input"));
+  if (first < 0) return void press(keys.at(-1));
+  const field = withKey(keys[first]);
+  field.focus();
+  field.value = keys.slice(first + 1).join("");
+  return void field.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function mark(id) {
@@ -102,10 +114,10 @@ function step(by) {
 
 function press(key) {
   if (isComing) {
-    waitingKey = key;
+    waiting.push(key);
     return true;
   }
-  const target = [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key && !one.disabled);
+  const target = withKey(key);
   if (!target) return false;
   if (target.matches("input")) target.focus();
   else target.click();
@@ -123,12 +135,12 @@ viewer.addEventListener("click", (event) => {
   }
 });
 
-onKeys((key) => {
+onKeys((key, event) => {
   if (viewer.classList.contains("is-drawing")) return false;
   if (key === "ArrowRight") return step(1);
   if (key === "ArrowLeft") return step(-1);
   if (key === "Escape") return close();
-  return key.length === 1 && press(key);
+  return key.length === 1 && press(event.key);
 });
 
 /** An answer that comes after the panel was closed, or another face chosen, is not shown. */

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Visits
 from tests.browser.place import Place
@@ -133,6 +133,18 @@ def test_someone_else_is_found_by_the_first_letters(page: Page, montage: str) ->
     expect(page.get_by_text("This is Joe Biden.")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".nametag", has_text="Joe Biden")).to_have_count(0)
+
+
+def test_a_name_typed_before_the_panel_is_there_is_not_lost(page: Page, montage: str) -> None:
+    page.goto(montage)
+    late: list[Route] = []
+    page.route(re.compile(r"/faces/\d+/"), lambda route: late.append(route))
+    with page.expect_request(re.compile(r"/faces/\d+/")):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.type("sBid")  # S leads to the field, the rest is the name and no keys
+    late[0].continue_()
+    expect(page.get_by_placeholder("Type a name")).to_have_value("Bid")
+    expect(page.get_by_role("option", name="Joe Biden")).to_be_visible()
 
 
 def test_letters_do_nothing_where_they_are_switched_off(page: Page, montage: str) -> None:
