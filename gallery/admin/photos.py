@@ -65,7 +65,6 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
     search_fields = ("search",)
     search_help_text = gettext_lazy("A file's name, with or without accents")
     ordering = ("-pk",)
-    autocomplete_fields = ("album",)
     fields = (
         "as_seen",
         "large",
@@ -146,7 +145,8 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
         """Nobody puts a photo into an album that they may not see."""
         if db_field.name == "album":
-            named["queryset"] = visible_albums(current_user(request))
+            named["queryset"] = visible_albums(current_user(request)).order_by("search", "pk")
+            named["empty_label"] = _("in no album")
         return super().formfield_for_foreignkey(db_field, request, **named)
 
     def change_view(
