@@ -8,6 +8,8 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -75,9 +77,9 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         "work",
         "failure",
         "added_at",
-        "uploaded_by",
+        "sender",
         "pixels",
-        "trashed_at",
+        "thrown",
     )
     readonly_fields = (
         "large",
@@ -85,9 +87,9 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         "work",
         "failure",
         "added_at",
-        "uploaded_by",
+        "sender",
         "pixels",
-        "trashed_at",
+        "thrown",
     )
     actions = (
         "try_again",
@@ -123,6 +125,16 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
     def large(self, photo: Photo) -> SafeString:
         html = '<a href="{}"><img src="{}" width="320" loading="lazy" alt="{}"></a>'
         return format_html(html, photo_src(photo, 1280), photo_src(photo, 320), photo.name)
+
+    @admin.display(description=gettext_lazy("added by"))
+    def sender(self, photo: Photo) -> str:
+        return str(photo.uploaded_by or "–")
+
+    @admin.display(description=gettext_lazy("in the trash since"))
+    def thrown(self, photo: Photo) -> str:
+        if photo.trashed_at is None:
+            return "–"
+        return date_format(timezone.localtime(photo.trashed_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("pixels"))
     def pixels(self, photo: Photo) -> str:

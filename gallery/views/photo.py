@@ -87,7 +87,7 @@ def photo_restore(request: HttpRequest, pk: int) -> HttpResponse:
 def photo_retry(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     photo = get_object_or_404(visible_photos(user), pk=pk)
-    acts.retry_photo(user, photo)
+    tell(request, acts.retry_photo(user, photo))
     return redirect(photo_address(photo))
 
 
