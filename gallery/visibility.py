@@ -7,6 +7,7 @@ hidden with an album: its photos, their faces, references cut from those faces, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -14,6 +15,8 @@ from django.utils import timezone
 from gallery.models import Album, Decision, Face, Photo, Reference, ShareLink, Status, User
 from gallery.models.users import token_hash
 from gallery.recognising import masked, recognisable
+
+OF_REFERENCE = "source_face__photo__album"
 
 
 def visible_albums(user: User) -> QuerySet[Album]:
@@ -31,7 +34,13 @@ def seen_through(user: User, path: str) -> Q:
     """A condition on rows that reach their photo's album by `path`: "album", "photo__album", ..."""
     if user.is_administrator:
         return Q()
-    return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": _hidden_albums(user).values("pk")})
+    hidden: QuerySet[Any, Any] = _hidden_albums(user).values("pk")
+    if path.endswith(
+        OF_REFERENCE
+    ):  # from where all faces would be joined to few references: told by the hidden ones
+        path = path.removesuffix("__photo__album")
+        hidden = Face.objects.filter(photo__album__in=hidden).order_by().values("pk")
+    return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": hidden})
 
 
 def _hidden_albums(user: User) -> QuerySet[Album]:
@@ -72,7 +81,7 @@ def in_sight(faces: QuerySet[Face], user: User) -> QuerySet[Face]:
 
 def visible_references(user: User) -> QuerySet[Reference]:
     """References, but for those cut from photos that the user may not see."""
-    return Reference.objects.filter(seen_through(user, "source_face__photo__album"))
+    return Reference.objects.filter(seen_through(user, OF_REFERENCE))
 
 
 def open_link(token: str) -> ShareLink | None:

@@ -145,9 +145,9 @@ class Reference(Work):
             models.Index(fields=("is_usable", "source_face"), name="reference_usable"),
             models.Index(fields=("work", "source_face"), name="reference_work"),
             models.Index(
-                fields=("source_face",),
-                condition=models.Q(is_poor=True, status="approved"),
-                name="poor_reference",
+                fields=("status", "source_face"),
+                condition=models.Q(is_poor=True),
+                name="poor_reference_status",
             ),
         ]
 
