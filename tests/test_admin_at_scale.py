@@ -111,6 +111,20 @@ def test_a_page_of_references_takes_few_queries_and_no_deep_reading_of_rows(
     assert len(page.context["cl"].result_list) == 50 or values == {"quality": "poor"}
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_far_pages_follow_on_each_other_to_the_last_row(curator: Client, by_name: bool) -> None:
+    """Past the middle they are found from the end."""
+    rows: list[tuple[str, int]] = []
+    for number in (1_000, 1_001, 1_002, 1_999, 2_000):
+        page = curator.get(LIST, {"p": str(number), **({"o": "2"} if by_name else {})})
+        rows += [(row.person.search if by_name else "", -row.pk) for row in page.context["cl"].result_list]
+    assert len(set(rows)) == 250
+    assert rows == sorted(rows)
+    everybody = Reference.objects.order_by("-person__search" if by_name else "pk", "pk")
+    last = everybody.values_list("person__search", "pk")[0]
+    assert rows[-1] == (last[0] if by_name else "", -last[1])
+
+
 @pytest.mark.parametrize(
     "values",
     [{}, {"p": "200"}, {"references": "more"}, {"pending": "yes", "p": "30"}, {"q": "so 9999"}],
