@@ -78,7 +78,7 @@ def gallery(place: Place, demo: tuple[Path, Path]) -> Place:
     """The site with the demonstration's people, an album, and their photo, recognised."""
     people, photos = demo
     place.site.manage("import_people", str(people))
-    place.site.manage("build_index")
+    place.site.manage("build_index", is_checked=False)  # unless the worker is at it already
     place.site.manage("import_photos", str(photos), "--album", "Portraits")
     return place
 
@@ -91,6 +91,7 @@ class Furnished:
     address: str
     pages: dict[str, tuple[str, str | None]]
     more: dict[str, str]
+    admin: dict[str, str]
 
     def as_role(self, browser: Browser, role: str | None, **options: Any) -> BrowserContext:
         """A browser signed in as the user of this role, without going through the page for it."""
@@ -123,7 +124,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, demo: tuple[Path, Path])
     found = site.ask(FURNISH.format(montage=str(next(demo[1].iterdir()))))
     pages = {name: (path, role) for name, (path, role) in found["pages"].items()}
     with site.web() as address:
-        yield Furnished(site, address, pages, found["more"])
+        yield Furnished(site, address, pages, found["more"], found["admin"])
 
 
 @pytest.fixture(scope="package")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
+from django.test import Client
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -35,12 +36,13 @@ from gallery.models import (
 from gallery.models.users import token_hash
 from gallery.pipeline import measuring
 from gallery.recognising import today
-from gallery.services import faces, people
+from gallery.services import bulk, faces, people, roster
 from recognition import calibrate
 from recognition.types import Bounds
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
 from tests.making import a_person
+from tests.test_access import ADMIN, ALL, rule_of
 
 PASSWORD = "a good long password"
 # where the two faces of the demonstration's photo are: left, top, width, height
@@ -80,7 +82,7 @@ def furnish(montage: str) -> dict[str, Any]:
     _say_something(world, photo)
     _measure()
     _open_doors(world)
-    return {"pages": _pages(world), "more": _more(world, photo)}
+    return {"pages": _pages(world), "more": _more(world, photo), "admin": _admin(world)}
 
 
 def _photograph(world: World, montage: str) -> Photo:
@@ -255,4 +257,33 @@ def _more(world: World, photo: Photo) -> dict[str, str]:
         ),
         "not found": "/nowhere/",
         "history of a person": f"{reverse('history')}?person={person}",
+    }
+
+
+# what answers with HTML, but with no page of its own; the history of one object looks like that of another
+ADMIN_PARTS = {"gallery_bulkact_state", "gallery_person_draft"}
+
+
+def _admin(world: World) -> dict[str, str]:
+    """The pages of the admin, by what the addresses in it answer to an administrator; and more states of some."""
+    client, found = Client(headers={"host": "127.0.0.1"}), {}
+    client.force_login(world.users["administrator"])
+    for name in ADMIN:
+        rule, short = rule_of(ALL[name]), name.removeprefix("admin:")
+        is_history = short.endswith("_history") and short != "gallery_person_history"
+        if rule.method == "get" and short not in ADMIN_PARTS and not is_history:
+            address = reverse(name, args=[world.value(word) for word in rule.words])
+            answer = client.get(address)
+            if answer.status_code == 200 and answer["Content-Type"].startswith("text/html"):
+                found[short] = address
+    curator, references = world.users["curator"], Reference.objects.values_list("pk", flat=True)
+    lines = f"name,note\n{Person.objects.earliest('pk').name},x\nNew,\n,z\n".encode()
+    acts = {
+        "a file of people": roster.draft_import(curator, lines),
+        "an act on references": bulk.draft(curator, "reject", references[:2]),
+        "an act on people": bulk.draft(curator, "hide", Person.objects.values_list("pk", flat=True)[:2]),
+    }
+    found["poor references"] = reverse("admin:gallery_reference_changelist") + "?health=poor"
+    return found | {
+        name: reverse("admin:gallery_bulkact_change", args=(act.pk,)) for name, act in acts.items()
     }
