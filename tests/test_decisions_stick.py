@@ -141,11 +141,12 @@ def scene(seen):
 
 
 @pytest.mark.parametrize("happens", HAPPENINGS)
-@pytest.mark.parametrize("decision", ["confirmed", "rejected", "not_a_face", "ignored"])
+@pytest.mark.parametrize("decision", ["right", "confirmed", "rejected", "not_a_face", "ignored"])
 def test_a_decision_stands(seen, scene, happens, decision):
     photo, face, anna, bao = scene
     user = a_user()
     {
+        "right": lambda: faces.confirm(user, face, anna),
         "confirmed": lambda: faces.confirm(user, face, bao),
         "rejected": lambda: faces.leave_unknown(user, face),
         "not_a_face": lambda: faces.mark_not_a_face(user, face),
@@ -155,8 +156,8 @@ def test_a_decision_stands(seen, scene, happens, decision):
     decided_at = face.decided_at
     happens(seen, photo, anna, bao)
     face.refresh_from_db()
-    assert face.decision == decision
-    assert face.person == (bao if decision == "confirmed" else None)
+    assert face.decision == ("confirmed" if decision == "right" else decision)
+    assert face.person == {"right": anna, "confirmed": bao}.get(decision)
     assert (face.decided_by, face.decided_at) == (user, decided_at)
     if seen.faces:
         assert photo.faces.count() == 2
