@@ -144,10 +144,12 @@ def test_unsure_faces_are_reviewed_by_keyboard_and_taken_back(
     check(page)
 
 
-def test_somebody_else_is_typed_in_a_dialog(running: tuple[Site, str], browser: Browser) -> None:
+def test_somebody_else_is_typed_in_a_dialog(
+    running: tuple[Site, str], browser: Browser, size: dict[str, int]
+) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "bao")
+    page = signed_in(browser, address, "bao", viewport=size)
     page.goto("/review/")
     page.keyboard.press("s")
     dialog = page.get_by_role("dialog")
@@ -165,10 +167,12 @@ def test_somebody_else_is_typed_in_a_dialog(running: tuple[Site, str], browser: 
     assert names(site) == ["Jo", "Joe Biden"]
 
 
-def test_two_reviewers_at_once_lose_nothing(running: tuple[Site, str], browser: Browser) -> None:
+def test_two_reviewers_at_once_lose_nothing(
+    running: tuple[Site, str], browser: Browser, size: dict[str, int]
+) -> None:
     site, address = running
     start_afresh(site)
-    first, second = signed_in(browser, address, "bao"), signed_in(browser, address, "kim")
+    first, second = (signed_in(browser, address, name, viewport=size) for name in ("bao", "kim"))
     for page in (first, second):
         page.goto("/review/")
     first.keyboard.press("n")
@@ -229,14 +233,16 @@ def test_a_merge_shows_what_will_change_and_is_undone_from_the_history(
     assert site.ask("answer = list(Person.objects.get(name='Joe Biden').references.values_list('pk'))")
 
 
-def test_faces_are_split_off_to_somebody_new(running: tuple[Site, str], browser: Browser) -> None:
+def test_faces_are_split_off_to_somebody_new(
+    running: tuple[Site, str], browser: Browser, size: dict[str, int]
+) -> None:
     site, address = running
     start_afresh(site)
     pk = site.ask(
         "p = Person.objects.get(name='Barack Obama')\n"
         "Face.objects.filter(state='unsure').update(person=p, state='known')\nanswer = p.pk"
     )
-    page = signed_in(browser, address, "kim")
+    page = signed_in(browser, address, "kim", viewport=size)
     page.goto(f"/people/{pk}/split")
     check(page)
     page.locator("input[name=face]").first.check()

@@ -101,6 +101,13 @@ def test_one_key_mends_and_another_takes_it_back(
     expect(waits).to_have_count(total)
     expect(page.locator("[data-left]")).to_have_text(str(total))
     assert state(site) == before
+    page.set_viewport_size({"width": 390, "height": 844})
+    waits.first.locator(f"button[data-act='{key}']").first.click()  # the same by touch, on a phone
+    expect(waits).to_have_count(total - 1)
+    assert state(site) != before
+    page.locator("[data-undo-button]").first.click()
+    expect(waits).to_have_count(total)
+    assert state(site) == before
 
 
 def test_each_act_is_a_button_too_and_undone_from_the_history(

@@ -147,6 +147,69 @@ def test_a_name_typed_before_the_panel_is_there_is_not_lost(page: Page, montage:
     expect(page.get_by_role("option", name="Joe Biden")).to_be_visible()
 
 
+def at_first(phone: Page, montage: str) -> None:
+    """The photo as it was: Obama recognised by the worker, who searches again after what is taken back."""
+    for _ in range(90):
+        phone.goto(montage)
+        if phone.get_by_role("link", name="Face 1: Barack Obama, recognised").count():
+            return
+        phone.wait_for_timeout(500)
+    pytest.fail("the name has not come back")
+
+
+def test_each_act_is_touched_on_a_phone_and_taken_back(phone: Page, montage: str) -> None:
+    panel, toast = phone.locator(".facepanel"), phone.locator(".toast").first
+    for name, said in (
+        ("Right", "This is Barack Obama."),
+        ("Wrong", "Not Barack Obama"),
+        ("Unknown", "stays without a name"),
+        ("Not a face", "Not a face; the box is gone."),
+        ("Don't care", "left alone"),
+        ("", "This is Joe Biden."),
+    ):
+        at_first(phone, montage)
+        phone.get_by_role("link", name="Face 1: Barack Obama, recognised").tap()
+        expect(panel.get_by_role("heading", name="Barack Obama")).to_be_visible()
+        if name:
+            panel.get_by_role("button", name=name, exact=False).first.tap()
+        else:
+            panel.get_by_placeholder("Type a name").fill("bid")
+            panel.get_by_role("option", name="Joe Biden").tap()
+        expect(toast).to_contain_text(said)
+        toast.get_by_role("button", name="Undo").tap()
+        expect(phone.locator(".toast", has_text=said)).to_have_count(0)
+    at_first(phone, montage)
+
+
+def test_a_missed_face_is_drawn_on_a_phone_and_named_nobody(phone: Page, montage: str) -> None:
+    phone.goto(montage)
+    before = phone.locator("a.box").count()
+    phone.get_by_role("button", name="Draw a missed face").tap()
+    left, top, width, height = shape(phone.locator("img.picture"))
+    phone.mouse.move(left + 0.3 * width, top + 0.1 * height)
+    phone.mouse.down()
+    phone.mouse.move(left + 0.4 * width, top + 0.3 * height, steps=4)
+    phone.mouse.up()
+    expect(phone.locator("a.box")).to_have_count(before + 1)
+    phone.locator(".facepanel").get_by_role("button", name="Not a face").tap()
+    expect(phone.locator("a.box")).to_have_count(before)
+
+
+def test_names_are_fetched_and_the_photo_trashed_and_restored_on_a_phone(phone: Page, montage: str) -> None:
+    phone.goto(montage)
+    phone.get_by_text("Download", exact=True).tap()
+    with phone.expect_download() as download:
+        phone.get_by_role("link", name="JSON", exact=True).tap()
+    assert json.loads(download.value.path().read_text())["faces"]
+    phone.goto(montage)
+    phone.get_by_label("More", exact=True).tap()
+    phone.get_by_role("button", name="Move to trash").tap()
+    expect(phone.get_by_text("You put “montage.jpg” into the trash.")).to_be_visible()
+    phone.goto("/trash/")
+    phone.get_by_role("button", name="Restore montage.jpg").tap()
+    expect(phone.get_by_text("montage.jpg is back.")).to_be_visible()
+
+
 def test_letters_do_nothing_where_they_are_switched_off(page: Page, montage: str) -> None:
     page.goto(montage)
     page.get_by_label("One-letter keys").uncheck()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import zipfile
+from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -57,6 +59,25 @@ def test_a_zip_and_a_folder_go_into_a_new_album(page: Page, place: Place) -> Non
     page.goto("/albums/")
     page.get_by_role("link", name="Trip to Huế").click()
     expect(page.locator(".tile")).to_have_count(4)
+
+
+def test_photos_are_sent_from_a_phone(phone: Page, place: Place, tmp_path: Path) -> None:
+    """A photo, a ZIP, one that is there already and one that is none, into a new album."""
+    picture = Image.open(place.photos / "first.jpg")
+    picture.resize((410, 220)).save(tmp_path / "phone.jpg")
+    with zipfile.ZipFile(tmp_path / "phone.zip", "w") as archive:
+        picture.resize((420, 226)).save(tmp_path / "inner.jpg")
+        archive.write(tmp_path / "inner.jpg", "inner.jpg")
+    phone.goto("/upload/")
+    phone.get_by_label("or a new one").fill("From a phone")
+    files = [tmp_path / "phone.jpg", tmp_path / "phone.zip", place.photos / "notes.txt"]
+    phone.get_by_label("Choose photos").set_input_files(files)
+    expect(phone.locator(ADDED)).to_have_count(2)
+    expect(phone.locator(".filerow.refused")).to_contain_text("notes.txt")
+    phone.get_by_label("Choose photos").set_input_files(tmp_path / "phone.jpg")
+    expect(phone.locator(".filerow.duplicate")).to_contain_text("Already here.")
+    expect(phone.locator(f"{ADDED}.busy")).to_have_count(0)
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_files_may_be_dropped_anywhere_on_the_page(page: Page, place: Place) -> None:

@@ -158,10 +158,10 @@ def test_the_pages_keep_nobody_out(
 
 
 def test_a_build_is_asked_for_gone_back_from_and_verified_with_a_real_worker(
-    running: tuple[Site, str], browser: Browser
+    running: tuple[Site, str], browser: Browser, size: dict[str, int]
 ) -> None:
     site, _ = running
-    page = opened(running, browser, "/builds/")
+    page = opened(running, browser, "/builds/", viewport=size)
     serving = page.get_by_role("row").filter(has_text="Serving").get_by_role("link")
     first = int(serving.inner_text().split()[-1])
     with site.worker():
@@ -189,10 +189,10 @@ def wait_until_serving(page: Page, build: int) -> None:
 
 
 def test_a_waiting_build_is_stopped_and_asked_for_again_by_undo(
-    running: tuple[Site, str], browser: Browser
+    running: tuple[Site, str], browser: Browser, size: dict[str, int]
 ) -> None:
     site, _ = running
-    page = opened(running, browser, "/")
+    page = opened(running, browser, "/", viewport=size)
     site.ask("answer = Build.objects.create(embedder_id=Build.objects.first().embedder_id).pk")
     page.goto("/builds/")
     page.get_by_role("button", name="Stop").click()
