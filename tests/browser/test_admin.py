@@ -270,20 +270,20 @@ def test_somebody_is_invited_the_invitation_taken_back_and_a_role_changed(
 ) -> None:
     boss = visits.as_user("boss", size)
     boss.goto("/admin/gallery/invitation/add/")
-    boss.get_by_label("Email").fill("guest@example.org")
-    boss.get_by_label("Role").select_option("viewer")
+    boss.locator("[name=email]").fill("guest@example.org")
+    boss.locator("[name=role]").select_option("viewer")
     boss.get_by_role("button", name="Save", exact=True).click()
     expect(boss.locator(".messagelist")).to_contain_text("/account/invitation/")
     pk = place.ask("answer = Invitation.objects.get(email='guest@example.org').pk")
     boss.goto(f"/admin/gallery/invitation/{pk}/delete/")
-    boss.locator("[type=submit]").click()
+    boss.get_by_role("button", name="Yes, I’m sure").click()
     expect(boss.locator(".messagelist")).to_contain_text("guest@example.org")
     assert place.ask("answer = Invitation.objects.filter(email='guest@example.org').count()") == 0
     role = "answer = User.objects.get(username='vy').role"
     pk = place.ask("answer = User.objects.get(username='vy').pk")
     for name in ("contributor", "viewer"):
         boss.goto(f"/admin/gallery/user/{pk}/change/")
-        boss.get_by_label("Role").select_option(name)
+        boss.locator("[name=role]").select_option(name)
         boss.get_by_role("button", name="Save", exact=True).click()
         expect(boss.locator(".messagelist")).to_be_visible()
         assert place.ask(role) == name
