@@ -55,7 +55,8 @@ def test_a_range_goes_into_a_new_album_and_back_by_one_undo(page: Page, gallery:
     ).click()  # once some are chosen, a photo is chosen by a click
     expect(bar(page)).to_contain_text("4 chosen")
     bar(page).locator("summary", has_text="Album").click()
-    page.keyboard.type("Winter ball")  # the field has the focus
+    expect(page.get_by_label("Add to album")).to_be_focused()
+    page.keyboard.type("Winter ball")
     page.keyboard.press("Enter")
     expect(page.get_by_text("You put 4 photos into the album “Winter ball”.")).to_be_visible()
     expect(bar(page)).to_be_hidden()
