@@ -15,6 +15,7 @@ from tests.site import ROOT, Site, stop_group
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 NAMES = "answer = dict(WorkerBeat.objects.values_list('kind', 'name'))"
+OTHERS = "answer = dict(WorkerBeat.objects.exclude(name__in={names}).values_list('kind', 'name'))"
 # What the jobs page says when it is asked so many seconds from now: time is put forward, not waited for.
 SAID = """
 import re
@@ -53,7 +54,10 @@ def test_a_killed_worker_and_its_scheduler_are_named_within_a_minute(site: Site)
     assert said(site, 60) == names
     again = site.start_worker()
     try:
-        wait_for(lambda: not said(site, 30), "others to take their place", 90)
+        wait_for(
+            lambda: len(site.ask(OTHERS.format(names=[*names.values()]))) == 2, "others in their place", 90
+        )
+        wait_for(lambda: not said(site, 30), "nobody to be missed", 20)
     finally:
         stop_group(again)
     assert said(site, 60) == {}  # who ends in an orderly way is not missed

@@ -59,10 +59,13 @@ def test_an_import_that_is_stopped_keeps_what_it_did_and_goes_on_from_there(
 
     monkeypatch.setattr(importing, "look", look)
     take = Importer._take
+    # Ctrl-C is ignored where tests run in the background.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with monkeypatch.context() as patch:
         patch.setattr(Importer, "_take", stop_at_thirty)
         with pytest.raises(SystemExit) as stopped:
             call_command("import_people", str(folder))
+    signal.signal(signal.SIGINT, before)
     assert stopped.value.code == 130
     assert Reference.objects.count() == 31
     assert len(looked) < 40

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import F
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
@@ -38,7 +39,8 @@ class RosterAdmin(TellingAdmin):
     @method_decorator(require_safe)
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """The people of the list as it is filtered, searched and ordered."""
-        people = self.get_changelist_instance(request).queryset
+        found = self.get_changelist_instance(request).queryset
+        people = found.annotate(approved=F("approved"), times=F("times"))  # the list's own are for one page
         audit.exported(current_user(request), people=people.count())
         response = StreamingHttpResponse(
             (line.encode() for line in roster.lines(people.iterator(chunk_size=READ))),

@@ -88,7 +88,9 @@ def test_a_database_that_goes_away_is_said_and_loses_nothing(large: Scene, numbe
 def test_an_embedded_broker_that_is_gone_loses_nothing(small: Scene) -> None:
     small.start_web()
     small.end_worker()
-    shutil.rmtree(small.site.folder / "broker")
+    folder = small.site.folder / "broker"
+    wait_for(folder.exists, "the web server to have begun")
+    shutil.rmtree(folder)
     small.upload(3)
     small.start_worker()
     small.settle()
