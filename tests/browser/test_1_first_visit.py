@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.conftest import Visits
+from tests.browser.conftest import PHONE, Visits
 from tests.browser.place import PASSWORD, Place
+from tests.site import Site
 
 
 def test_an_empty_site_says_what_to_do_first(page: Page, visits: Visits) -> None:
@@ -55,13 +56,31 @@ class Steps:
 
 
 def test_from_nothing_to_a_named_face_in_nine_steps(visits: Visits, place: Place) -> None:
-    steps, page = Steps(), visits.as_nobody()
+    first_name(visits.as_nobody(), place.photos)
+
+
+def test_the_same_on_a_phone(browser: Browser, place: Place, tmp_path: Path) -> None:
+    site = Site(tmp_path / "data")
+    with site.worker(), site.web() as address:
+        Place(site, address, place.photos).make_users()
+        context = browser.new_context(
+            base_url=address,
+            viewport={"width": PHONE["width"], "height": PHONE["height"]},
+            is_mobile=True,
+            has_touch=True,
+        )
+        first_name(context.new_page(), place.photos)
+        context.close()
+
+
+def first_name(page: Page, photos: Path) -> None:
+    steps = Steps()
     page.goto("/")
     steps.type(page.get_by_label("Username"), "mai")
     steps.type(page.get_by_label("Password"), PASSWORD)
     steps.press(page, "Enter")
     steps.click(page.get_by_role("main").get_by_role("link", name="Upload photos"))
-    steps.choose(page.get_by_label("Choose photos"), place.photos / "first.jpg")
+    steps.choose(page.get_by_label("Choose photos"), photos / "first.jpg")
     tile = page.locator(".tile").first
     expect(tile).to_be_visible()
     expect(tile).not_to_have_class(re.compile("busy"))

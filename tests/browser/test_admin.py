@@ -215,7 +215,8 @@ def test_pictures_are_sent_for_a_person_its_face_shown_chosen_saved_and_undone(
     assert len(place.ask(STATUSES.format(person=people[0]))) == 3
 
 
-def test_a_missed_face_is_drawn_by_keyboard(page: Page, place: Place, people: list[int]) -> None:
+def test_a_missed_face_is_drawn_by_keyboard(desk: Page, place: Place, people: list[int]) -> None:
+    page = desk
     page.goto(f"/admin/gallery/person/{people[0]}/pictures/")
     page.locator("#pictures").set_input_files(place.photos / "portrait.jpg")
     card = page.get_by_role("group", name="portrait.jpg")

@@ -252,6 +252,60 @@ def test_photos_and_references_are_acted_on_in_the_admin_and_all_is_taken_back(
             assert rows(site, query) == before
 
 
+# Without what the worker is to do: photos whose recognition changes are looked at again either way.
+STATES = "SELECT name, album_id, trashed_at IS NULL, is_recognised FROM gallery_photo ORDER BY id"
+PUT_AWAY = """
+album = Album.objects.create(name="Trip")
+answer = Photo.objects.filter(name__startswith="done").update({columns})
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "action", "button", "said"),
+    [
+        (
+            "album=album",
+            "take_out",
+            "Take photos out of their albums",
+            "You took 2 photos out of their albums.",
+        ),
+        (
+            "trashed_at=timezone.now()",
+            "restore",
+            "Take photos out of the trash",
+            "You took 2 photos out of the trash.",
+        ),
+        (
+            "is_recognised=False",
+            "recognise",
+            "Recognise in photos again",
+            "You let faces be recognised in 2 photos again.",
+        ),
+    ],
+)
+def test_what_was_done_to_photos_is_turned_back_in_the_admin_and_that_taken_back(
+    running: tuple[Site, str],
+    browser: Browser,
+    size: dict[str, int],
+    columns: str,
+    action: str,
+    button: str,
+    said: str,
+) -> None:
+    site, _ = running
+    page = opened(running, browser, "/admin/", viewport=size)
+    assert site.ask("from django.utils import timezone\n" + PUT_AWAY.format(columns=columns)) == 3
+    before = rows(site, STATES)
+    act_on_two(page, "/admin/gallery/photo/?q=done", action)
+    check(page)
+    page.get_by_role("button", name=button).click()
+    expect(page.locator(".messagelist")).to_contain_text(said)
+    assert rows(site, STATES) != before
+    page.locator(".messagelist").get_by_role("button", name="Undo").click()
+    expect(page.locator(".messagelist")).to_contain_text("Undone:")
+    assert rows(site, STATES) == before
+
+
 def test_two_curators_at_the_form_of_one_photo(
     running: tuple[Site, str], browser: Browser, size: dict[str, int]
 ) -> None:
