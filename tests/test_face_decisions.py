@@ -55,6 +55,17 @@ def test_a_rejected_person_is_withdrawn_and_no_longer_proposed():
     assert FaceRejection.objects.filter(face=face, person=anna).exists()
 
 
+def test_a_face_that_was_searched_again_is_searched_once_more_when_not_this_person_is_taken_back(sent):
+    user, anna = a_user(), a_person("Anna")
+    face = a_named_face(anna)
+    event = faces.reject(user, face, anna)
+    Face.objects.filter(pk=face.pk).update(similarity=0.8)  # what the worker found without Anna
+    sent.clear()
+    history.undo(user, event)
+    assert not FaceRejection.objects.exists()
+    assert ("follow_faces", [face.pk]) in sent
+
+
 def test_rejecting_somebody_else_leaves_a_confirmed_name():
     anna, bao, user = a_person("Anna"), a_person("Bảo"), a_user()
     face = an_unsure_face(anna, bao)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from gallery import storage
-from gallery.models import Decision, Event, GalleryChange, Reference, ReferenceVector, SiteSetting
+from gallery.models import Decision, Event, Face, GalleryChange, Reference, ReferenceVector, SiteSetting
 from gallery.services import faces, history
 from gallery.services.errors import Refused
 from gallery.services.faces import references
@@ -129,6 +129,18 @@ def test_undoing_a_wrong_name_withdraws_the_reference_made_from_it():
     event = faces.confirm(user, face, anna)
     assert references.make_references([face.pk]) == 1
     history.undo(user, event)
+    assert Reference.objects.get().status == Reference.Judgement.REJECTED
+
+
+def test_a_name_that_only_the_machine_still_says_withdraws_the_reference_made_from_the_face():
+    user, anna, face = a_user(), a_person(), a_clear_face()
+    Face.objects.filter(pk=face.pk).update(person=anna, state=Face.State.KNOWN)
+    face.refresh_from_db()
+    event = faces.confirm(user, face, anna)
+    assert references.make_references([face.pk]) == 1
+    history.undo(user, event)
+    face.refresh_from_db()
+    assert (face.person, face.decision) == (anna, "")
     assert Reference.objects.get().status == Reference.Judgement.REJECTED
 
 

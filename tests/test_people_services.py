@@ -249,6 +249,8 @@ def test_every_relation_to_a_person_is_known_to_the_merge():
 def test_splitting_moves_the_faces_and_their_references_to_a_new_person():
     user, anna = a_user(), a_person("Anna")
     stays, goes = a_named_face(anna), a_named_face(anna)
+    faces.confirm(user, goes, anna)  # as every face is that a reference is cut from
+    goes.refresh_from_db()
     reference = a_reference(anna, source_face=goes)
     before = everything()
     event = people.split(user, [goes], "Eva")

@@ -26,7 +26,8 @@ def after(ledger: Ledger) -> None:
     the faces again and takes the decisions to their look-alikes.
     """
     withdrawing.after(ledger)
-    faces = ledger.touched("face")
+    # A face whose "not this person" comes or goes is in question even where the machine has written it since.
+    faces = sorted({*ledger.touched("face"), *ledger.of("facerejection", "face_id")})
     for some in chunks(faces):
         _withdraw_references(ledger, some)
         _forget_masked(some)
@@ -56,8 +57,12 @@ def _send(task: str, rows: Iterable[int]) -> None:
 
 
 def _withdraw_references(ledger: Ledger, faces: Sequence[int]) -> None:
-    """A reference cut from a face that is, by now, not said to be that person must not name others."""
+    """A reference cut from a face that nobody, by now, says to be that person must not name others.
+
+    Nor must it where only the machine still says so: the face would be found by its own picture for ever.
+    """
     is_other = Q(source_face__person__isnull=True) | ~Q(source_face__person=F("person"))
+    is_other |= ~Q(source_face__decision=Decision.CONFIRMED)
     approved = Reference.objects.filter(status=Judgement.APPROVED, source_face__in=faces)
     wrong = list(approved.filter(is_other).values_list("pk", flat=True))
     if wrong:
