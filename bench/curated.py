@@ -24,10 +24,8 @@ from gallery.models import (
 
 Judgement = Reference.Judgement
 FOUND = (Finding.Kind.WRONG, Finding.Kind.UNLIKE, Finding.Kind.DUPLICATE, Finding.Kind.CONFUSABLE)
-OF_REFERENCES, OF_FINDINGS = (
-    100,
-    50,
-)  # of so many references, one has a finding of each kind; one of these is dismissed
+OF_REFERENCES = 100  # one of so many has a finding of each kind
+OF_FINDINGS = 50  # one of so many is dismissed
 
 
 def references(people: Sequence[Person], each: int, chance: random.Random) -> Iterator[Reference]:

@@ -14,11 +14,8 @@ from django.template.loader import get_template
 from django.urls import get_resolver
 from django.utils import translation
 
-YOUNG = (
-    5_000,
-    20,
-    20,
-)  # objects more than before, and rounds of younger ones: when each generation is collected
+# When each generation is collected: objects more than before, and rounds of younger ones
+YOUNG = (5_000, 20, 20)
 
 
 def up() -> None:

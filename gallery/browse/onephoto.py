@@ -102,10 +102,11 @@ class FaceDetail:
     main: Proposal | None  # the match to show beside the face
     others: list[Proposal]
     not_these: list[Person]
+    is_reference: bool  # a reference of the person was cut from it
 
     @property
     def may_be_reference(self) -> bool:
-        return self.face.landmarks is not None and self.face.is_usable
+        return self.face.landmarks is not None and self.face.is_usable and not self.is_reference
 
 
 def detail(user: User, face: Face) -> FaceDetail:
@@ -127,7 +128,8 @@ def detail(user: User, face: Face) -> FaceDetail:
     if main is None and person:
         main = _some_reference(user, face, person)
     rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
-    return FaceDetail(face, said, person, main, others, list(rejected))
+    cut = Reference.objects.filter(source_face=face, person=person, status=Reference.Judgement.APPROVED)
+    return FaceDetail(face, said, person, main, others, list(rejected), cut.exists())
 
 
 def _proposal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,55 @@ def test_each_act_is_touched_on_a_phone_and_taken_back(phone: Page, montage: str
         toast.get_by_role("button", name="Undo").tap()
         expect(phone.locator(".toast", has_text=said)).to_have_count(0)
     at_first(phone, montage)
+
+
+REFERENCES = "answer = Reference.objects.filter(person__name='Barack Obama', status='approved').count()"
+# Else a face that is confirmed and good enough is one at once.
+BY_HAND = (
+    "answer = str(SiteSetting.objects.update_or_create(pk={name!r}, defaults=dict(value={value}))[0].pk)"
+)
+
+
+@pytest.fixture
+def by_hand(place: Place) -> Iterator[None]:
+    """Faces become references only where somebody says so."""
+    name = "confirmed_faces_become_references"
+    place.ask(BY_HAND.format(name=name, value=False))
+    yield
+    place.ask(BY_HAND.format(name=name, value=True))
+
+
+@pytest.mark.parametrize("wide", ["desktop", "phone"])
+def test_a_face_becomes_a_reference_and_stops_being_one(
+    wide: str, page: Page, phone: Page, place: Place, montage: str, by_hand: None
+) -> None:
+    here = phone if wide == "phone" else page
+    at_first(here, montage)
+    before = place.ask(REFERENCES)
+    panel, toast = here.locator(".facepanel"), here.locator(".toast").first
+    here.get_by_role("link", name="Face 1: Barack Obama, recognised").click()
+    panel.get_by_role("button", name="Right", exact=False).first.click()
+    expect(toast).to_contain_text("This is Barack Obama.")
+    here.goto(montage)
+    here.get_by_role("link", name="Face 1: Barack Obama").click()
+    button = panel.get_by_role("button", name="Use as reference")
+    expect(button).to_be_visible()
+    if wide == "phone":
+        button.tap()
+    else:
+        here.keyboard.press("r")
+    expect(toast).to_contain_text("The face is a reference from now on.")
+    expect(panel.get_by_text("This face is a reference.")).to_be_visible()
+    expect(button).to_have_count(0)
+    assert place.ask(REFERENCES) == before + 1
+    toast.get_by_role("button", name="Undo").click()
+    expect(here.locator(".toast", has_text="from now on")).to_have_count(0)
+    assert place.ask(REFERENCES) == before
+    here.goto(montage)
+    here.get_by_role("link", name="Face 1: Barack Obama").click()
+    panel.get_by_role("button", name="Take back").click()
+    expect(toast).to_contain_text("Taken back")
+    at_first(here, montage)
 
 
 def test_a_missed_face_is_drawn_on_a_phone_and_named_nobody(phone: Page, montage: str) -> None:
