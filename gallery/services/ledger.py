@@ -139,10 +139,10 @@ class Ledger:
         """Ids of the rows of a model that the act made."""
         return sorted({pk for g in self.groups if g["model"] == name and not g["before"] for pk in g["ids"]})
 
-    def of(self, name: str, column: str) -> set[int]:
+    def of(self, name: str, column: str) -> list[int]:
         """What the rows of a model that the act made or deleted pointed to by this column."""
         rows = (group["before"] or group["after"] for group in self.groups if group["model"] == name)
-        return {row[column] for row in rows if row.get(column)}
+        return sorted({row[column] for row in rows if row.get(column)})
 
     def changed(self, name: str, column: str) -> list[int]:
         """Ids of existing rows of a model where the act wrote this column."""
