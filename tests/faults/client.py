@@ -15,7 +15,7 @@ OK = ("added", "duplicate")
 
 @dataclass
 class Answer:
-    """What came back; status 0 where the connection broke."""
+    """What came back; status 0 where the connection broke, or (kind "refused") never came to be."""
 
     status: int
     kind: str = ""
@@ -25,6 +25,10 @@ class Answer:
     @property
     def is_accepted(self) -> bool:
         return self.kind in OK
+
+    @property
+    def was_cut_off(self) -> bool:
+        return self.status == 0 and self.kind != "refused"
 
 
 @dataclass
@@ -40,6 +44,8 @@ class Uploader:
     def upload(self, content: bytes, name: str, timeout: float = 60) -> Answer:
         try:
             answer = self._ask(content, name, timeout)
+        except ConnectionRefusedError:
+            answer = Answer(0, "refused")
         except (OSError, http.client.HTTPException):
             answer = Answer(0)
         with self._lock:

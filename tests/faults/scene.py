@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Scene:
     worker: subprocess.Popen[bytes] | None = None
     made: int = 0
     forgiven: set[int] = field(default_factory=set)  # photos that may have failed
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def uploader(self) -> Uploader:
@@ -57,8 +59,10 @@ class Scene:
 
     def picture(self, scale: int = 1) -> tuple[bytes, str]:
         """Another photo than any before, and its name."""
-        self.made += 1
-        return portrait(self.people, self.made, scale), f"photo-{self.made}.jpg"
+        with self._lock:
+            self.made += 1
+            number = self.made
+        return portrait(self.people, number, scale), f"photo-{number}.jpg"
 
     def start_web(self) -> None:
         if self.web:
