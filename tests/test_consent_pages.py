@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from gallery.browse import consents
 from gallery.models import Album, Decision, Event, Face, Person, Photo, Reference, Role
 from gallery.recognising import today
 from gallery.services import albums
@@ -58,6 +61,27 @@ def test_the_worklist_counts_what_ran_out_and_what_soon_will(curator: Client) ->
     assert "Soon</a>" in soon
     assert "Later</a>" not in soon + expired
     assert "Never</a>" not in soon + expired
+
+
+def test_the_worklist_goes_on_by_key_though_people_leave_it_meanwhile(
+    curator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consents, "PAGE", 2)
+    people = [until(days, f"P{number}") for number, days in enumerate((-9, -5, -5, -5, -1))]
+    seen, address = [], "/consents/"
+    while address:
+        page = text(curator, address)
+        seen += re.findall(r'dir="auto">(P\d)</a>', page)
+        following = re.search(r'class="pager".*?href="([^"]+)"', page)
+        address = f"/consents/{html.unescape(following[1])}" if following else ""
+        Person.objects.filter(pk=people[0].pk).update(consent_until=None)  # renewed by somebody
+    assert seen == ["P0", "P1", "P2", "P3", "P4"]
+
+
+@pytest.mark.parametrize("mark", ["1:never", "x", "1:", ":2020-01-01"])
+def test_a_mark_that_is_none_shows_the_worklist_from_its_beginning(curator: Client, mark: str) -> None:
+    until(-1, "Gone")
+    assert "Gone</a>" in text(curator, f"/consents/?after={mark}")
 
 
 def test_a_consent_is_renewed_from_the_worklist_and_undone(curator: Client) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.db.models import Q, QuerySet
 
+from gallery.browse.paging import Mark
 from gallery.browse.people import Portrait, portraits
 from gallery.models import Album, Decision, Face, Person, Photo, Reference, User
 from gallery.recognising import today
@@ -24,25 +25,35 @@ class Counts:
 
 def expired_people() -> QuerySet[Person]:
     """Longest ago first."""
-    return Person.objects.filter(consent_until__lt=today()).order_by("consent_until", "search")
+    return Person.objects.filter(consent_until__lt=today()).order_by("consent_until", "pk")
 
 
 def soon_people() -> QuerySet[Person]:
     """Whose consent holds today and will not in 30 days; the next first."""
     soon = Person.objects.filter(consent_until__gte=today())
-    return soon.filter(consent_until__lt=today() + timedelta(days=SOON_DAYS)).order_by(
-        "consent_until", "search"
-    )
+    return soon.filter(consent_until__lt=today() + timedelta(days=SOON_DAYS)).order_by("consent_until", "pk")
 
 
 def counts() -> Counts:
     return Counts(expired_people().count(), soon_people().count())
 
 
-def page(user: User, rows: QuerySet[Person], start: int) -> tuple[list[Portrait], int | None]:
-    """Some of these people as cards, and where the next ones start."""
-    found = list(rows.select_related("cover")[start : start + PAGE + 1])
-    return portraits(user, found[:PAGE]), (start + PAGE if len(found) > PAGE else None)
+def page(user: User, rows: QuerySet[Person], after: Mark | None) -> tuple[list[Portrait], Mark | None]:
+    """Some of these people as cards, and what the next page begins behind."""
+    found = list(_behind(rows, after).select_related("cover")[: PAGE + 1])
+    shown, last = found[:PAGE], found[PAGE - 1 : PAGE]
+    following = Mark(last[0].pk, str(last[0].consent_until)) if len(found) > PAGE else None
+    return portraits(user, shown), following
+
+
+def _behind(rows: QuerySet[Person], after: Mark | None) -> QuerySet[Person]:
+    try:
+        last = date.fromisoformat(after.value) if after else None
+    except ValueError:
+        last = None
+    if after is None or last is None:
+        return rows
+    return rows.filter(Q(consent_until__gt=last) | Q(consent_until=last, pk__gt=after.pk))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery.access import curator_required, current_user
 from gallery.browse import consents
-from gallery.browse.paging import as_id
+from gallery.browse.paging import Mark, as_id
 from gallery.forms import ConsentForm
 from gallery.models import Person
 from gallery.services import people
@@ -24,7 +24,7 @@ def consents_page(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     is_soon = request.GET.get("show") == "soon"
     rows = consents.soon_people() if is_soon else consents.expired_people()
-    portraits, after = consents.page(user, rows, as_id(request.GET.get("from")) or 0)
+    portraits, after = consents.page(user, rows, Mark.read(request.GET.get("after", "")))
     context = {
         "counts": consents.counts(),
         "portraits": portraits,
