@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db import connections
+from django.db.models import Count, Q, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -39,10 +43,44 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
     def _ids(self, rows: QuerySet[Any], bottom: int) -> list[int]:
         """Of a page that is past the middle from the end on, which is nearer then."""
         top = min(bottom + self.per_page, self.count)
+        if owner := _owner(rows):
+            rows, before = _of_owners(rows, owner, bottom, top)
+            return list(rows.values_list("pk", flat=True)[bottom - before : top - before])
         if bottom <= self.count // 2 or self.count >= MOST_COUNTED:
             return list(rows.values_list("pk", flat=True)[bottom:top])
         backwards = rows.reverse().values_list("pk", flat=True)
         return list(backwards[self.count - top : self.count - bottom])
+
+
+def _owner(rows: QuerySet[Any]) -> str | None:
+    """What the rows are ordered by first, where that is a column of what they belong to: "person__search", say."""
+    first = str(rows.query.order_by[0]) if rows.query.order_by else ""
+    return first if LOOKUP_SEP in first else None
+
+
+def _of_owners(rows: QuerySet[Any], order: str, bottom: int, top: int) -> tuple[QuerySet[Any], int]:
+    """The rows of those few owners that the slice lies in, and how many rows come before these.
+
+    Counting the rows of each owner is the work of an index; sorting all rows by a column of another table is not.
+    """
+    name, column = order.lstrip("-").split(LOOKUP_SEP, 1)
+    owners = rows.model._meta.get_field(name).related_model._default_manager
+    direction = "-" if order.startswith("-") else ""
+    counts = dict(rows.order_by().values_list(name).annotate(Count("pk")))
+    named = owners.order_by(f"{direction}{column}").values_list("pk", column)
+    alike: list[list[int | None]] = [[pk for pk, _ in some] for _, some in groupby(named, itemgetter(1))]
+    is_last = connections[rows.db].features.nulls_order_largest != bool(direction)
+    alike.insert(len(alike) if is_last else 0, [None])
+    chosen: list[int | None] = []
+    before = passed = 0
+    for pks in alike:
+        count = sum(counts.get(pk, 0) for pk in pks)
+        if count and passed < top and passed + count > bottom:
+            before = before if chosen else passed
+            chosen += pks
+        passed += count
+    held = Q(**{f"{name}__in": [pk for pk in chosen if pk is not None]})
+    return rows.filter(held | Q(**{f"{name}__isnull": True}) if None in chosen else held), before
 
 
 def picture(address: str, size: int = 56, says: str = "") -> SafeString:

@@ -138,8 +138,8 @@ class Reference(Work):
         verbose_name_plural = _("references")
         ordering = ("pk",)
         indexes = [
-            models.Index(fields=("person", "status")),
             # With what says whether somebody may see it, so that counting needs no rows.
+            models.Index(fields=("person", "status", "source_face"), name="reference_person"),
             models.Index(fields=("eyes", "source_face"), name="reference_eyes"),
             models.Index(fields=("sharpness", "source_face"), name="reference_sharpness"),
             models.Index(fields=("is_usable", "source_face"), name="reference_usable"),
