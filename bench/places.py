@@ -127,6 +127,12 @@ def _admin(crowd: Crowd) -> Pages:
         ("admin reference, middle page", f"{references}?p={max(1, _pages('reference') // 2)}"),
         ("admin reference, by person, late page", f"{references}?o=2&p={_pages('reference')}"),
         ("admin reference, by person, middle page", f"{references}?o=2&p={max(1, _pages('reference') // 2)}"),
+        ("admin face, by person", f"{lists['face']}?o=1"),
+        ("admin face, by person, middle page", f"{lists['face']}?o=1&p={max(1, _pages('face') // 2)}"),
+        *(
+            (f"admin person, most {kind}", f"{lists['person']}?o=-{o}")
+            for kind, o in (("references", 3), ("faces", 4))
+        ),
         ("admin reference, pending, late page", f"{references}?status__exact=pending&p=2"),
         *(
             (f"admin reference, {kind}", f"{references}?quality={kind}")

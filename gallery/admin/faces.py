@@ -28,6 +28,7 @@ from gallery.visibility import in_sight
 class FaceAdmin(VisibleAdmin, LookedAt):
     list_display = ("shown", "whose", "state", "decision", "likeness", "on", "by_reference")
     list_display_links = ("shown",)
+    sortable_by = ("whose",)  # by what has an index; the rest are for filters
     list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
     list_select_related = ("photo", "person", "reference")
     search_fields = ("person__search",)
@@ -69,7 +70,7 @@ class FaceAdmin(VisibleAdmin, LookedAt):
     def whose(self, face: Face) -> SafeString | str:
         return link(face.person.name, "admin:gallery_person_change", face.person_id) if face.person else "–"
 
-    @admin.display(description=gettext_lazy("similarity"), ordering="similarity")
+    @admin.display(description=gettext_lazy("similarity"))
     def likeness(self, face: Face) -> str:
         return "–" if face.similarity is None else f"{face.similarity:.3f}"
 

@@ -66,8 +66,9 @@ class Quality(Choices):
 
     def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
         return {
-            "good": (_("good enough"), Q(is_usable=True)),
-            "poor": (_("too poor to recognise"), Q(is_usable=False)),
+            # Asked with IN: SQLite looks nothing up by a bare truth value.
+            "good": (_("good enough"), Q(is_usable__in=[True])),
+            "poor": (_("too poor to recognise"), Q(is_usable__in=[False])),
             "large": (_("large"), Q(eyes__gte=LARGE)),
             "medium": (_("medium"), Q(eyes__gte=REFERENCE_SIZE, eyes__lt=LARGE)),
             "small": (_("small"), Q(eyes__lt=REFERENCE_SIZE)),

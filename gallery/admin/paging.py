@@ -33,10 +33,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
         return len(rows)
 
     def page(self, number: Any) -> Any:
-        """The page's ids first, out of an index alone; then the rows of these. So the last page is quick as well."""
+        """The ids first where that is quicker, out of an index alone; so the last page is quick as well."""
         page = super().page(number)
         rows = self.object_list
-        if isinstance(rows, QuerySet) and page.number > FAR:
+        if isinstance(rows, QuerySet) and (page.number > FAR or _owner(rows)):
             page.object_list = rows.filter(pk__in=self._ids(rows, (page.number - 1) * self.per_page))
         return page
 
@@ -72,15 +72,17 @@ def _of_owners(rows: QuerySet[Any], order: str, bottom: int, top: int) -> tuple[
     is_last = connections[rows.db].features.nulls_order_largest != bool(direction)
     alike.insert(len(alike) if is_last else 0, [None])
     chosen: list[int | None] = []
-    before = passed = 0
+    before = passed = met = 0
     for pks in alike:
         count = sum(counts.get(pk, 0) for pk in pks)
         if count and passed < top and passed + count > bottom:
             before = before if chosen else passed
             chosen += pks
+            met += 1
         passed += count
     held = Q(**{f"{name}__in": [pk for pk in chosen if pk is not None]})
-    return rows.filter(held | Q(**{f"{name}__isnull": True}) if None in chosen else held), before
+    rows = rows.filter(held | Q(**{f"{name}__isnull": True}) if None in chosen else held)
+    return (rows.order_by(*rows.query.order_by[1:]) if met == 1 else rows), before
 
 
 def picture(address: str, size: int = 56, says: str = "") -> SafeString:

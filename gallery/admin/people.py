@@ -30,7 +30,7 @@ from gallery.models import BulkAct, Person, Reference
 from gallery.models.people import clean_name
 from gallery.services import people
 from gallery.templatetags.media import reference_src
-from gallery.visibility import visible_faces, visible_references
+from gallery.visibility import counted_faces, visible_faces, visible_references
 
 Kind = BulkAct.Kind
 
@@ -75,7 +75,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         approved = visible_references(user).filter(status=Reference.Judgement.APPROVED)
         rows = super().get_queryset(request).select_related("cover")
         # Worked out only where a list is ordered by them; for what a page shows, see get_changelist_instance.
-        found: QuerySet[Person] = rows.alias(approved=_count(approved), times=_count(visible_faces(user)))
+        found: QuerySet[Person] = rows.alias(approved=_count(approved), times=_count(counted_faces(user)))
         return found
 
     def get_search_results(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -36,8 +37,9 @@ class ReferenceForm(GuardedForm):
 @admin.register(Reference)
 class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     form = ReferenceForm
-    list_display = ("crop", "whose", "status", "work", "failure", "size", "photo", "created_at")
+    list_display = ("crop", "whose", "status", "work", "failure", "size", "photo", "added")
     list_display_links = ("crop",)
+    sortable_by = ("whose", "added")  # by what has an index; the rest are for filters
     list_filter = (ReferenceHealth, "status", "work", Embedder, Quality, Source)
     list_select_related = ("person", "source_face")
     search_fields = ("person__search",)
@@ -78,6 +80,10 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     @admin.display(description=gettext_lazy("person"), ordering="person__search")
     def whose(self, reference: Reference) -> SafeString:
         return link(reference.person.name, "admin:gallery_person_change", reference.person_id)
+
+    @admin.display(description=gettext_lazy("added"), ordering="pk")
+    def added(self, reference: Reference) -> datetime:
+        return reference.created_at
 
     @admin.display(description=gettext_lazy("between the eyes"))
     def size(self, reference: Reference) -> str:

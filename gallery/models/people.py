@@ -138,12 +138,13 @@ class Reference(Work):
         verbose_name_plural = _("references")
         ordering = ("pk",)
         indexes = [
-            # With what says whether somebody may see it, so that counting needs no rows.
-            models.Index(fields=("person", "status", "source_face"), name="reference_person"),
+            # With what says whether somebody may see it, so that counting needs no rows; and the id, which
+            # PostgreSQL's indexes do not carry by themselves.
+            models.Index(fields=("person", "status", "source_face", "id"), name="reference_person"),
             models.Index(fields=("eyes", "source_face"), name="reference_eyes"),
             models.Index(fields=("sharpness", "source_face"), name="reference_sharpness"),
             models.Index(fields=("is_usable", "source_face"), name="reference_usable"),
-            models.Index(fields=("work", "source_face"), name="reference_work"),
+            models.Index(fields=("work", "source_face", "id"), name="reference_work"),
             models.Index(
                 fields=("status", "source_face"),
                 condition=models.Q(is_poor=True),
