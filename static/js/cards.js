@@ -4,6 +4,7 @@
  * data-url, and data-waits while it is open; what answers has data-act, its key.
  */
 import { onKeys } from "./keys.js";
+import { request } from "./request.js";
 
 const LOOK_EVERY = 8000;
 
@@ -88,7 +89,7 @@ export class Cards {
       const isUndone = card.querySelector(`[data-undoes][action$="/${event}/undo"]`);
       if (!isUndone && !(isOfFaces && faces.includes(Number(card.dataset.card)))) continue;
       const target = `#${card.id}`;
-      window.htmx.ajax("GET", card.dataset.url, { target, swap: "outerHTML" }).then(() => {
+      request("GET", card.dataset.url, { target, swap: "outerHTML" }).then(() => {
         this.count();
         this.focus(document.querySelector(target));
       });
@@ -98,6 +99,6 @@ export class Cards {
   #lookAtOthers() {
     const ids = this.waiting().map((card) => card.dataset.card);
     if (document.hidden || !ids.length || document.querySelector("dialog[open]")) return;
-    window.htmx.ajax("GET", `${this.root.dataset.decided}?ids=${ids.slice(0, 100).join(",")}`, { swap: "none" });
+    request("GET", `${this.root.dataset.decided}?ids=${ids.slice(0, 100).join(",")}`, { swap: "none" });
   }
 }

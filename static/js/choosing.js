@@ -3,6 +3,7 @@
  * a plain form. Here: the count, ranges with Shift, all of the page, keys, and acts that leave the page where it is.
  */
 import { onKeys } from "./keys.js";
+import { request } from "./request.js";
 import { showToast } from "./toast.js";
 
 const form = document.querySelector("[data-choosing]");
@@ -88,7 +89,7 @@ function onSubmit(event) {
   if (button.hasAttribute("data-leaves") && chosen.size >= boxes().length) return;
   event.preventDefault();
   const values = Object.fromEntries(new FormData(form, button));
-  window.htmx.ajax("POST", form.action, { values: { ...values, photo: [...chosen] }, swap: "none" });
+  request("POST", form.action, { values: { ...values, photo: [...chosen] }, swap: "none" });
 }
 
 function onDone(event) {

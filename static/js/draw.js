@@ -1,4 +1,5 @@
 /** Drawing a box around a missed face: by dragging, or with the keyboard. Units are photo pixels. */
+import { request } from "./request.js";
 
 const SMALLEST = 12;
 
@@ -84,7 +85,7 @@ export function startDrawing(viewer, around = viewer, send = sendToPanel) {
 }
 
 async function sendToPanel(address, values) {
-  await window.htmx.ajax("POST", address, { target: "#panel", values });
+  await request("POST", address, { target: "#panel", values });
   document.getElementById("name")?.focus();
 }
 

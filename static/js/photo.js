@@ -2,6 +2,7 @@
 import { onKeys } from "./keys.js";
 import { startDrawing } from "./draw.js";
 import { startPeeking } from "./peek.js";
+import { request } from "./request.js";
 import { startTypeahead } from "./typeahead.js";
 
 const viewer = document.querySelector("[data-viewer]");
@@ -15,6 +16,8 @@ const chosenId = () => panel.querySelector("[data-chosen]")?.dataset.chosen;
 let shown = chosenId(); // the face whose panel was drawn last
 let wanted = ""; // the address of the panel asked for last; empty once it was closed
 let isComing = false; // a panel was asked for and is not here: what is pressed now is meant for it
+let asked = 0; // how many panels were asked for
+let isAsking = false; // one of them is on its way
 let waiting = []; // the keys pressed meanwhile
 let focuses = ""; // whether the panel that comes takes the focus: "always", "never", or where another face's was
 
@@ -34,11 +37,21 @@ function show(link, focus) {
   return ask(link.dataset.panelUrl, focus);
 }
 
-function ask(address, focus = "") {
+/** One panel at a time is fetched; of those asked for meanwhile, as by a key that is held, only the last. */
+async function ask(address, focus = "") {
   wanted = address;
   focuses = focus;
   isComing = panel.inert = true;
-  return window.htmx.ajax("GET", address, { target: "#panel" }).finally(settled);
+  asked += 1;
+  if (isAsking) return;
+  isAsking = true;
+  let mine;
+  do {
+    mine = asked;
+    await request("GET", wanted, { target: "#panel" });
+  } while (mine !== asked && wanted);
+  isAsking = false;
+  settled();
 }
 
 /** This page's address, with a face or without; it keeps where one came from. */
@@ -49,7 +62,7 @@ function addressOf(face) {
   return query.size ? `${location.pathname}?${query}` : location.pathname;
 }
 
-/** The panel is here (or will not come): on to the face tabbed to meanwhile, then press what was pressed. */
+/** The panel is here: on to the face tabbed to meanwhile, then press what was pressed. Or it will not come. */
 function settled() {
   isComing = panel.inert = false;
   focuses = "";
@@ -57,7 +70,11 @@ function settled() {
   if (tabbed && tabbed.dataset.face !== chosenId() && tabbed.dataset.panelUrl !== wanted) return void peek(tabbed);
   const keys = waiting;
   waiting = [];
-  if (keys.length) pressLate(keys);
+  if (wanted && boxes().find((box) => box.dataset.panelUrl === wanted)?.dataset.face !== chosenId()) {
+    wanted = ""; // what was pressed was meant for another face than the one that is shown
+    mark(chosenId() ?? "");
+    history.replaceState(null, "", addressOf(chosenId()));
+  } else if (keys.length) pressLate(keys);
 }
 
 const withKey = (key) => [...document.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key.toLowerCase() && !one.disabled);
@@ -169,7 +186,7 @@ document.body.addEventListener("htmx:oobAfterSwap", () => mark(chosenId() ?? "")
 
 /** Ask for the boxes and the list again, and for the panel too while nobody is typing in it. */
 function refresh() {
-  window.htmx.ajax("GET", viewer.dataset.state, { swap: "none" });
+  request("GET", viewer.dataset.state, { swap: "none" });
   const box = boxes().find((one) => one.dataset.face === chosenId());
   const isTouched = panel.contains(document.activeElement) && document.activeElement.matches("input");
   if (!box || isTouched) return;

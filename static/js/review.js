@@ -1,5 +1,6 @@
 /** The review queue: a grid of questions; arrows move, one key answers, and the next question is at hand. */
 import { Cards } from "./cards.js";
+import { request } from "./request.js";
 import { startSomeone } from "./someone.js";
 
 /** Left and right go through the list; up and down to the nearest card of another line. */
@@ -28,7 +29,7 @@ if (root) {
     const form = card.querySelector(".qform");
     if (!form) return;
     const values = { say: "other", revision: form.elements.revision.value, ...chosen };
-    window.htmx.ajax("POST", form.action, { target: `#${card.id}`, swap: "outerHTML", values });
+    request("POST", form.action, { target: `#${card.id}`, swap: "outerHTML", values });
     cards.focus(cards.nextAfter(card));
   });
 }

@@ -2,6 +2,8 @@
  * Short messages at the bottom. The server sends them with the page, or with an htmx answer as the event
  * `toast`: HX-Trigger: {"toast": {"text": "...", "undo": "/address/to/post/to", "tags": "error"}}.
  */
+import { request } from "./request.js";
+
 const SECONDS = 8;
 const SECONDS_WITH_UNDO = 20;
 
@@ -36,9 +38,17 @@ function undoButton(address, label) {
   button.type = "button";
   button.className = "linkbutton";
   button.textContent = label;
-  button.addEventListener("click", () => {
-    button.closest(".toast").remove();
-    window.htmx.ajax("POST", address, { swap: "none" }).then(() => document.body.dispatchEvent(new Event("undone")));
+  let isAsked = false;
+  button.addEventListener("click", async () => {
+    if (isAsked) return;
+    isAsked = true;
+    button.setAttribute("aria-busy", "true");
+    const isDone = await request("POST", address, { swap: "none" });
+    isAsked = false;
+    button.removeAttribute("aria-busy");
+    if (!isDone) return; // the message stays, to try it once more
+    button.closest(".toast")?.remove();
+    document.body.dispatchEvent(new Event("undone"));
   });
   return button;
 }

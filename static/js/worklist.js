@@ -1,5 +1,6 @@
 /** A list of gallery health: one thing below the other; J and K or the arrows move, one key mends. */
 import { Cards } from "./cards.js";
+import { request } from "./request.js";
 import { startSomeone } from "./someone.js";
 
 const STEPS = { j: 1, ArrowDown: 1, ArrowRight: 1, k: -1, ArrowUp: -1, ArrowLeft: -1 };
@@ -12,7 +13,7 @@ if (root) {
   startSomeone(root, (card, chosen) => {
     const form = card.querySelector("[data-acts]");
     const values = { act: "move", ...chosen };
-    window.htmx.ajax("POST", form.action, { target: `#${card.id}`, swap: "outerHTML", values });
+    request("POST", form.action, { target: `#${card.id}`, swap: "outerHTML", values });
     cards.focus(cards.nextAfter(card));
   });
 }

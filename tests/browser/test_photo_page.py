@@ -14,6 +14,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.conftest import Visits
 from tests.browser.place import Place
 
+PANEL = re.compile(r"/faces/\d+/(\?|$)")
+
 
 def test_every_face_has_a_box_that_follows_the_photo(page: Page, montage: str) -> None:
     page.goto(montage)
@@ -97,6 +99,61 @@ def test_one_key_an_act_and_each_can_be_undone(page: Page, montage: str) -> None
     expect(page.locator("a.box")).to_have_count(before)
 
 
+def test_what_is_taken_back_is_not_lost_behind_panels_that_are_slow(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    page.keyboard.press("y")
+    expect(page.locator(".nametag.confirmed")).to_have_count(1)
+    late: list[Route] = []
+    page.route(PANEL, lambda route: late.append(route), times=1)
+    with page.expect_request(PANEL):
+        page.keyboard.press("ArrowRight")
+    with page.expect_response(re.compile(r"/undo$")) as answer:
+        page.get_by_role("button", name="Undo").click()
+        page.keyboard.press("ArrowRight")
+    assert answer.value.ok
+    expect(page.locator(".toast", has_text="This is Barack Obama.")).to_have_count(0)
+    late[0].continue_()
+    expect(page.locator(".nametag.confirmed")).to_have_count(0)
+
+
+def test_what_could_not_be_taken_back_can_be_tried_again(page: Page, visits: Visits, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    page.keyboard.press("y")
+    undo = page.locator(".toast", has_text="This is Barack Obama.").get_by_role("button", name="Undo")
+    page.route(re.compile(r"/undo$"), lambda route: route.abort(), times=1)
+    undo.click()
+    expect(page.get_by_text("That did not work.")).to_be_visible()
+    expect(page.locator(".nametag.confirmed")).to_have_count(1)
+    undo.click()
+    expect(undo).to_have_count(0)
+    expect(page.locator(".nametag.confirmed")).to_have_count(0)
+    visits.complaints.clear()  # the browser's own, of the request that failed
+
+
+def test_a_key_is_never_taken_for_another_face_than_the_one_arrived_at(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    late: list[Route] = []
+    page.route(PANEL, lambda route: late.append(route), times=1)
+    with page.expect_request(PANEL):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("y")  # for a stranger, whom there is nothing to be confirmed of
+    with page.expect_response(PANEL, timeout=10_000):
+        late[0].continue_()
+    expect(page.get_by_role("heading", name="Who is this?")).to_be_visible()
+    expect(page.locator("a.box.is-chosen")).to_have_attribute("data-face", re.compile(r"\d"))
+    assert page.locator("a.box.is-chosen").get_attribute("data-face") == page.locator(
+        "#panel [data-chosen]"
+    ).get_attribute("data-chosen")
+    expect(page.locator(".nametag.confirmed")).to_have_count(0)
+
+
 def test_wrong_unknown_and_left_alone_stay_said(page: Page, montage: str) -> None:
     page.goto(montage)
     page.keyboard.press("ArrowRight")
@@ -139,8 +196,8 @@ def test_someone_else_is_found_by_the_first_letters(page: Page, montage: str) ->
 def test_a_name_typed_before_the_panel_is_there_is_not_lost(page: Page, montage: str) -> None:
     page.goto(montage)
     late: list[Route] = []
-    page.route(re.compile(r"/faces/\d+/"), lambda route: late.append(route))
-    with page.expect_request(re.compile(r"/faces/\d+/")):
+    page.route(PANEL, lambda route: late.append(route), times=1)
+    with page.expect_request(PANEL):
         page.keyboard.press("ArrowRight")
     page.keyboard.type("sBid")  # S leads to the field, the rest is the name and no keys
     late[0].continue_()
