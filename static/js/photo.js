@@ -70,7 +70,8 @@ function settled() {
   if (tabbed && tabbed.dataset.face !== chosenId() && tabbed.dataset.panelUrl !== wanted) return void peek(tabbed);
   const keys = waiting;
   waiting = [];
-  if (wanted && boxes().find((box) => box.dataset.panelUrl === wanted)?.dataset.face !== chosenId()) {
+  const links = [...viewer.querySelectorAll("[data-panel-url]")]; // boxes, and the lines of faces without one
+  if (wanted && !links.some((link) => link.dataset.panelUrl === wanted && link.dataset.face === chosenId())) {
     wanted = ""; // what was pressed was meant for another face than the one that is shown
     mark(chosenId() ?? "");
     history.replaceState(null, "", addressOf(chosenId()));
