@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import TruncYear
@@ -59,11 +60,15 @@ def most_seen(user: User, limit: int = 12) -> list[Person]:
 
 
 def most_often(faces: QuerySet[Face], limit: int) -> list[Person]:
-    """Whose names stand on these faces in the most photos, with `times`; nobody who is hidden."""
+    """Whose names stand on these faces in the most photos, with `times`; nobody who is hidden.
+
+    The hidden are left out afterwards: they are few, and the faces would each have to be asked for theirs.
+    """
     named = faces.filter(person__isnull=False).exclude(decision__in=NOT_NAMED)
-    shown = named.exclude(person__in=Person.objects.filter(is_hidden=True).values("pk"))
-    times = shown.order_by().values("person").annotate(times=Count("photo", distinct=True))
-    counts = dict(times.order_by("-times", "person").values_list("person", "times")[:limit])
+    times = named.order_by().values("person").annotate(times=Count("photo", distinct=True))
+    hidden = set(Person.objects.filter(is_hidden=True).order_by().values_list("pk", flat=True))
+    ranked = times.order_by("-times", "person").values_list("person", "times")[: limit + len(hidden)]
+    counts = dict(islice(((pk, number) for pk, number in ranked if pk not in hidden), limit))
     found = list(Person.objects.filter(pk__in=counts))
     for person in found:
         person.times = counts[person.pk]  # type: ignore[attr-defined]  # as an annotation would
