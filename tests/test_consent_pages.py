@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -194,6 +196,21 @@ def test_a_new_album_of_an_upload_may_be_one_where_nobody_is_recognised(curator:
     assert curator.post("/upload/album", {"new_album": "A", "unrecognised": "1"}).status_code == 200
     assert curator.post("/upload/album", {"new_album": "B"}).status_code == 200
     assert dict(Album.objects.values_list("name", "is_recognised")) == {"A": False, "B": True}
+
+
+def test_a_photo_for_an_album_that_is_gone_is_not_taken_into_none(curator: Client) -> None:
+    """There it would be seen by all, and looked at."""
+    album = albums.create(a_user("owner"), "Kindergarten", is_recognised=False)
+    albums.remove(a_user("other"), album)
+    sent = SimpleUploadedFile("a.jpg", b"no matter what")
+    answer = curator.post("/upload/file", {"photos": sent, "album": str(album.pk)})
+    (line,) = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
+    assert json.loads(line)["kind"] == "failed"
+    assert "The album is not there any more." in json.loads(line)["sentence"]
+    data = {"photos": [SimpleUploadedFile("a.jpg", b"no matter what")], "album": str(album.pk)}
+    page = curator.post("/upload/plain", data, follow=True).content.decode()
+    assert "The album is not there any more." in page
+    assert not Photo.objects.exists()
 
 
 def test_a_photos_page_says_which_faces_are_too_old_to_be_compared(curator: Client) -> None:

@@ -87,11 +87,14 @@ def upload_plain(request: HttpRequest) -> HttpResponse:
 @require_POST
 def upload_file(request: HttpRequest) -> StreamingHttpResponse:
     """One file (or ZIP): a line of JSON for every photo, as soon as it is safe."""
-    user, album = current_user(request), _album(request)
     files = request.FILES.getlist("photos")
-    lines = (
-        json.dumps(_told(request, result)) + "\n" for file in files for result in _take(user, file, album)
-    )
+    try:
+        album = _album(request)
+    except Refused as refusal:
+        results: Iterable[Result] = [Result(FAILED, file.name or _("photo"), str(refusal)) for file in files]
+    else:
+        results = (result for file in files for result in _take(current_user(request), file, album))
+    lines = (json.dumps(_told(request, result)) + "\n" for result in results)
     return StreamingHttpResponse(lines, content_type="application/x-ndjson")
 
 
@@ -115,7 +118,10 @@ def _album(request: HttpRequest) -> Album | None:
     if name:
         return _new_album(request, name)
     pk = as_id(request.POST.get("album"))
-    return visible_albums(user).filter(pk=pk).first() if pk else None
+    found = visible_albums(user).filter(pk=pk).first() if pk else None
+    if pk and found is None:  # into none they would be seen by all, and looked at
+        raise Refused(_("The album is not there any more. Nothing was added; choose another album, or none."))
+    return found
 
 
 def _take(user: User, file: UploadedFile[bytes], album: Album | None) -> Iterator[Result]:
