@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 
 from gallery.models import Role, User
+from gallery.visibility import ask_once
 
 View = Callable[..., HttpResponseBase]
 
@@ -71,6 +72,9 @@ administrator_required = role_required(Role.ADMINISTRATOR)
 
 def current_user(request: HttpRequest) -> User:
     """The logged-in user; views behind the login middleware always have one."""
-    if not request.user.is_authenticated:
+    user = request.user
+    if not user.is_authenticated:
         raise PermissionDenied
-    return request.user
+    if request.method in ("GET", "HEAD"):
+        ask_once(user)
+    return user

@@ -17,6 +17,8 @@ from gallery.models.users import token_hash
 from gallery.recognising import masked, recognisable
 
 OF_REFERENCE = "source_face__photo__album"
+REMEMBERED = "hidden_albums"  # a user's attribute, see `ask_once`
+MOST_REMEMBERED = 100
 
 
 def visible_albums(user: User) -> QuerySet[Album]:
@@ -30,11 +32,23 @@ def _chosen(user: User) -> QuerySet[Album]:
     return Album.objects.filter(members=user).only("pk")
 
 
+def ask_once(user: User) -> None:
+    """Which albums are hidden from this user is asked once and remembered with them.
+
+    For a user who lives no longer than one request that changes nothing: its page has ten queries, each of which
+    would ask anew, and mostly for nothing.
+    """
+    if not hasattr(user, REMEMBERED):
+        setattr(user, REMEMBERED, None)
+
+
 def seen_through(user: User, path: str) -> Q:
     """A condition on rows that reach their photo's album by `path`: "album", "photo__album", ..."""
     if user.is_administrator:
         return Q()
-    hidden: QuerySet[Any, Any] = _hidden_albums(user).values("pk")
+    hidden = _hidden_albums(user)
+    if hidden == []:
+        return Q()
     if path.endswith(
         OF_REFERENCE
     ):  # from where all faces would be joined to few references: told by the hidden ones
@@ -43,9 +57,16 @@ def seen_through(user: User, path: str) -> Q:
     return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": hidden})
 
 
-def _hidden_albums(user: User) -> QuerySet[Album]:
+def _hidden_albums(user: User) -> QuerySet[Any, Any] | list[int]:
+    """Ids of the albums hidden from the user, remembered or still to be asked for."""
     limited = Album.objects.filter(is_limited=True).order_by()
-    return limited.exclude(created_by=user).exclude(pk__in=_chosen(user))
+    hidden = limited.exclude(created_by=user).exclude(pk__in=_chosen(user)).values_list("pk", flat=True)
+    if not hasattr(user, REMEMBERED):
+        return hidden
+    if getattr(user, REMEMBERED) is None:
+        setattr(user, REMEMBERED, list(hidden[: MOST_REMEMBERED + 1]))
+    found: list[int] = getattr(user, REMEMBERED)
+    return found if len(found) <= MOST_REMEMBERED else hidden
 
 
 def visible_photos(user: User, *, trashed: bool = False) -> QuerySet[Photo]:
@@ -75,7 +96,10 @@ def in_sight(faces: QuerySet[Face], user: User) -> QuerySet[Face]:
     shown = faces.exclude(photo__in=trashed.values("pk"))
     if user.is_administrator:
         return shown
-    hidden = Photo.objects.filter(album__in=_hidden_albums(user).values("pk")).order_by()
+    albums = _hidden_albums(user)
+    if albums == []:
+        return shown
+    hidden = Photo.objects.filter(album__in=albums).order_by()
     return shown.exclude(photo__in=hidden.values("pk"))
 
 
