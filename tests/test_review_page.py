@@ -119,6 +119,14 @@ def test_after_an_undo_the_card_asks_again(client, bao):
     assert "data-waits" in page
 
 
+def test_a_card_that_comes_alone_shows_the_name_it_would_give(client, bao):
+    """It may be another one than the heading over it says: the worker proposes somebody else after a "wrong"."""
+    face = an_unsure_face(a_person("Anna"))
+    shown = '<span class="whom">Is this Anna?</span>'
+    assert shown in client.get(reverse("review_card", args=(face.pk,))).content.decode()
+    assert shown not in client.get(reverse("review")).content.decode()
+
+
 def test_without_scripts_an_answer_leads_back_to_the_queue(client, bao):
     anna = a_person("Anna")
     face = an_unsure_face(anna)

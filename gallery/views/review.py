@@ -96,5 +96,6 @@ def _card(request: HttpRequest, user: User, face: Face, refusal: str = "", undo:
         "question": None if said else review.question(user, face),
         "refusal": refusal,
         "undo": undo,
+        "is_alone": True,  # without the heading over it, which may say another name by now
     }
     return render(request, "curation/_review_card.html", context)

@@ -6,7 +6,8 @@
 import { onKeys } from "./keys.js";
 import { request } from "./request.js";
 
-const LOOK_EVERY = 8000;
+const LOOK_EVERY = 8000; // milliseconds
+const SEARCHED_AFTER = 3000; // by then the worker has searched a face again whose answer was taken back
 
 export class Cards {
   #lastUndo = null;
@@ -24,6 +25,7 @@ export class Cards {
     document.body.addEventListener("htmx:afterSwap", () => this.#swapped());
     document.body.addEventListener("event-undone", (event) => this.#undone(event.detail));
     setInterval(() => this.#lookAtOthers(), LOOK_EVERY);
+    if (document.activeElement === document.body) this.waiting()[0]?.focus({ preventScroll: true });
   }
 
   all() {
@@ -64,8 +66,9 @@ export class Cards {
   #act(key) {
     if (this.moveTo.keys.includes(key)) return this.focus(this.#goal(key)), true;
     if (this.undoKeys.includes(key) && this.#lastUndo?.isConnected) return this.#lastUndo.click(), true;
-    const card = this.current() ?? this.waiting()[0];
-    if (!card || key.length !== 1) return false;
+    const card = this.current();
+    if (key.length !== 1) return false;
+    if (!card) return this.focus(this.waiting()[0]), true; // first show which it would be, as it may be anywhere
     const answer = card.querySelector(key === "o" ? "[data-open]" : `[data-act="${CSS.escape(key)}"]`);
     answer?.click();
     return Boolean(answer);
@@ -88,12 +91,22 @@ export class Cards {
     for (const card of this.all()) {
       const isUndone = card.querySelector(`[data-undoes][action$="/${event}/undo"]`);
       if (!isUndone && !(isOfFaces && faces.includes(Number(card.dataset.card)))) continue;
-      const target = `#${card.id}`;
-      request("GET", card.dataset.url, { target, swap: "outerHTML" }).then(() => {
-        this.count();
-        this.focus(document.querySelector(target));
-      });
+      this.#anew(card.id).then(() => this.focus(document.getElementById(card.id)));
+      setTimeout(() => this.#isUntouched(card.id) && this.#anew(card.id), SEARCHED_AFTER);
     }
+  }
+
+  /** The card as it is now; it keeps the focus if it had it. */
+  async #anew(id) {
+    const hadFocus = this.current()?.id === id;
+    await request("GET", document.getElementById(id).dataset.url, { target: `#${id}`, swap: "outerHTML" });
+    this.count();
+    if (hadFocus) this.focus(document.getElementById(id));
+  }
+
+  #isUntouched(id) {
+    const card = document.getElementById(id);
+    return card?.matches("[data-waits]") && !card.querySelector(".htmx-request, details[open]") && !document.querySelector("dialog[open]");
   }
 
   #lookAtOthers() {

@@ -16,7 +16,7 @@ export function onKeys(act) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
     const isLetter = event.key.length === 1;
-    if (isLetter && !keysAreOn()) return;
+    if (isLetter && (event.repeat || !keysAreOn())) return; // a key that is held answers once
     const key = isLetter ? event.key.toLowerCase() : event.key;
     if (act(key, event)) event.preventDefault();
   });

@@ -19,6 +19,8 @@ let isComing = false; // a panel was asked for and is not here: what is pressed 
 let asked = 0; // how many panels were asked for
 let isAsking = false; // one of them is on its way
 let waiting = []; // the keys pressed meanwhile
+let choice = 0; // how many times a face was chosen, or let go of
+let acts = []; // for each act on its way, the choice it was made in
 let focuses = ""; // whether the panel that comes takes the focus: "always", "never", or where another face's was
 
 /** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
@@ -32,6 +34,7 @@ function peek(link) {
 }
 
 function show(link, focus) {
+  choice += 1;
   mark(link.dataset.face);
   history.replaceState(null, "", link.getAttribute("href"));
   return ask(link.dataset.panelUrl, focus);
@@ -112,6 +115,7 @@ function close() {
   if (!chosenId()) return false;
   const box = boxes().find((one) => one.dataset.face === chosenId());
   panel.replaceChildren();
+  choice += 1;
   shown = wanted = "";
   mark("");
   history.replaceState(null, "", addressOf(""));
@@ -131,6 +135,7 @@ function step(by) {
 }
 
 function press(key) {
+  if (acts.includes(choice)) return true; // what comes next is another face: no key is for it yet
   if (isComing) {
     waiting.push(key);
     return true;
@@ -161,14 +166,42 @@ onKeys((key, event) => {
   return key.length === 1 && press(event.key);
 });
 
-/** An answer that comes after the panel was closed, or another face chosen, is not shown. */
+/** An answer that comes after the panel was closed, or another face chosen, is not shown; boxes and list follow it. */
 document.body.addEventListener("htmx:beforeSwap", (event) => {
-  const { target, requestConfig } = event.detail;
-  if (target === panel && requestConfig.verb === "get" && requestConfig.path !== wanted) event.detail.shouldSwap = false;
+  const { target, requestConfig, xhr } = event.detail;
+  if (target !== panel) return;
+  if (requestConfig.verb === "get" && requestConfig.path !== wanted) event.detail.shouldSwap = false;
+  if (sent.has(xhr) && sent.get(xhr) !== choice) event.detail.swapOverride = "none";
+});
+
+/** An act outlives its panel, which another face may have taken by the time of the answer. */
+panel.addEventListener("submit", (event) => {
+  const form = event.target.closest("[data-say]");
+  if (!form) return;
+  event.preventDefault();
+  if (acts.includes(choice)) return;
+  const values = Object.fromEntries(new FormData(form, event.submitter));
+  request("POST", form.getAttribute("action"), { target: "#panel", values });
+});
+
+/** While an act on the face that is shown is on its way, its panel can neither be clicked nor take a key. */
+const sent = new WeakMap();
+const isAct = ({ target, requestConfig }) => target === panel && requestConfig.verb === "post";
+document.body.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (!isAct(detail)) return;
+  sent.set(detail.xhr, choice);
+  acts.push(choice);
+  panel.inert = true;
+});
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (!isAct(detail) || !sent.has(detail.xhr)) return;
+  acts.splice(acts.indexOf(sent.get(detail.xhr)), 1);
+  panel.inert = isComing || acts.includes(choice);
 });
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target !== panel) return;
+  const { target, xhr } = event.detail;
+  if (target !== panel || (sent.has(xhr) && sent.get(xhr) !== choice)) return;
   panel.inert = false;
   const id = chosenId();
   if (!id) return;
@@ -190,7 +223,7 @@ function refresh() {
   request("GET", viewer.dataset.state, { swap: "none" });
   const box = boxes().find((one) => one.dataset.face === chosenId());
   const isTouched = panel.contains(document.activeElement) && document.activeElement.matches("input");
-  if (!box || isTouched) return;
+  if (!box || isTouched || acts.includes(choice)) return;
   ask(box.dataset.panelUrl);
 }
 

@@ -30,30 +30,49 @@ function tell() {
   section.querySelector("[data-next]").hidden = !(isOver && added.children.length);
 }
 
-/** Make the new album, if one was named, before the first file goes into it. */
-async function settleAlbum() {
+/** Make the new album, if one was named, before the first file goes into it. Fulfilled with why not, or nothing. */
+let settling = null;
+function settleAlbum() {
+  settling ??= newAlbum().catch(() => form.dataset.failed).finally(() => { settling = null; });
+  return settling;
+}
+
+async function newAlbum() {
   const name = form.elements.new_album;
-  if (!name.value.trim()) return;
+  if (!name.value.trim()) return "";
   const body = new FormData();
   body.set("new_album", name.value);
   if (form.elements.unrecognised.checked) body.set("unrecognised", "1");
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  const answer = await fetch(form.dataset.albumUrl, { method: "POST", body });
-  if (!answer.ok) return;
-  const { album, name: shown } = await answer.json();
+  const answer = await fetch(form.dataset.albumUrl, { method: "POST", body, headers: { Accept: "application/json" } });
+  const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
+  if (!isJson) return whyNot({ status: answer.status, responseURL: answer.url });
+  const { album, name: shown, error } = await answer.json();
+  if (!album) return error || form.dataset.refused;
   form.elements.album.add(new Option(shown, album, true, true));
   name.value = "";
+  return "";
 }
 
 async function take(files) {
   const wanted = [...files].filter((file) => !CLUTTER.test(file.name));
   if (!wanted.length) return;
-  await settleAlbum();
   for (const file of wanted) {
     counts.all += 1;
-    queue.push({ file, row: newRow(file) });
+    line(file);
   }
+}
+
+/** Into the queue, for the album it was for or that is chosen now; where that cannot be made nothing is sent. */
+async function line(file, album) {
+  const job = { file, album, row: newRow(file) };
   tell();
+  if (album === undefined) {
+    const why = await settleAlbum();
+    if (why) return broken(job, why);
+    job.album = form.elements.album.value;
+  }
+  queue.push(job);
   pump();
 }
 
@@ -77,7 +96,7 @@ function send(job) {
   const bar = job.row.querySelector("progress");
   let read = 0;
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  body.set("album", form.elements.album.value);
+  body.set("album", job.album);
   body.append("photos", job.file, job.file.name);
 
   const isAnswered = () => request.status === 200 && request.getResponseHeader("Content-Type")?.includes("ndjson");
@@ -152,8 +171,7 @@ function broken(job, words) {
   button.hidden = false;
   button.addEventListener("click", () => {
     job.row.remove();
-    queue.push({ file: job.file, row: newRow(job.file) });
-    pump();
+    line(job.file, job.album);
   }, { once: true });
 }
 

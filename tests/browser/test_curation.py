@@ -145,6 +145,29 @@ def test_unsure_faces_are_reviewed_by_keyboard_and_taken_back(
     check(page)
 
 
+def test_a_key_answers_once_and_never_a_card_that_has_not_been_come_to(
+    running: tuple[Site, str], browser: Browser, size: dict[str, int]
+) -> None:
+    site, address = running
+    start_afresh(site)
+    page = signed_in(browser, address, "bao", viewport=size)
+    page.goto("/review/")
+    waits = page.locator("[data-waits]")
+    before = waits.count()
+    expect(waits.first).to_be_focused()
+    page.keyboard.down("n")
+    page.keyboard.down("n")  # held
+    page.keyboard.up("n")
+    expect(page.locator(".said")).to_have_count(1)
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("x")
+    expect(waits.first).to_be_focused()
+    page.keyboard.press("y")
+    expect(page.locator(".said")).to_have_count(2)
+    expect(waits).to_have_count(before - 2)
+    assert len(names(site)) == 1
+
+
 def test_somebody_else_is_typed_in_a_dialog(
     running: tuple[Site, str], browser: Browser, size: dict[str, int]
 ) -> None:

@@ -154,6 +154,32 @@ def test_a_key_is_never_taken_for_another_face_than_the_one_arrived_at(page: Pag
     expect(page.locator(".nametag.confirmed")).to_have_count(0)
 
 
+def test_an_answer_that_is_late_takes_nothing_from_the_face_chosen_since(page: Page, montage: str) -> None:
+    page.goto(montage)
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
+    late: list[Route] = []
+    page.route(re.compile(r"/say$"), lambda route: late.append(route), times=1)
+    with page.expect_request(re.compile(r"/say$")):
+        page.keyboard.press("y")
+    page.keyboard.press("x")  # too early for the face that comes next, and not for this one
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("heading", name="Who is this?")).to_be_visible()
+    page.keyboard.press("s")
+    page.keyboard.type("Nx")
+    late[0].continue_()
+    expect(page.locator(".nametag.confirmed")).to_have_count(1)  # the boxes follow
+    field = page.get_by_placeholder("Type a name")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("Nx")
+    page.keyboard.press("Escape")
+    page.keyboard.press("i")  # an act on this face is not dropped either
+    expect(page.locator(".toast").last).to_contain_text("left alone")
+    page.locator(".toast").last.get_by_role("button", name="Undo").click()
+    page.locator(".toast", has_text="Barack Obama").get_by_role("button", name="Undo").click()
+    expect(page.locator(".nametag.confirmed")).to_have_count(0)
+
+
 def test_wrong_unknown_and_left_alone_stay_said(page: Page, montage: str) -> None:
     page.goto(montage)
     page.keyboard.press("ArrowRight")

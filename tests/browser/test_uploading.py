@@ -6,6 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -59,6 +60,31 @@ def test_a_zip_and_a_folder_go_into_a_new_album(page: Page, place: Place) -> Non
     page.goto("/albums/")
     page.get_by_role("link", name="Trip to Huế").click()
     expect(page.locator(".tile")).to_have_count(4)
+
+
+@pytest.mark.parametrize("how", ["refused", "broken off"])
+def test_nothing_is_sent_while_its_album_cannot_be_made(
+    how: str, page: Page, place: Place, visits: Visits, tmp_path: Path
+) -> None:
+    """Else the photos would be in none, seen by all, and looked at."""
+    name = f"{how}.jpg"
+    Image.open(place.photos / "first.jpg").resize((430 + len(how), 231)).save(tmp_path / name)
+    page.goto("/upload/")
+    page.get_by_label("or a new one").fill(f"Not {how}")
+    album = re.compile(r"/upload/album$")
+    if how == "refused":
+        page.route(album, lambda route: route.fulfill(status=503, json={"error": "Just now not."}), times=1)
+    else:
+        page.route(album, lambda route: route.abort(), times=1)
+    page.get_by_label("Choose photos").set_input_files(tmp_path / name)
+    row = page.locator(".filerow.broken")
+    expect(row).to_contain_text("Just now not." if how == "refused" else "The connection broke.")
+    asked = f"answer = list(Photo.objects.filter(name={name!r}).values_list('album__name', flat=True))"
+    assert place.ask(asked) == []
+    row.get_by_role("button", name="Try again").click()
+    expect(page.locator(ADDED)).to_have_count(1)
+    assert place.ask(asked) == [f"Not {how}"]
+    visits.complaints.clear()  # the browser's own, of the request that failed
 
 
 def test_photos_are_sent_from_a_phone(phone: Page, place: Place, tmp_path: Path) -> None:
