@@ -96,16 +96,20 @@ def test_a_face_without_a_name_or_landmarks_is_refused():
         faces.use_as_reference(a_user("Bao"), a_face(person=a_person()))
 
 
-def test_undo_takes_the_reference_its_file_and_its_place_in_the_index(django_capture_on_commit_callbacks):
+def test_undo_takes_the_reference_from_the_index_and_nothing_makes_it_again_but_a_person():
     user, face = a_user(), a_clear_face(person=a_person(), state="known")
     event = faces.use_as_reference(user, face)
     reference = Reference.objects.get()
     ReferenceVector.objects.create(reference=reference, embedder_id=EMBEDDER, vector=a_vector(1))
-    with django_capture_on_commit_callbacks(execute=True):
-        history.undo(user, event)
-    assert not Reference.objects.exists()
-    assert not storage.path(reference.image).exists()
+    history.undo(user, event)
+    assert Reference.objects.get().status == Reference.Judgement.REJECTED
     assert GalleryChange.objects.filter(kind="removed", reference=reference.pk).exists()
+    assert references.wanted_as_references([face.pk]) == []
+    face.refresh_from_db()
+    again = faces.use_as_reference(user, face)
+    assert Reference.objects.get().status == Reference.Judgement.APPROVED
+    history.undo(user, again)
+    assert Reference.objects.get().status == Reference.Judgement.REJECTED
 
 
 def test_a_reference_no_longer_counts_once_its_face_is_said_to_be_somebody_else():

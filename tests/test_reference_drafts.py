@@ -104,7 +104,7 @@ def test_another_face_is_chosen_and_saved_where_it_is_and_undone(
     event = Event.objects.get(verb="references.add")
     assert event.actor is not None
     history.undo(event.actor, event)
-    assert not Reference.objects.exists()
+    assert Reference.objects.get().status == "rejected"
 
 
 def test_what_is_left_out_is_forgotten_with_its_file(

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from gallery import storage
 from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink, Status
-from gallery.services import albums, history, photos, references, retention
+from gallery.services import albums, history, people, photos, references, retention
 from gallery.services.errors import CannotUndo
 from tests.making import a_person, a_photo, a_reference, a_user
 
@@ -93,14 +93,46 @@ def test_a_reference_judged_again_since_is_left_as_it_is():
         history.undo(user, rejected)
 
 
-def test_adding_a_reference_is_undone_with_its_file(django_capture_on_commit_callbacks):
+def test_adding_a_reference_is_undone_and_redone_with_its_file():
     user, anna = a_user(), a_person()
     added = references.add_reference(user, anna, b"picture", extension=".jpg").reference
+    (undone,) = history.undo(user, last())
+    added.refresh_from_db()
+    assert added.status == "rejected"
+    history.undo(user, undone)
+    added.refresh_from_db()
+    assert added.status == "approved"
     assert storage.path(added.image).exists()
-    with django_capture_on_commit_callbacks(execute=True):
-        history.undo(user, last())
-    assert not Reference.objects.exists()
-    assert not storage.path(added.image).exists()
+
+
+def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
+    """A contributor's undo would take with it what curators did."""
+    sender, curator = a_user("sender", Role.CONTRIBUTOR), a_user()
+    anna, eva = a_person("Anna"), a_person("Eva")
+    for touch in (
+        lambda added: references.approve(curator, [added]),
+        lambda added: references.move(curator, [added], eva),
+        lambda added: people.set_cover(curator, anna, added),
+    ):
+        picture = f"picture {Reference.objects.count()}".encode()
+        added = references.add_reference(sender, anna, picture, extension=".jpg", status="pending").reference
+        event = last()
+        touch(added)
+        anna.refresh_from_db()
+        with pytest.raises(CannotUndo, match=r"Mai has changed this since|has become the cover"):
+            history.undo(sender, event)
+        assert Reference.objects.exclude(status="rejected").filter(pk=added.pk).exists()
+
+
+def test_what_was_taken_back_counts_again_when_somebody_sends_it_again_but_not_by_an_import():
+    user, anna = a_user(), a_person()
+    added = references.add_reference(user, anna, b"picture", extension=".jpg").reference
+    history.undo(user, last())
+    imported = references.add_reference(None, anna, b"picture", extension=".jpg")
+    assert (imported.is_duplicate, imported.reference.status) == (True, "rejected")
+    again = references.add_reference(user, anna, b"picture", extension=".jpg")
+    added.refresh_from_db()
+    assert (again.is_duplicate, again.reference, added.status) == (False, added, "approved")
 
 
 def test_judging_costs_the_same_number_of_queries_for_any_number(django_assert_max_num_queries):

@@ -30,13 +30,8 @@ class Entry:
 
 
 def events(user: User, *, actor: int | None, person: int | None, photo: int | None) -> QuerySet[Event]:
-    """Acts, but for those about photos and albums that the user may not see; users are administrators' business.
-
-    Who came and what they saw is no act: that is the audit trail.
-    """
-    rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NO_ACTS)
-    if not user.is_administrator:
-        rows = rows.exclude(pk__in=_unseen(user)).exclude(object_type__in=("user", "invitation"))
+    """Acts of one user, or about one person or photo, or all of them: as lines of a history."""
+    rows = visible_events(user)
     if actor is not None:
         rows = rows.filter(actor=actor)
     for kind, pk in (("person", person), ("photo", photo)):
@@ -45,6 +40,18 @@ def events(user: User, *, actor: int | None, person: int | None, photo: int | No
     if person is None and photo is None:
         return rows.filter(batch__isnull=True)  # an act on many is one line here
     return rows.exclude(object_type="bulkact")  # and where it is about one of them, its part is
+
+
+def visible_events(user: User) -> QuerySet[Event]:
+    """Acts, but for those about photos and albums that the user may not see; users are administrators' business.
+
+    Acts on many are here both as one and as their parts. Who came and what they saw is no act: that is the audit
+    trail.
+    """
+    rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NO_ACTS)
+    if user.is_administrator:
+        return rows
+    return rows.exclude(pk__in=_unseen(user)).exclude(object_type__in=("user", "invitation"))
 
 
 def _about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery import changes, queue, quota, storage
+from gallery import queue, quota, storage
 from gallery.limits import limits
 from gallery.models import Event, Face, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
@@ -162,14 +162,3 @@ def forget_old() -> int:
         if name not in known and path.stat().st_mtime < hour:
             storage.remove(name)
     return count
-
-
-@history.inverse("references.add")
-def _take_back(user: User, event: Event) -> None:
-    """The references go, and their pictures with them."""
-    rows = list(Reference.objects.filter(pk__in=(event.undo or {}).get("references", [])))
-    changes.record(changes.Kind.REMOVED, rows)
-    files = [row.image for row in rows]
-    for row in rows:
-        row.delete()
-    transaction.on_commit(lambda: _remove(files))

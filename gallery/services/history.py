@@ -142,12 +142,12 @@ def _take_back(user: User, event: Event) -> tuple[Mapping[str, Any] | None, int]
         return _inverses[verb](user, event), 0
     ledger = reverse((event.undo or {}).get("rows", []))
     if not ledger.groups:
-        raise CannotUndo(_later_decision(event))
+        raise CannotUndo(later_decision(event))
     followup.after(ledger)
     return {"rows": ledger.groups}, ledger.left
 
 
-def _later_decision(event: Event) -> str:
+def later_decision(event: Event) -> str:
     """The sentence that says who has changed since what the event did."""
     if event.summary.get("verb", event.verb) in OF_THE_QUEUE:
         return _(

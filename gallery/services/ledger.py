@@ -20,7 +20,7 @@ from django.db import models
 from django.db.models import F, ForeignKey, Model, QuerySet
 from django.utils.translation import gettext as _
 
-from gallery.models import Person
+from gallery.models import Decision, Person
 from gallery.services.errors import CannotUndo
 
 Group = dict[str, Any]  # {"model", "ids", "before", "after"}
@@ -171,11 +171,25 @@ def _restore(ledger: Ledger, model: type[Model], group: Group) -> None:
         ledger.left += rows_of(model, group["ids"]).count()
         return
     for some in chunks(group["ids"]):
-        unchanged = rows_of(model, some).filter(**_lookups(after))
+        unchanged = rows_of(model, some).filter(**_lookups(_of_people(group["model"], after)))
         ids = list(unchanged.values_list("pk", flat=True))
         ledger.left += rows_of(model, some).count() - len(ids)
         if ids:
             ledger.update(rows_of(model, ids), **before)
+
+
+def _of_people(name: str, after: dict[str, Any]) -> dict[str, Any]:
+    """Of what an act left, the columns that tell whether somebody has changed it since.
+
+    The machine goes on writing a face that nobody has decided on, and may do so after an act that took a decision
+    back: what it says is no reason to keep the decision from coming back.
+    """
+    if name != "face":
+        return after
+    machines = {"similarity", "reference_id"}
+    if after.get("decision") == Decision.NONE:
+        machines |= {"person_id", "state"}
+    return {column: value for column, value in after.items() if column not in machines}
 
 
 def _lookups(columns: dict[str, Any]) -> dict[str, Any]:

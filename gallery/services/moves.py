@@ -26,15 +26,25 @@ def move_everything(ledger: Ledger, source: Person, target: Person) -> None:
     ledger.update(Face.objects.filter(person=source), person=target)
     _move_rejections(ledger, source, target)
     _move_candidates(ledger, source, target)
-    ledger.delete(
-        Finding.objects.filter(Q(person=source) | Q(other_person=source))
-    )  # the next check finds anew
+    _move_findings(ledger, source, target)
     ledger.update(NameChange.objects.filter(old_person=source), old_person=target)
     ledger.update(NameChange.objects.filter(new_person=source), new_person=target)
     PersonExport.objects.filter(person=source).delete()  # what it says is no longer all; its file is swept
     same = ReferenceDraft.objects.filter(person=target).values("sha256")
-    ReferenceDraft.objects.filter(person=source).exclude(sha256__in=same).update(person=target)
+    ledger.delete(ReferenceDraft.objects.filter(person=source, sha256__in=same))
+    ledger.update(ReferenceDraft.objects.filter(person=source), person=target)
     _move_facts(ledger, source, target, own)
+
+
+def _move_findings(ledger: Ledger, source: Person, target: Person) -> None:
+    """The next check finds anew; but what somebody said is all right with a reference is said of that picture."""
+    found = Finding.objects.filter(Q(person=source) | Q(other_person=source))
+    kept = found.filter(dismissed_at__isnull=False, reference__isnull=False)
+    of_both = kept.filter(Q(person=target) | Q(other_person=target))
+    ledger.delete(found.exclude(pk__in=kept.values("pk")))
+    ledger.delete(of_both)
+    ledger.update(kept.filter(other_person=source), other_person=target)
+    ledger.update(kept.filter(person=source), person=target)
 
 
 def _move_rejections(ledger: Ledger, source: Person, target: Person) -> None:

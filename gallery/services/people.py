@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,7 +17,7 @@ from gallery.services import followup, history
 from gallery.services.decisions import decided, named
 from gallery.services.errors import Changed, NameTaken, Refused
 from gallery.services.ledger import Ledger
-from gallery.services.locks import hold_person
+from gallery.services.locks import hold_person, must_be
 from gallery.services.moves import move_everything
 from gallery.visibility import seen_through
 
@@ -158,8 +158,11 @@ def merge(user: User, source: Person, target: Person, revision: int | None = Non
         return _record(user, "person.merge", into, summary, ledger, people=[held.pk], photos=photos)
 
 
-def split(user: User, faces: Collection[Face], new_name: str) -> Event:
-    """These faces of one person are somebody else: a new person, or an existing one of that name."""
+def split(user: User, faces: Collection[Face], new_name: str, seen: Mapping[int, int] | None = None) -> Event:
+    """These faces of one person are somebody else: a new person, or an existing one of that name.
+
+    `seen` are the revisions the page showed; Changed, and nothing done, where a face is no longer so.
+    """
     ids = sorted(face.pk for face in faces)
     with transaction.atomic():
         held = list(Face.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("person"))
@@ -169,6 +172,8 @@ def split(user: User, faces: Collection[Face], new_name: str) -> Event:
             raise Changed(
                 _("These faces no longer all belong to one person. Nothing was changed; look again.")
             )
+        for face in held:
+            must_be(face, (seen or {}).get(face.pk))
         ledger = Ledger()
         person = find(new_name)
         if person is None:
@@ -185,6 +190,7 @@ def split(user: User, faces: Collection[Face], new_name: str) -> Event:
 
 
 def _split_off(user: User, ledger: Ledger, ids: list[int], source: Person, person: Person) -> None:
+    ledger.delete(FaceRejection.objects.filter(face__in=ids, person=person))
     ledger.update(
         Face.objects.filter(pk__in=ids),
         **named(person),

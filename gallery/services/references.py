@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -12,12 +13,12 @@ from django.utils.translation import gettext as _
 
 from gallery import queue, quota, storage
 from gallery.limits import limits
-from gallery.models import Person, Reference, User
+from gallery.models import Event, Person, Reference, User
 from gallery.models.people import clean_name
 from gallery.services import followup
-from gallery.services.errors import Refused
-from gallery.services.history import record
-from gallery.services.ledger import Ledger, chunks
+from gallery.services.errors import CannotUndo, Refused
+from gallery.services.history import inverse, later_decision, record
+from gallery.services.ledger import Ledger, chunks, reverse
 from gallery.services.photos import EXTENSIONS
 from gallery.services.waiting import wait_again
 from recognition.images import sandbox
@@ -51,13 +52,44 @@ def add_reference(
     found = Reference.objects.filter(person=person, source_sha256=received.sha256).first()
     if found:
         received.drop()
-        return AddedReference(found, is_duplicate=True)
+        return AddedReference(found, is_duplicate=not _is_back(user, found, status))
     name = received.keep(storage.reference_name(extension))
     try:
         return _added(user, person, received, name, source, status)
     except IntegrityError:
         storage.remove(name)
         raise Refused(_("This person is no longer there.")) from None
+
+
+def _is_back(user: User | None, reference: Reference, status: str) -> bool:
+    """Somebody sends again what was rejected, or taken back: it counts again. An import changes no such word."""
+    may = user is not None and (user.is_curator or reference.added_by_id == user.pk)
+    if user is None or not may or reference.status != Judgement.REJECTED:
+        return False
+    return judge(user, [reference], status) > 0
+
+
+@inverse("reference.add", "references.add", "face.use_as_reference")
+def _take_back(user: User, event: Event) -> dict[str, Any]:
+    """Reject the references that the act added, or what was so taken back in turn.
+
+    They are kept, with their pictures: so it can be undone, and nothing makes them again by itself. One that
+    somebody has judged, moved or chosen as the cover since stays.
+    """
+    undo = event.undo or {}
+    if "rows" in undo:
+        ledger = reverse(undo["rows"])
+    else:
+        added = Reference.objects.filter(pk__in=undo.get("references") or [undo.get("reference", 0)])
+        covers = Person.objects.filter(cover__in=added).values("cover")
+        ledger = Ledger()
+        ledger.update(added.filter(revision=0).exclude(pk__in=covers), status=Judgement.REJECTED)
+        if not ledger.groups and covers:
+            raise CannotUndo(_("This picture has become the cover of its person. Choose another cover first."))
+    if not ledger.groups:
+        raise CannotUndo(later_decision(event))
+    followup.after(ledger)
+    return {"rows": ledger.groups}
 
 
 def _added(

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery.access import contributor_required, current_user
 from gallery.browse import onephoto, people, walks
+from gallery.browse.paging import as_id
 from gallery.models import Event, Face, Person, User
 from gallery.refusals import in_words
 from gallery.services import faces
@@ -61,15 +62,20 @@ def face_say(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _say(request: HttpRequest, user: User, face: Face, word: str) -> tuple[Event | None, str]:
-    person = None if word in saying.PLAIN_WORDS else saying.meant_person(request, user)
-    return saying.say(request, user, face, person), _sentence(word, person)
+    if word in saying.PLAIN_WORDS:
+        return saying.say(request, user, face), _sentence(word)
+    name = "" if as_id(request.POST.get("person")) else request.POST.get("name", "")
+    is_new = bool(name) and people_acts.find(name) is None
+    person = saying.meant_person(request, user)
+    return saying.say(request, user, face, person), _sentence("new" if is_new else word, person)
 
 
-def _sentence(word: str, person: Person | None) -> str:
+def _sentence(word: str, person: Person | None = None) -> str:
     name = {"name": person.name if person else ""}
     return {
         "right": _("This is %(name)s.") % name,
         "other": _("This is %(name)s.") % name,
+        "new": _("This is %(name)s, a new person.") % name,
         "wrong": _("Not %(name)s; that name will not come back to this face.") % name,
         "reference": _("The face is a reference from now on."),
         "unknown": _("The face stays without a name."),
@@ -132,5 +138,7 @@ def people_suggest(request: HttpRequest) -> HttpResponse:
     """People whose names hold what was typed so far, and an offer to make a new person (not with `known`)."""
     user, text = current_user(request), request.GET.get("name", "").strip()
     found = people.portraits(user, people.people(text=text)[:8]) if text else []
-    is_new = bool(text) and "known" not in request.GET and people_acts.find(text) is None
-    return render(request, "gallery/_suggest.html", {"found": found, "text": text, "is_new": is_new})
+    meant = people_acts.find(text) if text else None  # whom Enter takes
+    is_new = bool(text) and "known" not in request.GET and meant is None
+    context = {"found": found, "text": text, "meant": meant, "is_new": is_new}
+    return render(request, "gallery/_suggest.html", context)

@@ -45,8 +45,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
 def event_undo(request: HttpRequest, pk: int) -> HttpResponse:
     """Take one act back; to htmx a message and the faces concerned, without scripts the page again."""
     user = current_user(request)
-    seen = story.events(user, actor=None, person=None, photo=None)
-    event = get_object_or_404(seen, pk=pk)
+    event = get_object_or_404(story.visible_events(user), pk=pk)
     refusal = ""
     try:
         if not (user.is_curator or event.actor_id == user.pk):

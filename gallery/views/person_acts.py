@@ -98,10 +98,12 @@ def person_split(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _split(request: HttpRequest, user: User, person: Person) -> tuple[Event, Person]:
-    ids = [as_id(entry.partition(":")[0]) for entry in request.POST.getlist("face")]
+    pairs = [entry.partition(":") for entry in request.POST.getlist("face")]
+    seen = {int(pk): int(revision) for pk, _sep, revision in pairs if as_id(pk) and revision.isdecimal()}
+    ids = [as_id(pk) for pk, _sep, _revision in pairs]
     chosen = list(visible_faces(user).filter(pk__in=[pk for pk in ids if pk], person=person))
     if not chosen:
         raise Refused(_("Tick the faces that are somebody else."))
     target = _other(request.POST.get("person"), "")
-    event = acts.split(user, chosen, target.name if target else request.POST.get("name", ""))
+    event = acts.split(user, chosen, target.name if target else request.POST.get("name", ""), seen)
     return event, get_object_or_404(Person, pk=event.object_id)

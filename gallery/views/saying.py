@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from gallery.browse.paging import as_id
 from gallery.models import Event, Face, Person, User
 from gallery.services import faces, people
-from gallery.services.errors import Refused
+from gallery.services.errors import Changed, Refused
 from gallery.services.sentences import say as sentence
 from gallery.visibility import visible_faces
 
@@ -44,6 +44,9 @@ def meant_person(request: HttpRequest, user: User) -> Person:
 def say(request: HttpRequest, user: User, face: Face, person: Person | None = None) -> Event | None:
     """Do what the button `say` asks; Refused, or ImageError, where that cannot be. `person`: who is meant."""
     word, seen = request.POST.get("say", ""), as_id(request.POST.get("revision"))
+    shown = as_id(request.POST.get("person"))
+    if word == "reference" and shown not in (None, face.person_id):  # the machine writes without a revision
+        raise Changed(_("Somebody has changed this face's name meanwhile. Look again."))
     if word in PLAIN_WORDS:
         return PLAIN_WORDS[word](user, face, seen)
     if word not in WORDS:

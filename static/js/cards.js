@@ -56,10 +56,12 @@ export class Cards {
   count() {
     const left = document.querySelector("[data-left]");
     const done = this.all().length - this.waiting().length;
-    const words = new Intl.NumberFormat(document.documentElement.lang);
-    if (left) left.textContent = words.format(Math.max(0, left.dataset.left - done));
-    if (!this.waiting().length && document.activeElement === document.body) {
-      document.querySelector("[data-next]")?.focus();
+    const number = Math.max(0, (left?.dataset.left ?? 0) - done);
+    if (left) left.textContent = new Intl.NumberFormat(document.documentElement.lang).format(number);
+    const end = document.querySelector("[data-alldone]");
+    if (end) end.hidden = number > 0;
+    if (!this.waiting().length && (document.activeElement === document.body || this.current())) {
+      (document.querySelector("[data-alldone]:not([hidden]) a") ?? document.querySelector("[data-next]"))?.focus();
     }
   }
 

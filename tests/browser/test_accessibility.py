@@ -37,6 +37,12 @@ def problems(page: Page, rules: dict[str, Any]) -> Iterator[str]:
         yield f"scrolls sideways by {wide} pixels"
 
 
+UNSEEN_SCALES = """[...document.querySelectorAll('.plot text')].some((one) => {
+  const style = getComputedStyle(one);
+  return style.opacity === '0' || style.visibility === 'hidden' || !one.getBBox().width;
+})"""
+
+
 def looked_at(page: Page, path: str, language: str) -> Iterator[str]:
     """What is wrong with a page on a desktop in light and on a phone in dark."""
     for place, ((size, theme), rules) in enumerate(LOOKS[language]):
@@ -46,6 +52,8 @@ def looked_at(page: Page, path: str, language: str) -> Iterator[str]:
             page.goto(path)
             page.evaluate(AXE)
         yield from (f"{theme}, {size['width']} wide: {said}" for said in problems(page, rules))
+    if page.evaluate(UNSEEN_SCALES):
+        yield "the figures at a plot's axes cannot be seen"
 
 
 def opened(browser: Browser, furnished: Furnished, role: str | None, language: str) -> Page:

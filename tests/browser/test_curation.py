@@ -168,6 +168,23 @@ def test_a_key_answers_once_and_never_a_card_that_has_not_been_come_to(
     assert len(names(site)) == 1
 
 
+def test_the_last_answer_leads_on(running: tuple[Site, str], browser: Browser, size: dict[str, int]) -> None:
+    site, address = running
+    start_afresh(site)
+    page = signed_in(browser, address, "bao", viewport=size)
+    page.goto("/review/")
+    waits, end = page.locator("[data-waits]"), page.get_by_role("heading", name="Nothing to review")
+    for left in reversed(range(waits.count())):
+        expect(end).to_be_hidden()
+        page.keyboard.press("u")
+        expect(waits).to_have_count(left)
+    expect(end).to_be_visible()
+    expect(page.get_by_role("main").get_by_role("link", name="Unknown faces")).to_be_focused()
+    page.keyboard.press("z")
+    expect(waits).to_have_count(1)
+    expect(end).to_be_hidden()
+
+
 def test_somebody_else_is_typed_in_a_dialog(
     running: tuple[Site, str], browser: Browser, size: dict[str, int]
 ) -> None:

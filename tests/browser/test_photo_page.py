@@ -17,6 +17,21 @@ from tests.browser.place import Place
 PANEL = re.compile(r"/faces/\d+/(\?|$)")
 
 
+def held(page: Page, address: re.Pattern[str]) -> list[Route]:
+    """The next request to such an address is kept from going on; it is in the list once it has come."""
+    late: list[Route] = []
+    page.route(address, lambda route: late.append(route), times=1)
+    return late
+
+
+def await_held(page: Page, late: list[Route]) -> None:
+    for _ in range(900):
+        if late:
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("the request has not come")
+
+
 def test_every_face_has_a_box_that_follows_the_photo(page: Page, montage: str) -> None:
     page.goto(montage)
     boxes = page.locator("a.box")
@@ -105,10 +120,9 @@ def test_what_is_taken_back_is_not_lost_behind_panels_that_are_slow(page: Page, 
     expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
     page.keyboard.press("y")
     expect(page.locator(".nametag.confirmed")).to_have_count(1)
-    late: list[Route] = []
-    page.route(PANEL, lambda route: late.append(route), times=1)
-    with page.expect_request(PANEL):
-        page.keyboard.press("ArrowRight")
+    late = held(page, PANEL)
+    page.keyboard.press("ArrowRight")
+    await_held(page, late)
     with page.expect_response(re.compile(r"/undo$")) as answer:
         page.get_by_role("button", name="Undo").click()
         page.keyboard.press("ArrowRight")
@@ -138,10 +152,9 @@ def test_a_key_is_never_taken_for_another_face_than_the_one_arrived_at(page: Pag
     page.goto(montage)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
-    late: list[Route] = []
-    page.route(PANEL, lambda route: late.append(route), times=1)
-    with page.expect_request(PANEL):
-        page.keyboard.press("ArrowRight")
+    late = held(page, PANEL)
+    page.keyboard.press("ArrowRight")
+    await_held(page, late)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("y")  # for a stranger, whom there is nothing to be confirmed of
     with page.expect_response(PANEL, timeout=10_000):
@@ -158,10 +171,9 @@ def test_an_answer_that_is_late_takes_nothing_from_the_face_chosen_since(page: P
     page.goto(montage)
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("heading", name="Barack Obama")).to_be_visible()
-    late: list[Route] = []
-    page.route(re.compile(r"/say$"), lambda route: late.append(route), times=1)
-    with page.expect_request(re.compile(r"/say$")):
-        page.keyboard.press("y")
+    late = held(page, re.compile(r"/say$"))
+    page.keyboard.press("y")
+    await_held(page, late)
     page.keyboard.press("x")  # too early for the face that comes next, and not for this one
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("heading", name="Who is this?")).to_be_visible()
@@ -221,10 +233,9 @@ def test_someone_else_is_found_by_the_first_letters(page: Page, montage: str) ->
 
 def test_a_name_typed_before_the_panel_is_there_is_not_lost(page: Page, montage: str) -> None:
     page.goto(montage)
-    late: list[Route] = []
-    page.route(PANEL, lambda route: late.append(route), times=1)
-    with page.expect_request(PANEL):
-        page.keyboard.press("ArrowRight")
+    late = held(page, PANEL)
+    page.keyboard.press("ArrowRight")
+    await_held(page, late)
     page.keyboard.type("sBid")  # S leads to the field, the rest is the name and no keys
     late[0].continue_()
     expect(page.get_by_placeholder("Type a name")).to_have_value("Bid")

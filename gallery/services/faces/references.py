@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from gallery import changes, queries, queue, storage
+from gallery import queries, queue, storage
 from gallery.limits import limits
-from gallery.models import Decision, Event, Face, Reference, SiteSetting, User
+from gallery.models import Decision, Event, Face, Person, Reference, SiteSetting, User
 from gallery.recognising import closed, recognisable
-from gallery.services import history
+from gallery.services import followup, history
 from gallery.services.errors import Changed, Refused
 from gallery.services.faces.recording import about
 from gallery.services.faces.single import confirm
+from gallery.services.ledger import Ledger
 from gallery.services.locks import hold_face
 from recognition import images
 from recognition.images import Region, sandbox
@@ -46,6 +48,9 @@ def use_as_reference(user: User | None, face: Face) -> Event | None:
         raise Refused(_("No face was found in this box, so it cannot serve as a reference."))
     if _made_from(face).exists():
         return None
+    rejected = _made_from(face, Reference.Judgement.REJECTED).last()
+    if user is not None and rejected is not None:
+        return _count_again(user, face, rejected)
     box = Box(face.left, face.top, face.width, face.height)
     region = sandbox.read_region(
         storage.path(face.photo.file), box.padded(MARGIN), limits(), max_side=CROP_SIDE
@@ -60,20 +65,47 @@ def use_as_reference(user: User | None, face: Face) -> Event | None:
         raise
 
 
-def _made_from(face: Face) -> Any:
-    return Reference.objects.filter(source_face=face, person=face.person, status=Reference.Judgement.APPROVED)
+def _made_from(face: Face, status: str = Reference.Judgement.APPROVED) -> QuerySet[Reference]:
+    return Reference.objects.filter(source_face=face, person=face.person, status=status).order_by("pk")
+
+
+def _held(user: User | None, face: Face) -> tuple[Face, Person]:
+    """The face, confirmed to be the person it has the name of; Changed where that is no longer so."""
+    held = hold_face(face)
+    was_taken_back = face.decision == Decision.CONFIRMED and held.decision != Decision.CONFIRMED
+    if held.person is None or held.person_id != face.person_id or was_taken_back:
+        raise Changed(_("Somebody has changed this face's name meanwhile. Look again."))
+    if user is not None and held.decision != Decision.CONFIRMED:
+        confirm(user, held, held.person)
+    return held, held.person
+
+
+@transaction.atomic
+def _count_again(user: User, face: Face, reference: Reference) -> Event:
+    """A reference cut from the face before, and rejected or taken back since."""
+    held, _person = _held(user, face)
+    ledger = Ledger()
+    ledger.set(reference, status=Reference.Judgement.APPROVED)
+    followup.after(ledger)
+    return _recorded(user, held, reference, {"rows": ledger.groups})
+
+
+def _recorded(user: User | None, face: Face, reference: Reference, undo: Mapping[str, Any]) -> Event:
+    return history.record(
+        user,
+        "face.use_as_reference",
+        face,
+        {"photo": face.photo.name, "photo_id": face.photo_id, **about(face.person)},
+        undo=undo,
+        subjects={"photo": [face.photo_id], "person": [face.person_id or 0], "reference": [reference.pk]},
+    )
 
 
 def _store(user: User | None, face: Face, region: Region, name: str, sha256: str) -> Event:
     with transaction.atomic():
-        held = hold_face(face)
-        was_taken_back = face.decision == Decision.CONFIRMED and held.decision != Decision.CONFIRMED
-        if held.person is None or held.person_id != face.person_id or was_taken_back:
-            raise Changed(_("Somebody has changed this face's name meanwhile. Look again."))
-        if user is not None and held.decision != Decision.CONFIRMED:
-            confirm(user, held, held.person)
+        held, person = _held(user, face)
         reference = Reference.objects.create(
-            person=held.person,
+            person=person,
             image=name,
             sha256=sha256,
             status=Reference.Judgement.APPROVED,
@@ -85,14 +117,7 @@ def _store(user: User | None, face: Face, region: Region, name: str, sha256: str
             **place_in(held, region),
         )
         queue.send("embed_reference", reference.pk)
-        return history.record(
-            user,
-            "face.use_as_reference",
-            held,
-            {"photo": held.photo.name, "photo_id": held.photo_id, **about(held.person)},
-            undo={"reference": reference.pk},
-            subjects={"photo": [held.photo_id], "person": [held.person.pk], "reference": [reference.pk]},
-        )
+        return _recorded(user, held, reference, {"reference": reference.pk})
 
 
 def place_in(face: Face, region: Region) -> dict[str, Any]:
@@ -108,21 +133,6 @@ def place_in(face: Face, region: Region) -> dict[str, Any]:
         "box": point(face.left, face.top) + size,
         "landmarks": [point(left, top) for left, top in face.landmarks or []],
     }
-
-
-@history.inverse("face.use_as_reference", "reference.add")
-def _take_back(user: User, event: Event) -> None:
-    """The reference goes, and its picture with it; the name of the face it was cut from stays."""
-    reference = Reference.objects.filter(pk=_made_by(event)).first()
-    if reference is None:
-        return
-    changes.record(changes.Kind.REMOVED, [reference])
-    reference.delete()
-    transaction.on_commit(lambda: storage.remove(reference.image))
-
-
-def _made_by(event: Event) -> int:
-    return int(event.undo["reference"]) if event.undo else 0
 
 
 def is_automatic() -> bool:

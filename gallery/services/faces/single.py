@@ -32,11 +32,13 @@ def reject(user: User, face: Face, person: Person, revision: int | None = None) 
     """This face is not this person, and never will be proposed as such; others may be."""
     with transaction.atomic():
         held = hold_face(face)
-        if FaceRejection.objects.filter(face=held, person=person).exists():
+        is_said = FaceRejection.objects.filter(face=held, person=person).exists()
+        if is_said and held.person_id != person.pk:
             return None
         must_be(held, revision)
         ledger = Ledger()
-        ledger.create(FaceRejection(face=held, person=person, by=user))
+        if not is_said:
+            ledger.create(FaceRejection(face=held, person=person, by=user))
         ledger.delete(Candidate.objects.filter(face=held, person=person))
         if held.person_id == person.pk or not held.is_decided:
             ledger.set(held, **UNNAMED, **undecided())
