@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models import Album, User
-
-if TYPE_CHECKING:
-    AlbumModelForm = forms.ModelForm[Album]
-else:
-    AlbumModelForm = forms.ModelForm
+from gallery.guard import GuardedForm
+from gallery.models import Album, Person, User
 
 
-class AlbumForm(AlbumModelForm):
+class AlbumForm(GuardedForm):
     class Meta:
         model = Album
         fields: ClassVar = ["name", "date", "note", "is_recognised", "is_limited", "members"]
@@ -39,14 +35,18 @@ class AlbumForm(AlbumModelForm):
         members.queryset = User.objects.filter(is_active=True).order_by("username")
 
 
-class ConsentForm(forms.Form):
-    note = forms.CharField(
+class ConsentForm(GuardedForm):
+    class Meta:
+        model = Person
+        fields: ClassVar = ["consent_note", "consent_until"]
+
+    consent_note = forms.CharField(
         label=_("What was agreed"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 4}),
         help_text=_("To what, when, how, and where the paper is: “Signed form of 3 May, folder 12”."),
     )
-    until = forms.DateField(
+    consent_until = forms.DateField(
         label=_("Last day it is valid"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
@@ -54,6 +54,10 @@ class ConsentForm(forms.Form):
     )
 
 
-class PersonForm(forms.Form):
+class PersonForm(GuardedForm):
+    class Meta:
+        model = Person
+        fields: ClassVar = ["name", "note"]
+
     name = forms.CharField(label=_("Name"), max_length=200)
     note = forms.CharField(label=_("Note"), required=False, widget=forms.Textarea(attrs={"rows": 3}))

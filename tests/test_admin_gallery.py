@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from gallery.models import Album, Event, GalleryChange, Person, Role
+from gallery.services import history
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +117,46 @@ def test_crop_photo_and_person_lead_to_each_other(curator: Client) -> None:
     assert f"/admin/gallery/face/?photo__id__exact={photo.pk}" in page("photo", photo.pk)
     listed = curator.get(reverse("admin:gallery_face_changelist"), {"photo__id__exact": photo.pk})
     assert [row.pk for row in listed.context["cl"].result_list] == [face.pk]
+
+
+def test_an_album_is_added_as_one_act_with_one_undo(client: Client) -> None:
+    curator, member = a_user("Cur"), a_user("Member", Role.VIEWER)
+    client.force_login(curator)
+    data = {
+        "name": "Trip",
+        "date": "2026-05-03",
+        "note": "By boat",
+        "is_limited": "on",
+        "members": [member.pk],
+    }
+    answer = client.post(reverse("admin:gallery_album_add"), data)
+    assert answer.status_code == 302
+    album = Album.objects.get()
+    assert (str(album.date), album.note, album.is_limited, album.is_recognised) == (
+        "2026-05-03",
+        "By boat",
+        True,
+        False,
+    )
+    assert list(album.members.all()) == [member]
+    history.undo(curator, Event.objects.get(verb__startswith="album."))
+    assert not Album.objects.exists()
+
+
+def test_every_form_to_add_something_in_the_admin_can_be_sent(client: Client) -> None:
+    """Empty, and with a name: refused in the form or done, never a fault."""
+    client.force_login(a_user("Boss", Role.ADMINISTRATOR))
+    sent = set()
+    for model in site._registry:
+        address = f"admin:{model._meta.app_label}_{model._meta.model_name}_add"
+        page = client.get(reverse(address))
+        if page.status_code != 200:
+            assert page.status_code in (302, 403)
+            continue
+        for data in (
+            {},
+            {"name": "Some", "username": "some", "email": "a@example.org", "role": "viewer", "days": "7"},
+        ):
+            assert client.post(reverse(address), data).status_code in (200, 302)
+        sent.add(model._meta.model_name)
+    assert {"person", "album"} <= sent

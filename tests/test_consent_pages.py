@@ -17,8 +17,9 @@ from django.utils import timezone
 from gallery.browse import consents
 from gallery.models import Album, Decision, Event, Face, Person, Photo, Reference, Role
 from gallery.recognising import today
-from gallery.services import albums
+from gallery.services import albums, people
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
+from tests.test_admin_guard import as_seen
 
 pytestmark = pytest.mark.django_db
 
@@ -90,7 +91,11 @@ def test_a_consent_is_renewed_from_the_worklist_and_undone(curator: Client) -> N
     person = until(-10)
     page = f"/people/{person.pk}/consent"
     assert f"{page}?from=consents" in text(curator, "/consents/")
-    wanted = {"from": "consents", "note": "Signed again", "until": str(today() + timedelta(days=300))}
+    wanted = {
+        "from": "consents",
+        "consent_note": "Signed again",
+        "consent_until": str(today() + timedelta(days=300)),
+    }
     answer = curator.post(page, wanted, follow=True)
     assert answer.redirect_chain == [("/consents/", 302)]
     person.refresh_from_db()
@@ -103,10 +108,14 @@ def test_a_consent_is_renewed_from_the_worklist_and_undone(curator: Client) -> N
 
 def test_two_curators_do_not_overwrite_each_others_consent(curator: Client) -> None:
     person = until(5)
-    Person.objects.update(revision=7)
-    answer = curator.post(f"/people/{person.pk}/consent", {"note": "b", "revision": "6"})
-    assert "Nothing was changed by you" in answer.content.decode()
-    assert Person.objects.get().consent_note == ""
+    address = f"/people/{person.pk}/consent"
+    seen = as_seen(curator.get(address))
+    people.set_consent(a_user("Nam"), person, "Signed in May", None)
+    data = {"consent_note": "", "consent_until": str(today() + timedelta(days=9)), "as_seen": seen}
+    answer = curator.post(address, data)
+    assert "Nam was here before you" in answer.content.decode()
+    assert "Signed in May</textarea>" in answer.content.decode()  # the field that was left alone has theirs
+    assert Person.objects.get().consent_note == "Signed in May"
 
 
 @pytest.mark.parametrize(

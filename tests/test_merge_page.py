@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from gallery.models import Event, Person, Role
 from tests.making import a_named_face, a_person, a_reference, a_user
+from tests.test_admin_guard import as_seen
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -107,20 +108,19 @@ def test_the_least_alike_faces_come_first(client):
 
 def test_renaming_to_somebody_elses_name_offers_the_merge(client):
     anna, ann = a_person("Anna"), a_person("Ann")
-    page = client.post(
-        reverse("person_edit", args=(ann.pk,)), {"name": "anna", "revision": 0}
-    ).content.decode()
+    page = client.post(reverse("person_edit", args=(ann.pk,)), {"name": "anna"}).content.decode()
     assert f"{reverse('person_merge', args=(ann.pk,))}?into={anna.pk}" in page
 
 
 def test_the_second_of_two_curators_does_not_overwrite_the_first(client):
     ann = a_person("Ann")
     address = reverse("person_edit", args=(ann.pk,))
-    client.post(address, {"name": "Anne", "note": "first", "revision": 0})
-    page = client.post(address, {"name": "Annie", "note": "second", "revision": 0}).content.decode()
+    seen = as_seen(client.get(address))
+    client.post(address, {"name": "Anne", "note": "first", "as_seen": seen})
+    page = client.post(address, {"name": "Annie", "note": "second", "as_seen": seen}).content.decode()
     ann.refresh_from_db()
     assert (ann.name, ann.note) == ("Anne", "first")
-    assert "Kim was here first" in page
+    assert "Kim was here before you" in page
 
 
 def test_hiding_a_person_can_be_undone_from_the_page(client):

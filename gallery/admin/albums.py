@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
-from gallery.admin.guard import SEEN, GuardedForm
 from gallery.admin.paging import BoundedPaginator, link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
+from gallery.guard import SEEN, GuardedForm
 from gallery.models import Album, Photo
 from gallery.services import albums
 from gallery.services.errors import Refused
@@ -87,9 +87,8 @@ class AlbumAdmin(VisibleAdmin, TellingAdmin):
         try:
             with told(request):
                 if not change:
-                    obj.pk = albums.create(user, given["name"], when=given["date"], note=given["note"]).pk
-                    changed = [name for name in changed if name not in ("name", "date", "note")]
-                if changed:
+                    obj.pk = albums.create(user, **form.fresh()).pk
+                elif changed:
                     values = {name: given[name] for name in changed}
                     albums.change(user, Album.objects.get(pk=obj.pk), values)
         except Refused as refusal:

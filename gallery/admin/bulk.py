@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
@@ -23,6 +23,7 @@ from gallery.admin.looking import LookedAt
 from gallery.browse import bulk as reads
 from gallery.browse.bulk.photos import albums_to_choose
 from gallery.browse.paging import as_id
+from gallery.browse.story import visible_events
 from gallery.models import BulkAct, Person
 from gallery.services import bulk, roster
 from gallery.services.errors import Refused
@@ -80,7 +81,11 @@ class BulkActAdmin(LookedAt):
     list_select_related = ("by", "event")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
+        """The user's own, and those whose events they may see: an act's sentence names albums."""
+        user = current_user(request)
         rows = super().get_queryset(request)
+        if not user.is_administrator:
+            rows = rows.filter(Q(by=user) | Q(event__in=visible_events(user).values("pk")))
         is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
         return rows.filter(confirmed_at__isnull=False).defer("ids", "rows", "seen") if is_list else rows
 
@@ -106,7 +111,7 @@ class BulkActAdmin(LookedAt):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        act = get_object_or_404(BulkAct.objects.select_related("event", "by"), pk=as_id(object_id))
+        act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=as_id(object_id))
         return self._page(request, act)
 
     def _page(self, request: HttpRequest, act: BulkAct) -> HttpResponse:
@@ -145,12 +150,12 @@ class BulkActAdmin(LookedAt):
 
     def state(self, request: HttpRequest, pk: int) -> HttpResponse:
         """How far it has got: what the page asks for while it runs."""
-        act = get_object_or_404(BulkAct.objects.select_related("event", "by"), pk=pk)
+        act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=pk)
         return TemplateResponse(request, "admin/gallery/bulkact/_state.html", self._about(request, act))
 
     @method_decorator(require_POST)
     def act(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        act = get_object_or_404(BulkAct.objects.select_related("event", "by"), pk=pk)
+        act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=pk)
         try:
             return self._do(request, act, request.POST.get("do", ""))
         except Refused as refusal:

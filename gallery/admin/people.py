@@ -19,13 +19,13 @@ from gallery.admin.bulk import choose
 from gallery.admin.erasing import Erasable
 from gallery.admin.filters import Consent, Pending, Photographed, References
 from gallery.admin.grid import grid
-from gallery.admin.guard import GuardedForm
 from gallery.admin.health import PersonHealth
 from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
 from gallery.admin.pictures import PicturesAdmin
 from gallery.admin.roster import RosterAdmin
 from gallery.admin.telling import told
 from gallery.browse.paging import as_id
+from gallery.guard import GuardedForm
 from gallery.models import BulkAct, Person, Reference
 from gallery.models.people import clean_name
 from gallery.services import people

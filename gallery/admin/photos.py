@@ -19,12 +19,12 @@ from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.erasing import Erasable
 from gallery.admin.filters import OnPhoto
-from gallery.admin.guard import GuardedForm
 from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.browse.onphoto import faces_of
 from gallery.browse.paging import as_id
+from gallery.guard import GuardedForm
 from gallery.models import BulkAct, Decision, Photo
 from gallery.services import albums, photos
 from gallery.templatetags.media import photo_src

@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy
 from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.filters import Embedder, Quality, Source
-from gallery.admin.guard import GuardedForm
 from gallery.admin.health import ReferenceHealth
 from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
+from gallery.guard import GuardedForm
 from gallery.models import BulkAct, Reference
 from gallery.services import references
 from gallery.templatetags.media import reference_src

@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 
 from gallery.access import current_user
 from gallery.admin.erasing import Erasable
-from gallery.admin.guard import GuardedForm
 from gallery.admin.telling import TellingAdmin, told
+from gallery.guard import GuardedForm
 from gallery.models import Role, User
 from gallery.services import accounts
 from gallery.services.errors import Refused

@@ -51,7 +51,8 @@ def visible_events(user: User) -> QuerySet[Event]:
     rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NO_ACTS)
     if user.is_administrator:
         return rows
-    return rows.exclude(pk__in=_unseen(user)).exclude(object_type__in=("user", "invitation"))
+    rows = rows.exclude(pk__in=_unseen(user)).exclude(pk__in=_of_gone_albums(user))
+    return rows.exclude(object_type__in=("user", "invitation"))
 
 
 def _about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:
@@ -65,6 +66,15 @@ def _unseen(user: User) -> QuerySet[EventSubject, Any]:
     of_albums = Q(object_type="album", object_id__in=limited.values("pk"))
     of_photos = Q(object_type="photo", object_id__in=hidden.values("pk"))
     return EventSubject.objects.filter(of_albums | of_photos).values("event")
+
+
+def _of_gone_albums(user: User) -> QuerySet[Event, Any]:
+    """Others' acts on albums that are gone, unless everybody could see these when they were removed."""
+    opened = Event.objects.filter(verb="album.remove", summary__is_open=True).values("object_id")
+    there = Album.objects.order_by().values("pk")
+    of_albums = EventSubject.objects.filter(object_type="album").exclude(object_id__in=there)
+    gone = of_albums.exclude(object_id__in=opened).values("event")
+    return Event.objects.filter(pk__in=gone).exclude(actor=user).order_by().values("pk")
 
 
 def page(user: User, rows: QuerySet[Event], after: int | None) -> tuple[list[Entry], Page[Event]]:

@@ -125,4 +125,5 @@ def remove(user: User, album: Album) -> Event:
     ledger.delete(ShareLink.objects.filter(album=album))
     ledger.delete(Album.members.through.objects.filter(album=album))
     ledger.delete(Album.objects.filter(pk=album.pk))
-    return record(user, "album.remove", album, {"name": album.name}, ledger)
+    summary = {"name": album.name, "is_open": not album.is_limited}  # whether all may go on reading of it
+    return record(user, "album.remove", album, summary, ledger)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -57,7 +58,7 @@ def album_new(request: HttpRequest) -> HttpResponse:
     form = AlbumForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            album = acts.create(current_user(request), **form.cleaned_data)
+            album = acts.create(current_user(request), **form.fresh())
         except Refused as refusal:
             form.add_error("name", str(refusal))
         else:
@@ -67,12 +68,13 @@ def album_new(request: HttpRequest) -> HttpResponse:
 
 @contributor_required
 @require_http_methods(["GET", "POST"])
+@transaction.atomic
 def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
     album = _mine(request, pk)
-    form = AlbumForm(request.POST or None, instance=album)
+    form = AlbumForm(request.POST or None, instance=Album.objects.get(pk=pk))
     if request.method == "POST" and form.is_valid():
         try:
-            event = acts.change(current_user(request), album, form.cleaned_data)
+            event = acts.change(current_user(request), album, form.given())
         except Refused as refusal:
             form.add_error("name", str(refusal))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from gallery.access import curator_required, current_user
 from gallery.browse import consents
-from gallery.browse.paging import Mark, as_id
+from gallery.browse.paging import Mark
 from gallery.forms import ConsentForm
 from gallery.models import Person
 from gallery.services import people
@@ -37,20 +38,19 @@ def consents_page(request: HttpRequest) -> HttpResponse:
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@transaction.atomic
 def person_consent(request: HttpRequest, pk: int) -> HttpResponse:
     """What the person agreed to and until when; comes back to the worklist where it was asked from there."""
     person = get_object_or_404(Person, pk=pk)
-    known = {"note": person.consent_note, "until": person.consent_until}
-    form = ConsentForm(request.POST or None, initial=known)
+    form = ConsentForm(request.POST or None, instance=Person.objects.get(pk=pk))
     back = _back(request, person)
     if request.method == "POST" and form.is_valid():
         try:
             event = people.set_consent(
                 current_user(request),
                 person,
-                form.cleaned_data["note"],
-                form.cleaned_data["until"],
-                as_id(request.POST.get("revision")),
+                form.cleaned_data["consent_note"],
+                form.cleaned_data["consent_until"],
             )
         except Refused as refusal:
             form.add_error(None, str(refusal))

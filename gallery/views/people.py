@@ -91,9 +91,10 @@ def person_new(request: HttpRequest) -> HttpResponse:
 
 @curator_required
 @require_http_methods(["GET", "POST"])
+@transaction.atomic
 def person_edit(request: HttpRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(Person, pk=pk)
-    form = PersonForm(request.POST or None, initial={"name": person.name, "note": person.note})
+    form = PersonForm(request.POST or None, instance=Person.objects.get(pk=pk))
     context: dict[str, object] = {"form": form, "person": person}
     if request.method == "POST" and form.is_valid():
         try:
@@ -110,10 +111,10 @@ def person_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @transaction.atomic
 def _edit(request: HttpRequest, person: Person, form: PersonForm) -> list[Event]:
-    """Both or neither; Changed if somebody has edited the person since the form was shown."""
-    user, seen = current_user(request), as_id(request.POST.get("revision"))
-    renamed = acts.rename(user, person, form.cleaned_data["name"], seen)
-    noted = acts.set_note(user, person, form.cleaned_data["note"], None if renamed else seen)
+    """Both or neither, and only what this person has changed."""
+    user, given = current_user(request), form.given()
+    renamed = acts.rename(user, person, given["name"]) if "name" in given else None
+    noted = acts.set_note(user, person, given["note"]) if "note" in given else None
     return [event for event in (renamed, noted) if event]
 
 

@@ -32,7 +32,10 @@ else:
 
 
 class GuardedForm(Form):
-    """A ModelForm for a row that others may be changing at the same time. Use it inside a transaction."""
+    """A ModelForm for a row that others may be changing at the same time. Use it inside a transaction.
+
+    A form that was made without what it was shown with (`as_seen`) is not guarded.
+    """
 
     as_seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -40,6 +43,14 @@ class GuardedForm(Form):
         super().__init__(*args, **named)
         if self.instance.pk and not self.is_bound:
             self.initial[SEEN] = sealed(self._stored(self.instance))
+
+    def given(self) -> dict[str, Any]:
+        """Of the row's columns those that this person has changed, with their values."""
+        return {name: self.cleaned_data[name] for name in self._guarded() if name in self.changed_data}
+
+    def fresh(self) -> dict[str, Any]:
+        """The row's columns as the form has them, for a new row."""
+        return {name: self.cleaned_data[name] for name in self._guarded()}
 
     def _guarded(self) -> list[str]:
         """The form's fields that are columns of the row, or its many-to-many relations."""

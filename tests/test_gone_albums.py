@@ -1,0 +1,67 @@
+"""Acts about limited albums are not told to those who may not see the album, nor once it is gone."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from gallery.models import Album, BulkAct, Event, Photo, Role, User
+from gallery.services import albums
+from tests.making import a_photo, a_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+NAME = "Secret wedding"
+
+
+def history(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.get(reverse("history")).content.decode()
+
+
+@pytest.mark.parametrize("is_limited", [True, False])
+def test_an_albums_name_goes_with_it_where_it_was_limited(is_limited: bool) -> None:
+    owner, other, boss = a_user("Owner"), a_user("Other"), a_user("Boss", Role.ADMINISTRATOR)
+    album, photo = albums.create(owner, NAME, is_limited=is_limited), a_photo()
+    albums.put(owner, photo, album)
+    photo.refresh_from_db()
+    albums.put(owner, photo, None)
+    assert (NAME in history(other)) != is_limited
+    albums.remove(owner, Album.objects.get())
+    assert (NAME in history(other)) != is_limited
+    assert NAME in history(owner)
+    assert NAME in history(boss)
+
+
+def test_what_an_earlier_version_wrote_of_a_removed_album_is_not_told() -> None:
+    owner, other = a_user("Owner"), a_user("Other")
+    albums.remove(owner, albums.create(owner, NAME))
+    Event.objects.filter(verb="album.remove").update(summary={"name": NAME})
+    assert NAME not in history(other)
+    assert NAME in history(owner)
+
+
+def test_an_act_on_many_is_only_told_to_who_may_see_its_album() -> None:
+    owner, other = a_user("Owner"), a_user("Other")
+    album = albums.create(owner, NAME, is_limited=True)
+    chosen = [a_photo().pk, a_photo().pk]
+    client = Client()
+    client.force_login(owner)
+    client.post(reverse("admin:gallery_photo_changelist"), {"action": "put", "_selected_action": chosen})
+    act = BulkAct.objects.get()
+    addresses = [
+        reverse("admin:gallery_bulkact_changelist"),
+        reverse("admin:gallery_bulkact_change", args=(act.pk,)),
+        reverse("admin:gallery_bulkact_state", args=(act.pk,)),
+    ]
+    client.post(reverse("admin:gallery_bulkact_act", args=(act.pk,)), {"do": "start", "target": album.pk})
+    assert Photo.objects.filter(album=album).count() == 2
+    assert NAME in client.get(addresses[0]).content.decode()
+    client.force_login(other)
+    answers = [client.get(address) for address in addresses]
+    assert [answer.status_code for answer in answers] == [200, 404, 404]
+    assert NAME not in answers[0].content.decode()
+    assert (
+        client.post(reverse("admin:gallery_bulkact_act", args=(act.pk,)), {"do": "stop"}).status_code == 404
+    )
