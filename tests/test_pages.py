@@ -8,14 +8,15 @@ import json
 from collections.abc import Callable
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gallery.models import Decision, Face, Role
+from gallery.models import Album, Decision, Face, Photo, Role
 from gallery.services import people
-from tests.making import a_face, a_person, a_photo, a_user
+from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +121,46 @@ def test_the_theme_is_kept_and_leads_back_only_into_the_site(mai: Client) -> Non
     assert 'media="all"' in mai.get(reverse("home")).content.decode()
     mai.post(reverse("theme"), {"theme": "<b>", "next": "/photos/"})
     assert "prefers-color-scheme" in mai.get(reverse("home")).content.decode()
+
+
+def test_a_photo_goes_into_an_album_old_or_new_by_its_name(client: Client) -> None:
+    client.force_login(a_user("Bao", Role.CONTRIBUTOR))
+    first, second = a_photo(), a_photo()
+    for photo in (first, second):
+        client.post(reverse("photo_album", args=(photo.pk,)), {"album": "", "new_album": "Trip to Huế"})
+    album = Album.objects.get()
+    assert set(Photo.objects.values_list("album", flat=True)) == {album.pk}
+    assert "put 1 photo into the album “Trip to Huế”" in client.get(reverse("history")).content.decode()
+
+
+def test_many_files_that_are_refused_are_one_message(client: Client) -> None:
+    client.force_login(a_user("Bao", Role.CURATOR))
+    files = [SimpleUploadedFile(f"note-{number}.txt", b"no picture") for number in range(7)]
+    address = reverse("person_pictures", args=(a_person().pk,))
+    answer = client.post(address, {"pictures": files}, follow=True)
+    (said,) = (str(message) for message in answer.context["messages"])
+    lines = said.splitlines()
+    assert lines[0] == "7 files were not taken."
+    assert [line.partition(":")[0] for line in lines[1:]] == [f"note-{number}.txt" for number in range(5)] + [
+        "…"
+    ]
+
+
+def test_a_reference_that_cannot_be_used_says_why_and_is_not_counted(client: Client) -> None:
+    client.force_login(a_user("Bao", Role.CURATOR))
+    anna = a_person("Anna")
+    a_reference(anna)
+    a_reference(anna, work="failed", failure="Two faces of about the same size.")
+    a_reference(anna, work="queued")
+    page = client.get(reverse("person", args=(anna.pk,))).content.decode()
+    assert "Two faces of about the same size.</span>" in page
+    assert "Looking for the face" in page
+    assert "2 references" in page
+
+
+def test_the_original_is_offered_to_who_may_have_it(client: Client) -> None:
+    photo = a_photo()
+    original = reverse("photo_original", args=(photo.pk,))
+    for role, is_offered in ((Role.CONTRIBUTOR, True), (Role.VIEWER, False)):
+        client.force_login(a_user(f"a {role}", role))
+        assert (original in client.get(reverse("photo", args=(photo.pk,))).content.decode()) == is_offered

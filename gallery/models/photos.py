@@ -120,24 +120,30 @@ class Face(models.Model):
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y]; null for a drawn box without a face
     score = models.FloatField(_("detection score"), default=0)
     quality = models.JSONField(null=True, blank=True)
-    is_usable = models.BooleanField(default=True)  # good enough to be matched to a name
-    is_drawn = models.BooleanField(default=False)  # a person drew the box
+    is_usable = models.BooleanField(
+        _("clear enough to be matched"), default=True
+    )  # good enough to be matched to a name
+    is_drawn = models.BooleanField(_("drawn by a person"), default=False)  # a person drew the box
     embedding = models.BinaryField(null=True, blank=True)  # unit float32, little-endian
     embedder_id = models.CharField(max_length=40, blank=True)
     embedded_at = models.DateTimeField(null=True, blank=True)
     # Made unrecognisable in what is shared: it bore the name of somebody who may no longer be recognised.
     is_veiled = models.BooleanField(default=False, editable=False)
     person = models.ForeignKey(Person, models.SET_NULL, null=True, blank=True, related_name="faces")
-    state = models.CharField(max_length=8, choices=State, default=State.UNKNOWN)
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.UNKNOWN)
     similarity = models.FloatField(null=True, blank=True)  # of the best candidate
     reference = models.ForeignKey(Reference, models.SET_NULL, null=True, blank=True, related_name="+")
-    decision = models.CharField(max_length=12, choices=Decision, default=Decision.NONE, blank=True)
+    decision = models.CharField(
+        _("decision"), max_length=12, choices=Decision, default=Decision.NONE, blank=True
+    )
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
     is_erased = models.BooleanField(
         default=False, editable=False
     )  # of an erased person: never embedded again
-    is_twice = models.BooleanField(default=False)  # the same name stands on another face of the photo
+    is_twice = models.BooleanField(
+        _("name twice in the photo"), default=False
+    )  # the same name stands on another face of the photo
     cluster = models.BigIntegerField(null=True, blank=True, db_index=True)  # group of unknown look-alikes
     searched_change = models.BigIntegerField(default=0)  # last GalleryChange its candidates reflect
     created_at = models.DateTimeField(auto_now_add=True)

@@ -43,7 +43,8 @@ def add(user: User, person: Person, content: bytes, name: str) -> Sent:
     if quota.is_over(user, len(content)):
         return Sent(None, quota.sentence())
     sha256 = hashlib.sha256(content).hexdigest()
-    if Reference.objects.filter(person=person, source_sha256=sha256).exists():
+    there = Reference.objects.filter(person=person, source_sha256=sha256)
+    if there.exclude(status=Reference.Judgement.REJECTED).exists():  # what was rejected may be sent again
         return Sent(None, _("%(name)s is a reference of this person already.") % {"name": shown})
     found = ReferenceDraft.objects.filter(person=person, sha256=sha256).first()
     if found is not None:

@@ -85,7 +85,9 @@ def _take_back(user: User, event: Event) -> dict[str, Any]:
         ledger = Ledger()
         ledger.update(added.filter(revision=0).exclude(pk__in=covers), status=Judgement.REJECTED)
         if not ledger.groups and covers:
-            raise CannotUndo(_("This picture has become the cover of its person. Choose another cover first."))
+            raise CannotUndo(
+                _("This picture has become the cover of its person. Choose another cover first.")
+            )
     if not ledger.groups:
         raise CannotUndo(later_decision(event))
     followup.after(ledger)

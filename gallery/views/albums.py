@@ -15,6 +15,7 @@ from gallery.browse.paging import Mark, as_id
 from gallery.forms import AlbumForm
 from gallery.models import Album, User
 from gallery.services import albums as acts
+from gallery.services import many
 from gallery.services.errors import Refused
 from gallery.views.saying import tell
 from gallery.visibility import visible_albums, visible_photos
@@ -109,7 +110,11 @@ def photo_album(request: HttpRequest, pk: int) -> HttpResponse:
     album = get_object_or_404(visible_albums(user), pk=asked) if asked else None
     if photo.album and photo.album.is_limited and not may_change(user, photo.album):
         raise PermissionDenied
-    tell(request, acts.put(user, photo, album))
+    name = request.POST.get("new_album", "").strip()
+    if name:
+        tell(request, many.put(user, [photo], many.album_called(user, name) or name))
+    else:
+        tell(request, acts.put(user, photo, album))
     return redirect(walks.address_of(photo, request.POST.get("in", "")))
 
 

@@ -75,7 +75,7 @@ def _sentence(word: str, person: Person | None = None) -> str:
     return {
         "right": _("This is %(name)s.") % name,
         "other": _("This is %(name)s.") % name,
-        "new": _("This is %(name)s, a new person.") % name,
+        "new": _("This is %(name)s. The site did not know them yet.") % name,
         "wrong": _("Not %(name)s; that name will not come back to this face.") % name,
         "reference": _("The face is a reference from now on."),
         "unknown": _("The face stays without a name."),

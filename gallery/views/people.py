@@ -16,7 +16,7 @@ from gallery.browse import people, photos, walks
 from gallery.browse.paging import Mark, as_id
 from gallery.forms import PersonForm
 from gallery.limits import limits
-from gallery.models import Event, Person, Reference, User
+from gallery.models import Event, Person, Reference, Status, User
 from gallery.refusals import in_words
 from gallery.services import people as acts
 from gallery.services.errors import NameTaken, Refused
@@ -24,6 +24,8 @@ from gallery.services.references import upload_reference
 from gallery.views.saying import tell
 from gallery.visibility import visible_references
 from recognition.types import ImageError
+
+TOLD = 5  # refused files named in a message
 
 
 @require_safe
@@ -61,12 +63,13 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _about(user: User, person: Person) -> dict[str, object]:
     references = visible_references(user).filter(person=person)
-    shown = references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48]
+    shown = list(references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48])
     portrait, *companions = people.portraits(user, [person, *people.appears_with(user, person)])
     return {
         "person": person,
         "portrait": portrait,
-        "references": list(shown),
+        "references": shown,
+        "used": sum(reference.work != Status.FAILED for reference in shown),
         "years": people.timeline(user, person),
         "companions": companions,
     }
@@ -141,16 +144,27 @@ def person_pictures(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("person", person.pk)
 
 
+def _refused(files: list[str]) -> str:
+    """One message, however many files were not taken."""
+    if len(files) == 1:
+        return files[0]
+    count = ngettext("%(count)s file was not taken.", "%(count)s files were not taken.", len(files))
+    told = [*files[:TOLD], *(["…"] if len(files) > TOLD else [])]
+    return "\n".join([count % {"count": len(files)}, *told])
+
+
 def _add_pictures(request: HttpRequest, user: User, person: Person) -> None:
     """Contributors' pictures wait for a curator's word."""
     status = Reference.Judgement.APPROVED if user.is_curator else Reference.Judgement.PENDING
-    added = 0
+    added, refused = 0, []
     for file in request.FILES.getlist("pictures"):
         try:
             content = file.read(limits().bytes + 1)
             added += not upload_reference(user, person, content, file.name or "", status).is_duplicate
         except (ImageError, Refused) as refusal:
-            messages.error(request, f"{file.name}: {in_words(refusal)}")
+            refused.append(f"{file.name}: {in_words(refusal)}")
+    if refused:
+        messages.error(request, _refused(refused))
     if added:
         sentence = ngettext("%(count)s picture added.", "%(count)s pictures added.", added) % {"count": added}
         waits = "" if user.is_curator else " " + _("A curator looks at it before it is used.")

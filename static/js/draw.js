@@ -16,9 +16,12 @@ export function startDrawing(viewer, around = viewer, send = sendToPanel) {
   const isOn = () => viewer.classList.contains("is-drawing");
 
   function turn(on) {
+    const wasOn = isOn();
     viewer.classList.toggle("is-drawing", on);
     button.setAttribute("aria-pressed", String(on));
     hint.hidden = !on;
+    const word = button.querySelector("[data-word]");
+    if (word && on !== wasOn) [word.textContent, word.dataset.word] = [word.dataset.word, word.textContent];
     start = null;
     if (!on) show(null);
   }

@@ -21,7 +21,8 @@ let isAsking = false; // one of them is on its way
 let waiting = []; // the keys pressed meanwhile
 let choice = 0; // how many times a face was chosen, or let go of
 let acts = []; // for each act on its way, the choice it was made in
-let focuses = ""; // whether the panel that comes takes the focus: "always", "never", or where another face's was
+let focuses = ""; // whether the panel that comes takes the focus: "always", also in its name field, "never", or where
+// another face's was
 
 /** Show the panel of a face; the address follows, so that reloading and sharing keep it. */
 function choose(link) {
@@ -151,7 +152,7 @@ viewer.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-face]");
   if (link && !event.ctrlKey && !event.metaKey) {
     event.preventDefault();
-    choose(link);
+    show(link, event.detail ? "name" : "always"); // who clicks on somebody unknown goes on to type the name
   } else if (event.target.closest("[data-close]")) {
     event.preventDefault();
     close();
@@ -210,9 +211,11 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   const isSame = id === shown;
   shown = id;
   if (focuses === "never") return;
-  if (isSame && focuses !== "always" && document.activeElement !== document.body) return;
+  const wish = sent.has(xhr) ? "" : focuses;
+  if (isSame && !["always", "name"].includes(wish) && document.activeElement !== document.body) return;
   if (!isSame) panel.scrollTop = 0;
-  const first = matchMedia("(hover: hover)").matches && panel.querySelector("[data-first]"); // nobody knows the keys yet
+  const field = wish === "name" ? "[data-first], [data-asks]" : "[data-first]"; // or where nobody knows the keys yet
+  const first = matchMedia("(hover: hover)").matches && panel.querySelector(field);
   (first || panel.querySelector(".facepanel")).focus({ preventScroll: true });
   uncover(id);
 });

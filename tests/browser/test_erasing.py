@@ -26,7 +26,7 @@ def made(place: Place, name: str) -> int:
 def erased(page: Page, pk: int, name: str) -> None:
     """Through the pages, a wrong name first."""
     page.goto(f"/people/{pk}/")
-    page.locator(".personhead summary[aria-label=More]").click()
+    page.locator('.personhead summary[aria-label="More for this person"]').click()
     page.get_by_role("link", name="Erase for good").click()
     expect(page.get_by_text("This can never be undone.")).to_be_visible()
     expect(page.get_by_role("main").get_by_text(re.compile("backup", re.I)).first).to_be_visible()
@@ -99,6 +99,6 @@ def test_curators_are_offered_no_erasing(visits: Visits, place: Place, gallery: 
     page = visits.as_user("mai")
     page.goto("/people/")
     page.get_by_role("link", name="Joe Biden").first.click()
-    page.locator(".personhead summary[aria-label=More]").click()
+    page.locator('.personhead summary[aria-label="More for this person"]').click()
     expect(page.locator(".personhead").get_by_role("link", name="Split")).to_be_visible()
     expect(page.get_by_role("link", name="Erase for good")).to_have_count(0)

@@ -75,6 +75,13 @@ def state(site: Site) -> list[Any]:
         return [now.execute(statement).fetchall() for statement in STATE]
 
 
+def is_as(site: Site, before: list[Any]) -> bool:
+    """But for references that were made and taken back: these are kept, as rejected."""
+    references, *rest = state(site)
+    there = [row for row in references if row in before[0] or row[2] != "rejected"]
+    return [there, *rest] == before
+
+
 ACTS = (
     ("wrong", "m"), ("wrong", "r"), ("wrong", "y"), ("unlike", "r"), ("duplicate", "1"), ("duplicate", "2"),
     ("duplicate", "y"), ("poor", "r"), ("poor", "y"), ("faceless", "r"), ("faceless", "y"), ("confusable", "y"),
@@ -100,14 +107,14 @@ def test_one_key_mends_and_another_takes_it_back(
     page.keyboard.press("u")
     expect(waits).to_have_count(total)
     expect(page.locator("[data-left]")).to_have_text(str(total))
-    assert state(site) == before
+    assert is_as(site, before)
     page.set_viewport_size({"width": 390, "height": 844})
     waits.first.locator(f"button[data-act='{key}']").first.click()  # the same by touch, on a phone
     expect(waits).to_have_count(total - 1)
     assert state(site) != before
     page.locator("[data-undo-button]").first.click()
     expect(waits).to_have_count(total)
-    assert state(site) == before
+    assert is_as(site, before)
 
 
 def test_each_act_is_a_button_too_and_undone_from_the_history(
@@ -122,7 +129,7 @@ def test_each_act_is_a_button_too_and_undone_from_the_history(
     page.goto("/history/")
     page.get_by_role("button", name="Undo: gave 1 reference").click()
     expect(page.get_by_text("undone by kim")).to_be_visible()
-    assert state(site) == before
+    assert is_as(site, before)
 
 
 def test_keys_go_from_one_to_the_next_and_back(running: tuple[Site, str], browser: Browser) -> None:
