@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from gallery.models import Album, BulkAct, Event, Photo, Role, User
 from gallery.services import albums
+from gallery.services import history as acts
 from tests.making import a_photo, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
@@ -32,6 +33,15 @@ def test_an_albums_name_goes_with_it_where_it_was_limited(is_limited: bool) -> N
     assert (NAME in history(other)) != is_limited
     assert NAME in history(owner)
     assert NAME in history(boss)
+
+
+def test_an_album_limited_after_its_removal_was_undone_is_not_told_of_once_it_is_gone() -> None:
+    owner, other = a_user("Owner"), a_user("Other")
+    acts.undo(owner, albums.remove(owner, albums.create(owner, NAME)))
+    albums.change(owner, Album.objects.get(), {"is_limited": True, "members": [owner]})
+    albums.remove(owner, Album.objects.get())
+    assert NAME not in history(other)
+    assert NAME in history(owner)
 
 
 def test_what_an_earlier_version_wrote_of_a_removed_album_is_not_told() -> None:

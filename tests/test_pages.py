@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from gallery.models import Album, Decision, Face, Photo, Role
-from gallery.services import people
+from gallery.services import albums, people
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -164,3 +164,21 @@ def test_the_original_is_offered_to_who_may_have_it(client: Client) -> None:
     for role, is_offered in ((Role.CONTRIBUTOR, True), (Role.VIEWER, False)):
         client.force_login(a_user(f"a {role}", role))
         assert (original in client.get(reverse("photo", args=(photo.pk,))).content.decode()) == is_offered
+
+
+def test_a_photo_that_somebody_has_moved_meanwhile_is_left_where_it_is(client: Client) -> None:
+    nam, photo = a_user("Nam"), a_photo()
+    here, there = (albums.create(nam, name) for name in ("Here", "There"))
+    client.force_login(a_user("Bao", Role.CONTRIBUTOR))
+    page = client.get(reverse("photo", args=(photo.pk,))).content.decode()
+    assert '<input type="hidden" name="was" value="">' in page
+    albums.put(nam, photo, here)
+    data = {"was": "", "album": there.pk}
+    answer = client.post(reverse("photo_album", args=(photo.pk,)), data, follow=True).content.decode()
+    assert "Nam was here first and put “" in answer
+    photo.refresh_from_db()
+    assert photo.album == here
+    assert f'name="was" value="{here.pk}"' in answer
+    client.post(reverse("photo_album", args=(photo.pk,)), {"was": here.pk, "album": there.pk})
+    photo.refresh_from_db()
+    assert photo.album == there

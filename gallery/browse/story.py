@@ -70,7 +70,8 @@ def _unseen(user: User) -> QuerySet[EventSubject, Any]:
 
 def _of_gone_albums(user: User) -> QuerySet[Event, Any]:
     """Others' acts on albums that are gone, unless everybody could see these when they were removed."""
-    opened = Event.objects.filter(verb="album.remove", summary__is_open=True).values("object_id")
+    removed = Event.objects.filter(verb="album.remove", undone_at=None)  # one undone says nothing of the last
+    opened = removed.filter(summary__is_open=True).values("object_id")
     there = Album.objects.order_by().values("pk")
     of_albums = EventSubject.objects.filter(object_type="album").exclude(object_id__in=there)
     gone = of_albums.exclude(object_id__in=opened).values("event")

@@ -17,6 +17,7 @@ from gallery.models import Album, User
 from gallery.services import albums as acts
 from gallery.services import many
 from gallery.services.errors import Refused
+from gallery.services.locks import who_changed
 from gallery.views.saying import tell
 from gallery.visibility import visible_albums, visible_photos
 
@@ -111,7 +112,9 @@ def photo_album(request: HttpRequest, pk: int) -> HttpResponse:
     if photo.album and photo.album.is_limited and not may_change(user, photo.album):
         raise PermissionDenied
     name = request.POST.get("new_album", "").strip()
-    if name:
+    if "was" in request.POST and as_id(request.POST["was"]) != photo.album_id:
+        messages.warning(request, who_changed("photo", photo.pk))
+    elif name:
         tell(request, many.put(user, [photo], many.album_called(user, name) or name))
     else:
         tell(request, acts.put(user, photo, album))
