@@ -59,14 +59,16 @@ def seen_through(user: User, path: str) -> Q:
 
 def _hidden_albums(user: User) -> QuerySet[Any, Any] | list[int]:
     """Ids of the albums hidden from the user, remembered or still to be asked for."""
+    found: list[int] | None = getattr(user, REMEMBERED, None)
+    if found is not None and len(found) <= MOST_REMEMBERED:
+        return found
     limited = Album.objects.filter(is_limited=True).order_by()
     hidden = limited.exclude(created_by=user).exclude(pk__in=_chosen(user)).values_list("pk", flat=True)
-    if not hasattr(user, REMEMBERED):
-        return hidden
-    if getattr(user, REMEMBERED) is None:
-        setattr(user, REMEMBERED, list(hidden[: MOST_REMEMBERED + 1]))
-    found: list[int] = getattr(user, REMEMBERED)
-    return found if len(found) <= MOST_REMEMBERED else hidden
+    if found is None and hasattr(user, REMEMBERED):
+        found = list(hidden[: MOST_REMEMBERED + 1])
+        setattr(user, REMEMBERED, found)
+        return found if len(found) <= MOST_REMEMBERED else hidden
+    return hidden
 
 
 def visible_photos(user: User, *, trashed: bool = False) -> QuerySet[Photo]:

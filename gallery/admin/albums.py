@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
-from gallery.admin.paging import BoundedPaginator, link, picture, searched
+from gallery.admin.paging import link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.guard import SEEN, GuardedForm
@@ -39,9 +39,6 @@ class AlbumAdmin(VisibleAdmin, TellingAdmin):
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
     filter_horizontal = ()
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
         kept = Count("photos", filter=Q(photos__trashed_at__isnull=True))

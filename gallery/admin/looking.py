@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 
-from gallery.admin.paging import BoundedPaginator
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Any]
-else:
-    Base = admin.ModelAdmin
+from gallery.admin.listing import Listing
 
 
-class LookedAt(Base):
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
+class LookedAt(Listing):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -11,12 +11,12 @@ from django.core.paginator import Paginator
 from django.db import connections
 from django.db.models import Count, Q, QuerySet
 from django.db.models.constants import LOOKUP_SEP
-from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from gallery.models.people import search_key
+from gallery.paths import path_of
 
 FAR = 20  # pages, from which on
 MOST_COUNTED = 200_000  # rows; a list that is longer has pages up to here, and filters for the rest
@@ -98,8 +98,8 @@ def searched(rows: QuerySet[Any], column: str, term: str) -> QuerySet[Any]:
     return rows
 
 
-def link(text: object, name: str, *args: object) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse(name, args=args), text)
+def link(text: object, name: str, pk: int) -> SafeString:
+    return format_html('<a href="{}">{}</a>', path_of(name, pk), text)
 
 
 def ids_of(rows: QuerySet[Any]) -> Iterator[int]:

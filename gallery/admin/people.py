@@ -20,7 +20,7 @@ from gallery.admin.erasing import Erasable
 from gallery.admin.filters import Consent, Pending, Photographed, References
 from gallery.admin.grid import grid
 from gallery.admin.health import PersonHealth
-from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
+from gallery.admin.paging import ids_of, link, picture, searched
 from gallery.admin.pictures import PicturesAdmin
 from gallery.admin.roster import RosterAdmin
 from gallery.admin.telling import told
@@ -65,9 +65,6 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
     actions = ("hide", "show", "merge", "erase_for_good")
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
     readonly_fields = ("privacy",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:

@@ -19,7 +19,7 @@ from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.erasing import Erasable
 from gallery.admin.filters import OnPhoto
-from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
+from gallery.admin.paging import ids_of, link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.browse.onphoto import faces_of
@@ -61,9 +61,6 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         OnPhoto,
     )
     list_select_related = ("album",)
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
     search_fields = ("search",)
     search_help_text = gettext_lazy("A file's name, with or without accents")
     ordering = ("-pk",)

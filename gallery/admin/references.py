@@ -17,7 +17,7 @@ from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.filters import Embedder, Quality, Source
 from gallery.admin.health import ReferenceHealth
-from gallery.admin.paging import BoundedPaginator, ids_of, link, picture, searched
+from gallery.admin.paging import ids_of, link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.guard import GuardedForm
@@ -45,9 +45,6 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     search_fields = ("person__search",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
     actions = ("approve", "reject", "set_back", "move", "take_out", "embed_again")
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = BoundedPaginator
     autocomplete_fields = ("person",)
     fields = (
         "as_seen",

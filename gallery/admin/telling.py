@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.db.models import Max
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from gallery.access import current_user
+from gallery.admin.listing import Listing
 from gallery.models import Event
 from gallery.services.sentences import say
 
 TOLD = "_is_told"
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Any]
-else:
-    Base = admin.ModelAdmin
 
 
 @contextmanager
@@ -37,7 +33,7 @@ def told(request: HttpRequest) -> Iterator[None]:
     setattr(request, TOLD, True)
 
 
-class TellingAdmin(Base):
+class TellingAdmin(Listing):
     """Says what was done in place of the admin's own sentence."""
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **named: Any) -> None:

@@ -1,7 +1,7 @@
 """What templates say about faces and photos.
 
 {{ photo.failure|in_words }}
-{% standing face as said %}   {% described photo as who %}   {% open_count photo as open %}
+{% standing face as said %}
 ?{% address_with after=12 %}   the page's own address, with this parameter changed
 """
 
@@ -12,9 +12,8 @@ from typing import Any
 from django import template
 
 from gallery import refusals
-from gallery.browse import glimpses
 from gallery.browse import standing as standings
-from gallery.models import Face, Photo
+from gallery.models import Face
 
 register = template.Library()
 
@@ -22,18 +21,6 @@ register = template.Library()
 @register.simple_tag
 def standing(face: Face) -> standings.Standing:
     return standings.standing(face)
-
-
-@register.simple_tag
-def described(photo: Photo) -> str:
-    """Who is on the photo: the names, each once."""
-    return glimpses.glimpse(photo).names
-
-
-@register.simple_tag
-def open_count(photo: Photo) -> int:
-    """Faces of the photo that wait for somebody's word: unsure or unknown, and not decided."""
-    return glimpses.glimpse(photo).open
 
 
 @register.filter

@@ -8,6 +8,7 @@ A face needs its photo: select_related("photo") in lists.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from django import template
 from django.urls import get_script_prefix, reverse
@@ -22,6 +23,12 @@ register = template.Library()
 def photo_src(photo: Photo, width: int = 640) -> str:
     """The photo at the smallest width made that is at least this wide."""
     return _address("photo_image", photo.pk, derived.photo_digest(photo), derived.photo_width(width))
+
+
+def photo_addresses(photo: Photo) -> Callable[[int], str]:
+    """Gives the photo's address at a width, as `photo_src` does; for several of one photo."""
+    digest = derived.photo_digest(photo)
+    return lambda width: _address("photo_image", photo.pk, digest, derived.photo_width(width))
 
 
 @register.simple_tag

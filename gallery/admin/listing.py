@@ -1,0 +1,53 @@
+"""A base for all of the project's lists in the admin: quick in large tables, and on small machines.
+
+Of a list's fifty rows each has a box to tick, of which Django renders three templates, and a link to its page, for
+which it asks the whole resolver: a third of the page's time. Here both are written as they would come out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from gallery.admin.paging import BoundedPaginator
+from gallery.paths import path_of
+
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Any]
+else:
+    Base = admin.ModelAdmin
+
+
+class Changes(ChangeList):
+    """Rows lead to their pages with the list's filters, by which one comes back to it."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.filters = f"?{self.preserved_filters}" if self.preserved_filters else ""
+        self.preserved_filters = ""  # which would else be added once more, to each row by itself
+
+    def url_for_result(self, result: Model) -> str:
+        page = f"{self.model_admin.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change"
+        return path_of(page, getattr(result, self.pk_attname)) + self.filters
+
+
+class Listing(Base):
+    list_per_page = 50
+    show_full_result_count = False
+    paginator = BoundedPaginator
+
+    def get_changelist(self, request: HttpRequest, **named: Any) -> type[ChangeList]:
+        return Changes
+
+    def action_checkbox(self, obj: Model) -> SafeString:
+        html = '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">'
+        says = format_html(_("Select this object for an action - {}"), obj)
+        return format_html(html, ACTION_CHECKBOX_NAME, obj.pk, says)
