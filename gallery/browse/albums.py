@@ -56,7 +56,7 @@ def covers(rows: Iterable[Album]) -> list[Cover]:
     counted = there.filter(album__in=[album.pk for album in found]).order_by().values_list("album")
     counts = {album: (newest, photos) for album, newest, photos in counted.annotate(Max("pk"), Count("pk"))}
     wanted = {album.cover_id for album in found} | {newest for newest, _photos in counts.values()}
-    photos = there.in_bulk([pk for pk in wanted if pk])
+    photos = there.only("sha256").in_bulk([pk for pk in wanted if pk])
     covers = []
     for album in found:
         newest, number = counts.get(album.pk, (0, 0))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
-from django.db.models import Count, Max, Min, Q, QuerySet
-from django.db.models.functions import TruncYear
+from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
+from django.db.models.functions import ExtractYear
+from django.utils import timezone
 
 from gallery.browse.paging import Mark
 from gallery.models import Face, Person, Photo, Reference, User
@@ -16,6 +18,7 @@ from gallery.visibility import counted_faces, visible_faces, visible_photos, vis
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 60
+MOST_YEARS = 100  # that a timeline tells apart by comparing
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +106,23 @@ def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
 
 def _references(user: User, people: list[Person]) -> dict[int, Reference]:
     """For each person the cover, else the first approved reference."""
-    visible = visible_references(user)
+    visible = visible_references(user).only("person", "sha256")
     chosen = visible.filter(pk__in=[person.cover_id for person in people if person.cover_id])
     covers = {reference.person_id: reference for reference in chosen}
     rest = [person.pk for person in people if person.pk not in covers]
     firsts = visible.filter(person__in=rest, status=Reference.Judgement.APPROVED)
     first_ids = firsts.order_by().values("person").annotate(first=Min("pk")).values("first")
-    return covers | {found.person_id: found for found in Reference.objects.filter(pk__in=first_ids)}
+    return covers | {
+        found.person_id: found
+        for found in Reference.objects.filter(pk__in=first_ids).only("person", "sha256")
+    }
 
 
 def _faces(user: User, people: list[int]) -> dict[int, Face]:
     newest = visible_faces(user).filter(person__in=people).exclude(decision__in=NOT_NAMED)
     ids = newest.order_by().values("person").annotate(newest=Max("pk")).values("newest")
-    faces = Face.objects.filter(pk__in=ids).select_related("photo")
+    shown = ("person", "left", "top", "width", "height", "photo__sha256")
+    faces = Face.objects.filter(pk__in=ids).select_related("photo").only(*shown)
     return {face.person_id: face for face in faces if face.person_id is not None}
 
 
@@ -141,12 +148,20 @@ class Year:
 
 def timeline(user: User, person: Person) -> list[Year]:
     """Photos a year, by the date they were taken, the newest first."""
-    years = (
-        photos_of(user, person)
-        .filter(taken_at__isnull=False)
-        .annotate(year=TruncYear("taken_at"))
-        .order_by("-year")
-        .values("year")
-        .annotate(photos=Count("pk"))
-    )
-    return [Year(row["year"].year, row["photos"]) for row in years]
+    taken = photos_of(user, person).filter(taken_at__isnull=False)
+    years = taken.annotate(year=_year()).order_by("-year").values_list("year").annotate(photos=Count("pk"))
+    return [Year(year, photos) for year, photos in years]
+
+
+def _year() -> Case | ExtractYear:
+    """The year a photo was taken in, told by comparing: the calendar of the site's time zone is asked for the
+    beginning of each year, and not once for each photo."""
+    ends = Photo.objects.aggregate(first=Min("taken_at"), last=Max("taken_at"))
+    if ends["first"] is None:
+        return ExtractYear("taken_at")
+    first, last = (timezone.localtime(ends[end]).year for end in ("first", "last"))
+    if last - first > MOST_YEARS:
+        return ExtractYear("taken_at")
+    begins = {year: datetime(year, 1, 1, tzinfo=timezone.get_current_timezone()) for year in range(first, last + 1)}
+    whens = [When(taken_at__gte=begins[year], then=Value(year)) for year in range(last, first, -1)]
+    return Case(*whens, default=Value(first), output_field=IntegerField())

@@ -19,6 +19,7 @@ from gallery.visibility import visible_photos
 PAGE = 60
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
+SHOWN = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo
 FILTERS = ("unnamed", "unsure", "waiting", "failed")
 
 
@@ -41,7 +42,7 @@ def chosen(photos: QuerySet[Photo], wanted: str) -> QuerySet[Photo]:
 
 
 def grid(photos: QuerySet[Photo], after: int | None, size: int = PAGE) -> Page[Photo]:
-    page = page_of(photos, after, size)
+    page = page_of(photos.only(*SHOWN), after, size)
     return Page(glimpsed(page.rows), page.after)
 
 

@@ -1,12 +1,13 @@
-"""What a tile of the photo grid says: {% tile photo walk as tile %}
+"""What the many pictures of a page say: {% tile photo walk as tile %}   {% pick face number as pick %}
 
-A page has sixty, so all of it is put together here, and the template only writes it down: digests, addresses and
-words for numbers cost several times as much from within a template.
+A page has sixty photos, or four hundred faces, so all of it is put together here, and the template only writes it
+down: digests, addresses and words for numbers cost several times as much from within a template.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from django import template
@@ -15,12 +16,13 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
 from gallery.browse import glimpses
-from gallery.models import Photo, Status
+from gallery.models import Face, Photo, Status
 from gallery.paths import path_of
-from gallery.templatetags.media import photo_addresses
+from gallery.templatetags.media import face_src, photo_addresses
 
 register = template.Library()
 SMALL, LARGE = 320, 640  # pixels across
+LARGE_FACE = 384
 NAMES, FILE = 60, 40  # letters of a caption
 
 
@@ -71,3 +73,27 @@ class Tile:
 @register.simple_tag
 def tile(photo: Photo, walk: str = "") -> Tile:
     return Tile(photo, walk)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A face to tick, among many."""
+
+    value: str  # its id and revision: what is decided is about the face as it was shown
+    image: str
+    alt: str
+    address: str  # of the photo, with this face chosen
+    open: str
+
+
+@register.simple_tag
+def pick(face: Face, number: int) -> Pick:
+    """Needs the face's photo (select_related it in lists)."""
+    name = face.photo.name
+    return Pick(
+        f"{face.pk}:{face.revision}",
+        face_src(face, LARGE_FACE),
+        gettext("Face %(number)s, in %(photo)s") % {"number": number, "photo": name},
+        f"{path_of('photo', face.photo_id)}?face={face.pk}",
+        gettext("Open %(photo)s") % {"photo": name},
+    )
