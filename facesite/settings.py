@@ -61,6 +61,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["gallery.templatetags.paths"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",

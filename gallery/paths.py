@@ -12,7 +12,7 @@ STAND_IN = 11111  # for the number in an address that is taken apart
 def path_of(name: str, pk: int) -> str:
     """What `reverse` gives for an address of this name with one number in it."""
     before, after = _around(name, get_script_prefix())
-    return f"{before}{pk}{after}"
+    return f"{before}{pk:d}{after}"
 
 
 @functools.cache

@@ -10,7 +10,6 @@ from gallery.admin.listing import Listing
 
 
 class LookedAt(Listing):
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

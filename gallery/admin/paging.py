@@ -28,9 +28,21 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
     @cached_property
     def count(self) -> int:
         rows = self.object_list
+        if self._by_owner:
+            return min(MOST_COUNTED, sum(self._by_owner.values()))
         if isinstance(rows, QuerySet):
             return rows.order_by().values("pk")[:MOST_COUNTED].count()
         return len(rows)
+
+    @cached_property
+    def _by_owner(self) -> dict[int | None, int]:
+        """How many rows each owner has, where the list is ordered by owners."""
+        rows = self.object_list
+        owner = _owner(rows) if isinstance(rows, QuerySet) else None
+        if owner is None:
+            return {}
+        name, _column = owner.lstrip("-").split(LOOKUP_SEP, 1)
+        return dict(rows.order_by().values_list(name).annotate(Count("pk")))
 
     def page(self, number: Any) -> Any:
         """The ids first where that is quicker, out of an index alone; so the last page is quick as well."""
@@ -44,7 +56,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
         """Of a page that is past the middle from the end on, which is nearer then."""
         top = min(bottom + self.per_page, self.count)
         if owner := _owner(rows):
-            rows, before = _of_owners(rows, owner, bottom, top)
+            rows, before = _of_owners(rows, owner, self._by_owner, bottom, top)
             return list(rows.values_list("pk", flat=True)[bottom - before : top - before])
         if bottom <= self.count // 2 or self.count >= MOST_COUNTED:
             return list(rows.values_list("pk", flat=True)[bottom:top])
@@ -58,7 +70,9 @@ def _owner(rows: QuerySet[Any]) -> str | None:
     return first if LOOKUP_SEP in first else None
 
 
-def _of_owners(rows: QuerySet[Any], order: str, bottom: int, top: int) -> tuple[QuerySet[Any], int]:
+def _of_owners(
+    rows: QuerySet[Any], order: str, counts: dict[int | None, int], bottom: int, top: int
+) -> tuple[QuerySet[Any], int]:
     """The rows of those few owners that the slice lies in, and how many rows come before these.
 
     Counting the rows of each owner is the work of an index; sorting all rows by a column of another table is not.
@@ -66,7 +80,6 @@ def _of_owners(rows: QuerySet[Any], order: str, bottom: int, top: int) -> tuple[
     name, column = order.lstrip("-").split(LOOKUP_SEP, 1)
     owners = rows.model._meta.get_field(name).related_model._default_manager
     direction = "-" if order.startswith("-") else ""
-    counts = dict(rows.order_by().values_list(name).annotate(Count("pk")))
     named = owners.order_by(f"{direction}{column}").values_list("pk", column)
     alike: list[list[int | None]] = [[pk for pk, _ in some] for _, some in groupby(named, itemgetter(1))]
     is_last = connections[rows.db].features.nulls_order_largest != bool(direction)

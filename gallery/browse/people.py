@@ -14,7 +14,7 @@ from django.utils import timezone
 from gallery.browse.paging import Mark
 from gallery.models import Face, Person, Photo, Reference, User
 from gallery.models.people import search_key
-from gallery.visibility import counted_faces, visible_faces, visible_photos, visible_references
+from gallery.visibility import counted_faces, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 60
@@ -80,7 +80,7 @@ def most_often(faces: QuerySet[Face], limit: int) -> list[Person]:
 
 def photo_counts(user: User, people: Iterable[int]) -> dict[int, int]:
     """On how many photos that this user may see each of these people is."""
-    faces = visible_faces(user).filter(person__in=list(people)).exclude(decision__in=NOT_NAMED)
+    faces = counted_faces(user).filter(person__in=list(people)).exclude(decision__in=NOT_NAMED)
     return dict(faces.order_by().values_list("person").annotate(Count("photo", distinct=True)))
 
 
@@ -119,7 +119,7 @@ def _references(user: User, people: list[Person]) -> dict[int, Reference]:
 
 
 def _faces(user: User, people: list[int]) -> dict[int, Face]:
-    newest = visible_faces(user).filter(person__in=people).exclude(decision__in=NOT_NAMED)
+    newest = counted_faces(user).filter(person__in=people).exclude(decision__in=NOT_NAMED)
     ids = newest.order_by().values("person").annotate(newest=Max("pk")).values("newest")
     shown = ("person", "left", "top", "width", "height", "photo__sha256")
     faces = Face.objects.filter(pk__in=ids).select_related("photo").only(*shown)
@@ -148,20 +148,31 @@ class Year:
 
 def timeline(user: User, person: Person) -> list[Year]:
     """Photos a year, by the date they were taken, the newest first."""
-    taken = photos_of(user, person).filter(taken_at__isnull=False)
-    years = taken.annotate(year=_year()).order_by("-year").values_list("year").annotate(photos=Count("pk"))
-    return [Year(year, photos) for year, photos in years]
+    year = _year()
+    if year is None:
+        return []
+    taken = photos_of(user, person).filter(taken_at__isnull=False).annotate(year=year)
+    years = taken.order_by("-year").values_list("year").annotate(photos=Count("pk"))
+    return [Year(number, photos) for number, photos in years]
 
 
-def _year() -> Case | ExtractYear:
-    """The year a photo was taken in, told by comparing: the calendar of the site's time zone is asked for the
-    beginning of each year, and not once for each photo."""
-    ends = Photo.objects.aggregate(first=Min("taken_at"), last=Max("taken_at"))
-    if ends["first"] is None:
-        return ExtractYear("taken_at")
-    first, last = (timezone.localtime(ends[end]).year for end in ("first", "last"))
+def _year() -> Case | ExtractYear | None:
+    """The year a photo was taken in; None where no photo at all is dated.
+
+    It is told by comparing: when each year begins is asked of the calendar once, and not for each photo what
+    year it is.
+    """
+    dated = Photo.objects.filter(taken_at__isnull=False).values_list("taken_at", flat=True)
+    ends = [dated.order_by(order).first() for order in ("taken_at", "-taken_at")]
+    years = [timezone.localtime(end).year for end in ends if end]
+    if not years:
+        return None
+    first, last = min(years), max(years)
     if last - first > MOST_YEARS:
         return ExtractYear("taken_at")
-    begins = {year: datetime(year, 1, 1, tzinfo=timezone.get_current_timezone()) for year in range(first, last + 1)}
-    whens = [When(taken_at__gte=begins[year], then=Value(year)) for year in range(last, first, -1)]
+    zone = timezone.get_current_timezone()
+    whens = [
+        When(taken_at__gte=datetime(year, 1, 1, tzinfo=zone), then=Value(year))
+        for year in range(last, first, -1)
+    ]
     return Case(*whens, default=Value(first), output_field=IntegerField())

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from gallery.browse.meaning import Likeness, likeness, tail_of
 from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
-from gallery.visibility import seen_through, visible_faces, visible_references
+from gallery.visibility import counted_faces, seen_through, visible_faces, visible_references
 
 PAGE = 40
 
@@ -78,16 +78,27 @@ def waiting(user: User, *, person: int | None = None, album: int | None = None) 
     return rows
 
 
-def queue(user: User, rows: QuerySet[Candidate], after: Place | None) -> Queue:
+def _count(user: User, rows: QuerySet[Candidate], person: int | None, album: int | None) -> int:
+    """How many wait. Of everybody they are counted by the faces alone, which an index holds, so that a face whose
+    proposal has just gone may be among them; the last page says it exactly."""
+    if person is not None:
+        return rows.count()
+    faces = counted_faces(user).filter(state=Face.State.UNSURE, decision="")
+    return (faces if album is None else faces.filter(photo__album=album)).count()
+
+
+def queue(user: User, after: Place | None, *, person: int | None = None, album: int | None = None) -> Queue:
     """A page of the queue, in a constant number of queries."""
-    left = rows.count()
+    rows = waiting(user, person=person, album=album)
+    waits = _count(user, rows, person, album)
     if after is not None:
         rows = rows.filter(_behind(after))
     rows = rows.order_by("person_id", "-similarity", "face_id")
     found = list(rows.select_related("person", "face__photo")[: PAGE + 1])
     last = found[PAGE - 1] if len(found) > PAGE else None
     place = Place(last.person_id, last.similarity, last.face_id) if last else None
-    return Queue(_sections(questions(user, found[:PAGE])), place, left)
+    is_all = after is None and last is None
+    return Queue(_sections(questions(user, found[:PAGE])), place, len(found) if is_all else waits)
 
 
 def _behind(place: Place) -> Q:

@@ -11,6 +11,7 @@ from gallery.visibility import seen_through, visible_references
 Judgement = Reference.Judgement
 Kind = Finding.Kind
 SOURCE = "source_face__photo__album"
+WITHOUT_CHECK = (Kind.SINGLE, Kind.BARE, Kind.POOR, Kind.FACELESS)  # told by what there is, at any time
 MOST = 100  # a badge says "99+" instead of counting on
 
 
@@ -103,6 +104,11 @@ def counts(user: User | None = None) -> dict[str, int]:
             Kind.FACELESS.value: faceless_references(user).count(),
         }
     )
+
+
+def found_in(numbers: dict[str, int]) -> int:
+    """How many of the `counts` are findings of the check: what `few` counts."""
+    return sum(number for kind, number in numbers.items() if kind not in WITHOUT_CHECK)
 
 
 def few(user: User) -> int:

@@ -159,6 +159,7 @@ class Face(models.Model):
             # each for PostgreSQL, whose indexes do not carry it by themselves.
             models.Index(fields=("person", "photo", "decision", "id"), name="face_of_person"),
             models.Index(fields=("state", "decision", "photo", "id"), name="face_in_state"),
+            models.Index(fields=("photo", "person", "decision", "state", "left", "id"), name="face_on_photo"),
             models.Index(fields=("decision", "person", "cluster", "photo", "id"), name="face_in_group"),
             models.Index(
                 fields=("decision", "person"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -34,11 +35,19 @@ def first_steps(user: User, *, has_photo: bool) -> FirstSteps:
     return FirstSteps(has_photo, has_photo and faces.exists())
 
 
+def faces_that_wait(user: User) -> dict[str, int]:
+    """Faces nobody has decided on and the machine is not sure of, by their state."""
+    states = (Face.State.UNSURE, Face.State.UNKNOWN)
+    faces = counted_faces(user).filter(state__in=states, decision="").order_by()
+    return dict(faces.values_list("state").annotate(Count("pk")))
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     page = photos.grid(visible_photos(user), None, RECENT)
     request.findings = health.few(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
+    waiting = faces_that_wait(user)
     context = {
         "steps": first_steps(user, has_photo=bool(page)),
         "progress": photos.progress(user),
@@ -46,8 +55,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "covers": albums.covers(albums.albums(user)[:6]),
         "walk": walks.EVERY,
         "portraits": people.portraits(user, people.most_seen(user)),
-        "unsure": counted_faces(user).filter(state=Face.State.UNSURE, decision="").count(),
-        "unknown": counted_faces(user).filter(state=Face.State.UNKNOWN, decision="").count(),
+        "unsure": waiting.get(Face.State.UNSURE, 0),
+        "unknown": waiting.get(Face.State.UNKNOWN, 0),
         "doubtful": request.findings,  # type: ignore[attr-defined]  # set above
     }
     return render(request, "gallery/home.html", context)

@@ -25,10 +25,9 @@ WATCHED = 100  # cards one page may ask about at once
 def review_queue(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     person, album = as_id(request.GET.get("person")), as_id(request.GET.get("album"))
-    rows = review.waiting(user, person=person, album=album)
     after = review.Place.read(request.GET.get("after", ""))
     context = {
-        "queue": review.queue(user, rows, after),
+        "queue": review.queue(user, after, person=person, album=album),
         "after": after,
         "is_automatic": references.is_automatic(),
         "person": Person.objects.filter(pk=person).first() if person else None,

@@ -29,8 +29,10 @@ WATCHED = 100  # cards one page may ask about at once
 @curator_required
 @require_safe
 def gallery_health(request: HttpRequest) -> HttpResponse:
+    lists = worklists.overview(current_user(request))
+    request.findings = worklists.found_in(lists)  # type: ignore[attr-defined]  # for the side bar, too
     context = {
-        "lists": worklists.overview(current_user(request)),
+        "lists": lists,
         "check": chores.state(health.CHECK),
     }
     return render(request, "health/overview.html", context)

@@ -20,6 +20,7 @@ from gallery.works import WORKS, WorkKind
 
 SHOWN = 20
 NEXT = 5
+UNDONE = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELLED)
 BUSY, IDLE = 5, 25  # seconds between two looks; with beats.SILENT, a death is said within a minute
 
 
@@ -113,8 +114,8 @@ def _next(user: User) -> list[Photo]:
 
 
 def _line(user: User, kind: WorkKind) -> Line:
-    rows = kind.rows(user).order_by().values_list("work").annotate(number=Count("pk"))
-    counts: dict[str, int] = dict(rows)
+    rows = kind.rows(user).filter(work__in=UNDONE).order_by().values_list("work")
+    counts: dict[str, int] = dict(rows.annotate(number=Count("pk")))
     failed, aside = counts.get(Status.FAILED, 0), counts.get(Status.CANCELLED, 0)
     if kind.name == "build":  # what a later build made good is history
         failed, aside = failed_builds().count(), 0

@@ -105,3 +105,8 @@ def overview(user: User) -> Sequence[tuple[Kind, int]]:
     """Every list with how much is in it."""
     counts = health.counts(user)
     return [(kind, counts[name]) for name, kind in LISTS.items()]
+
+
+def found_in(lists: Sequence[tuple[Kind, int]]) -> int:
+    """How many findings of the check are in these lists."""
+    return health.found_in({kind.name: number for kind, number in lists})

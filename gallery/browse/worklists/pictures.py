@@ -26,7 +26,7 @@ Judgement = Reference.Judgement
 def best_crops(user: User, persons: Collection[int]) -> dict[int, list[Reference]]:
     """Each person's largest approved references, the largest first."""
     rows = visible_references(user).filter(person__in=persons, status=Judgement.APPROVED)
-    return _by_person(_largest(rows, F("eyes"), CROPS))
+    return _by_person(_largest(rows.only("person", "sha256"), F("eyes"), CROPS))
 
 
 def offered_faces(user: User, persons: Collection[int]) -> dict[int, list[Face]]:
