@@ -20,6 +20,7 @@ import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def state() -> str:
     from django.conf import settings
 
     digest = hashlib.sha256()
-    with sqlite3.connect(Path(settings.DATA_DIR) / "facesite.sqlite3") as database:
+    with closing(sqlite3.connect(Path(settings.DATA_DIR) / "facesite.sqlite3")) as database:
         for table in ("person", "photo", "reference", "face", "album", "user"):
             rows = database.execute(f"SELECT * FROM gallery_{table} ORDER BY id").fetchall()  # noqa: S608 -- names above
             digest.update(repr(rows).encode())

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.test import Client, override_settings
 from django.test.utils import override_script_prefix
 from django.urls import reverse
 from django.utils import timezone
 
 from gallery import derived
-from gallery.browse import groups
+from gallery.browse import groups, people, review
 from gallery.browse.groups import Rest
-from gallery.models import Album, Role
+from gallery.models import Album, Candidate, Face, Reference, Role
+from gallery.paths import path_of
 from gallery.templatetags.media import face_src, photo_src, reference_src
 from gallery.visibility import counted_faces, visible_faces
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
@@ -59,3 +64,92 @@ def test_addresses_of_pictures_are_those_that_lead_to_them(prefix: str) -> None:
         assert face_src(face, 384) == reverse("face_image", args=(face.pk, derived.face_digest(face), 384))
         crop = (reference.pk, derived.reference_digest(reference), 128)
         assert reference_src(reference) == reverse("reference_image", args=crop)
+
+
+@pytest.mark.parametrize("prefix", ["/", "/faces/", "/11111/"])
+@pytest.mark.parametrize("name", ["photo", "person_set", "admin:gallery_reference_change"])
+def test_addresses_of_rows_are_those_that_lead_to_them(prefix: str, name: str) -> None:
+    with override_script_prefix(prefix):
+        assert [path_of(name, pk) for pk in (1, 11111)] == [reverse(name, args=(pk,)) for pk in (1, 11111)]
+    with pytest.raises(TypeError):
+        path_of(name, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Ho_Chi_Minh", "America/New_York"])
+def test_a_timeline_counts_years_as_the_sites_clock_has_them(zone: str) -> None:
+    person, user = a_person(), a_user()
+    moments = [
+        datetime(2021, 5, 1, tzinfo=UTC),
+        datetime(2022, 12, 31, 20, tzinfo=UTC),
+        datetime(2023, 1, 1, 2, tzinfo=UTC),
+        datetime(2023, 1, 1, 12, tzinfo=UTC),
+    ]
+    a_face(a_photo(), person=person)
+    assert people.timeline(user, person) == []  # no photo is dated
+    for moment in moments:
+        a_face(a_photo(taken_at=moment), person=person)
+    with override_settings(TIME_ZONE=zone), timezone.override(zone):
+        expected: dict[int, int] = {}
+        for moment in reversed(moments):
+            year = timezone.localtime(moment).year
+            expected[year] = expected.get(year, 0) + 1
+        assert [(one.year, one.photos) for one in people.timeline(user, person)] == list(expected.items())
+        a_photo(taken_at=datetime(1823, 6, 1, tzinfo=UTC))  # of nobody; too many years to compare with each
+        assert [(one.year, one.photos) for one in people.timeline(user, person)] == list(expected.items())
+
+
+def test_the_queue_counts_the_faces_that_it_asks_about() -> None:
+    maker, other = a_user("Maker"), a_user("Other")
+    limited = Album.objects.create(name="Limited", date=date(2024, 5, 1), is_limited=True, created_by=maker)
+    person, twin = a_person(), a_person("Twin")
+    for number, album in enumerate([limited] * 3 + [None] * (review.PAGE + 2)):
+        whom = twin if number % 5 else person
+        face = a_face(
+            a_photo(album=album, trashed_at=timezone.now() if number == 4 else None), state=Face.State.UNSURE
+        )
+        Candidate.objects.create(face=face, person=whom, similarity=0.6, rank=0)
+    for user in (maker, other):
+        for chosen in (
+            {},
+            {"person": person.pk},
+            {"album": limited.pk},
+            {"person": twin.pk, "album": limited.pk},
+        ):
+            waiting = review.waiting(user, **chosen)
+            assert review.queue(user, None, **chosen).left == waiting.count()
+            first = review.queue(user, None, **chosen)
+            if first.after:
+                assert review.queue(user, first.after, **chosen).left == waiting.count()
+    assert review.waiting(maker).count() > review.waiting(other).count() > review.PAGE
+
+
+def test_a_queue_of_one_page_counts_what_it_shows() -> None:
+    face = a_face(state=Face.State.UNSURE)
+    a_face(state=Face.State.UNSURE)  # whose proposal has just gone
+    Candidate.objects.create(face=face, person=a_person(), similarity=0.6, rank=0)
+    assert review.queue(a_user(), None).left == 1
+
+
+def test_rows_of_the_admin_are_ticked_and_opened_as_django_has_it(client: Client) -> None:
+    reference = a_reference(a_person("<Anna> & Co"))
+    model = admin.site.get_model_admin(Reference)
+    own, djangos = model.action_checkbox(reference), admin.ModelAdmin.action_checkbox(model, reference)
+    assert attributes(own) == attributes(djangos)
+    client.force_login(a_user("Admin", Role.ADMINISTRATOR))
+    page = client.get("/admin/gallery/reference/", {"status__exact": reference.status, "q": "anna"})
+    changes = page.context["cl"]
+    filters = model.get_preserved_filters(page.wsgi_request)
+    assert "status__exact" in filters
+    plain = reverse("admin:gallery_reference_change", args=(reference.pk,))
+    wanted = add_preserved_filters({"preserved_filters": filters, "opts": model.opts}, plain)
+    assert f'href="{wanted}"' in page.content.decode()
+    assert (
+        add_preserved_filters(
+            {"preserved_filters": "", "opts": model.opts}, changes.url_for_result(reference)
+        )
+        == wanted
+    )
+
+
+def attributes(html: str) -> dict[str, str]:
+    return dict(re.findall(r'([a-z-]+)="([^"]*)"', html))

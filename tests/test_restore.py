@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,22 @@ def test_a_site_that_is_not_empty_is_left_alone_unless_told(
     assert other.ask(COUNTS) == filled.ask(COUNTS)
     other.manage("restore", done["before"], "--replace")
     assert other.ask("answer = [p.name for p in Person.objects.all()]") == ["Somebody"]
+
+
+@SQLITE
+def test_nothing_is_replaced_under_a_site_that_runs(filled: Site, place: Path, tmp_path: Path) -> None:
+    """Its connection may be at rest: what it writes later would go into the file that is gone."""
+    other = Site(tmp_path / "other")
+    other.ask("p = Person(); p.set_name('Somebody'); p.save(); answer = 1")
+    with closing(sqlite3.connect(other.folder / "facesite.sqlite3")) as site:
+        site.execute("PRAGMA journal_mode=WAL")
+        assert site.execute("SELECT count(*) FROM gallery_person").fetchone() == (1,)
+        other.manage("restore", str(place), "--replace", is_checked=False)
+        site.execute("UPDATE gallery_person SET note = 'written later'")
+        site.commit()
+    assert other.ask("answer = [p.note for p in Person.objects.all()]") == ["written later"]
+    other.json("restore", str(place), "--replace")
+    assert other.ask(COUNTS) == filled.ask(COUNTS)
 
 
 @SQLITE

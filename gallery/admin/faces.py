@@ -68,7 +68,7 @@ class FaceAdmin(VisibleAdmin, LookedAt):
 
     @admin.display(description=gettext_lazy("person"), ordering="person__search")
     def whose(self, face: Face) -> SafeString | str:
-        return link(face.person.name, "admin:gallery_person_change", face.person_id) if face.person else "–"
+        return link(face.person.name, "admin:gallery_person_change", face.person.pk) if face.person else "–"
 
     @admin.display(description=gettext_lazy("similarity"))
     def likeness(self, face: Face) -> str:
@@ -82,7 +82,7 @@ class FaceAdmin(VisibleAdmin, LookedAt):
     def by_reference(self, face: Face) -> SafeString | str:
         if face.reference is None:
             return "–"
-        return link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
+        return link(f"#{face.reference.pk}", "admin:gallery_reference_change", face.reference.pk)
 
     @admin.display(description=gettext_lazy("references cut from it"))
     def cut(self, face: Face) -> SafeString | str:

@@ -27,9 +27,9 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
 
     @cached_property
     def count(self) -> int:
-        rows = self.object_list
         if self._by_owner:
             return min(MOST_COUNTED, sum(self._by_owner.values()))
+        rows = self.object_list
         if isinstance(rows, QuerySet):
             return rows.order_by().values("pk")[:MOST_COUNTED].count()
         return len(rows)
@@ -38,8 +38,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
     def _by_owner(self) -> dict[int | None, int]:
         """How many rows each owner has, where the list is ordered by owners."""
         rows = self.object_list
-        owner = _owner(rows) if isinstance(rows, QuerySet) else None
-        if owner is None:
+        if not isinstance(rows, QuerySet) or not (owner := _owner(rows)):
             return {}
         name, _column = owner.lstrip("-").split(LOOKUP_SEP, 1)
         return dict(rows.order_by().values_list(name).annotate(Count("pk")))

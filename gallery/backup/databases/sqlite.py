@@ -84,11 +84,18 @@ def commit(work: Path) -> None:
 
 
 def _fold_log_in(live: Path) -> None:
-    """The write-ahead log of the old file must not be taken for the new one's."""
+    """The write-ahead log of the old file must not be taken for the new one's.
+
+    SQLite gives the log up only where no other process has the database open, reading or not: what the site wrote
+    through a connection it keeps would go into the file that is replaced.
+    """
     with closing(sqlite3.connect(live, timeout=5)) as old:
-        is_busy = old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        try:
+            mode = old.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
+        except sqlite3.OperationalError:  # it is locked
+            mode = ""
     log = live.with_name(live.name + "-wal")
-    if is_busy or (log.exists() and log.stat().st_size):
+    if mode != "delete" or (log.exists() and log.stat().st_size):
         raise BackupError(_("The database is in use. Stop the site and its worker, then restore again."))
 
 
