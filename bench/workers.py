@@ -1,10 +1,11 @@
-"""Photos a second of the real worker with one process and with two, and what each process holds in memory.
+"""Photos a second of the real worker with one process and with as many as cores, and what each holds in memory.
 
     python -m bench.workers [FOLDER] [--photos 60]
 
 Photos (the demonstration's without a folder) are added to a site of its own while no worker runs; then one is
 started. Time runs from the first photo's begin, after each process has done one, to the last one's end. One process
-is measured as half of the machine, as it is when there are two, and with all cores to itself.
+is measured as half of the machine, as it is when there are two, and with all cores to itself. Beside it stands what
+the machine allows: the networks alone, without queue, database and decoding, in one process and in as many.
 """
 
 from __future__ import annotations
@@ -49,14 +50,58 @@ def main() -> None:
             environment["FACESITE_WORKER_PROCESSES"] = str(shares)
             report[way] = measured(copies, processes, environment)
             print(way, report[way], file=sys.stderr)
+    processes = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as name:
+        copies = different(
+            pictures(options.folder or demonstration(Path(name))[1].parent), 20, Path(name) / "copies"
+        )
+        alone = {number: networks_alone(copies, number) for number in (1, processes)}
+    report["networks alone"] = {"photos_a_second": alone}
     base = report[WAYS[0][0]]["photos_a_second"]
     print("| | photos/s | times the first | peak memory of the largest process and its decoder, MB |")
     print("|---|---|---|---|")
-    for way, found in report.items():
-        rate = found["photos_a_second"]
-        print(f"| {way} | {rate:.1f} | {rate / base:.2f} | {max(found['peak_mb']):.0f} |")
+    for way, *_ in WAYS:
+        rate = report[way]["photos_a_second"]
+        print(f"| {way} | {rate:.1f} | {rate / base:.2f} | {max(report[way]['peak_mb']):.0f} |")
+    for number, rate in alone.items():
+        print(
+            f"| networks alone, {number} of one thread | {rate:.1f} | {rate / alone[1]:.2f} of its own first | |"
+        )
     OUT.mkdir(exist_ok=True)
     (OUT / "workers.json").write_text(json.dumps(report, indent=1))
+
+
+ALONE = """
+import sys, time
+from pathlib import Path
+from PIL import Image
+import numpy as np
+from recognition import detector, embedders
+from recognition.analysis import embed
+photos = [np.asarray(Image.open(path)) for path in sorted(Path(sys.argv[1]).iterdir())]
+finds, embedder = detector.load("mtcnn", threads=1), embedders.load("dlib", threads=1)
+def look(pixels): embed(pixels, finds.detect(pixels), embedder)
+look(photos[0])
+print("ready", flush=True)
+sys.stdin.readline()
+for pixels in photos: look(pixels)
+"""
+
+
+def networks_alone(photos: Path, processes: int) -> float:
+    """Photos a second in so many processes of one thread each, which begin together."""
+    command = [sys.executable, "-c", ALONE, str(photos)]
+    started = [
+        subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        for _ in range(processes)
+    ]
+    for one in started:
+        if one.stdout is None or one.stdout.readline() != "ready\n":
+            sys.exit("The networks could not be loaded.")
+    begun = time.perf_counter()
+    for one in started:
+        one.communicate("\n")
+    return processes * len(list(photos.iterdir())) / (time.perf_counter() - begun)
 
 
 def different(photos: list[Path], count: int, folder: Path) -> Path:

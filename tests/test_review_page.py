@@ -178,3 +178,16 @@ def test_a_curator_turns_references_from_confirmed_faces_off_and_on_with_undo(cl
     assert "kept confirmed faces from becoming references" in page
     client.post(reverse("event_undo", args=(Event.objects.get(verb="setting.references_off").pk,)))
     assert references.is_automatic()
+
+
+def test_it_is_said_where_the_name_stands_on_another_face_of_the_photo(client, bao):
+    anna, photo = a_person("Anna"), a_photo()
+    a_named_face(anna, photo=photo)
+    there, elsewhere = an_unsure_face(anna, photo=photo), an_unsure_face(anna)
+    page = client.get(reverse("review"))
+    [section] = page.context["queue"].sections
+    assert {question.face: question.is_there_already for question in section.questions} == {
+        there: True,
+        elsewhere: False,
+    }
+    assert page.content.decode().count("Another face in this photo is <bdi>Anna</bdi> already.") == 1

@@ -16,6 +16,7 @@ from PIL import Image
 from gallery.models import Event, Face, Person, Photo, ShareLink, Status
 from gallery.services import sharing
 from tests.access_world import World, make_world
+from tests.making import a_photo
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +108,26 @@ def test_a_link_opens_nothing_but_its_album(world: World) -> None:
         assert Client().get(f"/shared/{token}/{world.values[other]}/").status_code == 404
     for address in ("/", "/photos/", "/people/", f"/photos/{world.values['photo']}/"):
         assert Client().get(address).status_code == 302
+
+
+def test_one_goes_from_photo_to_photo_among_those_that_are_shared(world: World) -> None:
+    _, token = link(world)
+    first = Photo.objects.get(pk=world.values["photo"])
+    several = [first]
+    for work in (Status.QUEUED, Status.DONE, Status.DONE):
+        several.append(a_photo(album=first.album, work=work))
+    shared = [photo.pk for photo in several if photo.work == Status.DONE]
+    elsewhere = a_photo()
+    assert elsewhere.pk > shared[-1]
+    ways = []
+    for pk in shared:
+        page = Client().get(f"/shared/{token}/{pk}/").content.decode()
+        ways.append(re.findall(rf'href="/shared/{token}/(\d+)/"[^>]*data-key="([^"]+)"', page))
+    assert ways == [
+        [(str(shared[1]), "[")],
+        [(str(shared[2]), "["), (str(shared[0]), "]")],
+        [(str(shared[1]), "]")],
+    ]
 
 
 def test_an_expired_revoked_or_invented_link_is_no_page(world: World) -> None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from gallery.browse.meaning import Likeness, likeness, tail_of
 from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
+from gallery.twice import NAMED
 from gallery.visibility import counted_faces, seen_through, visible_faces, visible_references
 
 PAGE = 40
@@ -45,6 +46,7 @@ class Question:
     is_measured: bool  # how alike strangers are has been measured on this gallery
     reference: Reference | None
     look_alike: Face | None  # a confirmed face, where there is no reference
+    is_there_already: bool  # another face of the photo bears the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ def questions(user: User, candidates: Sequence[Candidate]) -> list[Question]:
     alikes = [row.look_alike_id for row in candidates if row.look_alike_id]
     faces = visible_faces(user).select_related("photo").in_bulk(alikes)
     tails = {name: tail_of(name) for name in {row.face.embedder_id for row in candidates}}
+    named = _named_in(candidates)
     return [
         Question(
             row.face,
@@ -122,9 +125,18 @@ def questions(user: User, candidates: Sequence[Candidate]) -> list[Question]:
             tails[row.face.embedder_id] is not None,
             references.get(row.reference_id or 0),
             faces.get(row.look_alike_id or 0),
+            (row.face.photo_id, row.person_id) in named,
         )
         for row in candidates
     ]
+
+
+def _named_in(candidates: Sequence[Candidate]) -> set[tuple[int, int | None]]:
+    """Photos and who is named in them, of those that are asked about, by other faces than these."""
+    photos, people = {row.face.photo_id for row in candidates}, {row.person_id for row in candidates}
+    rows = Face.objects.filter(NAMED, photo__in=photos, person__in=people).order_by()
+    rows = rows.exclude(pk__in=[row.face_id for row in candidates])
+    return set(rows.values_list("photo", "person"))
 
 
 def _sections(found: Iterable[Question]) -> list[Section]:

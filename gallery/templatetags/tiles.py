@@ -6,13 +6,10 @@ down: digests, addresses and words for numbers cost several times as much from w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from django import template
-from django.utils.functional import cached_property
-from django.utils.text import Truncator
 from django.utils.translation import gettext, ngettext
 
 from gallery.browse import glimpses
@@ -24,55 +21,39 @@ register = template.Library()
 SMALL, LARGE = 320, 640  # pixels across
 LARGE_FACE = 384
 NAMES, FILE = 60, 40  # letters of a caption
-
-
-class Tile:
-    """A photo as the grid shows it; numbers are texts, as attributes have them."""
-
-    def __init__(self, photo: Photo, walk: str) -> None:
-        glimpse = glimpses.glimpse(photo)
-        self.pk = str(photo.pk)
-        self.address = path_of("photo", photo.pk) + (f"?in={quote(walk, safe='')}" if walk else "")
-        self.is_busy = photo.work in (Status.QUEUED, Status.PROCESSING)
-        self.is_waiting, self.is_failed = photo.work == Status.QUEUED, photo.work == Status.FAILED
-        self.is_tall = photo.height > photo.width
-        self.width, self.height = str(photo.width), str(photo.height)
-        self.names, self.name = glimpse.names, photo.name
-        self.open = glimpse.open if photo.work == Status.DONE else 0
-        self._address_at: Callable[[int], str] = photo_addresses(photo) if photo.width else lambda _width: ""
-
-    @property
-    def small(self) -> str:
-        return self._address_at(SMALL)
-
-    @cached_property
-    def large(self) -> str:
-        """Empty where nothing is known of the picture yet."""
-        return self._address_at(LARGE)
-
-    @property
-    def alt(self) -> str:
-        return self.names or self.name
-
-    @property
-    def caption(self) -> str:
-        text, most = (self.names, NAMES) if self.names else (self.name, FILE)
-        return text if len(text) <= most else Truncator(text).chars(most)
-
-    @property
-    def waits(self) -> str:
-        """How many faces wait for somebody's word."""
-        said = ngettext("%(counter)s face without a name", "%(counter)s faces without a name", self.open)
-        return said % {"counter": self.open}
-
-    @property
-    def choose(self) -> str:
-        return gettext("Choose %(name)s") % {"name": self.name}
+BUSY = (Status.QUEUED, Status.PROCESSING)
 
 
 @register.simple_tag
-def tile(photo: Photo, walk: str = "") -> Tile:
-    return Tile(photo, walk)
+def tile(photo: Photo, walk: str = "") -> dict[str, str | bool]:
+    """A photo as the grid shows it. A dict, and numbers as texts: templates read these the quickest."""
+    glimpse = glimpses.glimpse(photo)
+    said: dict[str, str | bool] = {
+        **dict.fromkeys(("large", "small", "width", "height", "open", "waits", "choose"), ""),
+        "pk": str(photo.pk),
+        "address": path_of("photo", photo.pk) + (f"?in={quote(walk, safe='')}" if walk else ""),
+        "alt": glimpse.names or photo.name,
+        "caption": _short(glimpse.names, NAMES) if glimpse.names else _short(photo.name, FILE),
+        "is_busy": photo.work in BUSY,
+        "is_waiting": photo.work == Status.QUEUED,
+        "is_failed": photo.work == Status.FAILED,
+        "is_tall": photo.height > photo.width,
+        "name": photo.name,
+    }
+    if photo.width:  # else nothing is known of the picture yet
+        address_at = photo_addresses(photo)
+        said |= {"width": str(photo.width), "height": str(photo.height)}
+        said |= {"small": address_at(SMALL), "large": address_at(LARGE)}
+    if glimpse.open and photo.work == Status.DONE:
+        words = ngettext("%(counter)s face without a name", "%(counter)s faces without a name", glimpse.open)
+        said |= {"open": str(glimpse.open), "waits": words % {"counter": glimpse.open}}
+    if walk:
+        said["choose"] = gettext("Choose %(name)s") % {"name": photo.name}
+    return said
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import audit, derived, visibility
 from gallery.access import curator_required, current_user
+from gallery.browse import photos
 from gallery.models import Person, Photo, ShareLink
 from gallery.recognising import masked
 from gallery.services import sharing
@@ -77,10 +78,10 @@ def _open(token: str) -> ShareLink:
 def shared_album(request: HttpRequest, token: str) -> HttpResponse:
     link = _open(token)
     after = request.GET.get("after", "")
-    photos = visibility.shared_photos(link).order_by("-pk")
+    found = visibility.shared_photos(link).order_by("-pk")
     if after.isdecimal():
-        photos = photos.filter(pk__lt=int(after[:18]))
-    rows = list(photos.select_related("album")[: PAGE + 1])
+        found = found.filter(pk__lt=int(after[:18]))
+    rows = list(found.select_related("album")[: PAGE + 1])
     audit.shared(link)
     hidden = _hidden(link, rows[:PAGE])
     context = {
@@ -99,7 +100,16 @@ def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     photo = get_object_or_404(visibility.shared_photos(link).select_related("album"), pk=pk)
     names = visibility.shared_names(photo) if link.has_names else []
     digest = _digest(photo, _hidden(link, [photo])[photo.pk])
-    context = {"link": link, "token": token, "photo": photo, "digest": digest, "names": names}
+    newer, older = photos.neighbours(visibility.shared_photos(link), photo)
+    context = {
+        "link": link,
+        "token": token,
+        "photo": photo,
+        "digest": digest,
+        "names": names,
+        "newer": newer,
+        "older": older,
+    }
     return _unlisted(render(request, "share/photo.html", context))
 
 

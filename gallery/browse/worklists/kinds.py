@@ -23,6 +23,11 @@ class Act:
     label: str | Promise
     icon: str
 
+    @property
+    def letter(self) -> str:
+        """The key as it stands on the keyboard."""
+        return self.key.upper()
+
 
 KEEP = Act("keep", "y", _("All right"), "check")
 MOVE = Act("move", "m", _("Move"), "right")
