@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -12,6 +13,7 @@ from recognition.types import WeightsCorrupt
 from recognition.weights import require_package
 
 Array = NDArray[Any]
+VNNI = {"avx512_vnni", "avx_vnni"}  # as Linux names them
 
 
 class Node(Protocol):
@@ -28,6 +30,18 @@ class Session(Protocol):
     def get_inputs(self) -> list[Node]: ...
     def get_outputs(self) -> list[Node]: ...
     def get_providers(self) -> list[str]: ...
+
+
+def multiplies_eight_bits(processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor has an instruction that multiplies and sums eight-bit numbers without overflow (VNNI).
+
+    False where nothing says so.
+    """
+    try:
+        flags = re.search(r"^flags\s*:(.*)$", processor.read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    return flags is not None and not VNNI.isdisjoint(flags.group(1).split())
 
 
 def session(model: Path | bytes, threads: int | None = None) -> Session:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recognition import runtime
 from recognition.embedders import clip_int8
 
 SIDE = 8
@@ -77,3 +78,32 @@ def test_a_finding_at_one_bound_says_nothing_of_another(tower: Path, monkeypatch
     clip_int8.Networks(tower, 1).run(pictures(20))
     monkeypatch.setattr(clip_int8, "CLOSE", 0.9999)
     assert clip_int8.Networks(tower, 1)._exact is not None
+
+
+def test_what_was_found_on_one_kind_of_processor_says_nothing_of_the_other(
+    tower: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_int8, "CLOSE", 0.9)
+    for has_it in (True, False):
+        monkeypatch.setattr(runtime, "multiplies_eight_bits", lambda has_it=has_it: has_it)
+        assert clip_int8.Networks(tower, 1)._exact is not None
+        clip_int8.Networks(tower, 1).run(pictures(20))
+        assert clip_int8.Networks(tower, 1)._exact is None
+
+
+def test_unsigned_matrices_are_exact_on_any_processor(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "multiplies_eight_bits", lambda: False)
+    clip_int8.Networks(tower, 1).run(pictures(20))
+    assert clip_int8.Networks(tower, 1)._exact is None  # at 0.999
+
+
+@pytest.mark.parametrize(
+    ("flags", "has_it"), [("fpu avx2 avx512_vnni", True), ("fpu avx_vnni", True), ("fpu avx2 vnni", False)]
+)
+def test_the_processor_says_whether_it_multiplies_eight_bits(
+    tmp_path: Path, flags: str, has_it: bool
+) -> None:
+    said = tmp_path / "cpuinfo"
+    said.write_text(f"processor\t: 0\nmodel name\t: avx512_vnni\nflags\t\t: {flags}\nbugs\t: avx_vnni\n")
+    assert runtime.multiplies_eight_bits(said) is has_it
+    assert not runtime.multiplies_eight_bits(tmp_path / "none")
