@@ -48,7 +48,7 @@ def curators_pages(crowd: Crowd) -> Pages:
         ("review, card (fragment)", reverse("review_card", args=(face,))),
         ("unknown group", reverse("unknown_group", args=(1,))),
         ("unknown, single", reverse("unknown_others", args=("single",))),
-        ("build", reverse("build", args=(1,))),
+        ("build", reverse("build", args=(_build(),))),
         ("people, by name", reverse("people") + "?name=nguyen"),
         ("suggest", reverse("people_suggest") + "?name=ng"),
         ("search, by text", reverse("search") + "?q=nguyen"),
@@ -59,6 +59,12 @@ def curators_pages(crowd: Crowd) -> Pages:
         ),
     ]
     return pages + _last_pages() + _health() + _admin(crowd)
+
+
+def _build() -> int:
+    from gallery.models import Build
+
+    return Build.objects.values_list("pk", flat=True).earliest("pk")
 
 
 def _joined(ids: Iterable[int]) -> str:
