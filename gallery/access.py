@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import LazyObject
 
 from gallery.models import Role, User
 from gallery.visibility import ask_once
@@ -75,6 +76,8 @@ def current_user(request: HttpRequest) -> User:
     user = request.user
     if not user.is_authenticated:
         raise PermissionDenied
+    if isinstance(user, LazyObject):  # which each of the hundreds of looks at a user would have to go through
+        request.user = user = user._wrapped
     if request.method in ("GET", "HEAD"):
         ask_once(user)
     return user

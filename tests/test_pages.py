@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gallery.models import Album, Decision, Face, Photo, Role
+from gallery.models import Album, Decision, Face, Photo, Role, Status
 from gallery.services import albums, people
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
@@ -182,3 +182,22 @@ def test_a_photo_that_somebody_has_moved_meanwhile_is_left_where_it_is(client: C
     client.post(reverse("photo_album", args=(photo.pk,)), {"was": here.pk, "album": there.pk})
     photo.refresh_from_db()
     assert photo.album == there
+
+
+def test_references_are_asked_for_again_only_while_one_is_looked_at(mai: Client) -> None:
+    person = a_person("Anna")
+    a_reference(person)
+    address = reverse("person", args=(person.pk,))
+    asks = f'hx-get="{address}"'
+    assert asks not in mai.get(address).content.decode()
+    looked_at = a_reference(person, work=Status.QUEUED)
+    assert asks in mai.get(address).content.decode()
+    part = mai.get(address, headers={"HX-Request": "true", "HX-Target": "references"}).content.decode()
+    assert part.startswith('<div id="references"')
+    assert asks in part
+    assert part.count('class="reference"') == 2
+    looked_at.work, looked_at.failure = Status.FAILED, "No face was found in the picture."
+    looked_at.save()
+    part = mai.get(address, headers={"HX-Request": "true", "HX-Target": "references"}).content.decode()
+    assert asks not in part
+    assert "not used" in part

@@ -18,6 +18,7 @@ from gallery.visibility import counted_faces, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 60
+LOOKED_THROUGH = 1_000  # newest photos, for who is seen most
 MOST_YEARS = 100  # that a timeline tells apart by comparing
 
 
@@ -56,8 +57,13 @@ def names(limit: int = 500) -> list[str]:
 
 
 def most_seen(user: User, limit: int = 12) -> list[Person]:
-    """Who is on the most photos, with `times`; then others by name."""
-    found = most_often(counted_faces(user), limit)
+    """Who is on the most of the newest photos; then others by name. Takes as long however many photos there are."""
+    faces = counted_faces(user)
+    newest = visible_photos(user).order_by("-pk").values_list("pk", flat=True)
+    last = newest[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first()
+    found = most_often(faces if last is None else faces.filter(photo__gte=last), limit)
+    for person in found:
+        del person.times  # type: ignore[attr-defined]  # of the newest photos, while cards tell of all
     rest = people().exclude(pk__in=[person.pk for person in found])[:limit]
     return [*found, *rest][:limit]
 

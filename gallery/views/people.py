@@ -25,6 +25,8 @@ from gallery.views.saying import tell
 from gallery.visibility import visible_references
 from recognition.types import ImageError
 
+SHOWN = 48  # references
+LOOKING = (Status.QUEUED, Status.PROCESSING)
 TOLD = 5  # refused files named in a message
 
 
@@ -48,6 +50,8 @@ def people_list(request: HttpRequest) -> HttpResponse:
 def person_page(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     person = get_object_or_404(Person.objects.select_related("cover"), pk=pk)
+    if request.headers.get("HX-Target") == "references":  # that are looked at just now
+        return render(request, "gallery/_references.html", {"person": person, **_references(user, person)})
     audit.saw(user, person)
     year = as_id(request.GET.get("year"))
     seen = people.photos_of(user, person)
@@ -62,16 +66,23 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _about(user: User, person: Person) -> dict[str, object]:
-    references = visible_references(user).filter(person=person)
-    shown = list(references.exclude(status=Reference.Judgement.REJECTED).order_by("status", "pk")[:48])
     portrait, *companions = people.portraits(user, [person, *people.appears_with(user, person)])
     return {
         "person": person,
         "portrait": portrait,
-        "references": shown,
-        "used": sum(reference.work != Status.FAILED for reference in shown),
+        **_references(user, person),
         "years": people.timeline(user, person),
         "companions": companions,
+    }
+
+
+def _references(user: User, person: Person) -> dict[str, object]:
+    rows = visible_references(user).filter(person=person).exclude(status=Reference.Judgement.REJECTED)
+    shown = list(rows.order_by("status", "pk")[:SHOWN])
+    return {
+        "references": shown,
+        "used": sum(reference.work != Status.FAILED for reference in shown),
+        "is_looking": any(reference.work in LOOKING for reference in shown),
     }
 
 
