@@ -30,7 +30,7 @@ from gallery.models import BulkAct, Person, Reference
 from gallery.models.people import clean_name
 from gallery.services import people
 from gallery.templatetags.media import reference_src
-from gallery.visibility import counted_faces, visible_faces, visible_references
+from gallery.visibility import counted_faces, visible_references
 
 Kind = BulkAct.Kind
 
@@ -87,7 +87,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         visible = visible_references(user).filter(person__in=[row.pk for row in rows]).order_by()
         approved = visible.filter(status=Reference.Judgement.APPROVED).values_list("person")
         counts = {pk: (number, first) for pk, number, first in approved.annotate(Count("pk"), Min("pk"))}
-        faces = visible_faces(user).filter(person__in=[row.pk for row in rows]).order_by()
+        faces = counted_faces(user).filter(person__in=[row.pk for row in rows]).order_by()
         times = dict(faces.values_list("person").annotate(Count("pk")))
         firsts = {row.pk: row.cover_id or counts.get(row.pk, (0, None))[1] for row in rows}
         found = visible_references(user).in_bulk([pk for pk in firsts.values() if pk])

@@ -58,10 +58,8 @@ def names(limit: int = 500) -> list[str]:
 
 def most_seen(user: User, limit: int = 12) -> list[Person]:
     """Who is on the most of the newest photos; then others by name. Takes as long however many photos there are."""
-    faces = counted_faces(user)
-    newest = visible_photos(user).order_by("-pk").values_list("pk", flat=True)
-    last = newest[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first()
-    found = most_often(faces if last is None else faces.filter(photo__gte=last), limit)
+    newest = visible_photos(user).order_by("-pk").values("pk")[:LOOKED_THROUGH]
+    found = most_often(Face.objects.filter(photo__in=newest), limit)
     for person in found:
         del person.times  # type: ignore[attr-defined]  # of the newest photos, while cards tell of all
     rest = people().exclude(pk__in=[person.pk for person in found])[:limit]

@@ -11,7 +11,7 @@ from gallery.browse.bulk.preview import Preview
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceVector, Status, User
 from gallery.queries import among
 from gallery.services.people import preview_merge
-from gallery.visibility import visible_faces, visible_references
+from gallery.visibility import counted_faces, visible_faces, visible_references
 
 SHOWN = 60  # pictures
 NAMED = 12  # people
@@ -24,7 +24,7 @@ def of_people(user: User, act: BulkAct) -> Preview:
     rows = Person.objects.filter(pk__in=among(act.ids))
     found = Preview(rows=rows.count(), same=rows.filter(is_hidden=act.kind == Kind.HIDE).count())
     found.people = found.rows
-    found.named = visible_faces(user).filter(person__in=rows.values("pk")).count()
+    found.named = counted_faces(user).filter(person__in=rows.values("pk")).count()
     found.owners = list(rows.order_by("search")[:NAMED])
     return found
 
@@ -58,7 +58,7 @@ def of_references(user: User, act: BulkAct) -> Preview:
         found.joining = vectors.filter(reference__in=changing.values("pk")).count()
     named = visible_faces(user).filter(reference__in=chosen, decision="", state=Face.State.KNOWN)
     if act.kind == Kind.APPROVE:
-        found.undecided = visible_faces(user).filter(decision="", person__isnull=True).count()
+        found.undecided = counted_faces(user).filter(decision="", person__isnull=True).count()
     else:
         counted = named.aggregate(faces=Count("pk"), photos=Count("photo", distinct=True))
         found.named, found.photos = counted["faces"], counted["photos"]

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, RowNumber
 
 from gallery.models import Decision, Face, Reference, User
 from gallery.services.faces.references import OF_GOOD_FACES, is_good
-from gallery.visibility import visible_faces, visible_references
+from gallery.visibility import counted_faces, visible_references
 
 Row = TypeVar("Row", Reference, Face)
 CROPS = 5  # of a person; one of them may be the doubtful one itself
@@ -32,7 +32,7 @@ def best_crops(user: User, persons: Collection[int]) -> dict[int, list[Reference
 def offered_faces(user: User, persons: Collection[int]) -> dict[int, list[Face]]:
     """Each person's confirmed faces that are clear enough to be references, and are none yet."""
     made = Reference.objects.filter(source_face=OuterRef("pk"), status=Judgement.APPROVED)
-    rows = visible_faces(user).filter(
+    rows = counted_faces(user).filter(
         ~Exists(made), person__in=persons, decision=Decision.CONFIRMED, is_usable=True
     )
     found = _by_person(_largest(rows.select_related("photo").only(*SHOWN_OF_A_FACE), EYES, FACES))
