@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from gallery.browse import photos
 from gallery.models import Album, Decision, Face, Photo, Role, Status
 from gallery.services import albums, people
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
@@ -75,7 +76,7 @@ def test_a_photo_with_many_faces_asks_no_more_queries(mai: Client) -> None:
 
 
 def test_the_grid_goes_on_by_key(mai: Client) -> None:
-    pks = [a_photo().pk for _ in range(65)]
+    pks = [a_photo().pk for _ in range(photos.PAGE + 5)]
     first = mai.get(reverse("photos"))
     assert [photo.pk for photo in first.context["page"].rows] == pks[:4:-1]
     rest = mai.get(reverse("photos"), {"after": first.context["page"].after})
