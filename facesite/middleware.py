@@ -1,12 +1,18 @@
-"""Headers that every answer carries, and one line of log for each request."""
+"""Headers that every answer carries, one line of log for each request, and the way to the login page."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -66,3 +72,31 @@ def request_log(get_response: Respond) -> Respond:
         return response
 
     return answer
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """The login page, and from there back to the page one was on.
+
+    Where a script has asked for a part of a page, the whole page goes to the login: it would else be shown inside of
+    it. Where a form was sent, the way back is the page that it stands on, since its address cannot be opened.
+    """
+
+    def handle_no_permission(  # type: ignore[override]  # the stubs know of plain redirects only
+        self, request: HttpRequest, view_func: Respond
+    ) -> HttpResponseBase:
+        is_part = request.headers.get("HX-Request") == "true"
+        back = request.get_full_path()
+        if is_part or request.method not in ("GET", "HEAD"):
+            back = _same_site(
+                request, request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
+            )
+        answer = redirect_to_login(back, settings.LOGIN_URL)
+        return HttpResponseClientRedirect(answer.url) if is_part else answer
+
+
+def _same_site(request: HttpRequest, address: str) -> str:
+    """The path of an address of this site; of any other, the start page's."""
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}):
+        return "/"
+    parts = urlsplit(address)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path or "/"

@@ -227,3 +227,31 @@ def test_mails_cannot_be_asked_for_without_end() -> None:
     answers = [Client().post("/account/reset", {"email": "vy@example.org"}).status_code for _ in range(6)]
     assert answers == [302] * 5 + [429]
     assert len(mail.outbox) == 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "back"),
+    [
+        ({"HX-Current-URL": "http://testserver/review/?person=3"}, "/review/%3Fperson%3D3"),
+        ({"HX-Current-URL": "https://elsewhere.example/review/"}, "/"),
+        ({"HX-Current-URL": "//elsewhere.example/review/"}, "/"),
+        ({}, "/"),
+    ],
+)
+def test_a_part_of_a_page_sends_the_whole_page_to_the_login(headers: dict[str, str], back: str) -> None:
+    """The session may end while a page is open; the login page would be shown inside of it."""
+    for ask in (Client().get, Client().post):
+        answer = ask("/review/", headers={"HX-Request": "true", **headers})
+        assert answer.status_code == 200
+        assert answer["HX-Redirect"] == f"/account/login?next={back}"
+        assert not answer.content
+
+
+def test_a_form_leads_back_to_the_page_it_stood_on() -> None:
+    sent = {"Referer": "http://testserver/people/3/?year=2024"}
+    assert (
+        Client().post("/people/3/set", headers=sent)["Location"]
+        == "/account/login?next=/people/3/%3Fyear%3D2024"
+    )
+    assert Client().post("/people/3/set")["Location"] == "/account/login?next=/"
+    assert Client().get("/people/3/?year=2024")["Location"] == "/account/login?next=/people/3/%3Fyear%3D2024"

@@ -313,3 +313,20 @@ def test_search_adds_and_leaves_out_people(
     expect(page.get_by_text("Nothing found")).to_be_visible()
     page.get_by_text("with Joe Biden").click()
     expect(page.locator(".tile")).to_have_count(4)
+
+
+def test_who_was_signed_out_meanwhile_is_led_to_the_login_and_back(
+    running: tuple[Site, str], browser: Browser
+) -> None:
+    site, address = running
+    start_afresh(site)
+    page = signed_in(browser, address, "kim")
+    page.goto("/review/")
+    page.context.clear_cookies(name="sessionid")
+    page.locator(".qcard button.yes").first.click()
+    page.wait_for_url("**/account/login?next=/review/")
+    page.fill("[name=username]", "kim")
+    page.fill("[name=password]", "correct horse")
+    page.locator("main button, main [type=submit]").first.click()
+    page.wait_for_url("**/review/")
+    expect(page.locator(".qcard[data-waits]").first).to_be_visible()
