@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -77,11 +78,20 @@ def test_a_background_service_stays_up_and_ends_when_told(name: str, prepared: d
     with log.open("wb") as file:
         child = subprocess.Popen(command, cwd=ROOT, env=prepared, stdout=file, stderr=file)
         try:
+            # on a slow machine it may take long until there is anybody to be told
+            wait_for(lambda: child.poll() is not None or listens(child.pid, signal.SIGTERM), name, 120)
             time.sleep(LAST)
             assert child.poll() is None, log.read_text()
         finally:
             child.terminate()
             assert child.wait(60) == 0, log.read_text()
+
+
+def listens(pid: int, number: signal.Signals) -> bool:
+    """Whether the process has a handler of its own for this signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def test_redis_keeps_what_it_is_told(tmp_path: Path) -> None:
