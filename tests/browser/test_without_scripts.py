@@ -80,6 +80,7 @@ def test_people_are_searched_for_with_and_without(page: Page) -> None:
     page.goto("/")
     page.get_by_role("searchbox").fill("sommerfest")
     page.get_by_role("searchbox").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("sommerfest")
     everything = page.locator(".tile").count()
     assert everything > 1
     page.get_by_label("Also with").fill("Lan")
