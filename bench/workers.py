@@ -100,7 +100,11 @@ def networks_alone(photos: Path, processes: int) -> float:
             sys.exit("The networks could not be loaded.")
     begun = time.perf_counter()
     for one in started:
-        one.communicate("\n")
+        if one.stdin is not None:
+            one.stdin.write("\n")
+            one.stdin.flush()
+    if any(one.wait() for one in started):
+        sys.exit("The networks failed on a photo.")
     return processes * len(list(photos.iterdir())) / (time.perf_counter() - begun)
 
 

@@ -1,6 +1,7 @@
 """What a tile of the grid says of the faces on a photo: who is there, and how many wait for somebody's word.
 
-Sixty photos have hundreds of faces; so these are read as plain values, by one query, and not as rows of a model.
+The photos of a page have hundreds of faces; so these are read as plain values, by one query, and not as rows of a
+model.
 """
 
 from __future__ import annotations
