@@ -94,7 +94,7 @@ def asking(application: Any, name: str, address: str, user: Any) -> Callable[[],
     """Asks for the page as the web server would; its status comes back."""
     from django.test import Client, RequestFactory
 
-    headers = {"HX-Request": "true"} if "fragment" in name else None
+    headers = {"HX-Request": "true", "HX-Target": "together"} if "fragment" in name else None
     visitor = Client()
     if user:
         visitor.force_login(user)

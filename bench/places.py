@@ -34,6 +34,7 @@ def curators_pages(crowd: Crowd) -> Pages:
     pages += [(name, reverse(f"person_{name}", args=(person,))) for name in OF_PERSON]
     pages += [
         ("person (on most photos)", reverse("person", args=(person,))),
+        ("person, together (fragment)", reverse("person", args=(person,)) + "?together=1"),
         ("person, late page", reverse("person", args=(person,)) + f"?after={late}"),
         ("photo", reverse("photo", args=(photo,))),
         ("photo state (fragment)", reverse("photo_state", args=(photo,))),

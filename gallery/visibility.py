@@ -6,12 +6,13 @@ hidden with an album: its photos, their faces, references cut from those faces, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from gallery.compiled import first_column
 from gallery.models import Album, Decision, Face, Photo, Reference, ShareLink, Status, User
 from gallery.models.users import token_hash
 from gallery.recognising import masked, recognisable
@@ -60,15 +61,24 @@ def seen_through(user: User, path: str) -> Q:
 def _hidden_albums(user: User) -> QuerySet[Any, Any] | list[int]:
     """Ids of the albums hidden from the user, remembered or still to be asked for."""
     found: list[int] | None = getattr(user, REMEMBERED, None)
-    if found is not None and len(found) <= MOST_REMEMBERED:
-        return found
-    limited = Album.objects.filter(is_limited=True).order_by()
-    hidden = limited.exclude(created_by=user).exclude(pk__in=_chosen(user)).values_list("pk", flat=True)
     if found is None and hasattr(user, REMEMBERED):
-        found = list(hidden[: MOST_REMEMBERED + 1])
+        key = ("hidden albums", user.pk, MOST_REMEMBERED)
+        found = first_column(key, lambda: _hidden_from(user)[: MOST_REMEMBERED + 1])
         setattr(user, REMEMBERED, found)
-        return found if len(found) <= MOST_REMEMBERED else hidden
-    return hidden
+    return found if found is not None and len(found) <= MOST_REMEMBERED else _hidden_from(user)
+
+
+def _hidden_from(user: User) -> QuerySet[Any, Any]:
+    limited = Album.objects.filter(is_limited=True).order_by()
+    return limited.exclude(created_by=user).exclude(pk__in=_chosen(user)).values_list("pk", flat=True)
+
+
+def sight(user: User) -> Hashable:
+    """Equal for users who see the same; None where that would have to be asked for."""
+    if user.is_administrator:
+        return "all"
+    hidden = _hidden_albums(user)
+    return tuple(hidden) if isinstance(hidden, list) else None
 
 
 def visible_photos(user: User, *, trashed: bool = False) -> QuerySet[Photo]:

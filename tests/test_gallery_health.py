@@ -11,12 +11,23 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gallery import health
-from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Status
+from gallery.models import (
+    Album,
+    Event,
+    Finding,
+    Person,
+    Reference,
+    ReferenceVector,
+    Role,
+    Status,
+    User,
+)
 from gallery.pipeline import checking
 from gallery.services import health as acts
 from gallery.services import history, references
 from gallery.services.sentences import say
 from gallery.vectors import to_bytes
+from gallery.visibility import ask_once
 from tests.engines import FakeEngine
 from tests.fake_people import fake_people
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
@@ -154,6 +165,32 @@ def test_findings_on_pictures_from_albums_for_others_are_not_there(fake: FakeEng
     assert health.open_findings().count() == 1
     assert not health.open_findings(user=curator).exists()
     assert health.counts(curator)[Kind.WRONG] == health.few(curator) == 0
+
+
+@pytest.mark.parametrize("most", [1, 2, 5, 100])
+@pytest.mark.parametrize("role", [Role.CURATOR, Role.ADMINISTRATOR])
+def test_a_badge_counts_what_the_list_shows_up_to_its_most(
+    monkeypatch: pytest.MonkeyPatch, most: int, role: Role
+) -> None:
+    monkeypatch.setattr("gallery.health.lists.MOST", most)
+    curator, anna, other = a_user(role=role), a_person("Anna"), a_person("Bea")
+    album = Album.objects.create(name="Limited", is_limited=True)
+    secret = a_face(a_photo(album=album))
+    for number in range(8):  # every other is not so any more; one is on a picture from an album for others
+        reference = a_reference(other if number % 2 else anna, source_face=secret if number == 2 else None)
+        Finding.objects.create(
+            kind=Kind.WRONG, person=anna, reference=reference, similarity=0.9, embedder_id=EMBEDDER
+        )
+    for _ in range(2):  # asked anew, as written before
+        ask_once(curator)
+        assert health.few(curator) == min(most, health.open_findings(user=curator).count())
+        assert health.few(a_user("Eva", role)) == min(most, 4 if role == Role.ADMINISTRATOR else 3)
+        User.objects.filter(username="Eva").delete()
+    album.members.add(curator)
+    Finding.objects.filter(reference__person=anna).first().reference.delete()  # type: ignore[union-attr]
+    again = User.objects.get(pk=curator.pk)
+    ask_once(again)
+    assert health.few(again) == min(most, health.open_findings(user=again).count()) == min(most, 3)
 
 
 def test_who_was_all_right_with_one_reference_is_asked_about_again_after_a_second(fake: FakeEngine) -> None:

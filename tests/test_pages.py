@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from gallery.browse import photos
 from gallery.models import Album, Decision, Face, Photo, Role, Status
@@ -96,6 +97,38 @@ def test_faces_that_are_none_leave_the_counts(mai: Client) -> None:
     a_face(a_photo(), person=person, decision=Decision.NOT_A_FACE)
     page = mai.get(reverse("person", args=(person.pk,)))
     assert page.context["portrait"].photos == 1
+
+
+def test_who_is_often_on_the_same_photos_is_asked_for_by_the_page_or_by_its_link(mai: Client) -> None:
+    person, photo = a_person("Hoa"), a_photo()
+    address = reverse("person", args=(person.pk,))
+    assert "Often together" not in mai.get(address).content.decode()  # there are no photos
+    for one in (person, a_person("Linh")):
+        a_face(photo, person=one, state=Face.State.KNOWN)
+    page = mai.get(address).content.decode()
+    assert f'hx-get="{address}?together=1"' in page
+    assert 'href="?together=1#together"' in page
+    part = mai.get(address, {"together": "1"}, headers={"HX-Request": "true", "HX-Target": "together"})
+    whole = mai.get(address, {"together": "1"}).content.decode()
+    for text in (part.content.decode(), whole):
+        assert "Linh" in text
+        assert "hx-get=" not in text.partition('id="together"')[2].partition("</section>")[0]
+    assert "<html" not in part.content.decode()
+    assert "<html" in whole
+
+
+def test_the_first_page_counts_what_waits_no_further_than_it_says(
+    mai: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.views.home.MOST", 3)
+    for _ in range(2):
+        a_face(state=Face.State.UNSURE)
+    for _ in range(4):
+        a_face(state=Face.State.UNKNOWN)
+    a_face(a_photo(trashed_at=timezone.now()), state=Face.State.UNSURE)
+    page = mai.get(reverse("home")).content.decode()
+    assert "2 faces to check" in page
+    assert "3 and more unknown faces" in page
 
 
 def test_a_name_cannot_become_a_formula_in_a_spreadsheet(mai: Client) -> None:

@@ -8,8 +8,9 @@ import pytest
 from django.urls import reverse
 from django.utils import translation
 
+from gallery.browse import finding
 from gallery.browse.dates import Span, span_of
-from gallery.models import Album, Role
+from gallery.models import Album, Face, Role
 from gallery.models.people import search_key
 from tests.making import a_face, a_named_face, a_person, a_photo, a_user
 
@@ -51,6 +52,18 @@ def test_photos_are_found_by_file_name_person_and_album(client, bao):
     assert photos(client, q="hoi lang") == {"party.jpg"}
     assert photos(client, q="anna") == {"IMG_7.jpg"}
     assert [cover.album for cover in find(client, q="hoi")["covers"]] == [album]
+
+
+@pytest.mark.parametrize("few", [0, 1, 16])
+def test_photos_of_few_and_of_many_people_of_a_name_are_found_alike(client, bao, monkeypatch, few):
+    monkeypatch.setattr(finding, "FEW", few)
+    for number in range(3):
+        a_named_face(a_person(f"Anna {number}"), a_photo(f"{number}.jpg"))
+    a_named_face(a_person("Bea"), a_photo("bea.jpg"))
+    face = a_named_face(a_person("Anna 9"), a_photo("ignored.jpg"))
+    Face.objects.filter(pk=face.pk).update(decision="ignored")
+    assert photos(client, q="anna") == {"0.jpg", "1.jpg", "2.jpg"}
+    assert photos(client, q="nobody") == set()
 
 
 def test_dates_find_photos_and_albums(client, bao):

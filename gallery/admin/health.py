@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import health
 from gallery.models import Finding, Person, Reference
+from gallery.queries import among
 
 Kind = Finding.Kind
 OF_REFERENCES = (Kind.WRONG, Kind.UNLIKE, Kind.DUPLICATE, Kind.POOR, Kind.FACELESS)
@@ -32,11 +34,8 @@ class ReferenceHealth(admin.SimpleListFilter):
             return health.faceless(queryset)
         if wanted not in OF_REFERENCES:
             return queryset
-        found = health.open_findings(wanted)
-        is_in = Q(pk__in=found.values("reference"))
-        if wanted == Kind.DUPLICATE:
-            is_in |= Q(pk__in=found.values("other_reference"))
-        return queryset.filter(is_in)
+        columns = ("reference", "other_reference") if wanted == Kind.DUPLICATE else ("reference",)
+        return queryset.filter(pk__in=_named(health.open_findings(wanted), *columns))
 
 
 class PersonHealth(admin.SimpleListFilter):
@@ -54,13 +53,20 @@ class PersonHealth(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Person]) -> QuerySet[Person]:
         wanted = self.value()
         if wanted == Kind.BARE:
-            return queryset.filter(pk__in=health.people_without_reference().values("pk"))
+            return queryset.filter(pk__in=_named(health.people_without_reference(), "pk"))
         if wanted == Kind.SINGLE:
-            return queryset.filter(pk__in=health.people_with_one_reference().values("pk"))
+            return queryset.filter(pk__in=_named(health.people_with_one_reference(), "pk"))
         if wanted == "wrong":
             found = health.open_findings().filter(kind__in=(Kind.WRONG, Kind.UNLIKE))
-            return queryset.filter(pk__in=found.values("person"))
+            return queryset.filter(pk__in=_named(found, "person"))
         if wanted == Kind.CONFUSABLE:
-            found = health.open_findings(Kind.CONFUSABLE)
-            return queryset.filter(Q(pk__in=found.values("person")) | Q(pk__in=found.values("other_person")))
+            return queryset.filter(
+                pk__in=_named(health.open_findings(Kind.CONFUSABLE), "person", "other_person")
+            )
         return queryset
+
+
+def _named(found: QuerySet[Any], *columns: str) -> RawSQL:
+    """What stands in these columns; found once, while the list asks for its number and for its page."""
+    rows = found.order_by().values_list(*columns)
+    return among({pk for row in rows for pk in row if pk is not None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q
@@ -15,13 +15,9 @@ from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
 from gallery.admin.filters import Choices
+from gallery.admin.listing import Listing
 from gallery.models import Invitation, Role
 from gallery.services import accounts
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Invitation]
-else:
-    Base = admin.ModelAdmin
 
 
 class State(Choices):
@@ -38,7 +34,7 @@ class State(Choices):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(Base):
+class InvitationAdmin(Listing):
     fields = ("email", "role")
     list_display = ("email", "role", "state", "invited_by", "created_at", "expires_at", "used_by")
     list_filter = (State, "role")

@@ -54,13 +54,14 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
     def _ids(self, rows: QuerySet[Any], bottom: int) -> list[int]:
         """Of a page that is past the middle from the end on, which is nearer then."""
         top = min(bottom + self.per_page, self.count)
+        count = self.count
         if owner := _owner(rows):
-            rows, before = _of_owners(rows, owner, self._by_owner, bottom, top)
-            return list(rows.values_list("pk", flat=True)[bottom - before : top - before])
-        if bottom <= self.count // 2 or self.count >= MOST_COUNTED:
+            rows, before, count = _of_owners(rows, owner, self._by_owner, bottom, top)
+            bottom, top = bottom - before, top - before
+        if bottom <= count // 2 or count >= MOST_COUNTED:
             return list(rows.values_list("pk", flat=True)[bottom:top])
         backwards = rows.reverse().values_list("pk", flat=True)
-        return list(backwards[self.count - top : self.count - bottom])
+        return list(backwards[count - top : count - bottom])
 
 
 def _owner(rows: QuerySet[Any]) -> str | None:
@@ -71,8 +72,8 @@ def _owner(rows: QuerySet[Any]) -> str | None:
 
 def _of_owners(
     rows: QuerySet[Any], order: str, counts: dict[int | None, int], bottom: int, top: int
-) -> tuple[QuerySet[Any], int]:
-    """The rows of those few owners that the slice lies in, and how many rows come before these.
+) -> tuple[QuerySet[Any], int, int]:
+    """The rows of those few owners that the slice lies in, how many rows come before these, and how many they are.
 
     Counting the rows of each owner is the work of an index; sorting all rows by a column of another table is not.
     """
@@ -84,17 +85,17 @@ def _of_owners(
     is_last = connections[rows.db].features.nulls_order_largest != bool(direction)
     alike.insert(len(alike) if is_last else 0, [None])
     chosen: list[int | None] = []
-    before = passed = met = 0
+    before = passed = met = held = 0
     for pks in alike:
         count = sum(counts.get(pk, 0) for pk in pks)
         if count and passed < top and passed + count > bottom:
             before = before if chosen else passed
             chosen += pks
-            met += 1
+            met, held = met + 1, held + count
         passed += count
-    held = Q(**{f"{name}__in": [pk for pk in chosen if pk is not None]})
-    rows = rows.filter(held | Q(**{f"{name}__isnull": True}) if None in chosen else held)
-    return (rows.order_by(*rows.query.order_by[1:]) if met == 1 else rows), before
+    theirs = Q(**{f"{name}__in": [pk for pk in chosen if pk is not None]})
+    rows = rows.filter(theirs | Q(**{f"{name}__isnull": True}) if None in chosen else theirs)
+    return (rows.order_by(*rows.query.order_by[1:]) if met == 1 else rows), before, held
 
 
 def picture(address: str, size: int = 56, says: str = "") -> SafeString:

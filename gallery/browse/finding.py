@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 from django.http import QueryDict
 
 from gallery.browse import photos
@@ -23,6 +24,7 @@ from gallery.visibility import visible_albums, visible_photos
 
 HIDDEN = ("ignored", "not_a_face")
 MOST = 8  # people in one question
+FEW = 16  # people
 WITHOUT = ("-", "without ", "not ")
 
 
@@ -138,11 +140,25 @@ def _photos_with(people: Iterable[Person]) -> QuerySet[Face, Any]:
 
 def _about(user: User, asked: Wish) -> Q:
     key = search_key(asked.text)
-    named = Person.objects.filter(search__contains=key).values("pk")
-    faces = Face.objects.filter(person__in=named).exclude(decision__in=HIDDEN).values("photo")
     named_albums = visible_albums(user).filter(search__contains=key).values("pk")
-    found = Q(search__contains=key) | Q(album__in=named_albums) | Q(pk__in=faces)
+    found = Q(search__contains=key) | Q(album__in=named_albums) | _shows_one_named(key)
     return found | _in_span(asked.span) if asked.span else found
+
+
+def _shows_one_named(key: str) -> Q:
+    """Photos of people whose name holds this.
+
+    Of a few people all photos are gathered; of many there is one on nearly each photo, so each is asked.
+    """
+    named = Person.objects.filter(search__contains=key).order_by().values_list("pk", flat=True)
+    some = list(named[: FEW + 1])
+    if len(some) <= FEW:
+        faces = Face.objects.filter(person__in=some).exclude(decision__in=HIDDEN)
+        return Q(pk__in=faces.order_by().values("photo"))
+    on_it = Face.objects.filter(photo=OuterRef("pk"), person__in=named).exclude(decision__in=HIDDEN)
+    return Q(
+        IsNull(Subquery(on_it.values("pk")[:1]), False)
+    )  # what merely exists PostgreSQL would gather, too
 
 
 def _in_span(span: Span) -> Q:

@@ -13,13 +13,13 @@ from gallery.models import Candidate, Face, Person, User
 from gallery.recognising import closed
 from gallery.visibility import counted_faces, visible_faces
 
-PAGE = 24
+PAGE = 18
 SAMPLE = 8  # faces shown of each group
 # Could be compared, and is not any more, for its age alone.
 FORGOTTEN = Q(embedding__isnull=True, is_usable=True, landmarks__isnull=False, is_veiled=False) & ~closed(
     "photo"
 )
-LARGEST = 400  # faces of one group shown at once
+LARGEST = 240  # faces of one group shown at once
 
 
 @dataclass(frozen=True, slots=True)

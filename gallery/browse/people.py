@@ -17,7 +17,7 @@ from gallery.models.people import search_key
 from gallery.visibility import counted_faces, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
-PAGE = 60
+PAGE = 48
 LOOKED_THROUGH = 1_000  # newest photos, for who is seen most
 MOST_YEARS = 100  # that a timeline tells apart by comparing
 

@@ -16,7 +16,7 @@ from gallery.browse.standing import Standing
 from gallery.models import Face, Photo, Status, User, WorkerBeat
 from gallery.visibility import visible_photos
 
-PAGE = 48
+PAGE = 36
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE = 30
 SHOWN = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo

@@ -13,7 +13,7 @@ from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Ref
 from gallery.twice import NAMED
 from gallery.visibility import counted_faces, seen_through, visible_faces, visible_references
 
-PAGE = 40
+PAGE = 24
 
 
 @dataclass(frozen=True, slots=True)

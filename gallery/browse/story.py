@@ -15,7 +15,7 @@ from gallery.services.history import may_undo
 from gallery.services.sentences import say
 from gallery.visibility import visible_albums, visible_faces, visible_photos
 
-PAGE = 50
+PAGE = 40
 NO_ACTS = (*audit.ONLY_AUDIT, quota.REFUSED)
 
 

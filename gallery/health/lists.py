@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
+from gallery.compiled import first_column
 from gallery.models import Finding, Person, Reference, Status, User
-from gallery.recognising import recognisable
-from gallery.visibility import seen_through, visible_references
+from gallery.recognising import recognisable, today
+from gallery.visibility import seen_through, sight, visible_references
 
 Judgement = Reference.Judgement
 Kind = Finding.Kind
@@ -112,5 +116,24 @@ def found_in(numbers: dict[str, int]) -> int:
 
 
 def few(user: User) -> int:
-    """How many findings wait, counted no further than MOST: for a badge on every page."""
-    return open_findings(user=user).order_by().values("pk")[:MOST].count()
+    """How many findings wait, counted no further than MOST: for a badge on every page.
+
+    Where there are many, enough of them are found among a few.
+    """
+    seen = sight(user)
+    if seen is None:
+        return _some(user, None).count()
+    found: list[int] = []
+    for among in (MOST + MOST // 5, None):
+        found = first_column(("few findings", seen, today(), among, MOST), partial(_some, user, among))
+        if len(found) >= MOST:
+            break
+    return len(found)
+
+
+def _some(user: User, among: int | None) -> QuerySet[Finding, Any]:
+    found = open_findings(user=user).order_by().values("pk")
+    if among is not None:
+        undismissed = Finding.objects.filter(dismissed_at__isnull=True).order_by()
+        found = found.filter(pk__in=undismissed.values("pk")[:among])
+    return found[:MOST]

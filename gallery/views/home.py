@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -15,7 +14,8 @@ from gallery.browse import albums, people, photos, walks
 from gallery.models import Face, User
 from gallery.visibility import counted_faces, visible_faces, visible_photos
 
-RECENT = 24
+RECENT = 18
+MOST = 1_000  # faces; of more it is said that there are more
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,10 @@ def first_steps(user: User, *, has_photo: bool) -> FirstSteps:
     return FirstSteps(has_photo, has_photo and faces.exists())
 
 
-def faces_that_wait(user: User) -> dict[str, int]:
-    """Faces nobody has decided on and the machine is not sure of, by their state."""
-    states = (Face.State.UNSURE, Face.State.UNKNOWN)
-    faces = counted_faces(user).filter(state__in=states, decision="").order_by()
-    return dict(faces.values_list("state").annotate(Count("pk")))
+def faces_that_wait(user: User, state: Face.State) -> int:
+    """How many faces of this state nobody has decided on, counted no further than MOST."""
+    faces = counted_faces(user).filter(state=state, decision="").order_by()
+    return faces.values("pk")[:MOST].count()
 
 
 @require_safe
@@ -47,7 +46,6 @@ def home(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     page = photos.grid(visible_photos(user), None, RECENT)
     request.findings = health.few(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
-    waiting = faces_that_wait(user)
     context = {
         "steps": first_steps(user, has_photo=bool(page)),
         "progress": photos.progress(user),
@@ -55,8 +53,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "covers": albums.covers(albums.albums(user)[:6]),
         "walk": walks.EVERY,
         "portraits": people.portraits(user, people.most_seen(user)),
-        "unsure": waiting.get(Face.State.UNSURE, 0),
-        "unknown": waiting.get(Face.State.UNKNOWN, 0),
+        "unsure": faces_that_wait(user, Face.State.UNSURE),
+        "unknown": faces_that_wait(user, Face.State.UNKNOWN),
+        "most": MOST,
         "doubtful": request.findings,  # type: ignore[attr-defined]  # set above
     }
     return render(request, "gallery/home.html", context)

@@ -50,8 +50,11 @@ def people_list(request: HttpRequest) -> HttpResponse:
 def person_page(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     person = get_object_or_404(Person.objects.select_related("cover"), pk=pk)
-    if request.headers.get("HX-Target") == "references":  # that are looked at just now
+    part = request.headers.get("HX-Target")
+    if part == "references":  # that are looked at just now
         return render(request, "gallery/_references.html", {"person": person, **_references(user, person)})
+    if part == "together":
+        return render(request, "gallery/_together.html", {"companions": _companions(user, person)})
     audit.saw(user, person)
     year = as_id(request.GET.get("year"))
     seen = people.photos_of(user, person)
@@ -59,21 +62,27 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
         seen = seen.filter(taken_at__year=year)
     walk = walks.of_person(person, year)
     page = photos.grid(seen, as_id(request.GET.get("after")))
-    if request.headers.get("HX-Target") == "more":
-        return render(request, "gallery/_tiles.html", {"page": page, "walk": walk})
-    context = {"page": page, "year": year, "walk": walk, **_about(user, person)}
+    shown = {"page": page, "walk": walk, "is_followed": True}  # by what else there is of the person
+    if part == "more":
+        return render(request, "gallery/_tiles.html", shown)
+    companions = (
+        _companions(user, person) if "together" in request.GET else None
+    )  # else asked for by the page
+    context = {**shown, "year": year, "companions": companions, **_about(user, person)}
     return render(request, "gallery/person.html", context)
 
 
 def _about(user: User, person: Person) -> dict[str, object]:
-    portrait, *companions = people.portraits(user, [person, *people.appears_with(user, person)])
     return {
         "person": person,
-        "portrait": portrait,
+        "portrait": people.portraits(user, [person])[0],
         **_references(user, person),
         "years": people.timeline(user, person),
-        "companions": companions,
     }
+
+
+def _companions(user: User, person: Person) -> list[people.Portrait]:
+    return people.portraits(user, people.appears_with(user, person))
 
 
 def _references(user: User, person: Person) -> dict[str, object]:
