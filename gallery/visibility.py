@@ -47,7 +47,7 @@ def seen_through(user: User, path: str) -> Q:
     """A condition on rows that reach their photo's album by `path`: "album", "photo__album", ..."""
     if user.is_administrator:
         return Q()
-    hidden = _hidden_albums(user)
+    hidden = hidden_albums(user)
     if hidden == []:
         return Q()
     if path.endswith(
@@ -58,7 +58,7 @@ def seen_through(user: User, path: str) -> Q:
     return Q(**{f"{path}__isnull": True}) | ~Q(**{f"{path}__in": hidden})
 
 
-def _hidden_albums(user: User) -> QuerySet[Any, Any] | list[int]:
+def hidden_albums(user: User) -> QuerySet[Any, Any] | list[int]:
     """Ids of the albums hidden from the user, remembered or still to be asked for."""
     found: list[int] | None = getattr(user, REMEMBERED, None)
     if found is None and hasattr(user, REMEMBERED):
@@ -77,7 +77,7 @@ def sight(user: User) -> Hashable:
     """Equal for users who see the same; None where that would have to be asked for."""
     if user.is_administrator:
         return "all"
-    hidden = _hidden_albums(user)
+    hidden = hidden_albums(user)
     return tuple(hidden) if isinstance(hidden, list) else None
 
 
@@ -108,7 +108,7 @@ def in_sight(faces: QuerySet[Face], user: User) -> QuerySet[Face]:
     shown = faces.exclude(photo__in=trashed.values("pk"))
     if user.is_administrator:
         return shown
-    albums = _hidden_albums(user)
+    albums = hidden_albums(user)
     if albums == []:
         return shown
     hidden = Photo.objects.filter(album__in=albums).order_by()

@@ -174,7 +174,7 @@ LISTS = [
 
 @pytest.mark.parametrize(("model", "query"), LISTS, ids=lambda value: getattr(value, "__name__", value))
 def test_cells_of_the_admin_say_what_django_has_them_say(
-    client: Client, model: type[Model], query: str
+    client: Client, model: type[Model], query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     admin_user = a_user("<b>Admin</b>", Role.ADMINISTRATOR)
     person = a_person("<Anna> & Co")
@@ -186,6 +186,10 @@ def test_cells_of_the_admin_say_what_django_has_them_say(
     a_face(a_photo())
     a_person("Nobody")
     Event.objects.create(actor=admin_user, verb="person.hide", object_type="person", object_id=person.pk)
+    act = {"object_type": "face", "object_id": face.pk, "summary": {"photo_id": photo.pk}}
+    Event.objects.create(
+        actor=admin_user, verb="face.confirm", undone_by=admin_user, undone_at=timezone.now(), **act
+    )
     Build.objects.create(embedder_id="one", directory="x", recall=0.5, is_active=True)
     Build.objects.create(embedder_id="one", directory="")
     expires = timezone.now() + timedelta(days=1)
@@ -193,6 +197,7 @@ def test_cells_of_the_admin_say_what_django_has_them_say(
         email="a&b@example.org", token_hash="x", expires_at=expires, invited_by=admin_user
     )
     client.force_login(admin_user)
+    monkeypatch.setattr(Model, "refresh_from_db", Model.__getattribute__)  # no column is asked for afterwards
     changes = client.get(reverse(f"admin:gallery_{model._meta.model_name}_changelist") + query).context["cl"]
     own, djangos = list(rows(changes)), list(results(changes))
     assert ["".join(row) for row in own] == ["".join(row) for row in djangos]

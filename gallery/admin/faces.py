@@ -30,7 +30,11 @@ class FaceAdmin(VisibleAdmin, LookedAt):
     list_display_links = ("shown",)
     sortable_by = ("whose",)  # by what has an index; the rest are for filters
     list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
-    list_select_related = ("photo", "person", "reference")
+    list_select_related = ("photo", "person")
+    list_columns = (
+        *("left", "top", "width", "height", "state", "decision", "similarity", "reference"),
+        *("photo__name", "photo__sha256", "person__name"),
+    )
     search_fields = ("person__search",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
     ordering = ("-pk",)
@@ -80,9 +84,9 @@ class FaceAdmin(VisibleAdmin, LookedAt):
 
     @admin.display(description=gettext_lazy("nearest reference"))
     def by_reference(self, face: Face) -> SafeString | str:
-        if face.reference is None:
+        if face.reference_id is None:
             return "–"
-        return link(f"#{face.reference.pk}", "admin:gallery_reference_change", face.reference.pk)
+        return link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
 
     @admin.display(description=gettext_lazy("references cut from it"))
     def cut(self, face: Face) -> SafeString | str:
@@ -125,6 +129,10 @@ class EventAdmin(LookedAt):
     list_display_links = ("says",)
     list_filter = ("actor", About, ("undone_at", admin.EmptyFieldListFilter), "at")
     list_select_related = ("actor", "undone_by")
+    list_columns = (
+        *("at", "verb", "object_type", "object_id", "summary", "batch", "undone_at"),
+        *("actor__username", "undone_by__username"),
+    )
     fields = ("at", "actor", "says", "undone", "object_type", "object_id")
     readonly_fields = fields
 

@@ -10,7 +10,7 @@ from django.db.models import Count
 from gallery.models import Person, Reference, User
 from gallery.visibility import visible_faces, visible_references
 
-SHOWN = 100
+SHOWN = 48
 ORDER = [Reference.Judgement.PENDING, Reference.Judgement.APPROVED, Reference.Judgement.REJECTED]
 
 

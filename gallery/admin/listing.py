@@ -12,7 +12,7 @@ from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_list import result_headers
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -37,6 +37,12 @@ class Changes(ChangeList):
         self.filters = f"?{self.preserved_filters}" if self.preserved_filters else ""
         self.preserved_filters = ""  # which would else be added once more, to each row by itself
 
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        columns = self.model_admin.list_columns if isinstance(self.model_admin, Listing) else ()
+        if columns and isinstance(self.result_list, QuerySet):
+            self.result_list = self.result_list.only(*columns)
+
     @property
     def is_plain(self) -> bool:
         """Neither a popup nor edited in place."""
@@ -60,6 +66,7 @@ class Changes(ChangeList):
 
 
 class Listing(Base):
+    list_columns: tuple[str, ...] = ()  # what a page of the list needs of a row, all of it where there are none
     list_per_page = 40
     show_full_result_count = False
     paginator = BoundedPaginator

@@ -61,6 +61,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
+    list_columns = ("name", "is_hidden", "is_recognised", "cover")
     list_filter = (PersonHealth, References, Pending, Photographed, Consent, "is_hidden", "is_recognised")
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
@@ -70,7 +71,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         user = current_user(request)
         approved = visible_references(user).filter(status=Reference.Judgement.APPROVED)
-        rows = super().get_queryset(request).select_related("cover")
+        rows = super().get_queryset(request)
         # Worked out only where a list is ordered by them; for what a page shows, see get_changelist_instance.
         found: QuerySet[Person] = rows.alias(approved=_count(approved), times=_count(counted_faces(user)))
         return found
@@ -90,7 +91,8 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         faces = counted_faces(user).filter(person__in=[row.pk for row in rows]).order_by()
         times = dict(faces.values_list("person").annotate(Count("pk")))
         firsts = {row.pk: row.cover_id or counts.get(row.pk, (0, None))[1] for row in rows}
-        found = visible_references(user).in_bulk([pk for pk in firsts.values() if pk])
+        pictures = visible_references(user).only("sha256")
+        found = pictures.in_bulk([pk for pk in firsts.values() if pk])
         for row in rows:
             row.approved, row.times = counts.get(row.pk, (0, None))[0], times.get(row.pk, 0)
             row.shown = found.get(firsts[row.pk])

@@ -42,6 +42,10 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     sortable_by = ("whose", "added")  # by what has an index; the rest are for filters
     list_filter = (ReferenceHealth, "status", "work", Embedder, Quality, Source)
     list_select_related = ("person", "source_face")
+    list_columns = (
+        *("sha256", "status", "work", "failure", "quality", "created_at"),
+        *("person__name", "source_face__photo"),
+    )
     search_fields = ("person__search",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
     actions = ("approve", "reject", "set_back", "move", "take_out", "embed_again")

@@ -13,7 +13,7 @@ from gallery.browse.paging import Page, page_of
 from gallery.models import Album, Event, EventSubject, Face, Person, Photo, User
 from gallery.services.history import may_undo
 from gallery.services.sentences import say
-from gallery.visibility import visible_albums, visible_faces, visible_photos
+from gallery.visibility import hidden_albums, visible_faces, visible_photos
 
 PAGE = 40
 NO_ACTS = (*audit.ONLY_AUDIT, quota.REFUSED)
@@ -51,20 +51,21 @@ def visible_events(user: User) -> QuerySet[Event]:
     rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NO_ACTS)
     if user.is_administrator:
         return rows
-    rows = rows.exclude(pk__in=_unseen(user)).exclude(pk__in=_of_gone_albums(user))
-    return rows.exclude(object_type__in=("user", "invitation"))
+    hidden = hidden_albums(user)
+    if hidden != []:
+        rows = rows.exclude(pk__in=_about_hidden(hidden))
+    return rows.exclude(pk__in=_of_gone_albums(user)).exclude(object_type__in=("user", "invitation"))
 
 
 def _about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:
     return EventSubject.objects.filter(object_type=kind, object_id=pk).values("event")
 
 
-def _unseen(user: User) -> QuerySet[EventSubject, Any]:
-    seen = visible_photos(user) | visible_photos(user, trashed=True)
-    hidden = Photo.objects.filter(album__is_limited=True).exclude(pk__in=seen.values("pk"))
-    limited = Album.objects.filter(is_limited=True).exclude(pk__in=visible_albums(user).values("pk"))
-    of_albums = Q(object_type="album", object_id__in=limited.values("pk"))
-    of_photos = Q(object_type="photo", object_id__in=hidden.values("pk"))
+def _about_hidden(albums: QuerySet[Any, Any] | list[int]) -> QuerySet[EventSubject, Any]:
+    """Acts on these albums and on their photos."""
+    photos = Photo.objects.filter(album__in=albums).order_by()
+    of_albums = Q(object_type="album", object_id__in=albums)
+    of_photos = Q(object_type="photo", object_id__in=photos.values("pk"))
     return EventSubject.objects.filter(of_albums | of_photos).values("event")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from django.contrib import messages
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -35,7 +36,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
         "actor": User.objects.filter(pk=wanted["actor"]).first() if wanted["actor"] else None,
         "person": Person.objects.filter(pk=wanted["person"]).first() if wanted["person"] else None,
         "photo": visible_photos(user).filter(pk=wanted["photo"]).first() if wanted["photo"] else None,
-        "actors": User.objects.filter(events__isnull=False).distinct().order_by("username"),
+        "actors": User.objects.filter(Exists(Event.objects.filter(actor=OuterRef("pk")))).order_by("username"),
     }
     return render(request, "curation/history.html", context)
 
