@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef, QuerySet
@@ -19,7 +19,7 @@ SERVING = "serving"  # the SiteSetting with the recipe of the embedder whose ind
 __all__ = ["visible_albums", "visible_faces", "visible_photos"]
 
 
-def among(ids: Collection[int]) -> RawSQL:
+def among(ids: Iterable[int]) -> RawSQL:
     """For `pk__in=among(ids)`: any number of ids as one parameter, where a list of them would be slow."""
     sql = IDS_POSTGRES if connection.vendor == "postgresql" else IDS_SQLITE
     return RawSQL(sql, [json.dumps(list(ids))])  # noqa: S611 -- two constants; the ids are a parameter

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from gallery.access import current_user
 from gallery.admin.filters import Choices
 from gallery.admin.looking import LookedAt
-from gallery.admin.paging import link, picture, searched
+from gallery.admin.paging import link, of_people, picture
 from gallery.admin.visible import VisibleAdmin
 from gallery.browse import story
 from gallery.models import Event, Face, Reference
@@ -60,7 +60,7 @@ class FaceAdmin(VisibleAdmin, LookedAt):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Face], search_term: str
     ) -> tuple[QuerySet[Face], bool]:
-        return searched(queryset, "person__search", search_term), False
+        return of_people(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, face: Face) -> SafeString:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -85,13 +85,13 @@ class Embedder(Choices):
     parameter_name = "embedder"
 
     def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        ids = list(Build.objects.order_by("embedder_id").values_list("embedder_id", flat=True).distinct())
-        serving = (
-            Build.objects.filter(is_active=True).order_by("-pk").values_list("embedder_id", flat=True)[:1]
-        )
-        lacking = ReferenceVector.objects.filter(reference=OuterRef("pk"), embedder_id__in=serving)
-        found = {embedder: (embedder, Q(Exists(self._vectors(embedder)))) for embedder in ids}
-        return found | {"none": (_("no vector of the one in use"), ~Q(Exists(lacking)))}
+        builds = Build.objects.order_by("embedder_id").values_list("embedder_id", "is_active")
+        newest = list(builds.annotate(Max("pk")))
+        _pk, serving = max(((pk, embedder) for embedder, active, pk in newest if active), default=(0, ""))
+        found = {
+            embedder: (embedder, Q(Exists(self._vectors(embedder)))) for embedder, _active, _pk in newest
+        }
+        return found | {"none": (_("no vector of the one in use"), ~Q(Exists(self._vectors(serving))))}
 
     def _vectors(self, embedder: str) -> QuerySet[ReferenceVector]:
         return ReferenceVector.objects.filter(reference=OuterRef("pk"), embedder_id=embedder)

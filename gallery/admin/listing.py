@@ -66,7 +66,9 @@ class Changes(ChangeList):
 
 
 class Listing(Base):
-    list_columns: tuple[str, ...] = ()  # what a page of the list needs of a row, all of it where there are none
+    list_columns: tuple[
+        str, ...
+    ] = ()  # what a page of the list needs of a row, all of it where there are none
     list_per_page = 40
     show_full_result_count = False
     paginator = BoundedPaginator

@@ -15,8 +15,10 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from gallery.models import Person
 from gallery.models.people import search_key
 from gallery.paths import path_of
+from gallery.queries import among
 
 FAR = 20  # pages, from which on
 MOST_COUNTED = 200_000  # rows; a list that is longer has pages up to here, and filters for the rest
@@ -109,6 +111,12 @@ def searched(rows: QuerySet[Any], column: str, term: str) -> QuerySet[Any]:
     for word in search_key(term).split():
         rows = rows.filter(**{f"{column}__contains": word})
     return rows
+
+
+def of_people(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    """Rows of people whose names have all words: of few people, found first, whose rows an index then holds."""
+    people = searched(Person.objects.order_by(), "search", term)
+    return rows.filter(person__in=among(people.values_list("pk", flat=True))) if term.strip() else rows
 
 
 def link(text: object, name: str, pk: int) -> SafeString:

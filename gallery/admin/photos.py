@@ -61,7 +61,16 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         OnPhoto,
     )
     list_select_related = ("album",)
-    list_columns = ("sha256", "name", "work", "failure", "is_recognised", "added_at", "trashed_at", "album__name")
+    list_columns = (
+        "sha256",
+        "name",
+        "work",
+        "failure",
+        "is_recognised",
+        "added_at",
+        "trashed_at",
+        "album__name",
+    )
     autocomplete_fields = ("album",)
     search_fields = ("search",)
     search_help_text = gettext_lazy("A file's name, with or without accents")

@@ -17,7 +17,7 @@ from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.filters import Embedder, Quality, Source
 from gallery.admin.health import ReferenceHealth
-from gallery.admin.paging import ids_of, link, picture, searched
+from gallery.admin.paging import ids_of, link, of_people, picture
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.guard import GuardedForm
@@ -68,7 +68,7 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reference], search_term: str
     ) -> tuple[QuerySet[Reference], bool]:
-        return searched(queryset, "person__search", search_term), False
+        return of_people(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("picture"))
     def crop(self, reference: Reference) -> SafeString:

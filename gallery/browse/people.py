@@ -18,7 +18,7 @@ from gallery.visibility import counted_faces, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 48
-LOOKED_THROUGH = 1_000  # newest photos, for who is seen most
+LOOKED_THROUGH = 500  # newest photos, for who is seen most
 MOST_YEARS = 100  # that a timeline tells apart by comparing
 
 
@@ -62,8 +62,9 @@ def most_seen(user: User, limit: int = 12) -> list[Person]:
     found = most_often(Face.objects.filter(photo__in=newest), limit)
     for person in found:
         del person.times  # type: ignore[attr-defined]  # of the newest photos, while cards tell of all
-    rest = people().exclude(pk__in=[person.pk for person in found])[:limit]
-    return [*found, *rest][:limit]
+    if len(found) < limit:
+        found += people().exclude(pk__in=[person.pk for person in found])[: limit - len(found)]
+    return found
 
 
 def most_often(faces: QuerySet[Face], limit: int) -> list[Person]:

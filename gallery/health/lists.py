@@ -101,13 +101,24 @@ def counts(user: User | None = None) -> dict[str, int]:
     return (
         found
         | dict(rows)
+        | _people_lacking(user)
         | {
-            Kind.SINGLE.value: people_with_one_reference(user).count(),
-            Kind.BARE.value: people_without_reference(user).count(),
             Kind.POOR.value: poor_references(user).count(),
             Kind.FACELESS.value: faceless_references(user).count(),
         }
     )
+
+
+def _people_lacking(user: User | None) -> dict[str, int]:
+    """People with one reference and with none, counted by going through them once."""
+    rows = visible_references(user) if user is not None else Reference.objects.all()
+    own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by("pk")
+    people = Person.objects.filter(recognisable()).filter(~Exists(own[1:2])).annotate(has_one=Exists(own))
+    found: dict[str, int] = people.aggregate(
+        single=Count("pk", filter=Q(has_one=True) & ~Q(pk__in=_dismissed(Kind.SINGLE, "person"))),
+        bare=Count("pk", filter=Q(has_one=False) & ~Q(pk__in=_dismissed(Kind.BARE, "person"))),
+    )
+    return {Kind.SINGLE.value: found["single"], Kind.BARE.value: found["bare"]}
 
 
 def found_in(numbers: dict[str, int]) -> int:

@@ -146,7 +146,7 @@ class Reference(Work):
             models.Index(fields=("is_usable", "source_face"), name="reference_usable"),
             models.Index(fields=("work", "source_face", "id"), name="reference_work"),
             models.Index(
-                fields=("status", "source_face"),
+                fields=("status", "source_face", "id"),
                 condition=models.Q(is_poor=True),
                 name="poor_reference_status",
             ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from gallery import queue, twice
@@ -91,8 +91,8 @@ def veiled(person: Person) -> list[int]:
 
 def likely(person: Person) -> Q:
     """Nobody has decided, and the person is the first that is proposed."""
-    first = Candidate.objects.filter(face=OuterRef("pk"), person=person, rank=0)
-    return Q(Exists(first), decision=Decision.NONE, person__isnull=True)
+    first = Candidate.objects.filter(person=person, rank=0).order_by()
+    return Q(pk__in=first.values("face"), decision=Decision.NONE, person__isnull=True)
 
 
 def _gathered(person: Person, faces: Found) -> tuple[Todo, dict[str, int]]:
