@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.paginator import Paginator
 from django.db import connections
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Value
 from django.db.models.constants import LOOKUP_SEP
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -21,6 +21,7 @@ from gallery.paths import path_of
 from gallery.queries import among
 
 FAR = 20  # pages, from which on
+NARROWED = "is_narrowed"  # to rows that an index holds by themselves, which are then to be sorted
 MOST_COUNTED = 200_000  # rows; a list that is longer has pages up to here, and filters for the rest
 
 
@@ -49,7 +50,9 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
         """The ids first where that is quicker, out of an index alone; so the last page is quick as well."""
         page = super().page(number)
         rows = self.object_list
-        if isinstance(rows, QuerySet) and (page.number > FAR or _owner(rows)):
+        if isinstance(rows, QuerySet) and (
+            page.number > FAR or _owner(rows) or NARROWED in rows.query.annotations
+        ):
             page.object_list = rows.filter(pk__in=self._ids(rows, (page.number - 1) * self.per_page))
         return page
 
@@ -116,7 +119,10 @@ def searched(rows: QuerySet[Any], column: str, term: str) -> QuerySet[Any]:
 def of_people(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     """Rows of people whose names have all words: of few people, found first, whose rows an index then holds."""
     people = searched(Person.objects.order_by(), "search", term)
-    return rows.filter(person__in=among(people.values_list("pk", flat=True))) if term.strip() else rows
+    if not term.strip():
+        return rows
+    found = rows.filter(person__in=among(people.values_list("pk", flat=True)))
+    return found.alias(**{NARROWED: Value(1)})
 
 
 def link(text: object, name: str, pk: int) -> SafeString:

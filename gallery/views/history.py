@@ -36,7 +36,9 @@ def history_page(request: HttpRequest) -> HttpResponse:
         "actor": User.objects.filter(pk=wanted["actor"]).first() if wanted["actor"] else None,
         "person": Person.objects.filter(pk=wanted["person"]).first() if wanted["person"] else None,
         "photo": visible_photos(user).filter(pk=wanted["photo"]).first() if wanted["photo"] else None,
-        "actors": User.objects.filter(Exists(Event.objects.filter(actor=OuterRef("pk")))).order_by("username"),
+        "actors": User.objects.filter(Exists(Event.objects.filter(actor=OuterRef("pk")))).order_by(
+            "username"
+        ),
     }
     return render(request, "curation/history.html", context)
 
