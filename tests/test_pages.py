@@ -117,6 +117,19 @@ def test_who_is_often_on_the_same_photos_is_asked_for_by_the_page_or_by_its_link
     assert "<html" in whole
 
 
+def test_a_person_with_many_references_shows_some_and_leads_to_all(
+    mai: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gallery.views.people.SHOWN", 2)
+    person = a_person("Hoa")
+    for number in range(4):
+        a_reference(person, work=Status.FAILED if number == 3 else Status.DONE)
+        page = mai.get(reverse("person", args=(person.pk,)))
+        assert len(page.context["references"]) == min(2, number + 1)
+        assert page.context["used"] == min(3, number + 1)
+        assert ("The newest 2 are shown" in page.content.decode()) == (number >= 2)
+
+
 def test_the_first_page_counts_what_waits_no_further_than_it_says(
     mai: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ from gallery.views.saying import tell
 from gallery.visibility import visible_references
 from recognition.types import ImageError
 
-SHOWN = 48  # references
+SHOWN = 24  # references
 LOOKING = (Status.QUEUED, Status.PROCESSING)
 TOLD = 5  # refused files named in a message
 
@@ -87,10 +87,14 @@ def _companions(user: User, person: Person) -> list[people.Portrait]:
 
 def _references(user: User, person: Person) -> dict[str, object]:
     rows = visible_references(user).filter(person=person).exclude(status=Reference.Judgement.REJECTED)
-    shown = list(rows.order_by("status", "pk")[:SHOWN])
+    found = list(rows.order_by("-pk")[: SHOWN + 1])
+    is_all = len(found) <= SHOWN  # else the newest, among them those just added
+    shown = sorted(found[:SHOWN], key=lambda reference: (reference.status, reference.pk))
+    used = sum(reference.work != Status.FAILED for reference in shown)
     return {
         "references": shown,
-        "used": sum(reference.work != Status.FAILED for reference in shown),
+        "used": used if is_all else rows.exclude(work=Status.FAILED).count(),
+        "has_more": not is_all,
         "is_looking": any(reference.work in LOOKING for reference in shown),
     }
 
