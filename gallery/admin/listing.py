@@ -69,7 +69,7 @@ class Listing(Base):
     list_columns: tuple[
         str, ...
     ] = ()  # what a page of the list needs of a row, all of it where there are none
-    list_per_page = 40
+    list_per_page = 32
     show_full_result_count = False
     paginator = BoundedPaginator
 

@@ -121,8 +121,9 @@ def of_people(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
     people = searched(Person.objects.order_by(), "search", term)
     if not term.strip():
         return rows
-    found = rows.filter(person__in=among(people.values_list("pk", flat=True)))
-    return found.alias(**{NARROWED: Value(1)})
+    theirs = rows.filter(person__in=among(people.values_list("pk", flat=True)))
+    found: QuerySet[Any] = theirs.alias(**{NARROWED: Value(1)})
+    return found
 
 
 def link(text: object, name: str, pk: int) -> SafeString:

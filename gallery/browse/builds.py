@@ -50,11 +50,13 @@ def build_list(photos: QuerySet[Photo], after: int | None) -> Page[Build]:
 
 def serving() -> Build | None:
     """The build that answers now."""
+    return _serving().first()
+
+
+def _serving() -> QuerySet[Build]:
     recipe = queries.setting(queries.SERVING)
     active = Build.objects.filter(is_active=True).order_by("-pk")
-    if isinstance(recipe, dict):
-        return active.filter(embedder_id=recipe["id"]).first()
-    return active.first()
+    return active.filter(embedder_id=recipe["id"]) if isinstance(recipe, dict) else active
 
 
 def can_roll_back(build: Build | None) -> bool:
@@ -80,7 +82,7 @@ def is_asked_lately() -> bool:
 
 def waiting_changes() -> int:
     """What waits for the next build, as the pages around say it; nothing where there is no build yet."""
-    return changes_since(serving())
+    return changes_since(_serving().only("embedder_id", "upto_change").first())
 
 
 def build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> BuildPage:
