@@ -134,6 +134,7 @@ def _admin(crowd: Crowd) -> Pages:
         ("admin reference, middle page", f"{references}?p={max(1, _pages('reference') // 2)}"),
         ("admin reference, by person, late page", f"{references}?o=2&p={_pages('reference')}"),
         ("admin reference, by person, middle page", f"{references}?o=2&p={max(1, _pages('reference') // 2)}"),
+        ("admin face, middle page", f"{lists['face']}?p={max(1, _pages('face') // 2)}"),
         ("admin face, by person", f"{lists['face']}?o=1"),
         ("admin face, by person, middle page", f"{lists['face']}?o=1&p={max(1, _pages('face') // 2)}"),
         *(
@@ -170,10 +171,11 @@ def _pages(table: str) -> int:
     """A page near the end of the admin's list, which leaves some rows out: those in the trash, say."""
     from django.apps import apps
 
+    from gallery.admin.listing import Listing
     from gallery.admin.paging import MOST_COUNTED
 
     count: int = min(apps.get_model("gallery", table)._default_manager.count(), MOST_COUNTED)
-    return max(1, count // 56)
+    return max(1, count * 9 // (10 * Listing.list_per_page))
 
 
 def administrators_pages(crowd: Crowd) -> Pages:

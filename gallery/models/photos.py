@@ -160,6 +160,8 @@ class Face(models.Model):
             models.Index(fields=("person", "photo", "decision", "id"), name="face_of_person"),
             models.Index(fields=("state", "decision", "photo", "id"), name="face_in_state"),
             models.Index(fields=("photo", "person", "decision", "state", "left", "id"), name="face_on_photo"),
+            # For pages far into a list of all faces, without those on photos in the trash
+            models.Index(fields=("id", "photo"), name="face_in_order"),
             models.Index(fields=("decision", "person", "cluster", "photo", "id"), name="face_in_group"),
             models.Index(
                 fields=("decision", "person"),

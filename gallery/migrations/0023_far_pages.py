@@ -16,4 +16,8 @@ class Migration(migrations.Migration):
             model_name='reference',
             index=models.Index(condition=models.Q(('is_poor', True)), fields=['status', 'source_face', 'id'], name='poor_reference_status'),
         ),
+        migrations.AddIndex(
+            model_name='face',
+            index=models.Index(fields=['id', 'photo'], name='face_in_order'),
+        ),
     ]
