@@ -71,7 +71,6 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         "trashed_at",
         "album__name",
     )
-    autocomplete_fields = ("album",)
     search_fields = ("search",)
     search_help_text = gettext_lazy("A file's name, with or without accents")
     ordering = ("-pk",)
