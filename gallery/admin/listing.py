@@ -66,9 +66,8 @@ class Changes(ChangeList):
 
 
 class Listing(Base):
-    list_columns: tuple[
-        str, ...
-    ] = ()  # what a page of the list needs of a row, all of it where there are none
+    # What a page of the list needs of a row; all of it where there are none
+    list_columns: tuple[str, ...] = ()
     list_per_page = 32
     show_full_result_count = False
     paginator = BoundedPaginator

@@ -156,9 +156,8 @@ def _shows_one_named(key: str) -> Q:
         faces = Face.objects.filter(person__in=some).exclude(decision__in=HIDDEN)
         return Q(pk__in=faces.order_by().values("photo"))
     on_it = Face.objects.filter(photo=OuterRef("pk"), person__in=named).exclude(decision__in=HIDDEN)
-    return Q(
-        IsNull(Subquery(on_it.values("pk")[:1]), False)
-    )  # what merely exists PostgreSQL would gather, too
+    first = Subquery(on_it.values("pk")[:1])  # of what merely exists PostgreSQL would gather all, too
+    return Q(IsNull(first, False))
 
 
 def _in_span(span: Span) -> Q:

@@ -1,6 +1,6 @@
 """What the many pictures of a page say: {% tile photo walk as tile %}   {% pick face number as pick %}
 
-A page has dozens of photos, or four hundred faces, so all of it is put together here, and the template only writes it
+A page has dozens of photos, or hundreds of faces, so all of it is put together here, and the template only writes it
 down: digests, addresses and words for numbers cost several times as much from within a template.
 """
 

@@ -65,9 +65,8 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
     shown = {"page": page, "walk": walk, "is_followed": True}  # by what else there is of the person
     if part == "more":
         return render(request, "gallery/_tiles.html", shown)
-    companions = (
-        _companions(user, person) if "together" in request.GET else None
-    )  # else asked for by the page
+    # else asked for by the page, once that part of it is seen
+    companions = _companions(user, person) if "together" in request.GET else None
     context = {**shown, "year": year, "companions": companions, **_about(user, person)}
     return render(request, "gallery/person.html", context)
 
