@@ -99,7 +99,7 @@ def test_a_timeline_counts_years_as_the_sites_clock_has_them(zone: str) -> None:
         datetime(2023, 1, 1, 12, tzinfo=UTC),
     ]
     a_face(a_photo(), person=person)
-    assert people.timeline(user, person) == []  # no photo is dated
+    assert people.timeline(user, person) == people.Timeline({}, 1)  # no photo is dated
     for moment in moments:
         a_face(a_photo(taken_at=moment), person=person)
     with override_settings(TIME_ZONE=zone), timezone.override(zone):
@@ -107,9 +107,10 @@ def test_a_timeline_counts_years_as_the_sites_clock_has_them(zone: str) -> None:
         for moment in reversed(moments):
             year = timezone.localtime(moment).year
             expected[year] = expected.get(year, 0) + 1
-        assert [(one.year, one.photos) for one in people.timeline(user, person)] == list(expected.items())
+        assert list(people.timeline(user, person).years.items()) == list(expected.items())
+        assert people.timeline(user, person).photos == 5  # the one without a date, too
         a_photo(taken_at=datetime(1823, 6, 1, tzinfo=UTC))  # of nobody; too many years to compare with each
-        assert [(one.year, one.photos) for one in people.timeline(user, person)] == list(expected.items())
+        assert list(people.timeline(user, person).years.items()) == list(expected.items())
 
 
 def test_the_queue_counts_the_faces_that_it_asks_about() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -81,7 +81,13 @@ def is_asked_lately() -> bool:
 
 
 def waiting_changes() -> int:
-    """What waits for the next build, as the pages around say it; nothing where there is no build yet."""
+    """What waits for the next build, as the pages around say it; nothing where there is no build yet.
+
+    Mostly nothing waits, which is told by one query.
+    """
+    later = GalleryChange.objects.filter(embedder_id=OuterRef("embedder_id"), pk__gt=OuterRef("upto_change"))
+    if not Build.objects.filter(Exists(later), is_active=True).exists():
+        return 0
     return changes_since(_serving().only("embedder_id", "upto_change").first())
 
 

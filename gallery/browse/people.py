@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
 from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
 from django.db.models.functions import ExtractYear
@@ -74,18 +73,23 @@ def most_often(faces: QuerySet[Face], limit: int) -> list[Person]:
     """
     named = faces.filter(person__isnull=False).exclude(decision__in=NOT_NAMED)
     times = named.order_by().values("person").annotate(times=Count("photo", distinct=True))
-    hidden = set(Person.objects.filter(is_hidden=True).order_by().values_list("pk", flat=True))
-    ranked = times.order_by("-times", "person").values_list("person", "times")[: limit + len(hidden)]
-    counts = dict(islice(((pk, number) for pk, number in ranked if pk not in hidden), limit))
-    found = list(Person.objects.filter(pk__in=counts))
+    ranked = times.order_by("-times", "person").values_list("person", "times")
+    most, found, counts = 0, list[Person](), dict[int, int]()
+    while len(found) < limit and len(counts) == most:
+        most = 4 * most or 2 * limit  # once is enough, unless half of them are hidden
+        counts = dict(ranked[:most])
+        found = list(Person.objects.filter(pk__in=counts, is_hidden=False))
     for person in found:
         person.times = counts[person.pk]  # type: ignore[attr-defined]  # as an annotation would
-    return sorted(found, key=lambda person: (-counts[person.pk], person.search))
+    return sorted(found, key=lambda person: (-counts[person.pk], person.search))[:limit]
 
 
 def photo_counts(user: User, people: Iterable[int]) -> dict[int, int]:
     """On how many photos that this user may see each of these people is."""
-    faces = counted_faces(user).filter(person__in=list(people)).exclude(decision__in=NOT_NAMED)
+    wanted = list(people)
+    if not wanted:
+        return {}
+    faces = counted_faces(user).filter(person__in=wanted).exclude(decision__in=NOT_NAMED)
     return dict(faces.order_by().values_list("person").annotate(Count("photo", distinct=True)))
 
 
@@ -112,9 +116,11 @@ def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
 def _references(user: User, people: list[Person]) -> dict[int, Reference]:
     """For each person the cover, else the first approved reference."""
     visible = visible_references(user).only("person", "sha256")
-    chosen = visible.filter(pk__in=[person.cover_id for person in people if person.cover_id])
-    covers = {reference.person_id: reference for reference in chosen}
+    chosen = [person.cover_id for person in people if person.cover_id]
+    covers = {found.person_id: found for found in visible.filter(pk__in=chosen)} if chosen else {}
     rest = [person.pk for person in people if person.pk not in covers]
+    if not rest:
+        return covers
     firsts = visible.filter(person__in=rest, status=Reference.Judgement.APPROVED)
     first_ids = firsts.order_by().values("person").annotate(first=Min("pk")).values("first")
     return covers | {
@@ -124,6 +130,8 @@ def _references(user: User, people: list[Person]) -> dict[int, Reference]:
 
 
 def _faces(user: User, people: list[int]) -> dict[int, Face]:
+    if not people:
+        return {}
     newest = counted_faces(user).filter(person__in=people).exclude(decision__in=NOT_NAMED)
     ids = newest.order_by().values("person").annotate(newest=Max("pk")).values("newest")
     shown = ("person", "left", "top", "width", "height", "photo__sha256")
@@ -144,35 +152,34 @@ def appears_with(user: User, person: Person, limit: int = 12) -> list[Person]:
 
 
 @dataclass(frozen=True, slots=True)
-class Year:
-    """A year of somebody's timeline."""
+class Timeline:
+    """On how many photos somebody is: in each year, the newest first, and in all."""
 
-    year: int
+    years: dict[int, int]
     photos: int
 
 
-def timeline(user: User, person: Person) -> list[Year]:
-    """Photos a year, by the date they were taken, the newest first."""
+def timeline(user: User, person: Person) -> Timeline:
+    """Photos a year, by the date they were taken; those without a date count in all."""
+    seen = photos_of(user, person).order_by()
     year = _year()
     if year is None:
-        return []
-    taken = photos_of(user, person).filter(taken_at__isnull=False).annotate(year=year)
-    years = taken.order_by("-year").values_list("year").annotate(photos=Count("pk"))
-    return [Year(number, photos) for number, photos in years]
+        return Timeline({}, seen.count())
+    found = dict(seen.annotate(year=year).values_list("year").annotate(photos=Count("pk")))
+    years = {year: found[year] for year in sorted(filter(None, found), reverse=True)}
+    return Timeline(years, sum(found.values()))
 
 
 def _year() -> Case | ExtractYear | None:
-    """The year a photo was taken in; None where no photo at all is dated.
+    """The year a photo was taken in, if anybody knows; None where no photo at all is dated.
 
     It is told by comparing: when each year begins is asked of the calendar once, and not for each photo what
     year it is.
     """
-    dated = Photo.objects.filter(taken_at__isnull=False).values_list("taken_at", flat=True)
-    ends = [dated.order_by(order).first() for order in ("taken_at", "-taken_at")]
-    years = [timezone.localtime(end).year for end in ends if end]
-    if not years:
+    ends = Photo.objects.order_by().aggregate(first=Min("taken_at"), last=Max("taken_at"))
+    if ends["first"] is None:
         return None
-    first, last = min(years), max(years)
+    first, last = (timezone.localtime(ends[end]).year for end in ("first", "last"))
     if last - first > MOST_YEARS:
         return ExtractYear("taken_at")
     zone = timezone.get_current_timezone()
@@ -180,4 +187,5 @@ def _year() -> Case | ExtractYear | None:
         When(taken_at__gte=datetime(year, 1, 1, tzinfo=zone), then=Value(year))
         for year in range(last, first, -1)
     ]
-    return Case(*whens, default=Value(first), output_field=IntegerField())
+    rest = When(taken_at__isnull=False, then=Value(first))
+    return Case(*whens, rest, output_field=IntegerField())

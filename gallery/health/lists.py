@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from gallery.compiled import first_column
 from gallery.models import Finding, Person, Reference, Status, User
@@ -37,10 +37,14 @@ def open_findings(kind: str | None = None, user: User | None = None) -> QuerySet
 
 
 def _still(reference: str, person: str) -> Q:
-    """The reference is still that person's and searched, where there is one."""
-    is_there = Q(**{f"{reference}__status": Judgement.APPROVED, f"{reference}__person": F(person)})
-    recognised = Q(**{f"{person}__isnull": True}) | recognisable(person)
-    return (Q(**{f"{reference}__isnull": True}) | is_there) & recognised
+    """The reference is still that person's and searched, where there is one.
+
+    Whose it is, is asked for each finding: joined, PostgreSQL would read all references for some thousand findings.
+    """
+    whose = Reference.objects.filter(pk=OuterRef(reference), status=Judgement.APPROVED).order_by()
+    is_there = Q(**{person: Subquery(whose.values("person")[:1])})
+    silent = Person.objects.exclude(recognisable()).order_by()
+    return (Q(**{f"{reference}__isnull": True}) | is_there) & ~Q(**{f"{person}__in": silent.values("pk")})
 
 
 def people_with_one_reference(user: User | None = None) -> QuerySet[Person]:
@@ -127,24 +131,11 @@ def found_in(numbers: dict[str, int]) -> int:
 
 
 def few(user: User) -> int:
-    """How many findings wait, counted no further than MOST: for a badge on every page.
-
-    Where there are many, enough of them are found among a few.
-    """
+    """How many findings wait, counted no further than MOST: for a badge on every page."""
     seen = sight(user)
-    if seen is None:
-        return _some(user, None).count()
-    found: list[int] = []
-    for among in (MOST + MOST // 5, None):
-        found = first_column(("few findings", seen, today(), among, MOST), partial(_some, user, among))
-        if len(found) >= MOST:
-            break
-    return len(found)
+    found = partial(_some, user)
+    return found().count() if seen is None else len(first_column(("few findings", seen, today(), MOST), found))
 
 
-def _some(user: User, among: int | None) -> QuerySet[Finding, Any]:
-    found = open_findings(user=user).order_by().values("pk")
-    if among is not None:
-        undismissed = Finding.objects.filter(dismissed_at__isnull=True).order_by()
-        found = found.filter(pk__in=undismissed.values("pk")[:among])
-    return found[:MOST]
+def _some(user: User) -> QuerySet[Finding, Any]:
+    return open_findings(user=user).order_by().values("pk")[:MOST]

@@ -82,7 +82,7 @@ class Photo(Work):
         constraints = [models.UniqueConstraint(fields=("sha256", "copy"), name="one_row_per_copy")]
         indexes = [
             models.Index(fields=("album", "trashed_at", "-id")),
-            models.Index(fields=("trashed_at", "-id")),
+            models.Index(fields=("trashed_at", "-id", "taken_at"), name="photos_in_order"),  # and by year
             models.Index(fields=("work", "queued_at")),
             models.Index(fields=("work", "-finished_at"), name="photos_last_done"),
         ]

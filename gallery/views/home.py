@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -10,8 +11,8 @@ from django.views.decorators.http import require_safe
 
 from gallery import health
 from gallery.access import current_user
-from gallery.browse import albums, people, photos, walks
-from gallery.models import Face, User
+from gallery.browse import albums, glimpses, people, photos, walks
+from gallery.models import Face, Photo, User
 from gallery.visibility import counted_faces, visible_faces, visible_photos
 
 RECENT = 18
@@ -30,9 +31,11 @@ class FirstSteps:
         return self.has_photo and self.has_name
 
 
-def first_steps(user: User, *, has_photo: bool) -> FirstSteps:
+def first_steps(user: User, newest: Sequence[Photo]) -> FirstSteps:
+    """By the newest photos; where nobody on them has a name, others are looked through."""
+    is_named = any(glimpses.glimpse(photo).names for photo in newest)
     faces = visible_faces(user).filter(person__isnull=False)
-    return FirstSteps(has_photo, has_photo and faces.exists())
+    return FirstSteps(bool(newest), is_named or bool(newest) and faces.exists())
 
 
 def faces_that_wait(user: User, state: Face.State) -> int:
@@ -47,7 +50,7 @@ def home(request: HttpRequest) -> HttpResponse:
     page = photos.grid(visible_photos(user), None, RECENT)
     request.findings = health.few(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
     context = {
-        "steps": first_steps(user, has_photo=bool(page)),
+        "steps": first_steps(user, page.rows),
         "progress": photos.progress(user),
         "page": page,
         "covers": albums.covers(albums.albums(user)[:6]),

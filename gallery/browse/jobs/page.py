@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F
+from django.db.models import CharField, Count, F, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from gallery import queries
@@ -16,9 +17,11 @@ from gallery.browse.jobs.hints import remedy
 from gallery.browse.jobs.processes import Process, Running, processes
 from gallery.browse.jobs.times import minutes_left
 from gallery.models import Build, BulkAct, Erasure, Person, Photo, Reference, ReferenceDraft, Status, User
+from gallery.paths import path_of
 from gallery.works import WORKS, WorkKind
 
 SHOWN = 20
+SAYS = {"photo": "name", "reference": "person__name"}  # what is told of rows that are wide, and may be many
 NEXT = 5
 UNDONE = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELLED)
 BUSY, IDLE = 5, 25  # seconds between two looks; with beats.SILENT, a death is said within a minute
@@ -38,7 +41,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Failure:
     kind: str
-    pk: int
+    pk: str
     label: str
     url: str
     reason: str
@@ -91,7 +94,7 @@ class Jobs:
 
 
 def jobs(user: User) -> Jobs:
-    lines = [_line(user, kind) for kind in WORKS.values()]
+    lines = _lines(user)
     running = _running(user, [line.kind for line in lines if line.running])
     found = processes(running)
     waiting = next(line.waiting for line in lines if line.kind.name == "photo")
@@ -113,19 +116,30 @@ def _next(user: User) -> list[Photo]:
     return list(rows.order_by(F("queued_at").asc(nulls_first=True), "pk")[:NEXT])
 
 
-def _line(user: User, kind: WorkKind) -> Line:
-    rows = kind.rows(user).filter(work__in=UNDONE).order_by().values_list("work")
-    counts: dict[str, int] = dict(rows.annotate(number=Count("pk")))
-    failed, aside = counts.get(Status.FAILED, 0), counts.get(Status.CANCELLED, 0)
-    if kind.name == "build":  # what a later build made good is history
-        failed, aside = failed_builds().count(), 0
-    return Line(kind, counts.get(Status.QUEUED, 0), counts.get(Status.PROCESSING, 0), failed, aside)
+def _lines(user: User) -> list[Line]:
+    """How all kinds of work stand; two queries."""
+    counts: dict[tuple[str, str], int] = {}
+    kinds = [
+        kind.rows(user)
+        .filter(work__in=UNDONE)
+        .order_by()
+        .annotate(works=Value(name, CharField()))
+        .values_list("works", "work")
+        .annotate(number=Count("pk"))
+        for name, kind in WORKS.items()
+    ]
+    for name, work, number in kinds[0].union(*kinds[1:], all=True):
+        counts[name, work] = number
+    if ("build", Status.FAILED) in counts:
+        counts["build", Status.FAILED] = failed_builds().count()
+    counts["build", Status.CANCELLED] = 0  # which nobody can queue again
+    return [Line(kind, *(counts.get((name, work), 0) for work in UNDONE)) for name, kind in WORKS.items()]
 
 
 def failed_builds() -> Any:
-    """Builds that failed since the last that did not."""
-    last = Build.objects.filter(work=Status.DONE).order_by("-pk").values_list("pk", flat=True).first()
-    return Build.objects.filter(work=Status.FAILED, pk__gt=last or 0)
+    """Builds that failed since the last that did not: what a later one made good is history."""
+    done = Build.objects.filter(work=Status.DONE).order_by("-pk").values("pk")[:1]
+    return Build.objects.filter(work=Status.FAILED, pk__gt=Coalesce(Subquery(done), 0))
 
 
 def _running(user: User, kinds: Sequence[WorkKind]) -> list[Running]:
@@ -140,12 +154,14 @@ def _running(user: User, kinds: Sequence[WorkKind]) -> list[Running]:
 
 def _failures(user: User, kind: WorkKind) -> Sequence[Failure]:
     rows = failed_builds() if kind.name == "build" else kind.rows(user).filter(work=Status.FAILED)
+    if kind.name in SAYS:
+        rows = rows.select_related(None).only("failure", "finished_at", SAYS[kind.name])
     if kind.name == "reference":
         rows = rows.select_related("person")
     return [
         Failure(
             kind.name,
-            row.pk,
+            str(row.pk),
             _label(row),
             _address(row),
             row.failure,
@@ -167,7 +183,7 @@ def _label(row: Any) -> str:
 
 def _address(row: Any) -> str:
     if isinstance(row, Photo):
-        return reverse("photo", args=(row.pk,))
+        return path_of("photo", row.pk)
     if isinstance(row, Build):
         return reverse("build", args=(row.pk,))
     if isinstance(row, Erasure):

@@ -43,10 +43,12 @@ class History:
 
 def minutes_left(waiting: int, workers: int = 0) -> int | None:
     """By the median of the last photos; None where nothing waits or none was done yet."""
+    if not waiting:
+        return None
     done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
     times = done.order_by("-finished_at").values_list("started_at", "finished_at")[:RECENT]
     seconds = [(end - begin).total_seconds() for begin, end in times if begin and end]
-    if not waiting or not seconds:
+    if not seconds:
         return None
     side_by_side = workers or settings.WORKER_PROCESSES
     return max(1, round(waiting * statistics.median(seconds) / side_by_side / 60))
