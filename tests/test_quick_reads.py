@@ -6,16 +6,19 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.templatetags.admin_list import results
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.db.models import Model
 from django.test import Client, override_settings
+from django.test.html import parse_html
 from django.test.utils import override_script_prefix
 from django.urls import reverse
 from django.utils import timezone
 
 from gallery import derived
+from gallery.admin.choices import LongSelect
 from gallery.admin.rows import rows
 from gallery.browse import groups, people, review
 from gallery.browse.groups import Rest
@@ -32,6 +35,7 @@ from gallery.models import (
     Role,
 )
 from gallery.paths import path_of
+from gallery.templatetags.choosing import album_options, suggestions
 from gallery.templatetags.media import face_src, photo_src, reference_src
 from gallery.visibility import counted_faces, visible_faces
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
@@ -214,3 +218,22 @@ def test_a_list_to_choose_from_in_a_popup_is_djangos_own(client: Client) -> None
 
 def attributes(html: str) -> dict[str, str]:
     return dict(re.findall(r'([a-z-]+)="([^"]*)"', html))
+
+
+def test_a_long_choice_is_written_as_django_writes_it() -> None:
+    choices = [("", "in no album"), (1, "Anna & Bao"), (2, "<b>")]
+    attrs = {"id": "id_album", "required": True, "disabled": False}
+    for chosen in (None, 2):
+        quick, plain = (kind(attrs, choices).render("album", chosen) for kind in (LongSelect, forms.Select))
+        assert parse_html(quick) == parse_html(plain)
+        assert f'value="{chosen or str()}" selected' in quick
+
+
+def test_long_lists_of_names_are_written_safely() -> None:
+    assert suggestions(['Bao "B"', "<i>"]) == (
+        '<option value="Bao &quot;B&quot;"></option><option value="&lt;i&gt;"></option>'
+    )
+    first, second = (Album.objects.create(name=name) for name in ("One", "T&wo"))
+    assert album_options([first, second], second.pk) == (
+        f'<option value="{first.pk}">One</option><option value="{second.pk}" selected>T&amp;wo</option>'
+    )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery import health
+from gallery.admin.paging import NARROWED
 from gallery.models import Finding, Person, Reference
 from gallery.queries import among
 
@@ -35,7 +36,9 @@ class ReferenceHealth(admin.SimpleListFilter):
         if wanted not in OF_REFERENCES:
             return queryset
         columns = ("reference", "other_reference") if wanted == Kind.DUPLICATE else ("reference",)
-        return queryset.filter(pk__in=_named(health.open_findings(wanted), *columns))
+        named = queryset.filter(pk__in=_named(health.open_findings(wanted), *columns))
+        found: QuerySet[Reference] = named.alias(**{NARROWED: Value(1)})
+        return found
 
 
 class PersonHealth(admin.SimpleListFilter):

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
 from gallery.admin.bulk import choose
+from gallery.admin.choices import LongSelect
 from gallery.admin.erasing import Erasable
 from gallery.admin.filters import OnPhoto
 from gallery.admin.paging import ids_of, link, picture, searched
@@ -164,8 +165,9 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
         """Nobody puts a photo into an album that they may not see."""
         if db_field.name == "album":
-            named["queryset"] = visible_albums(current_user(request)).order_by("search", "pk")
+            named["queryset"] = visible_albums(current_user(request)).only("name").order_by("search", "pk")
             named["empty_label"] = _("in no album")
+            named["widget"] = LongSelect
         return super().formfield_for_foreignkey(db_field, request, **named)
 
     def change_view(

@@ -134,7 +134,9 @@ def few(user: User) -> int:
     """How many findings wait, counted no further than MOST: for a badge on every page."""
     seen = sight(user)
     found = partial(_some, user)
-    return found().count() if seen is None else len(first_column(("few findings", seen, today(), MOST), found))
+    return (
+        found().count() if seen is None else len(first_column(("few findings", seen, today(), MOST), found))
+    )
 
 
 def _some(user: User) -> QuerySet[Finding, Any]:

@@ -35,7 +35,7 @@ def first_steps(user: User, newest: Sequence[Photo]) -> FirstSteps:
     """By the newest photos; where nobody on them has a name, others are looked through."""
     is_named = any(glimpses.glimpse(photo).names for photo in newest)
     faces = visible_faces(user).filter(person__isnull=False)
-    return FirstSteps(bool(newest), is_named or bool(newest) and faces.exists())
+    return FirstSteps(bool(newest), is_named or (bool(newest) and faces.exists()))
 
 
 def faces_that_wait(user: User, state: Face.State) -> int:
