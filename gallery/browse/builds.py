@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from gallery import queries
 from gallery.browse.paging import Page, page_of
+from gallery.compiled import first_column
 from gallery.models import Build, Event, GalleryChange, NameChange, Photo, Status
 
 BUILDS = 25
@@ -85,10 +86,15 @@ def waiting_changes() -> int:
 
     Mostly nothing waits, which is told by one query.
     """
-    later = GalleryChange.objects.filter(embedder_id=OuterRef("embedder_id"), pk__gt=OuterRef("upto_change"))
-    if not Build.objects.filter(Exists(later), is_active=True).exists():
+    if not first_column("builds that are behind", _behind):
         return 0
     return changes_since(_serving().only("embedder_id", "upto_change").first())
+
+
+def _behind() -> QuerySet[Build, int]:
+    """Builds that answer and lack a change of the gallery."""
+    later = GalleryChange.objects.filter(embedder_id=OuterRef("embedder_id"), pk__gt=OuterRef("upto_change"))
+    return Build.objects.filter(Exists(later), is_active=True).order_by().values_list("pk", flat=True)
 
 
 def build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> BuildPage:
