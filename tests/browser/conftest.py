@@ -31,6 +31,7 @@ GROUPS = {
     "test_accessibility.py": "furnished",
     "test_keyboard.py": "furnished",
     "test_names_on_photos.py": "furnished",
+    "test_person_page.py": "furnished",
     "test_policy.py": "furnished",
     "test_without_scripts.py": "furnished",
     "test_curation.py": "own",
