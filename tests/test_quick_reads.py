@@ -62,13 +62,16 @@ def test_faces_outside_of_groups_are_counted_by_how_they_are_shown() -> None:
     user = a_user()
     for cluster in (1, 1, 2, 3, None, None, -1, -1, -1, -2):
         a_face(cluster=cluster)
-    assert groups.rest(user) == Rest(single=4, like_ignored=4, forgotten=0)
-    assert groups.rest(user).single == groups.singles(user).count()
-    assert groups.rest(user).like_ignored == groups.like_ignored(user).count()
+    rest = groups.rest(user, groups.sizes(user))
+    assert rest == Rest(single=4, like_ignored=4, forgotten=0)
+    assert rest.single == groups.singles(user).count()
+    assert rest.like_ignored == groups.like_ignored(user).count()
 
 
 def test_nothing_is_outside_of_groups_where_there_are_no_faces() -> None:
-    assert groups.rest(a_user()) == Rest(single=0, like_ignored=0, forgotten=0)
+    user = a_user()
+    assert groups.rest(user, groups.sizes(user)) == Rest(single=0, like_ignored=0, forgotten=0)
+    assert groups.groups(user, groups.sizes(user), 0) == ([], False)
 
 
 @pytest.mark.parametrize("prefix", ["/", "/faces/", "/11111/"])

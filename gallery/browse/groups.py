@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from heapq import nsmallest
 
-from django.db.models import Count, F, Q, QuerySet, Sum, Window
+from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from gallery.models import Candidate, Face, Person, User
@@ -20,6 +20,10 @@ FORGOTTEN = Q(embedding__isnull=True, is_usable=True, landmarks__isnull=False, i
     "photo"
 )
 LARGEST = 240  # faces of one group shown at once
+
+Sizes = dict[
+    int | None, int
+]  # faces by group; of none under None, and of look-alikes of ignored ones below 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,17 @@ def _to_pick(faces: QuerySet[Face]) -> QuerySet[Face]:
     return faces.select_related("photo").only("cluster", "revision", *sides, "photo__name", "photo__sha256")
 
 
-def groups(user: User, page: int) -> tuple[list[Group], bool]:
-    """A page of groups of two and more, and whether more follow; two queries."""
-    ranked = _groups(user).order_by("-size", "cluster").values_list("cluster", "size")
-    found = [(key or 0, size) for key, size in ranked[page * PAGE : (page + 1) * PAGE + 1]]
-    shown = found[:PAGE]
-    samples = _samples(user, [key for key, _ in shown])
-    return [Group(key, size, samples.get(key, [])) for key, size in shown], len(found) > PAGE
+def sizes(user: User) -> Sizes:
+    """How many faces each group has: what is in groups and what is outside of them, in one look at all faces."""
+    return dict(_counted(user).order_by().values_list("cluster").annotate(Count("pk")))
+
+
+def groups(user: User, sizes: Sizes, page: int) -> tuple[list[Group], bool]:
+    """A page of groups of two and more, and whether more follow; one query."""
+    many = ((-size, key) for key, size in sizes.items() if key is not None and key > 0 and size > 1)
+    found = nsmallest((page + 1) * PAGE + 1, many)[page * PAGE :]
+    samples = _samples(user, [key for _, key in found[:PAGE]])
+    return [Group(key, -size, samples.get(key, [])) for size, key in found[:PAGE]], len(found) > PAGE
 
 
 def _samples(user: User, keys: Sequence[int]) -> dict[int, list[Face]]:
@@ -90,12 +98,10 @@ class Rest:
     forgotten: int  # too old to be compared with others
 
 
-def rest(user: User) -> Rest:
-    single = Q(cluster__isnull=True) | Q(cluster__gt=0, size=1)
-    sizes = _sizes(_counted(user))
-    counts = sizes.aggregate(single=Sum("size", filter=single), ignored=Sum("size", filter=Q(cluster__lt=0)))
-    forgotten = unnamed(user).filter(FORGOTTEN).count()
-    return Rest(counts["single"] or 0, counts["ignored"] or 0, forgotten)
+def rest(user: User, sizes: Sizes) -> Rest:
+    single = sizes.get(None, 0) + sum(size == 1 for key, size in sizes.items() if key is not None and key > 0)
+    ignored = sum(size for key, size in sizes.items() if key is not None and key < 0)
+    return Rest(single, ignored, unnamed(user).filter(FORGOTTEN).count())
 
 
 def _counted(user: User) -> QuerySet[Face]:
@@ -103,18 +109,10 @@ def _counted(user: User) -> QuerySet[Face]:
     return counted_faces(user).filter(decision="", person__isnull=True)
 
 
-def _sizes(faces: QuerySet[Face]) -> QuerySet[Any, Any]:
-    """How many faces each group has, as `size`."""
-    return faces.order_by().values("cluster").annotate(size=Count("pk"))
-
-
-def _groups(user: User) -> QuerySet[Any, Any]:
-    """Groups of two and more, with their `size`."""
-    return _sizes(_counted(user).filter(cluster__gt=0)).filter(size__gt=1)
-
-
 def _grouped(user: User) -> QuerySet[Face, int | None]:
-    return _groups(user).values_list("cluster", flat=True)
+    """Groups of two and more."""
+    sizes = _counted(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
+    return sizes.filter(size__gt=1).values_list("cluster", flat=True)
 
 
 def singles(user: User) -> QuerySet[Face]:

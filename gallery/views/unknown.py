@@ -31,12 +31,13 @@ SINGLES = 120
 def unknown(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     number = as_id(request.GET.get("page")) or 0
-    found, has_more = groups.groups(user, number)
+    sizes = groups.sizes(user)
+    found, has_more = groups.groups(user, sizes, number)
     done = Event.objects.filter(pk=as_id(request.GET.get("done")) or 0, actor=user).first()
     context = {
         "found_groups": found,  # the frame of the page has a `groups` of its own
         "next": number + 1 if has_more else None,
-        "rest": groups.rest(user),
+        "rest": groups.rest(user, sizes),
         "done": done if done and may_undo(user, done) else None,
         "did": say(done) if done else "",
     }
