@@ -8,6 +8,7 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /app
 COPY requirements.txt Makefile ./
+COPY .ci/python .ci/
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make libgomp1 postgresql-client \
     && rm -rf /var/lib/apt/lists/* \

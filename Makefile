@@ -20,13 +20,13 @@ FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256
 help:
 	@head -6 Makefile | cut -c3-
 
-# The oldest Python that will do comes last: 3.11 or 3.12, whichever is there.
+# PYTHON=... uses that one; else the quickest that is here.
+PYTHON ?=
+
 $(PY):
-	@for python in python3.12 python3.11 python3; do \
-	  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && break; \
-	  python=; done; \
-	[ -n "$$python" ] || { echo "Facesite needs Python 3.11 or 3.12."; exit 1; }; \
-	$$python -m venv $(VENV)
+	@python="$(PYTHON)"; python=$${python:-$$(.ci/python)}; \
+	[ -n "$$python" ] || { echo "Facesite needs Python 3.11 or 3.12, with its modules venv and ensurepip."; exit 1; }; \
+	"$$python" -m venv $(VENV)
 
 $(LIGHT): $(PY)
 	@echo "Installing the light set of packages (about half a minute) ..."
