@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
 from gallery.compiled import first_column
 from gallery.models import Finding, Person, Reference, Status, User
@@ -117,10 +117,11 @@ def _people_lacking(user: User | None) -> dict[str, int]:
     """People with one reference and with none, counted by going through them once."""
     rows = visible_references(user) if user is not None else Reference.objects.all()
     own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by("pk")
-    people = Person.objects.filter(recognisable()).filter(~Exists(own[1:2])).annotate(has_one=Exists(own))
+    first = own.order_by().values("person").annotate(first=Min("pk")).values("first")  # out of an index alone
+    people = Person.objects.filter(recognisable()).filter(~Exists(own[1:2])).annotate(own=Subquery(first))
     found: dict[str, int] = people.aggregate(
-        single=Count("pk", filter=Q(has_one=True) & ~Q(pk__in=_dismissed(Kind.SINGLE, "person"))),
-        bare=Count("pk", filter=Q(has_one=False) & ~Q(pk__in=_dismissed(Kind.BARE, "person"))),
+        single=Count("pk", filter=Q(own__isnull=False) & ~Q(pk__in=_dismissed(Kind.SINGLE, "person"))),
+        bare=Count("pk", filter=Q(own__isnull=True) & ~Q(pk__in=_dismissed(Kind.BARE, "person"))),
     )
     return {Kind.SINGLE.value: found["single"], Kind.BARE.value: found["bare"]}
 

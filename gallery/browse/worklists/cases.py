@@ -18,7 +18,7 @@ from gallery.models import Event, EventSubject, Face, Finding, Reference, User
 from gallery.services.sentences import say
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
-PAGE = 10
+PAGE = 8
 SHOWN = 4
 LOOKED_AT = 500  # events, in search of the last about each of a page's cases
 
