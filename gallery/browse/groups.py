@@ -21,9 +21,8 @@ FORGOTTEN = Q(embedding__isnull=True, is_usable=True, landmarks__isnull=False, i
 )
 LARGEST = 240  # faces of one group shown at once
 
-Sizes = dict[
-    int | None, int
-]  # faces by group; of none under None, and of look-alikes of ignored ones below 0
+# Faces by group: those in none under None, those like ignored ones below 0
+Sizes = dict[int | None, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ def photo_counts(user: User, people: Iterable[int]) -> dict[int, int]:
 
 
 def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
-    """Cards for people; four queries, however many they are."""
+    """Cards for people; at most four queries, however many they are. Where `times` is known, it is not counted."""
     found = list(rows)
     pks = [person.pk for person in found]
     counts = photo_counts(

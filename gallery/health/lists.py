@@ -134,10 +134,9 @@ def found_in(numbers: dict[str, int]) -> int:
 def few(user: User) -> int:
     """How many findings wait, counted no further than MOST: for a badge on every page."""
     seen = sight(user)
-    found = partial(_some, user)
-    return (
-        found().count() if seen is None else len(first_column(("few findings", seen, today(), MOST), found))
-    )
+    if seen is None:
+        return _some(user).count()
+    return len(first_column(("few findings", seen, today(), MOST), partial(_some, user)))
 
 
 def _some(user: User) -> QuerySet[Finding, Any]:

@@ -73,7 +73,7 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _about(user: User, person: Person) -> dict[str, object]:
     timeline = people.timeline(user, person)
-    person.times = timeline.photos  # type: ignore[attr-defined]  # so that a portrait need not count them again
+    person.times = timeline.photos  # type: ignore[attr-defined]  # as an annotation would
     return {
         "person": person,
         "portrait": people.portraits(user, [person])[0],
