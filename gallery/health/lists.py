@@ -25,26 +25,15 @@ def open_findings(kind: str | None = None, user: User | None = None) -> QuerySet
     What was mended since, or taken back, shows at once, not only after the next check. For a user: without
     pictures from albums for others.
     """
-    found = Finding.objects.filter(
-        _still("reference", "person"), _still("other_reference", "other_person"), dismissed_at__isnull=True
-    )
+    silent = Person.objects.exclude(recognisable()).order_by().values("pk")
+    found = Finding.objects.filter(dismissed_at__isnull=True, is_outdated=False)
+    found = found.exclude(person__in=silent).exclude(other_person__in=silent)
     if user is not None:
         found = found.filter(
             seen_through(user, f"reference__{SOURCE}"), seen_through(user, f"other_reference__{SOURCE}")
         )
     found = found.select_related("person", "other_person", "reference", "other_reference")
     return found.filter(kind=kind) if kind else found
-
-
-def _still(reference: str, person: str) -> Q:
-    """The reference is still that person's and searched, where there is one.
-
-    Whose it is, is asked for each finding: joined, PostgreSQL would read all references for some thousand findings.
-    """
-    whose = Reference.objects.filter(pk=OuterRef(reference), status=Judgement.APPROVED).order_by()
-    is_there = Q(**{person: Subquery(whose.values("person")[:1])})
-    silent = Person.objects.exclude(recognisable()).order_by()
-    return (Q(**{f"{reference}__isnull": True}) | is_there) & ~Q(**{f"{person}__in": silent.values("pk")})
 
 
 def people_with_one_reference(user: User | None = None) -> QuerySet[Person]:

@@ -36,6 +36,7 @@ class Finding(models.Model):
     weight = models.FloatField(default=0)  # the worst first
     embedder_id = models.CharField(max_length=40)
     found_at = models.DateTimeField(auto_now_add=True)
+    is_outdated = models.BooleanField(default=False, editable=False)  # see health.outdated
     dismissed_at = models.DateTimeField(null=True, blank=True)
     dismissed_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
 

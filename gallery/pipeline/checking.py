@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from django.db import transaction
 
 from gallery import engine
-from gallery.health import people_with
+from gallery.health import outdated, people_with
 from gallery.models import Finding
 from gallery.pipeline.measuring import Labelled, gallery_references
 from recognition import health
@@ -32,7 +32,9 @@ def check_gallery() -> int:
 @transaction.atomic
 def _keep(found: list[Finding]) -> int:
     """Store them in place of the earlier ones; what was found before keeps its row, and stays dismissed."""
-    _forget_outdated()
+    for some in _parts(sorted({pk for row in found for pk in _references(row)})):
+        outdated.hold(some)
+    _forget_answered()
     earlier = {_key(row): row for row in Finding.objects.filter(kind__in=CHECKED)}
     again = []
     for finding in found:
@@ -47,13 +49,20 @@ def _keep(found: list[Finding]) -> int:
         again, ["similarity", "own_similarity", "weight", "embedder_id"], batch_size=200
     )
     Finding.objects.bulk_create([finding for finding in found if finding.pk is None], batch_size=200)
+    kept = Finding.objects.filter(kind__in=CHECKED).order_by("pk").values_list("pk", flat=True)
+    for some in _parts(list(kept)):  # references may have been judged while they were compared
+        outdated.mark(findings=some)
     return sum(finding.dismissed_at is None for finding in found)
 
 
-def _forget_outdated() -> None:
+def _forget_answered() -> None:
     """People who were all right with one reference, or none, and have more by now, are asked about afresh."""
     for kind, references in ((Kind.SINGLE, 1), (Kind.BARE, 0)):
         Finding.objects.filter(kind=kind).exclude(person__in=people_with(references)).delete()
+
+
+def _references(finding: Finding) -> list[int]:
+    return [pk for pk in (finding.reference_id, finding.other_reference_id) if pk]
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:

@@ -8,6 +8,7 @@ from itertools import islice
 from django.db.models import F, Q
 
 from gallery import changes, queue, twice
+from gallery.health import outdated
 from gallery.models import Decision, Face, GalleryChange, Photo, Reference, Status
 from gallery.recognising import masked, recognisable
 from gallery.services import withdrawing
@@ -33,14 +34,10 @@ def after(ledger: Ledger) -> None:
         _forget_masked(some)
         twice.mark(some)
         queue.send("follow_faces", list(some))
-    for some in chunks(ledger.changed("reference", "person_id")):
-        changes.record(GalleryChange.Kind.MOVED, Reference.objects.filter(pk__in=some))
-    for some in chunks(ledger.changed("reference", "status")):
-        _announce_judged(some)
+    _mark_findings(ledger)
+    _announce_references(ledger)
     for some in chunks(withdrawing.people_changed(ledger)):
         announce_people(some)
-    if ledger.changed("reference", "status") or ledger.changed("reference", "person_id"):
-        queue.send("request_build")
     for some in chunks(ledger.changed("photo", "trashed_at")):  # what was waiting goes on when it is back
         back = Photo.objects.filter(pk__in=some, trashed_at__isnull=True, work=Status.QUEUED)
         _send("process_photo", back.values_list("pk", flat=True))
@@ -73,6 +70,24 @@ def _forget_masked(faces: Sequence[int]) -> None:
     """A face that people named as somebody who may not be recognised is not compared with others."""
     said = Face.objects.filter(masked("person"), pk__in=faces, decision=Decision.CONFIRMED)
     withdrawing.forget_vectors(list(said.values_list("pk", flat=True)))
+
+
+def _mark_findings(ledger: Ledger) -> None:
+    named = {*ledger.changed("reference", "person_id"), *ledger.changed("reference", "status")}
+    for some in chunks(sorted(named)):
+        outdated.mark(references=some)
+    for some in chunks(ledger.touched("finding")):
+        outdated.mark(findings=some)
+
+
+def _announce_references(ledger: Ledger) -> None:
+    moved, judged = ledger.changed("reference", "person_id"), ledger.changed("reference", "status")
+    for some in chunks(moved):
+        changes.record(GalleryChange.Kind.MOVED, Reference.objects.filter(pk__in=some))
+    for some in chunks(judged):
+        _announce_judged(some)
+    if moved or judged:
+        queue.send("request_build")
 
 
 def announce_people(people: Sequence[int]) -> None:

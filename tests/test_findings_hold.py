@@ -1,0 +1,142 @@
+"""What is kept with a finding, that it still holds, is always what its references say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from gallery import health
+from gallery.health import outdated
+from gallery.models import Event, Face, Finding, Person, Reference, User
+from gallery.pipeline import checking
+from gallery.services import history, people, references
+from gallery.services.faces import confirm, use_as_reference
+from tests.making import EMBEDDER, a_face, a_person, a_reference, a_user
+from tests.test_evaluate import sent
+from tests.test_index_races import Start, finish, read_line, start
+
+__all__ = ["sent", "start"]  # fixtures
+Kind = Finding.Kind
+
+
+class World(NamedTuple):
+    user: User
+    anna: Person
+    bea: Person
+    face: Face
+    mine: Reference  # Anna's, cut from the face
+    hers: Reference  # Bea's
+
+
+def a_finding(kind: str, mine: Reference, hers: Reference | None = None) -> Finding:
+    return Finding.objects.create(
+        kind=kind,
+        person=mine.person,
+        reference=mine,
+        other_person=hers.person if hers else None,
+        other_reference=hers,
+        similarity=0.9,
+        embedder_id=EMBEDDER,
+    )
+
+
+@pytest.fixture
+def world(db: None, sent: list[object]) -> World:
+    user, anna, bea = a_user(), a_person("Anna"), a_person("Bea")
+    face = a_face(person=anna, decision="confirmed", landmarks=[[0.0, 0.0]] * 5)
+    mine, hers = a_reference(anna, source_face=face), a_reference(bea)
+    a_finding(Kind.WRONG, mine, hers)
+    a_finding(Kind.UNLIKE, mine)
+    a_finding(Kind.DUPLICATE, hers, mine)
+    a_finding(Kind.DUPLICATE, hers, a_reference(bea))
+    Finding.objects.create(
+        kind=Kind.CONFUSABLE, person=anna, other_person=bea, similarity=0.5, embedder_id=EMBEDDER
+    )
+    return World(user, anna, bea, face, mine, hers)
+
+
+def is_searched(reference: Reference | None, person: Person | None) -> bool:
+    return reference is None or (reference.status == "approved" and reference.person == person)
+
+
+def holding() -> set[int]:
+    """By going through all references."""
+    found = Finding.objects.select_related("reference", "other_reference")
+    return {
+        row.pk
+        for row in found
+        if is_searched(row.reference, row.person) and is_searched(row.other_reference, row.other_person)
+    }
+
+
+def kept() -> set[int]:
+    return set(Finding.objects.filter(is_outdated=False).values_list("pk", flat=True))
+
+
+def split(world: World) -> None:
+    people.split(world.user, [world.face], "Cleo")
+
+
+def count_again(world: World) -> None:
+    references.reject(world.user, [world.mine])
+    use_as_reference(world.user, Face.objects.get(pk=world.face.pk))
+
+
+ACTS: dict[str, tuple[Callable[[World], object], int]] = {  # and how many findings hold after it
+    "reject": (lambda world: references.reject(world.user, [world.mine]), 2),
+    "set back": (lambda world: references.judge(world.user, [world.mine, world.hers], "pending"), 1),
+    "move": (lambda world: references.move(world.user, [world.hers], world.anna), 2),
+    "rename the face": (lambda world: confirm(world.user, world.face, world.bea), 2),
+    "split": (split, 2),
+    "count again": (count_again, 5),
+    "merge": (lambda world: people.merge(world.user, world.anna, world.bea), 1),
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_what_holds_is_told_by_the_references_after_every_act_its_undo_and_its_redo(
+    world: World, name: str
+) -> None:
+    act, left = ACTS[name]
+    assert len(holding()) == len(kept()) == 5
+    act(world)
+    assert kept() == holding()
+    assert len(kept()) == left
+    assert set(health.open_findings().values_list("pk", flat=True)) == kept()
+    for expected in (5, left) if name != "count again" else (2, 5):
+        history.undo(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
+        assert kept() == holding()
+        assert len(kept()) == expected
+
+
+def test_a_finding_about_a_picture_that_was_judged_during_the_check_does_not_hold(world: World) -> None:
+    found = Finding(
+        kind=Kind.UNLIKE, person=world.bea, reference=world.hers, similarity=0.1, embedder_id=EMBEDDER
+    )
+    references.reject(world.user, [world.hers])
+    checking._keep([found])
+    assert Finding.objects.filter(kind=Kind.UNLIKE, is_outdated=True).get().reference == world.hers
+    assert kept() == holding() == set()
+
+
+def test_to_mark_nothing_changes_nothing(world: World) -> None:
+    Finding.objects.update(is_outdated=True)
+    outdated.mark()
+    assert not kept()
+    outdated.mark(findings=Finding.objects.values_list("pk", flat=True))
+    assert len(kept()) == 5
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("order", ["act-first", "check-first", "two-undone"])
+def test_two_that_write_at_once_on_postgresql_miss_nothing_of_each_other(start: Start, order: str) -> None:
+    finish(start("-m", "tests.finding_race", "prepare"))
+    first = start("-m", "tests.finding_race", f"{order}-first")
+    assert read_line(first) == "done\n"
+    second = start("-m", "tests.finding_race", f"{order}-second")
+    finish(start("-m", "tests.finding_race", "waited"))  # until the second waits for the first
+    finish(first)  # its input ends, so it commits
+    finish(second)
+    finish(start("-m", "tests.finding_race", "verify"))
