@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-from django.db import connection
 from django.db.models import Count, Exists, Max, OuterRef, QuerySet
-from django.db.models.expressions import RawSQL
 
 from gallery.models import Build, Calibration, Face, Person, Photo, Reference, SiteSetting, User
 from gallery.models.people import name_key
@@ -17,16 +14,6 @@ from gallery.visibility import seen_through, visible_albums, visible_faces, visi
 SERVING = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
 
 __all__ = ["visible_albums", "visible_faces", "visible_photos"]
-
-
-def among(ids: Iterable[int]) -> RawSQL:
-    """For `pk__in=among(ids)`: any number of ids as one parameter, where a list of them would be slow."""
-    sql = IDS_POSTGRES if connection.vendor == "postgresql" else IDS_SQLITE
-    return RawSQL(sql, [json.dumps(list(ids))])  # noqa: S611 -- two constants; the ids are a parameter
-
-
-IDS_SQLITE = "SELECT value FROM json_each(%s)"
-IDS_POSTGRES = "SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(%s AS json))"
 
 
 def find_photo(sha256: str, user: User | None = None) -> Photo | None:

@@ -81,6 +81,12 @@ def sight(user: User) -> Hashable:
     return tuple(hidden) if isinstance(hidden, list) else None
 
 
+def kept_for(user: User, *key: Hashable) -> Hashable:
+    """A key by which a query of what this user sees is kept (see `compiled`); None where it cannot be."""
+    seen = sight(user)
+    return None if seen is None else (*key, seen)
+
+
 def visible_photos(user: User, *, trashed: bool = False) -> QuerySet[Photo]:
     """Photos outside the trash, or those in it."""
     return Photo.objects.filter(seen_through(user, "album"), trashed_at__isnull=not trashed)

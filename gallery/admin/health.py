@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 
 from gallery import health
 from gallery.admin.paging import NARROWED
+from gallery.compiled import among
 from gallery.models import Finding, Person, Reference
-from gallery.queries import among
 
 Kind = Finding.Kind
 OF_REFERENCES = (Kind.WRONG, Kind.UNLIKE, Kind.DUPLICATE, Kind.POOR, Kind.FACELESS)

@@ -15,10 +15,10 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from gallery.compiled import among
 from gallery.models import Person
 from gallery.models.people import search_key
 from gallery.paths import path_of
-from gallery.queries import among
 
 FAR = 20  # pages, from which on
 NARROWED = "is_narrowed"  # to rows that an index holds by themselves, which are then to be sorted

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import QuerySet
+
+from gallery.compiled import given_ids, rows
 from gallery.models import Decision, Face, Photo
 
 
@@ -24,8 +28,7 @@ def glimpsed(photos: Iterable[Photo]) -> list[Photo]:
     found = list(photos)
     names: dict[int, dict[str, None]] = defaultdict(dict)
     waiting: dict[int, int] = defaultdict(int)
-    faces = Face.objects.filter(photo__in=[photo.pk for photo in found]).order_by("left", "pk")
-    for photo, state, decision, name in faces.values_list("photo", "state", "decision", "person__name"):
+    for photo, state, decision, name in rows("glimpses", _faces, ids=[photo.pk for photo in found]):
         if name is not None and _is_named(state, decision):
             names[photo][name] = None
         waiting[photo] += decision == Decision.NONE and state != Face.State.KNOWN
@@ -33,6 +36,11 @@ def glimpsed(photos: Iterable[Photo]) -> list[Photo]:
         said = Glimpse(", ".join(names[photo_row.pk]), waiting[photo_row.pk])
         photo_row.glimpse = said  # type: ignore[attr-defined]  # as an annotation would
     return found
+
+
+def _faces() -> QuerySet[Face, Any]:
+    faces = Face.objects.filter(photo__in=given_ids()).order_by("left", "pk")
+    return faces.values_list("photo", "state", "decision", "person__name")
 
 
 def _is_named(state: str, decision: str) -> bool:

@@ -5,20 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
 from django.db.models.functions import ExtractYear
 from django.utils import timezone
 
 from gallery.browse.paging import Mark
+from gallery.compiled import GIVEN, given_ids, rows
 from gallery.models import Face, Person, Photo, Reference, User
 from gallery.models.people import search_key
-from gallery.visibility import counted_faces, visible_photos, visible_references
+from gallery.visibility import counted_faces, kept_for, visible_photos, visible_references
 
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 48
-LOOKED_THROUGH = 500  # newest photos, for who is seen most
+LOOKED_THROUGH = 300  # newest photos, for who is seen most
 MOST_YEARS = 100  # that a timeline tells apart by comparing
+FACE = (
+    "id",
+    "photo_id",
+    "left",
+    "top",
+    "width",
+    "height",
+    "person_id",
+)  # for its picture, as the model has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,39 +41,40 @@ class Portrait:
     person: Person
     reference: Reference | None
     face: Face | None
-    photos: int
+    photos: int | None  # None where they were not counted
 
 
 def people(*, hidden: bool = False, text: str = "") -> QuerySet[Person]:
     """People by name. Their photos are counted where they are shown, by `portraits`: not of everybody."""
-    rows = Person.objects.filter(is_hidden=hidden)
+    found = Person.objects.filter(is_hidden=hidden)
     if text:
-        rows = rows.filter(search__contains=search_key(text))
-    return rows.order_by("search", "pk")
+        found = found.filter(search__contains=search_key(text))
+    return found.order_by("search", "pk")
 
 
-def page(rows: QuerySet[Person], after: Mark | None) -> tuple[list[Person], Mark | None]:
+def page(people: QuerySet[Person], after: Mark | None) -> tuple[list[Person], Mark | None]:
     """People by name, from behind a mark on; and the mark of the next page."""
     if after is not None:
         behind = Q(search__gt=after.value) | Q(pk__gt=after.pk)
-        rows = rows.filter(behind, search__gte=after.value)
-    found = list(rows.order_by("search", "pk")[: PAGE + 1])
+        people = people.filter(behind, search__gte=after.value)
+    found = list(people.order_by("search", "pk")[: PAGE + 1])
     last = found[PAGE - 1] if len(found) > PAGE else None
     return found[:PAGE], Mark(last.pk, last.search) if last else None
 
 
 def names(limit: int = 500) -> list[str]:
     """Names to choose from while typing."""
-    rows = Person.objects.filter(is_hidden=False).order_by("search")
-    return list(rows.values_list("name", flat=True)[:limit])
+    shown = Person.objects.filter(is_hidden=False).order_by("search")
+    return list(shown.values_list("name", flat=True)[:limit])
 
 
 def most_seen(user: User, limit: int = 12) -> list[Person]:
-    """Who is on the most of the newest photos; then others by name. Takes as long however many photos there are."""
+    """Who is on the most of the newest photos, with `times` of these; then others by name.
+
+    Takes as long however many photos there are.
+    """
     newest = visible_photos(user).order_by("-pk").values("pk")[:LOOKED_THROUGH]
     found = most_often(Face.objects.filter(photo__in=newest), limit)
-    for person in found:
-        del person.times  # type: ignore[attr-defined]  # of the newest photos, while cards tell of all
     if len(found) < limit:
         found += people().exclude(pk__in=[person.pk for person in found])[: limit - len(found)]
     return found
@@ -89,25 +103,27 @@ def photo_counts(user: User, people: Iterable[int]) -> dict[int, int]:
     wanted = list(people)
     if not wanted:
         return {}
-    faces = counted_faces(user).filter(person__in=wanted).exclude(decision__in=NOT_NAMED)
-    return dict(faces.order_by().values_list("person").annotate(Count("photo", distinct=True)))
+    return dict(rows(kept_for(user, "photos of people"), partial(_photos_each, user), ids=wanted))
 
 
-def portraits(user: User, rows: Iterable[Person]) -> list[Portrait]:
+def _photos_each(user: User) -> QuerySet[Face, Any]:
+    faces = counted_faces(user).filter(person__in=given_ids()).exclude(decision__in=NOT_NAMED)
+    return faces.order_by().values_list("person").annotate(Count("photo", distinct=True))
+
+
+def portraits(user: User, people: Iterable[Person], *, is_counted: bool = True) -> list[Portrait]:
     """Cards for people; at most four queries, however many they are. Where `times` is known, it is not counted."""
-    found = list(rows)
-    pks = [person.pk for person in found]
-    counts = photo_counts(
-        user, [pk for pk, person in zip(pks, found, strict=True) if not hasattr(person, "times")]
-    )
+    found = list(people)
+    uncounted = [person.pk for person in found if is_counted and not hasattr(person, "times")]
+    counts = photo_counts(user, uncounted)
     references = _references(user, found)
-    faces = _faces(user, [pk for pk in pks if pk not in references])
+    faces = _faces(user, [person.pk for person in found if person.pk not in references])
     return [
         Portrait(
             person,
             references.get(person.pk),
             faces.get(person.pk),
-            counts.get(person.pk, getattr(person, "times", 0)),
+            counts.get(person.pk, getattr(person, "times", 0)) if is_counted else None,
         )
         for person in found
     ]
@@ -121,26 +137,40 @@ def _references(user: User, people: list[Person]) -> dict[int, Reference]:
     rest = [person.pk for person in people if person.pk not in covers]
     if not rest:
         return covers
-    firsts = visible.filter(person__in=rest, status=Reference.Judgement.APPROVED)
-    first_ids = firsts.order_by().values("person").annotate(first=Min("pk")).values("first")
-    return covers | {
-        found.person_id: found
-        for found in Reference.objects.filter(pk__in=first_ids).only("person", "sha256")
-    }
+    firsts = rows(kept_for(user, "first references"), partial(_firsts, user), ids=rest)
+    found = [Reference.from_db(DEFAULT_DB_ALIAS, ("id", "person_id", "sha256"), row) for row in firsts]
+    return covers | {reference.person_id: reference for reference in found}
+
+
+def _firsts(user: User) -> QuerySet[Reference, Any]:
+    approved = visible_references(user).filter(person__in=given_ids(), status=Reference.Judgement.APPROVED)
+    first_ids = approved.order_by().values("person").annotate(first=Min("pk")).values("first")
+    return Reference.objects.filter(pk__in=first_ids).order_by().values_list("pk", "person", "sha256")
 
 
 def _faces(user: User, people: list[int]) -> dict[int, Face]:
     if not people:
         return {}
-    newest = counted_faces(user).filter(person__in=people).exclude(decision__in=NOT_NAMED)
-    ids = newest.order_by().values("person").annotate(newest=Max("pk")).values("newest")
-    shown = ("person", "left", "top", "width", "height", "photo__sha256")
-    faces = Face.objects.filter(pk__in=ids).select_related("photo").only(*shown)
-    return {face.person_id: face for face in faces if face.person_id is not None}
+    found = {}
+    for *columns, sha256 in rows(kept_for(user, "newest faces"), partial(_newest, user), ids=people):
+        face = Face.from_db(DEFAULT_DB_ALIAS, FACE, columns)
+        face.photo = Photo.from_db(DEFAULT_DB_ALIAS, ("id", "sha256"), (face.photo_id, sha256))
+        found[columns[-1]] = face
+    return found
+
+
+def _newest(user: User) -> QuerySet[Face, Any]:
+    named = counted_faces(user).filter(person__in=given_ids()).exclude(decision__in=NOT_NAMED)
+    ids = named.order_by().values("person").annotate(newest=Max("pk")).values("newest")
+    return Face.objects.filter(pk__in=ids).order_by().values_list(*FACE, "photo__sha256")
 
 
 def photos_of(user: User, person: Person) -> QuerySet[Photo]:
     """All photos with this person."""
+    return _photos_of(user, person.pk)
+
+
+def _photos_of(user: User, person: int) -> QuerySet[Photo]:
     faces = Face.objects.filter(person=person).exclude(decision__in=NOT_NAMED)
     return visible_photos(user).filter(pk__in=faces.values("photo"))
 
@@ -161,25 +191,35 @@ class Timeline:
 
 def timeline(user: User, person: Person) -> Timeline:
     """Photos a year, by the date they were taken; those without a date count in all."""
-    seen = photos_of(user, person).order_by()
-    year = _year()
-    if year is None:
-        return Timeline({}, seen.count())
-    found = dict(seen.annotate(year=year).values_list("year").annotate(photos=Count("pk")))
+    span = _span()
+    if span is None:
+        return Timeline({}, photos_of(user, person).count())
+    key = kept_for(user, "timeline", *span, timezone.get_current_timezone_name())
+    found = dict(rows(key, partial(_by_year, user, *span), pk=person.pk))
     years = {year: found[year] for year in sorted(filter(None, found), reverse=True)}
     return Timeline(years, sum(found.values()))
 
 
-def _year() -> Case | ExtractYear | None:
-    """The year a photo was taken in, if anybody knows; None where no photo at all is dated.
+def _span() -> tuple[int, int] | None:
+    """The years of the first and of the last photo; None where none is dated."""
+    ends = Photo.objects.order_by().aggregate(first=Min("taken_at"), last=Max("taken_at"))
+    if ends["first"] is None:
+        return None
+    return timezone.localtime(ends["first"]).year, timezone.localtime(ends["last"]).year
+
+
+def _by_year(user: User, first: int, last: int) -> QuerySet[Photo, Any]:
+    """Photos a year, of the person that is given."""
+    seen = _photos_of(user, GIVEN).order_by().annotate(year=_year(first, last))
+    return seen.values_list("year").annotate(photos=Count("pk"))
+
+
+def _year(first: int, last: int) -> Case | ExtractYear:
+    """The year a photo was taken in, if anybody knows.
 
     It is told by comparing: when each year begins is asked of the calendar once, and not for each photo what
     year it is.
     """
-    ends = Photo.objects.order_by().aggregate(first=Min("taken_at"), last=Max("taken_at"))
-    if ends["first"] is None:
-        return None
-    first, last = (timezone.localtime(ends[end]).year for end in ("first", "last"))
     if last - first > MOST_YEARS:
         return ExtractYear("taken_at")
     zone = timezone.get_current_timezone()

@@ -13,8 +13,9 @@ from gallery.beats import SILENT
 from gallery.browse.glimpses import glimpsed
 from gallery.browse.paging import Page, page_of
 from gallery.browse.standing import Standing
+from gallery.compiled import count
 from gallery.models import Face, Photo, Status, User, WorkerBeat
-from gallery.visibility import visible_photos
+from gallery.visibility import kept_for, visible_photos
 
 PAGE = 36
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
@@ -77,7 +78,10 @@ class Progress:
 
 
 def progress(user: User) -> Progress:
-    left = visible_photos(user).filter(work__in=UNFINISHED).count()
+    left = count(
+        kept_for(user, "unfinished"),
+        lambda: visible_photos(user).filter(work__in=UNFINISHED).order_by().values("pk"),
+    )
     if not left:
         return Progress(0, 0, has_worker=True)
     seen_at = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
-from gallery.compiled import first_column
+from gallery.compiled import count
 from gallery.models import Finding, Person, Reference, Status, User
 from gallery.recognising import recognisable, today
-from gallery.visibility import seen_through, sight, visible_references
+from gallery.visibility import kept_for, seen_through, visible_references
 
 Judgement = Reference.Judgement
 Kind = Finding.Kind
@@ -122,10 +122,7 @@ def found_in(numbers: dict[str, int]) -> int:
 
 def few(user: User) -> int:
     """How many findings wait, counted no further than MOST: for a badge on every page."""
-    seen = sight(user)
-    if seen is None:
-        return _some(user).count()
-    return len(first_column(("few findings", seen, today(), MOST), partial(_some, user)))
+    return count(kept_for(user, "few findings", today(), MOST), partial(_some, user))
 
 
 def _some(user: User) -> QuerySet[Finding, Any]:

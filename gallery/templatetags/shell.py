@@ -1,6 +1,6 @@
 """What every page's frame is made of.
 
-{% icon "photos" %}   {% navigation as places %}   {% theme as theme %}
+{% icon "photos" %}   {% navigation as places %}   {% navlink place %}   {% menulink place %}   {% theme as theme %}
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from gallery import health
@@ -95,6 +96,27 @@ def navigation(context: dict[str, Any]) -> list[Link]:
         request.places = _places(request, user)
     places: list[Link] = request.places
     return places
+
+
+NAVLINK = '<a class="navlink" href="{}"{}>{}<span>{}</span>{}</a>'
+NAVBADGE = '<span class="badge">{}<span class="visually-hidden"> {}</span></span>'
+MENULINK = '<a class="menu-item" href="{}"{}>{}{}{}</a>'
+CURRENT = mark_safe(' aria-current="page"')
+
+
+@register.simple_tag
+def navlink(place: Link) -> SafeString:
+    """A link of the side bar or the tab bar. Written here, as each page has forty of both kinds."""
+    badge = format_html(NAVBADGE, place.badge, gettext("to look at")) if place.badge else ""
+    current = CURRENT if place.is_current else ""
+    return format_html(NAVLINK, place.url, current, icon(place.icon), place.label, badge)
+
+
+@register.simple_tag
+def menulink(place: Link) -> SafeString:
+    badge = format_html('<span class="badge">{}</span>', place.badge) if place.badge else ""
+    current = CURRENT if place.is_current else ""
+    return format_html(MENULINK, place.url, current, icon(place.icon), place.label, badge)
 
 
 def _places(request: HttpRequest, user: User) -> list[Link]:

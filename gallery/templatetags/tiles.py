@@ -1,7 +1,7 @@
-"""What the many pictures of a page say: {% tile photo walk as tile %}   {% pick face number as pick %}
+"""The many pictures of a page: {% tile photo walk %}   {% pick face number as pick %}
 
-A page has dozens of photos, or hundreds of faces, so all of it is put together here, and the template only writes it
-down: digests, addresses and words for numbers cost several times as much from within a template.
+A page has dozens of photos, or hundreds of faces, so all of it is put together here: digests, addresses, words for
+numbers and conditions cost several times as much from within a template.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
 from gallery.browse import glimpses
+from gallery.browse.glimpses import Glimpse
 from gallery.models import Face, Photo, Status
 from gallery.paths import path_of
 from gallery.templatetags.media import face_src, photo_addresses
+from gallery.templatetags.shell import icon
 
 register = template.Library()
 SMALL, LARGE = 320, 640  # pixels across
@@ -24,32 +28,82 @@ NAMES, FILE = 60, 40  # letters of a caption
 BUSY = (Status.QUEUED, Status.PROCESSING)
 
 
+TILE = """<li class="tile{}" id="tile-{}"{}{}>
+  <a href="{}">{}{}{}</a>{}
+</li>
+"""
+PICTURE = (
+    '<img src="{large}" srcset="{small} 320w, {large} 640w" sizes="(max-width: 40rem) 33vw, 20rem"'
+    ' width="{width}" height="{height}" loading="lazy" decoding="async" alt="{alt}">'
+)
+NO_PICTURE = '<span class="failure">{}{}</span>'
+CAPTION = '<span class="caption" aria-hidden="true">{}</span>'
+STATE = '<span class="caption">{}{}</span>'
+BADGE = '<span class="badge" role="img" title="{said}" aria-label="{said}">{icon}{number}</span>'
+TICK = (
+    '<label class="tick"><input type="checkbox" name="photo" value="{}" form="choosing" autocomplete="off"'
+    ' aria-label="{}"></label>'
+)
+SPINNER = mark_safe('<span class="spinner"></span>')
+
+
 @register.simple_tag
-def tile(photo: Photo, walk: str = "") -> dict[str, str | bool]:
-    """A photo as the grid shows it. A dict, and numbers as texts: templates read these the quickest."""
+def tile(photo: Photo, walk: str = "", swap: object = False) -> SafeString:
+    """A photo as the grid shows it, from `gallery.browse.photos.grid`.
+
+    With a walk (see `gallery.browse.walks`) it can be chosen, and its page leads on to its neighbours; to be swapped,
+    it takes the place of the tile that is there.
+    """
+    kind = ["tall"] if photo.height > photo.width else []
+    if photo.work in BUSY:
+        kind.append("busy")
+    elif photo.work == Status.FAILED:
+        kind.append("failed")
     glimpse = glimpses.glimpse(photo)
-    said: dict[str, str | bool] = {
-        **dict.fromkeys(("large", "small", "width", "height", "open", "waits", "choose"), ""),
-        "pk": str(photo.pk),
-        "address": path_of("photo", photo.pk) + (f"?in={quote(walk, safe='')}" if walk else ""),
-        "alt": glimpse.names or photo.name,
-        "caption": _short(glimpse.names, NAMES) if glimpse.names else _short(photo.name, FILE),
-        "is_busy": photo.work in BUSY,
-        "is_waiting": photo.work == Status.QUEUED,
-        "is_failed": photo.work == Status.FAILED,
-        "is_tall": photo.height > photo.width,
-        "name": photo.name,
-    }
-    if photo.width:  # else nothing is known of the picture yet
-        address_at = photo_addresses(photo)
-        said |= {"width": str(photo.width), "height": str(photo.height)}
-        said |= {"small": address_at(SMALL), "large": address_at(LARGE)}
-    if glimpse.open and photo.work == Status.DONE:
-        words = ngettext("%(counter)s face without a name", "%(counter)s faces without a name", glimpse.open)
-        said |= {"open": str(glimpse.open), "waits": words % {"counter": glimpse.open}}
-    if walk:
-        said["choose"] = gettext("Choose %(name)s") % {"name": photo.name}
-    return said
+    return format_html(
+        TILE,
+        "".join(f" {word}" for word in kind),
+        str(photo.pk),
+        format_html(' data-busy="{}"', str(photo.pk)) if photo.work in BUSY else "",
+        mark_safe(' hx-swap-oob="true"') if swap else "",
+        path_of("photo", photo.pk) + (f"?in={quote(walk, safe='')}" if walk else ""),
+        _picture(photo, glimpse),
+        _caption(photo, glimpse),
+        _badge(photo, glimpse),
+        format_html(TICK, str(photo.pk), gettext("Choose %(name)s") % {"name": photo.name}) if walk else "",
+    )
+
+
+def _picture(photo: Photo, glimpse: Glimpse) -> SafeString:
+    if not photo.width:  # nothing is known of the picture yet
+        return format_html(NO_PICTURE, icon("photos"), photo.name)
+    address_at = photo_addresses(photo)
+    return format_html(
+        PICTURE,
+        small=address_at(SMALL),
+        large=address_at(LARGE),
+        width=str(photo.width),
+        height=str(photo.height),
+        alt=glimpse.names or photo.name,
+    )
+
+
+def _caption(photo: Photo, glimpse: Glimpse) -> SafeString:
+    if photo.work == Status.QUEUED:
+        return format_html(STATE, icon("clock"), gettext("Waiting"))
+    if photo.work == Status.PROCESSING:
+        return format_html(STATE, SPINNER, gettext("Looking for faces"))
+    if photo.work == Status.FAILED:
+        return format_html(STATE, icon("alert"), gettext("Failed"))
+    return format_html(CAPTION, _short(glimpse.names, NAMES) if glimpse.names else _short(photo.name, FILE))
+
+
+def _badge(photo: Photo, glimpse: Glimpse) -> str:
+    if not glimpse.open or photo.work != Status.DONE:
+        return ""
+    words = ngettext("%(counter)s face without a name", "%(counter)s faces without a name", glimpse.open)
+    said = words % {"counter": glimpse.open}
+    return format_html(BADGE, said=said, icon=icon("question"), number=str(glimpse.open))
 
 
 def _short(text: str, most: int) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery import health
+from gallery import compiled, health
 from gallery.access import current_user
 from gallery.browse import albums, glimpses, people, photos, walks
 from gallery.models import Face, Photo, User
-from gallery.visibility import counted_faces, visible_faces, visible_photos
+from gallery.visibility import counted_faces, kept_for, visible_faces, visible_photos
 
 RECENT = 18
 MOST = 1_000  # faces; of more it is said that there are more
@@ -40,8 +43,11 @@ def first_steps(user: User, newest: Sequence[Photo]) -> FirstSteps:
 
 def faces_that_wait(user: User, state: Face.State) -> int:
     """How many faces of this state nobody has decided on, counted no further than MOST."""
-    faces = counted_faces(user).filter(state=state, decision="").order_by()
-    return faces.values("pk")[:MOST].count()
+    return compiled.count(kept_for(user, "faces that wait", state, MOST), partial(_waiting, user, state))
+
+
+def _waiting(user: User, state: Face.State) -> QuerySet[Face, Any]:
+    return counted_faces(user).filter(state=state, decision="").order_by().values("pk")[:MOST]
 
 
 @require_safe
@@ -55,7 +61,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "page": page,
         "covers": albums.covers(albums.albums(user)[:6]),
         "walk": walks.EVERY,
-        "portraits": people.portraits(user, people.most_seen(user)),
+        "portraits": people.portraits(user, people.most_seen(user), is_counted=False),
         "unsure": faces_that_wait(user, Face.State.UNSURE),
         "unknown": faces_that_wait(user, Face.State.UNKNOWN),
         "most": MOST,

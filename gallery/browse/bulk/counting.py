@@ -8,8 +8,8 @@ from django.db.models import Count, Q, QuerySet
 
 from gallery.browse.builds import changes_since, serving
 from gallery.browse.bulk.preview import Preview
+from gallery.compiled import among
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceVector, Status, User
-from gallery.queries import among
 from gallery.services.people import preview_merge
 from gallery.visibility import counted_faces, visible_faces, visible_references
 

@@ -8,8 +8,8 @@ from django.db.models import Count, Q, QuerySet
 
 from gallery.browse.builds import changes_since, serving
 from gallery.browse.bulk.preview import Preview
+from gallery.compiled import among
 from gallery.models import Album, BulkAct, Decision, Face, Person, Photo, Reference, Status, User
-from gallery.queries import among
 from gallery.visibility import viewable_photos, visible_albums
 
 SHOWN = 60  # pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from gallery.browse.meaning import Likeness, likeness, tail_of
 from gallery.browse.worklists.kinds import LISTS, Kind
 from gallery.browse.worklists.pictures import best_crops, offered_faces
 from gallery.health import Matter
-from gallery.models import Event, EventSubject, Face, Finding, Reference, User
+from gallery.models import Event, EventSubject, Face, Finding, Person, Reference, User
 from gallery.services.sentences import say
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -70,7 +71,11 @@ class Worklist:
 def worklist(user: User, kind: str, after: Place | None) -> Worklist:
     """A page of open cases, the worst first, in a constant number of queries."""
     rows: QuerySet[Any] = health.rows_of(kind, user)
-    left = rows.count()
+    if rows.model is Person:  # each would be asked for their references twice, once to be counted
+        pks = list(rows.order_by("pk").values_list("pk", flat=True))
+        left, rows = len(pks), Person.objects.filter(pk__in=_behind(pks, after))
+    else:
+        left = rows.count()
     is_finding = rows.model is Finding
     if after is not None:
         behind = Q(weight=after.weight, pk__gt=after.pk) | Q(weight__lt=after.weight)
@@ -79,6 +84,12 @@ def worklist(user: User, kind: str, after: Place | None) -> Worklist:
     matters = health.matters_of(kind, found[:PAGE])
     place = Place(matters[-1].weight, matters[-1].pk) if len(found) > PAGE else None
     return Worklist(LISTS[kind], _cases(user, kind, matters), place, left)
+
+
+def _behind(pks: list[int], after: Place | None) -> list[int]:
+    """Of these in order, a page and one more."""
+    start = bisect_right(pks, after.pk) if after else 0
+    return pks[start : start + PAGE + 1]
 
 
 def one(user: User, kind: str, pk: int) -> Case | None:

@@ -9,9 +9,9 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery.compiled import among
 from gallery.models import BulkAct, Person, Photo, Reference, User
 from gallery.models.bulk import OF_PHOTOS
-from gallery.queries import among
 from gallery.services.errors import Refused
 
 Kind = BulkAct.Kind

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery import queue
+from gallery.compiled import among
 from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
 from gallery.models.bulk import OF_PHOTOS
-from gallery.queries import among
 from gallery.services import albums, history, people
 from gallery.services.bulk.parts import PARTS
 from gallery.services.bulk.plan import Kind, revisions, sizes
