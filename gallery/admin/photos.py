@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.access import current_user
 from gallery.admin.bulk import choose
-from gallery.admin.choices import LongSelect
+from gallery.admin.choices import LongSelect, Named
 from gallery.admin.erasing import Erasable
 from gallery.admin.filters import OnPhoto
 from gallery.admin.paging import ids_of, link, picture, searched
@@ -168,7 +168,10 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
             named["queryset"] = visible_albums(current_user(request)).only("name").order_by("search", "pk")
             named["empty_label"] = _("in no album")
             named["widget"] = LongSelect
-        return super().formfield_for_foreignkey(db_field, request, **named)
+        field = super().formfield_for_foreignkey(db_field, request, **named)
+        if db_field.name == "album":
+            field.iterator = Named
+        return field
 
     def change_view(
         self,
