@@ -46,7 +46,7 @@ def searchable_persons() -> int:
 def reference_counts(persons: Collection[int]) -> dict[int, int]:
     """How many references each of these people can be matched to by."""
     rows = searchable_references().filter(person__in=persons)
-    return dict(rows.order_by("person").values_list("person").annotate(Count("pk")))
+    return dict(rows.order_by("person").values_list("person").annotate(number=Count("*")))
 
 
 def undecided_faces() -> QuerySet[Face]:

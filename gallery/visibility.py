@@ -121,6 +121,12 @@ def in_sight(faces: QuerySet[Face], user: User) -> QuerySet[Face]:
     return shown.exclude(photo__in=hidden.values("pk"))
 
 
+def unseen_faces(user: User) -> QuerySet[Face]:
+    """The rest: in the trash, or in albums for others."""
+    unseen = Photo.objects.filter(~seen_through(user, "album") | Q(trashed_at__isnull=False)).order_by()
+    return Face.objects.filter(photo__in=unseen.values("pk")).order_by()
+
+
 def visible_references(user: User) -> QuerySet[Reference]:
     """References, but for those cut from photos that the user may not see."""
     return Reference.objects.filter(seen_through(user, OF_REFERENCE))

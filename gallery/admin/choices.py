@@ -22,7 +22,11 @@ class LongSelect(Select):
     ) -> SafeString:
         chosen = set(self.format_value(value))
         options = (
-            ("" if each is None else each, SELECTED if str("" if each is None else each) in chosen else "", label)
+            (
+                "" if each is None else each,
+                SELECTED if str("" if each is None else each) in chosen else "",
+                label,
+            )
             for each, label in self.choices
         )
         written = format_html_join("\n", '<option value="{}"{}>{}</option>', options)

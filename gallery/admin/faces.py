@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -15,9 +17,9 @@ from django.utils.translation import gettext_lazy
 from gallery.access import current_user
 from gallery.admin.filters import Choices
 from gallery.admin.looking import LookedAt
-from gallery.admin.paging import link, of_people, picture
+from gallery.admin.paging import Known, is_narrowed, link, of_people, picture
 from gallery.admin.visible import VisibleAdmin
-from gallery.browse import story
+from gallery.browse import story, tallies
 from gallery.models import Event, Face, Reference
 from gallery.services.sentences import say
 from gallery.templatetags.media import face_src
@@ -56,6 +58,13 @@ class FaceAdmin(VisibleAdmin, LookedAt):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
         rows = super(VisibleAdmin, self).get_queryset(request)  # which would look at each face's photo first
         return in_sight(rows, current_user(request)).defer("embedding")
+
+    def get_paginator(self, request: HttpRequest, queryset: QuerySet[Face], *args: Any, **named: Any) -> Any:
+        paginator: Any = super().get_paginator(request, queryset, *args, **named)
+        if not is_narrowed(queryset, self.get_queryset(request)):
+            user = current_user(request)
+            paginator.known = Known(partial(tallies.faces, user), "person", partial(tallies.faces_each, user))
+        return paginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Face], search_term: str

@@ -17,7 +17,7 @@ ORDER = [Reference.Judgement.PENDING, Reference.Judgement.APPROVED, Reference.Ju
 def grid(user: User, person: Person) -> dict[str, Any]:
     """What is to be judged first, then what is searched, then what was rejected."""
     rows = visible_references(user).filter(person=person)
-    counts = dict(rows.order_by().values_list("status").annotate(Count("pk")))
+    counts = dict(rows.order_by().values_list("status").annotate(number=Count("*")))
     shown: list[Reference] = []
     for status in ORDER:
         shown += rows.filter(status=status).order_by("-pk")[: SHOWN - len(shown)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -24,6 +25,7 @@ from gallery.admin.paging import ids_of, link, picture, searched
 from gallery.admin.pictures import PicturesAdmin
 from gallery.admin.roster import RosterAdmin
 from gallery.admin.telling import told
+from gallery.browse import tallies
 from gallery.browse.paging import as_id
 from gallery.guard import GuardedForm
 from gallery.models import BulkAct, Person, Reference
@@ -51,7 +53,7 @@ class PersonForm(GuardedForm):
 
 
 def _count(rows: QuerySet[Any]) -> Coalesce:
-    counted = rows.filter(person=OuterRef("pk")).order_by().values("person").annotate(times=Count("pk"))
+    counted = rows.filter(person=OuterRef("pk")).order_by().values("person").annotate(times=Count("*"))
     return Coalesce(Subquery(counted.values("times")), 0)
 
 
@@ -81,15 +83,27 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
     ) -> tuple[QuerySet[Person], bool]:
         return searched(queryset, "search", search_term), False
 
+    def get_paginator(
+        self, request: HttpRequest, queryset: QuerySet[Person], *args: Any, **named: Any
+    ) -> Any:
+        paginator: Any = super().get_paginator(request, queryset, *args, **named)
+        if {"times", "-times"} & set(queryset.query.order_by[:1]):
+            paginator.numbers = partial(tallies.faces_each, current_user(request))
+        return paginator
+
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The counts and pictures of one page of people, in three queries."""
         changes = super().get_changelist_instance(request)
         user, rows = current_user(request), list(changes.result_list)
         visible = visible_references(user).filter(person__in=[row.pk for row in rows]).order_by()
         approved = visible.filter(status=Reference.Judgement.APPROVED).values_list("person")
-        counts = {pk: (number, first) for pk, number, first in approved.annotate(Count("pk"), Min("pk"))}
-        faces = counted_faces(user).filter(person__in=[row.pk for row in rows]).order_by()
-        times = dict(faces.values_list("person").annotate(Count("pk")))
+        counts = {
+            pk: (number, first) for pk, number, first in approved.annotate(number=Count("*"), first=Min("pk"))
+        }
+        times = changes.paginator.tally
+        if times is None:
+            faces = counted_faces(user).filter(person__in=[row.pk for row in rows]).order_by()
+            times = dict(faces.values_list("person").annotate(number=Count("*")))
         firsts = {row.pk: row.cover_id or counts.get(row.pk, (0, None))[1] for row in rows}
         pictures = visible_references(user).only("sha256")
         found = pictures.in_bulk([pk for pk in firsts.values() if pk])

@@ -168,7 +168,7 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
             named["queryset"] = visible_albums(current_user(request)).only("name").order_by("search", "pk")
             named["empty_label"] = _("in no album")
             named["widget"] = LongSelect
-        field = super().formfield_for_foreignkey(db_field, request, **named)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **named)
         if db_field.name == "album":
             field.iterator = Named
         return field
