@@ -9,6 +9,7 @@ from heapq import nsmallest
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from gallery.browse import tallies
 from gallery.models import Candidate, Face, Person, User
 from gallery.recognising import closed
 from gallery.visibility import counted_faces, visible_faces
@@ -49,7 +50,7 @@ def _to_pick(faces: QuerySet[Face]) -> QuerySet[Face]:
 
 def sizes(user: User) -> Sizes:
     """How many faces each group has: what is in groups and what is outside of them, in one look at all faces."""
-    return dict(_counted(user).order_by().values_list("cluster").annotate(Count("pk")))
+    return tallies.unknown_each(user)
 
 
 def groups(user: User, sizes: Sizes, page: int) -> tuple[list[Group], bool]:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from gallery.browse.meaning import Likeness, likeness, tail_of
+from gallery.compiled import count
 from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
 from gallery.twice import NAMED
-from gallery.visibility import counted_faces, seen_through, visible_faces, visible_references
+from gallery.visibility import counted_faces, kept_for, seen_through, visible_faces, visible_references
 
 PAGE = 24
+PLACE = ("left", "top", "width", "height")  # of a face in its photo
+SHOWN = (
+    *("similarity", "reference", "look_alike", "person__name"),
+    *("face__state", "face__revision", "face__embedder_id", "face__photo__name", "face__photo__sha256"),
+    *(f"face__{side}" for side in PLACE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,12 @@ def _count(user: User, rows: QuerySet[Candidate], person: int | None, album: int
     proposal has just gone may be among them; the last page says it exactly."""
     if person is not None:
         return rows.count()
-    faces = counted_faces(user).filter(state=Face.State.UNSURE, decision="")
-    return (faces if album is None else faces.filter(photo__album=album)).count()
+    return count(kept_for(user, "to review", album), partial(_unsure, user, album))
+
+
+def _unsure(user: User, album: int | None) -> QuerySet[Face, Any]:
+    faces = counted_faces(user).filter(state=Face.State.UNSURE, decision="").order_by().values("pk")
+    return faces if album is None else faces.filter(photo__album=album)
 
 
 def queue(user: User, after: Place | None, *, person: int | None = None, album: int | None = None) -> Queue:
@@ -96,7 +109,7 @@ def queue(user: User, after: Place | None, *, person: int | None = None, album: 
     if after is not None:
         rows = rows.filter(_behind(after))
     rows = rows.order_by("person_id", "-similarity", "face_id")
-    found = list(rows.select_related("person", "face__photo")[: PAGE + 1])
+    found = list(rows.select_related("person", "face__photo").only(*SHOWN)[: PAGE + 1])
     last = found[PAGE - 1] if len(found) > PAGE else None
     place = Place(last.person_id, last.similarity, last.face_id) if last else None
     is_all = after is None and last is None
@@ -112,9 +125,10 @@ def _behind(place: Place) -> Q:
 def questions(user: User, candidates: Sequence[Candidate]) -> list[Question]:
     """With what each proposal rests on, as far as the user may see it."""
     wanted = [row.reference_id for row in candidates if row.reference_id]
-    references = visible_references(user).in_bulk(wanted)
+    references = visible_references(user).only("sha256").in_bulk(wanted)
     alikes = [row.look_alike_id for row in candidates if row.look_alike_id]
-    faces = visible_faces(user).select_related("photo").in_bulk(alikes)
+    pictured = visible_faces(user).select_related("photo").only(*PLACE, "photo__sha256")
+    faces = pictured.in_bulk(alikes) if alikes else {}
     tails = {name: tail_of(name) for name in {row.face.embedder_id for row in candidates}}
     named = _named_in(candidates)
     return [

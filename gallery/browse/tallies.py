@@ -1,4 +1,4 @@
-"""How many faces there are, and of whom: all that an index holds, less the few that are not seen.
+"""How many faces there are, of whom, and in which group: all that an index holds, less the few that are not seen.
 
 To ask of each face whether its photo is seen takes twice as long.
 """
@@ -27,6 +27,21 @@ def faces_each(user: User) -> dict[int | None, int]:
     for person, number in unseen:
         found[person] -= number
     return {person: number for person, number in found.items() if number}
+
+
+def unknown_each(user: User) -> dict[int | None, int]:
+    """The faces without a name and without a decision, by their group, those in none under None."""
+    found: dict[int | None, int] = dict(rows("unknown each", partial(_unknown_each, _all())))
+    for group, number in rows(
+        kept_for(user, "unseen unknown each"), partial(_unknown_each, unseen_faces(user))
+    ):
+        found[group] -= number
+    return {group: number for group, number in found.items() if number}
+
+
+def _unknown_each(faces: QuerySet[Face]) -> QuerySet[Face, Any]:
+    unknown = faces.filter(decision="", person__isnull=True)
+    return unknown.order_by().values_list("cluster").annotate(number=Count("*"))
 
 
 def _unseen(user: User) -> QuerySet[Face]:

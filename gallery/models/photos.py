@@ -163,6 +163,12 @@ class Face(models.Model):
             # For pages far into a list of all faces, without those on photos in the trash
             models.Index(fields=("id", "photo"), name="face_in_order"),
             models.Index(fields=("decision", "person", "cluster", "photo", "id"), name="face_in_group"),
+            # For counting the unknown of each group: small, and in order
+            models.Index(
+                fields=("cluster",),
+                condition=models.Q(decision="", person__isnull=True),
+                name="unknown_in_group",
+            ),
             models.Index(
                 fields=("decision", "person"),
                 name="face_without_vector",

@@ -88,7 +88,7 @@ def _companions(user: User, person: Person) -> list[people.Portrait]:
 
 def _references(user: User, person: Person) -> dict[str, object]:
     rows = visible_references(user).filter(person=person).exclude(status=Reference.Judgement.REJECTED)
-    found = list(rows.order_by("-pk")[: SHOWN + 1])
+    found = list(rows.order_by("-pk").defer("box", "landmarks")[: SHOWN + 1])
     is_all = len(found) <= SHOWN  # else the newest, among them those just added
     shown = sorted(found[:SHOWN], key=lambda reference: (reference.status, reference.pk))
     used = sum(reference.work != Status.FAILED for reference in shown)
