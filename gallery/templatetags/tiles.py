@@ -1,4 +1,4 @@
-"""The many pictures of a page: {% tile photo walk %}   {% pick face number as pick %}
+"""The many pictures of a page: {% tile photo walk %}   {% picks faces is_ticked %}
 
 A page has dozens of photos, or hundreds of faces, so all of it is put together here: digests, addresses, words for
 numbers and conditions cost several times as much from within a template.
@@ -6,11 +6,11 @@ numbers and conditions cost several times as much from within a template.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from urllib.parse import quote
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
@@ -110,25 +110,35 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-@dataclass(frozen=True, slots=True)
-class Pick:
-    """A face to tick, among many."""
-
-    value: str  # its id and revision: what is decided is about the face as it was shown
-    image: str
-    alt: str
-    address: str  # of the photo, with this face chosen
-    open: str
+PICKS = '<ul class="picks">{}</ul>'
+PICK = """<li class="pick">
+  <label><input type="checkbox" name="face" value="{}"{}><img src="{}" width="150" height="150" loading="lazy" alt="{}"></label>
+  <a class="iconbutton" href="{}" aria-label="{}" title="{}">{}</a>
+</li>"""  # noqa: E501 -- what is before a picture would be seen as space
 
 
 @register.simple_tag
-def pick(face: Face, number: int) -> Pick:
-    """Needs the face's photo (select_related it in lists)."""
-    name = face.photo.name
-    return Pick(
-        f"{face.pk}:{face.revision}",
-        face_src(face, LARGE_FACE),
-        gettext("Face %(number)s, in %(photo)s") % {"number": number, "photo": name},
-        f"{path_of('photo', face.photo_id)}?face={face.pk}",
-        gettext("Open %(photo)s") % {"photo": name},
+def picks(faces: Iterable[Face], is_ticked: object = False) -> SafeString:
+    """Faces to tick, each with its photo (select_related it)."""
+    alt, opens = gettext("Face %(number)s, in %(photo)s"), gettext("Open %(photo)s")
+    says, full, ticked = gettext("Open the photo"), icon("full"), mark_safe(" checked") if is_ticked else ""
+    return format_html(
+        PICKS,
+        format_html_join(
+            "",
+            PICK,
+            (
+                (
+                    f"{face.pk}:{face.revision}",  # what is decided is about the face as it was shown
+                    ticked,
+                    face_src(face, LARGE_FACE),
+                    alt % {"number": number, "photo": face.photo.name},
+                    f"{path_of('photo', face.photo_id)}?face={face.pk}",
+                    opens % {"photo": face.photo.name},
+                    says,
+                    full,
+                )
+                for number, face in enumerate(faces, 1)
+            ),
+        ),
     )
