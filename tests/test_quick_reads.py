@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.templatetags.admin_list import results
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.db.models import Model
+from django.db.models import F, Model, QuerySet
 from django.test import Client, override_settings
 from django.test.html import parse_html
 from django.test.utils import override_script_prefix
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
-from gallery import derived
+from gallery import compiled, derived
 from gallery.admin.choices import LongSelect
-from gallery.admin.rows import rows
-from gallery.browse import groups, people, review
+from gallery.admin.people import PersonAdmin
+from gallery.admin.rows import rows as cells
+from gallery.browse import groups, people, review, tallies
 from gallery.browse.groups import Rest
+from gallery.compiled import GIVEN, given_ids, rows
 from gallery.models import (
     Album,
     Build,
@@ -33,11 +38,13 @@ from gallery.models import (
     Photo,
     Reference,
     Role,
+    User,
 )
 from gallery.paths import path_of
 from gallery.templatetags.choosing import album_options, suggestions
 from gallery.templatetags.media import face_src, photo_src, reference_src
-from gallery.visibility import counted_faces, visible_faces
+from gallery.templatetags.tiles import picks, tile
+from gallery.visibility import ask_once, counted_faces, unseen_faces, visible_faces
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -51,11 +58,153 @@ def test_faces_are_counted_as_they_are_seen_by_each_user() -> None:
     for album in (limited, plain, None):
         a_face(a_photo(album=album))
         a_face(a_photo(album=album, trashed_at=timezone.now()))
+    anna, bao = a_person(), a_person("Bao")
+    everything = list(Face.objects.all())
+    for number, face in enumerate(everything):
+        Face.objects.filter(pk=face.pk).update(person=(anna, bao, None)[number // 2], cluster=number)
     counts = {}
     for user in (maker, chosen, other, a_user("Admin", Role.ADMINISTRATOR)):
-        assert set(counted_faces(user)) == set(visible_faces(user))
+        for _ in range(2):  # asked anew, as written before
+            ask_once(user)
+            shown = set(visible_faces(user))
+            assert set(counted_faces(user)) == shown == set(everything) - set(unseen_faces(user))
+            assert tallies.faces(user) == len(shown)
+            assert tallies.faces_each(user) == Counter(face.person_id for face in shown)
+            nameless = [face.cluster for face in shown if face.person_id is None]
+            assert tallies.unknown_each(user) == Counter(nameless)
+            user = User.objects.get(pk=user.pk)
         counts[user.username] = counted_faces(user).count()
     assert list(counts.values()) == [3, 3, 2, 3]
+
+
+def test_a_kept_query_is_asked_with_what_is_given_each_time() -> None:
+    anna, bao = a_person(), a_person("Bao")
+
+    def named() -> QuerySet[Person, str]:
+        return Person.objects.filter(pk__in=given_ids()).order_by("pk").values_list("name", flat=True)
+
+    def one() -> QuerySet[Person, str]:
+        return Person.objects.filter(pk=GIVEN).values_list("name", flat=True)
+
+    for key in ("a test", "a test", None):
+        assert rows(key and f"{key} of some", named, ids=[bao.pk, anna.pk]) == [("Anna",), ("Bao",)]
+        assert rows(key and f"{key} of some", named, ids=(pk for pk in [bao.pk])) == [("Bao",)]
+        assert rows(key and f"{key} of some", named) == []
+        assert compiled.count(key and f"{key} of some", named, ids=[bao.pk, anna.pk, 0]) == 2
+        assert rows(key and f"{key} of one", one, pk=bao.pk) == [("Bao",)]
+        assert rows(key and f"{key} of one", one, pk=anna.pk) == [("Anna",)]
+    assert "a test of some" in compiled._kept
+    assert None not in compiled._kept
+
+
+def test_no_more_queries_are_kept_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "MOST_KEPT", 2)
+    monkeypatch.setattr(compiled, "_kept", {})
+    a_person()
+    for number in (1, 2, 3, 1):
+        assert rows(number, lambda: Person.objects.values_list("name")) == [("Anna",)]
+    assert len(compiled._kept) == 2
+
+
+@pytest.mark.parametrize("order", ["-4", "4", "-4.1", ""])
+def test_people_ordered_by_their_faces_come_as_the_database_would_order_them(
+    client: Client, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    monkeypatch.setattr(PersonAdmin, "list_per_page", 3)
+    faces = [3, 0, 1, 3, 2, 1, 0]
+    for number, times in enumerate(faces):
+        person = a_person(f"Person {number}")
+        for _ in range(times):
+            a_face(person=person)
+        a_face(a_photo(trashed_at=timezone.now()), person=person)  # which does not count
+    client.force_login(a_user())
+    for query in ({}, {"is_hidden__exact": "0"}):
+        shown = []
+        for page in (1, 2, 3):
+            address = reverse("admin:gallery_person_changelist")
+            changes = client.get(address, {"o": order, "p": page, **query}).context["cl"]
+            assert changes.result_count == len(faces)
+            shown += [(row.name, row.times) for row in changes.result_list]
+            plain = [(row.name, row.ranked) for row in changes.queryset.annotate(ranked=F("times"))]
+        assert shown == plain
+        assert sorted(times for _, times in shown) == sorted(faces)
+
+
+def test_the_admins_list_of_faces_counts_what_a_filter_leaves(client: Client) -> None:
+    client.force_login(a_user())
+    person = a_person()
+    for number in range(5):
+        a_face(person=person if number < 2 else None, state="unknown" if number else "known")
+    a_face(a_photo(trashed_at=timezone.now()), person=person)
+    for query, expected in (({}, 5), ({"o": "1"}, 5), ({"state__exact": "known"}, 1), ({"q": "anna"}, 2)):
+        changes = client.get(reverse("admin:gallery_face_changelist"), query).context["cl"]
+        assert changes.result_count == len(changes.result_list) == expected
+
+
+STATES = [
+    ({"work": "queued"}, "busy", "Waiting"),
+    ({"work": "processing"}, "busy", "Looking for faces"),
+    ({"work": "failed"}, "failed", "Failed"),
+    ({"work": "done", "height": 900, "width": 300}, "tall", "<b>.jpg"),
+    ({"work": "failed", "width": 0, "height": 0}, "failed", "<b>.jpg"),
+]
+
+
+@pytest.mark.parametrize(("columns", "kind", "says"), STATES)
+def test_a_tile_says_how_far_its_photo_is(columns: dict[str, Any], kind: str, says: str) -> None:
+    photo = a_photo("<b>.jpg")
+    for name, value in columns.items():
+        setattr(photo, name, value)
+    html = tile(photo)
+    assert f'<li class="tile {kind}" id="tile-{photo.pk}"' in html
+    assert escape(says) in html
+    assert ("data-busy" in html) == (kind == "busy")
+    assert ("<img" in html) == bool(photo.width)
+    assert "<b>" not in html
+    assert "checkbox" not in html
+    assert "hx-swap-oob" not in html
+    assert 'hx-swap-oob="true"' in tile(photo, swap=True)
+    in_album = tile(photo, "album:7")
+    assert f'href="{path_of("photo", photo.pk)}?in=album%3A7"' in in_album
+    assert f'value="{photo.pk}" form="choosing"' in in_album
+    assert parse_html(in_album)
+
+
+def test_a_tile_says_who_is_there_and_how_many_are_not_named() -> None:
+    photo = a_photo()
+    a_face(photo, person=a_person("Anna & Bao"), state="known")
+    for _ in range(2):
+        a_face(photo, state="unknown")
+    html = tile(photo)
+    assert 'alt="Anna &amp; Bao"' in html
+    assert html.count("2 faces without a name") == 2
+    assert "tile-" in html
+
+
+def test_faces_to_tick_are_told_apart() -> None:
+    first, second = a_face(a_photo("<1>.jpg")), a_face()
+    html = picks([first, second])
+    assert [each in html for each in (f'value="{first.pk}:0"', f'value="{second.pk}:0"')] == [True, True]
+    assert 'alt="Face 1, in &lt;1&gt;.jpg"' in html
+    assert f'href="{path_of("photo", second.photo_id)}?face={second.pk}"' in html
+    assert "checked" not in html
+    assert picks([first], True).count(" checked") == 1
+    assert parse_html(html)
+
+
+def test_the_albums_a_photo_can_be_put_into_are_named(client: Client) -> None:
+    maker = a_user("Maker")
+    shown, other = Album.objects.create(name="A & B"), Album.objects.create(name="Z")
+    Album.objects.create(name="Hidden", is_limited=True, created_by=maker)
+    photo = a_photo(album=other)
+    client.force_login(a_user())
+    page = client.get(reverse("admin:gallery_photo_change", args=(photo.pk,))).content.decode()
+    options = re.findall(r'<option value="(\d*)"( selected)?>([^<]*)<', page)
+    assert options == [
+        ("", "", "in no album"),
+        (str(shown.pk), "", "A &amp; B"),
+        (str(other.pk), " selected", "Z"),
+    ]
 
 
 def test_faces_outside_of_groups_are_counted_by_how_they_are_shown() -> None:
@@ -207,7 +356,7 @@ def test_cells_of_the_admin_say_what_django_has_them_say(
     client.force_login(admin_user)
     monkeypatch.setattr(Model, "refresh_from_db", Model.__getattribute__)  # no column is asked for afterwards
     changes = client.get(reverse(f"admin:gallery_{model._meta.model_name}_changelist") + query).context["cl"]
-    own, djangos = list(rows(changes)), list(results(changes))
+    own, djangos = list(cells(changes)), list(results(changes))
     assert ["".join(row) for row in own] == ["".join(row) for row in djangos]
     assert query == "?e=1" or len(own) >= 1
 
