@@ -61,11 +61,11 @@ def rows(key: Hashable, query: Query, *, pk: int = 0, ids: Iterable[int] = ()) -
     return _asked(*_written(key, query), pk, ids)
 
 
-def count(key: Hashable, query: Query, *, pk: int = 0, ids: Iterable[int] = ()) -> int:
+def count(key: Hashable, query: Query) -> int:
     """How many rows these are."""
     sql, parameters = _written(key, query)
     counting = f"SELECT COUNT(*) FROM ({sql}) AS found"  # noqa: S608 -- of a query that Django has written
-    number: int = _asked(counting, parameters, pk, ids)[0][0]
+    number: int = _asked(counting, parameters, 0, ())[0][0]
     return number
 
 

@@ -51,7 +51,7 @@ def reject(place: int) -> None:
 
 
 def check() -> None:
-    checking._keep([a_finding()])
+    checking._store([a_finding()])
 
 
 def undo(place: int) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from gallery import health
 from gallery.health import outdated
-from gallery.models import Event, Face, Finding, Person, Reference, User
+from gallery.models import Event, Face, Finding, Person, Reference, Status, User
 from gallery.pipeline import checking
+from gallery.services import health as acts
 from gallery.services import history, people, references
 from gallery.services.faces import confirm, use_as_reference
 from tests.making import EMBEDDER, a_face, a_person, a_reference, a_user
@@ -111,12 +112,32 @@ def test_what_holds_is_told_by_the_references_after_every_act_its_undo_and_its_r
         assert len(kept()) == expected
 
 
+@pytest.mark.parametrize("status", ["approved", "pending"])
+def test_a_dismissal_is_undone_and_redone_whatever_became_of_its_picture(world: World, status: str) -> None:
+    picture = a_reference(world.anna, status=status, work=Status.FAILED)
+
+    def is_listed() -> bool:
+        return health.faceless_references().filter(pk=picture.pk).exists()
+
+    matter = health.find(Kind.FACELESS, [picture.pk], world.user)[0]
+    kept = acts.mend(world.user, Kind.FACELESS, matter.pk, "keep")
+    assert kept is not None
+    for expected in (True, False, True):
+        history.undo(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
+        assert is_listed() is expected
+    again = acts.mend(world.user, Kind.FACELESS, matter.pk, "keep")
+    assert again is not None
+    references.move(world.user, [picture], world.bea)
+    history.undo(world.user, again)
+    assert is_listed()
+
+
 def test_a_finding_about_a_picture_that_was_judged_during_the_check_does_not_hold(world: World) -> None:
     found = Finding(
         kind=Kind.UNLIKE, person=world.bea, reference=world.hers, similarity=0.1, embedder_id=EMBEDDER
     )
     references.reject(world.user, [world.hers])
-    checking._keep([found])
+    checking._store([found])
     assert Finding.objects.filter(kind=Kind.UNLIKE, is_outdated=True).get().reference == world.hers
     assert kept() == holding() == set()
 

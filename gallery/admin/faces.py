@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from gallery.access import current_user
 from gallery.admin.filters import Choices
 from gallery.admin.looking import LookedAt
-from gallery.admin.paging import Known, is_narrowed, link, of_people, picture
+from gallery.admin.paging import MOST_COUNTED, Known, is_narrowed, link, of_people, picture
 from gallery.admin.visible import VisibleAdmin
 from gallery.browse import story, tallies
 from gallery.models import Event, Face, Reference
@@ -63,7 +63,9 @@ class FaceAdmin(VisibleAdmin, LookedAt):
         paginator: Any = super().get_paginator(request, queryset, *args, **named)
         if not is_narrowed(queryset, self.get_queryset(request)):
             user = current_user(request)
-            paginator.known = Known(partial(tallies.faces, user), "person", partial(tallies.faces_each, user))
+            paginator.known = Known(
+                partial(tallies.faces, user, MOST_COUNTED), "person", partial(tallies.faces_each, user)
+            )
         return paginator
 
     def get_search_results(

@@ -30,7 +30,7 @@ MOST_COUNTED = 200_000  # rows; a list that is longer has pages up to here, and 
 class Known:
     """A quicker way to count rows, and those of each owner."""
 
-    all: Callable[[], int]
+    all: Callable[[], int]  # no further than MOST_COUNTED
     owner: str
     each: Callable[[], dict[int | None, int]]
 
@@ -56,7 +56,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
         if self._by_owner:
             return min(MOST_COUNTED, sum(self._by_owner.values()))
         if self.known:
-            return min(MOST_COUNTED, self.known.all())
+            return self.known.all()
         rows = self.object_list
         if isinstance(rows, QuerySet):
             return rows.order_by().values("pk")[:MOST_COUNTED].count()
@@ -89,7 +89,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic only in 
     def _by_tally(self, rows: QuerySet[Any], tally: dict[int | None, int], bottom: int) -> list[Any]:
         """Ordered here: to count for each row by itself takes the database longer than to count all at once."""
         first, *rest = rows.query.order_by
-        pks = list(rows.order_by(*rest).values_list("pk", flat=True)[:MOST_COUNTED])
+        pks = list(rows.order_by(*rest).values_list("pk", flat=True))
         pks.sort(key=lambda pk: tally.get(pk, 0), reverse=str(first).startswith("-"))
         some = pks[bottom : bottom + self.per_page]
         found = rows.order_by().in_bulk(some)

@@ -26,6 +26,8 @@ class Glimpse:
 def glimpsed(photos: Iterable[Photo]) -> list[Photo]:
     """These photos, each with its `glimpse`; one query."""
     found = list(photos)
+    if not found:
+        return found
     names: dict[int, dict[str, None]] = defaultdict(dict)
     waiting: dict[int, int] = defaultdict(int)
     for photo, state, decision, name in rows("glimpses", _faces, ids=[photo.pk for photo in found]):

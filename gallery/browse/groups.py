@@ -49,7 +49,7 @@ def _to_pick(faces: QuerySet[Face]) -> QuerySet[Face]:
 
 
 def sizes(user: User) -> Sizes:
-    """How many faces each group has: what is in groups and what is outside of them, in one look at all faces."""
+    """How many faces each group has: what is in groups and what is outside of them, in one look at all."""
     return tallies.unknown_each(user)
 
 

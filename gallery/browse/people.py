@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
-from django.db.models.functions import ExtractYear
-from django.utils import timezone
+from django.db.models import Count, Max, Min, Q, QuerySet
 
 from gallery.browse.paging import Mark
-from gallery.compiled import GIVEN, given_ids, rows
+from gallery.compiled import given_ids, rows
 from gallery.models import Face, Person, Photo, Reference, User
 from gallery.models.people import search_key
 from gallery.visibility import counted_faces, kept_for, visible_photos, visible_references
@@ -22,7 +19,6 @@ from gallery.visibility import counted_faces, kept_for, visible_photos, visible_
 NOT_NAMED = ("ignored", "not_a_face")
 PAGE = 48
 LOOKED_THROUGH = 300  # newest photos, for who is seen most
-MOST_YEARS = 100  # that a timeline tells apart by comparing
 FACE = (
     "id",
     "photo_id",
@@ -167,10 +163,11 @@ def _newest(user: User) -> QuerySet[Face, Any]:
 
 def photos_of(user: User, person: Person) -> QuerySet[Photo]:
     """All photos with this person."""
-    return _photos_of(user, person.pk)
+    return photos_with(user, person.pk)
 
 
-def _photos_of(user: User, person: int) -> QuerySet[Photo]:
+def photos_with(user: User, person: int) -> QuerySet[Photo]:
+    """Those of the person of this id."""
     faces = Face.objects.filter(person=person).exclude(decision__in=NOT_NAMED)
     return visible_photos(user).filter(pk__in=faces.values("photo"))
 
@@ -179,53 +176,3 @@ def appears_with(user: User, person: Person, limit: int = 12) -> list[Person]:
     """Who is on the same photos, most often first, with `times`."""
     together = Face.objects.filter(photo__in=photos_of(user, person).values("pk"))
     return most_often(together.exclude(person=person), limit)
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """On how many photos somebody is: in each year, the newest first, and in all."""
-
-    years: dict[int, int]
-    photos: int
-
-
-def timeline(user: User, person: Person) -> Timeline:
-    """Photos a year, by the date they were taken; those without a date count in all."""
-    span = _span()
-    if span is None:
-        return Timeline({}, photos_of(user, person).count())
-    key = kept_for(user, "timeline", *span, timezone.get_current_timezone_name())
-    found = dict(rows(key, partial(_by_year, user, *span), pk=person.pk))
-    years = {year: found[year] for year in sorted(filter(None, found), reverse=True)}
-    return Timeline(years, sum(found.values()))
-
-
-def _span() -> tuple[int, int] | None:
-    """The years of the first and of the last photo; None where none is dated."""
-    ends = Photo.objects.order_by().aggregate(first=Min("taken_at"), last=Max("taken_at"))
-    if ends["first"] is None:
-        return None
-    return timezone.localtime(ends["first"]).year, timezone.localtime(ends["last"]).year
-
-
-def _by_year(user: User, first: int, last: int) -> QuerySet[Photo, Any]:
-    """Photos a year, of the person that is given."""
-    seen = _photos_of(user, GIVEN).order_by().annotate(year=_year(first, last))
-    return seen.values_list("year").annotate(photos=Count("pk"))
-
-
-def _year(first: int, last: int) -> Case | ExtractYear:
-    """The year a photo was taken in, if anybody knows.
-
-    It is told by comparing: when each year begins is asked of the calendar once, and not for each photo what
-    year it is.
-    """
-    if last - first > MOST_YEARS:
-        return ExtractYear("taken_at")
-    zone = timezone.get_current_timezone()
-    whens = [
-        When(taken_at__gte=datetime(year, 1, 1, tzinfo=zone), then=Value(year))
-        for year in range(last, first, -1)
-    ]
-    rest = When(taken_at__isnull=False, then=Value(first))
-    return Case(*whens, rest, output_field=IntegerField())

@@ -128,7 +128,7 @@ def questions(user: User, candidates: Sequence[Candidate]) -> list[Question]:
     references = visible_references(user).only("sha256").in_bulk(wanted)
     alikes = [row.look_alike_id for row in candidates if row.look_alike_id]
     pictured = visible_faces(user).select_related("photo").only(*PLACE, "photo__sha256")
-    faces = pictured.in_bulk(alikes) if alikes else {}
+    faces = pictured.in_bulk(alikes)
     tails = {name: tail_of(name) for name in {row.face.embedder_id for row in candidates}}
     named = _named_in(candidates)
     return [

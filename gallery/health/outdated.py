@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from django.db import transaction
 from django.db.models import Case, OuterRef, Q, Subquery, Value, When
 
 from gallery.models import Finding, Reference
@@ -12,8 +13,8 @@ from gallery.models import Finding, Reference
 def mark(*, references: Iterable[int] = (), findings: Iterable[int] = ()) -> None:
     """Work out anew for these findings, and for those that name one of these references, whether they hold.
 
-    Call it in the transaction that changes whose a reference is, or how it was judged. Whoever makes findings
-    holds the references they name (`hold`): else a change that is not finished yet would be missed.
+    Call it in the transaction that changes whose a reference is, or how it was judged; for findings that were made
+    otherwise, `settle`.
     """
     named = list(references)
     rows = Finding.objects.filter(
@@ -27,11 +28,18 @@ def mark(*, references: Iterable[int] = (), findings: Iterable[int] = ()) -> Non
     )
 
 
+@transaction.atomic
+def settle(findings: Sequence[int]) -> None:
+    """Work out whether these findings hold. Changes of their references that are not finished are waited for."""
+    named = Finding.objects.filter(pk__in=findings).values_list("reference", "other_reference")
+    hold({pk for both in named for pk in both if pk})
+    mark(findings=findings)
+
+
 def hold(references: Iterable[int]) -> None:
-    """Keep these references from others until the transaction ends."""
-    list(
-        Reference.objects.select_for_update().filter(pk__in=list(references)).order_by("pk").values_list("pk")
-    )
+    """Keep others from changing these references until the transaction ends: all who hold several, in this order."""
+    rows = Reference.objects.filter(pk__in=list(references)).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def _still(reference: str, person: str) -> Q:

@@ -26,6 +26,8 @@ class Finding(models.Model):
         SINGLE = "single", _("A single reference")
         BARE = "bare", _("No reference")
 
+    WORKED_OUT = ("is_outdated",)  # by `health.outdated`, and so no part of what an act did
+
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     person = models.ForeignKey(Person, models.CASCADE, related_name="findings", verbose_name=_("person"))
     reference = models.ForeignKey(Reference, models.CASCADE, null=True, related_name="findings")
@@ -36,7 +38,7 @@ class Finding(models.Model):
     weight = models.FloatField(default=0)  # the worst first
     embedder_id = models.CharField(max_length=40)
     found_at = models.DateTimeField(auto_now_add=True)
-    is_outdated = models.BooleanField(default=False, editable=False)  # see health.outdated
+    is_outdated = models.BooleanField(default=False, editable=False)  # a reference is moved, or not searched
     dismissed_at = models.DateTimeField(null=True, blank=True)
     dismissed_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
 

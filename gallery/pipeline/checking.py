@@ -26,14 +26,23 @@ def check_gallery() -> int:
     found = list(findings(gallery_references(embedder), engine.bounds(embedder)))
     for finding in found:
         finding.embedder_id = embedder.id
-    return _keep(found)
+    return _store(found)
+
+
+def _store(found: list[Finding]) -> int:
+    _keep(found)
+    kept = list(Finding.objects.filter(kind__in=CHECKED).order_by("pk").values_list("pk", flat=True))
+    for some in _parts(kept):  # references may have been judged or moved while they were compared
+        outdated.settle(some)
+    return sum(finding.dismissed_at is None for finding in found)
 
 
 @transaction.atomic
-def _keep(found: list[Finding]) -> int:
-    """Store them in place of the earlier ones; what was found before keeps its row, and stays dismissed."""
-    for some in _parts(sorted({pk for row in found for pk in _references(row)})):
-        outdated.hold(some)
+def _keep(found: list[Finding]) -> None:
+    """Store them in place of the earlier ones; what was found before keeps its row, and stays dismissed.
+
+    New ones do not hold yet: that is settled afterwards, a part at a time, with nothing else in the way.
+    """
     _forget_answered()
     earlier = {_key(row): row for row in Finding.objects.filter(kind__in=CHECKED)}
     again = []
@@ -48,21 +57,16 @@ def _keep(found: list[Finding]) -> int:
     Finding.objects.bulk_update(
         again, ["similarity", "own_similarity", "weight", "embedder_id"], batch_size=200
     )
-    Finding.objects.bulk_create([finding for finding in found if finding.pk is None], batch_size=200)
-    kept = Finding.objects.filter(kind__in=CHECKED).order_by("pk").values_list("pk", flat=True)
-    for some in _parts(list(kept)):  # references may have been judged while they were compared
-        outdated.mark(findings=some)
-    return sum(finding.dismissed_at is None for finding in found)
+    new = [finding for finding in found if finding.pk is None]
+    for finding in new:
+        finding.is_outdated = True
+    Finding.objects.bulk_create(new, batch_size=200)
 
 
 def _forget_answered() -> None:
     """People who were all right with one reference, or none, and have more by now, are asked about afresh."""
     for kind, references in ((Kind.SINGLE, 1), (Kind.BARE, 0)):
         Finding.objects.filter(kind=kind).exclude(person__in=people_with(references)).delete()
-
-
-def _references(finding: Finding) -> list[int]:
-    return [pk for pk in (finding.reference_id, finding.other_reference_id) if pk]
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:

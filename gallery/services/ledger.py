@@ -64,8 +64,9 @@ def _attname(model: type[Model], name: str) -> str:
 
 
 def _stored(model: type[Model]) -> list[str]:
-    """The columns that are written; those the database works out by itself come back by themselves."""
-    return [f.attname for f in model._meta.concrete_fields if not f.generated]
+    """The columns that are written; those that are worked out from others come back by themselves."""
+    worked_out = getattr(model, "WORKED_OUT", ())
+    return [f.attname for f in model._meta.concrete_fields if not f.generated and f.name not in worked_out]
 
 
 def has_revision(model: type[Model]) -> bool:

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from gallery import queue, quota, storage
+from gallery.health import outdated
 from gallery.limits import limits
 from gallery.models import Event, Person, Reference, User
 from gallery.models.people import clean_name
@@ -147,6 +148,7 @@ def judge(user: User, references: Iterable[Reference], status: str, batch: uuid.
     """Approve, reject or set back to pending; the number of references it changed."""
     ledger = Ledger()
     for some in chunks(_ids(references)):
+        outdated.hold(some)
         ledger.update(Reference.objects.filter(pk__in=some).exclude(status=status), status=status)
     return _recorded(user, f"reference.{status}", ledger, {}, batch)
 
@@ -156,6 +158,7 @@ def move(user: User, references: Iterable[Reference], person: Person, batch: uui
     """Give the references to another person."""
     ledger = Ledger()
     for some in chunks(_ids(references)):
+        outdated.hold(some)
         moving = Reference.objects.filter(pk__in=some).exclude(person=person)
         ledger.update(Person.objects.filter(cover__in=moving), cover=None)
         ledger.update(moving, person=person)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery import audit
 from gallery.access import contributor_required, curator_required, current_user
-from gallery.browse import people, photos, walks
+from gallery.browse import people, photos, timeline, walks
 from gallery.browse.paging import Mark, as_id
 from gallery.forms import PersonForm
 from gallery.limits import limits
@@ -72,13 +72,13 @@ def person_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _about(user: User, person: Person) -> dict[str, object]:
-    timeline = people.timeline(user, person)
-    person.times = timeline.photos  # type: ignore[attr-defined]  # as an annotation would
+    found = timeline.timeline(user, person)
+    person.times = found.photos  # type: ignore[attr-defined]  # as an annotation would
     return {
         "person": person,
         "portrait": people.portraits(user, [person])[0],
         **_references(user, person),
-        "years": timeline.years,
+        "years": found.years,
     }
 
 

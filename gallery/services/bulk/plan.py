@@ -63,7 +63,7 @@ def revisions(kind: str, ids: Sequence[int], *, is_held: bool = False) -> list[i
         return []
     rows = model._default_manager.filter(pk__in=among(ids)).order_by()
     if is_held:
-        rows = rows.select_for_update()
+        rows = rows.select_for_update().order_by("pk")  # as all hold them who hold several
     found = dict(rows.values_list("pk", "revision"))
     return [found.get(pk) for pk in ids]
 
