@@ -96,4 +96,4 @@ def first_name(page: Page, photos: Path) -> None:
 
     page.goto("/")
     expect(page.get_by_role("heading", name="Upload a group photo")).to_have_count(0)
-    expect(page.get_by_role("link", name="Barack Obama 1 photo")).to_be_visible()
+    expect(page.get_by_role("link", name="Barack Obama", exact=True)).to_be_visible()
