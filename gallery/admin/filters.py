@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -21,18 +22,24 @@ from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 LARGE = 2 * REFERENCE_SIZE
 
 
+Condition = Q | Callable[[], Q]  # what takes long to put together is, once it is chosen
+
+
 class Choices(admin.SimpleListFilter):
     """A filter whose choices are conditions."""
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Condition]]:
         raise NotImplementedError
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(key, label) for key, (label, _condition) in self.choose(request).items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        chosen = self.choose(request).get(self.value() or "")
-        return queryset.filter(chosen[1]) if chosen else queryset
+        chosen = self.choose(request).get(wanted) if (wanted := self.value()) else None
+        if chosen is None:
+            return queryset
+        _label, condition = chosen
+        return queryset.filter(condition() if callable(condition) else condition)
 
 
 class Source(Choices):
@@ -84,17 +91,17 @@ class Embedder(Choices):
     title = gettext_lazy("embedder")
     parameter_name = "embedder"
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Condition]]:
         builds = Build.objects.order_by("embedder_id").values_list("embedder_id", "is_active")
         newest = list(builds.annotate(Max("pk")))
         _pk, serving = max(((pk, embedder) for embedder, active, pk in newest if active), default=(0, ""))
-        found = {
-            embedder: (embedder, Q(Exists(self._vectors(embedder)))) for embedder, _active, _pk in newest
+        found: dict[str, tuple[str, Condition]] = {
+            embedder: (embedder, partial(self._has_vector, embedder)) for embedder, _active, _pk in newest
         }
-        return found | {"none": (_("no vector of the one in use"), ~Q(Exists(self._vectors(serving))))}
+        return found | {"none": (_("no vector of the one in use"), lambda: ~self._has_vector(serving))}
 
-    def _vectors(self, embedder: str) -> QuerySet[ReferenceVector]:
-        return ReferenceVector.objects.filter(reference=OuterRef("pk"), embedder_id=embedder)
+    def _has_vector(self, embedder: str) -> Q:
+        return Q(Exists(ReferenceVector.objects.filter(reference=OuterRef("pk"), embedder_id=embedder)))
 
 
 class References(Choices):
@@ -103,12 +110,15 @@ class References(Choices):
     title = gettext_lazy("approved references")
     parameter_name = "references"
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.APPROVED)
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Condition]]:
+        def has(number: int) -> Q:
+            rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.APPROVED)
+            return Q(Exists(rows.order_by("pk")[number - 1 : number]))
+
         return {
-            "none": (_("None"), ~Q(Exists(rows))),
-            "one": (_("One"), Q(Exists(rows)) & ~Q(Exists(rows.order_by("pk")[1:2]))),
-            "more": (_("Two and more"), Q(Exists(rows.order_by("pk")[1:2]))),
+            "none": (_("None"), lambda: ~has(1)),
+            "one": (_("One"), lambda: has(1) & ~has(2)),
+            "more": (_("Two and more"), lambda: has(2)),
         }
 
 
@@ -116,18 +126,23 @@ class Pending(Choices):
     title = gettext_lazy("waiting for a decision")
     parameter_name = "pending"
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.PENDING)
-        return {"yes": (_("References to judge"), Q(Exists(rows)))}
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Condition]]:
+        def has() -> Q:
+            rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.PENDING)
+            return Q(Exists(rows))
+
+        return {"yes": (_("References to judge"), has)}
 
 
 class Photographed(Choices):
     title = gettext_lazy("in photos")
     parameter_name = "photos"
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        rows = Face.objects.filter(person=OuterRef("pk"))
-        return {"yes": (_("In photos"), Q(Exists(rows))), "no": (_("In no photo"), ~Q(Exists(rows)))}
+    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Condition]]:
+        def has() -> Q:
+            return Q(Exists(Face.objects.filter(person=OuterRef("pk"))))
+
+        return {"yes": (_("In photos"), has), "no": (_("In no photo"), lambda: ~has())}
 
 
 class OnPhoto(admin.SimpleListFilter):
