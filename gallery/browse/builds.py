@@ -40,13 +40,22 @@ class BuildPage:
 
 def build_list(photos: QuerySet[Photo], after: int | None) -> Page[Build]:
     """Builds, newest first, each with how many names changed, in how many photos, and how many are unseen."""
-    seen = Q(name_changes__photo__in=photos)
-    rows = Build.objects.select_related("asked_by").annotate(
-        names=Count("name_changes", filter=seen, distinct=True),
-        unseen=Count("name_changes", filter=seen & Q(name_changes__reviewed_at__isnull=True), distinct=True),
-        photos=Count("name_changes__photo", filter=seen, distinct=True),
+    page = page_of(Build.objects.select_related("asked_by"), after, BUILDS)
+    changes = NameChange.objects.filter(build__in=[build.pk for build in page.rows], photo__in=photos)
+    counted = (
+        changes.order_by()
+        .values_list("build")
+        .annotate(
+            names=Count("pk"),
+            unseen=Count("pk", filter=Q(reviewed_at__isnull=True)),
+            photos=Count("photo", distinct=True),
+        )
     )
-    return page_of(rows, after, BUILDS)
+    counts = {build: numbers for build, *numbers in counted}
+    for build in page.rows:
+        found: Any = build
+        found.names, found.unseen, found.photos = counts.get(build.pk, (0, 0, 0))
+    return page
 
 
 def serving() -> Build | None:
