@@ -5,12 +5,12 @@
 
 Makes a database of its own (SQLite in a temporary folder, unless one is named, which must be empty), has another
 process fill it with ten faces a photo, and asks all pages in turns, again and again, as a curator, some as an
-administrator, the shared ones as nobody: first pages, late pages, the largest rows. They are asked of the very application that
-the web server runs, started as it starts it, with a connection that is kept. PostgreSQL is told to look after its
-tables once they are filled, which its autovacuum else does within a minute or two: a page asked before that would
-measure how it plans without knowing them. Time is that of the view and everything around it, without the network,
-and with what Python's garbage collector took of it; on a busy machine the processor's share says more (with SQLite
-the database is part of it).
+administrator, the shared ones as nobody: first pages, late pages, the largest rows. They are asked of the very
+application that the web server runs, started as it starts it, with a connection that is kept. PostgreSQL is told to
+look after its tables once they are filled, which its autovacuum else does within a minute or two: a page asked
+before that would measure how it plans without knowing them. Time is that of the view and everything around it,
+without the network, and with what Python's garbage collector took of it; on a busy machine the processor's share
+says more (with SQLite the database is part of it).
 """
 
 from __future__ import annotations
