@@ -141,7 +141,7 @@ class Reference(Work):
             # With what says whether somebody may see it, so that counting needs no rows; and the id, which
             # PostgreSQL's indexes do not carry by themselves.
             models.Index(fields=("person", "status", "source_face", "id"), name="reference_person"),
-            # For counting those of each person: a fifth as large, and in order without a look at the status
+            # For counting those of each person: a ninth as large, and in order without a look at the status
             models.Index(
                 fields=("person",), condition=models.Q(status="approved"), name="approved_of_person"
             ),

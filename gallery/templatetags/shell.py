@@ -106,7 +106,7 @@ CURRENT = mark_safe(' aria-current="page"')
 
 @register.simple_tag
 def navlink(place: Link) -> SafeString:
-    """A link of the side bar or the tab bar. Written here, as each page has forty of both kinds."""
+    """A link of the side bar or the tab bar. Written here, as each page has some thirty of both kinds."""
     badge = format_html(NAVBADGE, place.badge, gettext("to look at")) if place.badge else ""
     current = CURRENT if place.is_current else ""
     return format_html(NAVLINK, place.url, current, icon(place.icon), place.label, badge)
