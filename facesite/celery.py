@@ -7,6 +7,8 @@ from celery import Celery
 from facesite import broker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
+# Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 broker.install()
 app = Celery("facesite")

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.i18n import set_language
 
+admin.autodiscover()
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("language", login_not_required(set_language), name="set_language"),

@@ -1,7 +1,13 @@
 """Registers the app and its admin site."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib import admin
+from django.contrib.admin.apps import SimpleAdminConfig
+from django.contrib.admin.checks import check_admin_app, check_dependencies
+from django.core.checks import CheckMessage, Tags, register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,11 +20,21 @@ class GalleryConfig(AppConfig):
             audit,
             checks,  # noqa: F401 -- importing it registers the checks
         )
-        from gallery.services import bulk, drafts, jobs  # noqa: F401 -- importing them registers how acts are undone
-        from gallery.services.faces import references  # noqa: F401 -- the same
 
         audit.connect()
 
 
-class GalleryAdminConfig(AdminConfig):
+class GalleryAdminConfig(SimpleAdminConfig):
+    """The admin's pages are found where they are wanted: by the addresses and by Django's checks of them.
+    The worker and the commands do without."""
+
     default_site = "gallery.adminsite.GallerySite"
+
+    def ready(self) -> None:
+        register(check_dependencies, Tags.admin)
+        register(_check_admin, Tags.admin)
+
+
+def _check_admin(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
+    admin.autodiscover()
+    return check_admin_app(app_configs, **options)

@@ -189,9 +189,9 @@ def backup_rounds(kind: str, source: Path, step: int) -> dict[str, Any]:
 def restore_rounds(kind: str, source: Path, step: int) -> dict[str, Any]:
     from django.conf import settings
 
-    from gallery.backup import databases
+    from gallery.backup.databases import sqlite
 
-    databases.sqlite.migrate = lambda address="": None  # a process of its own, tried elsewhere
+    sqlite.migrate = lambda address="": None  # a process of its own, tried elsewhere
     data, template = Path(settings.DATA_DIR), Path(settings.DATA_DIR).with_name("template")
     shutil.copytree(data, template)
     empty = must(state)

@@ -11,8 +11,10 @@ from django.core.checks import CheckMessage, Error, register
 
 from recognition import embedders
 
+SETTINGS = "settings"  # the tag of checks of what an owner sets
 
-@register()
+
+@register(SETTINGS)
 def check_embedder(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
     """By files and installed packages; weights that are still to be downloaded are not looked for."""
     options = {

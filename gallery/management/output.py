@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from gallery.checks.engines import SETTINGS
 from recognition.types import RecognitionError
 
 T = TypeVar("T")
@@ -21,6 +23,8 @@ class GalleryCommand(BaseCommand):
     """A command of ours: named errors end it with a sentence and exit code 1."""
 
     is_failed = False
+    # What an owner may have set wrong. Django's other checks are of the code: `make check` runs them.
+    requires_system_checks: tuple[str, ...] = (SETTINGS, Tags.security)
 
     @property
     def is_watched(self) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 from django.db import transaction
@@ -29,6 +30,14 @@ Inverse = Callable[[User, Event], Mapping[str, Any] | None]
 UNDO, REDO = "undo", "redo"
 # Acts that let rows wait for the worker: taken back only for what it has not begun.
 OF_THE_QUEUE = {"photo.retry", "photos.retry", "reference.embed", "queue.retry"}
+# Where functions for undoing are registered; they are loaded when somebody undoes something.
+UNDOING = (
+    "gallery.services.builds",
+    "gallery.services.bulk.undoing",
+    "gallery.services.faces.references",
+    "gallery.services.jobs",
+    "gallery.services.references",
+)
 _inverses: dict[str, Inverse] = {}
 
 
@@ -138,6 +147,8 @@ def _must_be_undoable(event: Event) -> None:
 
 def _take_back(user: User, event: Event) -> tuple[Mapping[str, Any] | None, int]:
     verb = str(event.summary.get("verb", "")) if event.verb in (UNDO, REDO) else event.verb
+    for module in UNDOING:
+        import_module(module)
     if verb in _inverses:
         return _inverses[verb](user, event), 0
     ledger = reverse((event.undo or {}).get("rows", []))

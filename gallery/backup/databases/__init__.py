@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from django.db import connection
 
-from gallery.backup.databases import postgres, sqlite
 from gallery.backup.databases.contents import Contents, Look, Named
 
 __all__ = ["Contents", "Named", "commit", "engine", "file_name", "forget", "prepare", "snapshot", "undo"]
@@ -19,7 +19,8 @@ def engine() -> str:
 
 
 def _module() -> ModuleType:
-    return sqlite if engine() == "sqlite" else postgres
+    """The one that is wanted: the other's driver is loaded for nobody."""
+    return import_module(f"{__name__}.{'sqlite' if engine() == 'sqlite' else 'postgres'}")
 
 
 def file_name() -> str:
