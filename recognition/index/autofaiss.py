@@ -37,8 +37,9 @@ def own_choice(count: int, dimension: int, max_bytes: int) -> str:
 
 
 def create(directory: Path, parts: PartFiles, key: str, on_rows: Callable[[int], None]) -> Any:
-    """Let AutoFaiss build an index of this kind, metric inner product, from the part files of ``directory``.
+    """Let AutoFaiss build an index of this kind from the part files of ``directory``.
 
+    The metric is the inner product, of compressed kinds the squared distance.
     ``on_rows`` is told how many vectors were read, and may raise to stop the build. Raises IndexUnusable
     where AutoFaiss reports a failure.
     """
@@ -63,12 +64,17 @@ def _created(reader: Any, key: str) -> Any:
 
 
 def _added(reader: Any, parts: PartFiles, key: str) -> Any:
-    """AutoFaiss has no name for this kind and would not train it: it gets it trained, and fills it."""
+    """AutoFaiss has no name for this kind and would not train it: it gets it trained, and fills it.
+
+    Its metric is the squared distance, by which unit vectors have the order of the inner product. What compression
+    does to a distance grows with the distance itself, so near ones are known best; to an inner product it does the
+    same everywhere. Faces' vectors lie in a narrow cone, where that decides who is second (docs/index.md).
+    """
     import faiss
     from autofaiss.external.build import add_embeddings_to_index
     from autofaiss.external.metadata import IndexMetadata
 
-    index = faiss.index_factory(reader.dimension, key, faiss.METRIC_INNER_PRODUCT)
+    index = faiss.index_factory(reader.dimension, key, faiss.METRIC_L2)
     index.train(parts.take(np.linspace(0, len(parts) - 1, TRAINING_FOR_CODES).astype(np.int64)))
     larger = IndexMetadata("Flat", int(reader.count), reader.dimension)
     return add_embeddings_to_index(reader, index, larger, _memory(reader, "Flat"))[0]

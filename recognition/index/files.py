@@ -4,7 +4,7 @@ The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pan
 
     img_emb/img_emb_0.npy          float32 (rows, dimension), unit vectors, row after row over all parts
     metadata/metadata_0.parquet    image_path, person, reference, person_id; the same rows in the same order
-    knn.index                      what AutoFaiss built, metric inner product
+    knn.index                      what AutoFaiss built; metric inner product, of compressed kinds L2
     infos.json                     AutoFaiss's own keys, and ours under "facesite"
     ids.npy, persons.npy           int64 (rows,): the reference and the person of each row
 """

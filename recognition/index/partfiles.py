@@ -38,6 +38,8 @@ class PartFiles:
 
     def take(self, rows: NDArray[np.int64]) -> Embeddings:
         """The vectors (n, dimension) of these rows, in their order."""
+        if len(self._parts) == 1:
+            return np.asarray(self._parts[0][rows])
         which = np.searchsorted(self._starts, rows, side="right") - 1
         taken = np.empty((len(rows), self._parts[0].shape[1]), np.float32)
         for number, part in enumerate(self._parts):

@@ -29,11 +29,16 @@ EXACT = "Flat"
 RECALL = 0.99  # share of faces whose nearest reference must be the one exact search finds
 RECALL_AIM = 0.993  # what search effort is tuned to, so that a sample's luck does not decide
 FACES_PER_PHOTO = 10
-EXACT_NUMBERS = 5_000_000  # vectors x dimension up to which exact search takes some 3 ms a photo
+EXACT_NUMBERS = (
+    1_000_000  # vectors x dimension up to which no other kind answers a photo a millisecond sooner
+)
+CHEAP_NUMBERS = (
+    5_000_000  # up to which only a kind that misses none of the sample's nearest replaces exact search
+)
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
-WORTH_BUILDING = 5.0  # milliseconds a photo that AutoFaiss's own choice must save: less is not noticed
+WORTH_BUILDING = 20.0  # milliseconds a photo that AutoFaiss's own choice must save: a photo takes some eighty in all
 TRIAL = 20_000  # vectors it is tried on
-GROWTH = 0.75
+GROWTH = 1.0
 
 
 class Reason(StrEnum):
@@ -70,14 +75,17 @@ class Choice:
 def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
     """The index to serve, of those measured.
 
-    Of the candidates within the memory budget and with a recall of at least 0.99, the one that answers ten
-    faces fastest. Where none is that accurate, memory has forced it, and the most accurate within the budget
-    is taken. Where none fits, exact search, or the smallest there is, although it breaks the budget.
+    Of the candidates within the memory budget and with a recall of at least 0.99 (1 where exact search takes a few
+    milliseconds only), the one that answers ten faces fastest. Where none is that accurate, memory has forced it,
+    and the most accurate within the budget is taken. Where none fits, exact search, or the smallest there is,
+    although it breaks the budget.
     """
     if not candidates:
         raise ValueError("there is nothing to choose from")
     fitting = [each for each in candidates if each.bytes <= max_bytes]
-    accurate = [each for each in fitting if each.is_exact or each.recall >= RECALL]
+    is_cheap = any(each.is_exact and each.bytes <= exact_bytes(CHEAP_NUMBERS, 1) for each in fitting)
+    least = 1.0 if is_cheap else RECALL
+    accurate = [each for each in fitting if each.is_exact or each.recall >= least]
     if accurate:
         best = min(accurate, key=lambda each: each.milliseconds)
     elif fitting:
@@ -113,8 +121,9 @@ def could_save(best: Measured) -> bool:
 def is_worth_building(trial_ms: float, tried: int, count: int, best: Measured) -> bool:
     """Whether AutoFaiss's own choice, that answered a photo so fast on a part of the gallery, should be built whole.
 
-    It must promise to save a time that is noticed, and half of it, since trials promise much: between 20,000 and a
-    million vectors the time was seen to grow with powers of the gallery's size from 0.4 to 1.06.
+    It must promise to save a time that is noticed, and half of it, since trials promise much and a graph of a million
+    takes minutes to build: between 20,000 and a million vectors the time was seen to grow with powers of the
+    gallery's size from 0.4 to 1.06.
     """
     expected: float = trial_ms * (count / tried) ** GROWTH
     return expected <= min(best.milliseconds - WORTH_BUILDING, best.milliseconds / 2)

@@ -22,6 +22,7 @@ from recognition.index import (
     policy,
     read_figures,
     remove_partials,
+    searcher,
 )
 from recognition.types import EmbedderMismatch, IndexUnusable
 
@@ -294,6 +295,7 @@ def test_a_broken_directory_says_so_and_what_to_do(tmp_path: Path, damage: objec
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a gallery of thousands be treated as one of hundreds of thousands."""
     monkeypatch.setattr(policy, "EXACT_NUMBERS", 1000)
+    monkeypatch.setattr(policy, "CHEAP_NUMBERS", 1000)
 
 
 @pytest.mark.usefixtures("small_is_large")
@@ -311,10 +313,52 @@ def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities
 
 
 @pytest.mark.usefixtures("small_is_large")
+def test_a_compressed_index_knows_who_is_second_where_all_faces_are_somewhat_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with faces: strangers' similarities are high, and those of different people close to each other."""
+    monkeypatch.setattr(
+        candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.is_compressed)
+    )
+    vectors = clustered(20_000, 64) * np.float32(0.4)
+    vectors[:, 0] += 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=64)
+    assert figures.index_key == "PQ32x4fs"
+    asked = vectors[::100]
+    similarities = asked @ vectors.T
+    persons = np.arange(len(vectors)) // 10
+    similarities[persons[::100, None] == persons] = -1
+    second = similarities.max(axis=1)
+    assert np.median(second) > 0.85
+    ids, found = Index.load(tmp_path / "one", "a-1").search(asked, 50)
+    found = np.where(persons[ids - 1] == persons[::100, None], -1, found).max(axis=1)
+    assert np.mean(found >= second - 1e-4) > 0.98
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_searching_many_faces_reads_some_vectors_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = clustered(4000, 32)
+    build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.03MB")
+    opened = Index.load(tmp_path / "one", "a-1")
+    at_once = opened.search(vectors[:300], 5)
+    read: list[int] = []
+    take = opened.parts.take
+    monkeypatch.setattr(searcher, "LOOKED_AT", 32 * 200 * 7)
+    monkeypatch.setattr(opened.parts, "take", lambda rows: (read.append(len(rows)), take(rows))[1])
+    some_at_a_time = opened.search(vectors[:300], 5)
+    np.testing.assert_array_equal(some_at_a_time[0], at_once[0])
+    np.testing.assert_allclose(some_at_a_time[1], at_once[1], atol=1e-6)
+    assert read == [1400] * 42 + [1200]
+
+
+@pytest.mark.usefixtures("small_is_large")
 def test_autofaiss_s_own_choice_is_built_where_it_is_worth_it_and_keeps_its_search_effort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = {"IndexFlat": 30.0, "IndexPQFastScan": 20.0}
+    slow = {"IndexFlat": 60.0, "IndexPQFastScan": 50.0}
     monkeypatch.setattr(
         candidates,
         "milliseconds_per_photo",
@@ -360,7 +404,7 @@ def test_where_memory_forces_compression_the_figures_say_so_and_similarities_sta
 
 @pytest.mark.parametrize(("count", "dimension", "codes"), [(1_000, 32, 16), (5_000, 8, 1), (3_333, 128, 64)])
 def test_the_size_of_a_compressed_index_is_known_before(count: int, dimension: int, codes: int) -> None:
-    index = faiss.index_factory(dimension, f"PQ{codes}x4fs", faiss.METRIC_INNER_PRODUCT)
+    index = faiss.index_factory(dimension, f"PQ{codes}x4fs", faiss.METRIC_L2)
     vectors = clustered(count, dimension)
     index.train(vectors)
     index.add(vectors)

@@ -6,6 +6,7 @@ import pytest
 
 from recognition.index import Measured, Reason, choose, parse_memory
 from recognition.index.policy import (
+    CHEAP_NUMBERS,
     EXACT_NUMBERS,
     TRIAL,
     WORTH_BUILDING,
@@ -16,14 +17,14 @@ from recognition.index.policy import (
     keys_to_try,
 )
 
-BUDGET = 1000
+BUDGET = 1000 << 20
 
 
-def exact(milliseconds: float = 10, size: int = 500) -> Measured:
+def exact(milliseconds: float = 10, size: int = 500 << 20) -> Measured:
     return Measured("Flat", "", 1.0, milliseconds, size)
 
 
-def other(recall: float = 0.995, milliseconds: float = 1, size: int = 600) -> Measured:
+def other(recall: float = 0.995, milliseconds: float = 1, size: int = 600 << 20) -> Measured:
     return Measured("HNSW32", "efSearch=64", recall, milliseconds, size)
 
 
@@ -59,6 +60,13 @@ def test_of_two_lossy_kinds_the_more_accurate_is_taken_even_if_it_is_slower() ->
     assert choose([other(recall=0.9, milliseconds=1), slower], BUDGET).measured is slower
 
 
+def test_where_exact_search_is_cheap_only_what_misses_nothing_replaces_it() -> None:
+    cheap, dear = exact_bytes(CHEAP_NUMBERS // 128, 128), exact_bytes(CHEAP_NUMBERS // 128 + 1, 128)
+    assert choose([exact(size=cheap), other(recall=0.999)], BUDGET).measured.is_exact
+    assert not choose([exact(size=cheap), other(recall=1.0)], BUDGET).measured.is_exact
+    assert not choose([exact(size=dear), other(recall=0.999)], BUDGET).measured.is_exact
+
+
 def test_choosing_from_nothing_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="nothing to choose"):
         choose([], BUDGET)
@@ -92,14 +100,14 @@ def test_there_is_nothing_to_save_where_a_photo_takes_no_longer_than_what_would_
 
 
 def test_the_own_choice_of_autofaiss_is_built_where_its_trial_promises_enough() -> None:
-    assert is_worth_building(10.0, TRIAL, TRIAL, exact(milliseconds=20))  # half
-    assert not is_worth_building(10.01, TRIAL, TRIAL, exact(milliseconds=20))
-    assert is_worth_building(3.0, TRIAL, TRIAL, exact(milliseconds=8))  # five milliseconds less
-    assert not is_worth_building(3.01, TRIAL, TRIAL, exact(milliseconds=8))
+    assert is_worth_building(40.0, TRIAL, TRIAL, exact(milliseconds=80))  # half
+    assert not is_worth_building(40.01, TRIAL, TRIAL, exact(milliseconds=80))
+    assert is_worth_building(10.0, TRIAL, TRIAL, exact(milliseconds=30))  # twenty milliseconds less
+    assert not is_worth_building(10.01, TRIAL, TRIAL, exact(milliseconds=30))
     assert is_worth_building(
-        1.25, TRIAL, 16 * TRIAL, exact(milliseconds=20)
-    )  # 16 times as many: 8 times as long
-    assert not is_worth_building(1.26, TRIAL, 16 * TRIAL, exact(milliseconds=20))
+        2.5, TRIAL, 16 * TRIAL, exact(milliseconds=80)
+    )  # 16 times as many: 16 times as long
+    assert not is_worth_building(2.51, TRIAL, 16 * TRIAL, exact(milliseconds=80))
 
 
 @pytest.mark.parametrize(
