@@ -63,6 +63,8 @@ def test_a_face_gets_the_same_vector_in_any_batch(tower: Path, monkeypatch: pyte
     assert networks._exact is None
     together = networks.run(pictures(9))
     assert np.abs(together[4] - networks.run(pictures(9)[4:5])[0]).max() < 1e-6
+    side_by_side = clip_int8.Networks(tower, 3).run(pictures(9))
+    assert np.abs(side_by_side - together).max() < 1e-6
 
 
 def test_eight_bits_that_differ_are_never_used(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..types import IndexUnusable
-from .files import EMBEDDINGS
+from .files import COMPRESSED, EMBEDDINGS
 from .partfiles import PartFiles
 from .threads import use_all_threads
 
@@ -49,7 +49,7 @@ def create(directory: Path, parts: PartFiles, key: str, on_rows: Callable[[int],
         use_all_threads(faiss)
         reader = _reader(directory / EMBEDDINGS, parts, key, on_rows)
         try:
-            index = _added(reader, parts, key) if key.startswith("PQ") else _created(reader, key)
+            index = _added(reader, parts, key) if key.startswith(COMPRESSED) else _created(reader, key)
         except (RuntimeError, ValueError, TypeError, MemoryError) as error:
             raise IndexUnusable(f"AutoFaiss could not build a {key} index: {error}") from error
     if index is None or index.ntotal != reader.count:

@@ -25,6 +25,7 @@ from typing import Any
 from ..types import EmbedderMismatch, IndexUnusable
 
 FORMAT = 1
+COMPRESSED = "PQ"  # how their keys begin
 INDEX, INFOS, IDS, PERSONS = "knn.index", "infos.json", "ids.npy", "persons.npy"
 EMBEDDINGS, METADATA = "img_emb", "metadata"
 PARTIAL = ".partial-"
@@ -111,6 +112,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def metric_of(key: str) -> str:
+    """In AutoFaiss's words: inner product, but squared distance of a compressed kind."""
+    return "l2" if key.startswith(COMPRESSED) else "ip"
+
+
 def write_infos(directory: Path, figures: BuildFigures) -> None:
     """``infos.json``: the keys AutoFaiss writes, then what only we know."""
     per_face = figures.milliseconds_per_photo / 10
@@ -123,7 +129,7 @@ def write_infos(directory: Path, figures: BuildFigures) -> None:
         "nb vectors": figures.count,
         "vectors dimension": figures.dimension,
         "compression ratio": 4.0 * figures.count * figures.dimension / max(figures.bytes, 1),
-        "metric_type": "ip",
+        "metric_type": metric_of(figures.index_key),
         "facesite": {"format": FORMAT, **asdict(figures)},
     }
     (directory / INFOS).write_text(json.dumps(infos, indent=2) + "\n", encoding="utf-8")

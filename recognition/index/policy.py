@@ -36,7 +36,9 @@ CHEAP_NUMBERS = (
     5_000_000  # up to which only a kind that misses none of the sample's nearest replaces exact search
 )
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
-WORTH_BUILDING = 20.0  # milliseconds a photo that AutoFaiss's own choice must save: a photo takes some eighty in all
+WORTH_BUILDING = (
+    20.0  # milliseconds a photo that AutoFaiss's own choice must save: a photo takes some eighty in all
+)
 TRIAL = 20_000  # vectors it is tried on
 GROWTH = 1.0
 

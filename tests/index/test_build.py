@@ -43,6 +43,7 @@ def test_a_build_opens_with_plain_faiss_and_plain_pandas(tmp_path: Path) -> None
     index = faiss.read_index(str(tmp_path / "one/knn.index"))
     similarities, rows = index.search(vectors[40:41], 1)
     assert index.metric_type == faiss.METRIC_INNER_PRODUCT
+    assert json.loads((tmp_path / "one/infos.json").read_text())["metric_type"] == "ip"
     assert table.loc[rows[0, 0]].to_dict() == {
         "image_path": "people/4/40.jpg",
         "person": "Person 4",
@@ -309,6 +310,8 @@ def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities
     figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
     assert (figures.index_key, figures.reason) == ("PQ16x4fs", "fastest")
     assert figures.recall >= 0.99
+    assert json.loads((tmp_path / "one/infos.json").read_text())["metric_type"] == "l2"
+    assert faiss.read_index(str(tmp_path / "one/knn.index")).metric_type == faiss.METRIC_L2
     check_it_finds_the_nearest(tmp_path / "one", vectors)
 
 
