@@ -147,8 +147,8 @@ def second_found(
     vectors: Embeddings, queries: Embeddings, found: Rows, nearest: Rows, seconds: Embeddings
 ) -> float:
     similarities = np.stack([vectors[rows] @ query for rows, query in zip(found, queries, strict=True)])
-    is_own = found // PER_PERSON == nearest[:, None] // PER_PERSON
-    return float(np.mean(np.where(is_own, -1, similarities).max(axis=1) >= seconds - 1e-4))
+    is_other = (found >= 0) & (found // PER_PERSON != nearest[:, None] // PER_PERSON)
+    return float(np.mean(np.where(~is_other, -1, similarities).max(axis=1) >= seconds - 1e-4))
 
 
 def run(name: str, count: int, dimension: int, spread: float, alike: float, folder: Path, pipe: Any) -> None:

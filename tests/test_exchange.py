@@ -23,6 +23,7 @@ from gallery.models import Build, Person, Reference, ReferenceVector
 from gallery.pipeline import exchange
 from gallery.pipeline.exchange.layout import GalleryUnreadable
 from gallery.vectors import to_bytes
+from recognition.index import BuildFigures, build
 from recognition.types import EmbedderMismatch, Embeddings, FaceCrop
 from tests.engines import FakeEngine
 from tests.gallery_world import OTHER, PLACE, find, world
@@ -130,8 +131,16 @@ def test_a_round_trip_loses_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("gallery")
-def test_an_export_opens_with_plain_tools(tmp_path: Path) -> None:
+def test_an_export_opens_with_plain_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def watched(*arguments: Any, **options: Any) -> BuildFigures:
+        asked.append(options)
+        return build(*arguments, **options)
+
+    monkeypatch.setattr("recognition.index.build", watched)
     exchange.export_gallery(tmp_path / "out")
+    assert [options["only_exact"] for options in asked] == [True]
     table = pd.read_parquet(tmp_path / "out/metadata/metadata_0.parquet")
     index = faiss.read_index(str(tmp_path / "out/knn.index"))
     _, rows = index.search(vector_of(4)[None], 1)

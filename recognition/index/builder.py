@@ -58,6 +58,7 @@ def build(
     dimension: int,
     max_query_ms: float = 10.0,
     max_memory: str | int = "4GB",
+    only_exact: bool = False,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> BuildFigures:
@@ -66,6 +67,7 @@ def build(
     Parts are streamed; beside the index itself, memory holds one part file and AutoFaiss's batch. Nothing
     appears under ``directory`` unless the whole build went well. No references make an empty index.
     ``max_memory`` bounds the index; ``max_query_ms``, a face, yields to recall and memory (see the figures).
+    ``only_exact``: exact search by inner product, which any tool understands, wherever that fits the memory.
 
     Raises IndexUnusable for bad vectors or when AutoFaiss fails, BuildCancelled when ``cancelled()`` says
     so, FileExistsError for a directory that is there, OSError as the disk gives it.
@@ -79,7 +81,9 @@ def build(
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
-            choice, exact_ms = _write_best(Trying(partial, written, max_query_ms, watch), max_bytes)
+            choice, exact_ms = _write_best(
+                Trying(partial, written, max_query_ms, watch), max_bytes, only_exact
+            )
         best = choice.measured
         figures = BuildFigures(
             embedder_id=embedder_id,
@@ -102,10 +106,13 @@ def build(
     return figures
 
 
-def _write_best(trying: Trying, max_bytes: int) -> tuple[Choice, float | None]:
+def _write_best(trying: Trying, max_bytes: int, only_exact: bool) -> tuple[Choice, float | None]:
     """Build what is worth trying, keep the file of the one chosen; also how long exact search took."""
     written = trying.written
-    candidates = [trying.build(key) for key in keys_to_try(written.count, written.dimension, max_bytes)]
+    keys = keys_to_try(written.count, written.dimension, max_bytes)
+    if only_exact and EXACT in keys:
+        keys = [EXACT]
+    candidates = [trying.build(key) for key in keys]
     best = choose(candidates, max_bytes)
     if best.reason in WEIGHED and could_save(best.measured):
         own = own_choice(written.count, written.dimension, max_bytes)

@@ -30,17 +30,12 @@ RECALL = 0.99  # share of faces whose nearest reference must be the one exact se
 RECALL_AIM = 0.993  # what search effort is tuned to, so that a sample's luck does not decide
 FACES_PER_PHOTO = 10
 EXACT_NUMBERS = (
-    1_000_000  # vectors x dimension up to which no other kind answers a photo a millisecond sooner
+    1_000_000  # vectors x dimension up to which exact search takes one to three milliseconds a photo
 )
-CHEAP_NUMBERS = (
-    5_000_000  # up to which only a kind that misses none of the sample's nearest replaces exact search
-)
+CHEAP_NUMBERS = 5_000_000  # up to which nothing replaces exact search that misses one of the sample's nearest
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
-WORTH_BUILDING = (
-    20.0  # milliseconds a photo that AutoFaiss's own choice must save: a photo takes some eighty in all
-)
+WORTH_BUILDING = 20.0  # milliseconds a photo that AutoFaiss's own choice must save, of some eighty
 TRIAL = 20_000  # vectors it is tried on
-GROWTH = 1.0
 
 
 class Reason(StrEnum):
@@ -77,9 +72,9 @@ class Choice:
 def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
     """The index to serve, of those measured.
 
-    Of the candidates within the memory budget and with a recall of at least 0.99 (1 where exact search takes a few
-    milliseconds only), the one that answers ten faces fastest. Where none is that accurate, memory has forced it,
-    and the most accurate within the budget is taken. Where none fits, exact search, or the smallest there is,
+    Of the candidates within the memory budget and with a recall of at least 0.99 (1 in a small gallery, where exact
+    search takes little time), the one that answers ten faces fastest. Where none is that accurate, memory has
+    forced it, and the most accurate within the budget is taken. Where none fits, exact search, or the smallest there is,
     although it breaks the budget.
     """
     if not candidates:
@@ -127,7 +122,7 @@ def is_worth_building(trial_ms: float, tried: int, count: int, best: Measured) -
     takes minutes to build: between 20,000 and a million vectors the time was seen to grow with powers of the
     gallery's size from 0.4 to 1.06.
     """
-    expected: float = trial_ms * (count / tried) ** GROWTH
+    expected: float = trial_ms * count / tried
     return expected <= min(best.milliseconds - WORTH_BUILDING, best.milliseconds / 2)
 
 

@@ -14,7 +14,7 @@ from .threads import set_threads
 AGAIN = 4  # a compressed index is asked for so many times more, and the exact vectors decide
 AT_LEAST = 200
 LOOKED_AT = 4_000_000  # numbers of vectors read at once for that: 16 MB, forty faces of 512 numbers
-COMPRESSED = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
+COMPRESSED_KINDS = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
 
 
 class Searcher:
@@ -25,7 +25,7 @@ class Searcher:
         self._parts = parts
         self.count, self.dimension = int(opened.ntotal), int(opened.d)
         self.kind = type(opened).__name__
-        self.is_compressed = self.kind in COMPRESSED
+        self.is_compressed = self.kind in COMPRESSED_KINDS
 
     def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows (n, k) and similarities (n, k), best first; row -1 where there are no more."""

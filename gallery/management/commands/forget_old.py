@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-
+from gallery.management.output import GalleryCommand
 from gallery.services import retention
 
 
-class Command(BaseCommand):
+class Command(GalleryCommand):
     help = __doc__ or ""
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         gone = retention.forget_old()
         if options["json"]:
-            self.stdout.write(json.dumps(gone))
+            self.say_json(gone)
             return
         for kind, count in gone.items():
             self.stdout.write(f"{kind.replace('_', ' ')}: {count} removed")

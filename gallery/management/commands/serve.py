@@ -16,11 +16,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from gallery.management.output import GalleryCommand
+
 GRACE = 20  # seconds a child may take to end its work
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 class Command(BaseCommand):
+    requires_system_checks = GalleryCommand.requires_system_checks  # it stays; its children load the pages
     help = "Serves the site on 127.0.0.1 together with its worker; Ctrl-C stops all of it."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -128,6 +128,7 @@ def _write_index(partial: Path, pictures: dict[int, str], done: Exported) -> Non
         dimension=embedder.dimension,
         max_query_ms=settings.INDEX_MAX_QUERY_MS,
         max_memory=settings.INDEX_MAX_MEMORY,
+        only_exact=True,
     )
     done.indexed = figures.count
     for path in (partial / "index").iterdir():

@@ -134,6 +134,7 @@ def _clear_index(directory: Path, gone: np.ndarray[tuple[int], np.dtype[np.int64
         dimension=old.dimension,
         max_query_ms=settings.INDEX_MAX_QUERY_MS,
         max_memory=settings.INDEX_MAX_MEMORY,
+        only_exact=True,
     )
     (directory / IDS).unlink()  # half an index is none: see above
     for path in fresh.iterdir():
