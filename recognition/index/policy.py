@@ -74,7 +74,7 @@ def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
 
     Of the candidates within the memory budget and with a recall of at least 0.99 (1 in a small gallery, where exact
     search takes little time), the one that answers ten faces fastest. Where none is that accurate, memory has
-    forced it, and the most accurate within the budget is taken. Where none fits, exact search, or the smallest there is,
+    forced it, and the most accurate within the budget is taken. Where none fits, exact search, or the smallest,
     although it breaks the budget.
     """
     if not candidates:
