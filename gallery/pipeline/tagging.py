@@ -11,9 +11,10 @@ from typing import Any
 
 from gallery import engine
 from gallery.models import Person, Reference
-from gallery.pipeline import search
+from gallery.pipeline import live, search
 from gallery.pipeline.side_by_side import in_order
 from recognition.analysis import Analysis, analyse
+from recognition.embedders.dlib import DlibEmbedder
 from recognition.images import sandbox
 from recognition.types import Bounds, Detection, Detector, Embedder, ImageError, Outcome, State
 
@@ -82,11 +83,14 @@ def tag_all(paths: Sequence[Path]) -> Iterator[Tagged]:
     sandbox.start()  # while the networks are loaded
     at_once = engine.work_side_by_side(len(paths))
     detector, embedder = engine.detector(), engine.serving()
+    if isinstance(embedder, DlibEmbedder):  # others may have to convert their network first, which takes long
+        embedder.warm_up()
 
     def analysed(path: Path) -> Analysis | str:
         return _analysed(path, detector, embedder)
 
     names = _Names(embedder)
+    names.ask()
     for path, analysis in in_order(analysed, paths, at_once):
         yield _searched(path, analysis, names)
 
@@ -110,11 +114,15 @@ class _Names:
         self._bounds: Bounds | None = None
         self._asked = 0.0
 
-    def of(self, analysis: Analysis) -> list[NamedFace]:
-        is_fresh = self._bounds is not None and monotonic() - self._asked < MAX_AGE
-        if not is_fresh:
+    def ask(self) -> None:
+        """Follow the gallery, unless that was done a moment ago."""
+        if self._bounds is None or monotonic() - self._asked >= MAX_AGE:
+            live.follower(self._embedder).refresh()
             self._bounds, self._asked = engine.bounds(self._embedder), monotonic()
-        found = search.outcomes(analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=is_fresh)
+
+    def of(self, analysis: Analysis) -> list[NamedFace]:
+        self.ask()
+        found = search.outcomes(analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=True)
         return _named(analysis.detections, found)
 
 

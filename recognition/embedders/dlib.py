@@ -70,11 +70,19 @@ class DlibEmbedder:
 
     def describe(self, chips: Image) -> Embeddings:
         """The network's own output, (n, 128) float32, for aligned uint8 RGB chips (n, 150, 150, 3)."""
+        (vectors,) = self._opened().run(None, {"chips": chips})
+        return np.asarray(vectors, np.float32)
+
+    def warm_up(self) -> None:
+        """Open what the first face would."""
+        self._opened()
+        five_points.load()
+
+    def _opened(self) -> runtime.Session:
         with self._opening:
             if self._session is None:
                 self._session = runtime.session(converted_model(), self._threads)
-        (vectors,) = self._session.run(None, {"chips": chips})
-        return np.asarray(vectors, np.float32)
+            return self._session
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
         squares = np.array([five_points.start_square(crop.landmarks, crop.box) for crop in crops])
