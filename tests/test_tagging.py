@@ -8,21 +8,24 @@ import numpy as np
 import pytest
 
 from gallery import engine
-from gallery.pipeline import search, tagging
+from gallery.pipeline import live, search, tagging
 from recognition.analysis import Analysis
 
 
 def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, looks, bounds = [100.0], [], iter(["first", "second", "third"])
+    now, looks, followed, bounds = [100.0], [], [], iter(["first", "second", "third"])
 
     def outcomes(embeddings: object, embedder: object, *, bounds: object, is_fresh: bool) -> list[object]:
-        looks.append((bounds, is_fresh))
+        assert is_fresh  # it was followed here, and need not be once more
+        looks.append((bounds, len(followed)))
         return []
 
     monkeypatch.setattr(tagging, "monotonic", lambda: now[0])
     monkeypatch.setattr(search, "outcomes", outcomes)
+    follower = SimpleNamespace(refresh=lambda: followed.append(now[0]))
+    monkeypatch.setattr(live, "follower", lambda embedder: follower)
     monkeypatch.setattr(engine, "bounds", lambda embedder: next(bounds))
     monkeypatch.setattr(tagging, "_named", lambda detections, found: [])
     nothing = Analysis(10, 10, [], np.zeros((0, 128), np.float32), {})
@@ -31,6 +34,6 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     for passed in (0.0, 0.4, 0.5, 0.2):
         now[0] += passed
         names.of(nothing)
-    assert looks == [("first", False), ("first", True), ("first", True), ("second", False)]
+    assert looks == [("first", 1), ("first", 1), ("first", 1), ("second", 2)]
     tagging._Names(embedder).of(nothing)
-    assert looks[-1] == ("third", False)
+    assert looks[-1] == ("third", 3)
