@@ -299,13 +299,15 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "CHEAP_NUMBERS", 1000)
 
 
-@pytest.mark.usefixtures("small_is_large")
-def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def compressed_is_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.is_compressed)
     )
+
+
+@pytest.mark.usefixtures("small_is_large", "compressed_is_fastest")
+def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities(tmp_path: Path) -> None:
     vectors = clustered(20_000, 32)
     figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
     assert (figures.index_key, figures.reason) == ("PQ16x4fs", "fastest")
@@ -315,14 +317,9 @@ def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities
     check_it_finds_the_nearest(tmp_path / "one", vectors)
 
 
-@pytest.mark.usefixtures("small_is_large")
-def test_a_compressed_index_knows_who_is_second_where_all_faces_are_somewhat_alike(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_is_large", "compressed_is_fastest")
+def test_a_compressed_index_knows_who_is_second_where_all_faces_are_somewhat_alike(tmp_path: Path) -> None:
     """As with faces: strangers' similarities are high, and those of different people close to each other."""
-    monkeypatch.setattr(
-        candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.is_compressed)
-    )
     vectors = clustered(20_000, 64) * np.float32(0.4)
     vectors[:, 0] += 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
