@@ -23,6 +23,7 @@ from .policy import (
     choose,
     could_save,
     is_worth_building,
+    key_by_person,
     keys_to_try,
     parse_memory,
 )
@@ -114,6 +115,11 @@ def _write_best(trying: Trying, max_bytes: int, only_exact: bool) -> tuple[Choic
         keys = [EXACT]
     candidates = [trying.build(key) for key in keys]
     best = choose(candidates, max_bytes)
+    if best.reason in WEIGHED and (
+        key := key_by_person(written.count, trying.people, written.dimension, max_bytes, best.measured)
+    ):
+        candidates.append(trying.build_by_person(key, best.measured))
+        best = choose(candidates, max_bytes)
     if best.reason in WEIGHED and could_save(best.measured):
         own = own_choice(written.count, written.dimension, max_bytes)
         if own.startswith(("HNSW", "IVF")) and is_worth_building(

@@ -15,6 +15,7 @@ from .autofaiss import create
 from .files import EMBEDDINGS, INDEX, PERSONS
 from .measure import Sample, draw_sample, is_exact, milliseconds_per_photo, recall, tune
 from .partfiles import PartFiles
+from .people import create_by_person
 from .parts import Written
 from .policy import EXACT, FACES_PER_PHOTO, TRIAL, Measured
 from .searcher import Searcher
@@ -33,17 +34,30 @@ class Trying:
         self._partial, self._watch = partial, watch
         self._max_ms = FACES_PER_PHOTO * max_query_ms
         self._parts = PartFiles.open(partial)
-        self._sample = draw_sample(self._parts)
+        self._persons = np.load(partial / PERSONS)
+        self.people = len(np.unique(self._persons))
+        self._sample = draw_sample(self._parts, self._persons)
         self._files: list[tuple[Measured, Path]] = []
 
     def build(self, key: str) -> Measured:
         """One more candidate; raises IndexUnusable for an exact index that does not find its own vectors."""
+        return self._measured(create(self._partial, self._parts, key, self._built), key, self._max_ms)
+
+    def build_by_person(self, key: str, best: Measured) -> Measured:
+        """The candidate that looks for people first, given no more time than the best of the others takes."""
+        rows = self._sample.rows
+        index = create_by_person(self._partial, self._parts, key, self._persons, rows, self._built)
+        return self._measured(index, key, best.milliseconds)
+
+    def _built(self, done: int) -> None:
+        self._watch("build", done)
+
+    def _measured(self, index: Any, key: str, max_ms: float) -> Measured:
         import faiss
 
-        index = create(self._partial, self._parts, key, lambda done: self._watch("build", done))
         self._watch("check", self.written.count)
         searcher = Searcher(index, self._parts)
-        effort = _tuned(searcher, index, key, self._sample, self._max_ms)
+        effort = _tuned(searcher, index, key, self._sample, max_ms)
         if key == EXACT and not is_exact(searcher, self._sample):
             raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
         found = 1.0 if key == EXACT else recall(searcher, self._sample)
@@ -56,13 +70,13 @@ class Trying:
 
     def tried(self, key: str) -> tuple[float, int]:
         """Milliseconds a photo of an index of this kind of some of the people, and how many vectors those have."""
-        rows = whole_people(np.load(self._partial / PERSONS), TRIAL)
+        rows = whole_people(self._persons, TRIAL)
         folder = self._partial / "trial"
         (folder / EMBEDDINGS).mkdir(parents=True)
         np.save(folder / EMBEDDINGS / "img_emb_0.npy", self._parts.take(rows))
         parts = PartFiles.open(folder)
         index = create(folder, parts, key, lambda done: self._watch("check", done))
-        searcher, sample = Searcher(index, parts), draw_sample(parts)
+        searcher, sample = Searcher(index, parts), draw_sample(parts, self._persons[rows])
         _tuned(searcher, index, key, sample, self._max_ms)
         milliseconds = milliseconds_per_photo(searcher, sample)
         shutil.rmtree(folder)

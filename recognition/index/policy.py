@@ -1,12 +1,15 @@
 """Which kind of index serves a gallery: one policy, in the order recall, memory, speed.
 
-Three kinds are weighed, all built by AutoFaiss:
+Four kinds are weighed, all built by AutoFaiss:
 
 ``Flat``
     is exact search.
 ``PQmx4fs``
     keeps four bits for every two numbers of a vector, and the vectors in the part files decide among the nearest
     by those. It reads a sixteenth of what exact search reads.
+``IVFn(PQmx4fs),SQ8``
+    looks for the nearest people first, by their mean vectors, and then through those people's references (see
+    ``people``). It is built where that takes longer than would be noticed and people have several references.
 AutoFaiss's own choice
     for so many vectors within the budgets, mostly ``HNSW32``, with the least search effort that is accurate. It is
     tried on some of the people first, and built whole only where the trial shows that it could be worth it: at a
@@ -28,12 +31,15 @@ from enum import StrEnum
 EXACT = "Flat"
 RECALL = 0.99  # share of faces whose nearest reference must be the one exact search finds
 RECALL_AIM = 0.993  # what search effort is tuned to, so that a sample's luck does not decide
+SECOND_AIM = 0.97  # likewise of the nearest reference of another person, which PQmx4fs finds for 97 to 99 %
 FACES_PER_PHOTO = 10
 EXACT_NUMBERS = (
     1_000_000  # vectors x dimension up to which exact search takes one to three milliseconds a photo
 )
 CHEAP_NUMBERS = 5_000_000  # up to which nothing replaces exact search that misses one of the sample's nearest
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
+WORTH_GROUPING = 5.0  # milliseconds a photo from which people are looked for first
+REFERENCES_EACH = 4  # that they must have on average
 WORTH_BUILDING = 20.0  # milliseconds a photo that AutoFaiss's own choice must save, of some eighty
 TRIAL = 20_000  # vectors it is tried on
 
@@ -108,6 +114,14 @@ def keys_to_try(count: int, dimension: int, max_bytes: int) -> list[str]:
     if count * dimension <= EXACT_NUMBERS or compressed is None:
         return [EXACT]
     return [EXACT, compressed]
+
+
+def key_by_person(count: int, people: int, dimension: int, max_bytes: int, best: Measured) -> str | None:
+    """The kind that looks for people first, where it is worth building: ``best`` is the better of the others."""
+    key = _compressed_key(people, dimension, max_bytes)
+    worth = best.milliseconds > WORTH_GROUPING and count >= REFERENCES_EACH * people
+    size = count * (dimension + 8) + people * (dimension + 8)  # eight bits a number, a row number; lists
+    return f"IVF{people}({key}),SQ8" if key and worth and size <= max_bytes else None
 
 
 def could_save(best: Measured) -> bool:

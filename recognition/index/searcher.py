@@ -11,10 +11,12 @@ from ..types import Embeddings
 from .partfiles import PartFiles
 from .threads import set_threads
 
-AGAIN = 4  # a compressed index is asked for so many times more, and the exact vectors decide
+COARSE = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
+AGAIN = 4  # they are asked for so many times more than are wanted, and the exact vectors decide
 AT_LEAST = 200
-LOOKED_AT = 4_000_000  # numbers of vectors read at once for that: 16 MB, forty faces of 512 numbers
-COMPRESSED_KINDS = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
+FINE = {"IndexIVFScalarQuantizer"}
+MORE = 16  # eight bits a number mistake only near ties
+LIST = 15_000  # multiplications that take as long as a trip to one more list
 
 
 class Searcher:
@@ -25,7 +27,7 @@ class Searcher:
         self._parts = parts
         self.count, self.dimension = int(opened.ntotal), int(opened.d)
         self.kind = type(opened).__name__
-        self.is_compressed = self.kind in COMPRESSED_KINDS
+        self.is_compressed = self.kind in COARSE | FINE
 
     def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows (n, k) and similarities (n, k), best first; row -1 where there are no more."""
@@ -36,31 +38,38 @@ class Searcher:
             return np.full((len(vectors), k), -1, np.int64), np.full((len(vectors), k), -1, np.float32)
         set_threads(faiss, self._work() * len(vectors))
         vectors = np.ascontiguousarray(vectors, np.float32)
-        asked = min(max(AGAIN * k, AT_LEAST), self.count) if self.is_compressed else k
-        similarities, rows = self._opened.search(vectors, asked)
+        asked = max(AGAIN * k, AT_LEAST) if self.kind in COARSE else k + MORE * self.is_compressed
+        similarities, rows = self._opened.search(vectors, min(asked, self.count))
+        if lists := self._lists():
+            similarities, rows = self._with_further_lists(vectors, k, lists, similarities, rows)
         if not self.is_compressed:
             return rows, similarities
-        best_rows, best = np.empty((len(vectors), k), np.int64), np.empty((len(vectors), k), np.float32)
-        at_once = max(1, LOOKED_AT // (asked * self.dimension))
-        for start in range(0, len(vectors), at_once):
-            some = slice(start, start + at_once)
-            best_rows[some], best[some] = self._look_again(vectors[some], rows[some], k)
-        return best_rows, best
+        similarities = self._parts.similarities(vectors, rows)
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarities, order, axis=1)
+
+    def _lists(self) -> int:
+        return int(getattr(self._opened, "nlist", 0))
+
+    def _with_further_lists(
+        self, vectors: Embeddings, k: int, lists: int, similarities: Any, rows: Any
+    ) -> tuple[Any, Any]:
+        """What was found, of more lists where those looked through hold fewer than ``k`` rows."""
+        import faiss
+
+        effort = int(self._opened.nprobe)
+        while effort < lists and (rows[:, k - 1] < 0).any():
+            effort = min(4 * effort, lists)
+            wider = faiss.SearchParametersIVF(nprobe=effort)
+            similarities, rows = self._opened.search(vectors, rows.shape[1], params=wider)
+        return similarities, rows
 
     def _work(self) -> int:
         """Multiplications one face costs, roughly."""
         every = self.count * self.dimension
-        if lists := int(getattr(self._opened, "nlist", 0)):
-            return every * min(int(self._opened.nprobe), lists) // lists
+        if lists := self._lists():
+            effort = min(int(self._opened.nprobe), lists)
+            return lists * self.dimension // 8 + effort * (LIST + every // lists)
         if graph := getattr(self._opened, "hnsw", None):
             return min(every, int(graph.efSearch) * int(graph.nb_neighbors(0)) * self.dimension)
         return every // 8 if self.is_compressed else every
-
-    def _look_again(
-        self, vectors: Embeddings, rows: NDArray[np.int64], k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        found = self._parts.take(np.maximum(rows, 0).ravel()).reshape(*rows.shape, -1)
-        similarities = np.einsum("nd,nkd->nk", vectors, found)
-        similarities[rows < 0] = -2
-        order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(similarities, order, axis=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-WORK_FOR_THREADS = 100_000_000  # multiplications from which a second thread pays
+WORK_FOR_THREADS = 40_000_000  # multiplications from which a second thread pays
 
 _limit: int | None = None
 

@@ -22,7 +22,6 @@ from recognition.index import (
     policy,
     read_figures,
     remove_partials,
-    searcher,
 )
 from recognition.types import EmbedderMismatch, IndexUnusable
 
@@ -362,27 +361,10 @@ def test_what_is_for_other_tools_is_exact_and_an_inner_product_where_memory_allo
 
 
 @pytest.mark.usefixtures("small_is_large")
-def test_searching_many_faces_reads_some_vectors_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vectors = clustered(4000, 32)
-    build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.03MB")
-    opened = Index.load(tmp_path / "one", "a-1")
-    at_once = opened.search(vectors[:300], 5)
-    read: list[int] = []
-    take = opened.parts.take
-    monkeypatch.setattr(searcher, "LOOKED_AT", 32 * 200 * 7)
-    monkeypatch.setattr(opened.parts, "take", lambda rows: (read.append(len(rows)), take(rows))[1])
-    some_at_a_time = opened.search(vectors[:300], 5)
-    np.testing.assert_array_equal(some_at_a_time[0], at_once[0])
-    np.testing.assert_allclose(some_at_a_time[1], at_once[1], atol=1e-6)
-    assert read == [1400] * 42 + [1200]
-
-
-@pytest.mark.usefixtures("small_is_large")
 def test_autofaiss_s_own_choice_is_built_where_it_is_worth_it_and_keeps_its_search_effort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(policy, "WORTH_GROUPING", 1000.0)
     slow = {"IndexFlat": 60.0, "IndexPQFastScan": 50.0}
     monkeypatch.setattr(
         candidates,

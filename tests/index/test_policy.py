@@ -8,12 +8,15 @@ from recognition.index import Measured, Reason, choose, parse_memory
 from recognition.index.policy import (
     CHEAP_NUMBERS,
     EXACT_NUMBERS,
+    REFERENCES_EACH,
     TRIAL,
     WORTH_BUILDING,
+    WORTH_GROUPING,
     compressed_bytes,
     could_save,
     exact_bytes,
     is_worth_building,
+    key_by_person,
     keys_to_try,
 )
 
@@ -92,6 +95,16 @@ def test_exact_search_remains_where_nothing_can_be_compressed() -> None:
     assert keys_to_try(999, 128, 400_000) == ["Flat"]
     assert keys_to_try(1_000, 128, 400_000) == ["PQ64x4fs"]
     assert keys_to_try(1_000_000, 127, 1 << 32) == ["Flat"]
+
+
+def test_people_are_looked_for_first_where_they_have_several_references_and_it_saves_what_is_noticed() -> None:
+    slow = exact(milliseconds=WORTH_GROUPING + 0.01)
+    people = 100_000 // REFERENCES_EACH
+    assert key_by_person(100_000, people, 128, BUDGET, slow) == f"IVF{people}(PQ64x4fs),SQ8"
+    assert key_by_person(100_000, people + 1, 128, BUDGET, slow) is None
+    assert key_by_person(100_000, people, 128, BUDGET, exact(milliseconds=WORTH_GROUPING)) is None
+    assert key_by_person(100_000, 999, 128, BUDGET, slow) is None  # too few to learn how to compress their means
+    assert key_by_person(100_000, people, 127, BUDGET, slow) is None
 
 
 def test_there_is_nothing_to_save_where_a_photo_takes_no_longer_than_what_would_be_noticed() -> None:
