@@ -15,8 +15,8 @@ from .autofaiss import create
 from .files import EMBEDDINGS, INDEX, PERSONS
 from .measure import Sample, draw_sample, is_exact, milliseconds_per_photo, recall, tune
 from .partfiles import PartFiles
-from .people import create_by_person
 from .parts import Written
+from .people import create_by_person
 from .policy import EXACT, FACES_PER_PHOTO, TRIAL, Measured
 from .searcher import Searcher
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,13 +59,15 @@ class PartFiles:
         if rows.max(initial=-1) >= len(self):
             raise IndexError(f"row {rows.max()} of {len(self)}")
         vectors = np.ascontiguousarray(vectors, np.float32)
-        result, some = np.full((2, *rows.shape), -np.inf, np.float32)
+        result = np.full(rows.shape, -np.inf, np.float32)
+        some = np.empty_like(result)
+        compare: Any = faiss.fvec_inner_products_by_idx  # type: ignore[attr-defined]  # not among its types
         for start, part in zip(self._starts, self._parts, strict=False):
             here = np.where((rows >= start) & (rows < start + len(part)), rows - start, -1)
             if here.max(initial=-1) < 0:
                 continue
             pointers = (faiss.swig_ptr(array) for array in (some, vectors, part, here))
-            faiss.fvec_inner_products_by_idx(*pointers, vectors.shape[1], *rows.shape)
+            compare(*pointers, vectors.shape[1], *rows.shape)
             np.maximum(result, some, out=result)
         return result
 

@@ -53,7 +53,8 @@ def create_by_person(
     index.train(parts.take(np.linspace(0, len(parts) - 1, min(TRAINING, len(parts))).astype(np.int64)))
     for first, chunk in parts.chunks():
         rows = np.arange(first, first + len(chunk))
-        add_preassigned(index, np.ascontiguousarray(chunk), lists[rows].astype(np.int64), rows)
+        here = lists[rows].astype(np.int64)
+        add_preassigned(index, np.ascontiguousarray(chunk), here, rows)  # type: ignore[no-untyped-call]
         on_rows(first + len(chunk))
     return index
 

@@ -60,7 +60,8 @@ class Searcher:
         effort = int(self._opened.nprobe)
         while effort < lists and (rows[:, k - 1] < 0).any():
             effort = min(4 * effort, lists)
-            wider = faiss.SearchParametersIVF(nprobe=effort)
+            wider = faiss.SearchParametersIVF()
+            wider.nprobe = effort
             similarities, rows = self._opened.search(vectors, rows.shape[1], params=wider)
         return similarities, rows
 

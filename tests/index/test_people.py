@@ -84,7 +84,9 @@ def test_whoever_is_taken_out_is_not_found_and_the_next_is(tmp_path: Path) -> No
     live.apply(removed=range(1, 201), moved={before[7][20].reference: 4321})
     after = live.search(vectors[:200], 20)
     assert min(hit.reference for hits in after for hit in hits) > 200
-    assert {hit.person for hits in after for hit in hits if hit.reference == before[7][20].reference} == {4321}
+    assert {hit.person for hits in after for hit in hits if hit.reference == before[7][20].reference} == {
+        4321
+    }
     expected = [[hit.reference for hit in hits if hit.reference > 200][:20] for hits in before]
     assert [[hit.reference for hit in hits] for hits in after] == expected
 
@@ -164,7 +166,9 @@ class Forgetful(Searcher):
         rows, similarities = super().search(vectors, k)
         own = PERSONS[rows] == PERSONS[rows[:, :1]]
         forgets = (np.arange(len(rows)) % self.every == 0)[:, None]
-        return np.where(own | ~forgets, rows, -1), np.where(own | ~forgets, similarities, -2).astype(np.float32)
+        return np.where(own | ~forgets, rows, -1), np.where(own | ~forgets, similarities, -2).astype(
+            np.float32
+        )
 
 
 def test_who_is_not_found_second_is_noticed(parts: PartFiles) -> None:

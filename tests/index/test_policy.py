@@ -97,13 +97,17 @@ def test_exact_search_remains_where_nothing_can_be_compressed() -> None:
     assert keys_to_try(1_000_000, 127, 1 << 32) == ["Flat"]
 
 
-def test_people_are_looked_for_first_where_they_have_several_references_and_it_saves_what_is_noticed() -> None:
+def test_people_are_looked_for_first_where_they_have_several_references_and_it_saves_what_is_noticed() -> (
+    None
+):
     slow = exact(milliseconds=WORTH_GROUPING + 0.01)
     people = 100_000 // REFERENCES_EACH
     assert key_by_person(100_000, people, 128, BUDGET, slow) == f"IVF{people}(PQ64x4fs),SQ8"
     assert key_by_person(100_000, people + 1, 128, BUDGET, slow) is None
     assert key_by_person(100_000, people, 128, BUDGET, exact(milliseconds=WORTH_GROUPING)) is None
-    assert key_by_person(100_000, 999, 128, BUDGET, slow) is None  # too few to learn how to compress their means
+    assert (
+        key_by_person(100_000, 999, 128, BUDGET, slow) is None
+    )  # too few to learn how to compress their means
     assert key_by_person(100_000, people, 127, BUDGET, slow) is None
 
 
