@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from gallery import chores, health
 from gallery.models import Album, Decision, Event, Face, Finding, Person, Reference, Status, User
@@ -63,13 +65,16 @@ def a_finding(kind: str, number: int = 0) -> Finding:
     )
 
 
+NO_FACE = "No face was found in this image."
+
+
 def a_poor_reference(number: int = 0) -> Reference:
     return a_reference(a_person(f"Poor {number}"), quality={**GOOD, "sharpness": 0.01})
 
 
 def a_faceless_reference(number: int = 0) -> Reference:
     person = a_person(f"Faceless {number}")
-    return a_reference(person, work=Status.FAILED, status="pending", failure="No face was found.")
+    return a_reference(person, work=Status.FAILED, status="pending", failure=NO_FACE)
 
 
 def a_single(number: int = 0) -> Person:
@@ -236,11 +241,35 @@ def test_a_poor_picture_is_said_to_be_poor_in_words(curator: Client) -> None:
 
 def test_a_faceless_picture_is_looked_at_again(curator: Client, no_broker: list[Any]) -> None:
     made = a_faceless_reference()
-    assert "No face was found." in page(curator, "faceless")
+    assert NO_FACE in page(curator, "faceless")
     act(curator, "faceless", made.pk, "again")
     assert Reference.objects.get(pk=made.pk).work == Status.QUEUED
     assert ("embed_reference", made.pk) in no_broker
     assert "data-waits" not in page(curator, "faceless")
+
+
+@pytest.mark.parametrize(
+    ("failure", "acts"),
+    [
+        (NO_FACE, ["reject", "keep", "again"]),
+        ("The decoder did not start.", ["again", "reject", "keep"]),
+        ("The weights are missing.", ["again", "reject", "keep"]),
+    ],
+)
+def test_looking_again_leads_only_where_it_can_help(curator: Client, failure: str, acts: list[str]) -> None:
+    Reference.objects.filter(pk=a_faceless_reference().pk).update(failure=failure)
+    shown = page(curator, "faceless")
+    assert re.findall(r'name="act" value="(\w+)"', shown) == acts
+    assert re.findall(r'class="button primary" name="act" value="(\w+)"', shown) == acts[:1]
+
+
+def test_what_is_wrong_with_a_picture_is_said_in_the_reader_s_language(curator: Client) -> None:
+    a_faceless_reference()
+    curator.cookies["django_language"] = "vi"
+    with translation.override("vi"):
+        said = translation.gettext(NO_FACE)
+    assert said != NO_FACE
+    assert said in page(curator, "faceless")
 
 
 def test_clear_confirmed_faces_are_offered_and_become_references(

@@ -18,6 +18,12 @@ OTHER_KIND = {"no_photo", "looks_like"}
 OTHER_PICTURE = {"no_face", "several_faces"}
 
 
+def helps_to_try_again(failure: str) -> bool:
+    """Whether it could end otherwise: not where the picture itself is at fault."""
+    found = recognise(failure)
+    return found is None or found.code not in DAMAGED | OTHER_KIND | OTHER_PICTURE
+
+
 def remedy(failure: str, kind: str = "photo") -> str:
     if kind == "draft":
         return _("Leave it out on the person's page and send a good copy, or another picture.")

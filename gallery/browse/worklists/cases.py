@@ -11,11 +11,13 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from gallery import health
+from gallery.browse.jobs.hints import helps_to_try_again
 from gallery.browse.meaning import Likeness, likeness, tail_of
-from gallery.browse.worklists.kinds import LISTS, Kind
+from gallery.browse.worklists.kinds import AGAIN, LISTS, Act, Kind
 from gallery.browse.worklists.pictures import best_crops, offered_faces
 from gallery.health import Matter
 from gallery.models import Event, EventSubject, Face, Finding, Person, Reference, User
+from gallery.refusals import in_words
 from gallery.services.sentences import say
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -58,6 +60,13 @@ class Case:
     said: Event | None = None  # who dealt with it; None while it is open
     is_open: bool = True
     says: str = ""
+
+    @property
+    def acts(self) -> Sequence[Act]:
+        """Those of its list, what leads first: to look again is the last where it cannot help."""
+        reference = self.matter.reference
+        is_vain = reference is not None and not helps_to_try_again(reference.failure)
+        return sorted(self.list.acts, key=lambda act: is_vain and act == AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +184,7 @@ def _why(matter: Matter) -> str:
     if reference is None:
         return ""
     if matter.kind == Finding.Kind.FACELESS:
-        return reference.failure
+        return in_words(reference.failure)
     return _poor(reference.quality or {}) if matter.kind == Finding.Kind.POOR else ""
 
 
