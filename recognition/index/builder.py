@@ -65,8 +65,9 @@ def build(
 ) -> BuildFigures:
     """Write the index of these references to ``directory``, which must not exist yet.
 
-    Parts are streamed; beside the index itself, memory holds one part file and AutoFaiss's batch. Nothing
-    appears under ``directory`` unless the whole build went well. No references make an empty index.
+    Parts are streamed; beside the index itself, memory holds one part file, AutoFaiss's batch, and people's means
+    where it is by person. Nothing appears under ``directory`` unless the whole build went well. No references make an
+    empty index.
     ``max_memory`` bounds the index; ``max_query_ms``, a face, yields to recall and memory (see the figures).
     ``only_exact``: exact search by inner product, which any tool understands, wherever that fits the memory.
 

@@ -1,8 +1,7 @@
-"""The indexes weighed for one build: each made by AutoFaiss, tuned, written and measured."""
+"""The indexes weighed for one build: each made, tuned, written and measured."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 
 from ..types import IndexUnusable
 from .autofaiss import create
-from .files import EMBEDDINGS, INDEX, PERSONS
+from .files import INDEX, PERSONS
 from .measure import Sample, draw_sample, is_exact, milliseconds_per_photo, recall, tune
-from .partfiles import PartFiles
+from .partfiles import PartFiles, put_aside
 from .parts import Written
 from .people import create_by_person
 from .policy import EXACT, FACES_PER_PHOTO, TRIAL, Measured
@@ -44,7 +43,7 @@ class Trying:
         return self._measured(create(self._partial, self._parts, key, self._built), key, self._max_ms)
 
     def build_by_person(self, key: str, best: Measured) -> Measured:
-        """The candidate that looks for people first, given no more time than the best of the others takes."""
+        """The candidate that looks for people first; more effort than takes as long as the best is not tried."""
         rows = self._sample.rows
         index = create_by_person(self._partial, self._parts, key, self._persons, rows, self._built)
         return self._measured(index, key, best.milliseconds)
@@ -57,14 +56,14 @@ class Trying:
 
         self._watch("check", self.written.count)
         searcher = Searcher(index, self._parts)
-        effort = _tuned(searcher, index, key, self._sample, max_ms)
+        effort, is_enough = _tuned(searcher, index, key, self._sample, max_ms)
         if key == EXACT and not is_exact(searcher, self._sample):
             raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
         found = 1.0 if key == EXACT else recall(searcher, self._sample)
         path = self._partial / f"{len(self._files)}.index"
         faiss.write_index(index, str(path))
         milliseconds = milliseconds_per_photo(searcher, self._sample)
-        measured = Measured(key, effort, found, milliseconds, path.stat().st_size)
+        measured = Measured(key, effort, found, milliseconds, path.stat().st_size, is_enough)
         self._files.append((measured, path))
         return measured
 
@@ -72,15 +71,11 @@ class Trying:
         """Milliseconds a photo of an index of this kind of some of the people, and how many vectors those have."""
         rows = whole_people(self._persons, TRIAL)
         folder = self._partial / "trial"
-        (folder / EMBEDDINGS).mkdir(parents=True)
-        np.save(folder / EMBEDDINGS / "img_emb_0.npy", self._parts.take(rows))
-        parts = PartFiles.open(folder)
-        index = create(folder, parts, key, lambda done: self._watch("check", done))
-        searcher, sample = Searcher(index, parts), draw_sample(parts, self._persons[rows])
-        _tuned(searcher, index, key, sample, self._max_ms)
-        milliseconds = milliseconds_per_photo(searcher, sample)
-        shutil.rmtree(folder)
-        return milliseconds, len(rows)
+        with put_aside(folder, self._parts.take(rows)) as parts:
+            index = create(folder, parts, key, lambda done: self._watch("check", done))
+            searcher, sample = Searcher(index, parts), draw_sample(parts, self._persons[rows])
+            _tuned(searcher, index, key, sample, self._max_ms)
+            return milliseconds_per_photo(searcher, sample), len(rows)
 
     def keep(self, chosen: Measured) -> None:
         """Leave the file of this candidate, under the name of the index, and no other."""
@@ -102,14 +97,17 @@ def whole_people(persons: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.isin(belongs, taken)).astype(np.int64)
 
 
-def _tuned(searcher: Searcher, index: Any, key: str, sample: Sample, max_ms: float) -> str:
-    """Set the least search effort that is accurate, for kinds that know more or less; says which, as AutoFaiss."""
+def _tuned(searcher: Searcher, index: Any, key: str, sample: Sample, max_ms: float) -> tuple[str, bool]:
+    """Set the least search effort that is accurate, for kinds that know more or less; says which, as AutoFaiss, and
+    whether it is enough."""
     import faiss
 
     is_graph = key.startswith("HNSW")
     if not is_graph and "IVF" not in key:
-        return ""
+        return "", True
     name, most = ("efSearch", MOST_EFFORT) if is_graph else ("nprobe", faiss.extract_index_ivf(index).nlist)
     space: Any = faiss.ParameterSpace()
-    effort = tune(searcher, sample, lambda n: space.set_index_parameters(index, f"{name}={n}"), most, max_ms)
-    return f"{name}={effort}"
+    effort, is_enough = tune(
+        searcher, sample, lambda n: space.set_index_parameters(index, f"{name}={n}"), most, max_ms
+    )
+    return f"{name}={effort}", is_enough

@@ -4,7 +4,7 @@ The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pan
 
     img_emb/img_emb_0.npy          float32 (rows, dimension), unit vectors, row after row over all parts
     metadata/metadata_0.parquet    image_path, person, reference, person_id; the same rows in the same order
-    knn.index                      what AutoFaiss built; metric inner product, of compressed kinds L2
+    knn.index                      what AutoFaiss built; metric inner product, of kinds PQ... L2
     infos.json                     AutoFaiss's own keys, and ours under "facesite"
     ids.npy, persons.npy           int64 (rows,): the reference and the person of each row
 """
@@ -38,7 +38,7 @@ class BuildFigures:
     embedder_id: str
     count: int
     dimension: int
-    index_key: str  # AutoFaiss's name of the kind of index: "Flat" is exact
+    index_key: str  # the kind of index, as AutoFaiss or Faiss's factory names it: "Flat" is exact
     index_param: str  # its search effort, as in "nprobe=16"; "" where there is none
     recall: float  # share of sampled faces whose nearest reference is the one exact search finds
     milliseconds_per_photo: float  # ten faces searched as one batch, the least of some rounds

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +15,17 @@ from ..types import Embeddings, IndexUnusable
 from .files import EMBEDDINGS
 
 CHUNK = 16_384
+
+
+@contextmanager
+def put_aside(folder: Path, vectors: Embeddings) -> Iterator[PartFiles]:
+    """These vectors as the part files of a folder that is gone afterwards."""
+    (folder / EMBEDDINGS).mkdir(parents=True)
+    np.save(folder / EMBEDDINGS / "img_emb_0.npy", vectors)
+    try:
+        yield PartFiles.open(folder)
+    finally:
+        shutil.rmtree(folder)
 
 
 class PartFiles:
@@ -33,17 +46,25 @@ class PartFiles:
             ) from error
         if any(part.dtype != np.float32 or part.ndim != 2 or not part.flags.c_contiguous for part in parts):
             raise IndexUnusable(f"{directory / EMBEDDINGS} holds no float32 vectors; build the index again.")
+        if len({part.shape[1] for part in parts}) > 1:
+            raise IndexUnusable(
+                f"{directory / EMBEDDINGS} holds vectors of two kinds; build the index again."
+            )
         return cls(parts)
 
     def __len__(self) -> int:
         return int(self._starts[-1])
+
+    @property
+    def dimension(self) -> int:
+        return int(self._parts[0].shape[1]) if self._parts else 0
 
     def take(self, rows: NDArray[np.int64]) -> Embeddings:
         """The vectors (n, dimension) of these rows, in their order."""
         if len(self._parts) == 1:
             return np.asarray(self._parts[0][rows])
         which = np.searchsorted(self._starts, rows, side="right") - 1
-        taken = np.empty((len(rows), self._parts[0].shape[1]), np.float32)
+        taken = np.empty((len(rows), self.dimension), np.float32)
         for number, part in enumerate(self._parts):
             here = which == number
             taken[here] = part[rows[here] - self._starts[number]]
@@ -52,12 +73,15 @@ class PartFiles:
     def similarities(self, vectors: Embeddings, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Similarity (n, k) of each vector (n, dimension) with the rows (n, k) given for it; -inf for row -1.
 
-        The rows are read where they lie. To copy them first took three times as long.
+        The rows are read where they lie. To copy them first took three times as long. Faiss looks at no bounds, so
+        IndexError and ValueError are raised here for rows that are not there and for shapes that do not go together.
         """
         import faiss
 
         if rows.max(initial=-1) >= len(self):
             raise IndexError(f"row {rows.max()} of {len(self)}")
+        if vectors.shape != (len(rows), self.dimension):
+            raise ValueError(f"{vectors.shape} vectors, {rows.shape} rows of {self.dimension} numbers")
         vectors = np.ascontiguousarray(vectors, np.float32)
         result = np.full(rows.shape, -np.inf, np.float32)
         some = np.empty_like(result)

@@ -1,6 +1,6 @@
 """Which kind of index serves a gallery: one policy, in the order recall, memory, speed.
 
-Four kinds are weighed, all built by AutoFaiss:
+Four kinds are weighed, built by AutoFaiss:
 
 ``Flat``
     is exact search.
@@ -8,8 +8,9 @@ Four kinds are weighed, all built by AutoFaiss:
     keeps four bits for every two numbers of a vector, and the vectors in the part files decide among the nearest
     by those. It reads a sixteenth of what exact search reads.
 ``IVFn(PQmx4fs),SQ8``
-    looks for the nearest people first, by their mean vectors, and then through those people's references (see
-    ``people``). It is built where that takes longer than would be noticed and people have several references.
+    looks for the nearest people first, by their mean vectors, of which AutoFaiss builds the index, and then through
+    those people's references (see ``people``). It is built where the others take longer than would be noticed and
+    people have several references.
 AutoFaiss's own choice
     for so many vectors within the budgets, mostly ``HNSW32``, with the least search effort that is accurate. It is
     tried on some of the people first, and built whole only where the trial shows that it could be worth it: at a
@@ -63,6 +64,9 @@ class Measured:
     recall: float  # against exact search, on a sample
     milliseconds: float  # for ten faces as one batch
     bytes: int
+    is_effort_enough: bool = (
+        True  # to find the nearest and who is second, for kinds that have a search effort
+    )
 
     @property
     def is_exact(self) -> bool:
@@ -78,17 +82,17 @@ class Choice:
 def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
     """The index to serve, of those measured.
 
-    Of the candidates within the memory budget and with a recall of at least 0.99 (1 in a small gallery, where exact
-    search takes little time), the one that answers ten faces fastest. Where none is that accurate, memory has
-    forced it, and the most accurate within the budget is taken. Where none fits, exact search, or the smallest,
-    although it breaks the budget.
+    Of the candidates within the memory budget, with effort enough and with a recall of at least 0.99 (1 in a small
+    gallery, where exact search takes little time), the one that answers ten faces fastest. Where none is that
+    accurate, memory has forced it, and the most accurate within the budget is taken. Where none fits, exact search,
+    or the smallest, although it breaks the budget.
     """
     if not candidates:
         raise ValueError("there is nothing to choose from")
     fitting = [each for each in candidates if each.bytes <= max_bytes]
     is_cheap = any(each.is_exact and each.bytes <= exact_bytes(CHEAP_NUMBERS, 1) for each in fitting)
     least = 1.0 if is_cheap else RECALL
-    accurate = [each for each in fitting if each.is_exact or each.recall >= least]
+    accurate = [each for each in fitting if each.is_exact or (each.is_effort_enough and each.recall >= least)]
     if accurate:
         best = min(accurate, key=lambda each: each.milliseconds)
     elif fitting:

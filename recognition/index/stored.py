@@ -48,7 +48,9 @@ class Index:
             opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise IndexUnusable(f"{path} cannot be opened; build the index again.") from error
-        if opened.d != figures.dimension or not opened.ntotal == figures.count == len(parts):
+        if not opened.d == parts.dimension == figures.dimension or not opened.ntotal == figures.count == len(
+            parts
+        ):
             raise IndexUnusable(f"{directory} does not hold what its infos.json says; build the index again.")
         return cls(directory, figures, Searcher(opened, parts), parts)
 

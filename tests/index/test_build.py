@@ -301,7 +301,7 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def compressed_is_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.is_compressed)
+        candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.looks_again)
     )
 
 

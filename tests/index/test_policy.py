@@ -109,6 +109,15 @@ def test_people_are_looked_for_first_where_they_have_several_references_and_it_s
         key_by_person(100_000, 999, 128, BUDGET, slow) is None
     )  # too few to learn how to compress their means
     assert key_by_person(100_000, people, 127, BUDGET, slow) is None
+    size = (100_000 + people) * (128 + 8)
+    assert key_by_person(100_000, people, 128, size, slow) is not None
+    assert key_by_person(100_000, people, 128, size - 1, slow) is None
+
+
+def test_a_kind_whose_effort_is_not_enough_is_not_taken() -> None:
+    hasty = Measured("HNSW32", "efSearch=1", 1.0, 1, 600 << 20, is_effort_enough=False)
+    assert choose([exact(), hasty], BUDGET).reason is Reason.RECALL
+    assert choose([exact(), hasty, other(milliseconds=5)], BUDGET).measured.milliseconds == 5
 
 
 def test_there_is_nothing_to_save_where_a_photo_takes_no_longer_than_what_would_be_noticed() -> None:
