@@ -11,14 +11,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
-from gallery.models import Album, Event, GalleryChange, Person, Role
+from gallery.models import Album, Event, GalleryChange, Person, Role, Status
 from gallery.services import history
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
 REFERENCES = reverse("admin:gallery_reference_changelist")
 PEOPLE = reverse("admin:gallery_person_changelist")
+PHOTOS = reverse("admin:gallery_photo_changelist")
 
 
 @pytest.fixture
@@ -43,6 +45,24 @@ def test_a_list_asks_the_database_as_often_for_many_rows_as_for_few(curator: Cli
     for number in range(2, 40):
         a_reference(a_person(f"Person {number}"))
     assert queries(curator, address) == few
+
+
+@pytest.mark.parametrize("language", ["en", "vi"])
+def test_the_lists_say_how_far_the_work_is_and_why_it_failed_in_the_reader_s_language(
+    curator: Client, language: str
+) -> None:
+    failed = {"work": Status.FAILED, "failure": "No face was found in this image."}
+    a_reference(a_person("Anna"), **failed)
+    a_reference(a_person("Berta"))
+    a_photo(**failed)
+    curator.cookies["django_language"] = language
+    with translation.override(language):
+        reason = translation.gettext(failed["failure"])
+        expected = f'{Status.FAILED.label}<span class="reason">{reason}</span>'
+        done = f'<td class="field-reached">{Status.DONE.label}</td>'
+    for address in (REFERENCES, PHOTOS):
+        assert curator.get(address).content.decode().count(expected) == 1
+    assert done in curator.get(REFERENCES).content.decode()
 
 
 def test_people_are_found_with_and_without_accents(curator: Client) -> None:

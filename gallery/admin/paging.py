@@ -19,7 +19,9 @@ from django.utils.safestring import SafeString
 from gallery.compiled import among
 from gallery.models import Person
 from gallery.models.people import search_key
+from gallery.models.work import Work
 from gallery.paths import path_of
+from gallery.refusals import in_words
 
 FAR = 20  # pages, from which on
 NARROWED = "is_narrowed"  # to rows that an index holds by themselves, which are then to be sorted
@@ -167,6 +169,14 @@ def of_people(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
 
 def link(text: object, name: str, pk: int) -> SafeString:
     return format_html('<a href="{}">{}</a>', path_of(name, pk), text)
+
+
+def how_far(row: Work) -> SafeString | str:
+    """How far the work on a row is, and why it failed."""
+    reached = row.get_work_display()
+    if not row.failure:
+        return reached
+    return format_html('{}<span class="reason">{}</span>', reached, in_words(row.failure))
 
 
 def ids_of(rows: QuerySet[Any]) -> Iterator[int]:

@@ -20,7 +20,7 @@ from gallery.admin.bulk import choose
 from gallery.admin.choices import LongSelect, Named
 from gallery.admin.erasing import Erasable
 from gallery.admin.filters import OnPhoto
-from gallery.admin.paging import ids_of, link, picture, searched
+from gallery.admin.paging import how_far, ids_of, link, picture, searched
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.browse.onphoto import faces_of
@@ -51,7 +51,7 @@ class PhotoForm(GuardedForm):
 class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
     erase_page = "photo_erase"
     form = PhotoForm
-    list_display = ("shown", "name", "album", "work", "failure", "faces", "is_recognised", "added_at", "page")
+    list_display = ("shown", "name", "album", "reached", "faces", "is_recognised", "added_at", "page")
     list_display_links = ("shown", "name")
     list_filter = (
         "work",
@@ -124,6 +124,10 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         for row in changes.result_list:
             row.times = counts.get(row.pk, 0)
         return changes
+
+    @admin.display(description=gettext_lazy("work"), ordering="work")
+    def reached(self, photo: Photo) -> SafeString | str:
+        return how_far(photo)
 
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, photo: Photo) -> SafeString:

@@ -17,7 +17,7 @@ from gallery.access import current_user
 from gallery.admin.bulk import choose
 from gallery.admin.filters import Embedder, Quality, Source
 from gallery.admin.health import ReferenceHealth
-from gallery.admin.paging import ids_of, link, of_people, picture
+from gallery.admin.paging import how_far, ids_of, link, of_people, picture
 from gallery.admin.telling import TellingAdmin, told
 from gallery.admin.visible import VisibleAdmin
 from gallery.guard import GuardedForm
@@ -37,7 +37,7 @@ class ReferenceForm(GuardedForm):
 @admin.register(Reference)
 class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     form = ReferenceForm
-    list_display = ("crop", "whose", "status", "work", "failure", "size", "photo", "added")
+    list_display = ("crop", "whose", "status", "reached", "size", "photo", "added")
     list_display_links = ("crop",)
     sortable_by = ("whose", "added")  # by what has an index; the rest are for filters
     list_filter = (ReferenceHealth, "status", "work", Embedder, Quality, Source)
@@ -85,6 +85,10 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     @admin.display(description=gettext_lazy("added"), ordering="pk")
     def added(self, reference: Reference) -> datetime:
         return reference.created_at
+
+    @admin.display(description=gettext_lazy("work"))
+    def reached(self, reference: Reference) -> SafeString | str:
+        return how_far(reference)
 
     @admin.display(description=gettext_lazy("between the eyes"))
     def size(self, reference: Reference) -> str:

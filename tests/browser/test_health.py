@@ -195,12 +195,13 @@ def test_an_open_page_shows_what_somebody_else_has_done(running: tuple[Site, str
     expect(second.locator(".said").first).to_contain_text("kim said that 1 finding is all right")
 
 
-@pytest.mark.parametrize(("theme", "language"), [("light", "en"), ("dark", "vi")])
+@pytest.mark.parametrize(("wide", "theme", "language"), [("desktop", "light", "en"), ("phone", "dark", "vi")])
 def test_no_list_keeps_anybody_out(
-    running: tuple[Site, str], browser: Browser, size: dict[str, int], theme: str, language: str
+    running: tuple[Site, str], browser: Browser, wide: str, theme: str, language: str
 ) -> None:
     start_afresh(running[0])
-    look: dict[str, Any] = {"viewport": size, "color_scheme": theme, "locale": language}
+    viewport = dict(zip(("width", "height"), SIZES[wide], strict=True))
+    look: dict[str, Any] = {"viewport": viewport, "color_scheme": theme, "locale": language}
     page = opened(running, browser, "", reduced_motion="reduce", **look)
     for path in ("/health/", *(f"/health/{kind}/" for kind in LISTS)):
         page.goto(path)
