@@ -120,6 +120,7 @@ def test_a_restored_site_gives_the_same_answers(
 ) -> None:
     other = another(filled, tmp_path / "other")
     done = other.json("restore", str(place))[0]
+    assert done["erased_since"] == []
     assert done["builds"], "the index was not in the backup, so it should have been asked for"
     assert other.ask(COUNTS) == filled.ask(COUNTS)
     assert other.ask(NAMES) == filled.ask(NAMES)
@@ -142,12 +143,18 @@ def test_a_site_that_is_not_empty_is_left_alone_unless_told(
 ) -> None:
     other = another(filled, tmp_path / "other")
     Site(other.folder, **_address(filled, "other"))  # prepared, as set-up does
-    other.ask("p = Person(); p.set_name('Somebody'); p.save(); answer = 1")
+    other.ask("for name in ('Somebody', 'Anybody'): p = Person(); p.set_name(name); p.save()\nanswer = 1")
+    other.manage("erase_person", "Anybody", "--yes")
     other.manage("restore", str(place), is_checked=False)
     assert other.ask(COUNTS) == [0, 1, 0, 0]
+    receipts = other.ask(
+        "from gallery.models import Erasure\nanswer = [str(e.receipt) for e in Erasure.objects.all()]"
+    )
     done = other.json("restore", str(place), "--replace")[0]
     assert other.ask(COUNTS) == filled.ask(COUNTS)
-    other.manage("restore", done["before"], "--replace")
+    assert [(erased["kind"], erased["receipt"]) for erased in done["erased_since"]] == [("person", *receipts)]
+    done = other.json("restore", done["before"], "--replace")[0]
+    assert done["erased_since"] == []
     assert other.ask("answer = [p.name for p in Person.objects.all()]") == ["Somebody"]
 
 

@@ -27,7 +27,7 @@ from gallery.backup.making import Progress, make_backup, silent
 from gallery.backup.settings_kept import settings_kept
 from gallery.backup.store import copy
 from gallery.backup.verifying import Verified, verify
-from gallery.models import Build, Status
+from gallery.models import Build, Erasure, Status
 from gallery.storage import sync_folder
 
 BETWEEN = 50  # files between two reports
@@ -44,6 +44,9 @@ class Restored:
     builds: list[int] = field(default_factory=list)  # index builds that wait for a worker
     differing: dict[str, str] = field(default_factory=dict)  # settings of the backup that are not set so here
     before: str = ""  # backup of what was replaced
+    erased_since: list[dict[str, str]] = field(
+        default_factory=list
+    )  # here, after the backup: perhaps back again
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -60,6 +63,7 @@ def restore(
         backup = layout.find(source)
         done = Restored(backup.folder.name, backup.manifest.made_at.isoformat(), backup.manifest.counts)
         _must_be_possible(backup, replace=replace)
+        done.erased_since = _erased_since(backup)
         progress("verify", 0, 1)
         done.left_out = _sound(verify(backup, progress), without_damaged=without_damaged)
         if replace:
@@ -95,6 +99,15 @@ def _must_be_possible(backup: Backup, *, replace: bool) -> None:
     emptiness.must_be_still()
     if not replace:
         emptiness.must_be_empty()
+
+
+def _erased_since(backup: Backup) -> list[dict[str, str]]:
+    """What was erased here after the backup began: kind, moment and receipt, which say not who or what it was."""
+    rows = Erasure.objects.filter(at__gte=backup.manifest.made_at).order_by("at")
+    try:
+        return [{"kind": row.kind, "at": row.at.isoformat(), "receipt": str(row.receipt)} for row in rows]
+    except DatabaseError:  # no tables yet
+        return []
 
 
 def _sound(found: Verified, *, without_damaged: bool) -> list[str]:
