@@ -1,9 +1,10 @@
 """Building and searching the index beside AutoFaiss's own choice.
 
-    python -m bench.index [--million] [--only 100k] [--spread 0.4] [--alike 0.85] [--ours]
+    python -m bench.index [--million] [--only 100k] [--spread 0.4] [--alike 0.85] [--each 4] [--looks 0.8] [--ours]
 
 Vectors come in clusters, ten to an identity, seeded; queries are further vectors of those identities. With
-`--alike` different people have about this similarity, as faces have. `second_found` is the share of queries for which
+`--alike` different people have about this similarity, as faces have. With `--looks` everybody has three looks, which
+lie apart by so much. `second_found` is the share of queries for which
 the nearest reference of another person was found, which tells how a stranger fares. Each contestant is built in a
 process of its own. Tells progress on stderr and prints one JSON document.
 """
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,26 +35,50 @@ Rows = NDArray[np.int64]
 Search = Callable[[Embeddings, int], Rows]
 
 SIZES = {"7k": (6_988, 512), "100k": (100_000, 128), "1M": (1_000_000, 128)}
-PER_PERSON = 10
+LOOKS = 3
 QUERIES = 1_000
 FACES = 10
 NEIGHBOURS = 50
 PART = 50_000
 SAME = 1e-6  # similarities that differ by no more are equal: float32 tells them apart by chance
+NEARLY = 1e-4  # as good as the second
 
 
-def clustered(count: int, dimension: int, spread: float, alike: float = 0.0) -> tuple[Embeddings, Embeddings]:
+@dataclass(frozen=True)
+class Kind:
+    """What a gallery is made of: so many unit vectors, ``each`` of them a person's."""
+
+    count: int
+    dimension: int
+    spread: float = 0.4  # noise within an identity, or within a look
+    alike: float = 0.0  # similarity of different people
+    each: int = 10
+    looks: float = 0.0  # how far the looks of one person lie apart; 0: there are none
+
+
+def clustered(kind: Kind) -> tuple[Embeddings, Embeddings]:
     """The gallery, and one new vector of each of QUERIES identities."""
     generator = np.random.default_rng(7)
-    people = -(-count // PER_PERSON)
-    centres = unit(generator.standard_normal((people, dimension), dtype=np.float32))
-    scale = np.float32(spread / dimension**0.5)
-    gallery = np.repeat(centres, PER_PERSON, axis=0)[:count]
-    gallery += scale * generator.standard_normal((count, dimension), dtype=np.float32)
+
+    def noise(rows: int, size: float) -> Embeddings:
+        scale = np.float32(size / kind.dimension**0.5)
+        return scale * generator.standard_normal((rows, kind.dimension), dtype=np.float32)
+
+    people = -(-kind.count // kind.each)
+    centres = unit(generator.standard_normal((people, kind.dimension), dtype=np.float32))
+    if kind.looks:  # a person's vectors take turns in them, as the queries do
+        looks = [centres + noise(people, kind.looks) for _ in range(LOOKS)]
+        gallery = np.stack([looks[number % LOOKS] for number in range(kind.each)], axis=1)
+        gallery = gallery.reshape(-1, kind.dimension)[: kind.count]
+    else:
+        looks = [centres]
+        gallery = np.repeat(centres, kind.each, axis=0)[: kind.count]
+    gallery += noise(kind.count, kind.spread)
     asked = generator.choice(people, min(QUERIES, people), replace=False)
-    queries = centres[asked] + scale * generator.standard_normal((len(asked), dimension), dtype=np.float32)
-    common = unit(generator.standard_normal((1, dimension), dtype=np.float32))
-    return in_cone(unit(gallery), common, alike), in_cone(unit(queries), common, alike)
+    queries = np.stack([looks[at % len(looks)][person] for at, person in enumerate(asked)])
+    queries += noise(len(asked), kind.spread)
+    common = unit(generator.standard_normal((1, kind.dimension), dtype=np.float32))
+    return in_cone(unit(gallery), common, kind.alike), in_cone(unit(queries), common, kind.alike)
 
 
 def in_cone(vectors: Embeddings, common: Embeddings, alike: float) -> Embeddings:
@@ -64,7 +90,7 @@ def unit(vectors: Embeddings) -> Embeddings:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def build_ours(vectors: Embeddings, folder: Path) -> dict[str, Any]:
+def build_ours(vectors: Embeddings, each: int, folder: Path) -> dict[str, Any]:
     import autofaiss  # noqa: F401 -- as the other contestant, who has it loaded before the clock starts
     import pandas  # noqa: F401
 
@@ -73,7 +99,7 @@ def build_ours(vectors: Embeddings, folder: Path) -> dict[str, Any]:
     def parts() -> Iterator[Part]:
         for start in range(0, len(vectors), PART):
             rows = np.arange(start, min(start + PART, len(vectors)))
-            yield Part(rows, rows // PER_PERSON, vectors[rows])
+            yield Part(rows, rows // each, vectors[rows])
 
     started = time.perf_counter()
     figures = build(parts(), folder / "ours", embedder_id="bench", dimension=vectors.shape[1])
@@ -85,7 +111,7 @@ def build_ours(vectors: Embeddings, folder: Path) -> dict[str, Any]:
     }
 
 
-def build_autofaiss(vectors: Embeddings, folder: Path) -> dict[str, Any]:
+def build_autofaiss(vectors: Embeddings, each: int, folder: Path) -> dict[str, Any]:
     """What `autofaiss build_index` does with the original script's arguments."""
     from autofaiss import build_index
 
@@ -131,7 +157,7 @@ def search_autofaiss(folder: Path) -> Search:
     return search
 
 
-def exactly(vectors: Embeddings, queries: Embeddings) -> tuple[Rows, Embeddings, Embeddings]:
+def exactly(vectors: Embeddings, queries: Embeddings, each: int) -> tuple[Rows, Embeddings, Embeddings]:
     """The nearest row of each query, its similarity, and that of the nearest row of another person."""
     nearest, best, seconds = [], [], []
     for at in range(0, len(queries), 50):
@@ -139,31 +165,31 @@ def exactly(vectors: Embeddings, queries: Embeddings) -> tuple[Rows, Embeddings,
         rows = np.argmax(similarities, axis=1)
         best.append(similarities.max(axis=1))
         for line, row in zip(similarities, rows, strict=True):
-            line[row - row % PER_PERSON :][:PER_PERSON] = -1
+            line[row - row % each :][:each] = -1
         nearest.append(rows)
         seconds.append(similarities.max(axis=1))
     return np.concatenate(nearest), np.concatenate(best), np.concatenate(seconds)
 
 
-def shares_found(vectors: Embeddings, queries: Embeddings, found: Rows) -> dict[str, float]:
+def shares_found(vectors: Embeddings, queries: Embeddings, found: Rows, each: int) -> dict[str, float]:
     """For how many queries the nearest row came first, and the nearest of another person among the others."""
-    nearest, best, seconds = exactly(vectors, queries)
+    nearest, best, seconds = exactly(vectors, queries, each)
     similarities = np.stack([vectors[rows] @ query for rows, query in zip(found, queries, strict=True)])
-    is_other = (found >= 0) & (found // PER_PERSON != nearest[:, None] // PER_PERSON)
+    is_other = (found >= 0) & (found // each != nearest[:, None] // each)
     others = np.where(is_other, similarities, -1).max(axis=1)
     return {
         "recall_at_1": float(np.mean(similarities[:, 0] >= best - SAME)),
-        "second_found": float(np.mean(others >= seconds - 1e-4)),
+        "second_found": float(np.mean(others >= seconds - NEARLY)),
     }
 
 
-def run(name: str, count: int, dimension: int, spread: float, alike: float, folder: Path, pipe: Any) -> None:
+def run(name: str, kind: Kind, folder: Path, pipe: Any) -> None:
     """One contestant, from vectors to figures; sends them down the pipe."""
     sys.stdout = sys.stderr
-    vectors, queries = clustered(count, dimension, spread, alike)
+    vectors, queries = clustered(kind)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     build, search = (build_ours, search_ours) if name == "facesite" else (build_autofaiss, search_autofaiss)
-    figures = build(vectors, folder)
+    figures = build(vectors, kind.each, folder)
     figures["megabytes_to_build"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     ask = search(folder)
     found = np.concatenate(
@@ -176,7 +202,7 @@ def run(name: str, count: int, dimension: int, spread: float, alike: float, fold
         times.append(1000 * (time.perf_counter() - started))
     figures["photo_ms"] = statistics.median(times)
     figures["photo_ms_face_by_face"] = FACES * face_ms(ask, queries)
-    pipe.send(figures | shares_found(vectors, queries, found))
+    pipe.send(figures | shares_found(vectors, queries, found, kind.each))
 
 
 def face_ms(ask: Search, queries: Embeddings) -> float:
@@ -189,15 +215,14 @@ def face_ms(ask: Search, queries: Embeddings) -> float:
     return statistics.median(times)
 
 
-def contest(size: str, spread: float, alike: float, contestants: tuple[str, ...]) -> dict[str, Any]:
-    count, dimension = SIZES[size]
-    result: dict[str, Any] = {"vectors": count, "dimension": dimension}
+def contest(size: str, kind: Kind, contestants: tuple[str, ...]) -> dict[str, Any]:
+    result: dict[str, Any] = {"vectors": kind.count, "dimension": kind.dimension}
     context = multiprocessing.get_context("spawn")
     for name in contestants:
         print(f"{size}: {name} ...", file=sys.stderr)
         folder = Path(tempfile.mkdtemp(prefix="bench-index-"))
         ours, theirs = context.Pipe()
-        process = context.Process(target=run, args=(name, count, dimension, spread, alike, folder, theirs))
+        process = context.Process(target=run, args=(name, kind, folder, theirs))
         process.start()
         theirs.close()
         try:
@@ -223,12 +248,17 @@ def main() -> None:
     parser.add_argument("--only", choices=SIZES)
     parser.add_argument("--spread", type=float, default=0.4, help="noise within an identity (0.4)")
     parser.add_argument("--alike", type=float, default=0.0, help="similarity of different people (0)")
+    parser.add_argument("--each", type=int, default=10, help="vectors of a person (10)")
+    parser.add_argument(
+        "--looks", type=float, default=0.0, help="how far three looks of a person lie apart (0)"
+    )
     parser.add_argument("--ours", action="store_true", help="without AutoFaiss's, which take minutes")
     options = parser.parse_args()
     contestants = ("facesite",) if options.ours else ("facesite", "autofaiss")
     sizes = [options.only] if options.only else ["7k", "100k"] + ["1M"] * options.million
-    results = {size: contest(size, options.spread, options.alike, contestants) for size in sizes}
-    chosen = {"cores": os.cpu_count(), "spread": options.spread, "alike": options.alike}
+    chosen = {name: getattr(options, name) for name in ("spread", "alike", "each", "looks")}
+    results = {size: contest(size, Kind(*SIZES[size], **chosen), contestants) for size in sizes}
+    chosen["cores"] = os.cpu_count()
     print(json.dumps(chosen | {"sizes": results}, indent=2))
 
 

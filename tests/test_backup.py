@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test.utils import override_settings
+from django.utils import timezone
 
 from gallery import storage
 from gallery.backup import (
@@ -23,11 +25,12 @@ from gallery.backup import (
     kept_backups,
     make_backup,
     making,
+    restoring,
     verify,
 )
 from gallery.backup.lock import only_one
 from gallery.backup.settings_kept import settings_kept
-from gallery.models import Photo
+from gallery.models import Erasure, Photo
 from tests.making import a_person, a_photo, a_reference
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a transaction of the test's own would never end
@@ -262,3 +265,28 @@ def test_a_disk_elsewhere_gets_copies_that_share_nothing(
     made = make_backup(place)
     storage.path(photo.file).write_bytes(b"overwritten")
     assert verify(made).is_sound
+
+
+def test_what_was_erased_after_a_backup_is_listed_by_its_receipt(place: Path) -> None:
+    made = make_backup(place)
+    moments = {"before": made.manifest.made_at - timedelta(hours=1), "after": timezone.now()}
+    rows = {name: Erasure.objects.create(kind=Erasure.Kind.PERSON) for name in moments}
+    for name, at in moments.items():
+        Erasure.objects.filter(pk=rows[name].pk).update(at=at)
+    found = restoring._erased_since(made)
+    assert [(one["kind"], one["receipt"]) for one in found] == [("person", str(rows["after"].receipt))]
+
+
+def test_the_command_says_what_may_be_back(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = restoring.Restored("one", "2026-01-01", {"photos": 1, "references": 2, "users": 3})
+    done.erased_since = [{"kind": "photo", "at": "2026-01-02T10:30:00+00:00", "receipt": "1234"}]
+    monkeypatch.setattr("gallery.backup.restore", lambda *_, **__: done)
+    place.mkdir(exist_ok=True)
+    call_command("restore", str(place))
+    said = capsys.readouterr().err
+    assert (
+        "A photo erased here at 2026-01-02T10:30, after the backup was made, may be back (receipt 1234"
+        in said
+    )

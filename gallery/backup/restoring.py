@@ -44,9 +44,7 @@ class Restored:
     builds: list[int] = field(default_factory=list)  # index builds that wait for a worker
     differing: dict[str, str] = field(default_factory=dict)  # settings of the backup that are not set so here
     before: str = ""  # backup of what was replaced
-    erased_since: list[dict[str, str]] = field(
-        default_factory=list
-    )  # here, after the backup: perhaps back again
+    erased_since: list[dict[str, str]] = field(default_factory=list)  # here, and perhaps back
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -105,7 +103,10 @@ def _erased_since(backup: Backup) -> list[dict[str, str]]:
     """What was erased here after the backup began: kind, moment and receipt, which say not who or what it was."""
     rows = Erasure.objects.filter(at__gte=backup.manifest.made_at).order_by("at")
     try:
-        return [{"kind": row.kind, "at": row.at.isoformat(), "receipt": str(row.receipt)} for row in rows]
+        return [
+            {"kind": row.kind, "at": timezone.localtime(row.at).isoformat(), "receipt": str(row.receipt)}
+            for row in rows
+        ]
     except DatabaseError:  # no tables yet
         return []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import RecognitionError
+from ..types import IndexUnusable, RecognitionError
 from .autofaiss import own_choice
 from .candidates import Trying
 from .files import INDEX, BuildFigures, new_directory, sha256_of, write_infos
@@ -116,21 +117,33 @@ def _write_best(trying: Trying, max_bytes: int, only_exact: bool) -> tuple[Choic
         keys = [EXACT]
     candidates = [trying.build(key) for key in keys]
     best = choose(candidates, max_bytes)
-    if best.reason in WEIGHED and (
-        key := key_by_person(written.count, trying.people, written.dimension, max_bytes, best.measured)
-    ):
-        candidates.append(trying.build_by_person(key, best.measured))
-        best = choose(candidates, max_bytes)
-    if best.reason in WEIGHED and could_save(best.measured):
-        own = own_choice(written.count, written.dimension, max_bytes)
-        if own.startswith(("HNSW", "IVF")) and is_worth_building(
-            *trying.tried(own), written.count, best.measured
-        ):
-            candidates.append(trying.build(own))
-            best = choose(candidates, max_bytes)
+    if not only_exact:
+        for another in (_by_person, _own_choice):
+            with contextlib.suppress(IndexUnusable):  # then the others serve
+                candidates += another(trying, best, max_bytes)
+                best = choose(candidates, max_bytes)
     trying.keep(best.measured)
     exact = [each.milliseconds for each in candidates if each.is_exact]
     return best, exact[0] if exact else None
+
+
+def _by_person(trying: Trying, best: Choice, max_bytes: int) -> list[Measured]:
+    """The candidate that looks for people first, where it is worth building."""
+    written = trying.written
+    key = key_by_person(written.count, trying.people, written.dimension, max_bytes, best.measured)
+    return [trying.build_by_person(key, best.measured)] if key else []
+
+
+def _own_choice(trying: Trying, best: Choice, max_bytes: int) -> list[Measured]:
+    """AutoFaiss's own, where exact search fits the memory and a trial promises enough."""
+    written = trying.written
+    if best.reason not in WEIGHED or not could_save(best.measured):
+        return []
+    own = own_choice(written.count, written.dimension, max_bytes)
+    if not own.startswith(("HNSW", "IVF")):
+        return []
+    is_worth_it = is_worth_building(*trying.tried(own), written.count, best.measured)
+    return [trying.build(own)] if is_worth_it else []
 
 
 def _write_empty(partial: Path, dimension: int) -> Choice:

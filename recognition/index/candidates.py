@@ -56,7 +56,7 @@ class Trying:
 
         self._watch("check", self.written.count)
         searcher = Searcher(index, self._parts)
-        effort, is_enough = _tuned(searcher, index, key, self._sample, max_ms)
+        effort, is_enough = self._tuned(searcher, index, key, self._sample, max_ms)
         if key == EXACT and not is_exact(searcher, self._sample):
             raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
         found = 1.0 if key == EXACT else recall(searcher, self._sample)
@@ -74,8 +74,29 @@ class Trying:
         with put_aside(folder, self._parts.take(rows)) as parts:
             index = create(folder, parts, key, lambda done: self._watch("check", done))
             searcher, sample = Searcher(index, parts), draw_sample(parts, self._persons[rows])
-            _tuned(searcher, index, key, sample, self._max_ms)
+            self._tuned(searcher, index, key, sample, self._max_ms)
             return milliseconds_per_photo(searcher, sample), len(rows)
+
+    def _tuned(
+        self, searcher: Searcher, index: Any, key: str, sample: Sample, max_ms: float
+    ) -> tuple[str, bool]:
+        """Set the least search effort that is accurate, for kinds that know more or less; says which, as AutoFaiss,
+        and whether it is enough."""
+        import faiss
+
+        is_graph = key.startswith("HNSW")
+        if not is_graph and "IVF" not in key:
+            return "", True
+        name = "efSearch" if is_graph else "nprobe"
+        most = MOST_EFFORT if is_graph else faiss.extract_index_ivf(index).nlist
+        space: Any = faiss.ParameterSpace()
+
+        def set_effort(effort: int) -> None:
+            self._watch("check", self.written.count)
+            space.set_index_parameters(index, f"{name}={effort}")
+
+        effort, is_enough = tune(searcher, sample, set_effort, most, max_ms)
+        return f"{name}={effort}", is_enough
 
     def keep(self, chosen: Measured) -> None:
         """Leave the file of this candidate, under the name of the index, and no other."""
@@ -95,19 +116,3 @@ def whole_people(persons: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     drawn = np.random.default_rng(0).permutation(len(everybody))
     taken = drawn[: max(1, int(np.searchsorted(np.cumsum(counts[drawn]), most, side="right")))]
     return np.flatnonzero(np.isin(belongs, taken)).astype(np.int64)
-
-
-def _tuned(searcher: Searcher, index: Any, key: str, sample: Sample, max_ms: float) -> tuple[str, bool]:
-    """Set the least search effort that is accurate, for kinds that know more or less; says which, as AutoFaiss, and
-    whether it is enough."""
-    import faiss
-
-    is_graph = key.startswith("HNSW")
-    if not is_graph and "IVF" not in key:
-        return "", True
-    name, most = ("efSearch", MOST_EFFORT) if is_graph else ("nprobe", faiss.extract_index_ivf(index).nlist)
-    space: Any = faiss.ParameterSpace()
-    effort, is_enough = tune(
-        searcher, sample, lambda n: space.set_index_parameters(index, f"{name}={n}"), most, max_ms
-    )
-    return f"{name}={effort}", is_enough

@@ -28,6 +28,7 @@ PHOTOS = 5  # made of the sample, for a speed measurement
 ROUNDS = 5
 SECONDS = 1.0  # after which no further round is begun
 MOST_OWN = 1_000  # references of a person beyond which it is not asked who comes after them
+JUDGED = 50  # of the sample, at least, to know how often they are found
 SAME = 1e-4  # two similarities this close are the same: ties are no misses
 EFFORTS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
@@ -41,6 +42,7 @@ class Sample:
     vectors: Embeddings
     best: NDArray[np.float32]
     second: NDArray[np.float32]
+    own: NDArray[np.int64]  # how many rows the person of each has
     persons: NDArray[np.int64]  # whose each row of the build is
 
 
@@ -50,6 +52,7 @@ def draw_sample(parts: PartFiles, persons: NDArray[np.int64], size: int = SAMPLE
     rows = np.sort(np.random.default_rng(0).choice(count, min(size, count), replace=False)).astype(np.int64)
     vectors = parts.take(rows)
     best, second = np.full((2, len(rows)), -2.0, np.float32)
+    _, belongs, counts = np.unique(persons, return_inverse=True, return_counts=True)
     is_theirs = np.isin(persons, persons[rows])
     for first, chunk in parts.chunks():
         similarities = vectors @ chunk.T
@@ -60,7 +63,7 @@ def draw_sample(parts: PartFiles, persons: NDArray[np.int64], size: int = SAMPLE
         own = persons[rows, None] == persons[first + theirs]
         similarities[:, theirs] = np.where(own, -2.0, similarities[:, theirs])
         np.maximum(second, similarities.max(axis=1), out=second)
-    return Sample(rows, vectors, best, second, persons)
+    return Sample(rows, vectors, best, second, counts[belongs[rows]], persons)
 
 
 def recall(searcher: Searcher, sample: Sample) -> float:
@@ -86,16 +89,16 @@ def second_found(searcher: Searcher, sample: Sample) -> float:
     """Share of the sample for which the index's best row of another person is as near as exact search's.
 
     Each is asked for beyond its own person's rows, which would hide the others from it where they are many, and with
-    the search effort alone. Without another person there is none to miss: 1.0. Where all have too many rows: 0.0.
+    the search effort alone. Without another person there is none to miss: 1.0. Where too few have so few rows that
+    this can be asked: 0.0.
     """
-    own = np.unique(sample.persons, return_inverse=True, return_counts=True)
-    counts = own[2][own[1]][sample.rows]
-    judged = np.flatnonzero(counts <= MOST_OWN)
-    if len(own[2]) == 1 or not len(judged):
-        return float(len(own[2]) == 1)
-    rows, similarities = searcher.search(
-        sample.vectors[judged], NEIGHBOURS + int(counts[judged].max()), further=False
-    )
+    if (sample.own == len(sample.persons)).all():
+        return 1.0
+    judged = np.flatnonzero(sample.own <= MOST_OWN)
+    if len(judged) < min(JUDGED, len(sample.rows)):
+        return 0.0
+    k = NEIGHBOURS + int(sample.own[judged].max())
+    rows, similarities = searcher.search(sample.vectors[judged], k, further=False)
     is_other = (rows >= 0) & (sample.persons[rows] != sample.persons[sample.rows[judged], None])
     others = np.where(is_other, similarities, -2.0).max(axis=1)
     return float(np.mean(others >= sample.second[judged] - SAME))

@@ -40,7 +40,7 @@ class PartFiles:
         """Those of the build in ``directory``; raises IndexUnusable when one cannot be read."""
         try:
             parts = [np.load(file, mmap_mode="r") for file in sorted((directory / EMBEDDINGS).glob("*.npy"))]
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise IndexUnusable(
                 f"{directory / EMBEDDINGS} cannot be read ({error}); build the index again."
             ) from error

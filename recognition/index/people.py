@@ -40,12 +40,12 @@ def create_by_person(
     kind = KEY.fullmatch(key)
     if kind is None:
         raise ValueError(f"{key} is no index by person")
-    _, lists = np.unique(persons, return_inverse=True)
-    vectors = means(parts, lists.astype(np.int64), left_out, lambda: on_rows(0))
-    with put_aside(directory / "people", vectors) as of_people:
-        quantizer = create(directory / "people", of_people, kind[1], lambda _: on_rows(0))
+    lists = np.unique(persons, return_inverse=True)[1].astype(np.int64)
     try:
-        return _filled(quantizer, len(vectors), parts, lists.astype(np.int64), on_rows)
+        vectors = means(parts, lists, left_out, lambda: on_rows(0))
+        with put_aside(directory / "people", vectors) as of_people:
+            quantizer = create(directory / "people", of_people, kind[1], lambda _: on_rows(0))
+        return _filled(quantizer, len(vectors), parts, lists, on_rows)
     except (RuntimeError, MemoryError) as error:
         raise IndexUnusable(f"Faiss could not build a {key} index: {error}") from error
 

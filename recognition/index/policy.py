@@ -1,6 +1,6 @@
 """Which kind of index serves a gallery: one policy, in the order recall, memory, speed.
 
-Four kinds are weighed, built by AutoFaiss:
+Four kinds are weighed:
 
 ``Flat``
     is exact search.
@@ -34,9 +34,7 @@ RECALL = 0.99  # share of faces whose nearest reference must be the one exact se
 RECALL_AIM = 0.993  # what search effort is tuned to, so that a sample's luck does not decide
 SECOND_AIM = 0.97  # likewise of the nearest reference of another person, which PQmx4fs finds for 97 to 99 %
 FACES_PER_PHOTO = 10
-EXACT_NUMBERS = (
-    1_000_000  # vectors x dimension up to which exact search takes one to three milliseconds a photo
-)
+EXACT_NUMBERS = 1_000_000  # vectors x dimension up to which exact search takes 1 to 3 milliseconds a photo
 CHEAP_NUMBERS = 5_000_000  # up to which nothing replaces exact search that misses one of the sample's nearest
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
 WORTH_GROUPING = 5.0  # milliseconds a photo from which people are looked for first
@@ -96,7 +94,7 @@ def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
     if accurate:
         best = min(accurate, key=lambda each: each.milliseconds)
     elif fitting:
-        best = max(fitting, key=lambda each: each.recall)
+        best = max(fitting, key=lambda each: (each.is_effort_enough, each.recall))
     else:
         exact = [each for each in candidates if each.is_exact]
         return Choice(min(exact or candidates, key=lambda each: each.bytes), Reason.OVER_BUDGET)
@@ -121,9 +119,13 @@ def keys_to_try(count: int, dimension: int, max_bytes: int) -> list[str]:
 
 
 def key_by_person(count: int, people: int, dimension: int, max_bytes: int, best: Measured) -> str | None:
-    """The kind that looks for people first, where it is worth building: ``best`` is the better of the others."""
+    """The kind that looks for people first, where it is worth building: ``best`` is the better of the others.
+
+    Not where nothing may be missed: its effort is not meant for that.
+    """
     key = _compressed_key(people, dimension, max_bytes)
-    worth = best.milliseconds > WORTH_GROUPING and count >= REFERENCES_EACH * people
+    is_slow = best.milliseconds > WORTH_GROUPING and count * dimension > CHEAP_NUMBERS
+    worth = is_slow and count >= REFERENCES_EACH * people
     size = count * (dimension + 8) + people * (dimension + 8)  # eight bits a number, a row number; lists
     return f"IVF{people}({key}),SQ8" if key and worth and size <= max_bytes else None
 

@@ -81,7 +81,7 @@ class Index:
 def _read_array(path: Path, count: int) -> NDArray[np.int64]:
     try:
         array: NDArray[np.int64] = np.load(path, mmap_mode="r")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise IndexUnusable(f"{path} is missing or broken; build the index again.") from error
     if array.shape != (count,) or array.dtype != np.int64:
         raise IndexUnusable(f"{path} does not belong to this index; build the index again.")

@@ -113,6 +113,30 @@ def test_nobody_is_missed_where_there_is_one_person_and_nothing_known_where_all_
     assert measure.second_found(Forgetful(parts, COUNT, two), measure.draw_sample(parts, two)) == 0.0
 
 
+def test_a_few_do_not_say_how_often_the_second_is_found(parts: PartFiles) -> None:
+    """Fifty people of ten references, and one who has all the others."""
+    persons = np.minimum(np.arange(COUNT) // 10, 50)
+    assert measure.second_found(Forgetful(parts, COUNT, persons), measure.draw_sample(parts, persons)) > 0.98
+    few = np.minimum(np.arange(COUNT) // 10, 10)
+    assert measure.second_found(Forgetful(parts, COUNT, few), measure.draw_sample(parts, few)) == 0.0
+
+
+def test_speed_is_that_of_photos_made_of_different_faces(parts: PartFiles) -> None:
+    sample = measure.draw_sample(parts, PERSONS)
+    asked: list[bytes] = []
+
+    class Watched(Forgetful):
+        def search(
+            self, vectors: np.ndarray, k: int, *, further: bool = True
+        ) -> tuple[np.ndarray, np.ndarray]:
+            asked.extend(face.tobytes() for face in vectors)
+            return super().search(vectors, k, further=further)
+
+    assert measure.milliseconds_per_photo(Watched(parts, COUNT), sample) > 0
+    assert len(set(asked)) == 10 * measure.PHOTOS
+    assert len(asked) >= 20 * measure.PHOTOS
+
+
 def test_effort_is_raised_until_the_second_is_found_too(parts: PartFiles) -> None:
     sample = measure.draw_sample(parts, PERSONS)
     searcher = Forgetful(parts, 1)

@@ -23,6 +23,7 @@ from recognition.index import (
 )
 from recognition.index.partfiles import PartFiles
 from recognition.index.people import create_by_person, means
+from recognition.index.searcher import Searcher
 from recognition.types import IndexUnusable
 
 from .vectors import clustered, in_parts
@@ -99,6 +100,28 @@ def test_more_neighbours_than_its_lists_hold_are_found_in_further_lists(
     np.testing.assert_allclose(similarities, -np.sort(-(vectors[:3] @ vectors.T), axis=1), atol=1e-5)
 
 
+def test_only_faces_that_lack_neighbours_are_searched_again(
+    made: tuple[Path, BuildFigures], vectors: np.ndarray
+) -> None:
+    """One person has all the references that the others lack."""
+    opened = faiss.read_index(str(made[0] / "knn.index"))
+    opened.nprobe = 1
+    lonely = faiss.IDSelectorBatch(np.arange(10, 20))
+    opened.remove_ids(lonely)  # the second person's list is empty
+    asked: list[int] = []
+
+    class Watched:
+        ntotal, d, nlist, nprobe = opened.ntotal, opened.d, opened.nlist, 1
+
+        def search(self, some: np.ndarray, k: int, **more: Any) -> Any:
+            asked.append(len(some))
+            return opened.search(some, k, **more)
+
+    rows, _ = Searcher(Watched(), PartFiles.open(made[0])).search(vectors[[5, 15, 25]], 8)
+    assert (rows >= 0).all()
+    assert asked[:2] == [3, 1]
+
+
 def test_whoever_is_taken_out_is_not_found_and_the_next_is(
     made: tuple[Path, BuildFigures], vectors: np.ndarray
 ) -> None:
@@ -154,6 +177,29 @@ def test_the_fastest_serves(
 ) -> None:
     monkeypatch.setattr(candidates, "milliseconds_per_photo", taking(**milliseconds))
     assert build(in_parts(vectors, 5000), tmp_path / "one", **MADE).index_key == kind
+
+
+@pytest.mark.usefixtures("large")
+def test_a_kind_that_cannot_be_made_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
+) -> None:
+    def fail(*_: object) -> None:
+        raise IndexUnusable("std::bad_alloc")
+
+    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
+    monkeypatch.setattr(candidates, "create_by_person", fail)
+    figures = build(in_parts(vectors, 5000), tmp_path / "one", **MADE)
+    assert (figures.index_key, figures.reason) == ("Flat", "fastest")
+
+
+@pytest.mark.usefixtures("large")
+def test_it_serves_too_where_exact_search_does_not_fit_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
+) -> None:
+    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
+    figures = build(in_parts(vectors, 5000), tmp_path / "one", max_memory="1MB", **MADE)
+    assert (figures.index_key, figures.reason) == (KEY, "memory")
+    assert figures.bytes <= figures.max_bytes
 
 
 @pytest.mark.usefixtures("large")
@@ -213,7 +259,9 @@ def test_a_mean_is_of_all_rows_but_those_left_out_unless_these_are_all(
 ) -> None:
     lists = np.random.default_rng(3).permutation(PERSONS)
     theirs, whole = np.flatnonzero(lists == 7), np.flatnonzero(lists == 8)
-    found = means(parts, lists, np.concatenate([theirs[:4], whole]), lambda: None)
+    read: list[bool] = []
+    found = means(parts, lists, np.concatenate([theirs[:4], whole]), lambda: read.append(True))
+    assert len(read) == 3  # part files: it may be stopped at each
     assert (found.shape, found.dtype) == ((1200, DIMENSION), np.float32)
     np.testing.assert_allclose(found[7], vectors[theirs[4:]].mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(found[8], vectors[whole].mean(axis=0), atol=1e-6)

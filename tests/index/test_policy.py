@@ -97,17 +97,16 @@ def test_exact_search_remains_where_nothing_can_be_compressed() -> None:
     assert keys_to_try(1_000_000, 127, 1 << 32) == ["Flat"]
 
 
-def test_people_are_looked_for_first_where_they_have_several_references_and_it_saves_what_is_noticed() -> (
-    None
-):
+def test_people_are_looked_for_first_where_they_have_several_references_and_it_is_noticed() -> None:
     slow = exact(milliseconds=WORTH_GROUPING + 0.01)
     people = 100_000 // REFERENCES_EACH
     assert key_by_person(100_000, people, 128, BUDGET, slow) == f"IVF{people}(PQ64x4fs),SQ8"
     assert key_by_person(100_000, people + 1, 128, BUDGET, slow) is None
     assert key_by_person(100_000, people, 128, BUDGET, exact(milliseconds=WORTH_GROUPING)) is None
-    assert (
-        key_by_person(100_000, 999, 128, BUDGET, slow) is None
-    )  # too few to learn how to compress their means
+    assert key_by_person(100_000, 999, 128, BUDGET, slow) is None  # too few means to learn from
+    cheap = CHEAP_NUMBERS // 128
+    assert key_by_person(cheap, 2_000, 128, BUDGET, slow) is None
+    assert key_by_person(cheap + 1, 2_000, 128, BUDGET, slow) is not None
     assert key_by_person(100_000, people, 127, BUDGET, slow) is None
     size = (100_000 + people) * (128 + 8)
     assert key_by_person(100_000, people, 128, size, slow) is not None
@@ -118,6 +117,7 @@ def test_a_kind_whose_effort_is_not_enough_is_not_taken() -> None:
     hasty = Measured("HNSW32", "efSearch=1", 1.0, 1, 600 << 20, is_effort_enough=False)
     assert choose([exact(), hasty], BUDGET).reason is Reason.RECALL
     assert choose([exact(), hasty, other(milliseconds=5)], BUDGET).measured.milliseconds == 5
+    assert choose([hasty, other(recall=0.9)], BUDGET).measured.recall == 0.9
 
 
 def test_there_is_nothing_to_save_where_a_photo_takes_no_longer_than_what_would_be_noticed() -> None:

@@ -39,8 +39,8 @@ class Command(GalleryCommand):
             self.warn(f"Where the backup was made, {name} was {value}; here it is not.")
         for erased in done.erased_since:
             self.warn(
-                f"A {erased['kind']} erased here on {erased['at'][:10]}, after the backup was made, may be back "
-                f"(receipt {erased['receipt']}). Erase again."
+                f"A {erased['kind']} erased here at {erased['at'][:16]}, after the backup was made, may be back "
+                f"(receipt {erased['receipt']}, which is not in the backup). Erase again."
             )
         if done.before:
             self.stdout.write(f"What was here before is in {done.before}.")
