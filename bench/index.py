@@ -4,9 +4,9 @@
 
 Vectors come in clusters, ten to an identity, seeded; queries are further vectors of those identities. With
 `--alike` different people have about this similarity, as faces have. With `--looks` everybody has three looks, which
-lie apart by so much. `second_found` is the share of queries for which
-the nearest reference of another person was found, which tells how a stranger fares. Each contestant is built in a
-process of its own. Tells progress on stderr and prints one JSON document.
+lie apart by so much. `second_found` is the share of queries for which the nearest reference of another person was
+found, which tells how a stranger fares. Each contestant is built in a process of its own. Tells progress on stderr
+and prints one JSON document.
 """
 
 from __future__ import annotations
@@ -22,72 +22,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.vectors import Kind, clustered
 from recognition.types import Embeddings
 
 Rows = NDArray[np.int64]
 Search = Callable[[Embeddings, int], Rows]
 
 SIZES = {"7k": (6_988, 512), "100k": (100_000, 128), "1M": (1_000_000, 128)}
-LOOKS = 3
-QUERIES = 1_000
 FACES = 10
 NEIGHBOURS = 50
 PART = 50_000
 SAME = 1e-6  # similarities that differ by no more are equal: float32 tells them apart by chance
 NEARLY = 1e-4  # as good as the second
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a gallery is made of: so many unit vectors, ``each`` of them a person's."""
-
-    count: int
-    dimension: int
-    spread: float = 0.4  # noise within an identity, or within a look
-    alike: float = 0.0  # similarity of different people
-    each: int = 10
-    looks: float = 0.0  # how far the looks of one person lie apart; 0: there are none
-
-
-def clustered(kind: Kind) -> tuple[Embeddings, Embeddings]:
-    """The gallery, and one new vector of each of QUERIES identities."""
-    generator = np.random.default_rng(7)
-
-    def noise(rows: int, size: float) -> Embeddings:
-        scale = np.float32(size / kind.dimension**0.5)
-        return scale * generator.standard_normal((rows, kind.dimension), dtype=np.float32)
-
-    people = -(-kind.count // kind.each)
-    centres = unit(generator.standard_normal((people, kind.dimension), dtype=np.float32))
-    if kind.looks:  # a person's vectors take turns in them, as the queries do
-        looks = [centres + noise(people, kind.looks) for _ in range(LOOKS)]
-        gallery = np.stack([looks[number % LOOKS] for number in range(kind.each)], axis=1)
-        gallery = gallery.reshape(-1, kind.dimension)[: kind.count]
-    else:
-        looks = [centres]
-        gallery = np.repeat(centres, kind.each, axis=0)[: kind.count]
-    gallery += noise(kind.count, kind.spread)
-    asked = generator.choice(people, min(QUERIES, people), replace=False)
-    queries = np.stack([looks[at % len(looks)][person] for at, person in enumerate(asked)])
-    queries += noise(len(asked), kind.spread)
-    common = unit(generator.standard_normal((1, kind.dimension), dtype=np.float32))
-    return in_cone(unit(gallery), common, kind.alike), in_cone(unit(queries), common, kind.alike)
-
-
-def in_cone(vectors: Embeddings, common: Embeddings, alike: float) -> Embeddings:
-    """The vectors with a share of a common one, so that those of different people have this similarity."""
-    return unit(np.float32((1 - alike) ** 0.5) * vectors + np.float32(alike**0.5) * common)
-
-
-def unit(vectors: Embeddings) -> Embeddings:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def build_ours(vectors: Embeddings, each: int, folder: Path) -> dict[str, Any]:
@@ -111,7 +63,7 @@ def build_ours(vectors: Embeddings, each: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def build_autofaiss(vectors: Embeddings, each: int, folder: Path) -> dict[str, Any]:
+def build_autofaiss(vectors: Embeddings, folder: Path) -> dict[str, Any]:
     """What `autofaiss build_index` does with the original script's arguments."""
     from autofaiss import build_index
 
@@ -188,10 +140,10 @@ def run(name: str, kind: Kind, folder: Path, pipe: Any) -> None:
     sys.stdout = sys.stderr
     vectors, queries = clustered(kind)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    build, search = (build_ours, search_ours) if name == "facesite" else (build_autofaiss, search_autofaiss)
-    figures = build(vectors, kind.each, folder)
+    is_ours = name == "facesite"
+    figures = build_ours(vectors, kind.each, folder) if is_ours else build_autofaiss(vectors, folder)
     figures["megabytes_to_build"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    ask = search(folder)
+    ask = search_ours(folder) if is_ours else search_autofaiss(folder)
     found = np.concatenate(
         [ask(queries[at : at + FACES], NEIGHBOURS) for at in range(0, len(queries), FACES)]
     )

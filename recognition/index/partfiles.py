@@ -85,7 +85,7 @@ class PartFiles:
         vectors = np.ascontiguousarray(vectors, np.float32)
         result = np.full(rows.shape, -np.inf, np.float32)
         some = np.empty_like(result)
-        compare: Any = faiss.fvec_inner_products_by_idx  # type: ignore[attr-defined]  # not among its types
+        compare: Any = faiss.fvec_inner_products_by_idx  # type: ignore[attr-defined]  # its stubs leave it out
         for start, part in zip(self._starts, self._parts, strict=False):
             here = np.where((rows >= start) & (rows < start + len(part)), rows - start, -1)
             if here.max(initial=-1) < 0:

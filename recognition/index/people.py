@@ -61,7 +61,8 @@ def _filled(
     index.train(parts.take(np.linspace(0, len(parts) - 1, min(TRAINING, len(parts))).astype(np.int64)))
     for first, chunk in parts.chunks():
         rows = np.arange(first, first + len(chunk))
-        add_preassigned(index, np.ascontiguousarray(chunk), lists[rows], rows)  # type: ignore[no-untyped-call]
+        vectors = np.ascontiguousarray(chunk)
+        add_preassigned(index, vectors, lists[rows], rows)  # type: ignore[no-untyped-call]  # faiss.contrib has no types
         on_rows(first + len(chunk))
     return index
 

@@ -62,9 +62,7 @@ class Measured:
     recall: float  # against exact search, on a sample
     milliseconds: float  # for ten faces as one batch
     bytes: int
-    is_effort_enough: bool = (
-        True  # to find the nearest and who is second, for kinds that have a search effort
-    )
+    is_effort_enough: bool = True  # the search effort, of kinds that have one, finds nearest and second
 
     @property
     def is_exact(self) -> bool:

@@ -48,9 +48,8 @@ class Index:
             opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise IndexUnusable(f"{path} cannot be opened; build the index again.") from error
-        if not opened.d == parts.dimension == figures.dimension or not opened.ntotal == figures.count == len(
-            parts
-        ):
+        shape = (figures.count, figures.dimension)
+        if not (opened.ntotal, opened.d) == (len(parts), parts.dimension) == shape:
             raise IndexUnusable(f"{directory} does not hold what its infos.json says; build the index again.")
         return cls(directory, figures, Searcher(opened, parts), parts)
 

@@ -103,7 +103,7 @@ def test_more_neighbours_than_its_lists_hold_are_found_in_further_lists(
 def test_only_faces_that_lack_neighbours_are_searched_again(
     made: tuple[Path, BuildFigures], vectors: np.ndarray
 ) -> None:
-    """One person has all the references that the others lack."""
+    """Of three faces, one looks into a list that is empty."""
     opened = faiss.read_index(str(made[0] / "knn.index"))
     opened.nprobe = 1
     lonely = faiss.IDSelectorBatch(np.arange(10, 20))
