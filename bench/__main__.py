@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.contestants import VECTORS
-from gallery.demo.portraits import DemoUnavailable, prepare
+from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "bench" / "out"
@@ -51,7 +51,7 @@ def main() -> None:
 
 def demonstration(folder: Path) -> tuple[Path, Path]:
     try:
-        return prepare(folder / "demo")
+        return prepare_demo_folders(folder / "demo")
     except DemoUnavailable as error:
         sys.exit(str(error))
 

@@ -19,10 +19,11 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from recognition import detector, embedders
-from recognition.calibrate import Histogram, compare, suggest, verdict
-from recognition.calibrate.histogram import count
-from recognition.calibrate.rates import effective_number
+from recognition.calibrate import Histogram, compare_references, judge_bounds, suggest_bounds
+from recognition.calibrate.bounds import count_effective_values
+from recognition.calibrate.histogram import count_similarities
+from recognition.detector import load_detector
+from recognition.embedders import load_embedder
 from recognition.types import Bounds, Detection, Detector, Embedder, Embeddings, FaceCrop, Image
 
 KINDS = {".jpg", ".jpeg", ".png"}
@@ -88,7 +89,7 @@ def strangers(faces: list[Face]) -> tuple[Embeddings, int]:
 def describe(name: str, faces: list[Face], bounds: Bounds) -> None:
     vectors = np.stack([face.vector for face in faces])
     persons = np.unique([face.person for face in faces], return_inverse=True)[1].astype(np.int64)
-    found = compare(vectors, persons)
+    found = compare_references(vectors, persons)
     genuine, impostor = Histogram.of(found.genuine), Histogram.of(found.impostor)
     print(f"\n{name}: {len(faces)} pictures, {len(set(persons))} people, rank-1 {found.rank1}")
     for rate in (0.01, 0.001):
@@ -97,9 +98,9 @@ def describe(name: str, faces: list[Face], bounds: Bounds) -> None:
     print(
         f"  nearest other person: mean {found.first.mean():.4f}, spread {found.first.std(ddof=1):.4f}", end=""
     )
-    print(f", worth {effective_number(found.first, persons):.1f} independent strangers")
-    print(f"  at {bounds}: {verdict(found, bounds)}")
-    print(f"  {suggest(found, bounds, 0.005)}")
+    print(f", worth {count_effective_values(found.first, persons):.1f} independent strangers")
+    print(f"  at {bounds}: {judge_bounds(found, bounds)}")
+    print(f"  {suggest_bounds(found, bounds, 0.005)}")
 
 
 def main() -> None:
@@ -109,7 +110,7 @@ def main() -> None:
     parser.add_argument("--embedder", default="dlib")
     parser.add_argument("--detector", default="mtcnn")
     args = parser.parse_args()
-    finder, embedder = detector.load(args.detector), embedders.load(args.embedder)
+    finder, embedder = load_detector(args.detector), load_embedder(args.embedder)
     lfw = list(portraits(args.faces / "lfw10", finder, embedder))
     five = list(portraits(args.faces / "five" / "gallery", finder, embedder))
     crowd = list(groups(sorted((args.faces / "groups").glob("*.jpg")), False, finder, embedder))
@@ -117,7 +118,7 @@ def main() -> None:
     describe("lfw10", lfw, embedder.bounds)
     describe("all people", lfw + five + crowd, embedder.bounds)
     cosines, pairs = strangers(lfw + five + crowd)
-    impostor = Histogram.of(count(cosines)).coarser(100)
+    impostor = Histogram.of(count_similarities(cosines)).coarser(100)
     print(
         f"\nstrangers: {len(cosines)} pairs of pictures, {pairs} pairs of people, mean {cosines.mean():.3f},"
     )

@@ -32,11 +32,11 @@ def facesite() -> Work:
     import django
 
     django.setup()
-    from gallery.pipeline.tagging import tag_all
+    from gallery.faces.tagging import tag_photos
 
     def work(paths: list[Path], steps: Steps) -> int:
         faces = 0
-        for tagged in tag_all(paths):
+        for tagged in tag_photos(paths):
             if tagged.error:
                 sys.exit(f"{tagged.path}: {tagged.error}")
             steps.update(tagged.milliseconds)

@@ -29,7 +29,7 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.models.people import name_key, search_key
+from gallery.models.people import get_name_key, get_search_key
 
 FACES_A_PHOTO = 10
 REFERENCES_A_PERSON = 5
@@ -90,14 +90,14 @@ def _saved(model: type[Row], rows: Iterator[Row]) -> list[Row]:
 
 def _person(number: int) -> Person:
     name = f"{chr(65 + number * 7 % 26)}nna Nguyễn {number}"
-    return Person(name=name, key=name_key(name), search=search_key(name), is_hidden=number % 50 == 49)
+    return Person(name=name, key=get_name_key(name), search=get_search_key(name), is_hidden=number % 50 == 49)
 
 
 def _album(number: int, curator: User) -> Album:
     name = f"Trip {number}"
     date = (FIRST + timedelta(days=30 * number)).date()
     return Album(
-        name=name, search=search_key(name), date=date, is_limited=number % 20 == 19, created_by=curator
+        name=name, search=get_search_key(name), date=date, is_limited=number % 20 == 19, created_by=curator
     )
 
 

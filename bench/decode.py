@@ -22,9 +22,9 @@ import numpy as np
 from PIL import Image as Pillow
 
 from recognition import images
-from recognition.images import sandbox
-from recognition.images.sandbox.pool import shared_pool
-from recognition.images.sandbox.server import memory
+from recognition.images.sandbox import probe_photo, read_photo
+from recognition.images.sandbox.pool import get_shared_pool
+from recognition.images.sandbox.server import read_process_memory
 from recognition.types import Box
 
 MEGAPIXELS = (1, 12, 24, 100)
@@ -47,36 +47,36 @@ ROUNDS = 5
 
 
 def run(way: str, path: Path) -> object:
-    info = images.probe(path)
+    info = images.probe_photo(path)
     face = Box(info.width * 0.4, info.height * 0.4, info.width * 0.1, info.width * 0.1)
     if way == "whole":
-        return images.read(path)
+        return images.read_photo(path)
     if way == "whole, sandbox":
-        return sandbox.read(path)
+        return read_photo(path)
     if way == "at least 1600":
-        return images.read(path, at_least=1600)
+        return images.read_photo(path, at_least=1600)
     if way == "at least 1600, sandbox":
-        return sandbox.read(path, at_least=1600)
+        return read_photo(path, at_least=1600)
     if way == "a face":
         return images.read_region(path, face)
     if way == "a face at 256":
         return images.read_region(path, face, max_side=256)
-    return images.derive(path, 1600)
+    return images.make_rendition(path, 1600)
 
 
 def measure(way: str, path: Path) -> dict[str, float]:
-    images.read(images.encode(np.zeros((8, 8, 3), np.uint8)))  # imports are done
-    sandbox.probe(path)
-    before = memory("VmHWM")
+    images.read_photo(images.encode_pixels(np.zeros((8, 8, 3), np.uint8)))  # imports are done
+    probe_photo(path)
+    before = read_process_memory("VmHWM")
     times, decoder = [], 0
     for _ in range(ROUNDS):
         began = time.perf_counter()
         run(way, path)
         times.append(time.perf_counter() - began)
-        decoder = max([decoder, *(memory("VmHWM", pid) for pid in shared_pool().pids)])
+        decoder = max([decoder, *(read_process_memory("VmHWM", pid) for pid in get_shared_pool().pids)])
     return {
         "milliseconds": round(statistics.median(times) * 1000, 1),
-        "megabytes": round((memory("VmHWM") - before) / 1e6),
+        "megabytes": round((read_process_memory("VmHWM") - before) / 1e6),
         "decoder_megabytes": round(decoder / 1e6) if "sandbox" in way else 0,
     }
 

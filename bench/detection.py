@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.stress import Boxes, Shot, every_shot, read
-from recognition import detector
+from recognition.detector import DETECTOR_NAMES, load_detector
 from recognition.types import Detection
 
 
@@ -37,7 +37,7 @@ class Tally:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Faces found and false boxes, by kind of photo.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--detector", action="append", choices=detector.NAMES)
+    parser.add_argument("--detector", action="append", choices=DETECTOR_NAMES)
     parser.add_argument("--no-faces", type=Path, action="append", default=[])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--only", help="kinds of photo that contain this word")
@@ -64,7 +64,7 @@ def empty_shots(folder: Path) -> Iterator[Shot]:
 
 
 def measure(name: str, shots: list[Shot], threads: int | None, verbose: bool) -> dict[str, Tally]:
-    finder = detector.load(name, threads=threads)
+    finder = load_detector(name, threads=threads)
     tallies: dict[str, Tally] = defaultdict(Tally)
     for shot in shots:
         start = time.perf_counter()

@@ -18,9 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recognition import embedders, weights
-from recognition.embedders import clip_pixels, dlib
+from recognition.embedders import load_embedder
+from recognition.embedders.clip_pixels import cut_face
+from recognition.embedders.dlib import DLIB_FILE, DLIB_PACKAGE, DLIB_SHA256, DlibEmbedder
 from recognition.types import Box, FaceCrop, Image
+from recognition.weights import find_package_file
 
 
 def main() -> None:
@@ -62,9 +64,9 @@ def dlib_pair(faces: int, threads: int) -> tuple[Callable[[], object], Callable[
     import dlib as original
 
     network = original.face_recognition_model_v1(
-        str(weights.package_file(dlib.PACKAGE, *dlib.FILE, sha256=dlib.SHA256))
+        str(find_package_file(DLIB_PACKAGE, *DLIB_FILE, sha256=DLIB_SHA256))
     )
-    embedder, chips = dlib.DlibEmbedder(threads), pictures(faces, 150)
+    embedder, chips = DlibEmbedder(threads), pictures(faces, 150)
     return lambda: embedder.describe(chips), lambda: [network.compute_face_descriptor(c) for c in chips]
 
 
@@ -77,14 +79,14 @@ def clip_pair(folder: Path, faces: int, threads: int) -> tuple[Callable[[], obje
     network, _, transform = open_clip.create_model_and_transforms("ViT-B-32")
     network.eval()
     torch.save(network.state_dict(), folder / "chance.pt")
-    embedder = embedders.load("clip", threads=threads, pretrained=str(folder / "chance.pt"))
+    embedder = load_embedder("clip", threads=threads, pretrained=str(folder / "chance.pt"))
     points = np.zeros((5, 2), np.float32)
     crops = [FaceCrop(picture, Box(0, 0, 160, 160), points) for picture in pictures(faces, 160)]
 
     def one_by_one() -> None:
         with torch.no_grad():
             for crop in crops:
-                network.encode_image(transform(Pillow.fromarray(clip_pixels.cut(crop)))[None])
+                network.encode_image(transform(Pillow.fromarray(cut_face(crop)))[None])
 
     return lambda: embedder.embed(crops), one_by_one
 

@@ -22,15 +22,15 @@ def clustered(count: int, dimension: int, seed: int = 7) -> Embeddings:
 
 def fill(count: int) -> None:
     """So many approved references of count / 10 people with vectors of the default embedder; no pictures."""
-    from gallery import engine
+    from gallery.index import engine
     from gallery.models import Person, Reference, ReferenceVector, Status
-    from gallery.models.people import name_key, search_key
+    from gallery.models.people import get_name_key, get_search_key
 
-    embedder = engine.embedder()
+    embedder = engine.get_configured_embedder()
     vectors = clustered(count, embedder.dimension)
     names = [f"Made-up person {number}" for number in range(count // PER_PERSON + 1)]
     people = Person.objects.bulk_create(
-        Person(name=name, key=name_key(name), search=search_key(name)) for name in names
+        Person(name=name, key=get_name_key(name), search=get_search_key(name)) for name in names
     )
     references = Reference.objects.bulk_create(
         Reference(

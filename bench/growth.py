@@ -23,9 +23,11 @@ import numpy as np
 from PIL import Image as Pillow
 
 from bench.process import peak_mb
-from recognition import detector, embedders, images
-from recognition.analysis import embed, in_full
-from recognition.images import sandbox
+from recognition import images
+from recognition.analysis import embed_faces, scale_to_full_size
+from recognition.detector import load_detector
+from recognition.embedders import load_embedder
+from recognition.images.sandbox import read_photo
 from recognition.types import Box, Detector, Embedder
 
 DECODED_SIDE = 3_000  # as in gallery.engine
@@ -44,8 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         with multiprocessing.get_context("spawn").Pool(1) as other:  # or the making would count as our memory
             shots = other.apply(make, (options.photo, Path(folder)))
-        finder, embedder = detector.load(threads=1), embedders.load("dlib", threads=1)
-        true = [face.box for face in finder.detect(images.read(options.photo).pixels)]
+        finder, embedder = load_detector(threads=1), load_embedder("dlib", threads=1)
+        true = [face.box for face in finder.detect(images.read_photo(options.photo).pixels)]
         for shot in shots:
             row = measured(shot.path, finder, embedder)
             row["off"] = off(row.pop("boxes"), true, shot.scale) if shot.scale else None
@@ -70,7 +72,9 @@ class Shot(NamedTuple):
 def make(photo: Path, folder: Path) -> list[Shot]:
     """The photos to measure, written into the folder."""
     shots = []
-    for number, (name, picture, scale) in enumerate(pictures(Pillow.fromarray(images.read(photo).pixels))):
+    for number, (name, picture, scale) in enumerate(
+        pictures(Pillow.fromarray(images.read_photo(photo).pixels))
+    ):
         path = folder / f"{number}.jpg"
         picture.save(path, quality=90)
         shots.append(Shot(name, path, picture.width * picture.height / 1e6, scale))
@@ -92,18 +96,18 @@ def pictures(source: Pillow.Image) -> Iterator[tuple[str, Pillow.Image, float | 
 
 def measured(path: Path, finder: Detector, embedder: Embedder) -> dict[str, Any]:
     started = time.perf_counter()
-    photo = sandbox.read(path, at_least=DECODED_SIDE)
+    photo = read_photo(path, at_least=DECODED_SIDE)
     decoded = time.perf_counter() - started
     begun = time.process_time()
     found = finder.detect(photo.pixels)
     detected = time.process_time()
-    embed(photo.pixels, found, embedder)
+    embed_faces(photo.pixels, found, embedder)
     return {
         "decode": 1000 * decoded,
         "detect": 1000 * (detected - begun),
         "embed": 1000 * (time.process_time() - detected),
         "faces": len(found),
-        "boxes": [in_full(photo, face).box for face in found],
+        "boxes": [scale_to_full_size(photo, face).box for face in found],
         "peak_mb": peak_mb(),
     }
 

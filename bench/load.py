@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.__main__ import OUT
-from gallery.demo import portraits
+from gallery.management.demo import prepare_demo_folders
 from tests.faults.pictures import portrait
 from tests.faults.scene import Scene, embedded, served
 from tests.servers import is_open, wait_for
@@ -122,7 +122,7 @@ def main() -> None:
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
-        people, _ = portraits.prepare(Path(name) / "portraits")
+        people, _ = prepare_demo_folders(Path(name) / "portraits")
         for number, place in enumerate(PLACES):
             folder = Path(name) / str(number)
             folder.mkdir()

@@ -74,13 +74,13 @@ def _joined(ids: Iterable[int]) -> str:
 
 def _last_pages() -> Pages:
     """Where following "more" from page to page would end up."""
-    from gallery.browse.paging import Mark
+    from gallery.core.pagination import PageCursor
     from gallery.models import Album, Candidate, Person
 
     last = Candidate.objects.filter(rank=0, face__state="unsure").order_by("-person_id", "similarity").first()
     after = f"{last.person_id}:0.99:0" if last else ""
     person, album = Person.objects.order_by("-search")[5], Album.objects.order_by("date")[1]
-    marks = {"people": Mark(person.pk, person.search), "albums": Mark(album.pk, f"{album.date}")}
+    marks = {"people": PageCursor(person.pk, person.search), "albums": PageCursor(album.pk, f"{album.date}")}
     return [
         ("review, late page", reverse("review") + f"?after={after}"),
         *(
@@ -171,11 +171,10 @@ def _pages(table: str) -> int:
     """A page near the end of the admin's list, which leaves some rows out: those in the trash, say."""
     from django.apps import apps
 
-    from gallery.admin.listing import Listing
-    from gallery.admin.paging import MOST_COUNTED
+    from gallery.admin.changelist import MAX_COUNTED_ROWS, GalleryModelAdmin
 
-    count: int = min(apps.get_model("gallery", table)._default_manager.count(), MOST_COUNTED)
-    return max(1, count * 9 // (10 * Listing.list_per_page))
+    count: int = min(apps.get_model("gallery", table)._default_manager.count(), MAX_COUNTED_ROWS)
+    return max(1, count * 9 // (10 * GalleryModelAdmin.list_per_page))
 
 
 def administrators_pages(crowd: Crowd) -> Pages:
@@ -198,11 +197,11 @@ def administrators_pages(crowd: Crowd) -> Pages:
 def shared_pages(crowd: Crowd) -> Pages:
     """An album open to whoever has its address."""
     from gallery.models import ShareLink
-    from gallery.models.users import token_hash
+    from gallery.models.accounts import hash_token
 
     token = "made-up" * 8
     ShareLink.objects.create(
-        album_id=_album(crowd), token_hash=token_hash(token), expires_at=timezone.now() + timedelta(days=9)
+        album_id=_album(crowd), token_hash=hash_token(token), expires_at=timezone.now() + timedelta(days=9)
     )
     return [
         ("shared album", reverse("shared_album", args=(token,))),

@@ -61,7 +61,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["gallery.templatetags.paths"],
+            "builtins": ["gallery.templatetags.media"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
@@ -91,7 +91,7 @@ else:
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "gallery.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "gallery.access.RoleBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "gallery.core.permissions.RoleBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -106,14 +106,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 # Guessing passwords: so many failures of one account from one address, of one account, of one address,
 # within the time, and no more are listened to until it has passed.
-AXES_HANDLER = "gallery.guessing.Handler"
+AXES_HANDLER = "gallery.core.throttling.LockoutHandler"
 AXES_FAILURE_LIMIT = 8
 ACCOUNT_FAILURE_LIMIT = 30
 ADDRESS_FAILURE_LIMIT = 40
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "gallery.guessing.locked"
-AXES_CLIENT_IP_CALLABLE = "gallery.guessing.client_address"
+AXES_LOCKOUT_CALLABLE = "gallery.core.throttling.render_lockout"
+AXES_CLIENT_IP_CALLABLE = "gallery.core.throttling.get_client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
@@ -167,9 +167,9 @@ CONTENT_SECURITY_POLICY = {"DIRECTIVES": hardening.CONTENT_POLICY}
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 FILE_UPLOAD_HANDLERS = [
-    "gallery.receiving.Gatekeeper",
+    "gallery.core.upload_handlers.UploadGatekeeper",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "gallery.receiving.LockedTemporaryFile",
+    "gallery.core.upload_handlers.LockedTemporaryFileHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
@@ -206,7 +206,7 @@ else:
 WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
-CELERY_BEAT_SCHEDULER = "gallery.scheduler:Scheduler"
+CELERY_BEAT_SCHEDULER = "gallery.jobs.scheduler:HeartbeatScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds between two ticks at most, each a sign of life
 CELERY_BEAT_SCHEDULE = {
     "forget-old": {"task": "gallery.tasks.forget_old", "schedule": 6 * 3600.0},

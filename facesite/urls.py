@@ -9,7 +9,7 @@ admin.autodiscover()
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("language", login_not_required(set_language), name="set_language"),
-    path("", include("gallery.urls")),
+    path("", include("gallery.web.urls")),
 ]
 
-handler500 = "gallery.views.trouble.server_error"
+handler500 = "gallery.web.error_pages.server_error"

@@ -16,19 +16,17 @@ class GalleryConfig(AppConfig):
     verbose_name = _("Gallery")
 
     def ready(self) -> None:
-        from gallery import (
-            audit,
-            checks,  # noqa: F401 -- importing it registers the checks
-        )
+        from gallery.core import checks  # noqa: F401 -- importing it registers the checks
+        from gallery.history.audit import connect_auth_signals
 
-        audit.connect()
+        connect_auth_signals()
 
 
 class GalleryAdminConfig(SimpleAdminConfig):
     """The admin's pages are found where they are wanted: by the addresses and by Django's checks of them.
     The worker and the commands do without."""
 
-    default_site = "gallery.adminsite.GallerySite"
+    default_site = "gallery.web.admin_site.GallerySite"
 
     def ready(self) -> None:
         register(check_dependencies, Tags.admin)

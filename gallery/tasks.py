@@ -7,9 +7,10 @@ import logging
 from celery import Task, shared_task
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
-from gallery import queue
+from gallery.jobs import leases
+from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Build, BulkAct, PersonExport, Photo, Reference, ReferenceDraft, User, Work
-from recognition.types import RecognitionError
+from recognition.errors import RecognitionError
 
 log = logging.getLogger(__name__)
 
@@ -17,112 +18,114 @@ log = logging.getLogger(__name__)
 @worker_process_init.connect
 def say_alive(**_: object) -> None:
     """Each worker process, once it has forked."""
-    from gallery import beats
+    from gallery.jobs.heartbeats import start_heartbeat_thread
 
-    beats.keep_beating("worker")
+    start_heartbeat_thread("worker")
 
 
 @worker_process_shutdown.connect
 def say_goodbye(**_: object) -> None:
-    from gallery import beats
+    from gallery.jobs.heartbeats import stop_heartbeats
 
-    beats.end()
+    stop_heartbeats()
 
 
 @task_prerun.connect
 def say_begun(task: Task[..., None], **_: object) -> None:
     """Rows under work are known by their leases; this is for work that has none, as checking the gallery."""
-    from gallery import beats
+    from gallery.jobs.heartbeats import set_current_task
 
-    beats.doing(task.name.rpartition(".")[2])
+    set_current_task(task.name.rpartition(".")[2])
 
 
 @task_postrun.connect
 def say_done(**_: object) -> None:
-    from gallery import beats
+    from gallery.jobs.heartbeats import set_current_task
 
-    beats.doing("")
+    set_current_task("")
 
 
 @shared_task(name="gallery.tasks.process_photo")
 def process_photo(pk: int) -> None:
-    from gallery.pipeline import photos
+    from gallery.faces import processing
 
-    photos.process_photo(pk)
+    processing.process_photo(pk)
 
 
 @shared_task(name="gallery.tasks.embed_reference")
 def embed_reference(pk: int) -> None:
-    from gallery.pipeline import references
+    from gallery.people.embedding import process_reference
 
-    references.embed_reference(pk)
+    process_reference(pk)
 
 
 @shared_task(name="gallery.tasks.look_at_draft")
 def look_at_draft(pk: int) -> None:
-    from gallery.pipeline import drafts
+    from gallery.people.draft_detection import process_draft
 
-    drafts.look_at(pk)
+    process_draft(pk)
 
 
 @shared_task(name="gallery.tasks.embed_face")
 def embed_face(pk: int) -> None:
-    from gallery.pipeline import faces
+    from gallery.faces.drawn import embed_drawn_face
 
-    faces.embed_face(pk)
+    embed_drawn_face(pk)
 
 
 @shared_task(name="gallery.tasks.follow_faces")
 def follow_faces(pks: list[int]) -> None:
     """After decisions on faces: search them again, make references of them, ask about their look-alikes."""
-    from gallery.pipeline import faces, grouping
-    from gallery.services.faces.references import make_references
+    from gallery.faces.clustering import cluster_all_faces
+    from gallery.faces.renaming import search_faces_again, spread_decisions
+    from gallery.people.references import add_references_from_faces
 
-    reopened = faces.search_again(pks)
-    make_references(pks)
-    faces.spread(pks)
+    reopened = search_faces_again(pks)
+    add_references_from_faces(pks)
+    spread_decisions(pks)
     if reopened:
-        grouping.group_faces()
+        cluster_all_faces()
 
 
 @shared_task(name="gallery.tasks.group_new_faces")
 def group_new_faces() -> None:
-    from gallery.pipeline import grouping
+    from gallery.faces.clustering import cluster_new_faces
 
-    grouping.group_new_faces()
+    cluster_new_faces()
 
 
 @shared_task(name="gallery.tasks.request_build")
 def request_build(reason: str = "", user: int | None = None, is_now: bool = False) -> None:
-    from gallery.pipeline import builds
+    from gallery.index import builds
+    from gallery.index.builds import request_build_after_change
 
     if is_now:
         builds.request_build(reason, User.objects.filter(pk=user or 0).first(), delay=0)
     else:
-        builds.gallery_changed(reason)
+        request_build_after_change(reason)
 
 
 @shared_task(name="gallery.tasks.run_build")
 def run_build(pk: int) -> None:
-    from gallery.pipeline import builds
+    from gallery.index import builds
 
     builds.run_build(pk)
 
 
 @shared_task(name="gallery.tasks.run_bulk")
 def run_bulk(pk: int) -> None:
-    from gallery.services import bulk
+    from gallery.curation.bulk.services import run_bulk_act
 
-    bulk.run(pk)
+    run_bulk_act(pk)
 
 
 @shared_task(name="gallery.tasks.roll_back")
 def roll_back() -> None:
-    from gallery import engine
-    from gallery.pipeline import builds
+    from gallery.index import engine
+    from gallery.index.builds import roll_back_build
 
     try:
-        builds.roll_back(engine.serving().id)
+        roll_back_build(engine.get_serving_embedder().id)
     except RecognitionError as error:
         log.error("The index was not rolled back: %s", error)
 
@@ -130,16 +133,16 @@ def roll_back() -> None:
 @shared_task(name="gallery.tasks.erase")
 def erase(pk: int) -> None:
     """After an erasure: clear files, builds, exports and the database's own remains."""
-    from gallery.pipeline import erasing
-    from gallery.services.erasing import note_backups
+    from gallery.privacy.erasure import note_holding_backups
+    from gallery.privacy.erasure_cleanup import finish_erasure
 
-    erasing.finish(pk, note_backups)
+    finish_erasure(pk, note_holding_backups)
 
 
 @shared_task(name="gallery.tasks.follow_gallery")
 def follow_gallery(is_all: bool = False) -> None:
     """Search undecided faces again after the gallery, or with `is_all` the bounds, changed."""
-    from gallery.pipeline import renaming
+    from gallery.faces import renaming
 
     renaming.follow_gallery(is_all=is_all)
 
@@ -147,32 +150,32 @@ def follow_gallery(is_all: bool = False) -> None:
 @shared_task(name="gallery.tasks.switch_embedder")
 def switch_embedder() -> None:
     """One step towards the wished embedder, if another one is serving."""
-    from gallery.pipeline import switch
+    from gallery.people.embedding import advance_embedder_switch
 
-    switch.step()
+    advance_embedder_switch()
 
 
 @shared_task(name="gallery.tasks.forget_old")
 def forget_old() -> None:
-    from gallery.services import retention
+    from gallery.privacy.retention import delete_expired_records
 
-    retention.forget_old()
+    delete_expired_records()
 
 
 @shared_task(name="gallery.tasks.make_person_export")
 def make_person_export(pk: int) -> None:
-    from gallery.services import person_exports
+    from gallery.privacy.person_export import run_person_export
 
-    person_exports.make(pk)
+    run_person_export(pk)
 
 
 @shared_task(name="gallery.tasks.verify_index")
 def verify_index() -> None:
-    from gallery import chores
-    from gallery.pipeline import verifying
+    from gallery.index.verify import compare_index_with_database
+    from gallery.jobs.singletons import track_singleton
 
-    with chores.doing("verify_index") as result:
-        found = verifying.verify(mend=True)
+    with track_singleton("verify_index") as result:
+        found = compare_index_with_database(mend=True)
         result.update(found.as_json())
         if not found.is_sound:
             log.error("The index differed from the database: %s", found.as_json())
@@ -180,93 +183,95 @@ def verify_index() -> None:
 
 @shared_task(name="gallery.tasks.check_gallery")
 def check_gallery() -> None:
-    from gallery import chores
-    from gallery.pipeline import checking
+    from gallery.curation.check import check_all_references
+    from gallery.jobs.singletons import track_singleton
 
-    with chores.doing("check_gallery") as result:
-        result["found"] = checking.check_gallery()
+    with track_singleton("check_gallery") as result:
+        result["found"] = check_all_references()
 
 
 @shared_task(name="gallery.tasks.measure_gallery")
 def measure_gallery(false_name_rate: float) -> None:
-    from gallery.pipeline import measuring
+    from gallery.curation.measurement import calibrate_gallery
 
-    measuring.measure_gallery(false_name_rate)
+    calibrate_gallery(false_name_rate)
 
 
 def _see_to_privacy() -> None:
     """Consents that have just run out, and files about people that somebody waits for."""
-    from gallery.services import lapsing
+    from gallery.privacy.consent import lapse_consents
 
-    lapsing.lapse_consents()
-    for pk in queue.waiting(PersonExport.objects.all(), limit=5):
+    lapse_consents()
+    for pk in leases.list_claimable_ids(PersonExport.objects.all(), limit=5):
         make_person_export.delay(pk)
 
 
 @shared_task(name="gallery.tasks.make_backup")
 def make_backup() -> None:
-    from gallery.backup import schedule
+    from gallery.backup.schedule import is_backup_running, run_scheduled_backup
 
-    if not schedule.is_running():  # else it stays asked for, and `look_after_data` finds it
-        schedule.run()
+    if not is_backup_running():  # else it stays asked for, and `look_after_data` finds it
+        run_scheduled_backup()
 
 
 @shared_task(name="gallery.tasks.check_files")
 def check_files(is_mending: bool = False) -> None:
-    from gallery import filecheck
+    from gallery.maintenance.sanity_check import run_sanity_check
 
-    filecheck.run(is_mending=is_mending)
+    run_sanity_check(is_mending=is_mending)
 
 
 @shared_task(name="gallery.tasks.look_after_data")
 def look_after_data() -> None:
     """Every few minutes: a backup and the check of files, if they are due or a wish for them was lost."""
-    from gallery import filecheck
-    from gallery.backup import schedule
+    from gallery.backup.schedule import is_backup_due, run_scheduled_backup
+    from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
 
-    if schedule.is_due():
-        schedule.run()
-    if filecheck.is_due():
-        filecheck.run()
+    if is_backup_due():
+        run_scheduled_backup()
+    if is_sanity_check_due():
+        run_sanity_check()
 
 
 @shared_task(name="gallery.tasks.sweep")
 def sweep() -> None:
     """Send again what waits: lost messages, dead workers, delayed work that is due."""
-    from gallery import queries
-    from gallery.pipeline import faces, grouping, renaming
+    from gallery.faces.clustering import is_clustering_due
+    from gallery.faces.drawn import list_unembedded_drawn_faces
+    from gallery.faces.renaming import is_following_due
+    from gallery.jobs.selectors import is_processing_paused
 
     for kind in Work.__subclasses__():
-        queue.recover(kind._default_manager.all())
-    if not queries.is_paused():
-        for pk in queue.waiting(Photo.objects.filter(trashed_at__isnull=True), limit=50):
+        recover_expired_leases(kind._default_manager.all())
+    if not is_processing_paused():
+        for pk in leases.list_claimable_ids(Photo.objects.filter(trashed_at__isnull=True), limit=50):
             process_photo.delay(pk)
-    if grouping.is_due():
+    if is_clustering_due():
         group_new_faces.delay()
-    for pk in faces.unfinished_drawings():
+    for pk in list_unembedded_drawn_faces():
         embed_face.delay(pk)
     _send_what_curators_asked()
     _go_on_erasing()
-    if renaming.is_due():
+    if is_following_due():
         follow_gallery.delay()
-    for pk in queue.waiting(Build.objects.all(), limit=1):
+    for pk in leases.list_claimable_ids(Build.objects.all(), limit=1):
         run_build.delay(pk)
     _see_to_privacy()
 
 
 def _send_what_curators_asked() -> None:
     """Pictures to look at, references to embed, acts on many to go on with."""
-    for pk in queue.waiting(Reference.objects.all(), limit=50):
+    for pk in leases.list_claimable_ids(Reference.objects.all(), limit=50):
         embed_reference.delay(pk)
-    for pk in queue.waiting(ReferenceDraft.objects.all(), limit=50):
+    for pk in leases.list_claimable_ids(ReferenceDraft.objects.all(), limit=50):
         look_at_draft.delay(pk)
-    for pk in queue.waiting(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
+    for pk in leases.list_claimable_ids(BulkAct.objects.filter(confirmed_at__isnull=False), limit=5):
         run_bulk.delay(pk)
 
 
 def _go_on_erasing() -> None:
-    from gallery.pipeline import erasing
+    from gallery.privacy.erasure_cleanup import list_waiting_erasures, revive_erasures
 
-    erasing.revive()
-    for pk in erasing.waiting():
+    revive_erasures()
+    for pk in list_waiting_erasures():
         erase.delay(pk)

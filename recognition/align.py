@@ -37,7 +37,7 @@ class Transform:
 
     def apply(self, points: Landmarks) -> NDArray[np.float64]:
         """The (n, 2) points of the photo, in pixels of the square."""
-        moved = self.turn * _as_complex(points) + self.shift
+        moved = self.turn * _to_complex(points) + self.shift
         return np.stack([moved.real, moved.imag], axis=-1)
 
     @property
@@ -45,13 +45,13 @@ class Transform:
         return Transform(1 / self.turn, -self.shift / self.turn)
 
 
-def fit(landmarks: Landmarks, template: Template) -> Transform | None:
+def fit_landmarks(landmarks: Landmarks, template: Template) -> Transform | None:
     """The best similarity transform from photo to square; None when the landmarks are one point or no number.
 
     Closed form after S. Umeyama (1991), in complex numbers, where a mirror image cannot come out.
     """
-    photo = _as_complex(landmarks)
-    square = _as_complex(np.asarray(template.points))
+    photo = _to_complex(landmarks)
+    square = _to_complex(np.asarray(template.points))
     weights = np.asarray(template.weights) / sum(template.weights)
     photo_centre, square_centre = complex(weights @ photo), complex(weights @ square)
     spread = float(weights @ np.abs(photo - photo_centre) ** 2)
@@ -70,27 +70,27 @@ def fit_box(box: Box, side: int) -> Transform:
     return Transform(complex(scale), complex(side, side) / 2 - scale * centre)
 
 
-def chip(crop: FaceCrop, template: Template) -> Image:
+def align_face(crop: FaceCrop, template: Template) -> Image:
     """The aligned face, uint8 RGB (side, side, 3); by its box where the landmarks are of no use."""
-    transform = fit(crop.landmarks, template) or fit_box(crop.box, template.side)
-    return warp(crop.image, transform, template.side)
+    transform = fit_landmarks(crop.landmarks, template) or fit_box(crop.box, template.side)
+    return warp_image(crop.image, transform, template.side)
 
 
-def chips(crops: list[FaceCrop], template: Template) -> Image:
+def align_faces(crops: list[FaceCrop], template: Template) -> Image:
     """(n, side, side, 3) aligned faces."""
     out = np.empty((len(crops), template.side, template.side, 3), np.uint8)
     for number, crop in enumerate(crops):
-        out[number] = chip(crop, template)
+        out[number] = align_face(crop, template)
     return out
 
 
-def warp(image: Image, transform: Transform, side: int) -> Image:
+def warp_image(image: Image, transform: Transform, side: int) -> Image:
     """The square that ``transform`` carries out of the photo, uint8 RGB (side, side, 3)."""
     back = transform.inverse
-    left, top, right, bottom = _reach(back, side)
+    left, top, right, bottom = _find_source_rectangle(back, side)
     factor = max(1, int(abs(back.turn)))
     # Pillow reads a part of a larger array ten times slower than a copy of it.
-    region = Pillow.fromarray(np.ascontiguousarray(_region(image, left, top, right, bottom)))
+    region = Pillow.fromarray(np.ascontiguousarray(_cut_rectangle(image, left, top, right, bottom)))
     if factor > 1:
         region = region.reduce(factor)
     turn = back.turn / factor
@@ -101,7 +101,7 @@ def warp(image: Image, transform: Transform, side: int) -> Image:
     return np.asarray(square)
 
 
-def _reach(back: Transform, side: int) -> tuple[int, int, int, int]:
+def _find_source_rectangle(back: Transform, side: int) -> tuple[int, int, int, int]:
     """The whole-pixel rectangle of the photo that the square's pixels touch, with room for interpolation."""
     corners = back.turn * np.array([0, side, side * 1j, side + side * 1j]) + back.shift
     room = 2 + int(abs(back.turn))
@@ -109,7 +109,7 @@ def _reach(back: Transform, side: int) -> tuple[int, int, int, int]:
     return left, top, int(corners.real.max()) + room + 1, int(corners.imag.max()) + room + 1
 
 
-def _region(image: Image, left: int, top: int, right: int, bottom: int) -> Image:
+def _cut_rectangle(image: Image, left: int, top: int, right: int, bottom: int) -> Image:
     """That rectangle of the photo; where it lies outside, the edge repeated."""
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and right <= width and bottom <= height:
@@ -121,6 +121,6 @@ def _region(image: Image, left: int, top: int, right: int, bottom: int) -> Image
     return repeated
 
 
-def _as_complex(points: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.complex128]:
+def _to_complex(points: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.complex128]:
     as_double = np.asarray(points, np.float64)
     return as_double[..., 0] + 1j * as_double[..., 1]

@@ -12,7 +12,7 @@ import numpy as np
 from recognition.images import Photo
 from recognition.types import Detection, Detector, Embedder, Embeddings, FaceCrop, Image
 
-Reader = Callable[[Path], Photo]
+PhotoReader = Callable[[Path], Photo]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def has_embedding(detection: Detection) -> bool:
     return detection.quality is None or detection.quality.is_usable
 
 
-def embed(pixels: Image, detections: list[Detection], embedder: Embedder) -> Embeddings:
+def embed_faces(pixels: Image, detections: list[Detection], embedder: Embedder) -> Embeddings:
     """Unit vectors for the usable detections (in pixels of `pixels`), zeros for the others."""
     vectors = np.zeros((len(detections), embedder.dimension), np.float32)
     rows = [row for row, detection in enumerate(detections) if has_embedding(detection)]
@@ -41,13 +41,13 @@ def embed(pixels: Image, detections: list[Detection], embedder: Embedder) -> Emb
     return vectors
 
 
-def in_full(photo: Photo, detection: Detection) -> Detection:
+def scale_to_full_size(photo: Photo, detection: Detection) -> Detection:
     """A detection in the decoded pixels, in pixels of the full-size photo."""
     box, landmarks = photo.box_in_full(detection.box), photo.points_in_full(detection.landmarks)
     return Detection(box, landmarks, detection.score, detection.quality)
 
 
-def analyse(path: Path, read: Reader, detector: Detector, embedder: Embedder | None) -> Analysis:
+def analyse_photo(path: Path, read: PhotoReader, detector: Detector, embedder: Embedder | None) -> Analysis:
     """Find and embed every face; ImageError when the file cannot be used.
 
     Without an embedder the faces are only found: `embeddings` has no columns.
@@ -59,12 +59,12 @@ def analyse(path: Path, read: Reader, detector: Detector, embedder: Embedder | N
     detected = time.perf_counter()
     embeddings = np.zeros((len(detections), 0), np.float32)
     if embedder is not None:
-        embeddings = embed(photo.pixels, detections, embedder)
+        embeddings = embed_faces(photo.pixels, detections, embedder)
     embedded = time.perf_counter()
     return Analysis(
         photo.width,
         photo.height,
-        [in_full(photo, detection) for detection in detections],
+        [scale_to_full_size(photo, detection) for detection in detections],
         embeddings,
         {
             "decode": 1000 * (decoded - started),

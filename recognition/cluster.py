@@ -14,11 +14,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.graph import neighbours
+from recognition.graph import find_neighbours
 from recognition.types import Embeddings
 
-NEIGHBOURS = 30
-NONE = -1
+NEIGHBOUR_COUNT = 30
+NO_GROUP = -1
 
 
 def cluster(
@@ -30,12 +30,12 @@ def cluster(
     those of an earlier call, as such row numbers in these vectors, ``NONE`` for new faces; they are never taken
     apart, only joined. A group of one is its own row. Deterministic.
     """
-    forest = _Forest(vectors)
+    forest = _UnionFind(vectors)
     if groups is not None:
         for row, group in enumerate(groups):
-            if group != NONE:
+            if group != NO_GROUP:
                 forest.join(int(group), row)
-    for left, right in _edges(vectors, least):
+    for left, right in _list_similar_pairs(vectors, least):
         forest.join_if_alike(left, right, least)
     for _ in range(rounds):
         if not _join_whole_groups(forest, least):
@@ -43,7 +43,7 @@ def cluster(
     return np.array([forest.root(row) for row in range(len(vectors))], np.int64)
 
 
-class _Forest:
+class _UnionFind:
     """Union-find whose roots are the least row of a group, with each group's vector sum and size."""
 
     def __init__(self, vectors: Embeddings) -> None:
@@ -77,9 +77,9 @@ class _Forest:
         return True
 
 
-def _edges(vectors: Embeddings, least: float) -> list[tuple[int, int]]:
+def _list_similar_pairs(vectors: Embeddings, least: float) -> list[tuple[int, int]]:
     """Pairs of neighbours at least that alike, the most alike first."""
-    rows, similarities = neighbours(vectors, NEIGHBOURS)
+    rows, similarities = find_neighbours(vectors, NEIGHBOUR_COUNT)
     left, place = np.nonzero((similarities >= least) & (rows >= 0))
     right = rows[left, place]
     # a pair seen from both sides is kept once; the order among equals is by row
@@ -89,13 +89,13 @@ def _edges(vectors: Embeddings, least: float) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in pairs[order]]
 
 
-def _join_whole_groups(forest: _Forest, least: float) -> bool:
+def _join_whole_groups(forest: _UnionFind, least: float) -> bool:
     """Fragments of one person whose faces are not each other's neighbours: compare the groups themselves."""
     roots = np.array([r for r in range(len(forest.parent)) if forest.parent[r] == r and forest.sizes[r] > 1])
     if len(roots) < 2:
         return False
     middles = forest.sums[roots]
     middles /= np.linalg.norm(middles, axis=1, keepdims=True)
-    pairs = _edges(middles.astype(np.float32), least)
+    pairs = _list_similar_pairs(middles.astype(np.float32), least)
     joined = [forest.join_if_alike(int(roots[a]), int(roots[b]), least) for a, b in pairs]
     return any(joined)

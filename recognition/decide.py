@@ -3,22 +3,23 @@
 The rule, and why:
 
 * **A person is judged, not a crop.** The similarity of a person is a weighted mean of the three best
-  similarities to that person's references (``WEIGHTS``; of two where there are no more). One wrong reference in
-  a person's folder cannot lend that person's name on its own. And the number of references hardly changes
-  how often a stranger passes: with the nearest reference alone, each further reference is one more try for the
-  stranger; with a plain mean, one old or turned picture costs a person their name. On LFW (nearest of ten
-  people, bound 0.92) strangers named rise from 0.6 % with one reference each to 3.6 % with seven when the
-  nearest reference decides; with this rule they are at most 0.4 % from one reference to seven.
+  similarities to that person's references (``SIMILARITY_WEIGHTS``; of two where there are no more). One wrong
+  reference in a person's folder cannot lend that person's name on its own. And the number of references
+  hardly changes how often a stranger passes: with the nearest reference alone, each further reference is one
+  more try for the stranger; with a plain mean, one old or turned picture costs a person their name. On LFW
+  (nearest of ten people, bound 0.92) strangers named rise from 0.6 % with one reference each to 3.6 % with
+  seven when the nearest reference decides; with this rule they are at most 0.4 % from one reference to seven.
 * **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts a tenth more
-  (``LONE``). Among 43 people with one picture each this takes the strangers named at 0.92 from 2.3 % to 0.2 %.
+  (``LONE_REFERENCE_FACTOR``). Among 43 people with one picture each this takes the strangers named at 0.92
+  from 2.3 % to 0.2 %.
 * **The margin counts.** A stranger in a gallery of thousands is near somebody by chance, but the nearest two
   people are then about equally near: the gap between the best and the second of many chance similarities does
   not widen with the gallery, while a person who is in it stands clear of everyone else. So a name needs
   a similarity *and* a lead over the runner-up. Two look-alikes in the gallery fail the lead and end as
   unsure, with both shown, instead of as a coin toss.
 * **A larger gallery asks for more.** Every person is one more chance for a stranger to find a double, so
-  bounds that were published for a small gallery tighten with the number of people (``for_gallery``). Bounds
-  measured on the gallery itself have this in them already and are taken as they are.
+  bounds that were published for a small gallery tighten with the number of people (``tighten_for_gallery``).
+  Bounds measured on the gallery itself have this in them already and are taken as they are.
 * **People decide last.** Whoever a human has rejected for this face is neither proposed nor counted as
   runner-up, however near.
 * **A face too poor to recognise is never matched**, and has no candidates: a guess would look like knowledge.
@@ -34,16 +35,16 @@ from math import log10
 
 from recognition.types import Bounds, Candidate, Neighbour, Outcome, State
 
-WEIGHTS = (0.5, 0.3, 0.2)
+SIMILARITY_WEIGHTS = (0.5, 0.3, 0.2)
 """What the best, second and third similarity to one person count for; scaled to 1 where there are fewer."""
 
-LONE = 1.1
+LONE_REFERENCE_FACTOR = 1.1
 """How much more the distance to a person's only reference counts."""
 
-PUBLISHED_FOR = 20
+PUBLISHED_GALLERY_SIZE = 20
 """Up to how many people in the gallery an embedder's published bounds hold as they are."""
 
-TIGHTER = 0.875
+TENFOLD_FACTOR = 0.875
 """What a tenfold gallery leaves of the distance at which a name may be said: what the far tail of the cosines of
 strangers (one minus them is spread like a chi-square) calls for, to keep the chances of a double as they were."""
 
@@ -51,22 +52,22 @@ MAX_CANDIDATES = 5
 """How many people are proposed for one face; nobody reads a longer list."""
 
 
-def combined(similarities: Sequence[float]) -> float:
+def combine_similarities(similarities: Sequence[float]) -> float:
     """The similarity of a person whose references have these similarities, the best first (at least one)."""
     if len(similarities) == 1:
-        return 1 - (1 - similarities[0]) * LONE
-    pairs = list(zip(WEIGHTS, similarities, strict=False))
+        return 1 - (1 - similarities[0]) * LONE_REFERENCE_FACTOR
+    pairs = list(zip(SIMILARITY_WEIGHTS, similarities, strict=False))
     return sum(weight * similarity for weight, similarity in pairs) / sum(weight for weight, _ in pairs)
 
 
-def for_gallery(published: Bounds, persons: int) -> Bounds:
+def tighten_for_gallery(published: Bounds, persons: int) -> Bounds:
     """An embedder's published bounds for a gallery of this many people."""
-    tenfolds = log10(max(persons, PUBLISHED_FOR) / PUBLISHED_FOR)
-    shrink = TIGHTER**tenfolds
+    tenfolds = log10(max(persons, PUBLISHED_GALLERY_SIZE) / PUBLISHED_GALLERY_SIZE)
+    shrink = TENFOLD_FACTOR**tenfolds
     return Bounds(1 - (1 - published.known) * shrink, 1 - (1 - published.unsure) * shrink, published.margin)
 
 
-def candidates(
+def rank_candidates(
     neighbours: Iterable[Neighbour],
     *,
     rejected_persons: Collection[int] = frozenset(),
@@ -85,14 +86,16 @@ def candidates(
             hits.setdefault(neighbour.person, []).append(neighbour)
     found = []
     for person, own in hits.items():
-        similarities = [n.similarity for n in own[: len(WEIGHTS)]]
+        similarities = [n.similarity for n in own[: len(SIMILARITY_WEIGHTS)]]
         unseen = (references or {}).get(person, 0) - len(own)
-        similarities += [near[-1].similarity] * min(max(unseen, 0), len(WEIGHTS) - len(similarities))
-        found.append(Candidate(person, own[0].reference, combined(similarities)))
+        similarities += [near[-1].similarity] * min(
+            max(unseen, 0), len(SIMILARITY_WEIGHTS) - len(similarities)
+        )
+        found.append(Candidate(person, own[0].reference, combine_similarities(similarities)))
     return sorted(found, key=lambda c: (-c.similarity, c.person))
 
 
-def may_have_missed(neighbours: Sequence[Neighbour], wanted: int) -> bool:
+def may_have_missed_runner_up(neighbours: Sequence[Neighbour], wanted: int) -> bool:
     """Whether a search for ``wanted`` neighbours should be repeated with more.
 
     True where the list is full and names a single person: the runner-up, and so the lead, is then not known.
@@ -116,15 +119,15 @@ def decide(
     """
     if not usable:
         return Outcome(State.UNKNOWN)
-    people = candidates(neighbours, rejected_persons=rejected_persons, references=references)
+    people = rank_candidates(neighbours, rejected_persons=rejected_persons, references=references)
     if not people:
         return Outcome(State.UNKNOWN)
     similarity = people[0].similarity
     lead = similarity - people[1].similarity if len(people) > 1 else None
-    return Outcome(state(similarity, lead, bounds), tuple(people[:MAX_CANDIDATES]))
+    return Outcome(classify_similarity(similarity, lead, bounds), tuple(people[:MAX_CANDIDATES]))
 
 
-def state(similarity: float, lead: float | None, bounds: Bounds) -> State:
+def classify_similarity(similarity: float, lead: float | None, bounds: Bounds) -> State:
     """The three-way rule itself; ``lead`` over the runner-up is None where there is no other person."""
     if similarity < bounds.unsure:
         return State.UNKNOWN
@@ -132,7 +135,7 @@ def state(similarity: float, lead: float | None, bounds: Bounds) -> State:
     return State.KNOWN if similarity >= bounds.known and is_ahead else State.UNSURE
 
 
-def same_person_twice(outcomes: Sequence[Outcome]) -> list[bool]:
+def mark_repeated_people(outcomes: Sequence[Outcome]) -> list[bool]:
     """For the faces of one photo: which of them share a known name with another face there.
 
     For a look, not an error: mirrors, screens and collages do show a person twice.

@@ -12,13 +12,13 @@ from recognition.types import Embeddings
 EXACT_UP_TO = 30_000
 """More vectors than this are searched through an HNSW graph: 100,000 exactly would take minutes."""
 
-LINKS, CONSTRUCTION, SEARCH = 24, 80, 96
+HNSW_LINKS, HNSW_CONSTRUCTION, HNSW_SEARCH = 24, 80, 96
 """HNSW's M, efConstruction and efSearch (Malkov and Yashunin 2018): above 0.99 of the true neighbours here."""
 
-QUERIES = 4096
+QUERY_BATCH = 4096
 
 
-def neighbours(vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def find_neighbours(vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Rows and cosines of each unit vector's ``k`` nearest others, nearest first.
 
     Both (n, k'), k' = min(k, n - 1); a place that holds nothing has row -1 and similarity -1.
@@ -27,30 +27,30 @@ def neighbours(vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[
     k = min(k, total - 1)
     if k < 1:
         return np.empty((total, 0), np.int64), np.empty((total, 0), np.float32)
-    index = _index(np.ascontiguousarray(vectors, np.float32))
+    index = _build_index(np.ascontiguousarray(vectors, np.float32))
     rows = np.empty((total, k), np.int64)
     similarities = np.empty((total, k), np.float32)
-    for start in range(0, total, QUERIES):
-        end = min(start + QUERIES, total)
+    for start in range(0, total, QUERY_BATCH):
+        end = min(start + QUERY_BATCH, total)
         found, near = index.search(np.ascontiguousarray(vectors[start:end], np.float32), k + 1)
-        rows[start:end], similarities[start:end] = _without_self(near, found, start, k)
+        rows[start:end], similarities[start:end] = _drop_self(near, found, start, k)
     return rows, similarities
 
 
-def _index(vectors: Embeddings) -> Any:
+def _build_index(vectors: Embeddings) -> Any:
     import faiss
 
     if len(vectors) <= EXACT_UP_TO:
         exact = faiss.IndexFlatIP(vectors.shape[1])
         exact.add(vectors)
         return exact
-    graph = faiss.IndexHNSWFlat(vectors.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
-    graph.hnsw.efConstruction, graph.hnsw.efSearch = CONSTRUCTION, SEARCH
+    graph = faiss.IndexHNSWFlat(vectors.shape[1], HNSW_LINKS, faiss.METRIC_INNER_PRODUCT)
+    graph.hnsw.efConstruction, graph.hnsw.efSearch = HNSW_CONSTRUCTION, HNSW_SEARCH
     graph.add(vectors)
     return graph
 
 
-def _without_self(
+def _drop_self(
     rows: NDArray[np.int64], similarities: NDArray[np.float32], start: int, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Drop each vector itself; it may stand anywhere among its exact duplicates, or be missing."""

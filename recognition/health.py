@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.decide import WEIGHTS, combined
-from recognition.graph import neighbours
+from recognition.decide import SIMILARITY_WEIGHTS, combine_similarities
+from recognition.graph import find_neighbours
 from recognition.types import Bounds, Embeddings
 
-NEIGHBOURS = 50
-DUPLICATE = 0.1
+NEIGHBOUR_COUNT = 50
+DUPLICATE_SHARE = 0.1
 """The same picture saved twice is within this share of the distance at which a name is said."""
 
 
@@ -33,7 +33,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class SimilarPair:
     """Two rows (references) or two people, and how alike they are."""
 
     left: int
@@ -52,18 +52,18 @@ class Gallery:
 
     @classmethod
     def of(cls, vectors: Embeddings, persons: NDArray[np.int64]) -> Gallery:
-        return cls(vectors, persons, *neighbours(vectors, NEIGHBOURS))
+        return cls(vectors, persons, *find_neighbours(vectors, NEIGHBOUR_COUNT))
 
 
-def likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
+def find_likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
     """References nearer to another person than to their own, then those unlike their own (below ``unsure``).
 
     Of a person with one reference nothing can be said, with two it cannot be said which is wrong: both come.
     """
-    own = own_similarities(gallery.vectors, gallery.persons)
+    own = measure_own_similarities(gallery.vectors, gallery.persons)
     found = []
     for row in np.flatnonzero(~np.isnan(own)):
-        person, other_row, other = _nearest_other(gallery, int(row))
+        person, other_row, other = _find_nearest_other(gallery, int(row))
         if other > own[row] and other >= bounds.unsure:
             found.append(Suspect(int(row), float(own[row]), person, other_row, other))
         elif own[row] < bounds.unsure:
@@ -71,7 +71,7 @@ def likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
     return sorted(found, key=lambda s: (s.other_person is None, s.own - s.other, s.row))
 
 
-def own_similarities(vectors: Embeddings, persons: NDArray[np.int64]) -> NDArray[np.float64]:
+def measure_own_similarities(vectors: Embeddings, persons: NDArray[np.int64]) -> NDArray[np.float64]:
     """Each reference's similarity to the rest of its person (n,); NaN where there is no rest."""
     own = np.full(len(persons), np.nan)
     order = np.argsort(persons, kind="stable")
@@ -81,24 +81,26 @@ def own_similarities(vectors: Embeddings, persons: NDArray[np.int64]) -> NDArray
             continue
         similarities = vectors[rows] @ vectors[rows].T
         np.fill_diagonal(similarities, -np.inf)
-        best = -np.sort(-similarities, axis=1)[:, : min(len(WEIGHTS), len(rows) - 1)]
-        own[rows] = [combined(line) for line in best.tolist()]
+        best = -np.sort(-similarities, axis=1)[:, : min(len(SIMILARITY_WEIGHTS), len(rows) - 1)]
+        own[rows] = [combine_similarities(line) for line in best.tolist()]
     return own
 
 
-def duplicates(gallery: Gallery, bounds: Bounds) -> list[Pair]:
+def find_duplicates(gallery: Gallery, bounds: Bounds) -> list[SimilarPair]:
     """Pairs of references so alike that they must be one picture; the two may be filed under different people."""
-    least = 1 - DUPLICATE * (1 - bounds.known)
+    least = 1 - DUPLICATE_SHARE * (1 - bounds.known)
     left, place = np.nonzero(gallery.similarities >= least)
     right = gallery.rows[left, place]
     pairs = {
         (int(min(a, b)), int(max(a, b))): float(s)
         for a, b, s in zip(left, right, gallery.similarities[left, place], strict=True)
     }
-    return _sorted(pairs)
+    return _sort_pairs(pairs)
 
 
-def confusable(gallery: Gallery, bounds: Bounds, ignored: Collection[int] = ()) -> list[Pair]:
+def find_confusable_people(
+    gallery: Gallery, bounds: Bounds, ignored: Collection[int] = ()
+) -> list[SimilarPair]:
     """Pairs of people who look alike to the model: each other's faces would come out unsure at best.
 
     Between two people every reference counts once, in the best pairing found greedily, and the best three pairs are
@@ -106,15 +108,17 @@ def confusable(gallery: Gallery, bounds: Bounds, ignored: Collection[int] = ()) 
     ``ignored`` rows (already suspected to be wrong) do not count at all.
     """
     edges: dict[tuple[int, int], dict[tuple[int, int], float]] = {}
-    for row, other, similarity in _between_people(gallery, bounds.unsure, ignored):
+    for row, other, similarity in _list_neighbours_between(gallery, bounds.unsure, ignored):
         a, b = int(gallery.persons[row]), int(gallery.persons[other])
         pair = (row, other) if a < b else (other, row)
         edges.setdefault((min(a, b), max(a, b)), {})[pair] = similarity
-    alike = {people: combined(_matched(between)) for people, between in edges.items()}
-    return _sorted({people: value for people, value in alike.items() if value >= bounds.unsure})
+    alike = {people: combine_similarities(_match_greedily(between)) for people, between in edges.items()}
+    return _sort_pairs({people: value for people, value in alike.items() if value >= bounds.unsure})
 
 
-def _between_people(gallery: Gallery, least: float, ignored: Collection[int]) -> list[tuple[int, int, float]]:
+def _list_neighbours_between(
+    gallery: Gallery, least: float, ignored: Collection[int]
+) -> list[tuple[int, int, float]]:
     """The neighbours of two people, for all people who have at least one pair that near."""
     left = np.repeat(np.arange(len(gallery.rows)), gallery.rows.shape[1])
     right, similarities = gallery.rows.ravel(), gallery.similarities.ravel()
@@ -129,7 +133,7 @@ def _between_people(gallery: Gallery, least: float, ignored: Collection[int]) ->
     return list(zip(left[near].tolist(), right[near].tolist(), similarities[near].tolist(), strict=True))
 
 
-def _matched(between: dict[tuple[int, int], float]) -> list[float]:
+def _match_greedily(between: dict[tuple[int, int], float]) -> list[float]:
     """The similarities of a pairing in which no reference stands twice, the best first, at most three."""
     taken: set[int] = set()
     matched = []
@@ -137,10 +141,10 @@ def _matched(between: dict[tuple[int, int], float]) -> list[float]:
         if not taken & {left, right}:
             taken |= {left, right}
             matched.append(similarity)
-    return matched[: len(WEIGHTS)]
+    return matched[: len(SIMILARITY_WEIGHTS)]
 
 
-def _nearest_other(gallery: Gallery, row: int) -> tuple[int | None, int | None, float]:
+def _find_nearest_other(gallery: Gallery, row: int) -> tuple[int | None, int | None, float]:
     """The other person nearest to a reference, that person's nearest reference, and the similarity."""
     near: dict[int, list[tuple[float, int]]] = {}
     for other, similarity in zip(gallery.rows[row].tolist(), gallery.similarities[row].tolist(), strict=True):
@@ -148,12 +152,15 @@ def _nearest_other(gallery: Gallery, row: int) -> tuple[int | None, int | None, 
             near.setdefault(int(gallery.persons[other]), []).append((similarity, other))
     if not near:
         return None, None, -1.0
-    alike = {person: combined([s for s, _ in hits[: len(WEIGHTS)]]) for person, hits in near.items()}
+    alike = {
+        person: combine_similarities([s for s, _ in hits[: len(SIMILARITY_WEIGHTS)]])
+        for person, hits in near.items()
+    }
     person = max(alike, key=lambda p: (alike[p], -p))
     return person, near[person][0][1], alike[person]
 
 
-def _sorted(pairs: dict[tuple[int, int], float]) -> list[Pair]:
+def _sort_pairs(pairs: dict[tuple[int, int], float]) -> list[SimilarPair]:
     return sorted(
-        (Pair(a, b, s) for (a, b), s in pairs.items()), key=lambda p: (-p.similarity, p.left, p.right)
+        (SimilarPair(a, b, s) for (a, b), s in pairs.items()), key=lambda p: (-p.similarity, p.left, p.right)
     )

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from recognition.refusals import say
-from recognition.types import Box, Detection, Detector, Image, Landmarks, RecognitionError
+from recognition.errors import RecognitionError, format_message
+from recognition.types import Box, Detection, Detector, Image, Landmarks
 
-RIVAL = 0.75
+RIVAL_SHARE = 0.75
 """A second face that weighs this much of the first makes the image ambiguous."""
 
-SMALL_SIDE = 160
+SMALL_IMAGE_SIDE = 160
 """Shorter images are enlarged, by whole factors, before the second look."""
 
 
@@ -29,25 +29,25 @@ class SeveralFaces(RecognitionError):
         self.face = face
 
 
-def main_face(image: Image, detector: Detector) -> Detection:
+def find_main_face(image: Image, detector: Detector) -> Detection:
     """The face of an upright RGB image that it is about: large and near the middle.
 
     Raises NoFaceFound, or SeveralFaces where a second face competes.
     """
-    found = detector.detect(image) or _second_look(image, detector)
+    found = detector.detect(image) or _detect_with_border(image, detector)
     if not found:
-        raise NoFaceFound(say("no_face"))
+        raise NoFaceFound(format_message("no_face"))
     height, width = image.shape[:2]
-    ranked = sorted(found, key=lambda face: weight(face.box, width, height), reverse=True)
+    ranked = sorted(found, key=lambda face: weigh_box(face.box, width, height), reverse=True)
     best = ranked[0]
     if len(ranked) > 1:
-        rival = weight(ranked[1].box, width, height) / weight(best.box, width, height)
-        if rival >= RIVAL:
-            raise SeveralFaces(say("several_faces"), best)
+        rival = weigh_box(ranked[1].box, width, height) / weigh_box(best.box, width, height)
+        if rival >= RIVAL_SHARE:
+            raise SeveralFaces(format_message("several_faces"), best)
     return best
 
 
-def weight(box: Box, width: int, height: int) -> float:
+def weigh_box(box: Box, width: int, height: int) -> float:
     """Area of the box, falling to half at the image's corners; in pixels."""
     across = (box.left + box.width / 2) / width - 0.5
     down = (box.top + box.height / 2) / height - 0.5
@@ -55,28 +55,28 @@ def weight(box: Box, width: int, height: int) -> float:
     return box.area * (1 - 0.5 * min(distance, 1.0))
 
 
-def _second_look(image: Image, detector: Detector) -> list[Detection]:
+def _detect_with_border(image: Image, detector: Detector) -> list[Detection]:
     """Detections after adding a border and enlarging a small image, in pixels of the image as it came."""
     height, width = image.shape[:2]
     if min(height, width) < 16:
         return []
-    factor = max(1, math.ceil(SMALL_SIDE / min(height, width)))
+    factor = max(1, math.ceil(SMALL_IMAGE_SIDE / min(height, width)))
     for fraction in (0.25, 0.6):
         border = round(fraction * max(height, width))
         padded = np.pad(image, ((border, border), (border, border), (0, 0)), mode="edge")
         grown = padded.repeat(factor, axis=0).repeat(factor, axis=1)
         found = detector.detect(grown)
         if found:
-            return [_returned(face, border, factor) for face in found]
+            return [_map_back_face(face, border, factor) for face in found]
     return []
 
 
-def _returned(face: Detection, border: int, factor: int) -> Detection:
+def _map_back_face(face: Detection, border: int, factor: int) -> Detection:
     box = face.box.scaled(1 / factor).shifted(-border, -border)
     return replace(face, box=box, landmarks=(face.landmarks / factor - border).astype(np.float32))
 
 
-def assumed_landmarks(width: int, height: int) -> Landmarks:
+def assume_landmarks(width: int, height: int) -> Landmarks:
     """Where the five points usually lie in a crop that is one frontal face and nothing else, in pixels."""
     usual = [(0.31, 0.40), (0.69, 0.40), (0.50, 0.58), (0.35, 0.76), (0.65, 0.76)]
     return np.array([(across * width, down * height) for across, down in usual], np.float32)

@@ -15,16 +15,16 @@ from PIL import Image as Pillow
 
 from recognition.types import Detection, Image, Landmarks, Quality
 
-CHIP = 64  # pixels, rows and columns of the chip the light and sharpness are measured on
+CHIP_SIDE = 64  # pixels, rows and columns of the chip the light and sharpness are measured on
 EYES_APART = 26.0  # pixels between the eyes on the chip
 EYES_DOWN = 24.0  # pixels from its top to the eyes
 NOSE_DEPTH = 0.55  # eye distances
 
-SMALLEST = 9.0  # pixels between the eyes
-LARGEST_YAW = 62.0  # degrees
-DARKEST, BRIGHTEST = 0.06, 0.95  # mean luminance
-FLATTEST = 0.025  # standard deviation of luminance
-LEAST_SHARP = 0.006
+MIN_EYE_DISTANCE = 9.0  # pixels between the eyes
+MAX_YAW = 62.0  # degrees
+MIN_LUMINANCE, MAX_LUMINANCE = 0.06, 0.95  # mean luminance
+MIN_CONTRAST = 0.025  # standard deviation of luminance
+MIN_SHARPNESS = 0.006
 
 REFERENCE_SIZE, REFERENCE_SHARP, REFERENCE_NOISE = 14.0, 0.03, 1.2
 """Least size and sharpness, and the sharpness that only noise has, of a good reference. A worse face may still be
@@ -32,7 +32,7 @@ recognised by good references, but poor pictures of different people are alike, 
 to every poor face."""
 
 
-def measure(image: Image, detection: Detection) -> Quality:
+def measure_quality(image: Image, detection: Detection) -> Quality:
     """The quality of one face in the image it was found in.
 
     ``image`` is uint8 RGB (rows, columns, 3); the landmarks are in its pixels. ``sharpness`` is the variance
@@ -43,31 +43,31 @@ def measure(image: Image, detection: Detection) -> Quality:
     distance = float(np.hypot(*apart))
     lower = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
     roll = math.degrees(math.atan2(apart[1], apart[0])) if distance else 0.0
-    yaw = _yaw(apart, nose - (left + right) / 2)
-    chip = _chip(image, detection.landmarks, max(distance, lower * 0.9))
+    yaw = _estimate_yaw(apart, nose - (left + right) / 2)
+    chip = _cut_chip(image, detection.landmarks, max(distance, lower * 0.9))
     contrast = float(chip.std())
     detail = chip[1:-1, :-2] + chip[1:-1, 2:] + chip[:-2, 1:-1] + chip[2:, 1:-1] - 4 * chip[1:-1, 1:-1]
     sharpness = float(detail.var()) / max(contrast**2, 1e-6)
     exposure = float(chip.mean())
-    reason = _reason(max(distance, lower * 0.9), sharpness, yaw, exposure, contrast)
+    reason = _find_reason(max(distance, lower * 0.9), sharpness, yaw, exposure, contrast)
     return Quality(distance, sharpness, yaw, roll, exposure, contrast, not reason, reason)
 
 
-def _reason(size: float, sharpness: float, yaw: float, exposure: float, contrast: float) -> str:
+def _find_reason(size: float, sharpness: float, yaw: float, exposure: float, contrast: float) -> str:
     """Why a face cannot be recognised, or an empty string."""
-    if size < SMALLEST:
+    if size < MIN_EYE_DISTANCE:
         return "small"
-    is_flat = contrast < FLATTEST
-    if exposure < DARKEST or (is_flat and exposure < 0.35):
+    is_flat = contrast < MIN_CONTRAST
+    if exposure < MIN_LUMINANCE or (is_flat and exposure < 0.35):
         return "dark"
-    if exposure > BRIGHTEST or (is_flat and exposure > 0.65):
+    if exposure > MAX_LUMINANCE or (is_flat and exposure > 0.65):
         return "bright"
-    if abs(yaw) > LARGEST_YAW:
+    if abs(yaw) > MAX_YAW:
         return "turned"
-    return "blurred" if is_flat or sharpness < LEAST_SHARP else ""
+    return "blurred" if is_flat or sharpness < MIN_SHARPNESS else ""
 
 
-def _yaw(apart: NDArray[np.float64], nose: NDArray[np.float64]) -> float:
+def _estimate_yaw(apart: NDArray[np.float64], nose: NDArray[np.float64]) -> float:
     """Degrees; ``nose`` is measured from the middle of the eyes."""
     squared = float(apart @ apart)
     if squared == 0:
@@ -75,25 +75,25 @@ def _yaw(apart: NDArray[np.float64], nose: NDArray[np.float64]) -> float:
     return math.degrees(math.atan(float(nose @ apart) / squared / NOSE_DEPTH))
 
 
-def _chip(image: Image, landmarks: Landmarks, size: float) -> NDArray[np.float32]:
+def _cut_chip(image: Image, landmarks: Landmarks, size: float) -> NDArray[np.float32]:
     """(CHIP, CHIP) luminance, 0 to 1, of the face turned upright and brought to one size."""
     eyes = landmarks[:2].astype(np.float64)
     apart = eyes[1] - eyes[0]
     angle = math.atan2(apart[1], apart[0]) if apart.any() else 0.0
     scale = max(size, 1.0) / EYES_APART  # image pixels per chip pixel
     step = max(1, int(scale))
-    reach = CHIP * scale
+    reach = CHIP_SIDE * scale
     centre = eyes.mean(0)
     rows, columns = image.shape[:2]
     top, bottom = (int(min(max(centre[1] + by, 0), rows)) for by in (-reach, reach))
     start, stop = (int(min(max(centre[0] + by, 0), columns)) for by in (-reach, reach))
     part = image[top:bottom:step, start:stop:step]
     if not part.size:
-        return np.zeros((CHIP, CHIP), np.float32)
+        return np.zeros((CHIP_SIDE, CHIP_SIDE), np.float32)
     grey = Pillow.fromarray(np.ascontiguousarray(part)).convert("L")
     along, across = math.cos(angle) * scale / step, math.sin(angle) * scale / step
     x0, y0 = (centre[0] - start) / step, (centre[1] - top) / step
-    x0, y0 = x0 - along * CHIP / 2 + across * EYES_DOWN, y0 - across * CHIP / 2 - along * EYES_DOWN
+    x0, y0 = x0 - along * CHIP_SIDE / 2 + across * EYES_DOWN, y0 - across * CHIP_SIDE / 2 - along * EYES_DOWN
     affine = (along, -across, x0, across, along, y0)
-    chip = grey.transform((CHIP, CHIP), Pillow.Transform.AFFINE, affine, Pillow.Resampling.BILINEAR)
+    chip = grey.transform((CHIP_SIDE, CHIP_SIDE), Pillow.Transform.AFFINE, affine, Pillow.Resampling.BILINEAR)
     return np.asarray(chip, np.float32) / 255

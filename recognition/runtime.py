@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from recognition.types import WeightsCorrupt
+from recognition.errors import WeightsCorrupt
 from recognition.weights import require_package
 
 Array = NDArray[Any]
@@ -44,7 +44,7 @@ def multiplies_eight_bits(processor: Path = Path("/proc/cpuinfo")) -> bool:
     return flags is not None and not VNNI.isdisjoint(flags.group(1).split())
 
 
-def session(model: Path | bytes, threads: int | None = None) -> Session:
+def open_session(model: Path | bytes, threads: int | None = None) -> Session:
     """A model opened for running, on CUDA when the installed ONNX Runtime has it, else on the processor.
 
     ``threads`` is the number of processor threads one call may use; None means one per core. Raises
@@ -73,14 +73,16 @@ def session(model: Path | bytes, threads: int | None = None) -> Session:
         errors.NotImplemented,
     )
     try:
-        opened = ort.InferenceSession(source, options, providers=_providers(ort.get_available_providers()))
+        opened = ort.InferenceSession(
+            source, options, providers=_list_providers(ort.get_available_providers())
+        )
     except (*unreadable, errors.InvalidArgument, errors.RuntimeException) as error:
         where = model.name if isinstance(model, Path) else "in memory"
         raise WeightsCorrupt(f"ONNX Runtime cannot open the model {where}: {error}") from error
     return cast(Session, opened)
 
 
-def _providers(available: Sequence[str]) -> list[str | tuple[str, dict[str, str]]]:
+def _list_providers(available: Sequence[str]) -> list[str | tuple[str, dict[str, str]]]:
     providers: list[str | tuple[str, dict[str, str]]] = []
     if "CUDAExecutionProvider" in available:
         # TF32 rounds to ten bits, which is visible in the vectors.

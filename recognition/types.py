@@ -1,4 +1,4 @@
-"""The words every part of the library speaks: frozen values, the two engine protocols and the named errors.
+"""The words every part of the library speaks: frozen values and the two engine protocols.
 
 Arrays: an image is ``uint8`` RGB of shape (height, width, 3), upright; landmarks are ``float32`` (5, 2) in
 pixels of that image, ordered left eye, right eye, nose, left mouth corner, right mouth corner, where left
@@ -19,38 +19,6 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 Landmarks = NDArray[np.float32]
 Embeddings = NDArray[np.float32]
-
-
-class RecognitionError(Exception):
-    """Anything this library reports on purpose; its text is a sentence for people."""
-
-
-class ImageError(RecognitionError):
-    """The bytes cannot be used as a photo: broken, too large, or of a kind that is not supported."""
-
-
-class ImageTooLarge(ImageError):
-    """The file breaks one of the limits (bytes, pixels, frames)."""
-
-
-class WeightsMissing(RecognitionError):
-    """Model weights, or the package that ships or runs them, are not there."""
-
-
-class WeightsCorrupt(RecognitionError):
-    """A weights file is there but its SHA-256 or content is not what it should be."""
-
-
-class ModelCacheUnusable(RecognitionError):
-    """The folder for converted models cannot be read or written: no permission, or the disk is full."""
-
-
-class IndexUnusable(RecognitionError):
-    """An index directory is missing, broken, or made for other vectors."""
-
-
-class EmbedderMismatch(RecognitionError):
-    """Vectors of one embedder met an index, or bounds, of another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recognition.types import ModelCacheUnusable, WeightsCorrupt, WeightsMissing
+from recognition.errors import ModelCacheUnusable, WeightsCorrupt, WeightsMissing
 
 # Import names that differ from the name given to pip.
 PIP_NAMES = {
@@ -30,7 +30,7 @@ PIP_NAMES = {
 
 Stamp = tuple[int, int, int]
 
-_verified: dict[Path, tuple[Stamp, str]] = {}
+_verified_digests: dict[Path, tuple[Stamp, str]] = {}
 _verified_lock = threading.Lock()
 
 
@@ -52,20 +52,20 @@ def require_package(package: str, purpose: str) -> None:
         raise WeightsMissing(f"{purpose} needs the package {package}: {how_to_install(package)}")
 
 
-def package_file(package: str, *parts: str, sha256: str) -> Path:
+def find_package_file(package: str, *parts: str, sha256: str) -> Path:
     """A file shipped in an installed package, checked; raises WeightsMissing or WeightsCorrupt."""
     require_package(package, f"The file {parts[-1]}")
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations if spec else None) or ():
         path = Path(folder).joinpath(*parts)
         if path.is_file():
-            return verified(path, sha256)
+            return verify_file(path, sha256)
     raise WeightsMissing(
         f"The installed package {package} does not contain {'/'.join(parts)}; {how_to_install(package)}"
     )
 
 
-def verified(path: Path, sha256: str) -> Path:
+def verify_file(path: Path, sha256: str) -> Path:
     """The path, once its content is known to hash to ``sha256``; raises WeightsMissing or WeightsCorrupt."""
     found = file_sha256(path)
     if found != sha256:
@@ -79,25 +79,25 @@ def verified(path: Path, sha256: str) -> Path:
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file in hex, remembered until its size, time of change or inode changes."""
     try:
-        stamp = _stamp(path)
+        stamp = _stamp_file(path)
         with _verified_lock:
-            known = _verified.get(path)
+            known = _verified_digests.get(path)
         if known is None or known[0] != stamp:
             with path.open("rb") as stream:
                 known = (stamp, hashlib.file_digest(stream, "sha256").hexdigest())
             with _verified_lock:
-                _verified[path] = known
+                _verified_digests[path] = known
     except OSError as error:
         raise WeightsMissing(f"The model file {path} cannot be read: {error.strerror or error}.") from error
     return known[1]
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp_file(path: Path) -> Stamp:
     status = path.stat()
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Where converted models are kept: FACESITE_MODEL_DIR, or the user's own cache folder."""
     if configured := os.environ.get("FACESITE_MODEL_DIR"):
         return Path(configured).expanduser()
@@ -108,7 +108,7 @@ def cache_folder() -> Path:
     return base / "facesite" / "models"
 
 
-def converted(name: str, build: Callable[[Path], None], *, key: str) -> Path:
+def get_converted_model(name: str, build: Callable[[Path], None], *, key: str) -> Path:
     """The converted model ``name`` made from what ``key`` names, built by ``build(path)`` if it is not there.
 
     ``key`` must change with the source weights and with the converter: a SHA-256 and a version, for example.
@@ -119,16 +119,16 @@ def converted(name: str, build: Callable[[Path], None], *, key: str) -> Path:
     """
     stem = f"{re.sub(r'[^A-Za-z0-9.-]+', '-', name)}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     try:
-        folder = cache_folder()
+        folder = get_cache_folder()
         path, seal = folder / f"{stem}.onnx", folder / f"{stem}.sha256"
         if not _is_sealed(path, seal):
             folder.mkdir(parents=True, exist_ok=True)
-            with _locked(folder / f"{stem}.lock"):
+            with _lock_file(folder / f"{stem}.lock"):
                 if not _is_sealed(path, seal):
-                    _build(path, seal, build)
+                    _build_model(path, seal, build)
     except OSError as error:
         raise ModelCacheUnusable(
-            f"The converted model {name} cannot be kept in {cache_folder()}: {error.strerror or error}. "
+            f"The converted model {name} cannot be kept in {get_cache_folder()}: {error.strerror or error}. "
             "Make room there, or set FACESITE_MODEL_DIR to another folder."
         ) from error
     return path
@@ -141,7 +141,7 @@ def write_note(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _written_whole(path) as temporary:
+        with _write_whole(path) as temporary:
             temporary.write_text(text)
     except OSError as error:
         raise ModelCacheUnusable(
@@ -156,17 +156,17 @@ def _is_sealed(path: Path, seal: Path) -> bool:
     return file_sha256(path) == seal.read_text().strip()
 
 
-def _build(path: Path, seal: Path, build: Callable[[Path], None]) -> None:
+def _build_model(path: Path, seal: Path, build: Callable[[Path], None]) -> None:
     seal.unlink(missing_ok=True)
-    with _written_whole(path) as temporary:
+    with _write_whole(path) as temporary:
         build(temporary)
         digest = file_sha256(temporary)
-    with _written_whole(seal) as temporary:
+    with _write_whole(seal) as temporary:
         temporary.write_text(digest + "\n")
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
+def _write_whole(path: Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` when the block ends well, and goes when it does not."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".building-") as folder:
         temporary = Path(folder) / path.name
@@ -182,7 +182,7 @@ def _written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock_file(path: Path) -> Iterator[None]:
     with path.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -12,7 +12,6 @@ from django.db import models
 from django.utils import timezone
 from PIL import Image
 
-from gallery import derived
 from gallery.models import (
     Album,
     Build,
@@ -32,6 +31,7 @@ from gallery.models import (
     ShareLink,
     User,
 )
+from gallery.photos.renditions import face_digest, photo_digest, reference_digest
 
 NOBODY = "nobody"
 HIDEABLE = {"album", "photo", "face", "reference", "sharelink", "finding"}  # words that an album can hide
@@ -151,7 +151,7 @@ def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
     }
     world.values |= {f"{prefix}{word}": row.pk for word, row in rows.items()}
     world.values |= {
-        f"{prefix}photo_digest": derived.photo_digest(photo),
-        f"{prefix}face_digest": derived.face_digest(face),
-        f"{prefix}reference_digest": derived.reference_digest(reference),
+        f"{prefix}photo_digest": photo_digest(photo),
+        f"{prefix}face_digest": face_digest(face),
+        f"{prefix}reference_digest": reference_digest(reference),
     }

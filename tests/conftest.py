@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import translation
 
 from facesite.texts import compile_texts
-from gallery.demo import portraits
+from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 from gallery.models import Role, User
 from tests import servers
 from tests.making import a_user
@@ -56,7 +56,7 @@ def in_english() -> Iterator[None]:
 @pytest.fixture
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks are sent to nobody."""
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def bao(client: Client, db: None) -> User:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The demonstration's folders of people and of photos: real portraits that ship in packages."""
     try:
-        return portraits.prepare(tmp_path_factory.mktemp("portraits"))
-    except portraits.DemoUnavailable as error:
+        return prepare_demo_folders(tmp_path_factory.mktemp("portraits"))
+    except DemoUnavailable as error:
         pytest.skip(f"NOT TESTED: {error}")
 
 

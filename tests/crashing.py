@@ -96,7 +96,8 @@ def state() -> str:
 
 
 def attempt_backup(fault: tuple[int, str], place: Path) -> str:
-    from gallery.backup import BackupError, make_backup
+    from gallery.backup.create import make_backup
+    from gallery.backup.layout import BackupError
 
     striking = Fault(*fault, below=place)
     try:
@@ -110,27 +111,29 @@ def attempt_backup(fault: tuple[int, str], place: Path) -> str:
 
 def check_backup(place: Path) -> None:
     """Whatever is there is whole; the next backup works and leaves nothing half-made."""
-    from gallery.backup import backups_in, make_backup, verify
+    from gallery.backup.create import make_backup, verify_backup
+    from gallery.backup.layout import list_backups
 
-    for backup in backups_in(place):
-        assert verify(backup).is_sound
+    for backup in list_backups(place):
+        assert verify_backup(backup).is_sound
     make_backup(place, keep=2)
-    newest = backups_in(place)[0]
-    assert verify(newest).is_sound
+    newest = list_backups(place)[0]
+    assert verify_backup(newest).is_sound
     assert not list(place.glob(".part-*")), list(place.glob(".part-*"))
     assert not list(place.glob("files/.part-*"))
-    kept = {entry.sha256 for backup in backups_in(place) for entry in backup.entries()}
+    kept = {entry.sha256 for backup in list_backups(place) for entry in backup.entries()}
     assert kept == {path.name for path in place.glob("files/??/*")}, "files that no backup holds"
 
 
 def attempt_restore(fault: tuple[int, str], source: Path) -> str:
     from django.conf import settings
 
-    from gallery.backup import BackupError, restore
+    from gallery.backup import restore as backup_restore
+    from gallery.backup.layout import BackupError
 
     striking = Fault(*fault, below=Path(settings.DATA_DIR))
     try:
-        restore(source)
+        backup_restore.restore_backup(source)
     except BackupError:
         return "failed"
     finally:
@@ -142,15 +145,16 @@ def check_restore(empty: str, full: str, source: Path, *, is_failed: bool) -> st
     """Put right by the next start, the installation is as before or wholly restored; if empty, it can be restored."""
     from django.conf import settings
 
-    from gallery.backup import end_earlier, restore
+    from gallery.backup import restore as backup_restore
+    from gallery.backup.restore import end_earlier_restore
 
     if is_failed:
         assert state() == empty, "a restore that failed left something behind"
-    end_earlier()
+    end_earlier_restore()
     found = state()
     assert found in (empty, full), "neither as before nor restored"
     if found == empty:
-        restore(source)
+        backup_restore.restore_backup(source)
         assert state() == full
     left = [path.name for path in (Path(settings.DATA_DIR) / "restoring").iterdir() if path.name != ".lock"]
     assert not left, left
@@ -189,9 +193,9 @@ def backup_rounds(kind: str, source: Path, step: int) -> dict[str, Any]:
 def restore_rounds(kind: str, source: Path, step: int) -> dict[str, Any]:
     from django.conf import settings
 
-    from gallery.backup.databases import sqlite
+    from gallery.backup import sqlite
 
-    sqlite.migrate = lambda address="": None  # a process of its own, tried elsewhere
+    sqlite.migrate_database = lambda address="": None  # a process of its own, tried elsewhere
     data, template = Path(settings.DATA_DIR), Path(settings.DATA_DIR).with_name("template")
     shutil.copytree(data, template)
     empty = must(state)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recognition import detector, embedders, images
-from recognition.analysis import Analysis, analyse
+from recognition import images
+from recognition.analysis import Analysis, analyse_photo
+from recognition.detector import load_detector
+from recognition.embedders import load_embedder
 from recognition.images import Photo
-from recognition.mainface import main_face
+from recognition.mainface import find_main_face
 from recognition.types import Detector, Embedder, Embeddings, FaceCrop
 from tests.labelled import folder
 
@@ -36,7 +38,7 @@ class Faces:
 
 @lru_cache(maxsize=1)
 def engines() -> tuple[Detector, Embedder]:
-    return detector.load(), embedders.load("dlib")
+    return load_detector(), load_embedder("dlib")
 
 
 @lru_cache(maxsize=4)
@@ -49,7 +51,7 @@ def portraits(name: str) -> Faces:
     for person, path in enumerate(people):
         for file in sorted(path.iterdir()):
             image = read(file).pixels
-            face = main_face(image, engines()[0])
+            face = find_main_face(image, engines()[0])
             crops.append(FaceCrop(image, face.box, face.landmarks))
             persons.append(person)
             usable.append(face.quality is None or face.quality.is_usable)
@@ -59,11 +61,11 @@ def portraits(name: str) -> Faces:
 
 def group(path: Path) -> Analysis:
     """All faces of a photo, left to right, by the chain that the worker runs."""
-    return analyse(path, read, *engines())
+    return analyse_photo(path, read, *engines())
 
 
 def read(path: Path) -> Photo:
-    return images.read(path, at_least=3_000)
+    return images.read_photo(path, at_least=3_000)
 
 
 def truth(name: str) -> dict[str, list[str]]:

@@ -27,15 +27,39 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
-from gallery import derived, queue, storage
+from gallery.accounts.services import accept_invitation, invite_user
+from gallery.faces.decisions import confirm_face, draw_face
+from gallery.faces.drawn import embed_drawn_face
+from gallery.faces.processing import process_photo
+from gallery.history import undo
+from gallery.history.changeset import find_events_about
+from gallery.history.undo import undo_events
+from gallery.jobs import dispatch, leases
+from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Album, Erasure, Event, Face, Person, Photo, Reference, Role, Status, User
-from gallery.pipeline import erasing, photos, references
-from gallery.pipeline.erasing import database, run
-from gallery.pipeline.faces import embed_face
-from gallery.queue import sending
-from gallery.services import accounts, albums, faces, history, people, sharing
-from gallery.services import erasing as erasing_acts
-from gallery.services.erasing import begun
+from gallery.models.storage import get_media_path
+from gallery.people.embedding import process_reference
+from gallery.people.references import use_face_as_reference
+from gallery.people.services import (
+    create_person,
+    get_or_create_person,
+    merge_people,
+    rename_person,
+    set_person_consent,
+    set_person_note,
+)
+from gallery.photos.albums import set_album_cover, share_album
+from gallery.photos.renditions import (
+    face_digest,
+    get_face_rendition,
+    get_photo_rendition,
+    get_reference_rendition,
+    photo_folder,
+    reference_folder,
+)
+from gallery.privacy import erasure, erasure_cleanup
+from gallery.privacy.erasure import erase_person, erase_photo
+from gallery.privacy.erasure_cleanup import finish_erasure
 from tests import remains
 
 NAME, FORMER, MERGED = "Quỳnh Zażółć", "Barack Obama", "Önder Nguyễn"
@@ -48,9 +72,9 @@ def make(folder: str) -> None:
     album = Album.objects.create(name="Trip")
     call_command("import_photos", f"{folder}/photos", album="Trip", stdout=io.StringIO())
     for pk in Reference.objects.values_list("pk", flat=True):
-        references.embed_reference(pk)
+        process_reference(pk)
     for pk in Photo.objects.values_list("pk", flat=True):
-        assert photos.process_photo(pk)
+        assert process_photo(pk)
     live_in(user, album)
     for _ in range(2):
         call_command("build_index", stdout=io.StringIO())
@@ -60,29 +84,29 @@ def make(folder: str) -> None:
 def live_in(user: User, album: Album) -> None:
     """Rename, note, merge, confirm, draw and undo: what a history is made of."""
     person = Person.objects.get(name=FORMER)
-    people.rename(user, person, NAME)
-    people.set_note(user, person, f"A note about {NAME}")
-    people.set_consent(user, person, f"{NAME} agreed", None)
-    other = people.create(user, MERGED)
-    people.merge(user, other, person)
+    rename_person(user, person, NAME)
+    set_person_note(user, person, f"A note about {NAME}")
+    set_person_consent(user, person, f"{NAME} agreed", None)
+    other = create_person(user, MERGED)
+    merge_people(user, other, person)
     face = Face.objects.get(person=person)
-    faces.confirm(user, face, person)
-    faces.use_as_reference(user, Face.objects.get(pk=face.pk))
+    confirm_face(user, face, person)
+    use_face_as_reference(user, Face.objects.get(pk=face.pk))
     for pk in Reference.objects.filter(work=Status.QUEUED).values_list("pk", flat=True):
-        references.embed_reference(pk)
-    drawn = faces.draw_face(user, face.photo, (face.left + 4, face.top + 4, face.width, face.height))
-    assert embed_face(drawn.pk)
-    history.undo(user, history.about("face", drawn.pk)[0])  # the history keeps the row, vector and all
+        process_reference(pk)
+    drawn = draw_face(user, face.photo, (face.left + 4, face.top + 4, face.width, face.height))
+    assert embed_drawn_face(drawn.pk)
+    undo_events(user, find_events_about("face", drawn.pk)[0])  # the history keeps the row, vector and all
     kind = ContentType.objects.get_for_model(Person)
     LogEntry.objects.create(
         user=user, content_type=kind, object_id=str(person.pk), object_repr=NAME, action_flag=CHANGE
     )
-    albums.set_cover(user, album, face.photo)
-    sharing.share(user, album, days=7, has_names=True)
-    derived.photo_picture(face.photo, 640)
-    derived.face_picture(face, 384)
+    set_album_cover(user, album, face.photo)
+    share_album(user, album, days=7, has_names=True)
+    get_photo_rendition(face.photo, 640)
+    get_face_rendition(face, 384)
     for reference in Reference.objects.filter(person=person):
-        derived.reference_picture(reference, 384)
+        get_reference_rendition(reference, 384)
 
 
 def needles_of_person() -> dict[str, str]:
@@ -91,9 +115,9 @@ def needles_of_person() -> dict[str, str]:
     found = {**remains.of_name(NAME), **remains.of_name(FORMER), **remains.of_name(MERGED)}
     for reference in Reference.objects.filter(person=person):
         label = f"reference {reference.pk}"
-        found |= remains.of_file(label, storage.path(reference.image))
+        found |= remains.of_file(label, get_media_path(reference.image))
         found |= {f"{label} sha": reference.sha256.encode()}
-        found |= _of_folder(label, derived.addresses.reference_folder(reference.sha256))
+        found |= _of_folder(label, reference_folder(reference.sha256))
         for row in reference.vectors.all():
             found |= remains.of_vector(label, bytes(row.vector))
             found |= {f"{label} base64": base64.b64encode(row.vector)[:80]}
@@ -101,7 +125,7 @@ def needles_of_person() -> dict[str, str]:
         label = f"face {face.pk}"
         found |= remains.of_vector(label, bytes(face.embedding))
         found |= {f"{label} base64": base64.b64encode(face.embedding)[:80]}
-        found |= {f"{label} crop": f"face-{derived.face_digest(face)}".encode()}
+        found |= {f"{label} crop": f"face-{face_digest(face)}".encode()}
     for event in Event.objects.filter(verb="undo", object_type="face"):
         row = event.undo["rows"][0]["before"]
         assert row["person_id"] == person.pk
@@ -114,12 +138,12 @@ def name_the_other() -> int:
     face = Face.objects.filter(decision="", embedding__isnull=False).select_related("photo").first()
     assert face is not None
     user = User.objects.get(username="an_admin")
-    faces.confirm(user, face, people.get_or_create(user, "Eileen"))
-    faces.use_as_reference(user, Face.objects.get(pk=face.pk))
+    confirm_face(user, face, get_or_create_person(user, "Eileen"))
+    use_face_as_reference(user, Face.objects.get(pk=face.pk))
     for pk in Reference.objects.filter(work=Status.QUEUED).values_list("pk", flat=True):
-        references.embed_reference(pk)
-    derived.photo_picture(face.photo, 640)
-    derived.face_picture(face, 384)
+        process_reference(pk)
+    get_photo_rendition(face.photo, 640)
+    get_face_rendition(face, 384)
     call_command("export_gallery", str(settings.DATA_DIR / "written" / "again"), stdout=io.StringIO())
     return face.photo_id
 
@@ -127,8 +151,8 @@ def name_the_other() -> int:
 def needles_of_photo(pk: int) -> dict[str, str]:
     photo = Photo.objects.get(pk=pk)
     found = {**remains.of_name(photo.name), "sha": photo.sha256.encode()}
-    found |= remains.of_file("original", storage.path(photo.file))
-    found |= _of_folder("picture", derived.addresses.photo_folder(photo.sha256))
+    found |= remains.of_file("original", get_media_path(photo.file))
+    found |= _of_folder("picture", photo_folder(photo.sha256))
     for face in photo.faces.exclude(embedding=None):
         found |= remains.of_vector(f"face {face.pk}", bytes(face.embedding))
     return as_text(found)
@@ -137,15 +161,15 @@ def needles_of_photo(pk: int) -> dict[str, str]:
 def make_user() -> dict[str, str]:
     """Somebody who was invited, signed in, failed to, and worked; and what must be nowhere afterwards."""
     admin = User.objects.get(username="an_admin")
-    _, token = accounts.invite(admin, "tuyet.mai@example.org", Role.CURATOR)
-    user = accounts.accept(token, "tuyetmai77", "a long password of hers")
+    _, token = invite_user(admin, "tuyet.mai@example.org", Role.CURATOR)
+    user = accept_invitation(token, "tuyetmai77", "a long password of hers")
     user.first_name, user.last_name = "Tuyết Mai", "Phạm Thị"
     user.save()
     browser = Client(SERVER_NAME="localhost", REMOTE_ADDR="203.0.113.77")
     form = {"username": user.username, "password": "wrong"}
     browser.post("/account/login", form)
     browser.post("/account/login", {**form, "password": "a long password of hers"})
-    people.create(user, "Somebody")
+    create_person(user, "Somebody")
     kind = ContentType.objects.get_for_model(User)
     LogEntry.objects.create(
         user=admin, content_type=kind, object_id=str(user.pk), object_repr=user.username, action_flag=CHANGE
@@ -196,15 +220,13 @@ def erase_person_with_deaths() -> dict[str, Any]:
     person = Person.objects.get(name=NAME)
     again = partial(Person.objects.get, pk=person.pk)
     return _erase_with_deaths(
-        lambda: erasing_acts.erase_person(User.objects.first(), again()), Person, moments=(False, True)
+        lambda: erase_person(User.objects.first(), again()), Person, moments=(False, True)
     )
 
 
 def erase_photo_with_deaths(pk: int) -> dict[str, Any]:
     again = partial(Photo.objects.get, pk=pk)
-    return _erase_with_deaths(
-        lambda: erasing_acts.erase_photo(User.objects.first(), again()), Photo, moments=(False,)
-    )
+    return _erase_with_deaths(lambda: erase_photo(User.objects.first(), again()), Photo, moments=(False,))
 
 
 def _erase_with_deaths(
@@ -214,27 +236,27 @@ def _erase_with_deaths(
     for library in ("autofaiss", "faiss", "pandas"):
         importlib.import_module(library)  # once, not in every process that is to die
     rows, earlier = model._default_manager.count(), Erasure.objects.count()
-    assert dies(ask, begun, "scrub_linked", after=True)
-    assert dies(ask, begun.history, "record", after=True)
+    assert dies(ask, erasure, "scrub_linked", after=True)
+    assert dies(ask, undo, "record", after=True)
     assert (model._default_manager.count(), Erasure.objects.count()) == (rows, earlier)
-    assert dies(ask, sending, "_send")  # after the commit: the message is lost
+    assert dies(ask, dispatch, "_send")  # after the commit: the message is lost
     assert model._default_manager.count() == rows - 1
     pk = Erasure.objects.latest("pk").pk
-    for number in range(len(run.STEPS)):
+    for number in range(len(erasure_cleanup.CLEANUP_STEPS)):
         for after in moments:
             assert dies_in_step(pk, number, after), (number, after)
     for after in (False, True):
-        assert dies(lambda: erasing.finish(pk), database, "clear", after=after)
+        assert dies(lambda: finish_erasure(pk), erasure_cleanup, "clear", after=after)
         expire()
-    assert dies(lambda: erasing.finish(pk), run.queue, "finish", after=False)
+    assert dies(lambda: finish_erasure(pk), leases, "finish", after=False)
     expire()
-    assert erasing.finish(pk)
+    assert finish_erasure(pk)
     return json.loads(json.dumps(Erasure.objects.values("counts", "todo", "work").get(pk=pk)))
 
 
 def dies_in_step(pk: int, number: int, after: bool) -> bool:
     """Killed before or after one of the steps."""
-    real = run.STEPS[number]
+    real = erasure_cleanup.CLEANUP_STEPS[number]
 
     def die(erasure: Erasure) -> bool:
         if after:
@@ -242,13 +264,13 @@ def dies_in_step(pk: int, number: int, after: bool) -> bool:
         os.kill(os.getpid(), signal.SIGKILL)
         return True
 
-    steps = (*run.STEPS[:number], die, *run.STEPS[number + 1 :])
+    steps = (*erasure_cleanup.CLEANUP_STEPS[:number], die, *erasure_cleanup.CLEANUP_STEPS[number + 1 :])
     connections.close_all()
     child = os.fork()
     if not child:
         try:
-            with unittest.mock.patch.object(run, "STEPS", steps):
-                erasing.finish(pk)
+            with unittest.mock.patch.object(erasure_cleanup, "CLEANUP_STEPS", steps):
+                finish_erasure(pk)
         finally:
             os._exit(0)
     died = os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -260,4 +282,4 @@ def expire() -> None:
     """The dead process's lease has run out."""
     held = Erasure.objects.filter(work=Status.PROCESSING)
     held.update(lease_until=timezone.now() - timedelta(seconds=1), lease_doubted=True)
-    queue.recover(Erasure.objects.all())
+    recover_expired_leases(Erasure.objects.all())

@@ -17,10 +17,11 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 -- Django comes first
 from django.db import connection, transaction  # noqa: E402
 
-from gallery import queue  # noqa: E402
+from gallery.curation.check import _store_findings  # noqa: E402
+from gallery.history.undo import undo_events  # noqa: E402
+from gallery.jobs import dispatch  # noqa: E402
 from gallery.models import Event, Finding, Reference, User  # noqa: E402
-from gallery.pipeline import checking  # noqa: E402
-from gallery.services import history, references  # noqa: E402
+from gallery.people.references import reject_references  # noqa: E402
 from tests.making import EMBEDDER, a_person, a_reference, a_user  # noqa: E402
 
 SECONDS = 30
@@ -47,15 +48,15 @@ def prepare() -> None:
 
 
 def reject(place: int) -> None:
-    references.reject(User.objects.get(), [Reference.objects.order_by("pk")[place]])
+    reject_references(User.objects.get(), [Reference.objects.order_by("pk")[place]])
 
 
 def check() -> None:
-    checking._store([a_finding()])
+    _store_findings([a_finding()])
 
 
 def undo(place: int) -> None:
-    history.undo(User.objects.get(), Event.objects.filter(verb="reference.rejected").order_by("pk")[place])
+    undo_events(User.objects.get(), Event.objects.filter(verb="reference.rejected").order_by("pk")[place])
 
 
 def reject_both() -> None:
@@ -111,5 +112,5 @@ ACTS: dict[str, Callable[[], None]] = {
 }
 
 if __name__ == "__main__":
-    queue.send = lambda *_, countdown=0: None  # type: ignore[assignment]
+    dispatch.send_task = lambda *_, countdown=0: None  # type: ignore[assignment]
     ACTS[sys.argv[1]]()

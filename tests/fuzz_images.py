@@ -21,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from recognition import images
-from recognition.images import sandbox
-from recognition.images.kinds import kind_of
-from recognition.types import Box, ImageError
+from recognition.errors import ImageError
+from recognition.images.kinds import get_photo_kind
+from recognition.images.sandbox import make_rendition, probe_photo, read_photo, read_region
+from recognition.types import Box
 from tests import corpus
 
 LIMITS = images.Limits(seconds=8.0, memory_bytes=1_500_000_000)
@@ -156,16 +157,16 @@ def _use(data: bytes, rng: random.Random, tally: Tally) -> str:
     """One of the four functions, its result checked."""
     choice = rng.randrange(10)
     if choice == 0:
-        tally.kinds[sandbox.probe(data, LIMITS).kind] += 1
+        tally.kinds[probe_photo(data, LIMITS).kind] += 1
         return "probe"
     if choice == 1:
-        pixels = sandbox.read_region(data, Box(3, 3, 20, 20), LIMITS, max_side=10).pixels
+        pixels = read_region(data, Box(3, 3, 20, 20), LIMITS, max_side=10).pixels
     elif choice == 2:
-        if not sandbox.derive(data, 32, LIMITS).startswith(b"RIFF"):
+        if not make_rendition(data, 32, LIMITS).startswith(b"RIFF"):
             tally.wrong.append("derived something that is no WebP")
         return "derive"
     else:
-        photo = sandbox.read(data, LIMITS, max_side=rng.choice((None, 16)), at_least=rng.choice((None, 8)))
+        photo = read_photo(data, LIMITS, max_side=rng.choice((None, 16)), at_least=rng.choice((None, 8)))
         pixels = photo.pixels
         tally.kinds[photo.info.kind] += 1
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
@@ -178,7 +179,7 @@ def fuzz(seconds: float, seed: int) -> Tally:
     made = list(seeds().values())
     by_kind: dict[str, list[bytes]] = {}
     for data in made:
-        by_kind.setdefault(kind_of(data[:1024]), []).append(data)
+        by_kind.setdefault(get_photo_kind(data[:1024]), []).append(data)
     kinds = sorted(by_kind)
     tally = Tally()
     until = time.monotonic() + seconds

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gallery import changes, engine
+from gallery.index import engine
+from gallery.index.feed import ChangeKind, record_reference_changes
+from gallery.index.live import IndexFollower, find_nearest_references
 from gallery.models import Face, Person, Reference, ReferenceVector
-from gallery.pipeline import live
-from gallery.vectors import from_bytes
+from gallery.models.fields import vector_from_bytes
 from recognition.types import Embeddings, Neighbour
 from tests.engines import FakeEngine
 from tests.making import EMBEDDER, a_face, a_reference, a_vector
@@ -27,12 +28,12 @@ def world(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Fak
     """Fake engines, an empty index folder, no broker."""
     fake = FakeEngine()
     settings.INDEX_ROOT = tmp_path / "index"
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
-    for name in ("detector", "serving", "embedder"):
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
+    for name in ("get_detector", "get_serving_embedder", "get_configured_embedder"):
         monkeypatch.setattr(engine, name, lambda: fake)
-    monkeypatch.setattr(engine, "read", fake.read)
-    monkeypatch.setattr(engine, "bounds", lambda embedder: fake.bounds)
-    monkeypatch.setattr(engine, "_made", {})
+    monkeypatch.setattr(engine, "read_photo", fake.read)
+    monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: fake.bounds)
+    monkeypatch.setattr(engine, "_loaded_objects", {})
     return fake
 
 
@@ -44,42 +45,42 @@ def know(person: Person, vector: bytes, embedder_id: str = EMBEDDER) -> Referenc
     """An approved reference with this vector, announced as the worker would."""
     reference = a_reference(person, image=f"references/{uuid.uuid4().hex}.jpg", **PLACE)
     ReferenceVector.objects.filter(reference=reference).update(vector=vector, embedder_id=embedder_id)
-    changes.record(changes.Kind.ADDED, [reference])
+    record_reference_changes(ChangeKind.ADDED, [reference])
     return reference
 
 
 def reject(reference: Reference) -> None:
     reference.status = Reference.Judgement.REJECTED
     reference.save()
-    changes.record(changes.Kind.REMOVED, [reference])
+    record_reference_changes(ChangeKind.REMOVED, [reference])
 
 
 def move(reference: Reference, person: Person) -> None:
     reference.person = person
     reference.save()
-    changes.record(changes.Kind.MOVED, [reference])
+    record_reference_changes(ChangeKind.MOVED, [reference])
 
 
 def erase(reference: Reference) -> None:
-    changes.record(changes.Kind.ERASED, [reference])
+    record_reference_changes(ChangeKind.ERASED, [reference])
     reference.delete()
 
 
 def find(vector: bytes, k: int = 50) -> list[Neighbour]:
     """What a search for this vector answers now."""
-    return live.search(engine.serving(), as_row(vector), k)[0]
+    return find_nearest_references(engine.get_serving_embedder(), as_row(vector), k)[0]
 
 
 def find_in_another_process(vector: bytes, k: int = 50) -> list[Neighbour]:
     """The same, asked of a process that has just started."""
-    serving = engine.serving()
-    follower = live.Follower(serving.id, serving.dimension)
+    serving = engine.get_serving_embedder()
+    follower = IndexFollower(serving.id, serving.dimension)
     follower.refresh()
     return follower.live.search(as_row(vector), k)[0]
 
 
 def as_row(vector: bytes) -> Embeddings:
-    return np.asarray(from_bytes(vector)[None])
+    return np.asarray(vector_from_bytes(vector)[None])
 
 
 def an_unnamed_face(vector: bytes, **columns: Any) -> Face:

@@ -19,10 +19,13 @@ import numpy as np  # noqa: E402 -- Django comes first
 from django.core.management import call_command  # noqa: E402
 from django.db import IntegrityError, transaction  # noqa: E402
 
-from gallery import engine, queue  # noqa: E402
+from gallery.index import engine  # noqa: E402
+from gallery.index.builds import request_build, run_build  # noqa: E402
+from gallery.index.live import find_nearest_references  # noqa: E402
+from gallery.index.verify import compare_index_with_database  # noqa: E402
+from gallery.jobs import dispatch  # noqa: E402
 from gallery.models import Event, Person, Reference  # noqa: E402
-from gallery.pipeline import builds, live, verifying  # noqa: E402
-from gallery.services import erasing  # noqa: E402
+from gallery.privacy.erasure import erase_person  # noqa: E402
 from tests.engines import FakeEngine  # noqa: E402
 from tests.gallery_world import erase, know, move, reject  # noqa: E402
 from tests.making import a_person, a_vector  # noqa: E402
@@ -34,9 +37,9 @@ AT_MOST = 150  # references, so that a search can return them all
 def pretend() -> None:
     """Put the fake engine where the real ones would be loaded."""
     fake = FakeEngine()
-    for name in ("serving", "embedder", "detector"):
+    for name in ("get_serving_embedder", "get_configured_embedder", "get_detector"):
         setattr(engine, name, lambda: fake)
-    queue.send = lambda *_, countdown=0: None  # type: ignore[assignment]
+    dispatch.send_task = lambda *_, countdown=0: None  # type: ignore[assignment]
 
 
 def some_approved(dice: random.Random) -> Reference | None:
@@ -55,7 +58,7 @@ def erase_somebody(dice: random.Random) -> None:
         know(person, a_vector(dice.randrange(1 << 30)))
     time.sleep(dice.random() * 0.05)
     with transaction.atomic():
-        erasure = erasing.erase_person(None, person)
+        erasure = erase_person(None, person)
         erased = erasure.todo["gone"]["ids"]["reference"]
         Event.objects.bulk_create(Event(verb="erased", object_id=pk) for pk in erased)
 
@@ -95,7 +98,7 @@ def check(dice: random.Random) -> str:
     """What is wrong with a search, if anything."""
     never, before = gone(), approved()
     query = np.frombuffer(a_vector(dice.randrange(1 << 30)), "<f4")[None]
-    hits = live.search(engine.serving(), query, 10 * AT_MOST)[0]
+    hits = find_nearest_references(engine.get_serving_embedder(), query, 10 * AT_MOST)[0]
     after = approved()
     found = {hit.reference: hit.person for hit in hits}
     lasting = {pk for pk in before if pk in after}
@@ -126,12 +129,12 @@ def overtake() -> str:
 
 
 def settle() -> str:
-    builds.run_build(builds.request_build("settle", delay=0).pk)
+    run_build(request_build("settle", delay=0).pk)
     return verify()
 
 
 def verify() -> str:
-    found = verifying.verify()
+    found = compare_index_with_database()
     return "" if found.is_sound and found.build else str(found.as_json())
 
 
@@ -141,7 +144,7 @@ def hammer(seed: int, seconds: float) -> str:
     while time.monotonic() < until:
         change(dice)
         if dice.random() < 0.1:
-            builds.run_build(builds.request_build("hammer", delay=0).pk)
+            run_build(request_build("hammer", delay=0).pk)
         if wrong := check(dice):
             return wrong
     return ""

@@ -158,7 +158,7 @@ def _ask_for_pages() -> None:
     from django.test import Client
 
     client = Client(SERVER_NAME="localhost")
-    client.force_login(get_user_model().objects.get(pk=1), backend="gallery.access.RoleBackend")
+    client.force_login(get_user_model().objects.get(pk=1), backend="gallery.core.permissions.RoleBackend")
     pages = ["/", "/photos/", "/photos/1/", "/albums/", "/albums/1/", "/people/", "/people/1/", "/review/"]
     pages += [
         "/unknown/",

@@ -46,15 +46,17 @@ SETTLED = (
 FOLLOWS = 25  # seconds until the worker has taken an act to other faces
 # Something has been done; afterwards some names become questions, as stricter bounds would have it.
 PREPARE = """
-from gallery.services import albums, faces, people, photos
+from gallery.faces.decisions import confirm_face
+from gallery.photos.albums import change_album, set_album_cover
+from gallery.photos.services import trash_photo
 user = User.objects.get(username="mai")
 known = list(Face.objects.filter(person__isnull=False, decision="").order_by("-pk"))
 photo = Photo.objects.filter(name="one.jpg").get()
-faces.confirm(user, known[-1], known[-1].person)
+confirm_face(user, known[-1], known[-1].person)
 album = photo.album
-albums.change(user, album, {"name": "Summer party", "date": "2024-07-14", "note": "Everybody who came."})
-albums.set_cover(user, album, photo)
-photos.trash_photo(user, Photo.objects.get(name="four.jpg"))
+change_album(user, album, {"name": "Summer party", "date": "2024-07-14", "note": "Everybody who came."})
+set_album_cover(user, album, photo)
+trash_photo(user, Photo.objects.get(name="four.jpg"))
 answer = photo.pk
 """
 PAGES = """

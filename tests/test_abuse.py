@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from PIL import Image
 
-from gallery import queue
+from gallery.jobs import dispatch
 from gallery.models import (
     Album,
     Build,
@@ -27,7 +27,7 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.services.people import preview_merge
+from gallery.people.services import preview_merge
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
 from tests.making_pictures import jpeg
@@ -41,7 +41,7 @@ def own_data(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     settings.DATA_DIR = tmp_path
     settings.MEDIA_ROOT, settings.CACHE_ROOT = tmp_path / "media", tmp_path / "cache"
     (tmp_path / "media").mkdir()
-    monkeypatch.setattr(queue, "send", lambda *task, **options: None)
+    monkeypatch.setattr(dispatch, "send_task", lambda *task, **options: None)
     return tmp_path
 
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
-from gallery.access import CURATED
+from gallery.core.permissions import CURATOR_MODELS
 from gallery.models import Role
 from tests.access_table import ADMIN_TABLE, ADMIN_WORDS, TABLE, Rule
 from tests.access_world import HIDEABLE, NOBODY, ROLES, World, make_world
@@ -58,7 +58,7 @@ def rule_of(address: Address) -> Rule:
     words = ADMIN_WORDS.get(name)
     app, _, rest = name.partition("_")
     model = rest.partition("_")[0]
-    role = Role.CURATOR if app == "gallery" and model in CURATED else Role.ADMINISTRATOR
+    role = Role.CURATOR if app == "gallery" and model in CURATOR_MODELS else Role.ADMINISTRATOR
     if words is None:
         words = (model,) if "<" in str(address.pattern.pattern) else ()
     return Rule(role, words)

@@ -14,15 +14,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
-from gallery.admin.listing import Listing
+from gallery.admin.changelist import GalleryModelAdmin
+from gallery.curation.bulk import services as bulk_services
+from gallery.curation.bulk.services import run_bulk_act, stop_bulk_act
 from gallery.models import BulkAct, Person, Reference, Role, User
-from gallery.services.bulk import running
 from tests.making import a_person, a_reference, a_user
 
 PEOPLE, REFERENCES = 10_000, 100_000
 LIST = reverse("admin:gallery_reference_changelist")
 PERSONS = reverse("admin:gallery_person_changelist")
-PAGE = Listing.list_per_page
+PAGE = GalleryModelAdmin.list_per_page
 LAST = 100_000 // PAGE
 MOST = 16  # queries for a page of a list: session, user, filters, count, rows, ...
 QUALITY = {"size": 30.0, "sharpness": 0.4, "is_usable": True}
@@ -153,14 +154,14 @@ def test_rejecting_all_is_left_to_the_worker_and_is_stopped_after_its_part(
     curator.post(LIST, {"action": "reject", "_selected_action": ["1"], "select_across": "1"})
     act = BulkAct.objects.get()
     curator.post(reverse("admin:gallery_bulkact_act", args=(act.pk,)), {"do": "start"})
-    does = running._do_part
+    does = bulk_services._run_next_part
 
     def stopped_meanwhile(part: BulkAct) -> None:
         does(part)
-        running.stop(part)
+        stop_bulk_act(part)
 
-    monkeypatch.setattr(running, "_do_part", stopped_meanwhile)
-    running.run(act.pk)
+    monkeypatch.setattr(bulk_services, "_run_next_part", stopped_meanwhile)
+    run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.done, act.total, act.is_stopped) == (500, REFERENCES, True)
     assert Reference.objects.filter(status="rejected").count() == REFERENCES // 5 + 400

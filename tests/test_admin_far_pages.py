@@ -7,8 +7,8 @@ import random
 import pytest
 from django.db.models import QuerySet
 
-from gallery.admin import paging
-from gallery.admin.paging import BoundedPaginator
+from gallery.admin import changelist
+from gallery.admin.changelist import BoundedPaginator, _select_rows_of_owners
 from gallery.models import Face, Person, Reference
 from tests.making import a_face, a_person, a_photo, a_reference
 
@@ -40,7 +40,7 @@ def pages(rows: QuerySet[Reference] | QuerySet[Face], each: int = 3) -> list[int
 def test_references_are_paged_as_plain_slices_are(
     people: list[Person], monkeypatch: pytest.MonkeyPatch, order: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(paging, "FAR", 0)
+    monkeypatch.setattr(changelist, "FAR_PAGE", 0)
     chance = random.Random(3)
     for _ in range(23):
         a_reference(chance.choice([person for person in people if person.name != "Nobody"]))
@@ -52,7 +52,7 @@ def test_references_are_paged_as_plain_slices_are(
 def test_faces_of_nobody_come_where_the_database_puts_them(
     people: list[Person], monkeypatch: pytest.MonkeyPatch, order: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(paging, "FAR", 0)
+    monkeypatch.setattr(changelist, "FAR_PAGE", 0)
     chance, photo = random.Random(4), a_photo()
     for _ in range(23):
         a_face(photo, person=chance.choice([*people[:4], None, None]))
@@ -64,12 +64,12 @@ def test_faces_of_nobody_come_where_the_database_puts_them(
 def test_a_far_page_reads_no_more_rows_than_its_people_have(
     people: list[Person], monkeypatch: pytest.MonkeyPatch, order: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(paging, "FAR", 0)
+    monkeypatch.setattr(changelist, "FAR_PAGE", 0)
     for person in people:
         for _ in range(5):
             a_reference(person)
-    counts = paging.BoundedPaginator(Reference.objects.order_by(*order), 2)._by_owner
-    rows, before, held = paging._of_owners(Reference.objects.order_by(*order), order[0], counts, 17, 19)
+    counts = BoundedPaginator(Reference.objects.order_by(*order), 2)._by_owner
+    rows, before, held = _select_rows_of_owners(Reference.objects.order_by(*order), order[0], counts, 17, 19)
     owners = {row.person_id for row in rows}
     assert len({person.search for person in people if person.pk in owners}) <= 2
     assert len(rows) == held == 5 * len(owners)

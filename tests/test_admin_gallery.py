@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
+from gallery.history.undo import undo_events
 from gallery.models import Album, Event, GalleryChange, Person, Role, Status
-from gallery.services import history
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -159,7 +159,7 @@ def test_an_album_is_added_as_one_act_with_one_undo(client: Client) -> None:
         False,
     )
     assert list(album.members.all()) == [member]
-    history.undo(curator, Event.objects.get(verb__startswith="album."))
+    undo_events(curator, Event.objects.get(verb__startswith="album."))
     assert not Album.objects.exists()
 
 

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from gallery.models import Person, Reference, Role, User
-from gallery.services import people, references
+from gallery.people.references import move_references
+from gallery.people.services import set_person_hidden, set_person_note
 from tests.making import a_person, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -40,8 +41,8 @@ def test_the_second_is_told_field_by_field_what_the_first_changed_and_by_whom(
     person = a_person("Anna")
     address = reverse("admin:gallery_person_change", args=(person.pk,))
     seen = as_seen(curator.get(address))
-    people.set_note(other, person, "Met in June")
-    people.set_hidden(other, person, True)
+    set_person_note(other, person, "Met in June")
+    set_person_hidden(other, person, True)
     typed = {"name": "Anna Berg", "note": "", "is_recognised": "on", "as_seen": seen}
     page = curator.post(address, typed)
     said = html.unescape(page.content.decode())
@@ -59,7 +60,7 @@ def test_saving_again_keeps_the_fields_of_the_other_and_writes_what_was_typed(
     person = a_person("Anna")
     address = reverse("admin:gallery_person_change", args=(person.pk,))
     typed = {"name": "Anna Berg", "note": "", "is_recognised": "on", "as_seen": as_seen(curator.get(address))}
-    people.set_note(other, person, "Met in June")
+    set_person_note(other, person, "Met in June")
     page = curator.post(address, typed)
     again = {**typed, "note": page.context["adminform"].form["note"].value(), "as_seen": as_seen(page)}
     assert curator.post(address, again).status_code == 302
@@ -71,7 +72,7 @@ def test_both_changed_the_same_field_and_the_typed_text_is_kept(curator: Client,
     person = a_person("Anna")
     address = reverse("admin:gallery_person_change", args=(person.pk,))
     typed = {"name": "Anna", "note": "Mine", "is_recognised": "on", "as_seen": as_seen(curator.get(address))}
-    people.set_note(other, person, "Theirs")
+    set_person_note(other, person, "Theirs")
     page = curator.post(address, typed)
     assert "Mine</textarea>" in page.content.decode()
     assert Person.objects.get().note == "Theirs"
@@ -90,7 +91,7 @@ def test_a_reference_that_another_moved_is_not_moved_back_unseen(curator: Client
     address = reverse("admin:gallery_reference_change", args=(reference.pk,))
     seen = as_seen(curator.get(address))
     bea = a_person("Bea")
-    references.move(other, [reference], bea)
+    move_references(other, [reference], bea)
     typed = {"person": str(reference.person_id), "status": "approved", "as_seen": seen}
     page = curator.post(address, typed)
     assert "Person: it was “Anna” and is now “Bea”." in html.unescape(page.content.decode())

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from gallery.accounts.services import change_user, invite_user
 from gallery.models import Event, Invitation, Role, User
-from gallery.services import accounts
 from tests.making import a_user
 from tests.test_admin_guard import as_seen
 
@@ -73,7 +73,7 @@ def test_the_last_administrator_keeps_the_role(administrator: Client) -> None:
 def test_two_administrators_at_one_account_do_not_overwrite_each_other(administrator: Client) -> None:
     user, other = a_user("Lan", Role.VIEWER), a_user("Second", Role.ADMINISTRATOR)
     typed = filled(administrator, user, email="lan@example.org")
-    accounts.change(other, user, role=Role.CURATOR)
+    change_user(other, user, role=Role.CURATOR)
     page = administrator.post(change(user), typed)
     assert "Second was here before you and gave an account the role “Curator”" in said(page)
     assert "Role: it was “Viewer” and is now “Curator”." in said(page)
@@ -86,9 +86,9 @@ def test_an_invitation_shows_its_link_once_and_its_state_ever_after(administrato
     page = administrator.post(reverse("admin:gallery_invitation_add"), given, follow=True)
     assert "/account/invitation/" in said(page) or "http" in said(page)
     rows = {"new@example.org": "open", "used@example.org": "used", "old@example.org": "expired"}
-    used, _token = accounts.invite(User.objects.get(username="Boss"), "used@example.org", Role.VIEWER)
+    used, _token = invite_user(User.objects.get(username="Boss"), "used@example.org", Role.VIEWER)
     Invitation.objects.filter(pk=used.pk).update(used_by=a_user("Guest", Role.VIEWER))
-    old, _token = accounts.invite(User.objects.get(username="Boss"), "old@example.org", Role.VIEWER)
+    old, _token = invite_user(User.objects.get(username="Boss"), "old@example.org", Role.VIEWER)
     Invitation.objects.filter(pk=old.pk).update(expires_at=timezone.now() - timedelta(days=1))
     for email, state in rows.items():
         page = administrator.get(reverse("admin:gallery_invitation_changelist"), {"state": state})

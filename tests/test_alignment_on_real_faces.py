@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recognition import embedders, weights
+from recognition.embedders import load_embedder
 from recognition.embedders.dlib import DlibEmbedder
-from recognition.embedders.recipe import unit
-from recognition.landmarks import five_points
+from recognition.embedders.recipe import normalise_vectors
+from recognition.landmarks.five_points import LANDMARKS_FILE, LANDMARKS_PACKAGE, LANDMARKS_SHA256
 from recognition.types import Embeddings, Image
+from recognition.weights import find_package_file
 from tests.embedded_faces import needs_labelled_photos, portraits
 from tests.labelled import photo, photos
 
@@ -30,7 +31,7 @@ def by_dlib() -> tuple[Embeddings, NDArray[np.bool_]]:
     """Vectors of dlib's own detector, landmarks and chips, and in which photos it finds a face."""
     import dlib
 
-    path = weights.package_file(five_points.PACKAGE, *five_points.FILE, sha256=five_points.SHA256)
+    path = find_package_file(LANDMARKS_PACKAGE, *LANDMARKS_FILE, sha256=LANDMARKS_SHA256)
     find, shape = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(path))
     chips: list[Image] = []
     for file in photos("lfw10/*/*"):
@@ -41,10 +42,10 @@ def by_dlib() -> tuple[Embeddings, NDArray[np.bool_]]:
         )
         blank = np.zeros((150, 150, 3), np.uint8)
         chips.append(dlib.get_face_chip(image, shape(image, found[0]), 150, 0.25) if found else blank)
-    embedder = embedders.load("dlib")
+    embedder = load_embedder("dlib")
     assert isinstance(embedder, DlibEmbedder)
     parts = [embedder.describe(np.stack(chips[start : start + 25])) for start in range(0, len(chips), 25)]
-    return unit(np.concatenate(parts)), np.array([bool(chip.any()) for chip in chips])
+    return normalise_vectors(np.concatenate(parts)), np.array([bool(chip.any()) for chip in chips])
 
 
 def test_no_accuracy_is_lost_against_dlibs_own_alignment() -> None:

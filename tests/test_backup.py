@@ -15,22 +15,20 @@ from django.core.management import call_command
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from gallery import storage
-from gallery.backup import (
+from gallery.backup.create import ProgressCallback, make_backup, verify_backup
+from gallery.backup.layout import (
     BackupDamaged,
     BackupError,
     BackupRunning,
-    backups_in,
-    find,
-    kept_backups,
-    make_backup,
-    making,
-    restoring,
-    verify,
+    collect_settings,
+    find_backup,
+    list_backups,
+    list_kept_backups,
 )
-from gallery.backup.lock import only_one
-from gallery.backup.settings_kept import settings_kept
+from gallery.backup.restore import RestoreResult, _list_erased_since
+from gallery.backup.store import FileStore, hold_folder_lock
 from gallery.models import Erasure, Photo
+from gallery.models.storage import get_media_path, remove_file, write_file
 from tests.making import a_person, a_photo, a_reference
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a transaction of the test's own would never end
@@ -47,13 +45,13 @@ def place(settings: Any, tmp_path: Path) -> Path:
 
 def a_kept_photo(content: bytes, **columns: Any) -> Photo:
     photo = a_photo(**columns)
-    photo.sha256 = storage.write(photo.file, content)
+    photo.sha256 = write_file(photo.file, content)
     photo.save()
     return photo
 
 
 def names(place: Path) -> list[str]:
-    return [entry.name for entry in find(place).entries()]
+    return [entry.name for entry in find_backup(place).entries()]
 
 
 def stored(place: Path) -> set[bytes]:
@@ -64,7 +62,7 @@ def test_a_backup_holds_the_database_and_every_file_once(place: Path) -> None:
     a_kept_photo(b"one", name="one.jpg")
     a_kept_photo(b"one", name="copy.jpg", copy=1)
     reference = a_reference(a_person())
-    reference.sha256 = storage.write(reference.image, b"crop")
+    reference.sha256 = write_file(reference.image, b"crop")
     reference.save()
     made = make_backup(place)
     assert len(names(place)) == 3
@@ -81,7 +79,7 @@ def test_a_backup_holds_the_database_and_every_file_once(place: Path) -> None:
     with sqlite3.connect(made.database) as database:
         rows = database.execute("SELECT name FROM gallery_photo ORDER BY id").fetchall()
     assert rows == [("one.jpg",), ("copy.jpg",)]
-    assert verify(made).is_sound
+    assert verify_backup(made).is_sound
 
 
 def test_its_sums_are_what_sha256sum_expects(place: Path) -> None:
@@ -97,9 +95,9 @@ def test_the_next_backup_takes_only_what_is_new(place: Path, monkeypatch: pytest
     make_backup(place)
     a_kept_photo(b"new")
     brought: list[str] = []
-    bring = making.Store._bring
+    bring = FileStore._bring
     monkeypatch.setattr(
-        making.Store,
+        FileStore,
         "_bring",
         lambda store, source, part: brought.append(source.name) or bring(store, source, part),
     )
@@ -116,7 +114,7 @@ def test_the_oldest_go_with_the_files_that_only_they_held(place: Path) -> None:
     make_backup(place, keep=2)
     assert stored(place) == {b"gone", b"stays"}
     make_backup(place, keep=2)
-    assert len(backups_in(place)) == 2
+    assert len(list_backups(place)) == 2
     assert stored(place) == {b"stays"}
 
 
@@ -124,16 +122,16 @@ def test_each_backup_says_when_it_will_be_gone(place: Path) -> None:
     with override_settings(BACKUP_KEEP=3, BACKUP_HOURS=24):
         for _ in range(2):
             make_backup(place, keep=3)
-        newest, oldest = kept_backups()
+        newest, oldest = list_kept_backups()
         assert newest.expires_at == newest.made_at + timedelta(days=3)
         assert oldest.expires_at == newest.made_at + timedelta(days=2)
     with override_settings(BACKUP_HOURS=0):
-        assert kept_backups()[0].expires_at is None
+        assert list_kept_backups()[0].expires_at is None
 
 
 def test_a_file_that_was_lost_before_is_said_and_the_rest_kept(place: Path) -> None:
     lost, kept = a_kept_photo(b"lost"), a_kept_photo(b"kept")
-    storage.remove(lost.file)
+    remove_file(lost.file)
     made = make_backup(place)
     assert made.manifest.missing == [lost.file]
     assert names(place) == [f"media/{kept.file}"]
@@ -141,13 +139,13 @@ def test_a_file_that_was_lost_before_is_said_and_the_rest_kept(place: Path) -> N
 
 def test_a_file_that_changed_is_kept_as_it_is_and_said(place: Path) -> None:
     photo = a_kept_photo(b"right")
-    storage.path(photo.file).write_bytes(b"wrong")
+    get_media_path(photo.file).write_bytes(b"wrong")
     made = make_backup(place)
     assert made.manifest.altered == [photo.file]
-    assert verify(made).is_sound
+    assert verify_backup(made).is_sound
 
 
-def at(step: str, act: Any) -> making.Progress:
+def at(step: str, act: Any) -> ProgressCallback:
     """Do this once, when the backup has come to that step."""
     waiting = [act]
 
@@ -171,7 +169,7 @@ def test_a_photo_that_comes_and_goes_around_the_copy_is_not_half_in_it(place: Pa
     held: list[Photo] = []
 
     def remove() -> None:
-        storage.remove(held[0].file)
+        remove_file(held[0].file)
         held[0].delete()
 
     def progress(name: str, done: int, total: int) -> None:
@@ -191,7 +189,7 @@ def test_a_photo_removed_after_its_file_was_taken_is_in_whole_or_not_at_all(plac
     photo = a_kept_photo(b"second")
 
     def remove() -> None:
-        storage.remove(photo.file)
+        remove_file(photo.file)
         photo.delete()
 
     made = make_backup(place, progress=at("database", remove))
@@ -201,7 +199,7 @@ def test_a_photo_removed_after_its_file_was_taken_is_in_whole_or_not_at_all(plac
 
 
 def test_two_backups_at_once_are_refused(place: Path) -> None:
-    with only_one(place, ""), pytest.raises(BackupRunning, match="is being made"):
+    with hold_folder_lock(place, ""), pytest.raises(BackupRunning, match="is being made"):
         make_backup(place)
 
 
@@ -211,12 +209,12 @@ def test_damage_is_found(place: Path) -> None:
     path = made.store / photo.sha256[:2] / photo.sha256
     path.unlink()
     path.write_bytes(b"wrong")
-    assert verify(made).damaged == [f"media/{photo.file}"]
+    assert verify_backup(made).damaged == [f"media/{photo.file}"]
     path.unlink()
-    assert verify(made).missing == [f"media/{photo.file}"]
+    assert verify_backup(made).missing == [f"media/{photo.file}"]
     (made.folder / "files.jsonl").write_text("")
     with pytest.raises(BackupDamaged, match="cannot be relied on"):
-        verify(made)
+        verify_backup(made)
 
 
 def test_a_changed_manifest_is_found(place: Path) -> None:
@@ -224,7 +222,7 @@ def test_a_changed_manifest_is_found(place: Path) -> None:
     path = made.folder / "manifest.json"
     path.write_text(path.read_text().replace('"photos": 0', '"photos": 9'))
     with pytest.raises(BackupDamaged):
-        verify(find(place))
+        verify_backup(find_backup(place))
 
 
 def test_a_list_may_not_lead_out_of_the_data_directory(place: Path) -> None:
@@ -237,7 +235,7 @@ def test_a_list_may_not_lead_out_of_the_data_directory(place: Path) -> None:
 
 def test_what_is_no_backup_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="There is no backup in"):
-        find(tmp_path)
+        find_backup(tmp_path)
 
 
 def test_a_backup_holds_no_secret_settings(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +243,7 @@ def test_a_backup_holds_no_secret_settings(place: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("FACESITE_EMAIL_PASSWORD", "swordfish")
     monkeypatch.setenv("DATABASE_URL", "postgres://me:swordfish@db/facesite")
     monkeypatch.setenv("FACESITE_TIME_ZONE", "Asia/Ho_Chi_Minh")
-    kept = settings_kept()
+    kept = collect_settings()
     assert kept["FACESITE_TIME_ZONE"] == "Asia/Ho_Chi_Minh"
     assert "swordfish" not in json.dumps(kept)
 
@@ -263,8 +261,8 @@ def test_a_disk_elsewhere_gets_copies_that_share_nothing(
     monkeypatch.setattr(os, "link", refuse)
     photo = a_kept_photo(b"one")
     made = make_backup(place)
-    storage.path(photo.file).write_bytes(b"overwritten")
-    assert verify(made).is_sound
+    get_media_path(photo.file).write_bytes(b"overwritten")
+    assert verify_backup(made).is_sound
 
 
 def test_what_was_erased_after_a_backup_is_listed_by_its_receipt(place: Path) -> None:
@@ -273,16 +271,16 @@ def test_what_was_erased_after_a_backup_is_listed_by_its_receipt(place: Path) ->
     rows = {name: Erasure.objects.create(kind=Erasure.Kind.PERSON) for name in moments}
     for name, at in moments.items():
         Erasure.objects.filter(pk=rows[name].pk).update(at=at)
-    found = restoring._erased_since(made)
+    found = _list_erased_since(made)
     assert [(one["kind"], one["receipt"]) for one in found] == [("person", str(rows["after"].receipt))]
 
 
 def test_the_command_says_what_may_be_back(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = restoring.Restored("one", "2026-01-01", {"photos": 1, "references": 2, "users": 3})
+    done = RestoreResult("one", "2026-01-01", {"photos": 1, "references": 2, "users": 3})
     done.erased_since = [{"kind": "photo", "at": "2026-01-02T10:30:00+00:00", "receipt": "1234"}]
-    monkeypatch.setattr("gallery.backup.restore", lambda *_, **__: done)
+    monkeypatch.setattr("gallery.backup.restore.restore_backup", lambda *_, **__: done)
     place.mkdir(exist_ok=True)
     call_command("restore", str(place))
     said = capsys.readouterr().err

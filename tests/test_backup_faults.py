@@ -19,7 +19,7 @@ EVERY = int(os.environ.get("FACESITE_FAULT_STEP", "7"))  # 1: at every single ch
 PHOTOS = """
 from PIL import Image
 from io import BytesIO
-from gallery.services.photos import add_photo
+from gallery.photos.services import add_photo
 for number in range(3):
     file = BytesIO()
     Image.new("RGB", (64, 64), (number * 80, 0, 0)).save(file, "JPEG")

@@ -11,10 +11,27 @@ from django.test import Client, override_settings
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery import chores, filecheck, tasks
-from gallery.backup import BackupError, backups_in, make_backup, schedule
-from gallery.backup.lock import only_one
+from gallery.backup import create as backup_create
+from gallery.backup import schedule
+from gallery.backup.layout import BackupError, list_backups
+from gallery.backup.schedule import (
+    _make_progress_callback,
+    get_backup_warning,
+    is_backup_due,
+    is_backup_overdue,
+    run_scheduled_backup,
+)
+from gallery.backup.store import hold_folder_lock
+from gallery.jobs.singletons import get_singleton
+from gallery.maintenance import sanity_check
+from gallery.maintenance.sanity_check import (
+    SANITY_CHECK_JOB,
+    find_file_problems,
+    is_sanity_check_due,
+    run_sanity_check,
+)
 from gallery.models import Role
+from gallery.tasks import check_files, look_after_data, make_backup
 from tests.making import a_photo, a_user
 
 pytestmark = pytest.mark.django_db(
@@ -27,7 +44,7 @@ def place(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     settings.DATA_DIR = tmp_path / "data"
     settings.MEDIA_ROOT = settings.DATA_DIR / "media"
     settings.BACKUP_DIR = tmp_path / "backups"
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
     return tmp_path / "backups"
 
 
@@ -58,12 +75,12 @@ def test_asked_for_it_waits_is_made_and_is_shown(client: Client, place: Path) ->
     assert "None has been made yet." in page(client)
     act(client, "backup")
     assert "A backup waits for a worker." in page(client)
-    assert schedule.is_due()
-    tasks.make_backup()
+    assert is_backup_due()
+    make_backup()
     shown = page(client)
     assert "1 backup is kept" in shown
     assert "waits for a worker" not in shown
-    assert not schedule.is_due()
+    assert not is_backup_due()
 
 
 def test_a_failure_is_said_with_what_to_do_here_and_elsewhere(
@@ -73,49 +90,49 @@ def test_a_failure_is_said_with_what_to_do_here_and_elsewhere(
         raise BackupError("The disk of /b is full. Make room there, then try again.")
 
     monkeypatch.setattr(schedule, "make_backup", fail)
-    tasks.look_after_data()
+    look_after_data()
     for name in ("backups", "home", "jobs"):
         assert "The last backup failed: The disk of /b is full." in page(client, name)
-    assert not schedule.is_due(), "it should not be tried again at once"
-    assert schedule.is_due(in_days(0.05))
+    assert not is_backup_due(), "it should not be tried again at once"
+    assert is_backup_due(in_days(0.05))
     client.force_login(a_user("Curator", Role.CURATOR))
     assert "backup" not in page(client, "jobs")
 
 
 def test_backups_are_made_by_themselves_and_so_many_kept(place: Path) -> None:
     with override_settings(BACKUP_HOURS=24, BACKUP_KEEP=2):
-        assert schedule.is_due()
+        assert is_backup_due()
         for _ in range(3):
-            schedule.run()
-        assert len(backups_in(place)) == 2
-        assert not schedule.is_due()
-        assert schedule.is_due(in_days(1.01))
+            run_scheduled_backup()
+        assert len(list_backups(place)) == 2
+        assert not is_backup_due()
+        assert is_backup_due(in_days(1.01))
     with override_settings(BACKUP_HOURS=0):
-        assert not schedule.is_due(in_days(100))
+        assert not is_backup_due(in_days(100))
 
 
 def test_a_backup_that_is_too_old_is_warned_of(client: Client, place: Path) -> None:
-    assert not schedule.warning(), "an empty site has nothing to lose"
+    assert not get_backup_warning(), "an empty site has nothing to lose"
     an_old_photo()
     assert "There is no backup of this site yet." in page(client, "home")
-    schedule.run()
-    assert not schedule.warning()
-    assert not schedule.is_overdue(in_days(1.9))
-    assert schedule.is_overdue(in_days(2.1))
+    run_scheduled_backup()
+    assert not get_backup_warning()
+    assert not is_backup_overdue(in_days(1.9))
+    assert is_backup_overdue(in_days(2.1))
     with override_settings(BACKUP_HOURS=0):
-        assert not schedule.is_overdue(in_days(13))
-        assert schedule.is_overdue(in_days(15))
+        assert not is_backup_overdue(in_days(13))
+        assert is_backup_overdue(in_days(15))
 
 
 def test_one_that_runs_shows_how_far_it_is(client: Client, place: Path) -> None:
-    schedule._noter()("photos", 50, 200)
-    with only_one(place, ""):
+    _make_progress_callback()("photos", 50, 200)
+    with hold_folder_lock(place, ""):
         shown = page(client)
         assert "Copying photos" in shown
         assert 'value="0.250"' in shown
-        assert not schedule.is_due()
-        tasks.make_backup()
-    assert not backups_in(place)
+        assert not is_backup_due()
+        make_backup()
+    assert not list_backups(place)
 
 
 def test_the_page_says_when_the_same_disk_holds_both(client: Client, place: Path) -> None:
@@ -123,30 +140,32 @@ def test_the_page_says_when_the_same_disk_holds_both(client: Client, place: Path
 
 
 def test_a_folder_that_cannot_be_read_is_said(client: Client, place: Path) -> None:
-    made = make_backup(place)
+    made = backup_create.make_backup(place)
     (made.folder / "manifest.json").write_text("{")
     assert "holds no backup that can be read" in page(client)
 
 
 def test_the_check_of_files_stands_on_the_page_and_runs_daily(client: Client, place: Path) -> None:
     a_photo("lost.jpg")
-    assert filecheck.is_due()
-    tasks.look_after_data()
-    assert not filecheck.is_due()
-    assert filecheck.is_due(in_days(1.1))
+    assert is_sanity_check_due()
+    look_after_data()
+    assert not is_sanity_check_due()
+    assert is_sanity_check_due(in_days(1.1))
     assert "Photos and references whose file is gone: <b>1</b>" in page(client)
     act(client, "mend")
-    assert chores.state(filecheck.CHORE).is_waiting
-    tasks.check_files(is_mending=True)
+    assert get_singleton(SANITY_CHECK_JOB).is_waiting
+    check_files(is_mending=True)
     assert "1 were marked as failed" in page(client)
 
 
 def test_every_file_is_read_once_a_week(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bool] = []
-    check = filecheck.running.check
+    check = find_file_problems
     monkeypatch.setattr(
-        filecheck.running, "check", lambda *, with_hash: asked.append(with_hash) or check(with_hash=with_hash)
+        sanity_check,
+        "find_file_problems",
+        lambda *, with_hash: asked.append(with_hash) or check(with_hash=with_hash),
     )
-    filecheck.run()
-    filecheck.run()
+    run_sanity_check()
+    run_sanity_check()
     assert asked == [True, False]

@@ -12,15 +12,28 @@ from django.conf import settings as site
 from django.db import OperationalError
 from django.utils import timezone
 
-from gallery import changes, engine
+from gallery.core.exceptions import ActionRefused
+from gallery.index import builds
+from gallery.index.builds import (
+    BUILD_DEBOUNCE_SECONDS,
+    SMALL_GALLERY_SIZE,
+    NoEarlierBuild,
+    request_build,
+    request_build_after_change,
+    roll_back_build,
+    run_build,
+)
+from gallery.index.engine import SERVING_RECIPE_KEY
+from gallery.index.feed import get_latest_change_id, get_settled_change_id
+from gallery.index.live import stream_vector_parts
+from gallery.index.services import cancel_build, request_roll_back
+from gallery.index.verify import compare_index_with_database
 from gallery.models import Build, Erasure, GalleryChange, Status
-from gallery.pipeline import builds, verifying
-from gallery.pipeline.builds import activate, ask, run
-from gallery.pipeline.erasing.builds import clear_builds
-from gallery.services import builds as acts
-from gallery.services.errors import Refused
+from gallery.models.querysets import get_site_setting
+from gallery.privacy.erasure_cleanup import clear_index_builds
 from recognition import index
-from recognition.types import IndexUnusable
+from recognition.errors import IndexUnusable
+from recognition.index import builder
 from tests.gallery_world import (
     OTHER,
     erase,
@@ -38,7 +51,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
 
 
 def build_now() -> Build:
-    made = builds.run_build(builds.request_build("test", delay=0).pk)
+    made = run_build(request_build("test", delay=0).pk)
     assert made is not None
     return made
 
@@ -83,7 +96,7 @@ def test_every_change_shows_in_the_next_search_of_every_process(is_built: bool) 
 def test_changes_made_while_a_build_runs_are_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     anna = a_person()
     first = know(anna, a_vector(1))
-    real = index.build
+    real = builder.build
 
     def meanwhile(parts, *args, **options):
         figures = real(parts, *args, **options)
@@ -91,7 +104,7 @@ def test_changes_made_while_a_build_runs_are_not_lost(monkeypatch: pytest.Monkey
         reject(first)
         return figures
 
-    monkeypatch.setattr(index, "build", meanwhile)
+    monkeypatch.setattr(builder, "build", meanwhile)
     build = build_now()
     assert build.vectors == 1
     assert len(find(a_vector(2))) == 1
@@ -100,16 +113,16 @@ def test_changes_made_while_a_build_runs_are_not_lost(monkeypatch: pytest.Monkey
 
 
 def test_many_requests_make_one_build() -> None:
-    first = builds.request_build("one")
-    assert builds.request_build("two").pk == first.pk
+    first = request_build("one")
+    assert request_build("two").pk == first.pk
     assert Build.objects.count() == 1
 
 
 def test_a_request_without_delay_makes_the_waiting_build_due() -> None:
-    first = builds.request_build("change")
-    assert builds.run_build(first.pk) is None
-    assert builds.request_build("now", delay=0).pk == first.pk
-    assert builds.run_build(first.pk) is not None
+    first = request_build("change")
+    assert run_build(first.pk) is None
+    assert request_build("now", delay=0).pk == first.pk
+    assert run_build(first.pk) is not None
 
 
 def test_builds_run_one_at_a_time_across_workers() -> None:
@@ -119,10 +132,10 @@ def test_builds_run_one_at_a_time_across_workers() -> None:
         lease_owner="elsewhere:1",
         lease_until=timezone.now() + timedelta(seconds=30),
     )
-    asked = builds.request_build("test", delay=0)
-    assert builds.run_build(asked.pk) is None
+    asked = request_build("test", delay=0)
+    assert run_build(asked.pk) is None
     Build.objects.filter(pk=running.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert builds.run_build(asked.pk) is not None
+    assert run_build(asked.pk) is not None
     running.refresh_from_db()
     assert running.work == Status.FAILED
     assert "later build" in running.failure
@@ -131,7 +144,7 @@ def test_builds_run_one_at_a_time_across_workers() -> None:
 def test_a_build_takes_over_those_that_wait_for_the_same() -> None:
     waiting = Build.objects.create(embedder_id=EMBEDDER, queued_at=timezone.now())
     later = Build.objects.create(embedder_id=EMBEDDER, queued_at=timezone.now())
-    assert builds.run_build(later.pk) is not None
+    assert run_build(later.pk) is not None
     waiting.refresh_from_db()
     assert waiting.work == Status.CANCELLED
 
@@ -139,16 +152,16 @@ def test_a_build_takes_over_those_that_wait_for_the_same() -> None:
 def test_a_running_build_can_be_cancelled_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     know(a_person(), a_vector(1))
     old = build_now()
-    monkeypatch.setattr(run, "SECONDS_BETWEEN_REPORTS", 0)
-    asked = builds.request_build("test", delay=0)
-    real = run.parts_of
+    monkeypatch.setattr(builds, "SECONDS_BETWEEN_REPORTS", 0)
+    asked = request_build("test", delay=0)
+    real = stream_vector_parts
 
     def parts(embedder_id):
-        acts.cancel(a_user(), Build.objects.get(pk=asked.pk))
+        cancel_build(a_user(), Build.objects.get(pk=asked.pk))
         yield from real(embedder_id)
 
-    monkeypatch.setattr(run, "parts_of", parts)
-    stopped = builds.run_build(asked.pk)
+    monkeypatch.setattr(builds, "stream_vector_parts", parts)
+    stopped = run_build(asked.pk)
     assert stopped is not None
     assert stopped.work == Status.CANCELLED
     assert directories() == {Path(old.directory).name}
@@ -156,18 +169,18 @@ def test_a_running_build_can_be_cancelled_and_leaves_nothing(monkeypatch: pytest
 
 
 def test_a_waiting_build_can_be_cancelled_and_a_finished_one_cannot() -> None:
-    asked = builds.request_build("test", delay=0)
-    acts.cancel(a_user(), asked)
-    assert builds.run_build(asked.pk) is None
-    with pytest.raises(Refused, match="not running"):
-        acts.cancel(a_user("Bao"), asked)
+    asked = request_build("test", delay=0)
+    cancel_build(a_user(), asked)
+    assert run_build(asked.pk) is None
+    with pytest.raises(ActionRefused, match="not running"):
+        cancel_build(a_user("Bao"), asked)
 
 
 def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     know(a_person(), a_vector(1))
-    monkeypatch.setattr(run, "SECONDS_BETWEEN_REPORTS", 0)
+    monkeypatch.setattr(builds, "SECONDS_BETWEEN_REPORTS", 0)
     seen = []
-    real = index.build
+    real = builder.build
 
     def watched(*args, progress, **options):
         def report(step, done):
@@ -176,7 +189,7 @@ def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatc
 
         return real(*args, progress=report, **options)
 
-    monkeypatch.setattr(index, "build", watched)
+    monkeypatch.setattr(builder, "build", watched)
     build_now()
     assert [step for step, _ in seen][:1] == ["write"]
     assert {step for step, _ in seen} == {"write", "build", "check"}
@@ -184,12 +197,12 @@ def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatc
 
 
 FAULTS = {
-    "reading the database": (run, "parts_of"),
+    "reading the database": (builds, "stream_vector_parts"),
     "making the directory": (index, "build"),
-    "before activating": (run, "activate"),
-    "while activating": (activate, "_serve"),
-    "tidying up": (run, "tidy"),
-    "giving up the lease": (activate.queue, "finish"),
+    "before activating": (builds, "activate_build"),
+    "while activating": (builds, "_mark_build_active"),
+    "tidying up": (builds, "clean_up_builds"),
+    "giving up the lease": (builds, "finish_row"),
 }
 
 
@@ -208,7 +221,7 @@ def test_a_fault_anywhere_leaves_the_old_build_serving(
     know(anna, a_vector(1))
     old = build_now()
     know(anna, a_vector(2))
-    asked = builds.request_build("test", delay=0)
+    asked = request_build("test", delay=0)
     with monkeypatch.context() as patch:
 
         def fail(*_, **__):
@@ -216,7 +229,7 @@ def test_a_fault_anywhere_leaves_the_old_build_serving(
 
         patch.setattr(*FAULTS[place], fail)
         with contextlib.suppress(OSError, OperationalError, Killed):
-            builds.run_build(asked.pk)
+            run_build(asked.pk)
     active = Build.objects.get(is_active=True)
     assert active == old
     assert len(find(a_vector(1))) == len(find_in_another_process(a_vector(1))) == 2
@@ -232,22 +245,22 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(index, "build", full)
+    monkeypatch.setattr(builder, "build", full)
     assert build_now().failure == "The index could not be written: No space left on device."
 
 
 def test_a_build_that_somebody_else_took_over_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:
     know(a_person(), a_vector(1))
-    real = index.build
+    real = builder.build
 
     def slow(*args, **options):
         figures = real(*args, **options)
         Build.objects.filter(work=Status.PROCESSING).update(lease_owner="elsewhere:1")
         return figures
 
-    monkeypatch.setattr(index, "build", slow)
-    asked = builds.request_build("test", delay=0)
-    builds.run_build(asked.pk)
+    monkeypatch.setattr(builder, "build", slow)
+    asked = request_build("test", delay=0)
+    run_build(asked.pk)
     assert not Build.objects.filter(is_active=True).exists()
     assert directories() == set()
 
@@ -259,26 +272,26 @@ def test_the_build_before_can_serve_again_and_knows_what_happened_since() -> Non
     reject(first)
     third = know(anna, a_vector(3))
     new = build_now()
-    assert builds.roll_back(EMBEDDER) == old
+    assert roll_back_build(EMBEDDER) == old
     old.refresh_from_db()
     new.refresh_from_db()
     assert (old.is_active, new.is_active) == (True, False)
     for search in (find, find_in_another_process):
         assert {hit.reference for hit in search(a_vector(1))} == {second.pk, third.pk}
-    assert builds.roll_back(EMBEDDER) == new
+    assert roll_back_build(EMBEDDER) == new
 
 
 def test_going_back_needs_an_earlier_build_that_is_sound() -> None:
     know(a_person(), a_vector(1))
-    with pytest.raises(builds.NoEarlierBuild):
-        builds.roll_back(EMBEDDER)
-    with pytest.raises(Refused, match="nothing to go back to"):
-        acts.roll_back(a_user(), EMBEDDER)
+    with pytest.raises(NoEarlierBuild):
+        roll_back_build(EMBEDDER)
+    with pytest.raises(ActionRefused, match="nothing to go back to"):
+        request_roll_back(a_user(), EMBEDDER)
     old, new = build_now(), build_now()
-    acts.roll_back(a_user("Bao"), EMBEDDER)
+    request_roll_back(a_user("Bao"), EMBEDDER)
     (site.INDEX_ROOT / old.directory / "knn.index").write_bytes(b"broken")
     with pytest.raises(IndexUnusable):
-        builds.roll_back(EMBEDDER)
+        roll_back_build(EMBEDDER)
     assert Build.objects.get(is_active=True) == new
 
 
@@ -319,9 +332,9 @@ def test_a_broken_serving_build_is_replaced_by_searching_the_database() -> None:
     build = build_now()
     (site.INDEX_ROOT / build.directory / "knn.index").write_bytes(b"broken")
     assert len(find_in_another_process(a_vector(1))) == 1
-    assert not verifying.verify().is_sound
-    assert verifying.verify(mend=True).is_mended
-    assert verifying.verify().is_sound
+    assert not compare_index_with_database().is_sound
+    assert compare_index_with_database(mend=True).is_mended
+    assert compare_index_with_database().is_sound
 
 
 def test_verifying_names_what_is_missing_extra_misplaced_and_altered() -> None:
@@ -333,40 +346,42 @@ def test_verifying_names_what_is_missing_extra_misplaced_and_altered() -> None:
     move(misplaced, bao)
     altered.vectors.update(vector=a_vector(9))
     GalleryChange.objects.all().delete()  # nobody is told
-    found = verifying.verify()
+    found = compare_index_with_database()
     assert (found.missing, found.extra) == ([missing.pk], [extra.pk])
     assert (found.misplaced, found.altered) == ([misplaced.pk], [altered.pk])
-    assert verifying.verify(mend=True).is_mended
-    assert verifying.verify().is_sound
+    assert compare_index_with_database(mend=True).is_mended
+    assert compare_index_with_database().is_sound
 
 
 def test_a_large_gallery_is_built_anew_only_when_much_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = []
-    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: sent.append((task, countdown)))
+    monkeypatch.setattr(
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: sent.append((task, countdown))
+    )
     anna = a_person()
     know(anna, a_vector(1))
     build_now()
-    assert builds.gallery_changed("small galleries are always built") is not None
+    assert request_build_after_change("small galleries are always built") is not None
     Build.objects.filter(work=Status.QUEUED).delete()
-    Build.objects.filter(is_active=True).update(vectors=ask.SMALL + 1)
+    Build.objects.filter(is_active=True).update(vectors=SMALL_GALLERY_SIZE + 1)
     know(anna, a_vector(2))
-    assert builds.gallery_changed("test") is None
-    assert sent[-1] == ("follow_gallery", ask.DEBOUNCE)
-    monkeypatch.setattr(ask, "DELTA", 1 / ask.SMALL / 2)
-    assert builds.gallery_changed("test") is not None
+    assert request_build_after_change("test") is None
+    assert sent[-1] == ("follow_gallery", BUILD_DEBOUNCE_SECONDS)
+    monkeypatch.setattr(builds, "MIN_CHANGED_SHARE", 1 / SMALL_GALLERY_SIZE / 2)
+    assert request_build_after_change("test") is not None
 
 
 def test_no_number_below_a_settled_one_is_missed() -> None:
     anna = a_person()
     know(anna, a_vector(1))
-    assert changes.settled(EMBEDDER) == changes.latest(EMBEDDER) > 0
-    assert changes.settled(OTHER) == 0
+    assert get_settled_change_id(EMBEDDER) == get_latest_change_id(EMBEDDER) > 0
+    assert get_settled_change_id(OTHER) == 0
 
 
 def test_the_embedder_that_serves_first_is_remembered() -> None:
     know(a_person(), a_vector(1))
     build_now()
-    assert engine.queries.setting(engine.SERVING)["id"] == EMBEDDER
+    assert get_site_setting(SERVING_RECIPE_KEY)["id"] == EMBEDDER
 
 
 def test_after_an_erasure_earlier_builds_go_at_once_and_the_serving_one_is_made_anew() -> None:
@@ -376,8 +391,8 @@ def test_after_an_erasure_earlier_builds_go_at_once_and_the_serving_one_is_made_
     build_now()
     serving = build_now()
     erase(gone)
-    erasure = Erasure.objects.create(todo={"builds": {EMBEDDER: changes.latest(EMBEDDER)}})
-    assert clear_builds(erasure)
+    erasure = Erasure.objects.create(todo={"builds": {EMBEDDER: get_latest_change_id(EMBEDDER)}})
+    assert clear_index_builds(erasure)
     assert erasure.counts["builds"] == 2
     assert Path(serving.directory).name not in directories()
     left = site.INDEX_ROOT / EMBEDDER

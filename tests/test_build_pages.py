@@ -10,11 +10,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from gallery import tasks
+from gallery.core.exceptions import CannotUndo
+from gallery.faces.renaming import follow_gallery
+from gallery.history.undo import undo_events
+from gallery.index.builds import request_build, run_build
 from gallery.models import Album, Build, Event, NameChange, ReferenceVector, Role, Status, User
-from gallery.pipeline import builds, renaming
-from gallery.services import history
-from gallery.services.errors import CannotUndo
+from gallery.tasks import roll_back, verify_index
 from tests.gallery_world import an_unnamed_face, know, near, world
 from tests.making import EMBEDDER, a_person, a_photo, a_user, a_vector
 
@@ -29,7 +30,7 @@ def curator(client: Client) -> Client:
 
 
 def build_now() -> Build:
-    made = builds.run_build(builds.request_build("test", delay=0).pk)
+    made = run_build(request_build("test", delay=0).pk)
     assert made is not None
     return made
 
@@ -73,7 +74,7 @@ def test_changed_names_are_listed_photo_by_photo_and_reviewed(curator: Client) -
     face = an_unnamed_face(near(a_vector(1)))
     know(a_person("Anna"), a_vector(1))
     build = build_now()
-    renaming.follow_gallery()
+    follow_gallery()
     text = page(curator, f"/builds/{build.pk}/")
     assert face.photo.name in text
     assert "no name" in text
@@ -92,7 +93,7 @@ def test_names_in_photos_a_curator_may_not_see_stay_out(curator: Client) -> None
     an_unnamed_face(near(a_vector(1)), photo=hidden)
     know(a_person("Anna"), a_vector(1))
     build = build_now()
-    renaming.follow_gallery()
+    follow_gallery()
     text = page(curator, f"/builds/{build.pk}/")
     assert ("hidden.jpg" in text) == (curator.get(f"/photos/{hidden.pk}/").status_code == 200)
 
@@ -101,7 +102,7 @@ def test_the_worker_is_asked_to_build_and_to_go_back(
     curator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: sent.append(args))
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: sent.append(args))
     curator.post("/builds/request")
     curator.post("/builds/roll-back")
     assert [args[0] for args in sent] == ["request_build"]
@@ -129,14 +130,14 @@ def test_a_failed_build_says_why(curator: Client) -> None:
 
 
 def test_a_long_list_of_changes_ends_between_photos(curator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.browse.builds.CHANGES", 3)
+    monkeypatch.setattr("gallery.index.selectors.NAME_CHANGES_PER_PAGE", 3)
     photos = [a_photo() for _ in range(3)]
     for photo in photos:
         for seed in (1, 2):
             an_unnamed_face(near(a_vector(1), seed), photo=photo)
     know(a_person("Anna"), a_vector(1))
     build = build_now()
-    renaming.follow_gallery()
+    follow_gallery()
     seen = []
     address = f"/builds/{build.pk}/"
     for _ in range(3):
@@ -151,7 +152,7 @@ def test_a_long_list_of_changes_ends_between_photos(curator: Client, monkeypatch
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: found.append(args))
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: found.append(args))
     return found
 
 
@@ -170,7 +171,7 @@ def test_names_changed_in_albums_for_others_are_not_counted(curator: Client) -> 
     an_unnamed_face(near(a_vector(1)), photo=hidden)
     know(a_person("Anna"), a_vector(1))
     build = build_now()
-    renaming.follow_gallery()
+    follow_gallery()
     assert NameChange.objects.filter(build=build).exists()
     assert "1 new" not in page(curator, "/builds/")
 
@@ -196,7 +197,7 @@ def test_verifying_is_asked_for_watched_and_its_result_shown(curator: Client, se
     text = page(curator, "/builds/")
     assert "The index is being compared with the database" in text
     assert 'data-poll="2"' in text
-    tasks.verify_index()
+    verify_index()
     text = page(curator, "/builds/")
     assert "1 reference, and the index says of it what the database says." in text
     assert "data-poll" not in text
@@ -206,7 +207,7 @@ def test_an_index_that_differed_is_said_to_have_and_to_be_mended(curator: Client
     know(a_person("Anna"), a_vector(1))
     build_now()
     ReferenceVector.objects.update(vector=a_vector(9))  # behind everybody's back
-    tasks.verify_index()
+    verify_index()
     text = page(curator, "/builds/")
     assert "the index differed from the database" in text
     assert "another vector: 1" in text
@@ -215,7 +216,7 @@ def test_an_index_that_differed_is_said_to_have_and_to_be_mended(curator: Client
 
 def undo(verb: str) -> Event:
     event = Event.objects.filter(verb=verb).order_by("-pk")[0]
-    return history.undo(User.objects.get(), event)[0]
+    return undo_events(User.objects.get(), event)[0]
 
 
 def test_going_back_is_undone_by_going_forth(curator: Client, sent: list[Any]) -> None:
@@ -223,10 +224,10 @@ def test_going_back_is_undone_by_going_forth(curator: Client, sent: list[Any]) -
     old, new = build_now(), build_now()
     sent.clear()
     curator.post("/builds/roll-back")
-    tasks.roll_back()
+    roll_back()
     assert Build.objects.get(is_active=True) == old
     undo("build.roll_back")
-    tasks.roll_back()
+    roll_back()
     assert Build.objects.get(is_active=True) == new
     assert [args[0] for args in sent].count("roll_back") == 2
 
@@ -238,7 +239,7 @@ def test_asking_for_a_build_is_undone_while_it_has_not_been_made(curator: Client
     asked.refresh_from_db()
     assert asked.work == Status.CANCELLED
     sent.clear()
-    history.undo(User.objects.get(), undone)
+    undo_events(User.objects.get(), undone)
     assert sent[0][0] == "request_build"
     Build.objects.all().delete()
     curator.post("/builds/request")

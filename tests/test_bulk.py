@@ -8,10 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from gallery.curation.bulk import plan as bulk_plan
+from gallery.curation.bulk import services as bulk_services
+from gallery.curation.bulk.plan import BulkKind, create_bulk_draft, delete_bulk_drafts
+from gallery.curation.bulk.services import run_bulk_act, start_bulk_act, stop_bulk_act
+from gallery.history.undo import undo_events
 from gallery.models import BulkAct, Event, GalleryChange, Person, Reference, Role, Status, User
-from gallery.services import bulk, history
-from gallery.services import people as people_acts
-from gallery.services.bulk import plan, running
+from gallery.people.services import create_person
 from tests.making import a_named_face, a_person, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -131,10 +134,10 @@ def test_what_somebody_changed_after_the_preview_is_said_before_anything_is_done
     anna = a_person("Anna")
     reference = a_reference(anna)
     chosen(curator, "move", reference)
-    bea = people_acts.create(a_user("Other"), "Bea")
-    from gallery.services import references
+    bea = create_person(a_user("Other"), "Bea")
+    from gallery.people.references import move_references
 
-    references.move(a_user("Third"), [reference], bea)
+    move_references(a_user("Third"), [reference], bea)
     page = do(curator, "start", name="Cleo").content.decode()
     assert "Somebody has changed some of these" in page
     assert Reference.objects.get().person == bea
@@ -143,23 +146,23 @@ def test_what_somebody_changed_after_the_preview_is_said_before_anything_is_done
 
 
 def test_an_act_is_started_only_once(user: User) -> None:
-    act = bulk.draft(user, "approve", [a_reference(a_person(), status="pending").pk])
-    bulk.start(user, act)
+    act = create_bulk_draft(user, "approve", [a_reference(a_person(), status="pending").pk])
+    start_bulk_act(user, act)
     with pytest.raises(Exception, match="started already"):
-        bulk.start(user, act)
+        start_bulk_act(user, act)
 
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three rows in one part, and only one done at once: what hundreds of thousands are else."""
-    sizes = dict.fromkeys(plan.Kind, (3, 1)) | {plan.Kind.UNDO: (1, 1)}
-    monkeypatch.setattr(plan, "SIZES", sizes)
+    sizes = dict.fromkeys(BulkKind, (3, 1)) | {BulkKind.UNDO: (1, 1)}
+    monkeypatch.setattr(bulk_plan, "PART_SIZES", sizes)
 
 
 def a_long_act(user: User, count: int = 8) -> BulkAct:
     anna = a_person("Anna")
     ids = [a_reference(anna, status="pending").pk for _ in range(count)]
-    return bulk.start(user, bulk.draft(user, "approve", ids))
+    return start_bulk_act(user, create_bulk_draft(user, "approve", ids))
 
 
 def test_a_long_act_is_left_to_the_worker_and_is_one_line_of_the_history(
@@ -169,7 +172,7 @@ def test_a_long_act_is_left_to_the_worker_and_is_one_line_of_the_history(
     assert statuses() == {"pending"}
     page = reverse("admin:gallery_bulkact_change", args=(act.pk,))
     assert "It waits for the worker" in curator.get(page).content.decode()
-    assert running.run(act.pk)
+    assert run_bulk_act(act.pk)
     assert statuses() == {"approved"}
     assert Event.objects.filter(batch=act.batch).count() == 3
     story = curator.get(reverse("history")).content.decode()
@@ -184,20 +187,20 @@ def test_a_long_act_stops_after_its_part_and_goes_on_from_there(
     small_parts: None, curator: Client, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = a_long_act(user)
-    does = running._do_part
+    does = bulk_services._run_next_part
 
     def stopped_meanwhile(act: BulkAct) -> None:
         does(act)
-        bulk.stop(act)
+        stop_bulk_act(act)
 
-    monkeypatch.setattr(running, "_do_part", stopped_meanwhile)
-    running.run(act.pk)
+    monkeypatch.setattr(bulk_services, "_run_next_part", stopped_meanwhile)
+    run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.work, act.done, act.changed) == (Status.CANCELLED, 3, 3)
     assert Reference.objects.filter(status="approved").count() == 3
-    monkeypatch.setattr(running, "_do_part", does)
+    monkeypatch.setattr(bulk_services, "_run_next_part", does)
     do(curator, "resume")
-    running.run(act.pk)
+    run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.work, act.changed) == (Status.DONE, 8)
     assert statuses() == {"approved"}
@@ -207,20 +210,20 @@ def test_a_worker_that_died_leaves_a_whole_number_of_parts_and_another_takes_the
     small_parts: None, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = a_long_act(user)
-    does = running._do_part
+    does = bulk_services._run_next_part
 
     def dies(act: BulkAct) -> None:
         if act.done:
             raise KeyboardInterrupt
         does(act)
 
-    monkeypatch.setattr(running, "_do_part", dies)
+    monkeypatch.setattr(bulk_services, "_run_next_part", dies)
     with pytest.raises(KeyboardInterrupt):
-        running.run(act.pk)
+        run_bulk_act(act.pk)
     assert Reference.objects.filter(status="approved").count() == 3
     BulkAct.objects.update(lease_until="2000-01-01T00:00Z")
-    monkeypatch.setattr(running, "_do_part", does)
-    assert running.run(act.pk)
+    monkeypatch.setattr(bulk_services, "_run_next_part", does)
+    assert run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.work, act.done, act.changed) == (Status.DONE, 8, 8)
 
@@ -229,16 +232,16 @@ def test_the_undo_of_a_long_act_is_a_long_act_that_can_itself_be_undone(
     small_parts: None, user: User
 ) -> None:
     act = a_long_act(user)
-    running.run(act.pk)
+    run_bulk_act(act.pk)
     act.refresh_from_db()
     assert act.event is not None
-    (undone,) = history.undo(user, act.event)
+    (undone,) = undo_events(user, act.event)
     undoing = BulkAct.objects.latest("pk")
     assert (undoing.kind, undoing.total) == ("undo", 3)
-    running.run(undoing.pk)
+    run_bulk_act(undoing.pk)
     assert statuses() == {"pending"}
-    history.undo(user, undone)
-    running.run(BulkAct.objects.latest("pk").pk)
+    undo_events(user, undone)
+    run_bulk_act(BulkAct.objects.latest("pk").pk)
     assert statuses() == {"approved"}
 
 
@@ -246,7 +249,7 @@ def test_what_still_runs_is_not_undone(small_parts: None, user: User) -> None:
     act = a_long_act(user)
     assert act.event is not None
     with pytest.raises(Exception, match="Stop it first"):
-        history.undo(user, act.event)
+        undo_events(user, act.event)
 
 
 def test_undo_leaves_what_somebody_decided_since(curator: Client, user: User) -> None:
@@ -254,9 +257,9 @@ def test_undo_leaves_what_somebody_decided_since(curator: Client, user: User) ->
     rows = [a_reference(anna, status="pending") for _ in range(2)]
     chosen(curator, "approve", *rows)
     page = do(curator, "start")
-    from gallery.services import references
+    from gallery.people.references import reject_references
 
-    references.reject(a_user("Other"), [rows[0]])
+    reject_references(a_user("Other"), [rows[0]])
     undo(curator, page)
     assert set(Reference.objects.values_list("pk", "status")) == {
         (rows[0].pk, "rejected"),
@@ -265,6 +268,6 @@ def test_undo_leaves_what_somebody_decided_since(curator: Client, user: User) ->
 
 
 def test_a_draft_that_nobody_started_is_forgotten(user: User) -> None:
-    act = bulk.draft(user, "approve", [a_reference(a_person()).pk])
+    act = create_bulk_draft(user, "approve", [a_reference(a_person()).pk])
     BulkAct.objects.filter(pk=act.pk).update(made_at="2000-01-01T00:00Z")
-    assert plan.forget_drafts() == 1
+    assert delete_bulk_drafts() == 1

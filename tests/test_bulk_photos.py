@@ -14,12 +14,18 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery import queue
+from gallery.core.exceptions import CannotUndo
+from gallery.curation.bulk import plan as bulk_plan
+from gallery.curation.bulk import services as bulk_services
+from gallery.curation.bulk.plan import BulkKind, create_bulk_draft
+from gallery.curation.bulk.services import run_bulk_act, start_bulk_act
+from gallery.history.descriptions import describe_event
+from gallery.history.undo import undo_events
+from gallery.jobs.leases import claim_row, finish_row
 from gallery.models import Album, BulkAct, Event, Face, Person, Photo, Reference, Role, Status, User
-from gallery.services import albums, bulk, history, people, photos
-from gallery.services.bulk import plan, running
-from gallery.services.errors import CannotUndo
-from gallery.services.sentences import say
+from gallery.people.services import merge_people
+from gallery.photos.albums import create_album, put_photo_in_album
+from gallery.photos.services import retry_photo, set_taken_at, trash_photo
 from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
 from tests.test_bulk import REFERENCES, chosen, do, undo
 
@@ -41,7 +47,9 @@ def curator(client: Client, user: User) -> Client:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: found.append((task, *args)))
+    monkeypatch.setattr(
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: found.append((task, *args))
+    )
     return found
 
 
@@ -82,7 +90,7 @@ def test_photos_are_thrown_away_and_come_back_together(curator: Client) -> None:
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 3
     undo(curator, page)
     assert Photo.objects.filter(trashed_at__isnull=True).count() == 3
-    photos.trash_photo(a_user(), rows[0])
+    trash_photo(a_user(), rows[0])
     assert "2 of them are so already" in seen(curator, "restore", *rows)
     do(curator, "start")
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 0
@@ -112,7 +120,7 @@ def test_a_new_album_is_made_for_them_and_goes_again_when_it_is_undone(curator: 
 
 
 def test_photos_only_for_some_are_not_shown_to_all_without_a_word(curator: Client, user: User) -> None:
-    album = albums.create(user, "Board", is_limited=True)
+    album = create_album(user, "Board", is_limited=True)
     rows = [a_photo(album=album), a_photo()]
     said = seen(curator, "take_out", *rows)
     assert "1 of them is in an album only for chosen users." in said
@@ -150,7 +158,7 @@ def test_processing_again_is_undone_for_what_has_not_been_begun(
     told = [args for args in sent if args[0] == "process_photo"]
     assert told == [("process_photo", done.pk), ("process_photo", failed.pk)]
     assert [Photo.objects.get(pk=row.pk).work for row in rows] == ["queued", "queued", "queued", "done"]
-    queue.claim(Photo.objects.all(), done.pk)
+    claim_row(Photo.objects.all(), done.pk)
     undo(curator, page)
     left = Photo.objects.get(pk=failed.pk)
     assert (left.work, left.failure, left.attempts) == ("failed", "The file is empty.", 2)
@@ -159,28 +167,28 @@ def test_processing_again_is_undone_for_what_has_not_been_begun(
 
 def test_what_the_worker_has_done_meanwhile_is_said_instead_of_undone(user: User) -> None:
     photo = a_photo(work=Status.FAILED, failure="The file is empty.")
-    event = photos.retry_photo(user, photo)
+    event = retry_photo(user, photo)
     assert event is not None
-    held = queue.claim(Photo.objects.all(), photo.pk)
+    held = claim_row(Photo.objects.all(), photo.pk)
     assert held is not None
-    queue.finish(held, Status.DONE)
+    finish_row(held, Status.DONE)
     with pytest.raises(CannotUndo, match="has begun or done all of this"):
-        history.undo(user, event)
+        undo_events(user, event)
     assert Photo.objects.get().work == Status.DONE
 
 
 def test_a_later_retry_is_not_taken_back_by_undoing_an_earlier_one(user: User) -> None:
     photo = a_photo(work=Status.FAILED, failure="First.")
-    first = photos.retry_photo(user, photo)
-    held = queue.claim(Photo.objects.all(), photo.pk)
+    first = retry_photo(user, photo)
+    held = claim_row(Photo.objects.all(), photo.pk)
     assert first is not None
     assert held is not None
-    queue.finish(held, Status.FAILED, "Second.")
-    second = photos.retry_photo(user, photo)
+    finish_row(held, Status.FAILED, "Second.")
+    second = retry_photo(user, photo)
     assert second is not None
     with pytest.raises(CannotUndo):
-        history.undo(user, first)
-    history.undo(user, second)
+        undo_events(user, first)
+    undo_events(user, second)
     assert Photo.objects.get().failure == "Second."
 
 
@@ -217,7 +225,7 @@ ACTS: dict[str, dict[str, Any]] = {
 def test_what_another_did_to_a_photo_after_the_preview_is_said_first(curator: Client, action: str) -> None:
     theirs, rows = Album.objects.create(name="Theirs"), [a_photo(), a_photo()]
     seen(curator, action, *rows)
-    albums.put(a_user("Hoa"), rows[0], theirs)
+    put_photo_in_album(a_user("Hoa"), rows[0], theirs)
     page = do(curator, "start", **ACTS[action]).content.decode()
     assert "Somebody has changed some of these" in page
     assert Photo.objects.get(pk=rows[0].pk).album == theirs
@@ -227,27 +235,27 @@ def test_what_another_did_to_a_photo_after_the_preview_is_said_first(curator: Cl
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rows in one part, and only one done at once: what thousands are else."""
-    sizes = dict.fromkeys(plan.Kind, (2, 1)) | {plan.Kind.UNDO: (1, 1)}
-    monkeypatch.setattr(plan, "SIZES", sizes)
+    sizes = dict.fromkeys(BulkKind, (2, 1)) | {BulkKind.UNDO: (1, 1)}
+    monkeypatch.setattr(bulk_plan, "PART_SIZES", sizes)
 
 
 def test_what_another_does_while_a_long_act_runs_stands_and_is_said(
     small_parts: None, curator: Client, user: User
 ) -> None:
     theirs, rows = Album.objects.create(name="Theirs"), [a_photo() for _ in range(5)]
-    act = bulk.start(user, bulk.draft(user, "album", [row.pk for row in rows]), name="Mine")
-    albums.put(a_user("Hoa"), rows[3], theirs)
-    photos.trash_photo(a_user("Binh"), rows[4])
-    running.run(act.pk)
+    act = start_bulk_act(user, create_bulk_draft(user, "album", [row.pk for row in rows]), name="Mine")
+    put_photo_in_album(a_user("Hoa"), rows[3], theirs)
+    trash_photo(a_user("Binh"), rows[4])
+    run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.done, act.changed, act.left) == (5, 3, 2)
     assert Photo.objects.get(pk=rows[3].pk).album == theirs
     state = curator.get(reverse("admin:gallery_bulkact_state", args=(act.pk,))).content.decode()
     assert "2 were changed by somebody since you looked" in state
     event = Event.objects.get(verb="bulk.album")
-    assert say(event) == "put 3 photos into the album “Mine”"
-    history.undo(user, event)
-    running.run(BulkAct.objects.get(kind="undo").pk)
+    assert describe_event(event) == "put 3 photos into the album “Mine”"
+    undo_events(user, event)
+    run_bulk_act(BulkAct.objects.get(kind="undo").pk)
     assert set(Photo.objects.values_list("album", flat=True)) == {None, theirs.pk}
 
 
@@ -257,11 +265,11 @@ def test_references_whose_person_is_another_by_now_are_looked_at_again(curator: 
     rows = [a_reference(anna), a_reference(bea)]
     seen(curator, "embed_again", *rows, address=REFERENCES)
     if gone == "moved":
-        from gallery.services import references
+        from gallery.people.references import move_references
 
-        references.move(hoa, [rows[0]], bea)
+        move_references(hoa, [rows[0]], bea)
     elif gone == "merged":
-        people.merge(hoa, anna, bea)
+        merge_people(hoa, anna, bea)
     else:
         Person.objects.filter(pk=anna.pk).delete()
     assert "Somebody has changed some of these" in do(curator, "start").content.decode()
@@ -275,7 +283,7 @@ def test_ten_thousand_photos_are_looked_at_in_as_many_questions_as_ten(curator: 
     def asked(count: int) -> int:
         with connection.cursor() as cursor:
             cursor.execute("SELECT MAX(id) FROM gallery_photo")
-        act = bulk.draft(user, "trash", range(first.pk, first.pk + count))
+        act = create_bulk_draft(user, "trash", range(first.pk, first.pk + count))
         with CaptureQueriesContext(connection) as counted:
             assert curator.get(reverse("admin:gallery_bulkact_change", args=(act.pk,))).status_code == 200
         return len(counted)
@@ -287,12 +295,12 @@ def test_ten_thousand_photos_are_looked_at_in_as_many_questions_as_ten(curator: 
     of_ten = asked(10)
     Photo.objects.bulk_create(few[10:], batch_size=1_000)
     assert asked(10_000) == of_ten
-    act = bulk.start(user, bulk.draft(user, "trash", range(first.pk, first.pk + 10_000)))
+    act = start_bulk_act(user, create_bulk_draft(user, "trash", range(first.pk, first.pk + 10_000)))
     assert not Photo.objects.filter(trashed_at__isnull=False).exists()  # it is the worker's
     act.work = Status.PROCESSING
     act.save()
     with CaptureQueriesContext(connection) as counted:
-        running._do_part(act)
+        bulk_services._run_next_part(act)
     assert len(counted) < 40
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 500
 
@@ -327,7 +335,7 @@ def test_each_field_of_a_photos_form_is_an_act_that_is_undone_by_itself(
     ):
         assert sentence in said
     for event in Event.objects.filter(verb__startswith="photo.").order_by("-pk"):
-        history.undo(user, event)
+        undo_events(user, event)
     photo.refresh_from_db()
     assert (photo.album, photo.is_recognised, photo.taken_at) == (None, True, None)
 
@@ -337,7 +345,7 @@ def test_the_second_at_a_photos_form_is_told_and_overwrites_nothing(curator: Cli
     album, hoa = Album.objects.create(name="Trip"), a_user("Hoa")
     photo = a_photo("IMG_1.jpg", taken_at=datetime(2024, 5, 1, 3, tzinfo=UTC))
     address, given = form_of(curator, photo)
-    photos.set_taken(hoa, photo, datetime(2020, 1, 1, 3, tzinfo=UTC))
+    set_taken_at(hoa, photo, datetime(2020, 1, 1, 3, tzinfo=UTC))
     given["album"] = str(album.pk)
     page = curator.post(address, given)
     said = html.unescape(page.content.decode())

@@ -10,11 +10,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from gallery import engine
-from gallery.browse import calibration as browse
-from gallery.browse.plots import HEIGHT, WIDTH
+from gallery.core.charts import CHART_HEIGHT, CHART_WIDTH
+from gallery.curation.calibration import get_calibration_page
+from gallery.curation.measurement import calibrate_gallery
+from gallery.index import engine
 from gallery.models import Calibration, Role, SiteSetting, User
-from gallery.pipeline import measuring
 from recognition.types import Bounds
 from tests.engines import FakeEngine
 from tests.making import a_user
@@ -49,7 +49,7 @@ def test_the_page_says_that_a_measurement_is_under_way_and_when_it_is_late(
     assert "is being measured" in curator.get("/names/").content.decode()
     SiteSetting.objects.update(value={"at": (timezone.now() - timedelta(hours=1)).isoformat(), "rate": 0.01})
     assert "Is a worker running?" in curator.get("/names/").content.decode()
-    measuring.measure_gallery(0.01)  # of an empty gallery
+    calibrate_gallery(0.01)  # of an empty gallery
     page = curator.get("/names/").content.decode()
     assert "is being measured" not in page
     assert "Is a worker running?" not in page
@@ -58,7 +58,7 @@ def test_the_page_says_that_a_measurement_is_under_way_and_when_it_is_late(
 
 def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: FakeEngine) -> None:
     fill(40, 3)
-    measuring.measure_gallery(0.05)
+    calibrate_gallery(0.05)
     page = curator.get("/names/").content.decode()
     assert page.count('<svg class="plot"') == 2
     assert "120 references of 40 people" in page
@@ -69,8 +69,8 @@ def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: F
 
 def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine) -> None:
     fill(40, 3)
-    measuring.measure_gallery(0.05)
-    page = browse.page()
+    calibrate_gallery(0.05)
+    page = get_calibration_page()
     assert page.likeness is not None
     assert page.bounds is not None
     for plot in (page.likeness, page.bounds):
@@ -79,23 +79,23 @@ def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine)
         for line in plot.lines:
             assert re.fullmatch(r"M[\d.L ]+Z?", line.path)
             pairs = [pair.split() for pair in line.path.strip("MZ").split("L")]
-            assert all(0 <= float(x) <= WIDTH and 0 <= float(y) <= HEIGHT for x, y in pairs)
+            assert all(0 <= float(x) <= CHART_WIDTH and 0 <= float(y) <= CHART_HEIGHT for x, y in pairs)
 
 
 def test_bounds_are_applied_and_taken_out_of_force_again(curator: Client, fake: FakeEngine) -> None:
     fill(40, 3)
-    measured = measuring.measure_gallery(0.05)
-    before = engine.bounds(fake)
+    measured = calibrate_gallery(0.05)
+    before = engine.get_decision_bounds(fake)
     curator.post(f"/names/{measured.pk}/apply")
-    assert engine.bounds(fake) == Bounds(**measured.bounds)
+    assert engine.get_decision_bounds(fake) == Bounds(**measured.bounds)
     assert "Use the suggested bounds" not in curator.get("/names/").content.decode()
     curator.post(f"/names/{measured.pk}/apply", {"withdraw": "1"})
-    assert engine.bounds(fake) == before
+    assert engine.get_decision_bounds(fake) == before
 
 
 def test_too_few_references_are_said_and_offer_nothing_to_apply(curator: Client, fake: FakeEngine) -> None:
     fill(3, 2)
-    measured = measuring.measure_gallery(0.005)
+    measured = calibrate_gallery(0.005)
     page = curator.get("/names/").content.decode()
     assert "too few references" in page
     assert "Use the suggested bounds" not in page

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gallery import filecheck, storage
-from gallery.backup import make_backup
-from gallery.filecheck import finding
-from gallery.filecheck.mending import GONE
+from gallery.backup.create import make_backup
+from gallery.maintenance import sanity_check
+from gallery.maintenance.sanity_check import FILE_GONE_MESSAGE, SanityReport, find_file_problems, mend_files
 from gallery.models import Build, Photo, Reference, Status
+from gallery.models.storage import get_media_path, remove_file, write_file
 from tests.making import a_person, a_photo, a_reference
 
 pytestmark = pytest.mark.django_db(
@@ -27,31 +27,31 @@ def data(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     settings.INDEX_ROOT = tmp_path / "index"
     settings.CACHE_ROOT = tmp_path / "cache"
     settings.BACKUP_DIR = tmp_path / "backups"
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
     return tmp_path
 
 
 @pytest.fixture
 def everything_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finding, "YOUNG", -1.0)
+    monkeypatch.setattr(sanity_check, "YOUNG_SECONDS", -1.0)
 
 
 def a_kept_photo(content: bytes = b"photo") -> Photo:
     photo = a_photo()
-    photo.sha256 = storage.write(photo.file, content)
+    photo.sha256 = write_file(photo.file, content)
     photo.save()
     return photo
 
 
-def mended(*, with_hash: bool = False) -> filecheck.Found:
-    found = filecheck.check(with_hash=with_hash)
-    filecheck.mend(found)
+def mended(*, with_hash: bool = False) -> SanityReport:
+    found = find_file_problems(with_hash=with_hash)
+    mend_files(found)
     return found
 
 
 def test_a_gallery_in_order_is_sound() -> None:
     a_kept_photo()
-    found = filecheck.check(with_hash=True)
+    found = find_file_problems(with_hash=True)
     assert (found.is_sound, found.rows, found.files) == (True, 1, 1)
 
 
@@ -61,34 +61,34 @@ def test_a_photo_whose_file_is_nowhere_is_marked_with_the_reason() -> None:
     assert {row.kind for row in found.lost} == {"photo", "reference"}
     assert len(found.failed) == 2
     photo.refresh_from_db()
-    assert (photo.work, photo.failure) == (Status.FAILED, GONE)
+    assert (photo.work, photo.failure) == (Status.FAILED, FILE_GONE_MESSAGE)
     assert Reference.objects.get(pk=reference.pk).work == Status.FAILED
 
 
 def test_a_lost_file_comes_back_from_a_backup_and_is_worked_on_again(data: Path) -> None:
     photo = a_kept_photo(b"precious")
-    storage.path(photo.file).unlink()
+    get_media_path(photo.file).unlink()
     mended()
-    storage.write(photo.file, b"precious")
+    write_file(photo.file, b"precious")
     make_backup(data / "backups")
-    storage.path(photo.file).unlink()
+    get_media_path(photo.file).unlink()
     found = mended()
     assert found.restored == [photo.file]
-    assert storage.path(photo.file).read_bytes() == b"precious"
+    assert get_media_path(photo.file).read_bytes() == b"precious"
     photo.refresh_from_db()
     assert (photo.work, photo.failure) == (Status.QUEUED, "")
-    assert filecheck.check(with_hash=True).is_sound
+    assert find_file_problems(with_hash=True).is_sound
 
 
 def test_what_a_backup_holds_is_not_trusted_unread(data: Path) -> None:
     photo = a_kept_photo(b"precious")
     made = make_backup(data / "backups")
-    storage.path(photo.file).unlink()
+    get_media_path(photo.file).unlink()
     kept = made.store / photo.sha256[:2] / photo.sha256
     kept.write_bytes(b"precioux")
     found = mended()
     assert (found.restored, found.failed) == ([], [photo.file])
-    assert not storage.path(photo.file).exists()
+    assert not get_media_path(photo.file).exists()
 
 
 def test_an_altered_file_is_found_by_its_content_and_replaced(
@@ -100,50 +100,50 @@ def test_an_altered_file_is_found_by_its_content_and_replaced(
     monkeypatch.setattr(os, "link", refuse)  # a backup on another disk
     photo = a_kept_photo(b"right")
     make_backup(data / "backups")
-    storage.path(photo.file).write_bytes(b"wrong")
-    assert filecheck.check().is_sound
+    get_media_path(photo.file).write_bytes(b"wrong")
+    assert find_file_problems().is_sound
     found = mended(with_hash=True)
     assert [row.file for row in found.altered] == found.restored == [photo.file]
-    assert storage.path(photo.file).read_bytes() == b"right"
+    assert get_media_path(photo.file).read_bytes() == b"right"
     assert (data / "lost+found" / photo.file).read_bytes() == b"wrong"
 
 
 @pytest.mark.usefixtures("everything_is_old")
 def test_files_of_no_row_are_set_aside_and_never_deleted(data: Path) -> None:
     for content in (b"first", b"second"):
-        storage.write("photos/ab/stray.jpg", content)
+        write_file("photos/ab/stray.jpg", content)
         assert mended().quarantined == ["photos/ab/stray.jpg"]
     aside = data / "lost+found" / "photos" / "ab"
     assert {path.read_bytes() for path in aside.iterdir()} == {b"first", b"second"}
-    assert filecheck.check().is_sound
+    assert find_file_problems().is_sound
 
 
 def test_an_upload_in_flight_is_left_alone() -> None:
     """Its file is there before its row."""
-    storage.write("photos/ab/coming.jpg", b"photo")
+    write_file("photos/ab/coming.jpg", b"photo")
     assert mended().quarantined == []
-    assert storage.path("photos/ab/coming.jpg").exists()
+    assert get_media_path("photos/ab/coming.jpg").exists()
 
 
 @pytest.mark.usefixtures("everything_is_old")
 def test_a_row_that_came_since_the_check_keeps_its_file() -> None:
-    storage.write("photos/ab/late.jpg", b"photo")
-    found = filecheck.check()
+    write_file("photos/ab/late.jpg", b"photo")
+    found = find_file_problems()
     assert found.orphans == ["photos/ab/late.jpg"]
     Photo.objects.create(file="photos/ab/late.jpg", name="late.jpg", sha256="x")
-    filecheck.mend(found)
+    mend_files(found)
     assert found.quarantined == []
 
 
 def test_a_photo_erased_since_the_check_is_not_brought_back(data: Path) -> None:
     photo = a_kept_photo(b"private")
     make_backup(data / "backups")
-    storage.remove(photo.file)
-    found = filecheck.check()
+    remove_file(photo.file)
+    found = find_file_problems()
     photo.delete()
-    filecheck.mend(found)
+    mend_files(found)
     assert found.restored == []
-    assert not storage.path(photo.file).exists()
+    assert not get_media_path(photo.file).exists()
 
 
 @pytest.mark.usefixtures("everything_is_old")
@@ -152,7 +152,7 @@ def test_index_directories_of_no_build_go_while_none_is_built(data: Path) -> Non
         (data / "index" / "dlib" / name).mkdir(parents=True)
     Build.objects.create(embedder_id="dlib", directory="dlib/kept", work=Status.DONE)
     running = Build.objects.create(embedder_id="dlib", work=Status.PROCESSING)
-    assert filecheck.check().indexes == []
+    assert find_file_problems().indexes == []
     running.delete()
     assert mended().indexes == ["dlib/stray"]
     assert [path.name for path in (data / "index" / "dlib").iterdir()] == ["kept"]

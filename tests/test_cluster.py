@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recognition.cluster import NONE, cluster
+from recognition.cluster import NO_GROUP, cluster
 from recognition.types import Embeddings
 from tests.embedded_faces import engines, needs_labelled_photos, portraits
 from tests.fake_people import fake_people
@@ -53,7 +53,7 @@ def test_a_face_near_two_people_does_not_pour_them_together() -> None:
 def test_new_faces_join_the_groups_there_were_and_no_group_is_taken_apart() -> None:
     vectors, persons = fake_people(30, 8, seed=25)
     before = cluster(vectors[:150], LEAST)
-    after = cluster(vectors, LEAST, np.concatenate([before, np.full(90, NONE)]))
+    after = cluster(vectors, LEAST, np.concatenate([before, np.full(90, NO_GROUP)]))
     assert np.array_equal(after[:150], before)
     assert purity(after, persons) == 1.0
     assert fragments(after, persons) == 1.0
@@ -61,7 +61,7 @@ def test_new_faces_join_the_groups_there_were_and_no_group_is_taken_apart() -> N
 
 def test_groups_made_earlier_stand_even_where_the_bound_would_not_make_them() -> None:
     vectors, persons = fake_people(2, 3, seed=26)
-    together = np.where(persons >= 0, 0, NONE)
+    together = np.where(persons >= 0, 0, NO_GROUP)
     assert cluster(vectors, LEAST, together).tolist() == [0] * 6
 
 

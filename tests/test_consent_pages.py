@@ -14,10 +14,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from gallery.browse import consents
 from gallery.models import Album, Decision, Event, Face, Person, Photo, Reference, Role
-from gallery.recognising import today
-from gallery.services import albums, people
+from gallery.models.querysets import get_today
+from gallery.people.services import set_person_consent
+from gallery.photos.albums import create_album, remove_album
+from gallery.privacy import selectors as privacy_selectors
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
 from tests.test_admin_guard import as_seen
 
@@ -38,7 +39,7 @@ def curator(client: Client) -> Client:
 
 def until(days: int, name: str = "Anna") -> Person:
     person = a_person(name)
-    Person.objects.filter(pk=person.pk).update(consent_until=today() + timedelta(days=days))
+    Person.objects.filter(pk=person.pk).update(consent_until=get_today() + timedelta(days=days))
     return person
 
 
@@ -69,7 +70,7 @@ def test_the_worklist_counts_what_ran_out_and_what_soon_will(curator: Client) ->
 def test_the_worklist_goes_on_by_key_though_people_leave_it_meanwhile(
     curator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consents, "PAGE", 2)
+    monkeypatch.setattr(privacy_selectors, "CONSENT_PAGE_SIZE", 2)
     people = [until(days, f"P{number}") for number, days in enumerate((-9, -5, -5, -5, -1))]
     seen, address = [], "/consents/"
     while address:
@@ -94,7 +95,7 @@ def test_a_consent_is_renewed_from_the_worklist_and_undone(curator: Client) -> N
     wanted = {
         "from": "consents",
         "consent_note": "Signed again",
-        "consent_until": str(today() + timedelta(days=300)),
+        "consent_until": str(get_today() + timedelta(days=300)),
     }
     answer = curator.post(page, wanted, follow=True)
     assert answer.redirect_chain == [("/consents/", 302)]
@@ -110,8 +111,8 @@ def test_two_curators_do_not_overwrite_each_others_consent(curator: Client) -> N
     person = until(5)
     address = f"/people/{person.pk}/consent"
     seen = as_seen(curator.get(address))
-    people.set_consent(a_user("Nam"), person, "Signed in May", None)
-    data = {"consent_note": "", "consent_until": str(today() + timedelta(days=9)), "as_seen": seen}
+    set_person_consent(a_user("Nam"), person, "Signed in May", None)
+    data = {"consent_note": "", "consent_until": str(get_today() + timedelta(days=9)), "as_seen": seen}
     answer = curator.post(address, data)
     assert "Nam was here before you" in answer.content.decode()
     assert "Signed in May</textarea>" in answer.content.decode()  # the field that was left alone has theirs
@@ -133,7 +134,7 @@ def test_a_persons_page_says_plainly_where_they_stand(
 ) -> None:
     person = a_person()
     if "consent_until" in columns:
-        columns = {"consent_until": today() + timedelta(days=columns["consent_until"])}
+        columns = {"consent_until": get_today() + timedelta(days=columns["consent_until"])}
     Person.objects.update(**columns)
     assert said in text(curator, f"/people/{person.pk}/")
 
@@ -183,7 +184,7 @@ def test_a_photo_is_switched_off_and_on_from_its_page(client: Client) -> None:
 
 
 def test_an_albums_form_switches_recognition_off_in_the_photos_it_has(curator: Client) -> None:
-    album = albums.create(a_user("owner"), "Trip")
+    album = create_album(a_user("owner"), "Trip")
     face = a_named_face(a_person(), a_photo(album=album), **VECTOR)
     curator.post(f"/albums/{album.pk}/edit", {"name": "Trip"})  # the box is not ticked
     face.refresh_from_db()
@@ -195,7 +196,7 @@ def test_an_albums_form_switches_recognition_off_in_the_photos_it_has(curator: C
 def test_contributors_switch_only_albums_of_their_own(client: Client) -> None:
     nam = a_user("nam", Role.CONTRIBUTOR)
     client.force_login(nam)
-    own, other = albums.create(nam, "Own"), albums.create(a_user("owner"), "Other")
+    own, other = create_album(nam, "Own"), create_album(a_user("owner"), "Other")
     assert client.post(f"/albums/{own.pk}/recognition", {"on": "0"}).status_code == 302
     assert client.post(f"/albums/{other.pk}/recognition", {"on": "0"}).status_code == 403
     assert list(Album.objects.filter(is_recognised=False)) == [own]
@@ -209,8 +210,8 @@ def test_a_new_album_of_an_upload_may_be_one_where_nobody_is_recognised(curator:
 
 def test_a_photo_for_an_album_that_is_gone_is_not_taken_into_none(curator: Client) -> None:
     """There it would be seen by all, and looked at."""
-    album = albums.create(a_user("owner"), "Kindergarten", is_recognised=False)
-    albums.remove(a_user("other"), album)
+    album = create_album(a_user("owner"), "Kindergarten", is_recognised=False)
+    remove_album(a_user("other"), album)
     sent = SimpleUploadedFile("a.jpg", b"no matter what")
     answer = curator.post("/upload/file", {"photos": sent, "album": str(album.pk)})
     (line,) = b"".join(answer.streaming_content).decode().splitlines()  # type: ignore[attr-defined]
@@ -223,7 +224,7 @@ def test_a_photo_for_an_album_that_is_gone_is_not_taken_into_none(curator: Clien
 
 
 def test_a_photos_page_says_which_faces_are_too_old_to_be_compared(curator: Client) -> None:
-    photo, marks = a_photo(album=albums.create(a_user("owner"), "Trip")), [[1.0, 2.0]] * 5
+    photo, marks = a_photo(album=create_album(a_user("owner"), "Trip")), [[1.0, 2.0]] * 5
     a_face(photo, landmarks=marks)
     a_face(photo, landmarks=marks, **VECTOR)
     a_face(photo, landmarks=marks, is_usable=False)
@@ -238,13 +239,13 @@ def test_a_photos_page_says_which_faces_are_too_old_to_be_compared(curator: Clie
 
 
 def test_the_sweep_is_not_needed_for_the_day_but_takes_names_back_soon_after(settings: Any) -> None:
-    from gallery import tasks
+    from gallery.tasks import sweep
 
     person = until(-1)
     face = a_named_face(person, **VECTOR)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("celery.app.task.Task.delay", lambda *args, **kwargs: None)
-        tasks.sweep()
+        sweep()
     face.refresh_from_db()
     assert face.person is None
     assert Person.objects.get().lapse_noted == timezone.localdate() - timedelta(days=1)

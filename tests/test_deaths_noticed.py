@@ -31,9 +31,9 @@ with mock.patch("django.utils.timezone.now", lambda: later):
 answer = re.findall(r"(worker|scheduler) (\\S+) has not been heard of", text)
 """
 BUSY = """
-from gallery import queue
+from gallery.jobs.dispatch import send_task
 for number in range(200):
-    queue.send("forget_old")
+    send_task("forget_old")
 answer = 1
 """
 

@@ -8,14 +8,14 @@ import pytest
 
 from recognition.decide import (
     MAX_CANDIDATES,
-    candidates,
-    combined,
+    combine_similarities,
     decide,
-    for_gallery,
-    may_have_missed,
-    same_person_twice,
+    mark_repeated_people,
+    may_have_missed_runner_up,
+    rank_candidates,
+    tighten_for_gallery,
 )
-from recognition.decide import state as state_of
+from recognition.decide import classify_similarity as state_of
 from recognition.types import Bounds, Candidate, Neighbour, Outcome, State
 
 BOUNDS = Bounds(known=0.92, unsure=0.90, margin=0.02)
@@ -101,11 +101,11 @@ def test_references_the_search_left_out_count_as_the_farthest_neighbour() -> Non
 
 def test_the_order_of_the_neighbours_does_not_matter_and_ties_go_to_the_lower_person() -> None:
     neighbours = near((CLEO, 0.9), (ANNE, 0.9), (BERT, 0.9), (BERT, 0.8), (ANNE, 0.8), (CLEO, 0.8))
-    expected = candidates(neighbours)
+    expected = rank_candidates(neighbours)
     assert [c.person for c in expected] == [ANNE, BERT, CLEO]
     for seed in range(20):
         random.Random(seed).shuffle(neighbours)
-        assert candidates(neighbours) == expected
+        assert rank_candidates(neighbours) == expected
 
 
 def test_only_the_likeliest_people_are_proposed() -> None:
@@ -117,14 +117,14 @@ def test_a_person_is_never_nearer_than_their_nearest_reference() -> None:
     rng = random.Random(5)
     for _ in range(200):
         similarities = sorted((rng.uniform(-1, 1) for _ in range(rng.randint(1, 6))), reverse=True)
-        assert combined(similarities) <= similarities[0] + 1e-12
-        assert len(similarities) == 1 or combined(similarities) >= min(similarities) - 1e-12
+        assert combine_similarities(similarities) <= similarities[0] + 1e-12
+        assert len(similarities) == 1 or combine_similarities(similarities) >= min(similarities) - 1e-12
 
 
 def test_a_full_list_with_one_person_asks_for_more_neighbours() -> None:
-    assert may_have_missed(near((ANNE, 0.9), (ANNE, 0.8)), wanted=2)
-    assert not may_have_missed(near((ANNE, 0.9), (BERT, 0.8)), wanted=2)
-    assert not may_have_missed(near((ANNE, 0.9)), wanted=2)
+    assert may_have_missed_runner_up(near((ANNE, 0.9), (ANNE, 0.8)), wanted=2)
+    assert not may_have_missed_runner_up(near((ANNE, 0.9), (BERT, 0.8)), wanted=2)
+    assert not may_have_missed_runner_up(near((ANNE, 0.9)), wanted=2)
 
 
 def test_the_same_person_twice_in_a_photo_is_flagged_only_for_known_names() -> None:
@@ -132,14 +132,14 @@ def test_the_same_person_twice_in_a_photo_is_flagged_only_for_known_names() -> N
     maybe_anne = decide(near((ANNE, 0.92)), BOUNDS)
     bert = decide(near((BERT, 0.97)), BOUNDS)
     nobody = decide([], BOUNDS)
-    assert same_person_twice([anne, bert, anne, nobody, maybe_anne]) == [True, False, True, False, False]
-    assert same_person_twice([anne, maybe_anne]) == [False, False]
-    assert same_person_twice([]) == []
+    assert mark_repeated_people([anne, bert, anne, nobody, maybe_anne]) == [True, False, True, False, False]
+    assert mark_repeated_people([anne, maybe_anne]) == [False, False]
+    assert mark_repeated_people([]) == []
 
 
 def test_published_bounds_tighten_as_the_gallery_grows_and_never_loosen() -> None:
-    assert for_gallery(BOUNDS, 0) == for_gallery(BOUNDS, 20) == BOUNDS
-    grown = [for_gallery(BOUNDS, persons) for persons in (20, 21, 200, 2_000, 100_000)]
+    assert tighten_for_gallery(BOUNDS, 0) == tighten_for_gallery(BOUNDS, 20) == BOUNDS
+    grown = [tighten_for_gallery(BOUNDS, persons) for persons in (20, 21, 200, 2_000, 100_000)]
     assert [b.known for b in grown] == sorted({b.known for b in grown})
     assert grown[2].known == pytest.approx(0.93)
     assert all(b.unsure < b.known < 1 and b.margin == BOUNDS.margin for b in grown)

@@ -7,13 +7,25 @@ import hashlib
 import numpy as np
 import pytest
 
-from gallery import changes, engine
+from gallery.faces.decisions import (
+    clear_face_decision,
+    confirm_face,
+    draw_face,
+    ignore_face,
+    leave_face_unknown,
+    mark_not_a_face,
+    reject_person_of_face,
+)
+from gallery.faces.drawn import embed_drawn_face, list_unembedded_drawn_faces
+from gallery.faces.processing import process_photo
+from gallery.faces.renaming import follow_gallery, search_faces_again, spread_decisions
+from gallery.index import engine
+from gallery.index.builds import request_build, run_build
+from gallery.index.engine import forget_loaded_models
+from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Candidate, Decision, Face, FaceRejection, Photo, ReferenceVector, Status
-from gallery.pipeline import builds, renaming
-from gallery.pipeline import faces as face_work
-from gallery.pipeline.photos import process_photo
-from gallery.services import faces
-from gallery.services import photos as photo_acts
+from gallery.photos.services import add_photo, retry_photo
+from recognition.images import sandbox
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen, somebody
 from tests.making import a_person, a_photo, a_reference, a_user, a_vector
@@ -27,14 +39,14 @@ def seen(monkeypatch, settings, tmp_path):
     """The engine, which sees two people in every photo."""
     settings.INDEX_ROOT, settings.MEDIA_ROOT = tmp_path / "index", tmp_path / "media"
     fake = FakeEngine([somebody(100, seed=1), somebody(400, seed=2)])
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
-    for name in ("detector", "serving", "embedder"):
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
+    for name in ("get_detector", "get_serving_embedder", "get_configured_embedder"):
         monkeypatch.setattr(engine, name, lambda: fake)
-    monkeypatch.setattr(engine, "read", fake.read)
-    monkeypatch.setattr(engine, "bounds", lambda embedder: fake.bounds)
-    engine.forget()
+    monkeypatch.setattr(engine, "read_photo", fake.read)
+    monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: fake.bounds)
+    forget_loaded_models()
     yield fake
-    engine.forget()
+    forget_loaded_models()
 
 
 def know(person, vector, embedder_id=None):
@@ -44,7 +56,7 @@ def know(person, vector, embedder_id=None):
     if embedder_id:
         columns["embedder_id"] = embedder_id
     ReferenceVector.objects.filter(reference=reference).update(**columns)
-    changes.record(changes.Kind.ADDED, [reference])
+    record_reference_changes(ChangeKind.ADDED, [reference])
     return reference
 
 
@@ -74,29 +86,29 @@ def change_the_gallery(seen, photo, anna, bao):
     """More references for everybody, and the search that follows a build."""
     know(anna, seen.faces[0].vector)
     know(bao, seen.faces[0].vector)
-    face_work.search_again(list(Face.objects.values_list("pk", flat=True)))
+    search_faces_again(list(Face.objects.values_list("pk", flat=True)))
 
 
 def start_the_index_afresh(seen, photo, anna, bao):
-    engine.forget()
-    face_work.search_again(list(Face.objects.values_list("pk", flat=True)))
+    forget_loaded_models()
+    search_faces_again(list(Face.objects.values_list("pk", flat=True)))
 
 
 def rebuild_the_index(seen, photo, anna, bao):
     """A whole new index, and the pass that takes undecided faces to it."""
     know(bao, seen.faces[0].vector)
-    build = builds.run_build(builds.request_build("test", delay=0).pk)
+    build = run_build(request_build("test", delay=0).pk)
     assert build.is_active
-    renaming.follow_gallery(is_all=True)
+    follow_gallery(is_all=True)
 
 
 def upload_the_photo_again(seen, photo, anna, bao):
     """The same file: it stays one photo, and is looked at once more."""
     content = b"the bytes of a photo"
     Photo.objects.filter(pk=photo.pk).update(sha256=hashlib.sha256(content).hexdigest())
-    added = photo_acts.add_photo(a_user("Eva"), [content], "again.jpg")
+    added = add_photo(a_user("Eva"), [content], "again.jpg")
     assert (added.photo, added.is_duplicate) == (photo, True)
-    photo_acts.retry_photo(a_user("Kim"), photo)
+    retry_photo(a_user("Kim"), photo)
     process_again(photo)
 
 
@@ -110,7 +122,7 @@ def change_the_embedder(seen, photo, anna, bao):
 
 def import_the_people_again(seen, photo, anna, bao):
     for reference in list(anna.references.all()):
-        changes.record(changes.Kind.REMOVED, [reference])
+        record_reference_changes(ChangeKind.REMOVED, [reference])
         reference.delete()
     know(anna, seen.faces[0].vector)
     process_again(photo)
@@ -146,11 +158,11 @@ def test_a_decision_stands(seen, scene, happens, decision):
     photo, face, anna, bao = scene
     user = a_user()
     {
-        "right": lambda: faces.confirm(user, face, anna),
-        "confirmed": lambda: faces.confirm(user, face, bao),
-        "rejected": lambda: faces.leave_unknown(user, face),
-        "not_a_face": lambda: faces.mark_not_a_face(user, face),
-        "ignored": lambda: faces.ignore(user, face),
+        "right": lambda: confirm_face(user, face, anna),
+        "confirmed": lambda: confirm_face(user, face, bao),
+        "rejected": lambda: leave_face_unknown(user, face),
+        "not_a_face": lambda: mark_not_a_face(user, face),
+        "ignored": lambda: ignore_face(user, face),
     }[decision]()
     face.refresh_from_db()
     decided_at = face.decided_at
@@ -166,7 +178,7 @@ def test_a_decision_stands(seen, scene, happens, decision):
 @pytest.mark.parametrize("happens", HAPPENINGS)
 def test_this_face_is_not_anna_stands(seen, scene, happens):
     photo, face, anna, bao = scene
-    faces.reject(a_user(), face, anna)
+    reject_person_of_face(a_user(), face, anna)
     happens(seen, photo, anna, bao)
     face.refresh_from_db()
     assert face.person != anna
@@ -177,7 +189,7 @@ def test_this_face_is_not_anna_stands(seen, scene, happens):
 @pytest.mark.parametrize("happens", HAPPENINGS)
 def test_a_drawn_box_stands(seen, scene, happens):
     photo, _face, anna, bao = scene
-    drawn = faces.draw_face(a_user(), photo, (600, 300, 90, 90))
+    drawn = draw_face(a_user(), photo, (600, 300, 90, 90))
     happens(seen, photo, anna, bao)
     drawn.refresh_from_db()
     assert drawn.is_drawn
@@ -188,8 +200,8 @@ def test_a_drawn_box_stands(seen, scene, happens):
 def test_the_name_of_a_drawn_box_stands(seen, scene, happens):
     photo, _face, anna, bao = scene
     user = a_user()
-    drawn = faces.draw_face(user, photo, (600, 300, 90, 90))
-    faces.confirm(user, drawn, bao)
+    drawn = draw_face(user, photo, (600, 300, 90, 90))
+    confirm_face(user, drawn, bao)
     happens(seen, photo, anna, bao)
     drawn.refresh_from_db()
     assert (drawn.is_drawn, drawn.decision, drawn.person) == (True, Decision.CONFIRMED, bao)
@@ -208,8 +220,8 @@ def test_what_happens_here_does_reach_faces_that_nobody_decided_on(seen, scene, 
 
 def test_a_drawn_box_over_a_face_found_later_stays_one_face_where_it_was_drawn(seen, scene):
     photo, _face, anna, _bao = scene
-    drawn = faces.draw_face(a_user(), photo, (600, 300, 90, 90))
-    faces.confirm(a_user("Bao"), drawn, anna)
+    drawn = draw_face(a_user(), photo, (600, 300, 90, 90))
+    confirm_face(a_user("Bao"), drawn, anna)
     seen.faces.append(Seen(Box(605, 305, 85, 95), a_vector(9)))
     process_again(photo)
     drawn.refresh_from_db()
@@ -222,49 +234,49 @@ def test_an_undecided_face_does_follow_the_gallery(seen, scene):
     """The other side of the above: these tests would notice if nothing ever changed."""
     _photo, face, anna, bao = scene
     for reference in list(anna.references.all()):
-        changes.record(changes.Kind.REMOVED, [reference])
+        record_reference_changes(ChangeKind.REMOVED, [reference])
         reference.delete()
     know(bao, seen.faces[0].vector)
-    face_work.search_again([face.pk])
+    search_faces_again([face.pk])
     face.refresh_from_db()
     assert face.person == bao
 
 
 def test_a_drawn_face_is_found_embedded_and_searched(seen, scene, monkeypatch):
     photo, _face, anna, _bao = scene
-    drawn = faces.draw_face(a_user(), photo, (590, 280, 110, 130))
+    drawn = draw_face(a_user(), photo, (590, 280, 110, 130))
     region_at = Box(524, 202, 242, 286)
 
     class Region:
         box = region_at
         pixels = np.zeros((286, 242, 3), np.uint8)
 
-    monkeypatch.setattr(face_work.sandbox, "read_region", lambda *args, **kwargs: Region)
+    monkeypatch.setattr(sandbox, "read_region", lambda *args, **kwargs: Region)
     inside = Seen(Box(605 - 524, 305 - 202, 80, 95), seen.faces[0].vector)
     seen.faces = [inside]
-    assert face_work.embed_face(drawn.pk)
+    assert embed_drawn_face(drawn.pk)
     drawn.refresh_from_db()
     assert drawn.person == anna
     assert drawn.landmarks[0][0] == pytest.approx(605 + 0.3 * 80)
-    assert face_work.unfinished_drawings() == []
+    assert list_unembedded_drawn_faces() == []
 
 
 def test_a_drawn_box_without_a_face_can_still_be_named_by_hand(seen, scene, monkeypatch):
     photo, _face, anna, _bao = scene
-    drawn = faces.draw_face(a_user(), photo, (590, 280, 110, 130))
-    assert face_work.unfinished_drawings() == [drawn.pk]
+    drawn = draw_face(a_user(), photo, (590, 280, 110, 130))
+    assert list_unembedded_drawn_faces() == [drawn.pk]
 
     class Region:
         box = Box(524, 202, 242, 286)
         pixels = np.zeros((286, 242, 3), np.uint8)
 
-    monkeypatch.setattr(face_work.sandbox, "read_region", lambda *args, **kwargs: Region)
+    monkeypatch.setattr(sandbox, "read_region", lambda *args, **kwargs: Region)
     seen.faces = []
-    face_work.embed_face(drawn.pk)
+    embed_drawn_face(drawn.pk)
     drawn.refresh_from_db()
     assert (drawn.is_usable, drawn.embedding) == (False, None)
-    assert face_work.unfinished_drawings() == []
-    faces.confirm(a_user("Bao"), drawn, anna)
+    assert list_unembedded_drawn_faces() == []
+    confirm_face(a_user("Bao"), drawn, anna)
     drawn.refresh_from_db()
     assert drawn.person == anna
 
@@ -278,17 +290,17 @@ def test_naming_one_face_asks_about_its_look_alikes_and_the_answer_stands(seen, 
     alike = other_photo.faces.get()
     assert alike.state == Face.State.UNKNOWN
     user = a_user()
-    faces.confirm(user, stranger, bao)
-    face_work.spread([stranger.pk])
+    confirm_face(user, stranger, bao)
+    spread_decisions([stranger.pk])
     alike.refresh_from_db()
     assert (alike.state, alike.person) == (Face.State.UNSURE, None)
     assert alike.candidates.first().person == bao
-    face_work.search_again([alike.pk])
+    search_faces_again([alike.pk])
     alike.refresh_from_db()
     assert alike.state == Face.State.UNSURE
     assert alike.candidates.first().look_alike == stranger
-    faces.clear_decision(user, stranger)
-    face_work.spread([stranger.pk])
+    clear_face_decision(user, stranger)
+    spread_decisions([stranger.pk])
     alike.refresh_from_db()
     assert alike.state == Face.State.UNKNOWN
     assert not Candidate.objects.filter(look_alike=stranger).exists()
@@ -300,9 +312,9 @@ def test_a_look_alike_that_was_rejected_for_the_person_is_not_asked_about(seen, 
     seen.faces = [Seen(Box(50, 50, 80, 80), a_vector(77, near=bytes(stranger.embedding)))]
     process_again(other_photo)
     alike = other_photo.faces.get()
-    faces.reject(user, alike, bao)
-    faces.confirm(user, stranger, bao)
-    face_work.spread([stranger.pk])
+    reject_person_of_face(user, alike, bao)
+    confirm_face(user, stranger, bao)
+    spread_decisions([stranger.pk])
     alike.refresh_from_db()
     assert alike.state == Face.State.UNKNOWN
     assert alike.decision == Decision.NONE

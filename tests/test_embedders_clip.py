@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognition import embedders, weights
-from recognition.embedders import clip_pixels
-from recognition.types import Box, FaceCrop, Image, WeightsCorrupt, WeightsMissing
+from recognition import weights
+from recognition.embedders import get_unavailable_reason, load_embedder
+from recognition.embedders.clip_pixels import PixelRecipe, cut_face
+from recognition.errors import WeightsCorrupt, WeightsMissing
+from recognition.types import Box, FaceCrop, Image
 from tests.site import Site
 
 
@@ -52,11 +54,11 @@ def test_vectors_are_those_of_open_clip(checkpoint: Path) -> None:
 
     network, _, transform = open_clip.create_model_and_transforms("ViT-B-32", pretrained=str(checkpoint))
     crops = faces()
-    cuts = [Pillow.fromarray(clip_pixels.cut(crop)) for crop in crops]
+    cuts = [Pillow.fromarray(cut_face(crop)) for crop in crops]
     with torch.no_grad():
         batch = torch.stack([transform(each) for each in cuts])
         expected = network.eval().encode_image(batch, normalize=True).numpy()
-    embedder = embedders.load("clip", threads=1, model="ViT-B-32", pretrained=str(checkpoint))
+    embedder = load_embedder("clip", threads=1, model="ViT-B-32", pretrained=str(checkpoint))
     vectors = embedder.embed(crops)
     assert (vectors.shape, vectors.dtype, embedder.dimension) == ((4, 512), np.float32, 512)
     assert np.abs(vectors - expected).max() < 1e-4
@@ -78,16 +80,16 @@ def test_pixels_are_those_of_open_clips_transform(
 
     transform = image_transform(224, is_train=False, resize_mode=mode, interpolation=interpolation)
     expected = transform(Pillow.fromarray(picture(*size))).numpy()
-    ours = clip_pixels.Pixels(224, resize_mode=mode, interpolation=interpolation).prepare(picture(*size))
+    ours = PixelRecipe(224, resize_mode=mode, interpolation=interpolation).prepare(picture(*size))
     assert np.abs(ours - expected).max() < 1e-5
 
 
 @pytest.mark.heavy
 def test_once_converted_no_torch_is_imported(checkpoint: Path) -> None:
-    embedders.load("clip", threads=1, pretrained=str(checkpoint)).embed(faces()[:1])
+    load_embedder("clip", threads=1, pretrained=str(checkpoint)).embed(faces()[:1])
     code = (
         "import sys; from tests.test_embedders_clip import faces; from recognition import embedders;"
-        f"embedders.load('clip', threads=1, pretrained={str(checkpoint)!r}).embed(faces()[:1]);"
+        f"embedders.load_embedder('clip', threads=1, pretrained={str(checkpoint)!r}).embed(faces()[:1]);"
         "print([m for m in ('torch', 'open_clip', 'tensorflow') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -96,11 +98,11 @@ def test_once_converted_no_torch_is_imported(checkpoint: Path) -> None:
 
 @pytest.mark.heavy
 def test_the_id_follows_weights_and_architecture(checkpoint: Path, tmp_path: Path) -> None:
-    first = embedders.load("clip", pretrained=str(checkpoint)).id
-    assert first == embedders.load("clip", model="ViT-B-32", pretrained=str(checkpoint), threads=2).id
-    assert first != embedders.load("clip", model="ViT-B-32-quickgelu", pretrained=str(checkpoint)).id
+    first = load_embedder("clip", pretrained=str(checkpoint)).id
+    assert first == load_embedder("clip", model="ViT-B-32", pretrained=str(checkpoint), threads=2).id
+    assert first != load_embedder("clip", model="ViT-B-32-quickgelu", pretrained=str(checkpoint)).id
     (tmp_path / "other.pt").write_bytes(checkpoint.read_bytes() + b"more")
-    assert first != embedders.load("clip", pretrained=str(tmp_path / "other.pt")).id
+    assert first != load_embedder("clip", pretrained=str(tmp_path / "other.pt")).id
 
 
 @pytest.mark.heavy
@@ -108,7 +110,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("FACESITE_MODEL_DIR", str(tmp_path / "models"))
     (tmp_path / "letter.pt").write_bytes(b"Dear Sir or Madam" * 100)
     with pytest.raises(WeightsCorrupt, match="cannot be used as weights of ViT-B-32"):
-        embedders.load("clip", pretrained=str(tmp_path / "letter.pt")).embed(faces()[:1])
+        load_embedder("clip", pretrained=str(tmp_path / "letter.pt")).embed(faces()[:1])
 
 
 @pytest.mark.heavy
@@ -122,28 +124,28 @@ def test_without_weights_and_without_network_one_sentence_says_what_to_set(
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(WeightsMissing, match="FACESITE_CLIP_PRETRAINED"):
-        embedders.load("clip")
+        load_embedder("clip")
     assert not os.path.lexists(tmp_path / "models" / "clip-ViT-B-32-openai.json")
 
 
 def test_a_stripe_is_cut_short() -> None:
     crop = FaceCrop(picture(640, 480), Box(0, 100, 640, 2), np.zeros((5, 2), np.float32))
-    assert clip_pixels.cut(crop).shape == (2, 32, 3)
+    assert cut_face(crop).shape == (2, 32, 3)
 
 
 def test_what_is_missing_is_said_by_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(weights, "has_package", lambda package: package not in ("open_clip", "torch"))
-        assert "pip install open_clip_torch torch" in str(embedders.available("clip"))
+        assert "pip install open_clip_torch torch" in str(get_unavailable_reason("clip"))
         with pytest.raises(WeightsMissing, match="pip install open_clip_torch torch"):
-            embedders.load("clip")
+            load_embedder("clip")
     if not weights.has_package("open_clip") or not weights.has_package("torch"):
         pytest.skip("NOT TESTED: open_clip and torch are not installed")
-    assert "FACESITE_CLIP_MODEL" in str(embedders.available("clip", model="ViT-Z"))
+    assert "FACESITE_CLIP_MODEL" in str(get_unavailable_reason("clip", model="ViT-Z"))
     gone = str(tmp_path / "gone.pt")
-    assert "FACESITE_CLIP_PRETRAINED" in str(embedders.available("clip", pretrained=gone))
+    assert "FACESITE_CLIP_PRETRAINED" in str(get_unavailable_reason("clip", pretrained=gone))
     with pytest.raises(WeightsMissing, match="no checkpoint file"):
-        embedders.load("clip", pretrained=gone)
+        load_embedder("clip", pretrained=gone)
 
 
 @pytest.mark.heavy
@@ -162,7 +164,7 @@ def test_a_site_set_to_clip_imports_builds_and_tags(
     site.manage("build_index")
     vectors = "list(ReferenceVector.objects.values_list('embedder_id', flat=True).distinct())"
     (embedder_id,) = site.ask(f"answer = {vectors}")
-    assert embedder_id == embedders.load("clip", pretrained=str(checkpoint)).id
+    assert embedder_id == load_embedder("clip", pretrained=str(checkpoint)).id
     (tagged,) = site.json("tag", str(photos / "montage.jpg"))
     assert len(tagged["faces"]) >= 2
     assert all(-1 <= face["similarity"] <= 1 and face["reference"] for face in tagged["faces"])

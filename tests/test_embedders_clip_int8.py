@@ -9,6 +9,7 @@ import pytest
 
 from recognition import runtime
 from recognition.embedders import clip_int8
+from recognition.embedders.clip_int8 import ClipNetworks, Pictures
 
 SIDE = 8
 
@@ -36,19 +37,19 @@ def tower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "tower.onnx"
 
 
-def pictures(count: int) -> clip_int8.Pictures:
+def pictures(count: int) -> Pictures:
     return np.random.default_rng(9).normal(size=(count, 3, SIDE, SIDE)).astype(np.float32) / 12
 
 
 def test_eight_bits_take_over_after_enough_faces_have_agreed(
     tower: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clip_int8, "CLOSE", 0.99)
-    networks = clip_int8.Networks(tower, 1)
+    monkeypatch.setattr(clip_int8, "CLOSE_COSINE", 0.99)
+    networks = ClipNetworks(tower, 1)
     exact = networks.run(pictures(10))
     assert networks._exact is not None
-    clip_int8.Networks(tower, 1).run(pictures(6))  # counted on from another process
-    later = clip_int8.Networks(tower, 1)
+    ClipNetworks(tower, 1).run(pictures(6))  # counted on from another process
+    later = ClipNetworks(tower, 1)
     assert later._exact is None
     quick = later.run(pictures(10))
     assert np.einsum("nd,nd->n", exact, quick).min() >= 0.99
@@ -57,46 +58,46 @@ def test_eight_bits_take_over_after_enough_faces_have_agreed(
 
 
 def test_a_face_gets_the_same_vector_in_any_batch(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_int8, "CLOSE", 0.99)
-    clip_int8.Networks(tower, 1).run(pictures(20))
-    networks = clip_int8.Networks(tower, 1)
+    monkeypatch.setattr(clip_int8, "CLOSE_COSINE", 0.99)
+    ClipNetworks(tower, 1).run(pictures(20))
+    networks = ClipNetworks(tower, 1)
     assert networks._exact is None
     together = networks.run(pictures(9))
     assert np.abs(together[4] - networks.run(pictures(9)[4:5])[0]).max() < 1e-6
-    side_by_side = clip_int8.Networks(tower, 3).run(pictures(9))
+    side_by_side = ClipNetworks(tower, 3).run(pictures(9))
     assert np.abs(side_by_side - together).max() < 1e-6
 
 
 def test_eight_bits_that_differ_are_never_used(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_int8, "CLOSE", 1.01)
-    exact = clip_int8.Networks(tower, 1).run(pictures(3))
-    later = clip_int8.Networks(tower, 1)
+    monkeypatch.setattr(clip_int8, "CLOSE_COSINE", 1.01)
+    exact = ClipNetworks(tower, 1).run(pictures(3))
+    later = ClipNetworks(tower, 1)
     assert later._quick is None
     assert np.abs(later.run(pictures(3)) - exact).max() < 1e-6
 
 
 def test_a_finding_at_one_bound_says_nothing_of_another(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_int8, "CLOSE", 0.99)
-    clip_int8.Networks(tower, 1).run(pictures(20))
-    monkeypatch.setattr(clip_int8, "CLOSE", 0.9999)
-    assert clip_int8.Networks(tower, 1)._exact is not None
+    monkeypatch.setattr(clip_int8, "CLOSE_COSINE", 0.99)
+    ClipNetworks(tower, 1).run(pictures(20))
+    monkeypatch.setattr(clip_int8, "CLOSE_COSINE", 0.9999)
+    assert ClipNetworks(tower, 1)._exact is not None
 
 
 def test_what_was_found_on_one_kind_of_processor_says_nothing_of_the_other(
     tower: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clip_int8, "CLOSE", 0.9)
+    monkeypatch.setattr(clip_int8, "CLOSE_COSINE", 0.9)
     for has_it in (True, False):
         monkeypatch.setattr(runtime, "multiplies_eight_bits", lambda has_it=has_it: has_it)
-        assert clip_int8.Networks(tower, 1)._exact is not None
-        clip_int8.Networks(tower, 1).run(pictures(20))
-        assert clip_int8.Networks(tower, 1)._exact is None
+        assert ClipNetworks(tower, 1)._exact is not None
+        ClipNetworks(tower, 1).run(pictures(20))
+        assert ClipNetworks(tower, 1)._exact is None
 
 
 def test_unsigned_matrices_are_exact_on_any_processor(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtime, "multiplies_eight_bits", lambda: False)
-    clip_int8.Networks(tower, 1).run(pictures(20))
-    assert clip_int8.Networks(tower, 1)._exact is None  # at 0.999
+    ClipNetworks(tower, 1).run(pictures(20))
+    assert ClipNetworks(tower, 1)._exact is None  # at 0.999
 
 
 @pytest.mark.parametrize(

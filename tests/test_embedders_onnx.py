@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recognition import align, embedders
-from recognition.embedders import arcface
-from recognition.types import Box, FaceCrop, Image, WeightsCorrupt, WeightsMissing
+from recognition.align import align_face
+from recognition.embedders import get_unavailable_reason, load_embedder
+from recognition.embedders.arcface import ARCFACE_TEMPLATE
+from recognition.errors import WeightsCorrupt, WeightsMissing
+from recognition.types import Box, FaceCrop, Image
 
 
 def write_model(
@@ -49,12 +51,12 @@ def picture() -> Image:
 
 
 def face(shift: float = 0) -> FaceCrop:
-    points = np.array(arcface.TEMPLATE.points, np.float32) * 1.5 + np.float32(50 + shift)
+    points = np.array(ARCFACE_TEMPLATE.points, np.float32) * 1.5 + np.float32(50 + shift)
     return FaceCrop(picture(), Box(50, 50, 168, 168), points)
 
 
 def expected(crop: FaceCrop) -> np.ndarray:
-    chip = align.chip(crop, arcface.TEMPLATE).astype(np.float32)
+    chip = align_face(crop, ARCFACE_TEMPLATE).astype(np.float32)
     vector = ((chip - 127.5) / 127.5)[8::16, 8::16].ravel()
     return vector / np.linalg.norm(vector)
 
@@ -66,7 +68,7 @@ def test_layout_batch_and_scaling_are_read_from_the_file(
     tmp_path: Path, first: bool, batch: int | str, scales: bool
 ) -> None:
     path = write_model(tmp_path / "arc.onnx", first=first, batch=batch, scales=scales)
-    embedder = embedders.load("onnx", model=str(path), threads=1)
+    embedder = load_embedder("onnx", model=str(path), threads=1)
     crops = [face(shift) for shift in (0, 7, 13, 20, 31)]
     vectors = embedder.embed(crops)
     assert (embedder.dimension, vectors.shape, vectors.dtype) == (147, (5, 147), np.float32)
@@ -74,9 +76,9 @@ def test_layout_batch_and_scaling_are_read_from_the_file(
 
 
 def test_the_id_follows_the_file(tmp_path: Path) -> None:
-    one = embedders.load("onnx", model=str(write_model(tmp_path / "one.onnx")))
-    same = embedders.load("onnx", model=str(write_model(tmp_path / "same.onnx")))
-    other = embedders.load("onnx", model=str(write_model(tmp_path / "other.onnx", scales=True)))
+    one = load_embedder("onnx", model=str(write_model(tmp_path / "one.onnx")))
+    same = load_embedder("onnx", model=str(write_model(tmp_path / "same.onnx")))
+    other = load_embedder("onnx", model=str(write_model(tmp_path / "other.onnx", scales=True)))
     assert one.id == same.id
     assert one.id != other.id
     assert one.id.startswith("onnx-")
@@ -84,13 +86,13 @@ def test_the_id_follows_the_file(tmp_path: Path) -> None:
 
 def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsCorrupt, match="112 x 112"):
-        embedders.load("onnx", model=str(write_model(tmp_path / "big.onnx", side=224)))
+        load_embedder("onnx", model=str(write_model(tmp_path / "big.onnx", side=224)))
     (tmp_path / "no.onnx").write_bytes(b"\xff not a model")
     with pytest.raises(WeightsCorrupt, match="not an ONNX model"):
-        embedders.load("onnx", model=str(tmp_path / "no.onnx"))
+        load_embedder("onnx", model=str(tmp_path / "no.onnx"))
 
 
 def test_a_missing_model_says_what_to_set(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="FACESITE_ONNX_MODEL"):
-        embedders.load("onnx")
-    assert "There is no model file" in str(embedders.available("onnx", model=str(tmp_path / "gone.onnx")))
+        load_embedder("onnx")
+    assert "There is no model file" in str(get_unavailable_reason("onnx", model=str(tmp_path / "gone.onnx")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gallery.checks.engines import check_embedder
+from gallery.core.checks import check_embedder
 from recognition import weights
 
 

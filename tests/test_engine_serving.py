@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from gallery import engine
+from gallery.index import engine
+from gallery.index.engine import SERVING_RECIPE_KEY, get_configured_recipe, get_embedder_by_id
 from gallery.models import SiteSetting
-from recognition.types import EmbedderMismatch, WeightsMissing
+from recognition import embedders
+from recognition.errors import EmbedderMismatch, WeightsMissing
 
 pytestmark = pytest.mark.django_db
 
@@ -24,28 +26,28 @@ def loaded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, str]:
             raise WeightsMissing("gone")
         return SimpleNamespace(name=name, id=ids[name])
 
-    monkeypatch.setattr(engine.embedders, "load", load)
-    monkeypatch.setattr(engine, "_made", {})
+    monkeypatch.setattr(embedders, "load_embedder", load)
+    monkeypatch.setattr(engine, "_loaded_objects", {})
     settings.EMBEDDER = "dlib"
     return ids
 
 
 def remember() -> None:
-    SiteSetting.objects.create(key=engine.SERVING, value=engine.recipe())
+    SiteSetting.objects.create(key=SERVING_RECIPE_KEY, value=get_configured_recipe())
 
 
 def test_at_first_the_wished_embedder_serves() -> None:
-    assert engine.serving().name == "dlib"
+    assert engine.get_serving_embedder().name == "dlib"
 
 
 def test_what_served_goes_on_serving_when_another_is_wished_for(settings: Any) -> None:
     remember()
     settings.EMBEDDER = "clip"
-    assert (engine.serving().name, engine.embedder().name) == ("dlib", "clip")
-    assert engine.embedder_with("clip-111111111111").name == "clip"
-    assert engine.embedder_with("dlib-000000000000").name == "dlib"
+    assert (engine.get_serving_embedder().name, engine.get_configured_embedder().name) == ("dlib", "clip")
+    assert get_embedder_by_id("clip-111111111111").name == "clip"
+    assert get_embedder_by_id("dlib-000000000000").name == "dlib"
     with pytest.raises(EmbedderMismatch, match="onnx-1"):
-        engine.embedder_with("onnx-1")
+        get_embedder_by_id("onnx-1")
 
 
 def test_a_wished_embedder_without_weights_does_not_stop_the_serving_one(
@@ -53,9 +55,9 @@ def test_a_wished_embedder_without_weights_does_not_stop_the_serving_one(
 ) -> None:
     remember()
     settings.EMBEDDER, loaded["clip"] = "clip", ""
-    assert engine.serving().name == "dlib"
+    assert engine.get_serving_embedder().name == "dlib"
     with pytest.raises(WeightsMissing):
-        engine.embedder()
+        engine.get_configured_embedder()
 
 
 @pytest.mark.parametrize("now", ["", "dlib-222222222222"])
@@ -64,5 +66,5 @@ def test_an_embedder_that_is_no_longer_what_it_was_does_not_serve(
 ) -> None:
     remember()
     settings.EMBEDDER, loaded["dlib"] = "clip", now
-    monkeypatch.setattr(engine, "_made", {})
-    assert engine.serving().name == "clip"
+    monkeypatch.setattr(engine, "_loaded_objects", {})
+    assert engine.get_serving_embedder().name == "clip"

@@ -16,8 +16,17 @@ from django.db.models import ManyToOneRel
 from django.test import Client
 from django.utils import timezone
 
-from gallery import changes, queue, visibility
-from gallery.backup import BackupDamaged, KeptBackup
+from gallery.accounts.services import accept_invitation, invite_user
+from gallery.backup.layout import BackupDamaged, KeptBackup
+from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
+from gallery.core.visibility import find_faces_to_hide
+from gallery.faces.decisions import confirm_face, ignore_face, name_face_group
+from gallery.faces.matching import pair_faces
+from gallery.faces.processing import process_photo
+from gallery.history.undo import undo_events
+from gallery.index.builds import request_build, run_build
+from gallery.index.feed import get_latest_change_id
+from gallery.jobs.leases import LeaseLost
 from gallery.models import (
     Album,
     Build,
@@ -39,13 +48,22 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.pipeline import builds, matching, photos
-from gallery.pipeline import erasing as remains
-from gallery.pipeline import references as embedding
-from gallery.pipeline.erasing import database, run
-from gallery.services import accounts, erasing, faces, history, people, references
-from gallery.services.erasing import begun
-from gallery.services.errors import CannotUndo, Changed, Refused
+from gallery.models.accounts import FORMER_USER_NAME
+from gallery.people.embedding import _finish_reference
+from gallery.people.references import reject_references
+from gallery.people.services import (
+    create_person,
+    merge_people,
+    rename_person,
+    set_person_note,
+    set_person_recognised,
+    split_person,
+)
+from gallery.privacy import erasure, erasure_cleanup
+from gallery.privacy import erasure as privacy_erasure
+from gallery.privacy.erasure import erase_person, erase_photo, erase_user, note_holding_backups
+from gallery.privacy.erasure_cleanup import _has_any_needle, finish_erasure, list_waiting_erasures
+from gallery.privacy.erasure_preview import preview_person_erasure, preview_photo_erasure
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
 from tests.gallery_world import find, find_in_another_process, know, world
@@ -66,7 +84,7 @@ pytestmark = pytest.mark.django_db
 
 
 def build_now() -> Build:
-    made = builds.run_build(builds.request_build("test", delay=0).pk)
+    made = run_build(request_build("test", delay=0).pk)
     assert made is not None
     assert made.is_active, made.failure
     return made
@@ -84,7 +102,7 @@ def test_from_the_commit_on_no_search_returns_the_person(world: FakeEngine, admi
     know(bao, a_vector(9))
     build_now()
     assert {hit.person for hit in find(a_vector(1))} == {anna.pk, bao.pk}
-    erasing.erase_person(admin, anna)
+    erase_person(admin, anna)
     for found in (find(a_vector(1)), find_in_another_process(a_vector(1))):
         assert [hit.person for hit in found] == [bao.pk]
     assert set(GalleryChange.objects.filter(person=anna.pk).values_list("kind", flat=True)) >= {"erased"}
@@ -94,8 +112,8 @@ def test_faces_lose_name_and_vector_and_stay_ignored(admin: User) -> None:
     anna = a_person("Anna")
     named = a_named_face(anna, embedding=a_vector(1), embedder_id=EMBEDDER, landmarks=[[1, 2]] * 5)
     confirmed = a_face(embedding=a_vector(2), embedder_id=EMBEDDER)
-    faces.confirm(admin, confirmed, anna)
-    receipt = erasing.erase_person(admin, anna)
+    confirm_face(admin, confirmed, anna)
+    receipt = erase_person(admin, anna)
     for face in (named, confirmed):
         face.refresh_from_db()
         assert (face.person, face.embedding, face.embedder_id, face.landmarks) == (None, None, "", None)
@@ -110,15 +128,15 @@ def test_a_photo_looked_at_again_neither_names_nor_embeds_an_erased_face(
     anna, photo = a_person("Anna"), a_photo(work=Status.QUEUED)
     world.faces = [Seen(Box(100, 100, 80, 100), a_vector(1))]
     face = a_named_face(anna, photo, left=100, top=100, width=80, height=100)
-    erasing.erase_person(admin, anna)
+    erase_person(admin, anna)
     know(a_person("Bao"), a_vector(1))
-    assert photos.process_photo(photo.pk)
+    assert process_photo(photo.pk)
     face.refresh_from_db()
     assert (face.person, face.embedding, face.decision) == (None, None, Decision.IGNORED)
     world.faces = [Seen(Box(125, 130, 45, 50), a_vector(1))]  # another detector's box
-    assert matching.pair([face], [world.faces[0].box]) == {}
+    assert pair_faces([face], [world.faces[0].box]) == {}
     Photo.objects.update(work=Status.QUEUED)
-    assert photos.process_photo(photo.pk)
+    assert process_photo(photo.pk)
     assert list(photo.faces.all()) == [face]
 
 
@@ -126,8 +144,8 @@ def test_faces_that_were_only_likely_go_when_asked_for(admin: User) -> None:
     anna, bao = a_person("Anna"), a_person("Bao")
     likely = an_unsure_face(anna, bao, embedding=a_vector(1), embedder_id=EMBEDDER)
     other = an_unsure_face(bao, anna, embedding=a_vector(2), embedder_id=EMBEDDER)
-    assert erasing.preview_person(anna).likely == 1
-    erasing.erase_person(admin, anna, with_likely=True)
+    assert preview_person_erasure(anna).likely == 1
+    erase_person(admin, anna, with_likely=True)
     likely.refresh_from_db()
     other.refresh_from_db()
     assert (likely.is_erased, likely.embedding) == (True, None)
@@ -138,7 +156,7 @@ def test_faces_that_were_only_likely_go_when_asked_for(admin: User) -> None:
 def test_unsure_faces_ask_about_the_person_no_more(admin: User) -> None:
     anna = a_person("Anna")
     face = an_unsure_face(anna, embedding=a_vector(1), embedder_id=EMBEDDER)
-    erasing.erase_person(admin, anna)
+    erase_person(admin, anna)
     face.refresh_from_db()
     assert (face.state, face.decision, face.embedding is not None) == ("unknown", "", True)
     assert not face.candidates.exists()
@@ -148,36 +166,36 @@ def test_no_undo_brings_anything_back(admin: User) -> None:
     anna, bao = a_person("Anna"), a_person("Bao")
     face = a_face(embedding=a_vector(1), embedder_id=EMBEDDER)
     other = a_face()
-    faces.confirm(admin, face, anna)
-    faces.name_group(admin, [other.pk], bao)
-    people.rename(admin, anna, "Anne")
-    people.merge(admin, a_person("Annie"), anna)
-    references.reject(admin, [a_reference(anna)])
-    erasing.erase_person(admin, anna)
+    confirm_face(admin, face, anna)
+    name_face_group(admin, [other.pk], bao)
+    rename_person(admin, anna, "Anne")
+    merge_people(admin, a_person("Annie"), anna)
+    reject_references(admin, [a_reference(anna)])
+    erase_person(admin, anna)
     for event in Event.objects.order_by("-pk"):
         if event.verb == "face.name_group":
             continue
         with pytest.raises(CannotUndo):
-            history.undo(admin, event)
+            undo_events(admin, event)
     assert list(Person.objects.all()) == [bao]
-    history.undo(admin, Event.objects.get(verb="face.name_group"))  # others' acts can be taken back still
+    undo_events(admin, Event.objects.get(verb="face.name_group"))  # others' acts can be taken back still
     other.refresh_from_db()
     assert other.person is None
 
 
 def test_no_name_of_the_person_is_left_in_the_history(admin: User) -> None:
     anna, bao = a_person("Anna"), a_person("Bao")
-    people.merge(admin, people.create(admin, "Annie"), anna)
-    people.rename(admin, anna, "Anne")
-    people.set_note(admin, anna, "Anne's note")
-    people.rename(admin, bao, "Bảo")
-    people.split(admin, [a_named_face(anna)], "Chi")
+    merge_people(admin, create_person(admin, "Annie"), anna)
+    rename_person(admin, anna, "Anne")
+    set_person_note(admin, anna, "Anne's note")
+    rename_person(admin, bao, "Bảo")
+    split_person(admin, [a_named_face(anna)], "Chi")
     kind = ContentType.objects.get_for_model(Reference)
     LogEntry.objects.create(
         user=admin, content_type=kind, object_id="77", object_repr="Anne #77", action_flag=CHANGE
     )
-    erasure = erasing.erase_person(admin, anna)
-    assert remains.finish(erasure.pk)
+    erasure = erase_person(admin, anna)
+    assert finish_erasure(erasure.pk)
     kept = json.dumps([list(Event.objects.values_list("summary", "undo")), str(LogEntry.objects.all())])
     assert "Ann" not in kept
     assert "Bao" in kept
@@ -186,25 +204,25 @@ def test_no_name_of_the_person_is_left_in_the_history(admin: User) -> None:
 
 def test_a_name_that_is_somebody_elses_by_now_stays_theirs(admin: User) -> None:
     anna = a_person("Anna")
-    people.rename(admin, anna, "Bich")
-    people.create(admin, "Anna")
-    assert remains.finish(erasing.erase_person(admin, anna).pk)
+    rename_person(admin, anna, "Bich")
+    create_person(admin, "Anna")
+    assert finish_erasure(erase_person(admin, anna).pk)
     assert Event.objects.get(verb="person.create").summary["person"] == "Anna"
 
 
 def test_erased_faces_are_hidden_in_what_is_shared(admin: User) -> None:
     anna = a_person("Anna")
     face = a_named_face(anna)
-    assert visibility.hidden_faces([face.photo]) == {face.photo.pk: []}
-    erasing.erase_person(admin, anna)
-    assert visibility.hidden_faces([face.photo]) == {face.photo.pk: [face]}
+    assert find_faces_to_hide([face.photo]) == {face.photo.pk: []}
+    erase_person(admin, anna)
+    assert find_faces_to_hide([face.photo]) == {face.photo.pk: [face]}
 
 
 def test_a_page_that_is_out_of_date_erases_nothing(admin: User) -> None:
     anna = a_person("Anna")
-    people.rename(admin, anna, "Anne")
-    with pytest.raises(Changed):
-        erasing.erase_person(admin, anna, revision=0)
+    rename_person(admin, anna, "Anne")
+    with pytest.raises(EditConflict):
+        erase_person(admin, anna, revision=0)
     assert Person.objects.filter(pk=anna.pk).exists()
     assert not Erasure.objects.exists()
 
@@ -214,7 +232,7 @@ def test_a_photo_goes_with_its_faces_and_keeps_references_unless_asked(admin: Us
     for with_references in (False, True):
         face = a_named_face(anna, a_photo("IMG_77.jpg"), embedding=a_vector(1), embedder_id=EMBEDDER)
         reference = a_reference(anna, source_face=face, source_path="IMG_77.jpg")
-        erasing.erase_photo(admin, face.photo, with_references=with_references)
+        erase_photo(admin, face.photo, with_references=with_references)
         assert not Photo.objects.exists()
         kept = Reference.objects.filter(pk=reference.pk).first()
         assert (kept is None) is with_references
@@ -225,19 +243,19 @@ def test_references_cut_from_a_limited_albums_photo_always_go_with_it(admin: Use
     album = Album.objects.create(name="Trip", is_limited=True)
     face = a_named_face(a_person(), a_photo(album=album))
     a_reference(face.person, source_face=face)
-    assert erasing.preview_photo(face.photo).must_lose_references
-    erasing.erase_photo(admin, face.photo)
+    assert preview_photo_erasure(face.photo).must_lose_references
+    erase_photo(admin, face.photo)
     assert not Reference.objects.exists()
 
 
 def test_a_photos_name_leaves_the_history_but_other_photos_acts_can_be_undone(admin: User) -> None:
     gone, kept = a_face(a_photo("IMG_77.jpg")), a_face(a_photo("IMG_78.jpg"))
-    faces.confirm(admin, gone, a_person("Anna"))
-    faces.name_group(admin, [gone.pk, kept.pk], a_person("Bao"))
-    faces.name_group(admin, [kept.pk], a_person("Chi"))
-    assert remains.finish(erasing.erase_photo(admin, gone.photo).pk)
+    confirm_face(admin, gone, a_person("Anna"))
+    name_face_group(admin, [gone.pk, kept.pk], a_person("Bao"))
+    name_face_group(admin, [kept.pk], a_person("Chi"))
+    assert finish_erasure(erase_photo(admin, gone.photo).pk)
     assert "IMG_77" not in json.dumps(list(Event.objects.values_list("summary", flat=True)))
-    history.undo(admin, Event.objects.get(verb="face.name_group"))
+    undo_events(admin, Event.objects.get(verb="face.name_group"))
     kept.refresh_from_db()
     assert kept.person is None
 
@@ -246,22 +264,22 @@ def test_proposals_that_rested_on_an_erased_photos_face_go(admin: User) -> None:
     anna = a_person("Anna")
     ground, face = a_named_face(anna), a_face(state=Face.State.UNSURE)
     Candidate.objects.create(face=face, person=anna, look_alike=ground, similarity=0.9, rank=0)
-    erasing.erase_photo(admin, ground.photo)
+    erase_photo(admin, ground.photo)
     face.refresh_from_db()
     assert (face.state, face.candidates.count()) == ("unknown", 0)
 
 
 def test_a_users_acts_stay_as_a_former_users(admin: User) -> None:
     tam = User.objects.create_user("tam", "tam@example.org", "x", role=Role.CURATOR)
-    invitation, token = accounts.invite(admin, "lan@example.org", Role.VIEWER)
-    lan = accounts.accept(token, "lan", "a long password")
-    accounts.invite(lan, "x@example.org", Role.VIEWER)
+    invitation, token = invite_user(admin, "lan@example.org", Role.VIEWER)
+    lan = accept_invitation(token, "lan", "a long password")
+    invite_user(lan, "x@example.org", Role.VIEWER)
     photo = a_photo(uploaded_by=lan)
     face = a_face()
-    faces.ignore(lan, face)
+    ignore_face(lan, face)
     browser = Client()
     browser.force_login(lan)
-    receipt = erasing.erase_user(admin, lan)
+    receipt = erase_user(admin, lan)
     event = Event.objects.get(verb="face.ignore")
     photo.refresh_from_db()
     assert str(event.actor) == str(photo.uploaded_by) == "a former user"
@@ -273,25 +291,25 @@ def test_a_users_acts_stay_as_a_former_users(admin: User) -> None:
     assert not Event.objects.filter(verb="sign_in").exists()
     assert browser.get("/").status_code == 302
     assert receipt.counts["acts"] >= 2
-    erasing.erase_user(admin, tam)
+    erase_user(admin, tam)
     assert User.objects.filter(is_active=False).count() == 1  # one for all
 
 
 def test_the_last_administrator_and_the_former_user_cannot_be_erased(admin: User) -> None:
-    with pytest.raises(Refused, match="last administrator"):
-        erasing.erase_user(admin, admin)
-    erasing.erase_user(admin, a_user("lan"))
-    with pytest.raises(Refused, match="former users"):
-        erasing.erase_user(admin, User.objects.get(username=erasing.FORMER))
+    with pytest.raises(ActionRefused, match="last administrator"):
+        erase_user(admin, admin)
+    erase_user(admin, a_user("lan"))
+    with pytest.raises(ActionRefused, match="former users"):
+        erase_user(admin, User.objects.get(username=FORMER_USER_NAME))
 
 
 def test_a_receipt_names_nobody(admin: User, world: FakeEngine, settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path
     anna = a_person("Anna")
     know(anna, a_vector(1))
-    erasure = erasing.erase_person(admin, anna)
+    erasure = erase_person(admin, anna)
     assert erasure.todo["gone"]["names"] == ["Anna"]
-    assert remains.finish(erasure.pk)
+    assert finish_erasure(erasure.pk)
     erasure.refresh_from_db()
     assert (erasure.todo, erasure.work, erasure.failure) == ({}, Status.DONE, "")
     assert set(erasure.counts) <= {"references", "embeddings", "events", "builds", "files"}
@@ -303,12 +321,12 @@ def test_an_erasure_waits_for_a_running_build_and_is_never_set_aside(
     anna = a_person("Anna")
     know(anna, a_vector(1))
     build_now()
-    erasure = erasing.erase_person(admin, anna)
-    monkeypatch.setattr("gallery.pipeline.erasing.builds._is_building", lambda: True)
+    erasure = erase_person(admin, anna)
+    monkeypatch.setattr("gallery.privacy.erasure_cleanup._is_building", lambda: True)
     for _ in range(4):
         Erasure.objects.update(queued_at=None)
-        assert not remains.finish(erasure.pk)
-    assert remains.waiting() == []  # not before some seconds have passed
+        assert not finish_erasure(erasure.pk)
+    assert list_waiting_erasures() == []  # not before some seconds have passed
     monkeypatch.undo()
 
 
@@ -319,9 +337,9 @@ def test_where_no_build_can_be_made_none_serves(
     know(anna, a_vector(1))
     know(bao, a_vector(2))
     serving = build_now()
-    erasure = erasing.erase_person(admin, anna)
-    monkeypatch.setattr("gallery.pipeline.erasing.builds._made_anew", lambda *_: False)
-    assert remains.finish(erasure.pk)
+    erasure = erase_person(admin, anna)
+    monkeypatch.setattr("gallery.privacy.erasure_cleanup._rebuild_index", lambda *_: False)
+    assert finish_erasure(erasure.pk)
     serving.refresh_from_db()
     assert (serving.is_active, serving.directory) == (False, "")
     assert [hit.person for hit in find_in_another_process(a_vector(1))] == [bao.pk]
@@ -331,40 +349,40 @@ def test_a_file_that_cannot_be_removed_is_tried_again(admin: User, monkeypatch: 
     def fail(*_: object) -> bool:
         raise PermissionError(13, "Permission denied")
 
-    erasure = erasing.erase_person(admin, a_person())
-    monkeypatch.setattr(run, "STEPS", (fail,))
-    assert not remains.finish(erasure.pk)
+    erasure = erase_person(admin, a_person())
+    monkeypatch.setattr(erasure_cleanup, "CLEANUP_STEPS", (fail,))
+    assert not finish_erasure(erasure.pk)
     erasure.refresh_from_db()
     assert (erasure.work, "Permission denied" in erasure.failure) == (Status.QUEUED, True)
     monkeypatch.undo()
     Erasure.objects.update(queued_at=None)
-    assert remains.finish(erasure.pk)
+    assert finish_erasure(erasure.pk)
 
 
 def test_remains_in_sqlites_file_are_recognised(tmp_path: Path) -> None:
     file = tmp_path / "db"
     file.write_bytes(b"x" * 5000 + a_vector(1) + b"y" * 5000)
-    assert database._holds(file, [a_vector(1)[:24]])
-    assert not database._holds(file, [a_vector(2)[:24]])
+    assert _has_any_needle(file, [a_vector(1)[:24]])
+    assert not _has_any_needle(file, [a_vector(2)[:24]])
 
 
 def test_a_reference_being_embedded_leaves_no_crop_behind(world: FakeEngine, admin: User) -> None:
     anna = a_person("Anna")
     reference = a_reference(anna)
-    erasing.erase_person(admin, anna)
-    with pytest.raises(queue.LeaseLost):
-        embedding._store(reference, world, np.frombuffer(a_vector(1), "<f4"))
+    erase_person(admin, anna)
+    with pytest.raises(LeaseLost):
+        _finish_reference(reference, world, np.frombuffer(a_vector(1), "<f4"))
     assert not Reference.objects.exists()
-    assert changes.latest(EMBEDDER) > 0
+    assert get_latest_change_id(EMBEDDER) > 0
 
 
 def test_faces_whose_name_was_withdrawn_when_recognition_stopped_are_erased_too(admin: User) -> None:
     anna = a_person("Anna")
     face = a_named_face(anna, embedding=a_vector(1), embedder_id=EMBEDDER)
-    people.set_recognised(admin, anna, False)
+    set_person_recognised(admin, anna, False)
     face.refresh_from_db()
     assert (face.person, face.is_veiled) == (None, True)
-    erasing.erase_person(admin, Person.objects.get(pk=anna.pk))
+    erase_person(admin, Person.objects.get(pk=anna.pk))
     face.refresh_from_db()
     assert (face.is_erased, face.decision) == (True, Decision.IGNORED)
 
@@ -376,7 +394,7 @@ def test_files_of_all_that_is_known_about_the_person_go(admin: User, settings: A
     file.write_bytes(b"Anna")
     anna, soon = a_person("Anna"), timezone.now() + timedelta(days=1)
     PersonExport.objects.create(person=anna, file=file.name, work=Status.DONE, expires_at=soon)
-    assert remains.finish(erasing.erase_person(admin, anna).pk)
+    assert finish_erasure(erase_person(admin, anna).pk)
     assert not file.exists()
     assert not PersonExport.objects.exists()
 
@@ -389,11 +407,11 @@ def test_acts_on_many_forget_the_name_and_a_running_one_is_waited_for(admin: Use
         kind=BulkAct.Kind.IMPORT, **rows, confirmed_at=timezone.now(), work=Status.PROCESSING
     )
     other = BulkAct.objects.create(kind=BulkAct.Kind.HIDE, ids=[3], back="/admin/?q=bao")
-    erasure = erasing.erase_person(admin, anna)
-    assert not remains.finish(erasure.pk)
+    erasure = erase_person(admin, anna)
+    assert not finish_erasure(erasure.pk)
     BulkAct.objects.filter(pk=running.pk).update(work=Status.DONE)
     Erasure.objects.update(queued_at=None)
-    assert remains.finish(erasure.pk)
+    assert finish_erasure(erasure.pk)
     for act in (draft, running, other):
         act.refresh_from_db()
     assert (draft.rows, draft.back, draft.ids, running.rows) == ([], "", [], [])
@@ -406,15 +424,15 @@ def test_a_receipt_says_which_backups_hold_it_and_waits_for_one_being_made(
     now = timezone.now()
     old = KeptBackup(Path("a"), now - timedelta(days=1), now + timedelta(days=6))
     later = KeptBackup(Path("b"), now + timedelta(days=1), None)
-    monkeypatch.setattr(begun, "kept_backups", lambda: [old])
-    erasure = erasing.erase_person(admin, a_person())
+    monkeypatch.setattr(privacy_erasure, "list_kept_backups", lambda: [old])
+    erasure = erase_person(admin, a_person())
     assert erasure.backups == [{"made_at": old.made_at.isoformat(), "until": old.expires_at.isoformat()}]
-    monkeypatch.setattr(begun, "is_held", lambda _: True)
-    assert not remains.finish(erasure.pk, erasing.note_backups)
-    monkeypatch.setattr(begun, "is_held", lambda _: False)
-    monkeypatch.setattr(begun, "kept_backups", lambda: [later, old])
+    monkeypatch.setattr(privacy_erasure, "is_folder_locked", lambda _: True)
+    assert not finish_erasure(erasure.pk, note_holding_backups)
+    monkeypatch.setattr(privacy_erasure, "is_folder_locked", lambda _: False)
+    monkeypatch.setattr(privacy_erasure, "list_kept_backups", lambda: [later, old])
     Erasure.objects.update(queued_at=None)
-    assert remains.finish(erasure.pk, erasing.note_backups)
+    assert finish_erasure(erasure.pk, note_holding_backups)
     erasure.refresh_from_db()
     assert [each["until"] for each in erasure.backups] == [old.expires_at.isoformat()]
 
@@ -423,8 +441,8 @@ def test_backups_that_cannot_be_read_are_owned_up_to(admin: User, monkeypatch: p
     def fail() -> list[KeptBackup]:
         raise BackupDamaged("no")
 
-    monkeypatch.setattr(begun, "kept_backups", fail)
-    assert erasing.erase_person(admin, a_person()).backups == [{"made_at": None, "until": None}]
+    monkeypatch.setattr(erasure, "list_kept_backups", fail)
+    assert erase_person(admin, a_person()).backups == [{"made_at": None, "until": None}]
 
 
 def test_every_model_that_points_to_a_person_is_thought_of() -> None:
@@ -457,7 +475,7 @@ def test_pictures_that_were_only_drafts_go_with_person_and_user(
         file.write_bytes(b"picture")
         place = {"image": f"drafts/{number}.jpg", "sha256": str(number), "width": 9, "height": 9}
         ReferenceDraft.objects.create(person=anna, name="x.jpg", added_by=by, **place)
-    assert remains.finish(erasing.erase_user(admin, lan).pk)
+    assert finish_erasure(erase_user(admin, lan).pk)
     assert [path.name for path in (tmp_path / "drafts").iterdir()] == ["0.jpg"]
-    assert remains.finish(erasing.erase_person(admin, anna).pk)
+    assert finish_erasure(erase_person(admin, anna).pk)
     assert not list((tmp_path / "drafts").iterdir())

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from gallery import engine
+from gallery.core.exceptions import ActionRefused
+from gallery.curation.calibration import put_calibration_in_force, take_calibration_out_of_force
+from gallery.curation.measurement import HISTOGRAM_BINS, calibrate_gallery
+from gallery.history.descriptions import describe_event
+from gallery.history.undo import undo_events
+from gallery.index import engine
 from gallery.models import Calibration, Event, Reference, ReferenceVector
-from gallery.pipeline import measuring
-from gallery.services import calibration as services
-from gallery.services import history
-from gallery.services.errors import Refused
-from gallery.services.sentences import say
-from gallery.vectors import to_bytes
+from gallery.models.fields import vector_to_bytes
 from recognition import calibrate
-from recognition.decide import for_gallery
+from recognition.decide import tighten_for_gallery
 from recognition.types import Bounds
 from tests.embedded_faces import needs_labelled_photos
 from tests.engines import FakeEngine
@@ -33,14 +33,14 @@ PUBLISHED = Bounds(0.92, 0.90, 0.015)
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     calls: list[tuple[object, ...]] = []
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: calls.append(args))
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: calls.append(args))
     return calls
 
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> FakeEngine:
     made = FakeEngine(bounds=PUBLISHED, dimension=128)
-    monkeypatch.setattr(engine, "serving", lambda: made)
+    monkeypatch.setattr(engine, "get_serving_embedder", lambda: made)
     return made
 
 
@@ -50,7 +50,7 @@ def fill(persons: int, pictures: int) -> None:
     for vector, person in zip(vectors, whose, strict=True):
         reference = a_reference(people[person])
         ReferenceVector.objects.update_or_create(
-            reference=reference, embedder_id=EMBEDDER, defaults={"vector": to_bytes(vector)}
+            reference=reference, embedder_id=EMBEDDER, defaults={"vector": vector_to_bytes(vector)}
         )
 
 
@@ -75,7 +75,7 @@ def test_the_report_has_what_the_contract_says_and_changes_nothing(fake: FakeEng
     assert set(found["suggestion"]["bounds"]) == {"known", "unsure", "margin"}
     assert found["is_applied"] is False
     assert not Calibration.objects.exists()
-    assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
+    assert engine.get_decision_bounds(fake) == tighten_for_gallery(PUBLISHED, 40)
 
 
 @pytest.mark.django_db
@@ -84,10 +84,10 @@ def test_applied_bounds_decide_for_that_embedder_only(fake: FakeEngine, sent: li
     found, code = evaluate("--apply", "--false-name-rate", "0.05")
     assert code == 0
     assert found["is_applied"] is True
-    assert engine.bounds(fake) == Bounds(**found["suggestion"]["bounds"])
+    assert engine.get_decision_bounds(fake) == Bounds(**found["suggestion"]["bounds"])
     assert sent[-1] == ("follow_gallery", True)
     other = FakeEngine(id="test-ffffffffffff", bounds=PUBLISHED)
-    assert engine.bounds(other) == for_gallery(PUBLISHED, 40)
+    assert engine.get_decision_bounds(other) == tighten_for_gallery(PUBLISHED, 40)
 
 
 @pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_too_few_references_apply_nothing_and_say_so(fake: FakeEngine) -> None:
     assert code == 1
     assert "Too few" in found["suggestion"]["reason"]
     assert found["is_applied"] is False
-    assert engine.bounds(fake) == PUBLISHED
+    assert engine.get_decision_bounds(fake) == PUBLISHED
 
 
 @pytest.mark.django_db
@@ -119,45 +119,47 @@ def test_an_empty_gallery_and_a_silly_rate_are_refused_with_a_sentence(fake: Fak
 @pytest.mark.django_db
 def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine, sent: list[Any]) -> None:
     fill(40, 3)
-    user, measured = a_user(), measuring.measure_gallery(0.05)
-    event = services.apply(user, measured)
-    assert say(event) == f"put measured bounds into force: a name from {measured.bounds['known']:.3f}"
-    assert engine.bounds(fake) == Bounds(**measured.bounds)
+    user, measured = a_user(), calibrate_gallery(0.05)
+    event = put_calibration_in_force(user, measured)
+    assert (
+        describe_event(event) == f"put measured bounds into force: a name from {measured.bounds['known']:.3f}"
+    )
+    assert engine.get_decision_bounds(fake) == Bounds(**measured.bounds)
     sent.clear()
-    history.undo(user, event)
+    undo_events(user, event)
     assert sent == [("follow_gallery", True)]
-    assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
+    assert engine.get_decision_bounds(fake) == tighten_for_gallery(PUBLISHED, 40)
 
 
 @pytest.mark.django_db
 def test_withdrawing_brings_back_the_published_bounds(fake: FakeEngine) -> None:
     fill(40, 3)
-    first, second = measuring.measure_gallery(0.05), measuring.measure_gallery(0.01)
-    services.apply(None, first)
-    services.apply(None, second)
-    assert engine.bounds(fake) == Bounds(**second.bounds)
-    services.withdraw(None, second)
-    assert engine.bounds(fake) == for_gallery(PUBLISHED, 40)
+    first, second = calibrate_gallery(0.05), calibrate_gallery(0.01)
+    put_calibration_in_force(None, first)
+    put_calibration_in_force(None, second)
+    assert engine.get_decision_bounds(fake) == Bounds(**second.bounds)
+    take_calibration_out_of_force(None, second)
+    assert engine.get_decision_bounds(fake) == tighten_for_gallery(PUBLISHED, 40)
     assert Event.objects.filter(verb="calibration.withdraw").count() == 1
 
 
 @pytest.mark.django_db
 def test_a_calibration_that_is_not_founded_cannot_be_applied(fake: FakeEngine) -> None:
     fill(3, 2)
-    measured = measuring.measure_gallery(0.005)
-    with pytest.raises(Refused, match="too few references"):
-        services.apply(a_user(), measured)
+    measured = calibrate_gallery(0.005)
+    with pytest.raises(ActionRefused, match="too few references"):
+        put_calibration_in_force(a_user(), measured)
 
 
 @pytest.mark.django_db
 def test_a_stored_report_reads_back_as_what_was_measured(fake: FakeEngine) -> None:
     fill(40, 3)
-    measured = measuring.measure_gallery(0.05)
+    measured = calibrate_gallery(0.05)
     measured.refresh_from_db()
     again = calibrate.Calibration.from_json(measured.report)
     assert again.suggestion.bounds == Bounds(**measured.bounds)
     assert again.impostor.total == 120 * 117
-    assert len(again.impostor.counts) <= measuring.HISTOGRAM_BINS
+    assert len(again.impostor.counts) <= HISTOGRAM_BINS
 
 
 @needs_labelled_photos

@@ -18,13 +18,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image as Pillow
 
-from gallery import engine, storage
+from gallery.index import engine
 from gallery.models import Build, Person, Reference, ReferenceVector
-from gallery.pipeline import exchange
-from gallery.pipeline.exchange.layout import GalleryUnreadable
-from gallery.vectors import to_bytes
-from recognition.index import BuildFigures, build
-from recognition.types import EmbedderMismatch, Embeddings, FaceCrop
+from gallery.models.fields import vector_to_bytes
+from gallery.models.storage import build_reference_name, get_media_path, remove_file, write_file
+from gallery.people.exchange.clip_retrieval import import_clip_retrieval
+from gallery.people.exchange.exporter import export_gallery
+from gallery.people.exchange.importer import import_gallery
+from gallery.people.exchange.layout import GalleryUnreadable
+from recognition.errors import EmbedderMismatch
+from recognition.index import BuildFigures, builder
+from recognition.types import Embeddings, FaceCrop
 from tests.engines import FakeEngine
 from tests.gallery_world import OTHER, PLACE, find, world
 from tests.making import EMBEDDER, a_person, a_vector
@@ -56,14 +60,14 @@ def gallery(world: FakeEngine, monkeypatch: pytest.MonkeyPatch, settings: Any, t
     """Anna with two references, one of them pending; Bảo with one that is rejected and one approved."""
     settings.MEDIA_ROOT = tmp_path / "media"
     reader = ReadsShades()
-    for name in ("serving", "embedder"):
+    for name in ("get_serving_embedder", "get_configured_embedder"):
         monkeypatch.setattr(engine, name, lambda: reader)
 
     def read(path: Path) -> SimpleNamespace:
         with Pillow.open(path) as image:
             return SimpleNamespace(pixels=np.asarray(image.convert("RGB")))
 
-    monkeypatch.setattr(engine, "read", read)
+    monkeypatch.setattr(engine, "read_photo", read)
     anna, bao = a_person("Anna / née B."), a_person("Bảo")
     Person.objects.filter(pk=anna.pk).update(note="Line one\nline two, with “signs”", is_hidden=True)
     Person.objects.filter(pk=bao.pk).update(consent_until="2030-01-31", consent_note="by letter")
@@ -76,8 +80,8 @@ def gallery(world: FakeEngine, monkeypatch: pytest.MonkeyPatch, settings: Any, t
 
 
 def store(person: Person, shade: int, status: str = "approved") -> Reference:
-    name = storage.reference_name(".png")
-    sha256 = storage.write(name, picture(shade))
+    name = build_reference_name(".png")
+    sha256 = write_file(name, picture(shade))
     reference = Reference.objects.create(
         person=person,
         image=name,
@@ -105,7 +109,7 @@ def contents() -> dict[str, Any]:
             {
                 **{name: getattr(each, name) for name in ("status", "box", "landmarks", "quality", "score")},
                 **{name: getattr(each, name) for name in ("sha256", "source_sha256", "work", "created_at")},
-                "picture": storage.path(each.image).read_bytes(),
+                "picture": get_media_path(each.image).read_bytes(),
                 "vectors": {row.embedder_id: bytes(row.vector) for row in each.vectors.all()},
             }
             for each in person.references.order_by("source_path")
@@ -121,7 +125,7 @@ def forget_everything() -> None:
 @pytest.mark.usefixtures("gallery")
 def test_a_round_trip_loses_nothing(tmp_path: Path) -> None:
     before, hits = contents(), [hit.similarity for hit in find(a_vector(1))]
-    done = exchange.export_gallery(tmp_path / "out")
+    done = export_gallery(tmp_path / "out")
     assert (done.people, done.references, done.embeddings, done.indexed) == (2, 4, 5, 2)
     forget_everything()
     call_command("import_gallery", str(tmp_path / "out"), stderr=io.StringIO(), stdout=io.StringIO())
@@ -136,10 +140,10 @@ def test_an_export_opens_with_plain_tools(tmp_path: Path, monkeypatch: pytest.Mo
 
     def watched(*arguments: Any, **options: Any) -> BuildFigures:
         asked.append(options)
-        return build(*arguments, **options)
+        return builder.build(*arguments, **options)
 
-    monkeypatch.setattr("recognition.index.build", watched)
-    exchange.export_gallery(tmp_path / "out")
+    monkeypatch.setattr("recognition.index.builder.build", watched)
+    export_gallery(tmp_path / "out")
     assert [options["only_exact"] for options in asked] == [True]
     table = pd.read_parquet(tmp_path / "out/metadata/metadata_0.parquet")
     index = faiss.read_index(str(tmp_path / "out/knn.index"))
@@ -156,22 +160,22 @@ def test_an_export_opens_with_plain_tools(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.usefixtures("gallery")
 def test_importing_twice_changes_nothing(tmp_path: Path) -> None:
-    exchange.export_gallery(tmp_path / "out")
+    export_gallery(tmp_path / "out")
     before = contents()
-    done = exchange.import_gallery(tmp_path / "out")
+    done = import_gallery(tmp_path / "out")
     assert (done.people, done.added, done.already) == (0, 0, 4)
     assert contents() == before
 
 
 @pytest.mark.usefixtures("gallery")
 def test_an_interrupted_import_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gallery.pipeline.exchange import importing
+    from gallery.people.exchange import importer
 
-    exchange.export_gallery(tmp_path / "out")
+    export_gallery(tmp_path / "out")
     before = contents()
     forget_everything()
-    monkeypatch.setattr(importing, "BATCH", 3)
-    real = importing._import_batch
+    monkeypatch.setattr(importer, "IMPORT_BATCH_SIZE", 3)
+    real = importer._import_batch
 
     def stops(directory, batch, *rest):
         if len(batch) < 3:
@@ -179,11 +183,11 @@ def test_an_interrupted_import_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
         return real(directory, batch, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "_import_batch", stops)
+        patch.setattr(importer, "_import_batch", stops)
         with pytest.raises(KeyboardInterrupt):
-            exchange.import_gallery(tmp_path / "out")
+            import_gallery(tmp_path / "out")
     assert Reference.objects.count() == 3
-    done = exchange.import_gallery(tmp_path / "out")
+    done = import_gallery(tmp_path / "out")
     assert (done.added, done.already) == (1, 3)
     assert len(contents()["Bảo"]["references"]) == len(before["Bảo"]["references"])
 
@@ -201,7 +205,7 @@ def test_an_export_never_overwrites_and_a_failed_one_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gallery.pipeline.exchange.exporting._write_index", full)
+    monkeypatch.setattr("gallery.people.exchange.exporter._write_index", full)
     with pytest.raises(CommandError, match="No space left"):
         call_command("export_gallery", str(tmp_path / "new"))
     assert {path.name for path in tmp_path.iterdir()} == before
@@ -210,32 +214,32 @@ def test_an_export_never_overwrites_and_a_failed_one_leaves_nothing(
 @pytest.mark.usefixtures("gallery")
 def test_a_reference_whose_picture_is_gone_keeps_everything_else(tmp_path: Path) -> None:
     lost = Reference.objects.get(source_path="/somewhere/1.jpg")
-    storage.remove(lost.image)
-    done = exchange.export_gallery(tmp_path / "out")
+    remove_file(lost.image)
+    done = export_gallery(tmp_path / "out")
     assert done.without_picture == [lost.pk]
     forget_everything()
-    assert exchange.import_gallery(tmp_path / "out").without_picture == 1
+    assert import_gallery(tmp_path / "out").without_picture == 1
     back = Reference.objects.get(source_path="/somewhere/1.jpg")
     assert back.vectors.count() == 2
-    assert storage.path(back.image).is_file()
+    assert get_media_path(back.image).is_file()
 
 
 @pytest.mark.usefixtures("gallery")
 def test_vectors_that_the_pictures_contradict_are_refused(tmp_path: Path) -> None:
-    exchange.export_gallery(tmp_path / "out")
+    export_gallery(tmp_path / "out")
     forget_everything()
     path = tmp_path / f"out/vectors/{EMBEDDER}.npz"
     with np.load(path) as file:
         ids, vectors = file["ids"], file["vectors"]
     np.savez(path, ids=ids, vectors=np.roll(vectors, 1, axis=0))
     with pytest.raises(EmbedderMismatch, match="embedded again"):
-        exchange.import_gallery(tmp_path / "out")
+        import_gallery(tmp_path / "out")
     assert not Person.objects.exists()
 
 
 @pytest.mark.usefixtures("gallery")
 def test_a_picture_outside_the_directory_is_not_read(tmp_path: Path) -> None:
-    exchange.export_gallery(tmp_path / "out")
+    export_gallery(tmp_path / "out")
     forget_everything()
     path = tmp_path / "out/references.csv"
     rows = list(csv.DictReader(path.open(newline="")))
@@ -244,11 +248,11 @@ def test_a_picture_outside_the_directory_is_not_read(tmp_path: Path) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
-    kept = set(Path(storage.path("references")).rglob("*.png"))
+    kept = set(Path(get_media_path("references")).rglob("*.png"))
     with pytest.raises(GalleryUnreadable, match="not a whole export"):
-        exchange.import_gallery(tmp_path / "out")
+        import_gallery(tmp_path / "out")
     assert not Reference.objects.exists()
-    assert set(Path(storage.path("references")).rglob("*.png")) == kept
+    assert set(Path(get_media_path("references")).rglob("*.png")) == kept
 
 
 def clip_retrieval(directory: Path, root: str, shades: Sequence[int], dtype: type = np.float16) -> None:
@@ -276,9 +280,9 @@ def test_a_directory_of_clip_retrieval_is_searched_as_it_is(tmp_path: Path) -> N
     said = json.loads(out.getvalue())
     assert (said["people"], said["added"], said["without_picture"]) == (2, 3, 3)
     assert said["checked"] == {"pictures": 0, "similarity": None}
-    best = find(to_bytes(vector_of(20)))[0]
+    best = find(vector_to_bytes(vector_of(20)))[0]
     assert Person.objects.get(pk=best.person).name == "Person 2"
-    assert exchange.import_foreign(tmp_path / "clip", "fake").already == 3
+    assert import_clip_retrieval(tmp_path / "clip", "fake").already == 3
 
 
 @pytest.mark.usefixtures("gallery")
@@ -286,20 +290,20 @@ def test_pictures_at_hand_are_kept_and_prove_the_owners_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_everything()
-    monkeypatch.setattr(engine, "detector", lambda: SimpleNamespace(detect=lambda pixels: []))
+    monkeypatch.setattr(engine, "get_detector", lambda: SimpleNamespace(detect=lambda pixels: []))
     for shade in (10, 11, 20):
         folder = tmp_path / f"pictures/Person {shade // 10}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{shade}.png").write_bytes(picture(shade))
     clip_retrieval(tmp_path / "clip", str(tmp_path / "pictures"), [10, 11, 20])
-    done = exchange.import_foreign(tmp_path / "clip", EMBEDDER)
+    done = import_clip_retrieval(tmp_path / "clip", EMBEDDER)
     assert done.without_picture == 0
     assert done.checked.pictures == 3
     assert done.checked.similarity == pytest.approx(1, abs=1e-3)
     forget_everything()
     np.save(tmp_path / "clip/img_emb/img_emb_0.npy", np.stack([vector_of(each) for each in (50, 51, 52)]))
     with pytest.raises(EmbedderMismatch, match="Name the right embedder"):
-        exchange.import_foreign(tmp_path / "clip", "fake")
+        import_clip_retrieval(tmp_path / "clip", "fake")
     assert not Person.objects.exists()
 
 
@@ -312,7 +316,7 @@ def test_the_owner_must_say_which_embedder_and_it_must_be_ours(tmp_path: Path) -
         call_command("import_gallery", str(tmp_path / "clip"), "--embedder=clip")
     np.save(tmp_path / "clip/img_emb/img_emb_0.npy", np.ones((1, 512), np.float32))
     with pytest.raises(EmbedderMismatch, match="512 numbers"):
-        exchange.import_foreign(tmp_path / "clip", "fake")
+        import_clip_retrieval(tmp_path / "clip", "fake")
 
 
 @pytest.mark.usefixtures("gallery")
@@ -320,4 +324,4 @@ def test_a_row_without_a_person_is_named(tmp_path: Path) -> None:
     clip_retrieval(tmp_path / "clip", "/gone", [10])
     pd.DataFrame({"image_path": ["1.png"]}).to_parquet(tmp_path / "clip/metadata/metadata_0.parquet")
     with pytest.raises(GalleryUnreadable, match="Row 0 has no person"):
-        exchange.import_foreign(tmp_path / "clip", "fake")
+        import_clip_retrieval(tmp_path / "clip", "fake")

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
+from gallery.faces.decisions import (
+    clear_face_decision,
+    confirm_face,
+    draw_face,
+    ignore_face,
+    ignore_face_group,
+    leave_face_unknown,
+    mark_not_a_face,
+    name_face_group,
+    reject_person_of_face,
+)
+from gallery.history.undo import undo_events
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection
-from gallery.services import faces, history
-from gallery.services.errors import CannotUndo, Changed, Refused
 from tests.making import a_face, a_named_face, a_person, a_photo, a_user, an_unsure_face
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +27,9 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch):
     """The tasks an act queues, instead of a broker."""
     tasks = []
-    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    monkeypatch.setattr(
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
+    )
     return tasks
 
 
@@ -28,7 +41,7 @@ def columns(face):
 def test_confirming_names_the_face_and_says_who_said_so():
     user, anna = a_user(), a_person("Anna")
     face = an_unsure_face(anna)
-    event = faces.confirm(user, face, anna)
+    event = confirm_face(user, face, anna)
     face.refresh_from_db()
     assert (face.person, face.decision, face.decided_by) == (anna, Decision.CONFIRMED, user)
     assert face.state == Face.State.KNOWN
@@ -38,7 +51,7 @@ def test_confirming_names_the_face_and_says_who_said_so():
 
 def test_confirming_lets_the_worker_take_the_name_further(sent):
     face, anna = a_face(), a_person()
-    faces.confirm(a_user(), face, anna)
+    confirm_face(a_user(), face, anna)
     assert sent == [("follow_faces", [face.pk])]
 
 
@@ -46,7 +59,7 @@ def test_a_rejected_person_is_withdrawn_and_no_longer_proposed():
     anna, bao = a_person("Anna"), a_person("Bảo")
     face = a_named_face(anna)
     Candidate.objects.create(face=face, person=bao, similarity=0.9, rank=1)
-    faces.reject(a_user(), face, anna)
+    reject_person_of_face(a_user(), face, anna)
     face.refresh_from_db()
     assert face.person is None
     assert face.state == Face.State.UNKNOWN
@@ -58,10 +71,10 @@ def test_a_rejected_person_is_withdrawn_and_no_longer_proposed():
 def test_a_face_that_was_searched_again_is_searched_once_more_when_not_this_person_is_taken_back(sent):
     user, anna = a_user(), a_person("Anna")
     face = a_named_face(anna)
-    event = faces.reject(user, face, anna)
+    event = reject_person_of_face(user, face, anna)
     Face.objects.filter(pk=face.pk).update(similarity=0.8)  # what the worker found without Anna
     sent.clear()
-    history.undo(user, event)
+    undo_events(user, event)
     assert not FaceRejection.objects.exists()
     assert ("follow_faces", [face.pk]) in sent
 
@@ -69,8 +82,8 @@ def test_a_face_that_was_searched_again_is_searched_once_more_when_not_this_pers
 def test_rejecting_somebody_else_leaves_a_confirmed_name():
     anna, bao, user = a_person("Anna"), a_person("Bảo"), a_user()
     face = an_unsure_face(anna, bao)
-    faces.confirm(user, face, anna)
-    faces.reject(user, face, bao)
+    confirm_face(user, face, anna)
+    reject_person_of_face(user, face, bao)
     face.refresh_from_db()
     assert (face.person, face.decision) == (anna, Decision.CONFIRMED)
 
@@ -78,17 +91,17 @@ def test_rejecting_somebody_else_leaves_a_confirmed_name():
 def test_confirming_after_all_withdraws_the_rejection():
     anna, user = a_person(), a_user()
     face = an_unsure_face(anna)
-    faces.reject(user, face, anna)
-    faces.confirm(user, face, anna)
+    reject_person_of_face(user, face, anna)
+    confirm_face(user, face, anna)
     assert not FaceRejection.objects.exists()
 
 
 @pytest.mark.parametrize(
     ("act", "decision"),
     [
-        (faces.leave_unknown, Decision.REJECTED),
-        (faces.mark_not_a_face, Decision.NOT_A_FACE),
-        (faces.ignore, Decision.IGNORED),
+        (leave_face_unknown, Decision.REJECTED),
+        (mark_not_a_face, Decision.NOT_A_FACE),
+        (ignore_face, Decision.IGNORED),
     ],
 )
 def test_other_decisions_take_the_name_away(act, decision):
@@ -100,8 +113,8 @@ def test_other_decisions_take_the_name_away(act, decision):
 
 def test_clearing_a_decision_lets_the_machine_say_again(sent):
     face, user = a_face(), a_user()
-    faces.ignore(user, face)
-    faces.clear_decision(user, face)
+    ignore_face(user, face)
+    clear_face_decision(user, face)
     face.refresh_from_db()
     assert not face.is_decided
     assert face.decided_by is None
@@ -111,11 +124,11 @@ def test_clearing_a_decision_lets_the_machine_say_again(sent):
 @pytest.mark.parametrize(
     "act",
     [
-        lambda user, face, person: faces.confirm(user, face, person),
-        lambda user, face, person: faces.reject(user, face, person),
-        lambda user, face, person: faces.leave_unknown(user, face),
-        lambda user, face, person: faces.mark_not_a_face(user, face),
-        lambda user, face, person: faces.ignore(user, face),
+        lambda user, face, person: confirm_face(user, face, person),
+        lambda user, face, person: reject_person_of_face(user, face, person),
+        lambda user, face, person: leave_face_unknown(user, face),
+        lambda user, face, person: mark_not_a_face(user, face),
+        lambda user, face, person: ignore_face(user, face),
     ],
     ids=["confirm", "reject", "unknown", "not a face", "ignore"],
 )
@@ -125,19 +138,19 @@ def test_each_decision_can_be_undone_and_redone_exactly(act):
     before, candidates = columns(face), list(face.candidates.values())
     event = act(user, face, anna)
     after = columns(face)
-    [undone] = history.undo(user, event)
+    [undone] = undo_events(user, event)
     assert columns(face) == before
     assert list(face.candidates.values()) == candidates
     assert not FaceRejection.objects.exists()
-    history.undo(user, undone)
+    undo_events(user, undone)
     assert columns(face) == after
 
 
 def test_clearing_can_be_undone():
     user, face = a_user(), a_face()
-    faces.ignore(user, face)
+    ignore_face(user, face)
     before = columns(face)
-    history.undo(user, faces.clear_decision(user, face))
+    undo_events(user, clear_face_decision(user, face))
     assert columns(face) == before
 
 
@@ -145,10 +158,10 @@ def test_undo_is_refused_when_somebody_decided_otherwise_since():
     mai, bao = a_user("Mai"), a_user("Bao")
     anna, eva = a_person("Anna"), a_person("Eva")
     face = an_unsure_face(anna, eva)
-    event = faces.confirm(mai, face, anna)
-    faces.confirm(bao, face, eva)
+    event = confirm_face(mai, face, anna)
+    confirm_face(bao, face, eva)
     with pytest.raises(CannotUndo, match="Bao has changed this since"):
-        history.undo(mai, event)
+        undo_events(mai, event)
     face.refresh_from_db()
     assert face.person == eva
     event.refresh_from_db()
@@ -158,15 +171,15 @@ def test_undo_is_refused_when_somebody_decided_otherwise_since():
 def test_the_second_of_two_reviewers_is_told_what_the_first_did():
     mai, bao, anna, eva = a_user("Mai"), a_user("Bao"), a_person("Anna"), a_person("Eva")
     face = an_unsure_face(anna, eva)
-    faces.confirm(mai, face, anna, revision=face.revision)
+    confirm_face(mai, face, anna, revision=face.revision)
     for act in (
-        lambda: faces.confirm(bao, face, eva, revision=0),
-        lambda: faces.reject(bao, face, anna, revision=0),
-        lambda: faces.ignore(bao, face, revision=0),
-        lambda: faces.mark_not_a_face(bao, face, revision=0),
-        lambda: faces.leave_unknown(bao, face, revision=0),
+        lambda: confirm_face(bao, face, eva, revision=0),
+        lambda: reject_person_of_face(bao, face, anna, revision=0),
+        lambda: ignore_face(bao, face, revision=0),
+        lambda: mark_not_a_face(bao, face, revision=0),
+        lambda: leave_face_unknown(bao, face, revision=0),
     ):
-        with pytest.raises(Changed, match="Mai was here first and named a face “Anna”"):
+        with pytest.raises(EditConflict, match="Mai was here first and named a face “Anna”"):
             act()
     face.refresh_from_db()
     assert face.person == anna
@@ -176,8 +189,8 @@ def test_the_second_of_two_reviewers_is_told_what_the_first_did():
 def test_saying_the_same_as_somebody_before_is_no_conflict_and_no_second_event():
     mai, bao, anna = a_user("Mai"), a_user("Bao"), a_person("Anna")
     face = an_unsure_face(anna)
-    assert faces.confirm(mai, face, anna, revision=0)
-    assert faces.confirm(bao, face, anna, revision=0) is None
+    assert confirm_face(mai, face, anna, revision=0)
+    assert confirm_face(bao, face, anna, revision=0) is None
     face.refresh_from_db()
     assert face.decided_by == mai
 
@@ -185,13 +198,13 @@ def test_saying_the_same_as_somebody_before_is_no_conflict_and_no_second_event()
 def test_a_face_that_is_gone_is_said_so():
     face, user, anna = a_face(), a_user(), a_person()
     Face.objects.filter(pk=face.pk).delete()
-    with pytest.raises(Changed, match="no longer there"):
-        faces.confirm(user, face, anna)
+    with pytest.raises(EditConflict, match="no longer there"):
+        confirm_face(user, face, anna)
 
 
 def test_a_drawn_face_is_clipped_to_the_photo_and_queued(sent):
     photo = a_photo()
-    face = faces.draw_face(a_user(), photo, (-10, 580, 100, 100))
+    face = draw_face(a_user(), photo, (-10, 580, 100, 100))
     assert (face.left, face.top, face.width, face.height) == (0, 580, 90, 20)
     assert face.is_drawn
     assert ("embed_face", face.pk) in sent
@@ -199,20 +212,20 @@ def test_a_drawn_face_is_clipped_to_the_photo_and_queued(sent):
 
 @pytest.mark.parametrize("box", [(10, 10, 3, 50), (900, 10, 50, 50), (10, 10, float("nan"), 50)])
 def test_a_box_that_is_no_box_is_refused(box):
-    with pytest.raises(Refused, match="too small"):
-        faces.draw_face(a_user(), a_photo(), box)
+    with pytest.raises(ActionRefused, match="too small"):
+        draw_face(a_user(), a_photo(), box)
 
 
 def test_drawing_can_be_undone_until_the_face_is_named():
     user, photo, anna = a_user(), a_photo(), a_person()
-    face = faces.draw_face(user, photo, (10, 10, 60, 60))
+    face = draw_face(user, photo, (10, 10, 60, 60))
     drawn = Event.objects.get(verb="face.draw")
-    named = faces.confirm(user, face, anna)
+    named = confirm_face(user, face, anna)
     with pytest.raises(CannotUndo):
-        history.undo(user, drawn)
-    history.undo(user, named)
-    photo_two = faces.draw_face(user, photo, (200, 10, 60, 60))
-    history.undo(user, Event.objects.filter(verb="face.draw").first())
+        undo_events(user, drawn)
+    undo_events(user, named)
+    photo_two = draw_face(user, photo, (200, 10, 60, 60))
+    undo_events(user, Event.objects.filter(verb="face.draw").first())
     assert not Face.objects.filter(pk=photo_two.pk).exists()
 
 
@@ -220,22 +233,22 @@ def test_naming_a_group_is_one_act_with_one_undo():
     user, anna = a_user(), a_person()
     group = [a_face() for _ in range(5)]
     before = [columns(face) for face in group]
-    result = faces.name_group(user, [face.pk for face in group], anna)
+    result = name_face_group(user, [face.pk for face in group], anna)
     assert result.done == [face.pk for face in group]
     assert Face.objects.filter(person=anna, decision=Decision.CONFIRMED).count() == 5
     assert Event.objects.count() == 1
-    history.undo(user, result.event)
+    undo_events(user, result.event)
     assert [columns(face) for face in group] == before
 
 
 def test_a_group_leaves_out_what_others_decided_and_who_was_rejected():
     mai, bao, anna = a_user("Mai"), a_user("Bao"), a_person("Anna")
     decided, rejected, seen_old, free = (a_face() for _ in range(4))
-    faces.ignore(bao, decided)
-    faces.reject(bao, rejected, anna)
-    faces.reject(bao, seen_old, a_person("Eva"))
+    ignore_face(bao, decided)
+    reject_person_of_face(bao, rejected, anna)
+    reject_person_of_face(bao, seen_old, a_person("Eva"))
     ids = [face.pk for face in (decided, rejected, seen_old, free)]
-    result = faces.name_group(mai, ids, anna, seen=dict.fromkeys(ids, 0))
+    result = name_face_group(mai, ids, anna, seen=dict.fromkeys(ids, 0))
     assert result.done == [free.pk]
     assert result.left == [decided.pk, rejected.pk, seen_old.pk]
 
@@ -243,34 +256,34 @@ def test_a_group_leaves_out_what_others_decided_and_who_was_rejected():
 def test_undoing_a_group_leaves_the_face_that_was_corrected_since():
     user, anna, eva = a_user(), a_person("Anna"), a_person("Eva")
     group = [a_face() for _ in range(3)]
-    result = faces.name_group(user, [face.pk for face in group], anna)
-    faces.confirm(user, group[0], eva)
-    [undone] = history.undo(user, result.event)
+    result = name_face_group(user, [face.pk for face in group], anna)
+    confirm_face(user, group[0], eva)
+    [undone] = undo_events(user, result.event)
     assert [columns(face)["person_id"] for face in group] == [eva.pk, None, None]
     assert undone.summary["left"] == 1
 
 
 def test_ignoring_a_group_is_one_act_with_one_undo():
     user, group = a_user(), [a_face() for _ in range(3)]
-    result = faces.ignore_group(user, [face.pk for face in group])
+    result = ignore_face_group(user, [face.pk for face in group])
     assert Face.objects.filter(decision=Decision.IGNORED).count() == 3
-    history.undo(user, result.event)
+    undo_events(user, result.event)
     assert not Face.objects.filter(decision=Decision.IGNORED).exists()
 
 
 def test_a_group_of_nothing_left_leaves_no_event():
     user, face = a_user(), a_face()
-    faces.ignore(user, face)
-    assert faces.ignore_group(user, [face.pk]).event is None
+    ignore_face(user, face)
+    assert ignore_face_group(user, [face.pk]).event is None
 
 
 def test_a_name_twice_in_a_photo_is_marked_and_unmarked():
     user, anna, photo = a_user(), a_person(), a_photo()
     one, other = a_face(photo), a_face(photo)
-    faces.confirm(user, one, anna)
-    event = faces.confirm(user, other, anna)
+    confirm_face(user, one, anna)
+    event = confirm_face(user, other, anna)
     assert Face.objects.filter(photo=photo, is_twice=True).count() == 2
-    history.undo(user, event)
+    undo_events(user, event)
     assert not Face.objects.filter(photo=photo, is_twice=True).exists()
 
 
@@ -278,4 +291,4 @@ def test_naming_a_group_costs_the_same_number_of_queries_for_any_size(django_ass
     user, anna, photo = a_user(), a_person(), a_photo()
     group = [a_face(photo) for _ in range(200)]
     with django_assert_max_num_queries(20):
-        faces.name_group(user, [face.pk for face in group], anna)
+        name_face_group(user, [face.pk for face in group], anna)

@@ -7,13 +7,20 @@ from typing import NamedTuple
 
 import pytest
 
-from gallery import health
-from gallery.health import outdated
+from gallery.curation.check import _store_findings
+from gallery.curation.findings import find_faceless_references, find_worklist_items, get_open_findings
+from gallery.curation.services import resolve_worklist_item
+from gallery.faces.decisions import confirm_face
+from gallery.faces.effects import mark_outdated_findings
+from gallery.history.undo import undo_events
 from gallery.models import Event, Face, Finding, Person, Reference, Status, User
-from gallery.pipeline import checking
-from gallery.services import health as acts
-from gallery.services import history, people, references
-from gallery.services.faces import confirm, use_as_reference
+from gallery.people.references import (
+    judge_references,
+    move_references,
+    reject_references,
+    use_face_as_reference,
+)
+from gallery.people.services import merge_people, split_person
 from tests.making import EMBEDDER, a_face, a_person, a_reference, a_user
 from tests.test_evaluate import sent
 from tests.test_index_races import Start, finish, read_line, start
@@ -77,22 +84,22 @@ def kept() -> set[int]:
 
 
 def split(world: World) -> None:
-    people.split(world.user, [world.face], "Cleo")
+    split_person(world.user, [world.face], "Cleo")
 
 
 def count_again(world: World) -> None:
-    references.reject(world.user, [world.mine])
-    use_as_reference(world.user, Face.objects.get(pk=world.face.pk))
+    reject_references(world.user, [world.mine])
+    use_face_as_reference(world.user, Face.objects.get(pk=world.face.pk))
 
 
 ACTS: dict[str, tuple[Callable[[World], object], int]] = {  # and how many findings hold after it
-    "reject": (lambda world: references.reject(world.user, [world.mine]), 2),
-    "set back": (lambda world: references.judge(world.user, [world.mine, world.hers], "pending"), 1),
-    "move": (lambda world: references.move(world.user, [world.hers], world.anna), 2),
-    "rename the face": (lambda world: confirm(world.user, world.face, world.bea), 2),
+    "reject": (lambda world: reject_references(world.user, [world.mine]), 2),
+    "set back": (lambda world: judge_references(world.user, [world.mine, world.hers], "pending"), 1),
+    "move": (lambda world: move_references(world.user, [world.hers], world.anna), 2),
+    "rename the face": (lambda world: confirm_face(world.user, world.face, world.bea), 2),
     "split": (split, 2),
     "count again": (count_again, 5),
-    "merge": (lambda world: people.merge(world.user, world.anna, world.bea), 1),
+    "merge": (lambda world: merge_people(world.user, world.anna, world.bea), 1),
 }
 
 
@@ -105,9 +112,9 @@ def test_what_holds_is_told_by_the_references_after_every_act_its_undo_and_its_r
     act(world)
     assert kept() == holding()
     assert len(kept()) == left
-    assert set(health.open_findings().values_list("pk", flat=True)) == kept()
+    assert set(get_open_findings().values_list("pk", flat=True)) == kept()
     for expected in (5, left) if name != "count again" else (2, 5):
-        history.undo(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
+        undo_events(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
         assert kept() == holding()
         assert len(kept()) == expected
 
@@ -117,18 +124,18 @@ def test_a_dismissal_is_undone_and_redone_whatever_became_of_its_picture(world: 
     picture = a_reference(world.anna, status=status, work=Status.FAILED)
 
     def is_listed() -> bool:
-        return health.faceless_references().filter(pk=picture.pk).exists()
+        return find_faceless_references().filter(pk=picture.pk).exists()
 
-    matter = health.find(Kind.FACELESS, [picture.pk], world.user)[0]
-    kept = acts.mend(world.user, Kind.FACELESS, matter.pk, "keep")
+    matter = find_worklist_items(Kind.FACELESS, [picture.pk], world.user)[0]
+    kept = resolve_worklist_item(world.user, Kind.FACELESS, matter.pk, "keep")
     assert kept is not None
     for expected in (True, False, True):
-        history.undo(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
+        undo_events(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
         assert is_listed() is expected
-    again = acts.mend(world.user, Kind.FACELESS, matter.pk, "keep")
+    again = resolve_worklist_item(world.user, Kind.FACELESS, matter.pk, "keep")
     assert again is not None
-    references.move(world.user, [picture], world.bea)
-    history.undo(world.user, again)
+    move_references(world.user, [picture], world.bea)
+    undo_events(world.user, again)
     assert is_listed()
 
 
@@ -136,17 +143,17 @@ def test_a_finding_about_a_picture_that_was_judged_during_the_check_does_not_hol
     found = Finding(
         kind=Kind.UNLIKE, person=world.bea, reference=world.hers, similarity=0.1, embedder_id=EMBEDDER
     )
-    references.reject(world.user, [world.hers])
-    checking._store([found])
+    reject_references(world.user, [world.hers])
+    _store_findings([found])
     assert Finding.objects.filter(kind=Kind.UNLIKE, is_outdated=True).get().reference == world.hers
     assert kept() == holding() == set()
 
 
 def test_to_mark_nothing_changes_nothing(world: World) -> None:
     Finding.objects.update(is_outdated=True)
-    outdated.mark()
+    mark_outdated_findings()
     assert not kept()
-    outdated.mark(findings=Finding.objects.values_list("pk", flat=True))
+    mark_outdated_findings(findings=Finding.objects.values_list("pk", flat=True))
     assert len(kept()) == 5
 
 

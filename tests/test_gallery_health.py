@@ -10,25 +10,24 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery import health
-from gallery.health import outdated
-from gallery.models import (
-    Album,
-    Event,
-    Finding,
-    Person,
-    Reference,
-    ReferenceVector,
-    Role,
-    Status,
-    User,
+from gallery.core.permissions import remember_hidden_albums
+from gallery.curation.check import check_all_references
+from gallery.curation.findings import (
+    count_findings_for_badge,
+    count_worklist_items,
+    find_faceless_references,
+    find_people_with_one_reference,
+    find_people_without_reference,
+    find_poor_references,
+    get_open_findings,
 )
-from gallery.pipeline import checking
-from gallery.services import health as acts
-from gallery.services import history, references
-from gallery.services.sentences import say
-from gallery.vectors import to_bytes
-from gallery.visibility import ask_once
+from gallery.curation.services import dismiss_findings, request_gallery_check
+from gallery.faces.effects import mark_outdated_findings
+from gallery.history.descriptions import describe_event
+from gallery.history.undo import undo_events
+from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Role, Status, User
+from gallery.models.fields import vector_to_bytes
+from gallery.people.references import move_references, reject_references
 from tests.engines import FakeEngine
 from tests.fake_people import fake_people
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
@@ -44,7 +43,7 @@ def fill(vectors: np.ndarray[Any, Any], whose: np.ndarray[Any, Any]) -> tuple[li
     references = []
     for vector, person in zip(vectors, whose, strict=True):
         reference = a_reference(people[person])
-        ReferenceVector.objects.filter(reference=reference).update(vector=to_bytes(vector))
+        ReferenceVector.objects.filter(reference=reference).update(vector=vector_to_bytes(vector))
         references.append(reference)
     return people, references
 
@@ -64,8 +63,8 @@ def misfiled() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], int]:
 def test_a_misfiled_reference_is_found_with_whose_it_looks_like(fake: FakeEngine) -> None:
     vectors, filed, whose = misfiled()
     people, references = fill(vectors, filed)
-    assert checking.check_gallery() == 1
-    finding = health.open_findings(Kind.WRONG).get()
+    assert check_all_references() == 1
+    finding = get_open_findings(Kind.WRONG).get()
     assert (finding.reference, finding.person) == (references[7], people[filed[7]])
     assert finding.other_person == people[whose]
     assert finding.other_reference is not None
@@ -79,38 +78,38 @@ def test_one_picture_under_two_names_comes_before_one_picture_twice(fake: FakeEn
     vectors, whose = fake_people(20, 3, seed=42)
     vectors = np.concatenate([vectors, vectors[[0]], vectors[[5]]])
     fill(vectors, np.append(whose, [whose[0], (whose[5] + 1) % 20]))
-    checking.check_gallery()
-    found = list(health.open_findings(Kind.DUPLICATE))
+    check_all_references()
+    found = list(get_open_findings(Kind.DUPLICATE))
     assert [each.person == each.other_person for each in found] == [False, True]
 
 
 def test_a_new_check_forgets_what_was_mended_and_keeps_rows_that_stand(fake: FakeEngine) -> None:
     vectors, filed, whose = misfiled()
     people, references = fill(vectors, filed)
-    checking.check_gallery()
+    check_all_references()
     row = Finding.objects.get().pk
-    checking.check_gallery()
+    check_all_references()
     assert Finding.objects.get().pk == row
     references[7].person = people[whose]
     references[7].save()
-    assert checking.check_gallery() == 0
+    assert check_all_references() == 0
     assert not Finding.objects.exists()
 
 
 def test_what_a_curator_dismissed_is_not_brought_up_again_and_can_be_undone(fake: FakeEngine) -> None:
     vectors, filed, _ = misfiled()
     fill(vectors, filed)
-    checking.check_gallery()
-    event = acts.dismiss(a_user(), health.open_findings())
-    assert say(event) == "said that 1 finding is all right"
-    assert checking.check_gallery() == 0
-    assert not health.open_findings().exists()
-    history.undo(a_user("Lan"), event)
-    assert health.open_findings().count() == 1
+    check_all_references()
+    event = dismiss_findings(a_user(), get_open_findings())
+    assert describe_event(event) == "said that 1 finding is all right"
+    assert check_all_references() == 0
+    assert not get_open_findings().exists()
+    undo_events(a_user("Lan"), event)
+    assert get_open_findings().count() == 1
 
 
 def test_an_empty_gallery_is_healthy(fake: FakeEngine) -> None:
-    assert checking.check_gallery() == 0
+    assert check_all_references() == 0
 
 
 def test_single_poor_and_faceless_references_are_listed() -> None:
@@ -119,11 +118,11 @@ def test_single_poor_and_faceless_references_are_listed() -> None:
     a_reference(bert, quality=quality())
     a_reference(bert)
     failed = a_reference(cleo, work=Status.FAILED, status="pending", failure="No face was found.")
-    assert list(health.people_with_one_reference()) == [anna]
-    assert list(health.people_without_reference()) == [cleo]
-    assert [reference.person for reference in health.poor_references()] == [anna]
-    assert list(health.faceless_references()) == [failed]
-    counts = health.counts()
+    assert list(find_people_with_one_reference()) == [anna]
+    assert list(find_people_without_reference()) == [cleo]
+    assert [reference.person for reference in find_poor_references()] == [anna]
+    assert list(find_faceless_references()) == [failed]
+    counts = count_worklist_items()
     assert (counts["single"], counts["poor"], counts["faceless"], counts[Kind.WRONG]) == (1, 1, 1, 0)
 
 
@@ -133,11 +132,11 @@ def test_a_small_blurred_or_noisy_picture_is_a_poor_reference_though_a_usable_fa
 ) -> None:
     reference = a_reference(a_person(), quality=quality(**poor))
     a_reference(a_person("Bert"), quality=quality())
-    assert list(health.poor_references()) == [reference]
+    assert list(find_poor_references()) == [reference]
 
 
 def test_a_check_can_be_asked_for(sent: list[Any]) -> None:
-    acts.check_now()
+    request_gallery_check()
     assert sent == [("check_gallery",)]
 
 
@@ -146,26 +145,26 @@ def test_what_was_mended_leaves_the_list_before_the_next_check_and_comes_back_wh
 ) -> None:
     vectors, filed, whose = misfiled()
     people, moved = fill(vectors, filed)
-    checking.check_gallery()
+    check_all_references()
     user = a_user()
-    references.move(user, [moved[7]], people[whose])
-    assert not health.open_findings().exists()
-    history.undo(user, Event.objects.order_by("-pk")[0])
-    assert health.open_findings().count() == 1
-    references.reject(user, [moved[7]])
-    assert not health.open_findings().exists()
+    move_references(user, [moved[7]], people[whose])
+    assert not get_open_findings().exists()
+    undo_events(user, Event.objects.order_by("-pk")[0])
+    assert get_open_findings().count() == 1
+    reject_references(user, [moved[7]])
+    assert not get_open_findings().exists()
 
 
 def test_findings_on_pictures_from_albums_for_others_are_not_there(fake: FakeEngine) -> None:
     vectors, filed, _ = misfiled()
     _, made = fill(vectors, filed)
-    checking.check_gallery()
+    check_all_references()
     hidden = a_photo(album=Album.objects.create(is_limited=True))
     Reference.objects.filter(pk=made[7].pk).update(source_face=a_face(hidden))
     curator = a_user()
-    assert health.open_findings().count() == 1
-    assert not health.open_findings(user=curator).exists()
-    assert health.counts(curator)[Kind.WRONG] == health.few(curator) == 0
+    assert get_open_findings().count() == 1
+    assert not get_open_findings(user=curator).exists()
+    assert count_worklist_items(curator)[Kind.WRONG] == count_findings_for_badge(curator) == 0
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 100])
@@ -173,7 +172,7 @@ def test_findings_on_pictures_from_albums_for_others_are_not_there(fake: FakeEng
 def test_a_badge_counts_what_the_list_shows_up_to_its_most(
     monkeypatch: pytest.MonkeyPatch, most: int, role: Role
 ) -> None:
-    monkeypatch.setattr("gallery.health.lists.MOST", most)
+    monkeypatch.setattr("gallery.curation.findings.MAX_BADGE_COUNT", most)
     curator, anna, other = a_user(role=role), a_person("Anna"), a_person("Bea")
     album = Album.objects.create(name="Limited", is_limited=True)
     secret = a_face(a_photo(album=album))
@@ -182,17 +181,19 @@ def test_a_badge_counts_what_the_list_shows_up_to_its_most(
         Finding.objects.create(
             kind=Kind.WRONG, person=anna, reference=reference, similarity=0.9, embedder_id=EMBEDDER
         )
-    outdated.mark(findings=Finding.objects.values_list("pk", flat=True))
+    mark_outdated_findings(findings=Finding.objects.values_list("pk", flat=True))
     for _ in range(2):  # asked anew, as written before
-        ask_once(curator)
-        assert health.few(curator) == min(most, health.open_findings(user=curator).count())
-        assert health.few(a_user("Eva", role)) == min(most, 4 if role == Role.ADMINISTRATOR else 3)
+        remember_hidden_albums(curator)
+        assert count_findings_for_badge(curator) == min(most, get_open_findings(user=curator).count())
+        assert count_findings_for_badge(a_user("Eva", role)) == min(
+            most, 4 if role == Role.ADMINISTRATOR else 3
+        )
         User.objects.filter(username="Eva").delete()
     album.members.add(curator)
     Reference.objects.filter(person=anna)[0].delete()
     again = User.objects.get(pk=curator.pk)
-    ask_once(again)
-    assert health.few(again) == min(most, health.open_findings(user=again).count()) == min(most, 3)
+    remember_hidden_albums(again)
+    assert count_findings_for_badge(again) == min(most, get_open_findings(user=again).count()) == min(most, 3)
 
 
 def test_who_was_all_right_with_one_reference_is_asked_about_again_after_a_second(fake: FakeEngine) -> None:
@@ -201,12 +202,12 @@ def test_who_was_all_right_with_one_reference_is_asked_about_again_after_a_secon
     Finding.objects.create(
         kind=Kind.SINGLE, person=anna, similarity=0, embedder_id=EMBEDDER, dismissed_at=timezone.now()
     )
-    checking.check_gallery()
-    assert not health.people_with_one_reference().exists()
+    check_all_references()
+    assert not find_people_with_one_reference().exists()
     second = a_reference(anna)
-    checking.check_gallery()
+    check_all_references()
     second.delete()
-    assert list(health.people_with_one_reference()) == [only.person]
+    assert list(find_people_with_one_reference()) == [only.person]
 
 
 @pytest.mark.parametrize("kind", [Kind.WRONG, Kind.DUPLICATE, Kind.POOR, Kind.FACELESS, "nonsense"])
@@ -215,7 +216,7 @@ def test_the_admins_list_of_references_has_a_filter_for_each_finding(
 ) -> None:
     vectors, filed, _ = misfiled()
     fill(np.concatenate([vectors, vectors[[0]]]), np.append(filed, filed[0]))
-    checking.check_gallery()
+    check_all_references()
     a_reference(a_person("Blurred"), quality=quality(sharpness=0.01))
     a_reference(a_person("Nobody"), work=Status.FAILED)
     client.force_login(a_user())
@@ -231,7 +232,7 @@ def test_the_admins_list_of_people_has_a_filter_for_each_finding(
 ) -> None:
     vectors, filed, _ = misfiled()
     people, _ = fill(vectors, filed)
-    checking.check_gallery()
+    check_all_references()
     a_reference(a_person("Single"))
     a_person("Bare")
     Finding.objects.create(

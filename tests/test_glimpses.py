@@ -8,10 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gallery.browse.glimpses import glimpse, glimpsed
-from gallery.browse.photos import named
-from gallery.browse.standing import standing
+from gallery.faces.labels import get_face_label
 from gallery.models import Decision, Face, Photo
+from gallery.photos.selectors import add_tile_summaries, get_tile_summary, join_label_names
 from tests.making import a_face, a_person, a_photo
 
 pytestmark = pytest.mark.django_db
@@ -30,20 +29,20 @@ def a_photo_of_every_kind() -> Photo:
 def test_the_names_on_a_tile_are_those_of_the_photos_page() -> None:
     photo = a_photo_of_every_kind()
     faces = list(photo.faces.order_by("left", "pk"))
-    assert glimpse(photo).names == named(standing(face) for face in faces)
-    assert len(glimpse(photo).names.split(", ")) == 4  # confirmed in three states, and recognised
+    assert get_tile_summary(photo).names == join_label_names(get_face_label(face) for face in faces)
+    assert len(get_tile_summary(photo).names.split(", ")) == 4  # confirmed in three states, and recognised
 
 
 def test_the_faces_to_name_are_those_that_nobody_decided_on() -> None:
     photo = a_photo_of_every_kind()
-    assert glimpse(photo).open == 4  # unsure and unknown, with a name and without
+    assert get_tile_summary(photo).open == 4  # unsure and unknown, with a name and without
 
 
 def test_a_name_stands_once_on_a_tile_and_from_left_to_right() -> None:
     photo, anna, bao = a_photo(), a_person("Anna"), a_person("Bảo")
     for left, person in ((30.0, anna), (20.0, bao), (10.0, anna)):
         a_face(photo, person=person, state=Face.State.KNOWN, left=left)
-    assert glimpse(photo).names == "Anna, Bảo"
+    assert get_tile_summary(photo).names == "Anna, Bảo"
 
 
 def test_many_photos_take_one_query_and_each_has_its_own_faces() -> None:
@@ -51,6 +50,6 @@ def test_many_photos_take_one_query_and_each_has_its_own_faces() -> None:
     for number, photo in enumerate(photos[:2]):
         a_face(photo, person=a_person(f"Person {number}"), state=Face.State.KNOWN)
     with CaptureQueriesContext(connection) as asked:
-        found = [glimpse(photo).names for photo in glimpsed(photos)]
+        found = [get_tile_summary(photo).names for photo in add_tile_summaries(photos)]
     assert found == ["Person 0", "Person 1", ""]
     assert len(asked) == 1

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from gallery.history.undo import undo_events
 from gallery.models import Album, BulkAct, Event, Photo, Role, User
-from gallery.services import albums
-from gallery.services import history as acts
+from gallery.photos.albums import change_album, create_album, put_photo_in_album, remove_album
 from tests.making import a_photo, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
@@ -24,12 +24,12 @@ def history(user: User) -> str:
 @pytest.mark.parametrize("is_limited", [True, False])
 def test_an_albums_name_goes_with_it_where_it_was_limited(is_limited: bool) -> None:
     owner, other, boss = a_user("Owner"), a_user("Other"), a_user("Boss", Role.ADMINISTRATOR)
-    album, photo = albums.create(owner, NAME, is_limited=is_limited), a_photo()
-    albums.put(owner, photo, album)
+    album, photo = create_album(owner, NAME, is_limited=is_limited), a_photo()
+    put_photo_in_album(owner, photo, album)
     photo.refresh_from_db()
-    albums.put(owner, photo, None)
+    put_photo_in_album(owner, photo, None)
     assert (NAME in history(other)) != is_limited
-    albums.remove(owner, Album.objects.get())
+    remove_album(owner, Album.objects.get())
     assert (NAME in history(other)) != is_limited
     assert NAME in history(owner)
     assert NAME in history(boss)
@@ -37,16 +37,16 @@ def test_an_albums_name_goes_with_it_where_it_was_limited(is_limited: bool) -> N
 
 def test_an_album_limited_after_its_removal_was_undone_is_not_told_of_once_it_is_gone() -> None:
     owner, other = a_user("Owner"), a_user("Other")
-    acts.undo(owner, albums.remove(owner, albums.create(owner, NAME)))
-    albums.change(owner, Album.objects.get(), {"is_limited": True, "members": [owner]})
-    albums.remove(owner, Album.objects.get())
+    undo_events(owner, remove_album(owner, create_album(owner, NAME)))
+    change_album(owner, Album.objects.get(), {"is_limited": True, "members": [owner]})
+    remove_album(owner, Album.objects.get())
     assert NAME not in history(other)
     assert NAME in history(owner)
 
 
 def test_what_an_earlier_version_wrote_of_a_removed_album_is_not_told() -> None:
     owner, other = a_user("Owner"), a_user("Other")
-    albums.remove(owner, albums.create(owner, NAME))
+    remove_album(owner, create_album(owner, NAME))
     Event.objects.filter(verb="album.remove").update(summary={"name": NAME})
     assert NAME not in history(other)
     assert NAME in history(owner)
@@ -54,7 +54,7 @@ def test_what_an_earlier_version_wrote_of_a_removed_album_is_not_told() -> None:
 
 def test_an_act_on_many_is_only_told_to_who_may_see_its_album() -> None:
     owner, other = a_user("Owner"), a_user("Other")
-    album = albums.create(owner, NAME, is_limited=True)
+    album = create_album(owner, NAME, is_limited=True)
     chosen = [a_photo().pk, a_photo().pk]
     client = Client()
     client.force_login(owner)

@@ -17,10 +17,12 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from gallery import derived
 from gallery.models import Album, Decision, Face, Person, Photo, Role, Status
-from gallery.services import people, photos, sharing
-from gallery.vectors import to_bytes
+from gallery.models.fields import vector_to_bytes
+from gallery.people.services import set_person_recognised
+from gallery.photos.albums import share_album
+from gallery.photos.renditions import PHOTO_WIDTHS
+from gallery.photos.services import set_photo_recognition
 from recognition.decide import decide
 from recognition.types import Bounds, Box, FaceCrop, Neighbour, State
 from recognition.types import Image as Pixels
@@ -50,7 +52,7 @@ class Scene:
 def scene(request: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
     settings.CACHE_ROOT = tmp_path / "cache"
-    monkeypatch.setattr("gallery.queue.send", lambda *args, **named: None)
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, **named: None)
     base, name = folder(), request.param
     assert base is not None
     (tmp_path / name).write_bytes((base / "five" / "photos" / name).read_bytes())
@@ -74,12 +76,12 @@ def scene(request: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.Monke
             landmarks=found.detections[row].landmarks.tolist(),
             person=person,
             state="known",
-            embedding=to_bytes(found.embeddings[row]),
+            embedding=vector_to_bytes(found.embeddings[row]),
             embedder_id=engines()[1].id,
         )
         for row, person in zip(rows, named, strict=True)
     )
-    _link, token = sharing.share(mai, album, days=7, has_names=True)
+    _link, token = share_album(mai, album, days=7, has_names=True)
     return Scene(photo, named, faces, token)  # type: ignore[arg-type]  # two of each, as asserted
 
 
@@ -88,7 +90,7 @@ def shared(scene: Scene) -> Iterator[Pixels]:
     page = Client().get(scene.address).content.decode()
     found = re.search(r'src="(/shared/[^"]+/)\d+"', page)
     assert found
-    for width in derived.PHOTO_WIDTHS:
+    for width in PHOTO_WIDTHS:
         response = Client().get(f"{found.group(1)}{width}")
         assert response.status_code == 200
         content = b"".join(response.streaming_content)  # type: ignore[attr-defined]  # a file
@@ -144,7 +146,7 @@ def must_be_recognisable(scene: Scene, which: int) -> None:
 def test_a_face_hidden_after_the_link_was_made_is_unrecognisable_at_every_size(scene: Scene) -> None:
     must_be_recognisable(scene, 0)
     old = re.findall(r'src="(/shared/[^"]+)"', Client().get(scene.address).content.decode())
-    people.set_recognised(a_user("Bao"), scene.people[0], False)
+    set_person_recognised(a_user("Bao"), scene.people[0], False)
     assert {Client().get(address).status_code for address in old} == {404}
     must_be_unrecognisable(scene, 0)
     must_be_recognisable(scene, 1)
@@ -156,7 +158,7 @@ def test_a_face_hidden_after_the_link_was_made_is_unrecognisable_at_every_size(s
 def test_a_browser_that_has_the_old_picture_is_not_told_that_it_still_holds(scene: Scene) -> None:
     before = re.findall(r'src="(/shared/[^"]+)"', Client().get(scene.address).content.decode())[0]
     tag = Client().get(before)["ETag"]
-    people.set_recognised(a_user("Bao"), scene.people[0], False)
+    set_person_recognised(a_user("Bao"), scene.people[0], False)
     after = re.findall(r'src="(/shared/[^"]+)"', Client().get(scene.address).content.decode())[0]
     assert after != before
     for address in (before, after):
@@ -173,12 +175,12 @@ def test_a_face_drawn_by_hand_and_named_by_hand_is_unrecognisable(scene: Scene, 
     Face.objects.filter(pk=face.pk).update(
         **columns, **decided, landmarks=None if shrink >= 0 else face.landmarks
     )
-    people.set_recognised(a_user("Bao"), scene.people[0], False)
+    set_person_recognised(a_user("Bao"), scene.people[0], False)
     must_be_unrecognisable(scene, 0)
 
 
 def test_all_faces_of_a_photo_where_nobody_is_recognised_are_unrecognisable(scene: Scene) -> None:
-    photos.set_recognised(a_user("Bao"), scene.photo, False)
+    set_photo_recognition(a_user("Bao"), scene.photo, False)
     must_be_unrecognisable(scene, 0)
     must_be_unrecognisable(scene, 1)
     page = Client().get(scene.address).content.decode()
@@ -186,7 +188,7 @@ def test_all_faces_of_a_photo_where_nobody_is_recognised_are_unrecognisable(scen
 
 
 def test_the_annotated_picture_and_the_lists_of_names_leave_them_out(scene: Scene) -> None:
-    people.set_recognised(a_user("Bao"), scene.people[0], False)
+    set_person_recognised(a_user("Bao"), scene.people[0], False)
     Face.objects.filter(pk=scene.faces[0].pk).update(person=scene.people[0], decision=Decision.CONFIRMED)
     client = Client()
     client.force_login(a_user("vy", Role.VIEWER))

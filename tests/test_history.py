@@ -12,33 +12,38 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from gallery.core.exceptions import CannotUndo, EditConflict
+from gallery.faces.decisions import confirm_face, ignore_face
+from gallery.history import undo
+from gallery.history.changeset import find_events_about, record_event
+from gallery.history.descriptions import EVENT_PHRASES, describe_event
+from gallery.history.undo import can_undo, register_inverse, undo_events
 from gallery.models import Event, Role
-from gallery.services import erasing, faces, history, people
-from gallery.services.errors import CannotUndo, Changed
-from gallery.services.sentences import SENTENCES, say
+from gallery.people.services import rename_person
+from gallery.privacy.erasure import erase_person
 from tests.making import a_face, a_person, a_photo, a_user
 
 
 @pytest.fixture(autouse=True)
 def sent(monkeypatch):
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: None)
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
 
 
 @pytest.mark.django_db
 def test_an_act_is_found_by_its_face_its_photo_and_its_person():
     user, photo, anna = a_user(), a_photo(), a_person()
     face = a_face(photo)
-    event = faces.confirm(user, face, anna)
+    event = confirm_face(user, face, anna)
     for kind, pk in (("face", face.pk), ("photo", photo.pk), ("person", anna.pk)):
-        assert list(history.about(kind, pk)) == [event]
+        assert list(find_events_about(kind, pk)) == [event]
 
 
 @pytest.mark.django_db
 def test_undo_works_after_thirty_days():
     user, face, anna = a_user(), a_face(), a_person()
-    event = faces.confirm(user, face, anna)
+    event = confirm_face(user, face, anna)
     Event.objects.update(at=timezone.now() - timedelta(days=45))
-    history.undo(user, event)
+    undo_events(user, event)
     face.refresh_from_db()
     assert face.person is None
 
@@ -46,33 +51,33 @@ def test_undo_works_after_thirty_days():
 @pytest.mark.django_db
 def test_what_was_undone_is_not_undone_twice():
     mai, bao = a_user("Mai"), a_user("Bao")
-    event = faces.ignore(mai, a_face())
-    history.undo(bao, event)
+    event = ignore_face(mai, a_face())
+    undo_events(bao, event)
     with pytest.raises(CannotUndo, match="Bao has already undone this"):
-        history.undo(mai, event)
+        undo_events(mai, event)
 
 
 @pytest.mark.django_db
 def test_an_event_without_undo_says_so():
     user, anna = a_user(), a_person()
-    event = history.record(user, "person.erase", anna, {"count": 1})
-    assert not history.may_undo(user, event)
+    event = record_event(user, "person.erase", anna, {"count": 1})
+    assert not can_undo(user, event)
     with pytest.raises(CannotUndo, match="cannot be undone"):
-        history.undo(user, event)
+        undo_events(user, event)
 
 
 @pytest.mark.django_db
 def test_forgetting_a_person_leaves_neither_name_nor_undo():
     user, anna = a_user(), a_person("Anna")
-    faces.confirm(user, a_face(), anna)
-    people.rename(user, anna, "Anne")
-    erasing.erase_person(user, anna)
+    confirm_face(user, a_face(), anna)
+    rename_person(user, anna, "Anne")
+    erase_person(user, anna)
     *before, erased = Event.objects.order_by("pk")
     assert (erased.verb, erased.undo, list(erased.summary)) == ("person.erase", None, ["receipt"])
     for event in before:
         assert event.undo is None
         assert event.summary == {}
-        assert "erased" in say(event)
+        assert "erased" in describe_event(event)
 
 
 @pytest.mark.django_db
@@ -80,8 +85,8 @@ def test_people_undo_their_own_acts_and_curators_anybodys():
     author = a_user("Mai", Role.CONTRIBUTOR)
     other = a_user("Bao", Role.CONTRIBUTOR)
     curator, viewer = a_user("Kim", Role.CURATOR), a_user("Tam", Role.VIEWER)
-    event = faces.ignore(author, a_face())
-    assert [history.may_undo(user, event) for user in (author, other, curator, viewer)] == [
+    event = ignore_face(author, a_face())
+    assert [can_undo(user, event) for user in (author, other, curator, viewer)] == [
         True,
         False,
         True,
@@ -92,9 +97,9 @@ def test_people_undo_their_own_acts_and_curators_anybodys():
 @pytest.mark.django_db
 def test_a_batch_is_undone_as_one_newest_first_or_not_at_all():
     user, anna, batch = a_user(), a_person(), uuid.uuid4()
-    events = [faces.ignore(user, a_face()), people.rename(user, anna, "Anne")]
+    events = [ignore_face(user, a_face()), rename_person(user, anna, "Anne")]
     Event.objects.update(batch=batch)
-    done = history.undo(user, batch)
+    done = undo_events(user, batch)
     assert [event.summary["event"] for event in done] == [events[1].pk, events[0].pk]
 
 
@@ -102,28 +107,32 @@ def test_a_batch_is_undone_as_one_newest_first_or_not_at_all():
 def test_other_acts_register_how_they_are_taken_back():
     taken = []
 
-    @history.inverse("test.act")
+    @register_inverse("test.act")
     def take_back(user, event):
         taken.append(event.undo["number"])
         return {"number": -1}
 
     user, photo = a_user(), a_photo()
-    event = history.record(user, "test.act", photo, {"photo": photo.name}, undo={"number": 5})
-    [undone] = history.undo(user, event)
+    event = record_event(user, "test.act", photo, {"photo": photo.name}, undo={"number": 5})
+    [undone] = undo_events(user, event)
     assert taken == [5]
     assert undone.undo == {"number": -1}
-    history.undo(user, undone)
+    undo_events(user, undone)
     assert taken == [5, -1]
 
 
 @pytest.mark.django_db
 def test_every_sentence_can_be_said():
-    for verb in SENTENCES:
-        assert say(Event(verb=verb, summary={"person": "Anna", "source": "Eva", "old": "A", "count": 2}))
+    for verb in EVENT_PHRASES:
+        assert describe_event(
+            Event(verb=verb, summary={"person": "Anna", "source": "Eva", "old": "A", "count": 2})
+        )
     undone = Event(
         verb="undo", summary={"verb": "person.merge", "source": "Eva", "person": "Anna", "left": 2}
     )
-    assert say(undone) == ("undid: merged “Eva” into “Anna” (2 things changed since were left as they are)")
+    assert describe_event(undone) == (
+        "undid: merged “Eva” into “Anna” (2 things changed since were left as they are)"
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -136,9 +145,9 @@ def test_two_reviewers_at_the_same_moment_lose_nothing():
         waiting = list(group)
         while waiting:
             try:
-                if faces.confirm(user, waiting[0], person, revision=0):
+                if confirm_face(user, waiting[0], person, revision=0):
                     won.append(waiting[0].pk)
-            except Changed:
+            except EditConflict:
                 pass
             except OperationalError:  # the tests' database in memory does not wait its turn, a file does
                 continue
@@ -158,8 +167,8 @@ def test_two_reviewers_at_the_same_moment_lose_nothing():
 
 def test_every_act_that_is_recorded_has_a_sentence():
     recorded = set()
-    for path in sorted((Path(history.__file__).parent).rglob("*.py")):
+    for path in sorted((Path(undo.__file__).parent).rglob("*.py")):
         recorded |= set(re.findall(r'"((?:[a-z]+)\.(?:[a-z_]+))"', path.read_text()))
     recorded = {verb for verb in recorded if not verb.endswith(".json")}  # a file's name
     assert {"face.confirm", "photo.trash", "album.remove", "person.merge"} <= recorded
-    assert recorded - set(SENTENCES) == set()
+    assert recorded - set(EVENT_PHRASES) == set()

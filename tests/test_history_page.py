@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
+from gallery.faces.decisions import confirm_face, ignore_face
 from gallery.models import Album
-from gallery.services import faces, people
+from gallery.people.services import rename_person
 from tests.making import a_face, a_person, a_photo, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
@@ -18,8 +19,8 @@ def entries(client, **query):
 
 def test_the_history_says_who_did_what_newest_first(client, bao):
     mai, anna, face = a_user("Mai"), a_person("Anna"), a_face()
-    faces.confirm(mai, face, anna)
-    faces.ignore(bao, a_face())
+    confirm_face(mai, face, anna)
+    ignore_face(bao, a_face())
     page = client.get(reverse("history")).content.decode()
     assert (
         page.index("ignored 1 face") < page.index("named a face “Anna”") if "ignored 1 face" in page else True
@@ -30,9 +31,9 @@ def test_the_history_says_who_did_what_newest_first(client, bao):
 
 def test_it_can_be_narrowed_to_a_user_a_person_and_a_photo(client, bao):
     mai, anna, eva, photo = a_user("Mai"), a_person("Anna"), a_person("Eva"), a_photo()
-    faces.confirm(mai, a_face(photo), anna)
-    faces.confirm(bao, a_face(), anna)
-    people.rename(mai, eva, "Evi")
+    confirm_face(mai, a_face(photo), anna)
+    confirm_face(bao, a_face(), anna)
+    rename_person(mai, eva, "Evi")
     assert len(entries(client, actor=mai.pk)) == 2
     assert len(entries(client, person=anna.pk)) == 2
     assert len(entries(client, photo=photo.pk)) == 1
@@ -41,7 +42,7 @@ def test_it_can_be_narrowed_to_a_user_a_person_and_a_photo(client, bao):
 
 def test_contributors_may_undo_their_own_acts_only(client, bao):
     mai = a_user("Mai")
-    theirs, own = faces.ignore(mai, a_face()), faces.ignore(bao, a_face())
+    theirs, own = ignore_face(mai, a_face()), ignore_face(bao, a_face())
     assert [entry.may_undo for entry in entries(client)] == [True, False]
     refused = client.post(reverse("event_undo", args=(theirs.pk,)), follow=True)
     assert "Only curators undo what somebody else did." in refused.content.decode()
@@ -53,7 +54,7 @@ def test_contributors_may_undo_their_own_acts_only(client, bao):
 
 
 def test_an_undone_act_says_by_whom_and_has_no_button(client, bao):
-    event = faces.ignore(bao, a_face())
+    event = ignore_face(bao, a_face())
     client.post(reverse("event_undo", args=(event.pk,)), {"next": reverse("history")})
     page = client.get(reverse("history")).content.decode()
     assert "undone by Bao" in page
@@ -62,15 +63,15 @@ def test_an_undone_act_says_by_whom_and_has_no_button(client, bao):
 
 def test_a_refused_undo_says_why(client, bao):
     anna, eva, face = a_person("Anna"), a_person("Eva"), a_face()
-    event = faces.confirm(bao, face, anna)
-    faces.confirm(a_user("Mai"), face, eva)
+    event = confirm_face(bao, face, anna)
+    confirm_face(a_user("Mai"), face, eva)
     response = client.post(reverse("event_undo", args=(event.pk,)), follow=True)
     assert "Mai has changed this since" in response.content.decode()
 
 
 def test_acts_on_photos_of_limited_albums_are_not_told_to_others(client, bao):
     album = Album.objects.create(name="Trip", is_limited=True)
-    event = faces.confirm(a_user("Mai"), a_face(a_photo("secret.jpg", album=album)), a_person("Anna"))
+    event = confirm_face(a_user("Mai"), a_face(a_photo("secret.jpg", album=album)), a_person("Anna"))
     assert entries(client) == []
     assert client.post(reverse("event_undo", args=(event.pk,))).status_code == 404
     album.members.add(bao)
@@ -78,7 +79,7 @@ def test_acts_on_photos_of_limited_albums_are_not_told_to_others(client, bao):
 
 
 def test_the_redirect_after_an_undo_stays_on_this_site(client, bao):
-    event = faces.ignore(bao, a_face())
+    event = ignore_face(bao, a_face())
     response = client.post(reverse("event_undo", args=(event.pk,)), {"next": "https://example.org/"})
     assert "example.org" not in response["Location"]
 
@@ -86,6 +87,6 @@ def test_the_redirect_after_an_undo_stays_on_this_site(client, bao):
 def test_the_page_costs_the_same_number_of_queries_for_any_length(client, bao, django_assert_max_num_queries):
     anna = a_person("Anna")
     for _number in range(30):
-        faces.confirm(bao, a_face(), anna)
+        confirm_face(bao, a_face(), anna)
     with django_assert_max_num_queries(14):
         assert len(entries(client)) == 30

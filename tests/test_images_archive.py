@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from recognition.images import Limits, archive
-from recognition.types import ImageError, ImageTooLarge
+from recognition.errors import ImageError, ImageTooLarge
+from recognition.images import Limits
+from recognition.images.archive import ArchiveLimits, is_archive, read_archive_members
 from tests import corpus
 
 
@@ -37,7 +38,7 @@ def test_photos_come_in_order_with_their_folders_and_others_with_a_reason() -> N
         ],
         compression=zipfile.ZIP_DEFLATED,
     )
-    found = list(archive.photos(file))
+    found = list(read_archive_members(file))
     assert [member.name for member in found if not member.refused] == ["trip/a.jpg", "b.png"]
     assert found[0].data == corpus.jpeg()
     reasons = {member.name: member.refused for member in found if member.refused}
@@ -52,7 +53,7 @@ def test_photos_come_in_order_with_their_folders_and_others_with_a_reason() -> N
     "name", ["../a.jpg", "/etc/a.jpg", "a/../../b.jpg", "..\\..\\a.jpg", "C:\\a.jpg", "c:a.jpg"]
 )
 def test_names_that_point_outside_are_refused(name: str) -> None:
-    (member,) = archive.photos(zip_file([(name, corpus.jpeg())]))
+    (member,) = read_archive_members(zip_file([(name, corpus.jpeg())]))
     assert "outside" in member.refused
     assert member.data == b""
 
@@ -61,18 +62,18 @@ def test_links_and_devices_are_refused() -> None:
     for kind in (0o120777, 0o020666, 0o010666):
         entry = zipfile.ZipInfo("photo.jpg")
         entry.external_attr = kind << 16
-        (member,) = archive.photos(zip_file([(entry, b"/etc/passwd")]))
+        (member,) = read_archive_members(zip_file([(entry, b"/etc/passwd")]))
         assert "link or a device" in member.refused
 
 
 def test_a_bomb_is_refused_by_what_it_says_and_by_what_it_does() -> None:
     bomb = b"BM" + b"\x00" * 30_000_000
     honest = zip_file([("bomb.bmp", bomb), ("a.jpg", corpus.jpeg())], compression=zipfile.ZIP_DEFLATED)
-    refused, photo = archive.photos(honest)
+    refused, photo = read_archive_members(honest)
     assert "far more" in refused.refused
     assert photo.data == corpus.jpeg()
     lying = honest.getvalue().replace(struct.pack("<I", len(bomb)), struct.pack("<I", 1000))
-    refused, photo = archive.photos(io.BytesIO(lying))
+    refused, photo = read_archive_members(io.BytesIO(lying))
     assert refused.refused
     assert len(refused.data) == 0
     assert photo.data == corpus.jpeg()
@@ -82,14 +83,14 @@ def test_the_total_the_count_and_the_sizes_are_limited() -> None:
     file = zip_file([(f"{number}.jpg", corpus.jpeg()) for number in range(6)])
     size = len(corpus.jpeg())
     with pytest.raises(ImageTooLarge, match="unpacks to more"):
-        list(archive.photos(file, archive_limits=archive.ArchiveLimits(unpacked_bytes=3 * size)))
+        list(read_archive_members(file, archive_limits=ArchiveLimits(unpacked_bytes=3 * size)))
     with pytest.raises(ImageTooLarge, match="more than 5 files"):
-        list(archive.photos(file, archive_limits=archive.ArchiveLimits(members=5)))
+        list(read_archive_members(file, archive_limits=ArchiveLimits(members=5)))
     with pytest.raises(ImageTooLarge, match="MB"):
-        list(archive.photos(file, archive_limits=archive.ArchiveLimits(bytes=100)))
+        list(read_archive_members(file, archive_limits=ArchiveLimits(bytes=100)))
     with pytest.raises(ImageTooLarge, match="list of files"):
-        list(archive.photos(file, archive_limits=archive.ArchiveLimits(directory_bytes=100)))
-    assert all("MB" in member.refused for member in archive.photos(file, Limits(bytes=100)))
+        list(read_archive_members(file, archive_limits=ArchiveLimits(directory_bytes=100)))
+    assert all("MB" in member.refused for member in read_archive_members(file, Limits(bytes=100)))
 
 
 def test_a_directory_that_understates_its_count_is_still_limited() -> None:
@@ -97,19 +98,19 @@ def test_a_directory_that_understates_its_count_is_still_limited() -> None:
     end = data.rindex(b"PK\x05\x06")
     data[end + 8 : end + 12] = struct.pack("<HH", 1, 1)
     with pytest.raises(ImageTooLarge, match="more than 20 files"):
-        list(archive.photos(io.BytesIO(bytes(data)), archive_limits=archive.ArchiveLimits(members=20)))
+        list(read_archive_members(io.BytesIO(bytes(data)), archive_limits=ArchiveLimits(members=20)))
 
 
 def test_locked_oddly_packed_and_damaged_members_are_refused_one_by_one() -> None:
     locked = bytearray(zip_file([("a.jpg", corpus.jpeg())]).getvalue())
     locked[locked.rindex(b"PK\x01\x02") + 8] |= 1
-    (member,) = archive.photos(io.BytesIO(bytes(locked)))
+    (member,) = read_archive_members(io.BytesIO(bytes(locked)))
     assert "password" in member.refused
-    (member,) = archive.photos(zip_file([("a.jpg", corpus.jpeg())], compression=zipfile.ZIP_LZMA))
+    (member,) = read_archive_members(zip_file([("a.jpg", corpus.jpeg())], compression=zipfile.ZIP_LZMA))
     assert "uncommon" in member.refused
     damaged = bytearray(zip_file([("a.jpg", corpus.jpeg()), ("b.jpg", corpus.jpeg(80, 60))]).getvalue())
     damaged[300] ^= 0xFF
-    first, second = archive.photos(io.BytesIO(bytes(damaged)))
+    first, second = read_archive_members(io.BytesIO(bytes(damaged)))
     assert "damaged" in first.refused
     assert second.data == corpus.jpeg(80, 60)
 
@@ -119,25 +120,27 @@ def test_a_truncated_archive_is_refused(cut: int, tmp_path: Path) -> None:
     path = tmp_path / "photos.zip"
     path.write_bytes(zip_file([("a.jpg", corpus.jpeg())]).getvalue()[:cut])
     with pytest.raises(ImageError, match="damaged"):
-        list(archive.photos(path))
+        list(read_archive_members(path))
 
 
 def test_names_in_utf8_are_understood_with_and_without_the_flag() -> None:
     data = zip_file([("Đà Lạt/ảnh.jpg", corpus.jpeg())]).getvalue()
-    assert [member.name for member in archive.photos(io.BytesIO(data))] == ["Đà Lạt/ảnh.jpg"]
+    assert [member.name for member in read_archive_members(io.BytesIO(data))] == ["Đà Lạt/ảnh.jpg"]
     unflagged = bytearray(data)
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = unflagged.index(signature) + offset
         unflagged[at : at + 2] = b"\x00\x00"
-    assert [member.name for member in archive.photos(io.BytesIO(bytes(unflagged)))] == ["Đà Lạt/ảnh.jpg"]
+    assert [member.name for member in read_archive_members(io.BytesIO(bytes(unflagged)))] == [
+        "Đà Lạt/ảnh.jpg"
+    ]
 
 
 def test_archives_are_told_by_their_first_bytes() -> None:
-    assert archive.is_archive(zip_file([("a", b"")]).getvalue())
-    assert not archive.is_archive(corpus.jpeg())
+    assert is_archive(zip_file([("a", b"")]).getvalue())
+    assert not is_archive(corpus.jpeg())
 
 
 def test_nothing_is_written_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    list(archive.photos(zip_file([("a.jpg", corpus.jpeg()), ("../b.jpg", corpus.jpeg())])))
+    list(read_archive_members(zip_file([("a.jpg", corpus.jpeg()), ("../b.jpg", corpus.jpeg())])))
     assert list(tmp_path.rglob("*")) == []

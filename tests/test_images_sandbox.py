@@ -18,9 +18,19 @@ import numpy as np
 import pytest
 
 from recognition import images
-from recognition.images import sandbox
-from recognition.images.sandbox import client, pool, wire
-from recognition.types import Box, ImageError, ImageTooLarge
+from recognition.errors import ImageError, ImageTooLarge
+from recognition.images.sandbox import (
+    close_decoders,
+    make_rendition,
+    probe_photo,
+    read_photo,
+    read_photos_ahead,
+    read_regions,
+)
+from recognition.images.sandbox.client import _build_environment
+from recognition.images.sandbox.pool import DecoderPool, get_shared_pool
+from recognition.images.sandbox.wire import Message, create_shared_file
+from recognition.types import Box
 from tests import corpus
 
 ROOT = Path(__file__).parent.parent
@@ -29,20 +39,20 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(autouse=True, scope="module")
 def _decoders_end_with_the_tests() -> Iterator[None]:
     yield
-    sandbox.close()
+    close_decoders()
 
 
 def decoder_pids() -> list[int]:
-    return pool.shared_pool().pids
+    return get_shared_pool().pids
 
 
 @pytest.mark.parametrize("name", [*corpus.PLAIN, *corpus.ODD])
 def test_photos_come_out_as_without_the_sandbox(name: str) -> None:
     data = {**corpus.PLAIN, **corpus.ODD}[name]()
-    inside, plain = sandbox.read(data, max_side=40), images.read(data, max_side=40)
+    inside, plain = read_photo(data, max_side=40), images.read_photo(data, max_side=40)
     assert np.array_equal(inside.pixels, plain.pixels)
     assert (inside.info, inside.across, inside.left) == (plain.info, plain.across, plain.left)
-    assert sandbox.probe(data) == images.probe(data)
+    assert probe_photo(data) == images.probe_photo(data)
 
 
 @pytest.mark.parametrize("name", corpus.HOSTILE)
@@ -50,9 +60,9 @@ def test_hostile_files_are_refused_with_the_same_words(name: str) -> None:
     make, word = corpus.HOSTILE[name]
     data = make()
     with pytest.raises(ImageError, match=word) as inside:
-        sandbox.read(data)
+        read_photo(data)
     with pytest.raises(ImageError) as plain:
-        images.read(data)
+        images.read_photo(data)
     assert (type(inside.value), str(inside.value)) == (type(plain.value), str(plain.value))
 
 
@@ -62,20 +72,20 @@ def test_regions_and_derived_pictures_come_out_the_same(tmp_path: Path) -> None:
     boxes = [Box(10, 20, 100, 90), Box(-5, 300, 400, 900)]
     for choice in (None, 60):
         for inside, plain in zip(
-            sandbox.read_regions(path, boxes, max_side=choice),
+            read_regions(path, boxes, max_side=choice),
             images.read_regions(path, boxes, max_side=choice),
             strict=True,
         ):
             assert inside.box == plain.box
             assert np.array_equal(inside.pixels, plain.pixels)
-    assert sandbox.read_regions(path, []) == []
-    assert sandbox.derive(path, 100) == images.derive(path, 100)
+    assert read_regions(path, []) == []
+    assert make_rendition(path, 100) == images.make_rendition(path, 100)
 
 
 def test_pixels_can_be_written_to_and_outlive_the_decoder() -> None:
-    pixels = sandbox.read(corpus.jpeg()).pixels
+    pixels = read_photo(corpus.jpeg()).pixels
     before = pixels.copy()
-    sandbox.close()
+    close_decoders()
     assert np.array_equal(pixels, before)
     pixels[:] = 0
     assert not pixels.any()
@@ -83,50 +93,50 @@ def test_pixels_can_be_written_to_and_outlive_the_decoder() -> None:
 
 def test_a_file_that_keeps_the_decoder_busy_is_stopped_in_time() -> None:
     with pytest.raises(ImageTooLarge, match="longer than 1 seconds"):
-        sandbox.read(corpus.jpeg_of_scans(), images.Limits(seconds=1))
-    assert sandbox.read(corpus.jpeg()).width == 64
+        read_photo(corpus.jpeg_of_scans(), images.Limits(seconds=1))
+    assert read_photo(corpus.jpeg()).width == 64
 
 
 def test_a_file_that_wants_too_much_memory_is_refused() -> None:
     with pytest.raises(ImageTooLarge, match="more memory"):
-        sandbox.read(corpus.png_claiming(9000, 9000), images.Limits(memory_bytes=300_000_000))
-    assert sandbox.read(corpus.jpeg()).width == 64
+        read_photo(corpus.png_claiming(9000, 9000), images.Limits(memory_bytes=300_000_000))
+    assert read_photo(corpus.jpeg()).width == 64
 
 
 @pytest.mark.parametrize("death", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
 def test_a_crash_while_decoding_is_blamed_on_the_file(death: signal.Signals) -> None:
-    sandbox.close()
-    sandbox.probe(corpus.jpeg())
+    close_decoders()
+    probe_photo(corpus.jpeg())
     (pid,) = decoder_pids()
     data = corpus.jpeg_of_scans()
     timer = threading.Timer(0.5, os.kill, (pid, death))
     timer.start()
     with pytest.raises(ImageError, match="made the photo decoder fail"):
-        sandbox.read(data)
+        read_photo(data)
     timer.join()
-    assert sandbox.read(corpus.jpeg()).width == 64
+    assert read_photo(corpus.jpeg()).width == 64
 
 
 def test_a_file_that_exhausts_its_processor_time_took_too_long() -> None:
-    sandbox.close()
-    sandbox.probe(corpus.jpeg())
+    close_decoders()
+    probe_photo(corpus.jpeg())
     (pid,) = decoder_pids()
     data = corpus.jpeg_of_scans()
     timer = threading.Timer(0.5, os.kill, (pid, signal.SIGXCPU))
     timer.start()
     with pytest.raises(ImageTooLarge, match="took longer than 20"):
-        sandbox.read(data)
+        read_photo(data)
     timer.join()
     assert decoder_pids() == []
 
 
 def test_a_decoder_that_died_idle_is_replaced_without_a_word() -> None:
-    sandbox.close()
-    sandbox.probe(corpus.jpeg())
+    close_decoders()
+    probe_photo(corpus.jpeg())
     (pid,) = decoder_pids()
     os.kill(pid, signal.SIGKILL)
     time.sleep(0.1)
-    assert sandbox.read(corpus.jpeg()).width == 64
+    assert read_photo(corpus.jpeg()).width == 64
     assert decoder_pids() != [pid]
 
 
@@ -135,7 +145,7 @@ class BrokenOff(Exception):
 
 
 def test_after_an_interruption_no_photo_gets_the_answer_to_another() -> None:
-    sandbox.probe(corpus.jpeg())
+    probe_photo(corpus.jpeg())
     data = corpus.jpeg_of_scans(400)
 
     def break_off(*_: object) -> None:
@@ -145,27 +155,27 @@ def test_after_an_interruption_no_photo_gets_the_answer_to_another() -> None:
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         with pytest.raises(BrokenOff):
-            sandbox.read(data)
+            read_photo(data)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert [sandbox.read(corpus.jpeg(width, 30)).width for width in (41, 42, 43)] == [41, 42, 43]
+    assert [read_photo(corpus.jpeg(width, 30)).width for width in (41, 42, 43)] == [41, 42, 43]
 
 
 def test_one_decoder_serves_many_photos() -> None:
-    sandbox.close()
+    close_decoders()
     for _ in range(20):
-        sandbox.read(corpus.jpeg())
+        read_photo(corpus.jpeg())
         first = decoder_pids()
     assert decoder_pids() == first
     assert len(first) == 1
 
 
 def test_a_large_parent_does_not_make_its_decoder_look_tired() -> None:
-    sandbox.close()
+    close_decoders()
     ballast = np.ones(100_000_000)
     for _ in range(3):
-        sandbox.read(corpus.jpeg())
+        read_photo(corpus.jpeg())
         first = decoder_pids()
     assert decoder_pids() == first
     assert ballast[0]
@@ -174,7 +184,7 @@ def test_a_large_parent_does_not_make_its_decoder_look_tired() -> None:
 def test_threads_read_at_the_same_time() -> None:
     made = {width: corpus.jpeg(width, 40) for width in range(30, 60)}
     with ThreadPoolExecutor(6) as readers:
-        widths = list(readers.map(lambda data: sandbox.read(data).width, made.values()))
+        widths = list(readers.map(lambda data: read_photo(data).width, made.values()))
     assert widths == list(made)
     assert len(decoder_pids()) <= max(2, os.cpu_count() or 1)
 
@@ -187,7 +197,7 @@ def test_reading_ahead_keeps_order_and_carries_errors() -> None:
         b"",
         corpus.jpeg(60, 30),
     ]
-    outcomes = list(sandbox.read_ahead(sources))
+    outcomes = list(read_photos_ahead(sources))
     assert [source for source, _ in outcomes] == sources
     assert [getattr(outcome, "width", type(outcome)) for _, outcome in outcomes] == [
         40,
@@ -199,12 +209,12 @@ def test_reading_ahead_keeps_order_and_carries_errors() -> None:
 
 
 def _width_in_a_worker(results: multiprocessing.Queue[tuple[int, list[int]]]) -> None:
-    results.put((sandbox.read(corpus.jpeg()).width, decoder_pids()))
+    results.put((read_photo(corpus.jpeg()).width, decoder_pids()))
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_it_works_in_daemonic_worker_processes_each_with_its_own_decoder(method: str) -> None:
-    sandbox.read(corpus.jpeg())
+    read_photo(corpus.jpeg())
     ours = decoder_pids()
     context = multiprocessing.get_context(method)
     results = context.Queue()
@@ -214,7 +224,7 @@ def test_it_works_in_daemonic_worker_processes_each_with_its_own_decoder(method:
     worker.join(30)
     assert width == 64
     assert not set(ours) & set(theirs)
-    assert sandbox.read(corpus.jpeg()).width == 64
+    assert read_photo(corpus.jpeg()).width == 64
     assert decoder_pids() == ours
 
 
@@ -263,7 +273,7 @@ def _is_alive(pid: int) -> bool:
 
 def test_the_decoder_gets_none_of_the_sites_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACESITE_SECRET_KEY", "secret")
-    assert not any("secret" in value for value in client._environment().values())
+    assert not any("secret" in value for value in _build_environment().values())
 
 
 @pytest.mark.parametrize(
@@ -275,11 +285,11 @@ def test_the_decoder_gets_none_of_the_sites_secrets(monkeypatch: pytest.MonkeyPa
         {"tired": False, "shape": "huge", "lie": None, "info": []},
     ],
 )
-def test_a_decoder_that_lies_is_not_believed(answer: wire.Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lie(*_: object) -> tuple[wire.Message, list[int]]:
-        handle = wire.shared_file(100)
+def test_a_decoder_that_lies_is_not_believed(answer: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lie(*_: object) -> tuple[Message, list[int]]:
+        handle = create_shared_file(100)
         return answer, [handle]
 
-    monkeypatch.setattr(pool.Pool, "ask", lie)
+    monkeypatch.setattr(DecoderPool, "ask", lie)
     with pytest.raises(ImageError, match="made the photo decoder fail"):
-        sandbox.read(corpus.jpeg())
+        read_photo(corpus.jpeg())

@@ -10,10 +10,15 @@ import pytest
 from django.core.management import call_command
 
 from gallery.models import Person, Reference
-from gallery.pipeline import importing, looking
-from gallery.pipeline.importing import Importer
-from gallery.pipeline.looking import Source
-from recognition.types import ImageError
+from gallery.people import folder_import
+from gallery.people.folder_import import (
+    CandidateResult,
+    FolderImporter,
+    ImportCandidate,
+    PersonImage,
+    find_reference_face,
+)
+from recognition.errors import ImageError
 from tests.engines import FakeEngine, somebody
 from tests.gallery_world import world
 
@@ -25,8 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def folder(world: FakeEngine, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Fifty image files of ten people, in each of which the same face is seen."""
     settings.MEDIA_ROOT = tmp_path / "media"
-    monkeypatch.setattr(importing, "BATCH", 8)
-    monkeypatch.setattr("gallery.engine.cores", lambda: 3)
+    monkeypatch.setattr(folder_import, "EMBEDDING_BATCH_SIZE", 8)
+    monkeypatch.setattr("gallery.index.engine.count_cores", lambda: 3)
     world.faces = [somebody(300, seed=1)]
     for number in range(50):
         path = tmp_path / "people" / f"Person {number // 5}" / f"{number:03}.jpg"
@@ -46,23 +51,23 @@ def test_references_are_stored_in_the_order_of_the_files(folder: Path) -> None:
 def test_an_import_that_is_stopped_keeps_what_it_did_and_goes_on_from_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, looked = importing.look, []
+    real, looked = find_reference_face, []
 
-    def look(asked: looking.Asked, detector: Any) -> looking.Seen:
+    def look(asked: ImportCandidate, detector: Any) -> CandidateResult:
         looked.append(asked.source.path.name)
         return real(asked, detector)
 
-    def stop_at_thirty(importer: Importer, asked: looking.Asked, seen: looking.Seen) -> None:
+    def stop_at_thirty(importer: FolderImporter, asked: ImportCandidate, seen: CandidateResult) -> None:
         take(importer, asked, seen)
         if asked.source.path.name == "030.jpg":
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(importing, "look", look)
-    take = Importer._take
+    monkeypatch.setattr(folder_import, "find_reference_face", look)
+    take = FolderImporter._take
     # Ctrl-C is ignored where tests run in the background.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with monkeypatch.context() as patch:
-        patch.setattr(Importer, "_take", stop_at_thirty)
+        patch.setattr(FolderImporter, "_take", stop_at_thirty)
         with pytest.raises(SystemExit) as stopped:
             call_command("import_people", str(folder))
     signal.signal(signal.SIGINT, before)
@@ -79,9 +84,9 @@ def test_an_import_that_is_stopped_keeps_what_it_did_and_goes_on_from_there(
 
 def test_what_is_there_already_is_not_decoded_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call_command("import_people", str(folder))
-    monkeypatch.setattr("gallery.engine.read", lambda path: pytest.fail("decoded again"))
-    importer = Importer()
-    sources = [Source(path, path.parent.name) for path in sorted(folder.rglob("*.jpg"))]
+    monkeypatch.setattr("gallery.index.engine.read_photo", lambda path: pytest.fail("decoded again"))
+    importer = FolderImporter()
+    sources = [PersonImage(path, path.parent.name) for path in sorted(folder.rglob("*.jpg"))]
     assert len(list(importer.add_all(sources))) == 50
     assert [skipped["reason"][:22] for skipped in importer.finish().skipped] == [
         "Already a reference of"
@@ -98,10 +103,10 @@ def test_the_same_file_in_two_folders_is_one_reference(folder: Path) -> None:
 
 def test_images_without_a_face_are_not_held_in_memory(folder: Path, world: FakeEngine) -> None:
     world.faces = []
-    importer = Importer()
-    sources = [Source(path, path.parent.name) for path in sorted(folder.rglob("*.jpg"))]
+    importer = FolderImporter()
+    sources = [PersonImage(path, path.parent.name) for path in sorted(folder.rglob("*.jpg"))]
     list(importer.add_all(sources))
-    assert [type(each) for each in importer._faceless] == [looking.Asked] * 50
+    assert [type(each) for each in importer._faceless] == [ImportCandidate] * 50
 
 
 def test_one_bad_file_stops_nothing(
@@ -114,7 +119,7 @@ def test_one_bad_file_stops_nothing(
             raise PermissionError(13, "Permission denied")
         return world
 
-    monkeypatch.setattr("gallery.engine.read", read)
+    monkeypatch.setattr("gallery.index.engine.read_photo", read)
     call_command("import_people", str(folder))
     assert Reference.objects.count() == 48
     said = capsys.readouterr().err

@@ -16,14 +16,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from gallery import changes, engine, queue
+from gallery.index import builds, engine
+from gallery.index.builds import NoEarlierBuild, request_build, roll_back_build, run_build
+from gallery.index.feed import ChangeKind, record_reference_changes
+from gallery.index.live import IndexFollower
+from gallery.index.verify import compare_index_with_database
+from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Build, Erasure, Person, Reference, Status
-from gallery.pipeline import builds, live, verifying
-from gallery.pipeline import erasing as remains
-from gallery.pipeline.builds import activate, run
-from gallery.services import erasing
+from gallery.privacy.erasure import erase_person
+from gallery.privacy.erasure_cleanup import finish_erasure, list_waiting_erasures
 from recognition import index
-from recognition.types import IndexUnusable
+from recognition.errors import IndexUnusable
 from tests.engines import FakeEngine
 from tests.gallery_world import as_row, erase, know, move, reject, world
 from tests.making import EMBEDDER, a_person, a_vector
@@ -35,11 +38,11 @@ VECTORS = [a_vector(seed) for seed in range(40)]
 ROW = st.integers(0, len(VECTORS) - 1)
 PICK = st.integers(0, 1000)  # which of those there are
 PLACES = (
-    (run, "parts_of"),
+    (builds, "stream_vector_parts"),
     (index, "build"),
-    (run, "activate"),
-    (activate, "_serve"),
-    (activate.queue, "finish"),
+    (builds, "activate_build"),
+    (builds, "_mark_build_active"),
+    (builds, "finish_row"),
 )
 
 
@@ -68,8 +71,8 @@ class IndexMachine(RuleBasedStateMachine):
         self.atomic.__exit__(None, None, None)
 
     @staticmethod
-    def fresh() -> live.Follower:
-        return live.Follower(EMBEDDER, engine.serving().dimension)
+    def fresh() -> IndexFollower:
+        return IndexFollower(EMBEDDER, engine.get_serving_embedder().dimension)
 
     def picked(self, number: int, among: dict[int, tuple[int, int]]) -> Reference | None:
         return Reference.objects.get(pk=sorted(among)[number % len(among)]) if among else None
@@ -90,7 +93,7 @@ class IndexMachine(RuleBasedStateMachine):
         if reference := self.picked(number, self.rejected):
             reference.status = Reference.Judgement.APPROVED
             reference.save()
-            changes.record(changes.Kind.ADDED, [reference])
+            record_reference_changes(ChangeKind.ADDED, [reference])
             self.model[reference.pk] = self.rejected.pop(reference.pk)
 
     @rule(number=PICK, person=st.integers(0, 2))
@@ -113,7 +116,7 @@ class IndexMachine(RuleBasedStateMachine):
             self.rebuild()
         gone = self.persons[person]
         self.erased |= set(Reference.objects.filter(person=gone).values_list("pk", flat=True))
-        erasing.erase_person(None, gone)
+        erase_person(None, gone)
         for kept in (self.model, self.rejected):
             for reference in [pk for pk, (owner, _) in kept.items() if owner == gone.pk]:
                 del kept[reference]
@@ -134,7 +137,7 @@ class IndexMachine(RuleBasedStateMachine):
                 self.clear()
         if place is None:
             assert not Erasure.objects.exclude(work=Status.DONE).exists()
-            held = [np.load(path) for path in run.settings.INDEX_ROOT.rglob("ids.npy")]
+            held = [np.load(path) for path in builds.settings.INDEX_ROOT.rglob("ids.npy")]
             assert not self.erased & {int(pk) for ids in held for pk in ids}
 
     @staticmethod
@@ -144,24 +147,24 @@ class IndexMachine(RuleBasedStateMachine):
             Build.objects.filter(work=Status.PROCESSING).update(
                 lease_until=timezone.now() - timedelta(seconds=1)
             )
-            queue.recover(Build.objects.all())
-        for pk in remains.waiting():
-            remains.finish(pk)
+            recover_expired_leases(Build.objects.all())
+        for pk in list_waiting_erasures():
+            finish_erasure(pk)
 
     @rule()
     def rebuild(self) -> None:
-        build = builds.run_build(builds.request_build("test", delay=0).pk)
+        build = run_build(request_build("test", delay=0).pk)
         assert build is not None
         assert build.work == Status.DONE, build.failure
         assert build.vectors == len(self.model)
 
     @rule(place=st.sampled_from(PLACES))
     def crash_in_a_build(self, place: tuple[Any, str]) -> None:
-        asked = builds.request_build("test", delay=0)
+        asked = request_build("test", delay=0)
         with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
             patch.setattr(*place, self.die)
             with transaction.atomic():
-                builds.run_build(asked.pk)
+                run_build(asked.pk)
         Build.objects.filter(work=Status.PROCESSING).update(lease_until=timezone.now() - timedelta(seconds=1))
 
     @staticmethod
@@ -170,8 +173,8 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def roll_back(self) -> None:
-        with contextlib.suppress(builds.NoEarlierBuild, IndexUnusable):
-            builds.roll_back(EMBEDDER)
+        with contextlib.suppress(NoEarlierBuild, IndexUnusable):
+            roll_back_build(EMBEDDER)
 
     @rule(which=st.integers(0, 1))
     def restart_a_process(self, which: int) -> None:
@@ -180,7 +183,7 @@ class IndexMachine(RuleBasedStateMachine):
     @rule()
     def lose_the_files_of_the_serving_build(self) -> None:
         for build in Build.objects.filter(is_active=True):
-            shutil.rmtree(run.settings.INDEX_ROOT / build.directory, ignore_errors=True)
+            shutil.rmtree(builds.settings.INDEX_ROOT / build.directory, ignore_errors=True)
 
     @rule(which=st.integers(0, 1), row=ROW, k=st.integers(1, 50))
     def search(self, which: int, row: int, k: int) -> None:
@@ -200,7 +203,7 @@ class IndexMachine(RuleBasedStateMachine):
 
     @rule()
     def verify(self) -> None:
-        found = verifying.verify()
+        found = compare_index_with_database()
         assert (found.missing, found.extra, found.misplaced, found.altered) == ([], [], [], [])
 
 

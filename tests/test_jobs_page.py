@@ -15,8 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from facesite.celery import app
-from gallery import beats, chores, queries, queue, tasks
-from gallery.browse.jobs.page import IDLE
+from gallery.faces.processing import process_photo
+from gallery.history.descriptions import describe_event
+from gallery.history.undo import undo_events
+from gallery.jobs.heartbeats import DEAD_AFTER, get_host_name, set_current_task, write_heartbeat
+from gallery.jobs.leases import claim_row, get_process_name
+from gallery.jobs.scheduler import HeartbeatScheduler
+from gallery.jobs.selectors import is_processing_paused
+from gallery.jobs.singletons import track_singleton
 from gallery.models import (
     Album,
     Build,
@@ -31,11 +37,8 @@ from gallery.models import (
     User,
     WorkerBeat,
 )
-from gallery.pipeline.photos import process_photo
-from gallery.queue import owner
-from gallery.scheduler import Scheduler
-from gallery.services import history
-from gallery.services.sentences import say
+from gallery.tasks import say_goodbye, sweep
+from gallery.web.jobs_page import IDLE_POLL_SECONDS
 from tests.making import EMBEDDER, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +62,7 @@ def act(client: Client, word: str, **values: object) -> None:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     found: list[Any] = []
     monkeypatch.setattr(
-        "gallery.queue.send", lambda task, *args, countdown=0: found.append((task, *args[:0]))
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: found.append((task, *args[:0]))
     )
     return found
 
@@ -84,12 +87,12 @@ def test_failures_in_an_album_for_others_are_neither_shown_nor_touched(curator: 
 def test_paused_photos_wait_and_go_on(curator: Client) -> None:
     photo = a_photo(work=Status.QUEUED)
     act(curator, "pause")
-    assert queries.is_paused()
+    assert is_processing_paused()
     assert process_photo(photo.pk) is False
     assert Photo.objects.get(pk=photo.pk).work == Status.QUEUED
     assert "Processing is paused." in page(curator)
     act(curator, "resume")
-    assert not queries.is_paused()
+    assert not is_processing_paused()
 
 
 def test_a_paused_queue_is_only_watched_for_workers_that_die(curator: Client) -> None:
@@ -113,14 +116,14 @@ def silent(kind: str, seconds: float = 36) -> None:
 
 
 def test_a_death_is_noticed_by_an_open_page_within_a_minute() -> None:
-    assert beats.SILENT.total_seconds() + IDLE <= 60
+    assert DEAD_AFTER.total_seconds() + IDLE_POLL_SECONDS <= 60
 
 
 def test_who_fell_silent_is_said_by_name_with_what_to_do(curator: Client) -> None:
     assert "No worker is running." in page(curator)
-    beats.beat("worker", "here:1")
+    write_heartbeat("worker", "here:1")
     assert "No scheduler is running." in page(curator)
-    beats.beat("scheduler", "here:2")
+    write_heartbeat("scheduler", "here:2")
     assert 'class="notice bad"' not in page(curator)
     silent("scheduler", 30)
     assert 'class="notice bad"' not in page(curator)
@@ -135,22 +138,22 @@ def test_who_fell_silent_is_said_by_name_with_what_to_do(curator: Client) -> Non
 
 
 def test_one_dead_worker_among_others_is_said_too_until_another_takes_its_place(curator: Client) -> None:
-    beats.beat("scheduler", "here:2")
-    beats.beat("worker", "here:1")
+    write_heartbeat("scheduler", "here:2")
+    write_heartbeat("worker", "here:1")
     silent("worker")
     WorkerBeat.objects.create(
         name="here:3", kind="worker", seen_at=timezone.now(), started_at=timezone.now() - timedelta(hours=1)
     )
     assert "The worker here:1 has not been heard of" in page(curator)
     assert "The other workers go on" in page(curator)
-    beats.beat("worker", "here:4")
+    write_heartbeat("worker", "here:4")
     shown = page(curator)
     assert "has not been heard of" not in shown
     assert "another has taken its place" in shown
 
 
 def test_a_worker_that_was_stopped_on_purpose_is_not_missed(curator: Client) -> None:
-    beats.beat("worker", "here:1")
+    write_heartbeat("worker", "here:1")
     act(curator, "forget", name="here:1")
     assert WorkerBeat.objects.exists()  # it lives: nothing to forget
     silent("worker")
@@ -159,21 +162,21 @@ def test_a_worker_that_was_stopped_on_purpose_is_not_missed(curator: Client) -> 
 
 
 def test_a_worker_that_ends_in_an_orderly_way_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.beats.close_old_connections", lambda: None)
-    beats.beat("worker", f"{beats.machine(owner())}:1")
+    monkeypatch.setattr("gallery.jobs.heartbeats.close_old_connections", lambda: None)
+    write_heartbeat("worker", f"{get_host_name(get_process_name())}:1")
     silent("worker")
-    beats.beat("worker")
-    tasks.say_goodbye()
+    write_heartbeat("worker")
+    say_goodbye()
     assert not WorkerBeat.objects.exists()  # nor is the one missed whose place it had taken
 
 
 def test_what_each_worker_does_is_said_with_since_when(curator: Client) -> None:
-    beats.beat("worker", "here:1")
+    write_heartbeat("worker", "here:1")
     a_photo("busy.jpg", work=Status.PROCESSING, lease_owner="here:1", started_at=timezone.now())
-    beats.doing("check_gallery")
-    beats.beat("worker", "here:2")
-    beats.doing("")
-    beats.beat("worker", "here:3")
+    set_current_task("check_gallery")
+    write_heartbeat("worker", "here:2")
+    set_current_task("")
+    write_heartbeat("worker", "here:3")
     rows = re.findall(r"<tr>.*?</tr>", page(curator), re.DOTALL)
     said = {name: row for name in ("here:1", "here:2", "here:3") for row in rows if name in row}
     assert "busy.jpg" in said["here:1"]
@@ -233,7 +236,7 @@ def test_a_failed_build_that_a_later_one_made_good_is_history(curator: Client) -
 
 
 def test_an_errand_that_failed_is_said_and_run_again(curator: Client, sent: list[Any]) -> None:
-    with chores.doing("verify_index"):
+    with track_singleton("verify_index"):
         raise OSError("the disk is gone")
     assert "the disk is gone" in page(curator)
     act(curator, "errand", kind="verify_index")
@@ -244,10 +247,10 @@ def test_setting_aside_and_queueing_again_are_undone_exactly(curator: Client, se
     waiting, before = a_photo(work=Status.QUEUED), a_photo(work=Status.CANCELLED)
     act(curator, "cancel", kind="photo")
     user, event = User.objects.get(), Event.objects.get(verb="queue.cancel")
-    assert say(event) == "set 1 waiting job aside"
-    undone = history.undo(user, event)[0]
+    assert describe_event(event) == "set 1 waiting job aside"
+    undone = undo_events(user, event)[0]
     assert works() == {waiting.pk: Status.QUEUED, before.pk: Status.CANCELLED}
-    history.undo(user, undone)
+    undo_events(user, undone)
     assert works() == {waiting.pk: Status.CANCELLED, before.pk: Status.CANCELLED}
     act(curator, "again", kind="photo", pk=waiting.pk)
     assert works() == {waiting.pk: Status.QUEUED, before.pk: Status.CANCELLED}
@@ -259,8 +262,8 @@ def works() -> dict[int, str]:
 
 def test_pausing_is_undone_from_the_history(curator: Client) -> None:
     act(curator, "pause")
-    history.undo(User.objects.get(), Event.objects.get(verb="queue.pause"))
-    assert not queries.is_paused()
+    undo_events(User.objects.get(), Event.objects.get(verb="queue.pause"))
+    assert not is_processing_paused()
 
 
 def test_one_waiting_photo_is_set_aside(curator: Client) -> None:
@@ -295,7 +298,7 @@ def test_the_page_asks_as_often_for_much_work_as_for_little(curator: Client) -> 
         a_photo(work=Status.PROCESSING, started_at=timezone.now())
         a_photo(work=Status.DONE, started_at=timezone.now(), finished_at=timezone.now())
         a_reference(a_person(f"P{Reference.objects.count()}"), work=Status.FAILED)
-        beats.beat("worker", f"here:{Photo.objects.count()}")
+        write_heartbeat("worker", f"here:{Photo.objects.count()}")
 
     fill()
     with CaptureQueriesContext(connection) as few:
@@ -309,9 +312,9 @@ def test_the_page_asks_as_often_for_much_work_as_for_little(curator: Client) -> 
 
 def test_the_scheduler_says_itself_that_it_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each tick may, however long the queue is; none goes through it."""
-    monkeypatch.setattr(Scheduler, "apply_async", lambda *args, **kwargs: None)
-    monkeypatch.setattr("gallery.beats.close_old_connections", lambda: None)
-    scheduler = Scheduler(app, schedule_filename=str(tmp_path / "schedule"))
+    monkeypatch.setattr(HeartbeatScheduler, "apply_async", lambda *args, **kwargs: None)
+    monkeypatch.setattr("gallery.jobs.heartbeats.close_old_connections", lambda: None)
+    scheduler = HeartbeatScheduler(app, schedule_filename=str(tmp_path / "schedule"))
     scheduler.tick()
     said = WorkerBeat.objects.get()
     assert said.kind == "scheduler"
@@ -322,8 +325,8 @@ def test_the_scheduler_says_itself_that_it_lives(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_sweep_says_nothing_of_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.queue.waiting", lambda rows, limit: [])
-    tasks.sweep()
+    monkeypatch.setattr("gallery.jobs.leases.list_claimable_ids", lambda rows, limit: [])
+    sweep()
     assert not WorkerBeat.objects.exists()
 
 
@@ -333,14 +336,14 @@ def test_trying_again_says_what_it_did_and_is_undone_for_what_has_not_been_begun
     reference = a_reference(anna, work=Status.FAILED, failure="No face was found in this image.")
     said = curator.post(reverse("jobs_act"), {"act": "retry"}, follow=True)
     assert "You tried 3 failed jobs again." in said.content.decode()
-    queue.claim(Photo.objects.all(), other.pk)
+    claim_row(Photo.objects.all(), other.pk)
     event = Event.objects.get(verb="queue.retry")
-    (undone,) = history.undo(User.objects.get(username="Curator"), event)
-    assert say(undone).endswith("(1 thing changed since was left as it is)")
+    (undone,) = undo_events(User.objects.get(username="Curator"), event)
+    assert describe_event(undone).endswith("(1 thing changed since was left as it is)")
     assert works() == {photo.pk: Status.FAILED, other.pk: Status.PROCESSING}
     reference.refresh_from_db()
     assert (reference.work, reference.failure) == (Status.FAILED, "No face was found in this image.")
-    history.undo(User.objects.get(username="Curator"), undone)
+    undo_events(User.objects.get(username="Curator"), undone)
     assert works() == {photo.pk: Status.QUEUED, other.pk: Status.PROCESSING}
 
 
@@ -375,16 +378,16 @@ def test_a_picture_that_could_not_be_looked_at_is_told_to_who_sent_it_and_tried_
     act(curator, "retry", kind="draft", pk=mine.pk)
     assert sent == [("look_at_draft",)]
     assert ReferenceDraft.objects.get(pk=mine.pk).work == Status.QUEUED
-    history.undo(me, Event.objects.get(verb="queue.retry"))
+    undo_events(me, Event.objects.get(verb="queue.retry"))
     assert ReferenceDraft.objects.get(pk=mine.pk).failure == "The file is cut off."
 
 
 def test_failed_backups_and_file_checks_are_for_administrators_to_see_and_run_again(
     curator: Client, sent: list[Any]
 ) -> None:
-    with chores.doing("make_backup"):
+    with track_singleton("make_backup"):
         raise OSError("the disk is full")
-    with chores.doing("check_files") as result:
+    with track_singleton("check_files") as result:
         result["lost"] = {"count": 2, "first": ["photos/1.jpg"]}
     assert "the disk is full" not in page(curator)
     act(curator, "errand", kind="make_backup")

@@ -11,10 +11,11 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.test import Client, RequestFactory
 
-from gallery import leftovers, storage
+from gallery.core.limits import remove_stale_files
 from gallery.models import Photo, Role, Status
-from gallery.services.photos import add_photo
-from gallery.views import trouble
+from gallery.models.storage import get_media_path
+from gallery.photos.services import add_photo
+from gallery.web.error_pages import explain_server_error, server_error
 from tests.making import a_user
 from tests.making_pictures import jpeg
 
@@ -38,7 +39,7 @@ def a_file(path: Path, age: float) -> Path:
 @pytest.mark.parametrize(("age", "is_gone"), [(10, False), (7_200, True), (-7_200, True)])
 def test_an_old_file_or_one_from_the_future_goes(folders: Path, name: str, age: float, is_gone: bool) -> None:
     path = a_file(folders / name, age)
-    assert leftovers.tidy() == is_gone
+    assert remove_stale_files() == is_gone
     assert path.exists() != is_gone
 
 
@@ -46,8 +47,8 @@ def test_a_file_that_is_being_written_stays_however_old(folders: Path) -> None:
     path = a_file(folders / "MEDIA_ROOT/incoming/part-x", 7_200)
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert leftovers.tidy() == 0
-    assert leftovers.tidy() == 1
+        assert remove_stale_files() == 0
+    assert remove_stale_files() == 1
 
 
 def test_a_picture_that_is_being_made_stays(folders: Path) -> None:
@@ -55,18 +56,18 @@ def test_a_picture_that_is_being_made_stays(folders: Path) -> None:
     lock = a_file(folders / "CACHE_ROOT/photos/ab/.lock", 0)
     with lock.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        assert leftovers.tidy() == 0
-    assert leftovers.tidy() == 1
+        assert remove_stale_files() == 0
+    assert remove_stale_files() == 1
 
 
 @pytest.mark.django_db
 def test_a_photo_whose_file_was_lost_is_whole_again_when_it_is_sent_again() -> None:
     user = a_user(role=Role.CURATOR)
     photo = add_photo(user, [jpeg()], "one.jpg").photo
-    storage.path(photo.file).unlink()
+    get_media_path(photo.file).unlink()
     Photo.objects.update(work=Status.FAILED, failure="gone")
     assert add_photo(user, [jpeg()], "one.jpg").is_duplicate
-    assert storage.path(photo.file).read_bytes() == jpeg()
+    assert get_media_path(photo.file).read_bytes() == jpeg()
     assert Photo.objects.get().work == Status.QUEUED
 
 
@@ -86,11 +87,11 @@ def test_the_site_says_what_troubles_it(error: Exception, status: int, accept: s
     try:
         raise error
     except type(error):
-        response = trouble.server_error(request)
+        response = server_error(request)
     assert response.status_code == status
     assert (response.headers.get("Retry-After") == "30") == (status == 503)
     if status != 500:
-        assert trouble.sentence(error).encode() in response.content
+        assert explain_server_error(error).encode() in response.content
 
 
 @pytest.mark.django_db
@@ -101,6 +102,5 @@ def test_a_page_answers_so_when_the_database_does_not(monkeypatch: pytest.Monkey
     def away(*_: object, **__: object) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr("gallery.browse.jobs.jobs", away)
-    monkeypatch.setattr("gallery.views.jobs.jobs", away, raising=False)
+    monkeypatch.setattr("gallery.web.jobs.build_jobs_page", away)
     assert client.get("/jobs/").status_code == 503

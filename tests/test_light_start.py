@@ -16,16 +16,15 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
 from gallery import services
-from gallery.services import history
+from gallery.history.undo import INVERSE_MODULES, _inverse_functions
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
-    "gallery.views",
+    "gallery.web.",
     "gallery.admin.",
-    "gallery.urls",
-    "gallery.services",
-    "gallery.browse",
-    "gallery.backup",
+    "gallery.curation.",
+    "gallery.privacy.",
+    "gallery.backup.",
 )
 LOADED_BY_TAG = """
 import subprocess, sys
@@ -35,7 +34,7 @@ try:
     exec(open("manage.py").read(), {"__name__": "__main__"})
 except SystemExit:
     pass
-print("gallery.pipeline.tagging" in sys.modules, *sys.modules)
+print("gallery.faces.tagging" in sys.modules, *sys.modules)
 """
 LOADED_BY_A_WORKER = """
 import sys
@@ -65,17 +64,15 @@ def test_tag_loads_neither_pages_nor_the_queue_nor_another_database(tmp_path: Pa
 @pytest.mark.slow
 def test_a_worker_loads_no_pages(tmp_path: Path) -> None:
     modules = loaded(LOADED_BY_A_WORKER, tmp_path)
-    assert not [
-        name for name in modules if name.startswith(("gallery.views", "gallery.admin.", "gallery.urls"))
-    ]
+    assert not [name for name in modules if name.startswith(("gallery.web.", "gallery.admin."))]
 
 
 def test_the_functions_that_undo_are_found_where_undoing_looks_for_them() -> None:
     for module in pkgutil.walk_packages(services.__path__, services.__name__ + "."):
         import_module(module.name)
-    registered = {function.__module__ for function in history._inverses.values()}
+    registered = {function.__module__ for function in _inverse_functions.values()}
     ours = {name for name in registered if name.startswith(services.__name__)}
-    assert ours == set(history.UNDOING)
+    assert ours == set(INVERSE_MODULES)
 
 
 def test_commands_still_refuse_settings_that_cannot_work(settings: Any) -> None:

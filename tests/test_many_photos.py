@@ -15,9 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from PIL import Image
 
-from gallery import storage
+from gallery.history.undo import undo_events
 from gallery.models import Album, Erasure, Event, Photo, Role, Status, User
-from gallery.services import history, many
+from gallery.models.storage import get_media_path
+from gallery.photos.services import check_photo_count, put_photos_in_album, restore_photos, trash_photos
 from tests.making import a_named_face, a_person, a_photo, a_user
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,9 @@ Sent = list[tuple[Any, ...]]
 def sent(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Sent:
     settings.MEDIA_ROOT = tmp_path
     tasks: Sent = []
-    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    monkeypatch.setattr(
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
+    )
     return tasks
 
 
@@ -94,15 +97,15 @@ def test_the_trash_and_back_are_one_act_each(client: Client, sent: Sent) -> None
     assert toast(act(client, user, "restore", photos))["text"] == "You took 2 photos out of the trash."
     assert not Photo.objects.filter(trashed_at__isnull=False).exists()
     assert sent == [("process_photo", photos[1].pk)]  # what had waited goes on
-    history.undo(user, Event.objects.filter(verb="photos.restore").get())
+    undo_events(user, Event.objects.filter(verb="photos.restore").get())
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 2
 
 
 def test_what_somebody_changed_since_stands_when_an_act_is_undone(client: Client) -> None:
     user, photos, eva = a_user(), [a_photo(), a_photo()], a_user("Eva")
     act(client, user, "album", photos, album="One")
-    many.put(eva, [Photo.objects.get(pk=photos[0].pk)], "Two")
-    history.undo(user, Event.objects.filter(summary__album="One").get())
+    put_photos_in_album(eva, [Photo.objects.get(pk=photos[0].pk)], "Two")
+    undo_events(user, Event.objects.filter(summary__album="One").get())
     assert [photo["album_id"] for photo in rows()] == [Album.objects.get(name="Two").pk, None]
 
 
@@ -125,7 +128,7 @@ def test_photos_in_albums_for_others_are_not_reached(client: Client) -> None:
     assert "no longer there" in toast(act(client, nam, "trash", [photo]))["text"]
     act(client, nam, "trash", [photo, free])
     assert list(Photo.objects.filter(trashed_at__isnull=False)) == [free]
-    many.restore(nam, [free])
+    restore_photos(nam, [free])
     act(client, nam, "album", [free], album="Hidden")  # a new one of that name: theirs is not known to exist
     assert not in_album(hidden) & {free.pk}
 
@@ -152,8 +155,8 @@ def test_too_many_none_and_nonsense_are_refused_in_words(
     assert "at least one" in toast(act(client, user, "trash", []))["text"]
     assert "what to do" in toast(act(client, user, "explode", photos))["text"]
     assert "name of an album" in toast(act(client, user, "album", photos, album=" "))["text"]
-    monkeypatch.setattr(many.must_be_few, "__defaults__", (2,))
-    monkeypatch.setattr("gallery.views.many.chosen_photos.__defaults__", (2,))
+    monkeypatch.setattr(check_photo_count, "__defaults__", (2,))
+    monkeypatch.setattr("gallery.web.photos.get_chosen_photos.__defaults__", (2,))
     assert "At most 2 photos" in toast(act(client, user, "trash", photos))["text"]
     assert not Photo.objects.filter(trashed_at__isnull=False).exists()
 
@@ -184,7 +187,7 @@ def test_an_act_asks_as_many_queries_for_many_photos_as_for_few(client: Client, 
 def test_an_event_on_many_is_told_to_nobody_who_may_not_see_one_of_them(client: Client) -> None:
     owner, nam = a_user("Owner"), a_user("Nam", Role.CONTRIBUTOR)
     hidden = Album.objects.create(name="Hidden", is_limited=True, created_by=owner)
-    many.trash(owner, [a_photo(album=hidden), a_photo()])
+    trash_photos(owner, [a_photo(album=hidden), a_photo()])
     client.force_login(nam)
     assert "2 photos into the trash" not in client.get(reverse("history")).content.decode()
     client.force_login(owner)
@@ -193,8 +196,8 @@ def test_an_event_on_many_is_told_to_nobody_who_may_not_see_one_of_them(client: 
 
 def a_real_photo(name: str, **columns: Any) -> Photo:
     photo = a_photo(name, **columns)
-    storage.path(photo.file).parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (800, 600), "teal").save(storage.path(photo.file))
+    get_media_path(photo.file).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (800, 600), "teal").save(get_media_path(photo.file))
     return photo
 
 
@@ -219,7 +222,7 @@ def test_many_in_the_trash_are_erased_with_one_receipt_once_their_number_is_type
     owner = a_user("Owner")
     photos = [a_real_photo("a.jpg"), a_real_photo("b.jpg")]
     face = a_named_face(a_person(), photos[0])
-    many.trash(owner, photos)
+    trash_photos(owner, photos)
     kept = a_photo()
     data: dict[str, Any] = {"photo": [*(photo.pk for photo in photos), kept.pk]}
     page = client.post(reverse("photos_erase"), data)

@@ -13,8 +13,17 @@ from django.template import Context, Template
 from django.test import Client
 from PIL import Image
 
-from gallery import derived
 from gallery.models import Album, Event, Face, Person, Photo, Reference, Role, User
+from gallery.photos.renditions import (
+    _face_rendition_path,
+    delete_orphan_renditions,
+    delete_photo_renditions,
+    get_face_rendition,
+    get_photo_rendition,
+    photo_digest,
+)
+from recognition.images import sandbox
+from recognition.images.sandbox import make_rendition
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +105,7 @@ def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
     image = opened(client.get(src("face_src face", face=face))).convert("RGB")
     assert image.size == (68, 102)
     assert image.getpixel((30, 50))[2] > 200  # type: ignore[index] -- RGB: blue
-    assert derived.pictures._face_path(other, 384).exists()  # cut from the same decoding
+    assert _face_rendition_path(other, 384).exists()  # cut from the same decoding
 
 
 def test_the_original_is_for_contributors_and_leaves_its_place_behind_unless_asked(own_data: Path) -> None:
@@ -122,7 +131,7 @@ def test_widths_and_digests_that_were_never_offered_do_not_exist(own_data: Path)
     good = src("photo_src photo 640", photo=photo)
     assert client.get(good).status_code == 200
     assert client.get(good.replace("/640", "/641")).status_code == 404
-    assert client.get(good.replace(derived.photo_digest(photo), "0" * 20)).status_code == 404
+    assert client.get(good.replace(photo_digest(photo), "0" * 20)).status_code == 404
 
 
 def test_strangers_to_a_limited_album_get_none_of_its_pictures(own_data: Path) -> None:
@@ -169,14 +178,14 @@ def test_a_proxy_is_told_which_file_to_send(own_data: Path, settings: Any) -> No
 def test_a_picture_asked_for_by_many_at_once_is_made_once(own_data: Path, monkeypatch: Any) -> None:
     photo = add_photo(own_data)
     made: list[Path] = []
-    real = derived.pictures.sandbox.derive
+    real = make_rendition
 
     def counted(path: Path, *options: Any) -> bytes:
         made.append(path)
         return real(path, *options)
 
-    monkeypatch.setattr(derived.pictures.sandbox, "derive", counted)
-    threads = [threading.Thread(target=derived.photo_picture, args=(photo, 320)) for _ in range(8)]
+    monkeypatch.setattr(sandbox, "make_rendition", counted)
+    threads = [threading.Thread(target=get_photo_rendition, args=(photo, 320)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -202,17 +211,17 @@ def test_srcset_offers_each_width_once_and_none_larger_than_the_photo(own_data: 
 
 def test_pictures_of_photos_that_are_no_more_are_swept_away_and_others_stay(own_data: Path) -> None:
     gone, kept = add_photo(own_data, "a.jpg"), add_photo(own_data, "b.jpg")
-    derived.photo_picture(gone, 320)
-    stays = derived.photo_picture(kept, 320)
+    get_photo_rendition(gone, 320)
+    stays = get_photo_rendition(kept, 320)
     gone.delete()
-    assert derived.forget_orphans() == 1
+    assert delete_orphan_renditions() == 1
     assert list((own_data / "cache").rglob("*.webp")) == [stays]
 
 
 def test_forgetting_a_photo_removes_all_that_was_made_from_it(own_data: Path) -> None:
     photo = add_photo(own_data)
     face = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
-    derived.photo_picture(photo, 320)
-    derived.face_picture(face, 128)
-    derived.forget_photo(photo.sha256)
+    get_photo_rendition(photo, 320)
+    get_face_rendition(face, 128)
+    delete_photo_renditions(photo.sha256)
     assert not list((own_data / "cache").rglob("*.webp"))

@@ -7,9 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from gallery.faces import renaming
+from gallery.faces.renaming import FOLLOW_HEARTBEAT_KEY, follow_gallery, is_following_due
+from gallery.index.builds import request_build, run_build
+from gallery.index.services import review_name_changes
 from gallery.models import Decision, Face, GalleryChange, NameChange, SiteSetting
-from gallery.pipeline import builds, renaming
-from gallery.services import builds as acts
 from tests.gallery_world import an_unnamed_face, know, near, reject, world
 from tests.making import a_person, a_user, a_vector
 
@@ -21,8 +23,8 @@ def test_a_face_gets_the_name_of_a_person_who_joined_later_and_the_change_is_lis
     face = an_unnamed_face(near(a_vector(1)))
     anna = a_person()
     know(anna, a_vector(1))
-    build = builds.run_build(builds.request_build("test", delay=0).pk)
-    assert renaming.follow_gallery() == 1
+    build = run_build(request_build("test", delay=0).pk)
+    assert follow_gallery() == 1
     face.refresh_from_db()
     assert (face.person, face.state) == (anna, Face.State.KNOWN)
     listed = NameChange.objects.get()
@@ -34,7 +36,7 @@ def test_a_face_gets_the_name_of_a_person_who_joined_later_and_the_change_is_lis
 def test_a_proposal_made_before_the_first_build_names_none() -> None:
     face = an_unnamed_face(near(a_vector(1)))
     know(a_person(), a_vector(1))
-    renaming.follow_gallery()
+    follow_gallery()
     assert list(face.candidates.values_list("build", flat=True)) == [None]
 
 
@@ -42,9 +44,9 @@ def test_a_name_that_no_longer_holds_is_withdrawn() -> None:
     anna = a_person()
     reference = know(anna, a_vector(1))
     face = an_unnamed_face(near(a_vector(1)))
-    renaming.follow_gallery()
+    follow_gallery()
     reject(reference)
-    assert renaming.follow_gallery() == 1
+    assert follow_gallery() == 1
     face.refresh_from_db()
     assert (face.person, face.state) == (None, Face.State.UNKNOWN)
     assert list(NameChange.objects.order_by("pk").values_list("old_person", "new_person")) == [
@@ -58,7 +60,7 @@ def test_what_a_person_decided_is_never_touched(decision: str) -> None:
     bao = a_person("Bao")
     face = an_unnamed_face(near(a_vector(1)), decision=decision, person=bao, state="known", similarity=0.5)
     know(a_person("Anna"), a_vector(1))
-    assert renaming.follow_gallery(is_all=True) == 0
+    assert follow_gallery(is_all=True) == 0
     after = Face.objects.get(pk=face.pk)
     assert (after.person, after.similarity, after.decision) == (bao, 0.5, decision)
 
@@ -66,19 +68,19 @@ def test_what_a_person_decided_is_never_touched(decision: str) -> None:
 def test_faces_are_searched_again_only_after_a_change(monkeypatch: pytest.MonkeyPatch) -> None:
     an_unnamed_face(near(a_vector(1)))
     know(a_person(), a_vector(1))
-    renaming.follow_gallery()
+    follow_gallery()
     monkeypatch.setattr(renaming, "name_faces", lambda *_: pytest.fail("searched again"))
-    assert renaming.follow_gallery() == 0
+    assert follow_gallery() == 0
     with pytest.raises(pytest.fail.Exception):
-        renaming.follow_gallery(is_all=True)
+        follow_gallery(is_all=True)
 
 
 def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renaming, "PART", 2)
+    monkeypatch.setattr(renaming, "FACES_PER_TRANSACTION", 2)
     for seed in range(5):
         an_unnamed_face(near(a_vector(1), seed))
     know(a_person(), a_vector(1))
-    real, passes = renaming._search_part, []
+    real, passes = renaming._search_part_again, []
 
     def stops(ids, *rest):
         if len(passes) == 2:
@@ -87,23 +89,23 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch: pytest.Monkey
         return real(ids, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(renaming, "_search_part", stops)
+        patch.setattr(renaming, "_search_part_again", stops)
         with pytest.raises(KeyboardInterrupt):
-            renaming.follow_gallery()
-    assert renaming.follow_gallery() == 1
+            follow_gallery()
+    assert follow_gallery() == 1
     assert NameChange.objects.count() == 5
 
 
 def test_changed_names_can_be_reviewed() -> None:
     an_unnamed_face(near(a_vector(1)))
     know(a_person(), a_vector(1))
-    build = builds.run_build(builds.request_build("test", delay=0).pk)
+    build = run_build(request_build("test", delay=0).pk)
     assert build is not None
-    renaming.follow_gallery()
+    follow_gallery()
     listed = NameChange.objects.get()
     user = a_user()
-    assert acts.review(user, build, [listed.pk]) == 1
-    assert acts.review(user, build, [listed.pk]) == 0
+    assert review_name_changes(user, build, [listed.pk]) == 1
+    assert review_name_changes(user, build, [listed.pk]) == 0
     listed.refresh_from_db()
     assert listed.reviewed_by == user
 
@@ -111,15 +113,17 @@ def test_changed_names_can_be_reviewed() -> None:
 def test_a_pass_whose_message_was_lost_is_found_by_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     an_unnamed_face(near(a_vector(1)))
     know(a_person(), a_vector(1))
-    builds.run_build(builds.request_build("test", delay=0).pk)
-    assert not renaming.is_due()  # it may be on its way
-    monkeypatch.setattr(renaming, "LATE", timedelta(seconds=-1))
-    assert renaming.is_due()
-    renaming.follow_gallery()
-    assert not renaming.is_due()
+    run_build(request_build("test", delay=0).pk)
+    assert not is_following_due()  # it may be on its way
+    monkeypatch.setattr(renaming, "MAX_FOLLOW_DELAY", timedelta(seconds=-1))
+    assert is_following_due()
+    follow_gallery()
+    assert not is_following_due()
     know(a_person("Bao"), a_vector(2))
-    monkeypatch.setattr(renaming, "LATE", timedelta(seconds=30))
+    monkeypatch.setattr(renaming, "MAX_FOLLOW_DELAY", timedelta(seconds=30))
     GalleryChange.objects.update(at=timezone.now() - timedelta(seconds=60))
-    assert not renaming.is_due()  # a pass was at work a moment ago
-    SiteSetting.objects.filter(pk=renaming.BEAT).update(changed_at=timezone.now() - timedelta(seconds=60))
-    assert renaming.is_due()
+    assert not is_following_due()  # a pass was at work a moment ago
+    SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY).update(
+        changed_at=timezone.now() - timedelta(seconds=60)
+    )
+    assert is_following_due()

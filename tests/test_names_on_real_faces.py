@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recognition.calibrate import compare, published, suggest
+from recognition.calibrate import compare_references, get_published_figures, suggest_bounds
 from recognition.decide import decide
 from recognition.types import Bounds, Neighbour, Outcome, State
 from tests.embedded_faces import Faces, engines, group, needs_labelled_photos, portraits, truth
@@ -95,8 +95,10 @@ def test_bounds_calibrated_on_the_others_keep_a_left_out_person_without_a_name(
         for person in range(len(lfw.names)):
             others = references[lfw.persons[references] != person]
             pool = others if source.startswith("the") else np.flatnonzero(lfw.persons != person)
-            comparison = compare(lfw.vectors[pool], lfw.persons[pool])
-            suggestion = suggest(comparison, embedder.bounds, 0.005, published(embedder.name).prior)
+            comparison = compare_references(lfw.vectors[pool], lfw.persons[pool])
+            suggestion = suggest_bounds(
+                comparison, embedder.bounds, 0.005, get_published_figures(embedder.name).prior
+            )
             assert suggestion.is_founded
             count(lfw, probes, others, suggestion.bounds, tally)
     assert tally.strangers == DRAWS * 70
@@ -125,7 +127,7 @@ def test_the_people_in_the_press_photos_are_named_and_the_stranger_is_not() -> N
 
 
 def test_the_published_tail_holds_on_the_labelled_portraits(lfw: Faces) -> None:
-    tail = published(engines()[1].name).tail
+    tail = get_published_figures(engines()[1].name).tail
     assert tail is not None
     similarities = lfw.vectors @ lfw.vectors.T
     strangers = similarities[lfw.persons[:, None] != lfw.persons[None]]

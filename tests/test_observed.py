@@ -16,9 +16,16 @@ from django.test import Client
 from django.utils import timezone
 
 from facesite.logs import JsonFormatter, WithoutAddresses
-from gallery import audit
+from gallery.history.audit import (
+    VERB_DOWNLOADED,
+    VERB_SEEN,
+    VERB_SIGN_IN,
+    VERB_SIGN_OUT,
+    record_view,
+    write_audit_event,
+)
+from gallery.history.changeset import record_event
 from gallery.models import Build, Event, GalleryChange, Photo, Status, User, WorkerBeat
-from gallery.services.history import record
 from tests.access_world import World, make_world
 
 pytestmark = pytest.mark.django_db
@@ -110,7 +117,7 @@ def test_who_saw_and_took_what_is_in_the_trail(world: World) -> None:
     client.get(f"/people/{world.values['person']}/")
     client.get(f"/photos/{photo}/original")
     client.get(f"/photos/{photo}/export/json")
-    found = Event.objects.filter(actor=viewer, verb__in=(audit.SEEN, audit.DOWNLOADED))
+    found = Event.objects.filter(actor=viewer, verb__in=(VERB_SEEN, VERB_DOWNLOADED))
     assert list(found.order_by("pk").values_list("verb", "object_type")) == [
         ("seen", "photo"),
         ("seen", "person"),
@@ -121,8 +128,8 @@ def test_who_saw_and_took_what_is_in_the_trail(world: World) -> None:
 
 def test_administrators_read_the_trail_and_narrow_it(world: World) -> None:
     photo = Photo.objects.get(pk=world.values["photo"])
-    audit.saw(world.users["viewer"], photo)
-    record(world.users["curator"], "photo.trash", photo, {"name": "a.jpg"})
+    record_view(world.users["viewer"], photo)
+    record_event(world.users["curator"], "photo.trash", photo, {"name": "a.jpg"})
     client = browser(world.users["administrator"])
     everything = client.get("/audit/").content.decode()
     assert 'data-verb="seen"' in everything
@@ -141,10 +148,10 @@ def test_administrators_read_the_trail_and_narrow_it(world: World) -> None:
 def test_the_history_shows_neither_the_trail_nor_what_concerns_users_nor_hidden_albums(world: World) -> None:
     from gallery.models import Album
 
-    audit.write(world.users["viewer"], audit.SIGN_IN, world.users["viewer"], address="192.0.2.77")
+    write_audit_event(world.users["viewer"], VERB_SIGN_IN, world.users["viewer"], address="192.0.2.77")
     hidden = Album.objects.get(pk=world.values["hidden_album"])
-    record(world.users["administrator"], "album.create", hidden, {"name": "Zanzibar"})
-    record(world.users["administrator"], "user.change", world.users["viewer"], {"role": "viewer"})
+    record_event(world.users["administrator"], "album.create", hidden, {"name": "Zanzibar"})
+    record_event(world.users["administrator"], "user.change", world.users["viewer"], {"role": "viewer"})
     page = browser(world.users["curator"]).get("/history/").content.decode()
     assert "192.0.2.77" not in page
     assert "Zanzibar" not in page
@@ -156,20 +163,20 @@ def test_the_trail_is_forgotten_after_its_time_and_what_can_be_undone_is_not(
 ) -> None:
     settings.AUDIT_DAYS = 30
     photo = Photo.objects.get(pk=world.values["photo"])
-    audit.saw(world.users["viewer"], photo)
-    record(world.users["viewer"], "photo.trash", photo, {"name": "a.jpg"}, undo={})
+    record_view(world.users["viewer"], photo)
+    record_event(world.users["viewer"], "photo.trash", photo, {"name": "a.jpg"}, undo={})
     Event.objects.update(at=timezone.now() - timedelta(days=31))
-    audit.write(world.users["viewer"], audit.SIGN_OUT)
+    write_audit_event(world.users["viewer"], VERB_SIGN_OUT)
     out = io.StringIO()
     call_command("forget_old", "--json", stdout=out)
     assert json.loads(out.getvalue())["trail"] == 1
     left = set(Event.objects.values_list("verb", flat=True))
-    assert audit.SEEN not in left
-    assert {"photo.trash", audit.SIGN_OUT} <= left
+    assert VERB_SEEN not in left
+    assert {"photo.trash", VERB_SIGN_OUT} <= left
     settings.AUDIT_DAYS = 0
     Event.objects.update(at=timezone.now() - timedelta(days=3000))
     call_command("forget_old", stdout=out)
-    assert Event.objects.filter(verb=audit.SIGN_OUT).exists()
+    assert Event.objects.filter(verb=VERB_SIGN_OUT).exists()
 
 
 # Logs

@@ -15,9 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery.browse import photos
 from gallery.models import Album, Decision, Face, Photo, Role, Status
-from gallery.services import albums, people
+from gallery.models.people import Person
+from gallery.photos.albums import create_album, put_photo_in_album
+from gallery.photos.selectors import PHOTOS_PER_PAGE
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +62,7 @@ def test_more_rows_ask_no_more_queries(mai: Client, address: Callable[[], str]) 
     queries(mai, address())  # what is asked once, such as the session
     few = queries(mai, address())
     Face.objects.all().delete()
-    people.Person.objects.all().delete()
+    Person.objects.all().delete()
     fill(9)
     assert queries(mai, address()) == few
 
@@ -77,7 +78,7 @@ def test_a_photo_with_many_faces_asks_no_more_queries(mai: Client) -> None:
 
 
 def test_the_grid_goes_on_by_key(mai: Client) -> None:
-    pks = [a_photo().pk for _ in range(photos.PAGE + 5)]
+    pks = [a_photo().pk for _ in range(PHOTOS_PER_PAGE + 5)]
     first = mai.get(reverse("photos"))
     assert [photo.pk for photo in first.context["page"].rows] == pks[:4:-1]
     rest = mai.get(reverse("photos"), {"after": first.context["page"].after})
@@ -120,7 +121,7 @@ def test_who_is_often_on_the_same_photos_is_asked_for_by_the_page_or_by_its_link
 def test_a_person_with_many_references_shows_some_and_leads_to_all(
     mai: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.views.people.SHOWN", 2)
+    monkeypatch.setattr("gallery.web.people.MAX_SHOWN_REFERENCES", 2)
     person = a_person("Hoa")
     for number in range(4):
         a_reference(person, work=Status.FAILED if number == 3 else Status.DONE)
@@ -133,7 +134,7 @@ def test_a_person_with_many_references_shows_some_and_leads_to_all(
 def test_the_first_page_counts_what_waits_no_further_than_it_says(
     mai: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gallery.views.home.MOST", 3)
+    monkeypatch.setattr("gallery.web.home.MAX_COUNTED_FACES", 3)
     for _ in range(2):
         a_face(state=Face.State.UNSURE)
     for _ in range(4):
@@ -215,11 +216,11 @@ def test_the_original_is_offered_to_who_may_have_it(client: Client) -> None:
 
 def test_a_photo_that_somebody_has_moved_meanwhile_is_left_where_it_is(client: Client) -> None:
     nam, photo = a_user("Nam"), a_photo()
-    here, there = (albums.create(nam, name) for name in ("Here", "There"))
+    here, there = (create_album(nam, name) for name in ("Here", "There"))
     client.force_login(a_user("Bao", Role.CONTRIBUTOR))
     page = client.get(reverse("photo", args=(photo.pk,))).content.decode()
     assert '<input type="hidden" name="was" value="">' in page
-    albums.put(nam, photo, here)
+    put_photo_in_album(nam, photo, here)
     data = {"was": "", "album": there.pk}
     answer = client.post(reverse("photo_album", args=(photo.pk,)), data, follow=True).content.decode()
     assert "Nam was here first and put “" in answer

@@ -12,9 +12,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from gallery.browse import albums, people
-from gallery.browse.paging import Mark
+from gallery.core.pagination import PageCursor
 from gallery.models import Album, Person, Role, User
+from gallery.people import selectors as people_selectors
+from gallery.people.selectors import get_people_page, list_people
+from gallery.photos import albums as photos_albums
+from gallery.photos.albums import get_album_page, list_albums
 from tests.making import a_person, a_user
 
 pytestmark = pytest.mark.django_db
@@ -23,16 +26,16 @@ DAY = date(2024, 5, 1)
 
 @pytest.fixture(autouse=True)
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (people, albums):
+    for module in (people_selectors, photos_albums):
         monkeypatch.setattr(module, "PAGE", 3)
 
 
-def people_page(after: Mark | None = None) -> tuple[list[Person], Mark | None]:
-    return people.page(people.people(), after)
+def people_page(after: PageCursor | None = None) -> tuple[list[Person], PageCursor | None]:
+    return get_people_page(list_people(), after)
 
 
-def album_page(after: Mark | None = None) -> tuple[list[Album], Mark | None]:
-    return albums.page(albums.albums(a_user_once()), after)
+def album_page(after: PageCursor | None = None) -> tuple[list[Album], PageCursor | None]:
+    return get_album_page(list_albums(a_user_once()), after)
 
 
 def a_user_once() -> User:
@@ -44,17 +47,17 @@ def an_album(name: str, day: date | None) -> Album:
 
 
 def all_names(
-    page_of: Callable[[Mark | None], tuple[Sequence[Person | Album], Mark | None]],
+    page_of: Callable[[PageCursor | None], tuple[Sequence[Person | Album], PageCursor | None]],
 ) -> list[list[str]]:
     """The names of every page, each page asked for by the mark of the one before, as it stands in addresses."""
     pages: list[list[str]] = []
-    after: Mark | None = None
+    after: PageCursor | None = None
     for _ in range(20):
         rows, following = page_of(after)
         pages.append([row.name for row in rows])
         if following is None:
             return pages
-        after = Mark.read(str(following))
+        after = PageCursor.read(str(following))
     raise AssertionError("the pages have no end")
 
 
@@ -108,14 +111,14 @@ def test_an_album_page_may_end_among_those_without_a_date() -> None:
 
 @pytest.mark.parametrize("text", ["", "5", "x:y", ":", "5:\0", "-1:a", "9" * 30 + ":a"])
 def test_what_is_no_mark_begins_at_the_beginning(text: str) -> None:
-    assert Mark.read(text) is None
+    assert PageCursor.read(text) is None
     a_person("Anna")
-    assert [person.name for person in people_page(Mark.read(text))[0]] == ["Anna"]
+    assert [person.name for person in people_page(PageCursor.read(text))[0]] == ["Anna"]
 
 
 def test_a_mark_with_a_day_that_is_none_begins_at_the_beginning() -> None:
     an_album("Trip", DAY)
-    assert [album.name for album in album_page(Mark(1, "the day before"))[0]] == ["Trip"]
+    assert [album.name for album in album_page(PageCursor(1, "the day before"))[0]] == ["Trip"]
 
 
 @pytest.mark.parametrize("name", ["people", "albums"])

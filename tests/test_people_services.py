@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict, NameTaken
+from gallery.faces.decisions import confirm_face, reject_person_of_face
+from gallery.history.undo import undo_events
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection, GalleryChange, Person, Reference
-from gallery.services import faces, history, people
-from gallery.services.errors import CannotUndo, Changed, NameTaken, Refused
+from gallery.people.services import (
+    create_person,
+    get_or_create_person,
+    merge_people,
+    preview_merge,
+    rename_person,
+    set_person_cover,
+    set_person_hidden,
+    set_person_note,
+    split_person,
+)
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_reference, a_user, an_unsure_face
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +27,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def sent(monkeypatch):
     tasks = []
-    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    monkeypatch.setattr(
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
+    )
     return tasks
 
 
@@ -34,44 +48,44 @@ def everything():
 def test_a_name_that_differs_only_in_case_or_spaces_is_taken(name):
     anna = a_person("Anna")
     with pytest.raises(NameTaken, match="Merge the two") as refused:
-        people.create(a_user(), name)
+        create_person(a_user(), name)
     assert refused.value.person == anna
 
 
 def test_a_name_in_another_unicode_form_is_taken():
     a_person("Nguye\u0302\u0303n")
     with pytest.raises(NameTaken):
-        people.create(a_user(), "Nguy\u1ec5n")
+        create_person(a_user(), "Nguy\u1ec5n")
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\u0007", "x" * 201])
 def test_a_name_that_is_no_name_is_refused(name):
-    with pytest.raises(Refused):
-        people.create(a_user(), name)
+    with pytest.raises(ActionRefused):
+        create_person(a_user(), name)
 
 
 def test_typing_a_known_name_finds_the_person():
     anna, user = a_person("Anna"), a_user()
-    assert people.get_or_create(user, "anna") == anna
-    assert people.get_or_create(user, "Eva").name == "Eva"
+    assert get_or_create_person(user, "anna") == anna
+    assert get_or_create_person(user, "Eva").name == "Eva"
 
 
 def test_creating_is_undone_unless_faces_hang_on_the_person():
     user = a_user()
-    anna, eva = people.create(user, "Anna"), people.create(user, "Eva")
-    faces.confirm(user, a_face(), eva)
-    history.undo(user, Event.objects.get(object_id=anna.pk, verb="person.create"))
+    anna, eva = create_person(user, "Anna"), create_person(user, "Eva")
+    confirm_face(user, a_face(), eva)
+    undo_events(user, Event.objects.get(object_id=anna.pk, verb="person.create"))
     with pytest.raises(CannotUndo):
-        history.undo(user, Event.objects.get(object_id=eva.pk, verb="person.create"))
+        undo_events(user, Event.objects.get(object_id=eva.pk, verb="person.create"))
     assert list(Person.objects.values_list("name", flat=True)) == ["Eva"]
 
 
 def test_renaming_changes_what_the_person_is_found_by_and_is_undone():
     user, person = a_user(), a_person("Dao")
-    event = people.rename(user, person, "Đào Thị Lan")
+    event = rename_person(user, person, "Đào Thị Lan")
     person.refresh_from_db()
     assert person.search == "dao thi lan"
-    history.undo(user, event)
+    undo_events(user, event)
     person.refresh_from_db()
     assert (person.name, person.search) == ("Dao", "dao")
 
@@ -79,30 +93,30 @@ def test_renaming_changes_what_the_person_is_found_by_and_is_undone():
 def test_renaming_to_another_persons_name_offers_the_merge():
     anna, eva = a_person("Anna"), a_person("Eva")
     with pytest.raises(NameTaken) as refused:
-        people.rename(a_user(), eva, "ANNA")
+        rename_person(a_user(), eva, "ANNA")
     assert refused.value.person == anna
 
 
 def test_a_new_spelling_of_the_own_name_is_allowed():
     person = a_person("anna")
-    people.rename(a_user(), person, "Anna")
+    rename_person(a_user(), person, "Anna")
     person.refresh_from_db()
     assert person.name == "Anna"
 
 
 def test_the_second_of_two_curators_is_told_of_the_rename():
     mai, bao, person = a_user("Mai"), a_user("Bao"), a_person("Anna")
-    people.rename(mai, person, "Anna B.", revision=0)
-    with pytest.raises(Changed, match="Mai was here first and renamed “Anna” to “Anna B"):
-        people.rename(bao, person, "Anna C.", revision=0)
+    rename_person(mai, person, "Anna B.", revision=0)
+    with pytest.raises(EditConflict, match="Mai was here first and renamed “Anna” to “Anna B"):
+        rename_person(bao, person, "Anna C.", revision=0)
 
 
 def test_a_rename_is_not_undone_over_a_later_rename():
     user, person = a_user(), a_person("Anna")
-    event = people.rename(user, person, "Anne")
-    people.rename(user, person, "Annie")
+    event = rename_person(user, person, "Anne")
+    rename_person(user, person, "Annie")
     with pytest.raises(CannotUndo):
-        history.undo(user, event)
+        undo_events(user, event)
 
 
 @pytest.mark.parametrize("act", ["hide", "note", "cover"])
@@ -111,18 +125,18 @@ def test_hiding_notes_and_covers_are_undone(act):
     reference = a_reference(person)
     before = everything()
     event = {
-        "hide": lambda: people.set_hidden(user, person, True),
-        "note": lambda: people.set_note(user, person, "aunt"),
-        "cover": lambda: people.set_cover(user, person, reference),
+        "hide": lambda: set_person_hidden(user, person, True),
+        "note": lambda: set_person_note(user, person, "aunt"),
+        "cover": lambda: set_person_cover(user, person, reference),
     }[act]()
     assert everything() != before
-    history.undo(user, event)
+    undo_events(user, event)
     assert everything() == before
 
 
 def test_a_cover_must_be_of_the_person():
-    with pytest.raises(Refused, match="somebody else"):
-        people.set_cover(a_user(), a_person("Anna"), a_reference(a_person("Eva")))
+    with pytest.raises(ActionRefused, match="somebody else"):
+        set_person_cover(a_user(), a_person("Anna"), a_reference(a_person("Eva")))
 
 
 def two_people_with_everything():
@@ -131,23 +145,23 @@ def two_people_with_everything():
     source.cover = a_reference(source)
     source.note = "sings"
     source.save()
-    faces.confirm(user, a_face(), source)
+    confirm_face(user, a_face(), source)
     a_named_face(source)
     both = an_unsure_face(target, source)
-    faces.reject(user, an_unsure_face(source, target), source)
+    reject_person_of_face(user, an_unsure_face(source, target), source)
     rejected_both = an_unsure_face(source, target)
-    faces.reject(user, rejected_both, source)
-    faces.reject(user, rejected_both, target)
+    reject_person_of_face(user, rejected_both, source)
+    reject_person_of_face(user, rejected_both, target)
     confirmed_but_rejected = a_face()
-    faces.reject(user, confirmed_but_rejected, source)
-    faces.confirm(user, confirmed_but_rejected, target)
+    reject_person_of_face(user, confirmed_but_rejected, source)
+    confirm_face(user, confirmed_but_rejected, target)
     return user, source, target, both
 
 
 def test_merging_moves_everything_and_undo_brings_back_every_row():
     user, source, target, both = two_people_with_everything()
     before = everything()
-    event = people.merge(user, source, target)
+    event = merge_people(user, source, target)
     assert not Person.objects.filter(pk=source.pk).exists()
     assert Reference.objects.filter(person=target).count() == 3
     assert Face.objects.filter(person=target).count() == 3
@@ -156,7 +170,7 @@ def test_merging_moves_everything_and_undo_brings_back_every_row():
     assert target.note == "sings"
     assert target.cover.person == target
     assert target.cover_id != source.cover_id
-    [undone] = history.undo(user, event)
+    [undone] = undo_events(user, event)
     assert undone.summary["left"] == 0
     assert everything() == before
 
@@ -164,18 +178,18 @@ def test_merging_moves_everything_and_undo_brings_back_every_row():
 def test_a_merge_can_be_undone_redone_and_undone_again():
     user, source, target, _both = two_people_with_everything()
     before = everything()
-    event = people.merge(user, source, target)
+    event = merge_people(user, source, target)
     merged = everything()
-    [undone] = history.undo(user, event)
-    [redone] = history.undo(user, undone)
+    [undone] = undo_events(user, event)
+    [redone] = undo_events(user, undone)
     assert everything() == merged
-    history.undo(user, redone)
+    undo_events(user, redone)
     assert everything() == before
 
 
 def test_no_face_named_by_people_is_rejected_for_the_same_person_after_a_merge():
     user, source, target, _both = two_people_with_everything()
-    people.merge(user, source, target)
+    merge_people(user, source, target)
     for rejection in FaceRejection.objects.select_related("face"):
         assert rejection.face.person_id != rejection.person_id
 
@@ -183,20 +197,20 @@ def test_no_face_named_by_people_is_rejected_for_the_same_person_after_a_merge()
 def test_a_merge_is_announced_to_searching_processes_and_so_is_its_undo():
     user, source, target, _both = two_people_with_everything()
     moved = set(source.references.values_list("pk", flat=True))
-    event = people.merge(user, source, target)
+    event = merge_people(user, source, target)
     rows = GalleryChange.objects.filter(kind="moved", embedder_id=EMBEDDER)
     assert {(row.reference, row.person) for row in rows} == {(pk, target.pk) for pk in moved}
     rows.delete()
-    history.undo(user, event)
+    undo_events(user, event)
     assert {(row.reference, row.person) for row in rows.all()} == {(pk, source.pk) for pk in moved}
 
 
 def test_undoing_a_merge_keeps_what_was_decided_since():
     user, source, target, _both = two_people_with_everything()
-    event = people.merge(user, source, target)
+    event = merge_people(user, source, target)
     face, eva = Face.objects.filter(person=target).first(), a_person("Eva")
-    faces.confirm(user, face, eva)
-    [undone] = history.undo(user, event)
+    confirm_face(user, face, eva)
+    [undone] = undo_events(user, event)
     face.refresh_from_db()
     assert face.person == eva
     assert undone.summary["left"] == 1
@@ -204,31 +218,31 @@ def test_undoing_a_merge_keeps_what_was_decided_since():
 
 def test_undoing_a_merge_is_refused_while_somebody_else_has_the_name():
     user, source, target, _both = two_people_with_everything()
-    event = people.merge(user, source, target)
+    event = merge_people(user, source, target)
     named = Face.objects.filter(person=target).count()
-    people.create(user, "anna b")
+    create_person(user, "anna b")
     with pytest.raises(CannotUndo, match="Give them another name"):
-        history.undo(user, event)
+        undo_events(user, event)
     assert Face.objects.filter(person=target).count() == named
 
 
 def test_a_merge_says_beforehand_what_it_will_move():
     _user, source, _target, _both = two_people_with_everything()
-    preview = people.preview_merge(source)
+    preview = preview_merge(source)
     assert (preview.references, preview.faces, preview.decided, preview.photos) == (2, 2, 1, 2)
     assert preview.rejections == 3
 
 
 def test_nobody_is_merged_with_themselves():
     person = a_person()
-    with pytest.raises(Refused):
-        people.merge(a_user(), person, person)
+    with pytest.raises(ActionRefused):
+        merge_people(a_user(), person, person)
 
 
 def test_merging_a_person_who_may_not_be_recognised_keeps_that_wish():
     user, source, target = a_user(), a_person("A"), a_person("B")
     Person.objects.filter(pk=source.pk).update(is_recognised=False)
-    people.merge(user, source, target)
+    merge_people(user, source, target)
     target.refresh_from_db()
     assert not target.is_recognised
 
@@ -249,31 +263,31 @@ def test_every_relation_to_a_person_is_known_to_the_merge():
 def test_splitting_moves_the_faces_and_their_references_to_a_new_person():
     user, anna = a_user(), a_person("Anna")
     stays, goes = a_named_face(anna), a_named_face(anna)
-    faces.confirm(user, goes, anna)  # as every face is that a reference is cut from
+    confirm_face(user, goes, anna)  # as every face is that a reference is cut from
     goes.refresh_from_db()
     reference = a_reference(anna, source_face=goes)
     before = everything()
-    event = people.split(user, [goes], "Eva")
+    event = split_person(user, [goes], "Eva")
     goes.refresh_from_db()
     reference.refresh_from_db()
     stays.refresh_from_db()
     assert (goes.person.name, goes.decision) == ("Eva", Decision.CONFIRMED)
     assert reference.person.name == "Eva"
     assert stays.person == anna
-    history.undo(user, event)
+    undo_events(user, event)
     assert everything() == before
 
 
 def test_splitting_faces_of_several_people_is_refused():
     pair = [a_named_face(a_person("Anna")), a_named_face(a_person("Eva"))]
-    with pytest.raises(Changed, match="no longer all belong to one person"):
-        people.split(a_user(), pair, "Bảo")
+    with pytest.raises(EditConflict, match="no longer all belong to one person"):
+        split_person(a_user(), pair, "Bảo")
 
 
 def test_splitting_off_to_the_same_name_is_refused():
     anna = a_person("Anna")
-    with pytest.raises(Refused):
-        people.split(a_user(), [a_named_face(anna)], "anna")
+    with pytest.raises(ActionRefused):
+        split_person(a_user(), [a_named_face(anna)], "anna")
 
 
 def test_merging_costs_the_same_number_of_queries_for_any_size(django_assert_max_num_queries):
@@ -281,14 +295,14 @@ def test_merging_costs_the_same_number_of_queries_for_any_size(django_assert_max
     for _number in range(60):
         a_named_face(source)
     with django_assert_max_num_queries(75):
-        people.merge(user, source, target)
+        merge_people(user, source, target)
 
 
 def test_references_of_a_person_whom_a_merge_makes_unrecognised_are_withdrawn():
     anna, eva = a_person("Anna"), a_person("Eva")
     kept = a_reference(eva)
     Person.objects.filter(pk=anna.pk).update(is_recognised=False)
-    event = people.merge(a_user(), anna, eva)
+    event = merge_people(a_user(), anna, eva)
     assert GalleryChange.objects.filter(reference=kept.pk).latest("pk").kind == "removed"
-    history.undo(a_user("Bao"), event)
+    undo_events(a_user("Bao"), event)
     assert GalleryChange.objects.filter(reference=kept.pk).latest("pk").kind == "added"

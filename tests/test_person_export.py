@@ -18,6 +18,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
+from gallery.faces.decisions import confirm_face
 from gallery.models import (
     Candidate,
     Decision,
@@ -33,8 +34,16 @@ from gallery.models import (
     ShareLink,
     Status,
 )
-from gallery.services import albums, dossier, people, person_exports, sharing
-from gallery.services.faces import confirm
+from gallery.people.services import (
+    create_person,
+    merge_people,
+    rename_person,
+    set_person_consent,
+    split_person,
+)
+from gallery.photos.albums import create_album, share_album
+from gallery.privacy import person_export
+from gallery.privacy.person_export import delete_expired_exports, delete_exports_of_person, run_person_export
 from tests.making import EMBEDDER, a_face, a_photo, a_reference, a_user, a_vector
 
 pytestmark = pytest.mark.django_db
@@ -63,18 +72,18 @@ def picture(path: Path, *patches: tuple[tuple[int, int, int, int], str]) -> None
 def anna(folder: Path) -> Person:
     """Somebody about whom there is one of everything, and somebody else beside them."""
     mai = a_user("mai")
-    anna, eva = people.create(mai, "Anna"), people.create(mai, "Eva Secret")
-    people.rename(mai, anna, "Anna Trần")
+    anna, eva = create_person(mai, "Anna"), create_person(mai, "Eva Secret")
+    rename_person(mai, anna, "Anna Trần")
     anna.refresh_from_db()
-    people.set_consent(mai, anna, "Signed on 3 May", timezone.localdate() + timedelta(days=9))
-    album = albums.create(mai, "Trip")
+    set_person_consent(mai, anna, "Signed on 3 May", timezone.localdate() + timedelta(days=9))
+    album = create_album(mai, "Trip")
     photo = a_photo("beach.jpg", album=album, taken_at=timezone.now())
     picture(folder / photo.file, ((300, 200, 400, 320), "red"), ((390, 200, 470, 320), "blue"))
     place = {"top": 200.0, "height": 120.0, "embedder_id": EMBEDDER}
     own = a_face(photo, left=300.0, width=100.0, embedding=a_vector(7), **place)
     other = a_face(photo, left=390.0, width=80.0, embedding=a_vector(8), **place)
-    confirm(mai, own, anna)
-    confirm(mai, other, eva)
+    confirm_face(mai, own, anna)
+    confirm_face(mai, other, eva)
     reference = a_reference(
         anna, box=[300, 200, 100, 120], source_path="/home/mai/faces/anna 1.jpg", source_face=own
     )
@@ -82,16 +91,16 @@ def anna(folder: Path) -> Person:
     maybe = a_face(a_photo("maybe.jpg"), state="unsure")
     Candidate.objects.create(face=maybe, person=anna, similarity=0.9, rank=0)
     FaceRejection.objects.create(face=a_face(), person=anna, by=mai)
-    sharing.share(mai, album, days=7, has_names=True)
-    people.merge(mai, people.create(mai, "Anna's second"), anna)
-    people.split(mai, [a_face(photo, person=eva, state="known")], "Anna Trần")
+    share_album(mai, album, days=7, has_names=True)
+    merge_people(mai, create_person(mai, "Anna's second"), anna)
+    split_person(mai, [a_face(photo, person=eva, state="known")], "Anna Trần")
     anna.refresh_from_db()
     return anna
 
 
 def read(person: Person, folder: Path, language: str = "en") -> tuple[zipfile.ZipFile, dict[str, Any]]:
     path = folder / "out.zip"
-    dossier.write(person, path, language)
+    person_export.write_person_file(person, path, language)
     archive = zipfile.ZipFile(BytesIO(path.read_bytes()))
     return archive, json.loads(archive.read("data.json"))
 
@@ -188,7 +197,7 @@ def test_the_page_reads_well_in_the_language_asked_for(anna: Person, folder: Pat
 def test_an_original_that_is_gone_is_said_and_stops_nothing(anna: Person, folder: Path) -> None:
     (folder / Photo.objects.get(name="beach.jpg").file).unlink()
     (folder / Reference.objects.get().image).unlink()
-    written = dossier.write(anna, folder / "out.zip")
+    written = person_export.write_person_file(anna, folder / "out.zip")
     assert written.without_picture == 3
     data = json.loads(zipfile.ZipFile(folder / "out.zip").read("data.json"))
     assert {face["picture"] for face in data["faces"]} == {None}
@@ -200,7 +209,7 @@ def test_nothing_half_written_is_left(anna: Person, folder: Path, monkeypatch: p
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        dossier.write(anna, folder / "out.zip")
+        person_export.write_person_file(anna, folder / "out.zip")
     assert not list(folder.glob("*.zip"))
 
 
@@ -227,8 +236,8 @@ def test_an_administrator_asks_waits_fetches_and_removes(
     assert ask(administrator, anna) == export, "one is enough"
     assert "being made" in administrator.get(page).content.decode()
     assert administrator.get(f"{page}/{export.pk}").status_code == 404
-    assert person_exports.make(export.pk)
-    assert not person_exports.make(export.pk)
+    assert run_person_export(export.pk)
+    assert not run_person_export(export.pk)
     answer = administrator.get(f"{page}/{export.pk}")
     assert zipfile.ZipFile(BytesIO(b"".join(answer.streaming_content))).testzip() is None  # type: ignore[attr-defined]
     assert "Anna" in answer["Content-Disposition"]
@@ -253,22 +262,22 @@ def test_a_file_is_gone_when_its_time_is_over_and_one_nobody_knows_is_swept(
 ) -> None:
     settings.EXPORT_DAYS = 3
     export = ask(administrator, anna)
-    person_exports.make(export.pk)
+    run_person_export(export.pk)
     stray = folder / "exports" / "stray.zip"
     stray.write_bytes(b"x")
     os.utime(stray, (0, 0))
-    assert person_exports.forget_old() == 1
+    assert delete_expired_exports() == 1
     assert not stray.exists()
     assert PersonExport.objects.count() == 1
     PersonExport.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert administrator.get(f"/people/{anna.pk}/export/{export.pk}").status_code == 404
-    assert person_exports.forget_old() == 1
+    assert delete_expired_exports() == 1
     assert not list((folder / "exports").iterdir())
 
 
 def test_erasing_leaves_no_file(administrator: Client, anna: Person, folder: Path) -> None:
-    person_exports.make(ask(administrator, anna).pk)
-    assert person_exports.forget_person(anna.pk) == 1
+    run_person_export(ask(administrator, anna).pk)
+    assert delete_exports_of_person(anna.pk) == 1
     assert not list((folder / "exports").iterdir())
 
 
@@ -280,8 +289,8 @@ def test_a_full_disk_is_said_and_it_can_be_asked_again(
 
     export = ask(administrator, anna)
     with monkeypatch.context() as patch:
-        patch.setattr(dossier, "write", full)
-        person_exports.make(export.pk)
+        patch.setattr(person_export, "write_person_file", full)
+        run_person_export(export.pk)
     assert "disk may be full" in administrator.get(f"/people/{anna.pk}/export").content.decode()
     assert ask(administrator, anna) != export
 
@@ -306,4 +315,4 @@ def test_making_it_costs_the_same_number_of_queries_for_any_number_of_photos_but
     assert Status.DONE
     assert ShareLink.objects.exists()
     with django_assert_max_num_queries(60):  # one for each photo's other faces
-        dossier.write(anna, folder / "out.zip")
+        person_export.write_person_file(anna, folder / "out.zip")

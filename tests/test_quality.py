@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageFilter
 
-from recognition.quality import measure
+from recognition.quality import measure_quality
 from recognition.types import Box, Detection, Image
 
 FRONTAL = np.array([[-20, -20], [20, -20], [0, 2], [-15, 22], [15, 22]], np.float32)
@@ -31,7 +31,7 @@ def textured() -> Image:
 
 
 def test_a_large_sharp_frontal_face_is_usable(textured: Image) -> None:
-    quality = measure(textured, face())
+    quality = measure_quality(textured, face())
     assert quality.is_usable
     assert quality.reason == ""
     assert quality.size == pytest.approx(40)
@@ -40,7 +40,7 @@ def test_a_large_sharp_frontal_face_is_usable(textured: Image) -> None:
 
 
 def test_a_face_with_few_pixels_is_small(textured: Image) -> None:
-    assert measure(textured, face(size=0.2)).reason == "small"
+    assert measure_quality(textured, face(size=0.2)).reason == "small"
 
 
 def test_blur_lowers_sharpness_until_the_face_is_blurred(textured: Image) -> None:
@@ -48,41 +48,43 @@ def test_blur_lowers_sharpness_until_the_face_is_blurred(textured: Image) -> Non
         np.asarray(Pillow.fromarray(textured).filter(ImageFilter.GaussianBlur(radius)))
         for radius in (0, 2, 12)
     ]
-    sharpness = [measure(image, face()).sharpness for image in blurred]
+    sharpness = [measure_quality(image, face()).sharpness for image in blurred]
     assert sharpness[0] > sharpness[1] > sharpness[2]
-    assert measure(blurred[2], face()).reason == "blurred"
+    assert measure_quality(blurred[2], face()).reason == "blurred"
 
 
 @pytest.mark.parametrize(("level", "reason"), [(6, "dark"), (248, "bright")])
 def test_a_face_without_light_or_with_too_much_is_said_to_be(level: int, reason: str) -> None:
     rng = np.random.default_rng(3)
     image = np.clip(rng.integers(-4, 5, (200, 200, 3)) + level, 0, 255).astype(np.uint8)
-    assert measure(image, face()).reason == reason
+    assert measure_quality(image, face()).reason == reason
 
 
 def test_dim_light_is_not_mistaken_for_blur(textured: Image) -> None:
     dim = (textured * 0.4).astype(np.uint8)
-    assert measure(dim, face()).sharpness == pytest.approx(measure(textured, face()).sharpness, rel=0.1)
+    assert measure_quality(dim, face()).sharpness == pytest.approx(
+        measure_quality(textured, face()).sharpness, rel=0.1
+    )
 
 
 def test_a_nose_beside_the_eyes_is_a_turned_head(textured: Image) -> None:
     points = FRONTAL.copy()
     points[2, 0] = 50
-    quality = measure(textured, face(points))
+    quality = measure_quality(textured, face(points))
     assert quality.yaw > 60
     assert quality.reason == "turned"
     points[2, 0] = -10
-    assert measure(textured, face(points)).yaw < -10
+    assert measure_quality(textured, face(points)).yaw < -10
 
 
 def test_a_tilted_head_has_a_roll_and_the_same_yaw(textured: Image) -> None:
     angle = np.radians(30)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    quality = measure(textured, face((FRONTAL @ turn).astype(np.float32)))
+    quality = measure_quality(textured, face((FRONTAL @ turn).astype(np.float32)))
     assert quality.roll == pytest.approx(30, abs=0.1)
     assert quality.yaw == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize("points", [np.zeros((5, 2)), FRONTAL * 1000])
 def test_impossible_landmarks_are_measured_all_the_same(textured: Image, points: np.ndarray) -> None:
-    assert not measure(textured, face(points.astype(np.float32), centre=(-500, 900))).is_usable
+    assert not measure_quality(textured, face(points.astype(np.float32), centre=(-500, 900))).is_usable

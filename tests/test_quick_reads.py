@@ -20,13 +20,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from gallery import compiled, derived
-from gallery.admin.choices import LongSelect
+from gallery.admin.changelist import render_rows as cells
 from gallery.admin.people import PersonAdmin
-from gallery.admin.rows import rows as cells
-from gallery.browse import groups, review, tallies, timeline
-from gallery.browse.groups import Rest
-from gallery.compiled import GIVEN, given_ids, rows
+from gallery.admin.photos import LongSelect
+from gallery.core.paths import reverse_with_pk
+from gallery.core.permissions import remember_hidden_albums
+from gallery.curation import review
+from gallery.curation.review import get_review_queue, get_waiting_candidates
+from gallery.faces.clusters import (
+    UnclusteredCounts,
+    count_cluster_sizes,
+    count_unclustered_faces,
+    get_faces_like_ignored,
+    get_single_faces,
+    list_clusters,
+)
+from gallery.faces.selectors import count_faces, count_faces_by_person, count_unknown_by_cluster
 from gallery.models import (
     Album,
     Build,
@@ -39,12 +48,14 @@ from gallery.models import (
     Reference,
     Role,
     User,
+    sql,
 )
-from gallery.paths import path_of
-from gallery.templatetags.choosing import album_options, suggestions
+from gallery.models.querysets import unseen_faces, visible_faces, visible_faces_for_counting
+from gallery.models.sql import GIVEN_ID, count_rows, fetch_rows, given_ids
+from gallery.people.selectors import PersonTimeline, get_person_timeline
+from gallery.photos.renditions import face_digest, photo_digest, reference_digest
 from gallery.templatetags.media import face_src, photo_src, reference_src
-from gallery.templatetags.tiles import picks, tile
-from gallery.visibility import ask_once, counted_faces, unseen_faces, visible_faces
+from gallery.templatetags.photos import album_options, picks, suggestions, tile
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -65,15 +76,15 @@ def test_faces_are_counted_as_they_are_seen_by_each_user() -> None:
     counts = {}
     for user in (maker, chosen, other, a_user("Admin", Role.ADMINISTRATOR)):
         for _ in range(2):  # asked anew, as written before
-            ask_once(user)
+            remember_hidden_albums(user)
             shown = set(visible_faces(user))
-            assert set(counted_faces(user)) == shown == set(everything) - set(unseen_faces(user))
-            assert tallies.faces(user, 100) == len(shown)
-            assert tallies.faces_each(user) == Counter(face.person_id for face in shown)
+            assert set(visible_faces_for_counting(user)) == shown == set(everything) - set(unseen_faces(user))
+            assert count_faces(user, 100) == len(shown)
+            assert count_faces_by_person(user) == Counter(face.person_id for face in shown)
             nameless = [face.cluster for face in shown if face.person_id is None]
-            assert tallies.unknown_each(user) == Counter(nameless)
+            assert count_unknown_by_cluster(user) == Counter(nameless)
             user = User.objects.get(pk=user.pk)
-        counts[user.username] = counted_faces(user).count()
+        counts[user.username] = visible_faces_for_counting(user).count()
     assert list(counts.values()) == [3, 3, 2, 3]
 
 
@@ -84,26 +95,26 @@ def test_a_kept_query_is_asked_with_what_is_given_each_time() -> None:
         return Person.objects.filter(pk__in=given_ids()).order_by("pk").values_list("name", flat=True)
 
     def one() -> QuerySet[Person, str]:
-        return Person.objects.filter(pk=GIVEN).values_list("name", flat=True)
+        return Person.objects.filter(pk=GIVEN_ID).values_list("name", flat=True)
 
     for key in ("a test", "a test", None):
-        assert rows(key and f"{key} of some", named, ids=[bao.pk, anna.pk]) == [("Anna",), ("Bao",)]
-        assert rows(key and f"{key} of some", named, ids=(pk for pk in [bao.pk])) == [("Bao",)]
-        assert rows(key and f"{key} of some", named) == []
-        assert compiled.count(key and f"{key} of all", Person.objects.all) == 2
-        assert rows(key and f"{key} of one", one, pk=bao.pk) == [("Bao",)]
-        assert rows(key and f"{key} of one", one, pk=anna.pk) == [("Anna",)]
-    assert "a test of some" in compiled._kept
-    assert None not in compiled._kept
+        assert fetch_rows(key and f"{key} of some", named, ids=[bao.pk, anna.pk]) == [("Anna",), ("Bao",)]
+        assert fetch_rows(key and f"{key} of some", named, ids=(pk for pk in [bao.pk])) == [("Bao",)]
+        assert fetch_rows(key and f"{key} of some", named) == []
+        assert count_rows(key and f"{key} of all", Person.objects.all) == 2
+        assert fetch_rows(key and f"{key} of one", one, pk=bao.pk) == [("Bao",)]
+        assert fetch_rows(key and f"{key} of one", one, pk=anna.pk) == [("Anna",)]
+    assert "a test of some" in sql._kept_queries
+    assert None not in sql._kept_queries
 
 
 def test_no_more_queries_are_kept_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "MOST_KEPT", 2)
-    monkeypatch.setattr(compiled, "_kept", {})
+    monkeypatch.setattr(sql, "MAX_KEPT_QUERIES", 2)
+    monkeypatch.setattr(sql, "_kept_queries", {})
     a_person()
     for number in (1, 2, 3, 1):
-        assert rows(number, lambda: Person.objects.values_list("name")) == [("Anna",)]
-    assert len(compiled._kept) == 2
+        assert fetch_rows(number, lambda: Person.objects.values_list("name")) == [("Anna",)]
+    assert len(sql._kept_queries) == 2
 
 
 @pytest.mark.parametrize("order", ["-4", "4", "-4.1", ""])
@@ -165,7 +176,7 @@ def test_a_tile_says_how_far_its_photo_is(columns: dict[str, Any], kind: str, sa
     assert "hx-swap-oob" not in html
     assert 'hx-swap-oob="true"' in tile(photo, swap=True)
     in_album = tile(photo, "album:7")
-    assert f'href="{path_of("photo", photo.pk)}?in=album%3A7"' in in_album
+    assert f'href="{reverse_with_pk("photo", photo.pk)}?in=album%3A7"' in in_album
     assert f'value="{photo.pk}" form="choosing"' in in_album
     assert parse_html(in_album)
 
@@ -186,7 +197,7 @@ def test_faces_to_tick_are_told_apart() -> None:
     html = picks([first, second])
     assert [each in html for each in (f'value="{first.pk}:0"', f'value="{second.pk}:0"')] == [True, True]
     assert 'alt="Face 1, in &lt;1&gt;.jpg"' in html
-    assert f'href="{path_of("photo", second.photo_id)}?face={second.pk}"' in html
+    assert f'href="{reverse_with_pk("photo", second.photo_id)}?face={second.pk}"' in html
     assert "checked" not in html
     assert picks([first], True).count(" checked") == 1
     assert parse_html(html)
@@ -211,16 +222,18 @@ def test_faces_outside_of_groups_are_counted_by_how_they_are_shown() -> None:
     user = a_user()
     for cluster in (1, 1, 2, 3, None, None, -1, -1, -1, -2):
         a_face(cluster=cluster)
-    rest = groups.rest(user, groups.sizes(user))
-    assert rest == Rest(single=4, like_ignored=4, forgotten=0)
-    assert rest.single == groups.singles(user).count()
-    assert rest.like_ignored == groups.like_ignored(user).count()
+    rest = count_unclustered_faces(user, count_cluster_sizes(user))
+    assert rest == UnclusteredCounts(single=4, like_ignored=4, forgotten=0)
+    assert rest.single == get_single_faces(user).count()
+    assert rest.like_ignored == get_faces_like_ignored(user).count()
 
 
 def test_nothing_is_outside_of_groups_where_there_are_no_faces() -> None:
     user = a_user()
-    assert groups.rest(user, groups.sizes(user)) == Rest(single=0, like_ignored=0, forgotten=0)
-    assert groups.groups(user, groups.sizes(user), 0) == ([], False)
+    assert count_unclustered_faces(user, count_cluster_sizes(user)) == UnclusteredCounts(
+        single=0, like_ignored=0, forgotten=0
+    )
+    assert list_clusters(user, count_cluster_sizes(user), 0) == ([], False)
 
 
 @pytest.mark.parametrize("prefix", ["/", "/faces/", "/11111/"])
@@ -228,11 +241,9 @@ def test_addresses_of_pictures_are_those_that_lead_to_them(prefix: str) -> None:
     face, reference = a_face(), a_reference(a_person())
     photo = face.photo
     with override_script_prefix(prefix):
-        assert photo_src(photo, 640) == reverse(
-            "photo_image", args=(photo.pk, derived.photo_digest(photo), 640)
-        )
-        assert face_src(face, 384) == reverse("face_image", args=(face.pk, derived.face_digest(face), 384))
-        crop = (reference.pk, derived.reference_digest(reference), 128)
+        assert photo_src(photo, 640) == reverse("photo_image", args=(photo.pk, photo_digest(photo), 640))
+        assert face_src(face, 384) == reverse("face_image", args=(face.pk, face_digest(face), 384))
+        crop = (reference.pk, reference_digest(reference), 128)
         assert reference_src(reference) == reverse("reference_image", args=crop)
 
 
@@ -240,9 +251,11 @@ def test_addresses_of_pictures_are_those_that_lead_to_them(prefix: str) -> None:
 @pytest.mark.parametrize("name", ["photo", "person_set", "admin:gallery_reference_change"])
 def test_addresses_of_rows_are_those_that_lead_to_them(prefix: str, name: str) -> None:
     with override_script_prefix(prefix):
-        assert [path_of(name, pk) for pk in (1, 11111)] == [reverse(name, args=(pk,)) for pk in (1, 11111)]
+        assert [reverse_with_pk(name, pk) for pk in (1, 11111)] == [
+            reverse(name, args=(pk,)) for pk in (1, 11111)
+        ]
     with pytest.raises(TypeError):
-        path_of(name, None)  # type: ignore[arg-type]
+        reverse_with_pk(name, None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Ho_Chi_Minh", "America/New_York"])
@@ -255,7 +268,7 @@ def test_a_timeline_counts_years_as_the_sites_clock_has_them(zone: str) -> None:
         datetime(2023, 1, 1, 12, tzinfo=UTC),
     ]
     a_face(a_photo(), person=person)
-    assert timeline.timeline(user, person) == timeline.Timeline({}, 1)  # no photo is dated
+    assert get_person_timeline(user, person) == PersonTimeline({}, 1)  # no photo is dated
     for moment in moments:
         a_face(a_photo(taken_at=moment), person=person)
     with override_settings(TIME_ZONE=zone), timezone.override(zone):
@@ -263,17 +276,17 @@ def test_a_timeline_counts_years_as_the_sites_clock_has_them(zone: str) -> None:
         for moment in reversed(moments):
             year = timezone.localtime(moment).year
             expected[year] = expected.get(year, 0) + 1
-        assert list(timeline.timeline(user, person).years.items()) == list(expected.items())
-        assert timeline.timeline(user, person).photos == 5  # the one without a date, too
+        assert list(get_person_timeline(user, person).years.items()) == list(expected.items())
+        assert get_person_timeline(user, person).photos == 5  # the one without a date, too
         a_photo(taken_at=datetime(1823, 6, 1, tzinfo=UTC))  # of nobody; too many years to compare with each
-        assert list(timeline.timeline(user, person).years.items()) == list(expected.items())
+        assert list(get_person_timeline(user, person).years.items()) == list(expected.items())
 
 
 def test_the_queue_counts_the_faces_that_it_asks_about() -> None:
     maker, other = a_user("Maker"), a_user("Other")
     limited = Album.objects.create(name="Limited", date=date(2024, 5, 1), is_limited=True, created_by=maker)
     person, twin = a_person(), a_person("Twin")
-    for number, album in enumerate([limited] * 3 + [None] * (review.PAGE + 2)):
+    for number, album in enumerate([limited] * 3 + [None] * (review.REVIEW_PAGE_SIZE + 2)):
         whom = twin if number % 5 else person
         face = a_face(
             a_photo(album=album, trashed_at=timezone.now() if number == 4 else None), state=Face.State.UNSURE
@@ -286,19 +299,23 @@ def test_the_queue_counts_the_faces_that_it_asks_about() -> None:
             {"album": limited.pk},
             {"person": twin.pk, "album": limited.pk},
         ):
-            waiting = review.waiting(user, **chosen)
-            assert review.queue(user, None, **chosen).left == waiting.count()
-            first = review.queue(user, None, **chosen)
+            waiting = get_waiting_candidates(user, **chosen)
+            assert get_review_queue(user, None, **chosen).left == waiting.count()
+            first = get_review_queue(user, None, **chosen)
             if first.after:
-                assert review.queue(user, first.after, **chosen).left == waiting.count()
-    assert review.waiting(maker).count() > review.waiting(other).count() > review.PAGE
+                assert get_review_queue(user, first.after, **chosen).left == waiting.count()
+    assert (
+        get_waiting_candidates(maker).count()
+        > get_waiting_candidates(other).count()
+        > review.REVIEW_PAGE_SIZE
+    )
 
 
 def test_a_queue_of_one_page_counts_what_it_shows() -> None:
     face = a_face(state=Face.State.UNSURE)
     a_face(state=Face.State.UNSURE)  # whose proposal has just gone
     Candidate.objects.create(face=face, person=a_person(), similarity=0.6, rank=0)
-    assert review.queue(a_user(), None).left == 1
+    assert get_review_queue(a_user(), None).left == 1
 
 
 def test_rows_of_the_admin_are_ticked_and_opened_as_django_has_it(client: Client) -> None:

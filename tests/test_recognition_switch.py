@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from gallery import queries, visibility
+from gallery.core.exceptions import ActionRefused
+from gallery.core.visibility import find_faces_to_hide
+from gallery.faces.decisions import confirm_face
+from gallery.faces.processing import process_photo
+from gallery.faces.renaming import spread_decisions
+from gallery.history.changeset import find_events_about
+from gallery.history.undo import undo_events
 from gallery.models import (
     Album,
     Candidate,
@@ -21,12 +27,13 @@ from gallery.models import (
     Photo,
     Status,
 )
-from gallery.pipeline import faces as face_work
-from gallery.pipeline import photos as photo_work
-from gallery.recognising import today
-from gallery.services import albums, history, lapsing, people, photos
-from gallery.services.errors import Refused
-from gallery.services.faces import confirm, use_as_reference
+from gallery.models.querysets import count_searchable_people, get_today
+from gallery.people.references import use_face_as_reference
+from gallery.people.services import set_person_consent, set_person_recognised
+from gallery.photos.albums import change_album, put_photo_in_album, remove_album, set_album_recognition
+from gallery.photos.services import set_photo_recognition
+from gallery.privacy import consent as privacy_consent
+from gallery.privacy.consent import delete_leftover_embeddings, delete_old_unknown_embeddings, lapse_consents
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
 from tests.gallery_world import an_unnamed_face, find, find_in_another_process, know, near, world
@@ -49,7 +56,7 @@ VECTOR: dict[str, Any] = {"embedding": ANNA, "embedder_id": EMBEDDER}
 
 def run_out(person: Person, days: int = 1) -> None:
     """The consent's last day was so many days ago; nothing else is done."""
-    Person.objects.filter(pk=person.pk).update(consent_until=today() - timedelta(days=days))
+    Person.objects.filter(pk=person.pk).update(consent_until=get_today() - timedelta(days=days))
 
 
 def persons_found(vector: bytes) -> set[int]:
@@ -78,7 +85,7 @@ def test_a_search_finds_nobody_whose_consent_ran_out_though_no_job_has_run(world
     assert persons_found(near(ANNA)) == {anna.pk, eva.pk}
     run_out(anna)
     assert persons_found(near(ANNA)) == {eva.pk}
-    assert queries.searchable_persons() == 1
+    assert count_searchable_people() == 1
 
 
 def test_a_consent_holds_to_the_end_of_its_last_day(world: FakeEngine) -> None:
@@ -86,16 +93,16 @@ def test_a_consent_holds_to_the_end_of_its_last_day(world: FakeEngine) -> None:
     know(anna, ANNA)
     run_out(anna, days=0)
     assert persons_found(ANNA) == {anna.pk}
-    assert lapsing.lapse_consents() == 0
+    assert lapse_consents() == 0
 
 
 def test_an_index_built_before_the_consent_ran_out_does_not_answer_with_it(world: FakeEngine) -> None:
-    from gallery.pipeline import builds
+    from gallery.index.builds import request_build, run_build
 
     anna, eva = a_person("Anna"), a_person("Eva")
     know(anna, ANNA)
     know(eva, EVA)
-    built = builds.run_build(builds.request_build("test", delay=0).pk)
+    built = run_build(request_build("test", delay=0).pk)
     assert built is not None
     assert built.is_active
     assert built.vectors == 2
@@ -108,10 +115,10 @@ def test_a_renewed_consent_is_searched_again_at_once(world: FakeEngine) -> None:
     know(anna, ANNA)
     run_out(anna)
     assert persons_found(ANNA) == set()
-    event = people.set_consent(a_user(), anna, "Signed again", today() + timedelta(days=365))
+    event = set_person_consent(a_user(), anna, "Signed again", get_today() + timedelta(days=365))
     assert persons_found(ANNA) == {anna.pk}
     assert event is not None
-    history.undo(a_user("Bao"), event)
+    undo_events(a_user("Bao"), event)
     assert persons_found(ANNA) == set()
 
 
@@ -122,8 +129,8 @@ def test_the_sweep_withdraws_what_the_machine_said_and_leaves_what_people_said(w
     other = a_named_face(eva, **VECTOR)
     NameChange.objects.create(photo=guessed.photo, face=guessed, new_person=anna)
     run_out(anna)
-    assert lapsing.lapse_consents() == 1
-    assert lapsing.lapse_consents() == 0
+    assert lapse_consents() == 1
+    assert lapse_consents() == 0
     assert names_of(guessed) == (None, "unknown", True)
     assert not Candidate.objects.filter(person=anna).exists()
     assert [row.person_id for row in asked.candidates.all()] == [eva.pk]
@@ -142,18 +149,18 @@ def test_the_sweep_tells_searching_processes_and_says_so_in_the_history(world: F
     anna = a_person("Anna")
     reference = know(anna, ANNA)
     run_out(anna)
-    lapsing.lapse_consents()
+    lapse_consents()
     assert GalleryChange.objects.filter(reference=reference.pk).latest("pk").kind == "removed"
-    assert [event.verb for event in history.about("person", anna.pk)] == ["person.consent_expired"]
+    assert [event.verb for event in find_events_about("person", anna.pk)] == ["person.consent_expired"]
 
 
 def test_after_renewal_hidden_faces_are_seen_again_and_their_photos_looked_at(world: FakeEngine) -> None:
     anna = a_person("Anna")
     guessed = a_named_face(anna, **VECTOR)
     run_out(anna)
-    lapsing.lapse_consents()
+    lapse_consents()
     anna.refresh_from_db()
-    people.set_consent(a_user(), anna, "", today() + timedelta(days=30))
+    set_person_consent(a_user(), anna, "", get_today() + timedelta(days=30))
     assert names_of(guessed) == (None, "unknown", False)
     assert Photo.objects.get(pk=guessed.photo_id).work == Status.QUEUED
 
@@ -162,8 +169,8 @@ def test_extending_a_consent_that_still_holds_searches_nothing_again(world: Fake
     anna = a_person("Anna")
     know(anna, ANNA)
     before = GalleryChange.objects.count()
-    people.set_consent(a_user("Bao"), anna, "", today() + timedelta(days=30))
-    people.set_consent(a_user(), Person.objects.get(), "", None)
+    set_person_consent(a_user("Bao"), anna, "", get_today() + timedelta(days=30))
+    set_person_consent(a_user(), Person.objects.get(), "", None)
     assert GalleryChange.objects.count() == before
 
 
@@ -171,21 +178,21 @@ def test_names_come_back_however_often_a_consent_runs_out_and_is_renewed(world: 
     photo, anna, guessed, _said = a_photo_with_anna(world)
     for turn, is_looked_at in enumerate((True, False, True)):
         run_out(anna)
-        assert lapsing.lapse_consents() == 1
+        assert lapse_consents() == 1
         looked_at(world, photo, boxes_of(guessed))
         assert names_of(guessed) == (None, "unknown", True)
         anna.refresh_from_db()
-        renewed = people.set_consent(a_user(f"a{turn}"), anna, "", today() + timedelta(days=9))
+        renewed = set_person_consent(a_user(f"a{turn}"), anna, "", get_today() + timedelta(days=9))
         assert renewed is not None
         if is_looked_at:
             looked_at(world, photo, boxes_of(guessed))
             assert names_of(guessed) == (anna.pk, "known", False)
-        history.undo(a_user(f"b{turn}"), renewed)
+        undo_events(a_user(f"b{turn}"), renewed)
         assert names_of(guessed) == (None, "unknown", True)
         looked_at(world, photo, boxes_of(guessed))
         assert guessed.embedding is None
         anna.refresh_from_db()
-        people.set_consent(a_user(f"c{turn}"), anna, "", None)
+        set_person_consent(a_user(f"c{turn}"), anna, "", None)
         looked_at(world, photo, boxes_of(guessed))
         assert names_of(guessed) == (anna.pk, "known", False)
 
@@ -197,11 +204,11 @@ def test_switching_a_person_off_is_undone_whole_but_for_the_vectors(world: FakeE
     anna, user = a_person("Anna"), a_user()
     know(anna, ANNA)
     guessed = a_named_face(anna, **VECTOR)
-    event = people.set_recognised(user, anna, False)
+    event = set_person_recognised(user, anna, False)
     assert event is not None
     assert names_of(guessed) == (None, "unknown", True)
     assert persons_found(ANNA) == set()
-    history.undo(user, event)
+    undo_events(user, event)
     assert names_of(guessed) == (anna.pk, "known", False)
     assert guessed.embedding is None
     assert Photo.objects.get(pk=guessed.photo_id).work == Status.QUEUED
@@ -211,14 +218,14 @@ def test_switching_a_person_off_is_undone_whole_but_for_the_vectors(world: FakeE
 def test_switching_off_and_on_and_taking_both_back_ends_hidden_only_when_off(world: FakeEngine) -> None:
     anna, user = a_person("Anna"), a_user()
     guessed = a_named_face(anna, **VECTOR)
-    off = people.set_recognised(user, anna, False)
-    on = people.set_recognised(user, anna, True)
+    off = set_person_recognised(user, anna, False)
+    on = set_person_recognised(user, anna, True)
     assert off
     assert on
     assert names_of(guessed) == (None, "unknown", False)
-    [undone] = history.undo(user, on)
+    [undone] = undo_events(user, on)
     assert names_of(guessed) == (None, "unknown", True)
-    history.undo(user, undone)
+    undo_events(user, undone)
     assert names_of(guessed) == (None, "unknown", False)
 
 
@@ -229,7 +236,7 @@ def test_nobody_is_asked_whether_a_face_resembles_a_confirmed_one_of_a_masked_pe
     said = a_face(person=anna, state="known", decision=Decision.CONFIRMED, **VECTOR)
     stranger = an_unnamed_face(near(ANNA))
     Person.objects.update(is_recognised=False)
-    face_work.spread([said.pk])
+    spread_decisions([said.pk])
     assert not Candidate.objects.filter(face=stranger).exists()
 
 
@@ -239,12 +246,12 @@ def test_naming_a_face_as_a_masked_person_makes_it_neither_comparable_nor_a_refe
     anna, face = a_person("Anna"), a_face(**VECTOR)
     Person.objects.update(is_recognised=False)
     anna.refresh_from_db()
-    confirm(a_user(), face, anna)
+    confirm_face(a_user(), face, anna)
     face.refresh_from_db()
     assert face.person_id == anna.pk
     assert face.embedding is None
-    with pytest.raises(Refused, match="may not be recognised"):
-        use_as_reference(a_user("Bao"), face)
+    with pytest.raises(ActionRefused, match="may not be recognised"):
+        use_face_as_reference(a_user("Bao"), face)
 
 
 def test_looking_again_makes_no_vector_for_faces_of_masked_people(world: FakeEngine) -> None:
@@ -266,7 +273,7 @@ def looked_at(world: FakeEngine, photo: Photo, boxes: Any) -> None:
     """The worker looks at the photo, and sees Anna's face in each of the boxes."""
     world.faces = [Seen(Box(*box), ANNA) for box in boxes]
     Photo.objects.filter(pk=photo.pk).update(work=Status.QUEUED, queued_at=timezone.now())
-    assert photo_work.process_photo(photo.pk)
+    assert process_photo(photo.pk)
 
 
 def a_photo_with_anna(world: FakeEngine, album: Album | None = None) -> tuple[Photo, Person, Face, Face]:
@@ -295,11 +302,11 @@ def must_be_closed(guessed: Face, said: Face, anna: Person) -> None:
 
 def test_switching_a_photo_off_and_undoing_it_brings_its_names_back(world: FakeEngine) -> None:
     photo, anna, guessed, said = a_photo_with_anna(world)
-    event = photos.set_recognised(a_user(), photo, False)
+    event = set_photo_recognition(a_user(), photo, False)
     must_be_closed(guessed, said, anna)
     assert Photo.objects.get(pk=photo.pk).work == Status.DONE
     assert event is not None
-    history.undo(a_user("Bao"), event)
+    undo_events(a_user("Bao"), event)
     assert Photo.objects.get(pk=photo.pk).work == Status.QUEUED
     looked_at(world, photo, boxes_of(guessed, said))
     assert names_of(guessed) == (anna.pk, "known", False)
@@ -313,36 +320,36 @@ def test_switching_an_album_off_closes_its_photos_and_on_opens_them(world: FakeE
     photo, anna, guessed, said = a_photo_with_anna(world, album)
     own = a_face(a_photo(), **VECTOR)
     if way == "of its own":
-        event = albums.set_recognised(user, album, False)
+        event = set_album_recognition(user, album, False)
     elif way == "by the form":
-        albums.change(user, album, {"name": "Trip", "is_recognised": False})
+        change_album(user, album, {"name": "Trip", "is_recognised": False})
         event = Event.objects.get(verb="album.change")
     else:
-        albums.put(user, photo, quiet)
+        put_photo_in_album(user, photo, quiet)
         event = Event.objects.get(verb="photo.album")
     must_be_closed(guessed, said, anna)
     own.refresh_from_db()
     assert own.embedding is not None
     assert event is not None
-    history.undo(user, event)
+    undo_events(user, event)
     assert Photo.objects.get(pk=photo.pk).work == Status.QUEUED
 
 
 def test_moving_between_albums_that_are_both_recognised_changes_no_face(world: FakeEngine) -> None:
     photo, _, guessed, said = a_photo_with_anna(world, Album.objects.create(name="A"))
     before = as_they_are(photo, guessed, said)
-    albums.put(a_user(), photo, Album.objects.create(name="B"))
-    albums.put(a_user("Bao"), Photo.objects.get(pk=photo.pk), None)
+    put_photo_in_album(a_user(), photo, Album.objects.create(name="B"))
+    put_photo_in_album(a_user("Bao"), Photo.objects.get(pk=photo.pk), None)
     assert as_they_are(photo, guessed, said) == [{**before[0], "album_id": None}, *before[1:]]
 
 
 def test_photos_of_an_album_taken_apart_stay_as_unrecognised_as_they_were(world: FakeEngine) -> None:
     album = Album.objects.create(name="Trip", is_recognised=False)
     photo, user = a_photo(album=album), a_user()
-    albums.remove(user, album)
+    remove_album(user, album)
     photo.refresh_from_db()
     assert not photo.may_be_recognised
-    history.undo(user, Event.objects.get(verb="album.remove"))
+    undo_events(user, Event.objects.get(verb="album.remove"))
     photo.refresh_from_db()
     assert photo.is_recognised
     assert photo.album_id == album.pk
@@ -356,7 +363,7 @@ def test_in_a_closed_photo_faces_are_found_but_neither_embedded_nor_named(world:
     assert (face.embedding, face.person, face.state) == (None, None, "unknown")
     photo.refresh_from_db()
     assert photo.work == Status.DONE
-    assert visibility.hidden_faces([photo]) == {photo.pk: [face]}
+    assert find_faces_to_hide([photo]) == {photo.pk: [face]}
 
 
 @pytest.mark.parametrize("is_open_after", [True, False])
@@ -366,13 +373,13 @@ def test_a_photo_switched_while_a_worker_is_at_it_ends_as_it_was_switched_last(
     photo, find_faces = a_photo(is_recognised=not is_open_after), world.detect
 
     def detect(image: Any) -> Any:
-        photos.set_recognised(a_user(), Photo.objects.get(pk=photo.pk), is_open_after)
+        set_photo_recognition(a_user(), Photo.objects.get(pk=photo.pk), is_open_after)
         monkeypatch.setattr(world, "detect", find_faces)
         return find_faces(image)
 
     monkeypatch.setattr(world, "detect", detect)
     looked_at(world, photo, [(100, 100, 80, 100)])
-    assert photo_work.process_photo(photo.pk), "it waits to be looked at once more"
+    assert process_photo(photo.pk), "it waits to be looked at once more"
     assert (photo.faces.get().embedding is not None) == is_open_after
 
 
@@ -380,7 +387,7 @@ def test_what_a_worker_left_in_a_closed_photo_is_swept(world: FakeEngine) -> Non
     closed, opened = a_photo(is_recognised=False), a_photo(album=Album.objects.create(name="T"))
     a_face(closed, **VECTOR)
     kept = a_face(opened, **VECTOR), a_face(a_photo(), **VECTOR)
-    assert lapsing.forget_leftovers() == 1
+    assert delete_leftover_embeddings() == 1
     assert all(Face.objects.get(pk=face.pk).embedding is not None for face in kept)
 
 
@@ -404,7 +411,7 @@ def test_old_unknown_faces_lose_what_they_are_compared_by_and_named_ones_do_not(
         a_named_face(anna, embedded_at=old, **VECTOR),
         a_face(embedded_at=old, person=anna, decision=Decision.CONFIRMED, **VECTOR),
     ]
-    assert lapsing.forget_unknown() == len(gone)
+    assert delete_old_unknown_embeddings() == len(gone)
     for face in gone:
         face.refresh_from_db()
         assert (face.embedding, face.embedder_id, face.cluster) == (None, "", None)
@@ -415,19 +422,19 @@ def test_old_unknown_faces_lose_what_they_are_compared_by_and_named_ones_do_not(
 def test_unknown_faces_are_kept_for_ever_where_the_owner_says_so(settings: Any) -> None:
     settings.UNKNOWN_DAYS = 0
     a_face(embedded_at=timezone.now() - timedelta(days=9_999), **VECTOR)
-    assert lapsing.forget_unknown() == 0
+    assert delete_old_unknown_embeddings() == 0
 
 
 def test_many_are_forgotten_in_small_steps(
     settings: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     settings.UNKNOWN_DAYS = 1
-    monkeypatch.setattr(lapsing, "BATCH", 2)
+    monkeypatch.setattr(privacy_consent, "FACES_PER_TRANSACTION", 2)
     photo, old = a_photo(), timezone.now() - timedelta(days=2)
     for _ in range(5):
         a_face(photo, embedded_at=old, **VECTOR)
     with django_assert_num_queries(3 * 3 + 1):  # three batches of ask, write, withdraw; and nothing left
-        assert lapsing.forget_unknown() == 5
+        assert delete_old_unknown_embeddings() == 5
 
 
 def test_looking_again_brings_a_forgotten_face_back_for_another_while(
@@ -435,11 +442,11 @@ def test_looking_again_brings_a_forgotten_face_back_for_another_while(
 ) -> None:
     settings.UNKNOWN_DAYS = 30
     face = a_face(embedded_at=timezone.now() - timedelta(days=31), **VECTOR)
-    lapsing.forget_unknown()
+    delete_old_unknown_embeddings()
     looked_at(world, face.photo, boxes_of(face))
     face.refresh_from_db()
     assert face.embedding is not None
-    assert lapsing.forget_unknown() == 0
+    assert delete_old_unknown_embeddings() == 0
 
 
 def test_looking_again_at_a_face_that_was_not_forgotten_does_not_lengthen_its_time(world: FakeEngine) -> None:

@@ -15,11 +15,13 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
-from gallery import storage
+from gallery.history.undo import undo_events
 from gallery.models import Event, Person, Reference, ReferenceDraft, Role, Status
-from gallery.pipeline import drafts as looking
-from gallery.services import drafts, history, people
-from gallery.services.erasing import erase_person
+from gallery.models.storage import get_media_path, write_file
+from gallery.people.draft_detection import DRAFT_NO_FACE, DRAFT_SEVERAL_FACES, process_draft
+from gallery.people.drafts import delete_old_drafts
+from gallery.people.services import merge_people
+from gallery.privacy.erasure import erase_person
 from recognition.types import Box, Detection
 from tests.engines import FakeEngine
 from tests.gallery_world import world
@@ -55,7 +57,7 @@ def sent(client: Client, person: Person, *files: tuple[str, bytes]) -> list[Refe
     address = reverse("admin:gallery_person_pictures", args=(person.pk,))
     client.post(address, {"pictures": [SimpleUploadedFile(name, content) for name, content in files]})
     for draft in ReferenceDraft.objects.all():
-        looking.look_at(draft.pk)
+        process_draft(draft.pk)
     return list(ReferenceDraft.objects.all())
 
 
@@ -99,11 +101,11 @@ def test_another_face_is_chosen_and_saved_where_it_is_and_undone(
     assert (round(width), round(height)) == (40, 50)
     assert (left, top) == (20, 30)  # the crop reaches to the picture's edge
     assert (reference.status, reference.source_path, reference.person) == ("approved", "a.jpg", person)
-    assert storage.path(reference.image).exists()
+    assert get_media_path(reference.image).exists()
     assert not ReferenceDraft.objects.exists()
     event = Event.objects.get(verb="references.add")
     assert event.actor is not None
-    history.undo(event.actor, event)
+    undo_events(event.actor, event)
     assert Reference.objects.get().status == "rejected"
 
 
@@ -120,7 +122,7 @@ def test_what_is_left_out_is_forgotten_with_its_file(
         save(curator, person, **{f"face_{draft.pk}": "none"})
     assert not Reference.objects.exists()
     assert not ReferenceDraft.objects.exists()
-    assert not storage.path(draft.image).exists()
+    assert not get_media_path(draft.image).exists()
 
 
 def test_two_faces_of_one_size_are_asked_about(
@@ -129,7 +131,7 @@ def test_two_faces_of_one_size_are_asked_about(
     person = a_person()
     sees(world, monkeypatch, Box(60, 100, 80, 100), Box(260, 100, 80, 100))
     (draft,) = sent(curator, person, ("a.jpg", a_picture()))
-    assert (draft.chosen, draft.says) == (None, looking.SEVERAL)
+    assert (draft.chosen, draft.says) == (None, DRAFT_SEVERAL_FACES)
 
 
 def test_a_face_that_was_missed_is_drawn(
@@ -138,12 +140,12 @@ def test_a_face_that_was_missed_is_drawn(
     person = a_person()
     sees(world, monkeypatch)
     (draft,) = sent(curator, person, ("a.jpg", a_picture()))
-    assert (draft.faces, draft.says) == ([], looking.NO_FACE)
+    assert (draft.faces, draft.says) == ([], DRAFT_NO_FACE)
     sees(world, monkeypatch, Box(60, 75, 100, 125))  # in the region around the box
     address = reverse("admin:gallery_person_draft", args=(draft.pk,))
     box = {"left": "100", "top": "120", "width": "80", "height": "100"}
     assert "The worker is looking for faces" in curator.post(address, box).content.decode()
-    looking.look_at(draft.pk)
+    process_draft(draft.pk)
     draft.refresh_from_db()
     assert draft.chosen == 0
     assert "This face was found." in curator.get(address).content.decode()
@@ -203,15 +205,15 @@ def test_drafts_follow_a_merge_and_old_ones_and_files_of_none_are_forgotten(
     anna, double = a_person("Anna"), a_person("Anne")
     sees(world, monkeypatch, LARGE)
     (draft,) = sent(curator, double, ("a.jpg", a_picture()))
-    people.merge(a_user("Other"), double, anna)
+    merge_people(a_user("Other"), double, anna)
     draft.refresh_from_db()
     assert draft.person == anna
-    storage.write("drafts/lost.jpg", b"x")
-    os.utime(storage.path("drafts/lost.jpg"), (0, 0))
+    write_file("drafts/lost.jpg", b"x")
+    os.utime(get_media_path("drafts/lost.jpg"), (0, 0))
     ReferenceDraft.objects.update(made_at="2000-01-01T00:00Z")
     with django_capture_on_commit_callbacks(execute=True):
-        assert drafts.forget_old() == 1
-    assert list(storage.path("drafts").iterdir()) == []
+        assert delete_old_drafts() == 1
+    assert list(get_media_path("drafts").iterdir()) == []
 
 
 def test_erasing_a_person_takes_the_drafts_and_their_files(

@@ -14,11 +14,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import translation
 
+from gallery.core.exceptions import translate_error
 from gallery.models import Photo, Role, Status
-from gallery.refusals import in_words
-from recognition import refusals
-from recognition.images import kinds, probe, sandbox
-from recognition.types import ImageError
+from recognition.errors import FILE_DESCRIPTIONS, MESSAGES, ImageError, format_message, recognise_message
+from recognition.images import probe_photo, sandbox
+from recognition.images.kinds import _MARKUP, _OTHER_BRANDS, _STRANGERS
 from tests.making import a_photo, a_user
 from tests.words import ROOT
 
@@ -42,25 +42,25 @@ def _is_words(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and " " in str(node.value)
 
 
-@pytest.mark.parametrize("code", refusals.SENTENCES)
+@pytest.mark.parametrize("code", MESSAGES)
 def test_every_sentence_is_recognised_again_with_what_stands_in_it(code: str) -> None:
-    text = refusals.say(code, **PARAMS)
-    found = refusals.recognise(text)
+    text = format_message(code, **PARAMS)
+    found = recognise_message(text)
     assert found is not None
     assert found.code == code
-    assert refusals.say(found.code, **found.params) == text
+    assert format_message(found.code, **found.params) == text
 
 
-@pytest.mark.parametrize("code", refusals.SENTENCES)
+@pytest.mark.parametrize("code", MESSAGES)
 def test_every_sentence_has_a_vietnamese_form_with_the_same_places(code: str) -> None:
     catalogue = polib.pofile(str(ROOT / "locale/vi/LC_MESSAGES/django.po"))
-    entry = catalogue.find(refusals.SENTENCES[code])
+    entry = catalogue.find(MESSAGES[code])
     assert entry is not None
     assert entry.msgstr not in ("", entry.msgid)
     places = re.compile(r"%\(\w+\)s")
     assert sorted(places.findall(entry.msgstr)) == sorted(places.findall(entry.msgid))
     with translation.override("vi"):
-        assert in_words(refusals.say(code, **PARAMS)) == entry.msgstr % {
+        assert translate_error(format_message(code, **PARAMS)) == entry.msgstr % {
             **PARAMS,
             "what": "tài liệu PDF",
         }
@@ -77,28 +77,28 @@ def test_the_library_refuses_files_in_these_sentences_only() -> None:
         code = call.args[0]
         assert isinstance(code, ast.Constant)
         used.add(code.value)
-        places = set(re.findall(r"%\((\w+)\)s", refusals.SENTENCES[str(code.value)]))
+        places = set(re.findall(r"%\((\w+)\)s", MESSAGES[str(code.value)]))
         assert {str(keyword.arg) for keyword in call.keywords} == places, path
-    assert used == set(refusals.SENTENCES)
+    assert used == set(MESSAGES)
 
 
 def test_whatever_a_file_may_look_like_has_a_word() -> None:
-    seen = {name for _, name in (*kinds._STRANGERS, *kinds._MARKUP)} | set(kinds._OTHER_BRANDS.values())
-    assert seen <= refusals.THINGS
+    seen = {name for _, name in (*_STRANGERS, *_MARKUP)} | set(_OTHER_BRANDS.values())
+    assert seen <= FILE_DESCRIPTIONS
 
 
 def test_a_sentence_comes_whole_through_the_sandbox() -> None:
-    for read in (probe, sandbox.probe):
+    for read in (probe_photo, sandbox.probe_photo):
         with pytest.raises(ImageError) as told:
             read(b"%PDF-1.7 and so on")
         with translation.override("vi"):
-            assert "tài liệu PDF" in in_words(told.value)
+            assert "tài liệu PDF" in translate_error(told.value)
 
 
 def test_a_text_nobody_knows_stays_as_it_is() -> None:
     with translation.override("vi"):
-        assert in_words("The weights are gone.") == "The weights are gone."
-        assert in_words("") == ""
+        assert translate_error("The weights are gone.") == "The weights are gone."
+        assert translate_error("") == ""
 
 
 @pytest.mark.django_db
@@ -116,7 +116,7 @@ def test_an_upload_is_refused_in_the_readers_language(client: Any, settings: Any
 def test_a_failure_written_down_in_english_is_read_in_the_readers_language(client: Any) -> None:
     client.force_login(a_user("Bao", Role.VIEWER))
     for failure, words in (
-        (refusals.say("undecodable"), "không giải mã được ảnh"),
+        (format_message("undecodable"), "không giải mã được ảnh"),
         ("Working on this stopped the worker twice, so it was set aside. You can try it again.", "thử lại"),
     ):
         photo = a_photo(work=Status.FAILED, failure=failure)

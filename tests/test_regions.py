@@ -16,8 +16,12 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from recognition import images
-from recognition.regions import NamedFace, jpeg, position, sidecar, tagged_copy, xmp
-from recognition.types import Box, ImageError
+from recognition.errors import ImageError
+from recognition.regions import NamedFace, build_sidecar, make_tagged_copy
+from recognition.regions.jpeg import with_packet
+from recognition.regions.position import exif_without_position
+from recognition.regions.xmp import build_xmp_packet
+from recognition.types import Box
 from tests import corpus
 
 EXIFTOOL = shutil.which("exiftool")
@@ -45,9 +49,9 @@ def test_exiftool_reads_names_and_boxes_of_a_photo_however_it_is_turned(
     orientation: int, tmp_path: Path
 ) -> None:
     data = corpus.jpeg_turned(orientation, 400, 300)
-    info = images.probe(data)
+    info = images.probe_photo(data)
     box = Box(info.width * 0.1, info.height * 0.2, info.width * 0.2, info.height * 0.1)
-    copy = tagged_copy(data, [NamedFace(box, "Nguyễn Thị Hoa"), NamedFace(Box(0, 0, 10, 10))])
+    copy = make_tagged_copy(data, [NamedFace(box, "Nguyễn Thị Hoa"), NamedFace(Box(0, 0, 10, 10))])
     answer = said(copy.data, tmp_path / "photo.jpg")
     regions = answer["XMP-mwg-rs:RegionInfo"]
     assert regions["AppliedToDimensions"] == {"W": 400, "H": 300, "Unit": "pixel"}
@@ -61,18 +65,18 @@ def test_exiftool_reads_names_and_boxes_of_a_photo_however_it_is_turned(
     assert (area["W"], area["H"]) == pytest.approx((0.2, 0.1) if orientation < 5 else (0.1, 0.2), abs=1e-5)
     assert answer["IFD0:Orientation"] == orientation
     assert "ExifTool:Warning" not in answer
-    assert np.array_equal(images.read(copy.data).pixels, images.read(data).pixels)
+    assert np.array_equal(images.read_photo(copy.data).pixels, images.read_photo(data).pixels)
 
 
 @needs_exiftool
 def test_exiftool_finds_no_position_unless_it_was_asked_for(tmp_path: Path) -> None:
     data = corpus.jpeg_with_position()
     assert "GPS:GPSLatitude" in said(data, tmp_path / "before.jpg")
-    stripped = said(tagged_copy(data, []).data, tmp_path / "after.jpg")
+    stripped = said(make_tagged_copy(data, []).data, tmp_path / "after.jpg")
     assert not [key for key in stripped if "GPS" in key]
     assert stripped["ExifIFD:DateTimeOriginal"] == "2021:07:04 12:30:00"
     assert "ExifTool:Warning" not in stripped
-    kept = said(tagged_copy(data, [], keep_position=True).data, tmp_path / "kept.jpg")
+    kept = said(make_tagged_copy(data, [], keep_position=True).data, tmp_path / "kept.jpg")
     assert kept["GPS:GPSLatitude"] == pytest.approx(48.858, abs=0.01)
 
 
@@ -86,7 +90,7 @@ def test_metadata_written_by_exiftool_survive_and_places_do_not(tmp_path: Path) 
                "-XMP-mwg-rs:RegionInfo={AppliedToDimensions={W=4,H=3,Unit=pixel},"
                "RegionList=[{Name=Stale,Type=Face}]}"]  # fmt: skip
     subprocess.run([EXIFTOOL, "-q", "-overwrite_original", *written, str(path)], check=True)
-    copy = tagged_copy(path, [NamedFace(Box(10, 10, 50, 50), "New Friend")])
+    copy = make_tagged_copy(path, [NamedFace(Box(10, 10, 50, 50), "New Friend")])
     answer = said(copy.data, tmp_path / "copy.jpg")
     assert answer["XMP-dc:Title"] == "Summer"
     assert answer["IPTC:Caption-Abstract"] == "All of us"
@@ -94,7 +98,7 @@ def test_metadata_written_by_exiftool_survive_and_places_do_not(tmp_path: Path) 
     assert answer["XMP-iptcExt:PersonInImage"] == ["Old Friend", "New Friend"]
     assert [region["Name"] for region in answer["XMP-mwg-rs:RegionInfo"]["RegionList"]] == ["New Friend"]
     assert not [key for key in answer if "GPS" in key or "City" in key]
-    kept = said(tagged_copy(path, [], keep_position=True).data, tmp_path / "kept.jpg")
+    kept = said(make_tagged_copy(path, [], keep_position=True).data, tmp_path / "kept.jpg")
     assert kept["IPTC:City"] == "Hue"
     assert kept["XMP-photoshop:City"] == "Hue"
 
@@ -110,20 +114,20 @@ def test_png_keeps_its_pixels_and_the_other_kinds_become_jpeg(tmp_path: Path) ->
         ("gif", ".jpg"),
     ):
         data = corpus.PLAIN[name]()
-        copy = tagged_copy(data, faces)
+        copy = make_tagged_copy(data, faces)
         assert copy.suffix == form
         answer = said(copy.data, tmp_path / f"{name}{form}")
         (region,) = answer["XMP-mwg-rs:RegionInfo"]["RegionList"]
         assert region["Name"] == "Ann"
         assert region["Area"]["X"] == pytest.approx(0.2)
-        difference = np.abs(images.read(copy.data).pixels.astype(int) - images.read(data).pixels)
+        difference = np.abs(images.read_photo(copy.data).pixels.astype(int) - images.read_photo(data).pixels)
         assert difference.mean() < (0.001 if form == ".png" else 6)
 
 
 @needs_exiftool
 def test_hostile_names_arrive_as_text(tmp_path: Path) -> None:
     answer = said(
-        tagged_copy(corpus.jpeg(), [NamedFace(Box(1, 1, 5, 5), HOSTILE_NAME)]).data, tmp_path / "a.jpg"
+        make_tagged_copy(corpus.jpeg(), [NamedFace(Box(1, 1, 5, 5), HOSTILE_NAME)]).data, tmp_path / "a.jpg"
     )
     name = answer["XMP-mwg-rs:RegionInfo"]["RegionList"][0]["Name"]
     assert name == "\"><script>&'<![CDATA[ ]]> Đặng"
@@ -138,14 +142,14 @@ def test_a_png_with_position_loses_it(tmp_path: Path) -> None:
     text.add_text("Raw profile type exif", "\nexif\n 8\n4578696600004949", zip=True)
     data = corpus.saved(corpus.picture(), "PNG", exif=exif, pnginfo=text)
     assert "GPS:GPSLatitude" in said(data, tmp_path / "before.png")
-    answer = said(tagged_copy(data, []).data, tmp_path / "after.png")
+    answer = said(make_tagged_copy(data, []).data, tmp_path / "after.png")
     assert not [key for key in answer if "GPS" in key or "Raw" in key]
     assert answer["IFD0:Orientation"] == 6
 
 
 def test_the_sidecar_is_wellformed_and_escaped() -> None:
-    info = images.probe(corpus.jpeg_turned(6, 400, 300))
-    body = sidecar(info, [NamedFace(Box(30, 40, 60, 80), HOSTILE_NAME)])
+    info = images.probe_photo(corpus.jpeg_turned(6, 400, 300))
+    body = build_sidecar(info, [NamedFace(Box(30, 40, 60, 80), HOSTILE_NAME)])
     root = ElementTree.fromstring(body)  # noqa: S314  # our own output
     (area,) = root.iter("{http://www.metadataworkinggroup.com/schemas/regions/}Area")
     assert area.get("{http://ns.adobe.com/xmp/sType/Area#}w") == "0.200000"
@@ -155,39 +159,41 @@ def test_the_sidecar_is_wellformed_and_escaped() -> None:
 def test_a_hostile_packet_is_not_carried_over() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&b;</x:xmpmeta>'
     for old in (bomb, b"\xff\xfe<broken", b"<a>" * 20000, b"\x00" * 50, "<x/>".encode("utf-16")):
-        body = xmp.packet([NamedFace(Box(1, 1, 2, 2), "Ann")], (10, 10), old=old)
+        body = build_xmp_packet([NamedFace(Box(1, 1, 2, 2), "Ann")], (10, 10), old=old)
         assert b"ENTITY" not in body
         assert b"Ann" in body
 
 
 def test_what_phones_append_is_left_out() -> None:
     plain = corpus.jpeg()
-    copy = tagged_copy(plain + b"motion video with its own position" * 100, [])
+    copy = make_tagged_copy(plain + b"motion video with its own position" * 100, [])
     assert copy.data.endswith(b"\xff\xd9")
     assert b"motion video" not in copy.data
     two = corpus.PLAIN["jpeg of a phone, with a second picture"]()
-    copy = tagged_copy(two, [])
+    copy = make_tagged_copy(two, [])
     assert copy.data.count(b"\xff\xd8\xff") == 1
-    assert np.array_equal(images.read(copy.data).pixels, images.read(two).pixels)
+    assert np.array_equal(images.read_photo(copy.data).pixels, images.read_photo(two).pixels)
 
 
 def test_progressive_photos_keep_every_scan() -> None:
     data = corpus.jpeg(300, 200, progressive=True)
-    assert np.array_equal(images.read(tagged_copy(data, []).data).pixels, images.read(data).pixels)
+    assert np.array_equal(
+        images.read_photo(make_tagged_copy(data, []).data).pixels, images.read_photo(data).pixels
+    )
 
 
 def test_hundreds_of_faces_fit_and_thousands_are_refused_with_a_way_out() -> None:
     faces = [NamedFace(Box(n % 60, n % 40, 2, 2), f"Person number {n}") for n in range(180)]
-    assert len(tagged_copy(corpus.jpeg(), faces).data) > 20_000
+    assert len(make_tagged_copy(corpus.jpeg(), faces).data) > 20_000
     with pytest.raises(ImageError, match="sidecar"):
-        tagged_copy(corpus.jpeg(), faces * 10)
+        make_tagged_copy(corpus.jpeg(), faces * 10)
 
 
 def test_broken_exif_is_replaced_by_the_orientation_alone() -> None:
     for tiff in (b"XX*\x00", b"II*\x00\xff\xff\xff\x7f", b"MM\x00*\x00\x00\x00\x08\xff\xff", b""):
-        assert position.exif_without_position(tiff) is None
+        assert exif_without_position(tiff) is None
     broken = corpus.jpeg(exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7f")
-    assert images.read(tagged_copy(broken, []).data).info.orientation == 1
+    assert images.read_photo(make_tagged_copy(broken, []).data).info.orientation == 1
 
 
 def test_removing_the_position_blanks_it_whatever_the_byte_order() -> None:
@@ -197,7 +203,7 @@ def test_removing_the_position_blanks_it_whatever_the_byte_order() -> None:
         tiff = magic + struct.pack(order + "IHH", 8, 2, 0x0112) + entries + struct.pack(order + "I", 0)
         tiff = tiff.ljust(38, b"\x00") + gps
         tiff = tiff.ljust(60, b"\x00") + b"SECRET-POSITION-OF-24-BY"
-        cleaned = position.exif_without_position(tiff)
+        cleaned = exif_without_position(tiff)
         assert cleaned is not None
         assert len(cleaned) == len(tiff)
         assert b"SECRET" not in cleaned
@@ -212,7 +218,7 @@ def test_mutated_files_are_copied_or_refused_but_never_crash_the_writer() -> Non
         for at in rng.integers(2, len(data), rng.integers(1, 12)):
             data[at] = rng.integers(0, 256)
         try:
-            cleaned = jpeg.with_packet(bytes(data), b"<x/>", orientation=1, keep_position=False)
+            cleaned = with_packet(bytes(data), b"<x/>", orientation=1, keep_position=False)
         except ImageError:
             continue
         assert cleaned.startswith(b"\xff\xd8")
@@ -222,7 +228,7 @@ def test_the_copy_is_a_photo_any_decoder_opens(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(corpus.jpeg(icc_profile=corpus.wide_gamut_profile()))
     before = path.read_bytes()
-    copy = tagged_copy(path, [NamedFace(Box(1, 1, 9, 9), "Ann")])
+    copy = make_tagged_copy(path, [NamedFace(Box(1, 1, 9, 9), "Ann")])
     opened = Image.open(io.BytesIO(copy.data))
     opened.load()
     assert opened.info["icc_profile"] == corpus.wide_gamut_profile()

@@ -35,9 +35,9 @@ NAMES = (
 BUSY = """
 import io, random
 from PIL import Image
-from gallery import storage
+from gallery.models.storage import remove_file
 from gallery.models import Photo
-from gallery.services.photos import add_photo
+from gallery.photos.services import add_photo
 chance, kept = random.Random(7), []
 for number in range(10_000):
     file = io.BytesIO()
@@ -46,19 +46,19 @@ for number in range(10_000):
     if chance.random() < 0.6:
         photo = kept.pop(chance.randrange(len(kept)))
         photo.delete()
-        storage.remove(photo.file)
+        remove_file(photo.file)
 """
 
 # `restore` in a process that kills itself when it comes to a step
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from gallery.backup import restore
+from gallery.backup.restore import restore_backup
 step = {step!r}
 def progress(name, done, total):
     if step in (name, f"{{name}}:{{done}}"):
         os.kill(os.getpid(), signal.SIGKILL)
-restore(Path({source!r}), progress=progress)
+restore_backup(Path({source!r}), progress=progress)
 """
 
 
@@ -70,7 +70,7 @@ def filled(site: Site, demo: tuple[Path, Path]) -> Site:
     site.manage("build_index")
     site.manage("import_photos", str(photos), "--album", "Portraits")
     site.ask(
-        "from gallery.pipeline.photos import process_photo\n"
+        "from gallery.faces.processing import process_photo\n"
         "answer = [process_photo(photo.pk) for photo in Photo.objects.all()]"
     )
     site.ask("answer = Face.objects.filter(person__name='Barack Obama').update(decision='confirmed')")
@@ -220,8 +220,8 @@ def test_backups_of_a_site_that_takes_and_removes_photos_have_every_file(
     other = another(filled, tmp_path / "other", "other")
     other.manage("restore", made[-1]["folder"])
     missing = (
-        "from gallery import storage\n"
-        "answer = [p.file for p in Photo.objects.all() if not storage.path(p.file).is_file()]"
+        "from gallery.models.storage import get_media_path\n"
+        "answer = [p.file for p in Photo.objects.all() if not get_media_path(p.file).is_file()]"
     )
     assert other.ask(missing) == []
     assert other.ask("answer = Photo.objects.count()") == made[-1]["counts"]["photos"]
@@ -237,7 +237,13 @@ def test_a_restore_killed_at_any_step_is_undone_or_finished(
     for step in STEPS:
         code = DYING.format(step=step, source=str(place))
         other.manage("shell", "-v0", "--no-imports", "-c", code, is_checked=False)
-        other.manage("shell", "-v0", "--no-imports", "-c", "import gallery.backup as b; b.end_earlier()")
+        other.manage(
+            "shell",
+            "-v0",
+            "--no-imports",
+            "-c",
+            "from gallery.backup.restore import end_earlier_restore; end_earlier_restore()",
+        )
         files = [path for path in (other.folder / "media").rglob("*") if path.is_file()]
         is_in = step == "switch:2"  # the database was in
         assert (len(files), other.ask(TABLES)) == ((4, True) if is_in else (0, False)), step

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from gallery.browse import review
+from gallery.curation import review
+from gallery.faces.decisions import confirm_face
 from gallery.models import Album, Decision, Event, Face, Role
-from gallery.services import faces
-from gallery.services.faces import references
+from gallery.people.references import has_automatic_references
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
@@ -33,7 +33,7 @@ def test_faces_are_asked_about_person_by_person_the_likeliest_first(client, bao)
 
 
 def test_the_queue_goes_on_where_the_page_ended(client, bao, monkeypatch):
-    monkeypatch.setattr(review, "PAGE", 2)
+    monkeypatch.setattr(review, "REVIEW_PAGE_SIZE", 2)
     anna = a_person("Anna")
     group = [an_unsure_face(anna) for _ in range(5)]
     seen, after = [], ""
@@ -91,7 +91,7 @@ def test_somebody_else_may_be_a_new_person(client, bao):
 def test_the_second_reviewer_sees_what_the_first_said_and_nothing_is_lost(client, bao):
     mai, anna, eva = a_user("Mai"), a_person("Anna"), a_person("Eva")
     face = an_unsure_face(anna, eva)
-    faces.confirm(mai, face, anna)
+    confirm_face(mai, face, anna)
     page = say(client, face, "other", person=eva.pk).content.decode()
     face.refresh_from_db()
     assert face.person == anna
@@ -102,7 +102,7 @@ def test_the_second_reviewer_sees_what_the_first_said_and_nothing_is_lost(client
 def test_cards_others_have_dealt_with_are_brought_up_to_date(client, bao):
     mai, anna = a_user("Mai"), a_person("Anna")
     done, waits = an_unsure_face(anna), an_unsure_face(anna)
-    faces.confirm(mai, done, anna)
+    confirm_face(mai, done, anna)
     page = client.get(reverse("review_decided"), {"ids": f"{done.pk},{waits.pk},x"}).content.decode()
     assert f'id="card-{done.pk}"' in page
     assert f'id="card-{waits.pk}"' not in page
@@ -112,7 +112,7 @@ def test_cards_others_have_dealt_with_are_brought_up_to_date(client, bao):
 def test_after_an_undo_the_card_asks_again(client, bao):
     anna = a_person("Anna")
     face = an_unsure_face(anna)
-    event = faces.confirm(bao, face, anna)
+    event = confirm_face(bao, face, anna)
     response = client.post(reverse("event_undo", args=(event.pk,)), headers={"HX-Request": "true"})
     assert f'"faces": [{face.pk}]' in response["HX-Trigger"]
     page = client.get(reverse("review_card", args=(face.pk,))).content.decode()
@@ -173,11 +173,11 @@ def test_the_queue_costs_the_same_number_of_queries_for_any_length(
 def test_a_curator_turns_references_from_confirmed_faces_off_and_on_with_undo(client):
     client.force_login(a_user("Kim", Role.CURATOR))
     client.post(reverse("review_setting"), {})
-    assert not references.is_automatic()
+    assert not has_automatic_references()
     page = client.get(reverse("review")).content.decode()
     assert "kept confirmed faces from becoming references" in page
     client.post(reverse("event_undo", args=(Event.objects.get(verb="setting.references_off").pk,)))
-    assert references.is_automatic()
+    assert has_automatic_references()
 
 
 def test_it_is_said_where_the_name_stands_on_another_face_of_the_photo(client, bao):

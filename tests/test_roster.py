@@ -13,10 +13,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from gallery.core.exceptions import ActionRefused
 from gallery.models import BulkAct, Event, Person, Role
-from gallery.services import people
-from gallery.services.errors import Refused
-from gallery.services.roster import reading
+from gallery.people.member_lists import read_people_csv
+from gallery.people.services import set_person_note
 from tests.making import a_person, a_user
 from tests.test_bulk import do, undo
 
@@ -51,7 +51,7 @@ def names() -> set[str]:
     ids=["UTF-8", "Excel with semicolons", "UTF-16 with tabs", "quoted"],
 )
 def test_what_spreadsheets_save_is_understood(content: bytes) -> None:
-    (line,) = reading.read(content).lines
+    (line,) = read_people_csv(content).lines
     assert (" ".join(line.values["name"].split()), line.values["note"]) == ("Đào Thị Lan", "bạn")
 
 
@@ -61,8 +61,8 @@ def test_a_file_in_an_old_encoding_is_read_and_the_page_says_so(curator: Client)
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\x00\x00", b"surname\nLan\n", b"name\n\n"])
 def test_what_is_no_table_of_people_is_refused_with_a_sentence(content: bytes) -> None:
-    with pytest.raises(Refused) as refusal:
-        reading.read(content)
+    with pytest.raises(ActionRefused) as refusal:
+        read_people_csv(content)
     assert str(refusal.value).endswith(".")
 
 
@@ -117,7 +117,7 @@ def test_a_name_that_differs_only_in_accents_is_asked_about(curator: Client, ans
 def test_a_person_changed_since_the_preview_is_left_as_they_are(curator: Client) -> None:
     anna = a_person("Anna")
     sent(curator, "name,note\nAnna,from the file\nBea,\n")
-    people.set_note(a_user("Other"), anna, "from the other")
+    set_person_note(a_user("Other"), anna, "from the other")
     page = html.unescape(do(curator, "start").content.decode())
     assert "Line 2 (Anna) was left out" in page
     anna.refresh_from_db()

@@ -8,10 +8,10 @@ import pytest
 from django.urls import reverse
 from django.utils import translation
 
-from gallery.browse import finding
-from gallery.browse.dates import Span, span_of
 from gallery.models import Album, Face, Role
-from gallery.models.people import search_key
+from gallery.models.people import get_search_key
+from gallery.photos import search
+from gallery.photos.search import DateSpan, parse_date_span
 from tests.making import a_face, a_named_face, a_person, a_photo, a_user
 
 
@@ -44,7 +44,7 @@ def test_hidden_people_are_not_offered(client, bao):
 
 
 def test_photos_are_found_by_file_name_person_and_album(client, bao):
-    album = Album.objects.create(name="Hội làng", search=search_key("Hội làng"))
+    album = Album.objects.create(name="Hội làng", search=get_search_key("Hội làng"))
     a_photo("beach.jpg")
     a_photo("party.jpg", album=album)
     a_named_face(a_person("Anna"), a_photo("IMG_7.jpg"))
@@ -56,7 +56,7 @@ def test_photos_are_found_by_file_name_person_and_album(client, bao):
 
 @pytest.mark.parametrize("few", [0, 1, 16])
 def test_photos_of_few_and_of_many_people_of_a_name_are_found_alike(client, bao, monkeypatch, few):
-    monkeypatch.setattr(finding, "FEW", few)
+    monkeypatch.setattr(search, "FEW_PEOPLE", few)
     for number in range(3):
         a_named_face(a_person(f"Anna {number}"), a_photo(f"{number}.jpg"))
     a_named_face(a_person("Bea"), a_photo("bea.jpg"))
@@ -160,18 +160,18 @@ def test_nothing_found_says_how_to_search(client, bao):
     ],
 )
 def test_dates_are_read_as_people_write_them(text, first, last):
-    assert span_of(text) == Span(date.fromisoformat(first), date.fromisoformat(last))
+    assert parse_date_span(text) == DateSpan(date.fromisoformat(first), date.fromisoformat(last))
 
 
 @pytest.mark.parametrize("text", ["", "Anna", "2024-13", "2024-02-30", "99.99.2024", "12345", "IMG_2024.jpg"])
 def test_other_text_is_no_date(text):
-    assert span_of(text) is None
+    assert parse_date_span(text) is None
 
 
 def test_months_are_known_in_vietnamese():
     with translation.override("vi"):
-        assert span_of("Tháng 5 2024") == Span(date(2024, 5, 1), date(2024, 5, 31))
-        assert span_of("3/4/2024") == Span(date(2024, 4, 3), date(2024, 4, 3))
+        assert parse_date_span("Tháng 5 2024") == DateSpan(date(2024, 5, 1), date(2024, 5, 31))
+        assert parse_date_span("3/4/2024") == DateSpan(date(2024, 4, 3), date(2024, 4, 3))
 
 
 def test_the_page_costs_the_same_number_of_queries_for_any_number_of_photos(

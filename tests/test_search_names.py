@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from gallery.pipeline import search
-from gallery.vectors import from_bytes
+from gallery.faces import naming
+from gallery.models.fields import vector_from_bytes
 from recognition.types import State
 from tests.engines import FakeEngine
 from tests.gallery_world import know, world
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 
 def face_like(vector: bytes) -> np.ndarray:
-    return from_bytes(vector)[None]
+    return vector_from_bytes(vector)[None]
 
 
 def test_a_runner_up_behind_very_many_references_of_one_person_is_seen(world: FakeEngine) -> None:
@@ -30,7 +30,7 @@ def test_a_runner_up_behind_very_many_references_of_one_person_is_seen(world: Fa
         know(anna, a_vector(1))
     for _ in range(3):
         know(twin, a_vector(8, near=a_vector(1), spread=0.01))
-    (outcome,) = search.outcomes(face_like(a_vector(1)), world)
+    (outcome,) = naming.find_outcomes(face_like(a_vector(1)), world)
     assert outcome.state is State.UNSURE
     assert [candidate.person for candidate in outcome.candidates] == [anna.pk, twin.pk]
 
@@ -44,7 +44,7 @@ def test_a_reference_in_the_wrong_folder_lends_no_name_in_a_crowded_gallery(
     know(anna, a_vector(3))
     know(anna, a_vector(8, near=stranger, spread=0.05))
     know(a_person("Bert"), a_vector(9, near=stranger, spread=0.8))
-    (outcome,) = search.outcomes(face_like(stranger), world)
+    (outcome,) = naming.find_outcomes(face_like(stranger), world)
     assert outcome.best is not None
     assert outcome.best.person == anna.pk
     assert outcome.state is not State.KNOWN
@@ -53,12 +53,12 @@ def test_a_reference_in_the_wrong_folder_lends_no_name_in_a_crowded_gallery(
 def test_the_references_of_all_faces_are_counted_at_once(world: FakeEngine) -> None:
     for number in range(5):
         know(a_person(f"Person {number}"), a_vector(number))
-    vectors = np.stack([from_bytes(a_vector(number)) for number in range(5)])
-    search.outcomes(vectors, world)
+    vectors = np.stack([vector_from_bytes(a_vector(number)) for number in range(5)])
+    naming.find_outcomes(vectors, world)
     with CaptureQueriesContext(
         connection,
     ) as many:
-        search.outcomes(vectors, world)
+        naming.find_outcomes(vectors, world)
     with CaptureQueriesContext(connection) as one:
-        search.outcomes(vectors[:1], world)
+        naming.find_outcomes(vectors[:1], world)
     assert len(many) == len(one)

@@ -6,8 +6,16 @@ import pytest
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
-from gallery import access, visibility
-from gallery.models import Album, Photo, Role, User
+from gallery.core.permissions import current_user, remember_hidden_albums
+from gallery.models import Album, Photo, Role, User, querysets
+from gallery.models.querysets import (
+    HIDDEN_ALBUMS_ATTRIBUTE,
+    visible_albums,
+    visible_faces,
+    visible_faces_for_counting,
+    visible_photos,
+    visible_references,
+)
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -32,18 +40,18 @@ def world() -> User:
 
 def seen(user: User) -> list[list[int]]:
     rows = (
-        visibility.visible_albums(user),
-        visibility.visible_photos(user),
-        visibility.visible_faces(user),
-        visibility.counted_faces(user),
-        visibility.visible_references(user),
+        visible_albums(user),
+        visible_photos(user),
+        visible_faces(user),
+        visible_faces_for_counting(user),
+        visible_references(user),
     )
     return [sorted(found.values_list("pk", flat=True)) for found in rows]
 
 
 def test_the_same_is_seen_whether_it_is_asked_once_or_every_time(world: User) -> None:
     every_time = seen(User.objects.get(pk=world.pk))
-    visibility.ask_once(world)
+    remember_hidden_albums(world)
     assert seen(world) == every_time
     assert [len(found) for found in every_time] == [3, 4, 4, 4, 4]
 
@@ -53,13 +61,13 @@ def test_where_many_are_hidden_they_are_asked_for_each_time(
 ) -> None:
     Album.objects.create(name="closed too", created_by=a_user("other"), is_limited=True)
     every_time = seen(User.objects.get(pk=world.pk))
-    monkeypatch.setattr(visibility, "MOST_REMEMBERED", 1)
-    visibility.ask_once(world)
+    monkeypatch.setattr(querysets, "MAX_REMEMBERED_ALBUMS", 1)
+    remember_hidden_albums(world)
     assert seen(world) == every_time
 
 
 def test_it_is_asked_once(world: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    visibility.ask_once(world)
+    remember_hidden_albums(world)
     with django_assert_num_queries(6):
         seen(world)
 
@@ -77,6 +85,6 @@ def test_what_is_hidden_between_two_requests_is_hidden(world: User) -> None:
 def test_an_act_never_relies_on_an_earlier_look(world: User, method: str, is_remembered: bool) -> None:
     request = getattr(RequestFactory(), method)("/")
     request.user = world
-    user = access.current_user(request)
+    user = current_user(request)
     seen(user)
-    assert hasattr(user, visibility.REMEMBERED) == is_remembered
+    assert hasattr(user, HIDDEN_ALBUMS_ATTRIBUTE) == is_remembered

@@ -14,7 +14,7 @@ from django.utils import timezone
 from PIL import Image
 
 from gallery.models import Event, Face, Person, Photo, ShareLink, Status
-from gallery.services import sharing
+from gallery.photos.albums import revoke_share_link, share_album
 from tests.access_world import World, make_world
 from tests.making import a_photo
 
@@ -36,7 +36,7 @@ def world(settings: Any, tmp_path: Path) -> World:
 def link(world: World, **choice: Any) -> tuple[ShareLink, str]:
     album = Photo.objects.get(pk=world.values["photo"]).album
     assert album is not None
-    return sharing.share(world.users["curator"], album, days=7, **choice)
+    return share_album(world.users["curator"], album, days=7, **choice)
 
 
 def image_address(page: str) -> str:
@@ -134,7 +134,7 @@ def test_an_expired_revoked_or_invented_link_is_no_page(world: World) -> None:
     expired, first = link(world)
     ShareLink.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     revoked, second = link(world)
-    sharing.revoke(world.users["curator"], revoked)
+    revoke_share_link(world.users["curator"], revoked)
     for token in (first, second, "x" * 43, expired.token_hash):
         for rest in ("", f"{world.values['photo']}/"):
             assert Client().get(f"/shared/{token}/{rest}").status_code == 404

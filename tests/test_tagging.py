@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from gallery import engine
-from gallery.pipeline import live, search, tagging
+from gallery.faces import naming, tagging
+from gallery.faces.tagging import _GallerySearch
+from gallery.index import engine, live
 from recognition.analysis import Analysis
 
 
@@ -23,17 +24,17 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
         return []
 
     monkeypatch.setattr(tagging, "monotonic", lambda: now[0])
-    monkeypatch.setattr(search, "outcomes", outcomes)
+    monkeypatch.setattr(naming, "find_outcomes", outcomes)
     follower = SimpleNamespace(refresh=lambda: followed.append(now[0]))
-    monkeypatch.setattr(live, "follower", lambda embedder: follower)
-    monkeypatch.setattr(engine, "bounds", lambda embedder: next(bounds))
-    monkeypatch.setattr(tagging, "_named", lambda detections, found: [])
+    monkeypatch.setattr(live, "get_index_follower", lambda embedder: follower)
+    monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: next(bounds))
+    monkeypatch.setattr(tagging, "_make_named_faces", lambda detections, found: [])
     nothing = Analysis(10, 10, [], np.zeros((0, 128), np.float32), {})
     embedder = SimpleNamespace(dimension=128)
-    names = tagging._Names(embedder)
+    names = _GallerySearch(embedder)
     for passed in (0.0, 0.4, 0.5, 0.2):
         now[0] += passed
         names.of(nothing)
     assert looks == [("first", 1), ("first", 1), ("first", 1), ("second", 2)]
-    tagging._Names(embedder).of(nothing)
+    _GallerySearch(embedder).of(nothing)
     assert looks[-1] == ("third", 3)

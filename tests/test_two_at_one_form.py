@@ -6,7 +6,8 @@ import pytest
 from django.test import Client
 
 from gallery.models import Album, Event, Person, Role, User
-from gallery.services import albums, people
+from gallery.people.services import set_person_note
+from gallery.photos.albums import change_album, create_album
 from tests.making import a_person, a_user
 from tests.test_admin_guard import as_seen
 
@@ -25,8 +26,8 @@ def curator(client: Client) -> Client:
 
 
 def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(curator: Client, nam: User) -> None:
-    album, member = albums.create(nam, "Trip"), a_user("Vy", Role.VIEWER)
-    albums.change(nam, Album.objects.get(), {"members": [User.objects.get(username="Mai")]})
+    album, member = create_album(nam, "Trip"), a_user("Vy", Role.VIEWER)
+    change_album(nam, Album.objects.get(), {"members": [User.objects.get(username="Mai")]})
     address = f"/albums/{album.pk}/edit"
     shown = curator.get(address)
     limits = {
@@ -34,7 +35,7 @@ def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(curator:
         "is_recognised": False,
         "members": [User.objects.get(username="Mai"), member],
     }
-    albums.change(nam, Album.objects.get(), limits)
+    change_album(nam, Album.objects.get(), limits)
     form = {
         "name": "Trip",
         "note": "new",
@@ -60,7 +61,7 @@ def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(curator:
 
 
 def test_only_what_was_changed_is_written_to_an_album(curator: Client, nam: User) -> None:
-    album = albums.create(nam, "Trip")
+    album = create_album(nam, "Trip")
     shown = curator.get(f"/albums/{album.pk}/edit")
     form = {"name": "Trip", "note": "new", "is_recognised": "on", "as_seen": as_seen(shown)}
     assert curator.post(f"/albums/{album.pk}/edit", form).status_code == 302
@@ -73,7 +74,7 @@ def test_the_second_save_after_the_warning_keeps_the_firsts_note(curator: Client
     person = a_person("Anna")
     address = f"/people/{person.pk}/edit"
     seen = as_seen(curator.get(address))
-    people.set_note(nam, person, "A long note")
+    set_person_note(nam, person, "A long note")
     again = curator.post(address, {"name": "Anne", "note": "", "as_seen": seen})
     assert "Nam was here before you" in again.content.decode()
     form = {name: again.context["form"][name].value() for name in ("name", "note")}

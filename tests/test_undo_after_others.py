@@ -6,10 +6,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from gallery import health as findings
+from gallery.core.exceptions import CannotUndo
+from gallery.curation.findings import find_poor_references
+from gallery.curation.services import resolve_worklist_item
+from gallery.faces.decisions import clear_face_decision, confirm_face, ignore_face, reject_person_of_face
+from gallery.history.changeset import find_events_about
+from gallery.history.undo import undo_events
 from gallery.models import BulkAct, Candidate, Face, FaceRejection, Person, Reference, ReferenceDraft, User
-from gallery.services import faces, health, history, people
-from gallery.services.errors import CannotUndo
+from gallery.people.services import merge_people, split_person
 from tests.making import a_face, a_named_face, a_person, a_reference, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
@@ -31,21 +35,21 @@ def said(face: Face) -> tuple[str, str]:
 
 def test_a_confirmation_comes_back_although_the_machine_has_named_somebody_else_since(mai: User) -> None:
     face, anna = a_face(), a_person("Anna")
-    faces.confirm(mai, face, anna)
-    wrong = faces.reject(mai, face, anna)
+    confirm_face(mai, face, anna)
+    wrong = reject_person_of_face(mai, face, anna)
     assert wrong is not None
     machine_says(face, a_person("Eva"))
-    history.undo(mai, wrong)
+    undo_events(mai, wrong)
     assert said(face) == ("confirmed", "Anna")
 
 
 def test_taking_back_is_undone_although_the_machine_has_named_the_face_since(mai: User) -> None:
     face, anna = a_face(), a_person("Anna")
-    faces.confirm(mai, face, anna)
-    cleared = faces.clear_decision(mai, face)
+    confirm_face(mai, face, anna)
+    cleared = clear_face_decision(mai, face)
     assert cleared is not None
     machine_says(face, anna)
-    history.undo(mai, cleared)
+    undo_events(mai, cleared)
     assert said(face) == ("confirmed", "Anna")
 
 
@@ -54,11 +58,11 @@ def test_a_word_that_was_undone_is_redone_although_the_machine_has_searched_sinc
     mai: User, act: str
 ) -> None:
     face, anna = a_face(), a_person("Anna")
-    event = faces.confirm(mai, face, anna) if act == "confirm" else faces.ignore(mai, face)
+    event = confirm_face(mai, face, anna) if act == "confirm" else ignore_face(mai, face)
     assert event is not None
-    (undone,) = history.undo(mai, event)
+    (undone,) = undo_events(mai, event)
     machine_says(face, a_person("Eva"))
-    history.undo(mai, undone)
+    undo_events(mai, undone)
     assert said(face) == (("confirmed", "Anna") if act == "confirm" else ("ignored", ""))
 
 
@@ -66,35 +70,35 @@ def test_a_confirmation_is_undone_although_what_it_matched_is_gone(mai: User) ->
     face, anna = a_face(state="unsure", similarity=0.9), a_person("Anna")
     matched = a_reference(anna)
     Candidate.objects.create(face=face, person=anna, reference=matched, similarity=0.9, rank=0)
-    event = faces.confirm(mai, face, anna)
+    event = confirm_face(mai, face, anna)
     assert event is not None
     Reference.objects.filter(pk=matched.pk).delete()
-    history.undo(mai, event)
+    undo_events(mai, event)
     assert said(face)[0] == ""
 
 
 def test_what_another_has_decided_since_still_stands(mai: User) -> None:
     face, anna, eva = a_face(), a_person("Anna"), a_person("Eva")
-    faces.confirm(mai, face, anna)
-    cleared = faces.clear_decision(mai, face)
+    confirm_face(mai, face, anna)
+    cleared = clear_face_decision(mai, face)
     assert cleared is not None
-    faces.confirm(a_user("Nam"), face, eva)
+    confirm_face(a_user("Nam"), face, eva)
     with pytest.raises(CannotUndo, match="Nam has changed this since"):
-        history.undo(mai, cleared)
+        undo_events(mai, cleared)
     assert said(face) == ("confirmed", "Eva")
 
 
 def test_splitting_off_withdraws_not_this_person_and_wrong_works_afterwards(mai: User) -> None:
     face, anna, eva = a_face(), a_person("Anna"), a_person("Eva")
-    faces.confirm(mai, face, anna)
-    faces.reject(mai, face, eva)
+    confirm_face(mai, face, anna)
+    reject_person_of_face(mai, face, eva)
     face.refresh_from_db()
-    event = people.split(mai, [face], "Eva")
+    event = split_person(mai, [face], "Eva")
     assert not FaceRejection.objects.exists()
-    assert faces.reject(mai, face, eva) is not None
+    assert reject_person_of_face(mai, face, eva) is not None
     assert said(face) == ("", "")
-    history.undo(mai, history.about("face", face.pk).latest("pk"))
-    history.undo(mai, event)
+    undo_events(mai, find_events_about("face", face.pk).latest("pk"))
+    undo_events(mai, event)
     assert said(face) == ("confirmed", "Anna")
     assert FaceRejection.objects.get().person == eva
 
@@ -103,9 +107,9 @@ def test_wrong_is_said_of_a_name_that_stands_against_an_earlier_no(mai: User) ->
     """As earlier versions left it after splitting off."""
     eva = a_person("Eva")
     face = a_named_face(eva)
-    faces.confirm(mai, face, eva)
+    confirm_face(mai, face, eva)
     FaceRejection.objects.create(face=face, person=eva, by=mai)
-    assert faces.reject(mai, face, eva) is not None
+    assert reject_person_of_face(mai, face, eva) is not None
     assert said(face) == ("", "")
 
 
@@ -113,7 +117,7 @@ def test_a_face_that_somebody_has_confirmed_meanwhile_is_not_split_off(mai: User
     anna = a_person("Anna")
     face = a_named_face(anna)
     shown = f"{face.pk}:{face.revision}"
-    faces.confirm(a_user("Nam"), face, anna)
+    confirm_face(a_user("Nam"), face, anna)
     client.force_login(mai)
     page = client.post(
         reverse("person_split", args=(anna.pk,)), {"face": shown, "name": "Zoe"}
@@ -150,11 +154,11 @@ def test_a_part_of_an_act_on_many_is_undone_where_it_is_listed(mai: User, client
 def test_merging_keeps_what_was_said_to_be_all_right(mai: User) -> None:
     anna, eva = a_person("Anna"), a_person("Eva")
     reference = a_reference(anna, quality={"is_usable": False, "size": 5, "sharpness": 0.5})
-    health.mend(mai, "poor", reference.pk, "keep")
-    event = people.merge(mai, anna, eva)
-    assert not findings.poor_references().exists()
-    history.undo(mai, event)
-    assert not findings.poor_references().exists()
+    resolve_worklist_item(mai, "poor", reference.pk, "keep")
+    event = merge_people(mai, anna, eva)
+    assert not find_poor_references().exists()
+    undo_events(mai, event)
+    assert not find_poor_references().exists()
 
 
 def test_merging_takes_drafts_along_and_undo_brings_them_back(mai: User) -> None:
@@ -166,10 +170,10 @@ def test_merging_takes_drafts_along_and_undo_brings_them_back(mai: User) -> None
         for person, image, sha256 in ((anna, "a", "1"), (anna, "b", "2"), (eva, "c", "2"))
     ]
     before = list(ReferenceDraft.objects.values_list("pk", "person"))
-    event = people.merge(mai, anna, eva)
+    event = merge_people(mai, anna, eva)
     assert set(ReferenceDraft.objects.values_list("pk", "person")) == {
         (drafts[0].pk, eva.pk),
         (drafts[2].pk, eva.pk),
     }
-    history.undo(mai, event)
+    undo_events(mai, event)
     assert list(ReferenceDraft.objects.values_list("pk", "person")) == before

@@ -8,10 +8,21 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery import storage
+from gallery.core.exceptions import CannotUndo
+from gallery.history.undo import undo_events
 from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink, Status
-from gallery.services import albums, history, people, photos, references, retention
-from gallery.services.errors import CannotUndo
+from gallery.models.storage import get_media_path
+from gallery.people.references import add_reference, approve_references, judge_references, move_references
+from gallery.people.services import set_person_cover
+from gallery.photos.albums import (
+    change_album,
+    create_album,
+    put_photo_in_album,
+    remove_album,
+    set_album_cover,
+)
+from gallery.photos.services import restore_photo, trash_photo
+from gallery.privacy.retention import delete_expired_records
 from tests.making import a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +32,9 @@ pytestmark = pytest.mark.django_db
 def sent(monkeypatch, settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     tasks = []
-    monkeypatch.setattr("gallery.queue.send", lambda task, *args, countdown=0: tasks.append((task, *args)))
+    monkeypatch.setattr(
+        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
+    )
     return tasks
 
 
@@ -40,20 +53,20 @@ def rows(model):
 def test_the_trash_is_undone_and_a_waiting_photo_goes_on(sent):
     user, photo = a_user(), a_photo(work=Status.QUEUED)
     before = rows(Photo)
-    photos.trash_photo(user, photo)
+    trash_photo(user, photo)
     assert rows(Photo) != before
     sent.clear()
-    history.undo(user, last())
+    undo_events(user, last())
     assert rows(Photo) == before
     assert ("process_photo", photo.pk) in sent
 
 
 def test_restoring_is_undone():
     user, photo = a_user(), a_photo()
-    photos.trash_photo(user, photo)
+    trash_photo(user, photo)
     before = rows(Photo)
-    photos.restore_photo(user, photo)
-    history.undo(user, last())
+    restore_photo(user, photo)
+    undo_events(user, last())
     assert rows(Photo) == before
 
 
@@ -62,9 +75,9 @@ def test_judging_references_is_undone_and_announced(status, sent):
     user, anna = a_user(), a_person()
     group = [a_reference(anna) for _ in range(3)]
     before = rows(Reference)
-    assert references.judge(user, group, status) == 3
+    assert judge_references(user, group, status) == 3
     assert GalleryChange.objects.filter(kind="removed").count() == 3
-    history.undo(user, last())
+    undo_events(user, last())
     assert rows(Reference) == before
     assert GalleryChange.objects.filter(kind="added").count() == 3
     assert ("request_build",) in sent
@@ -75,10 +88,10 @@ def test_moving_references_is_undone_with_the_cover():
     reference = a_reference(anna)
     anna.cover = reference
     anna.save()
-    references.move(user, [reference], eva)
+    move_references(user, [reference], eva)
     anna.refresh_from_db()
     assert anna.cover is None
-    history.undo(user, last())
+    undo_events(user, last())
     anna.refresh_from_db()
     reference.refresh_from_db()
     assert (reference.person, anna.cover) == (anna, reference)
@@ -86,23 +99,23 @@ def test_moving_references_is_undone_with_the_cover():
 
 def test_a_reference_judged_again_since_is_left_as_it_is():
     user, reference = a_user(), a_reference(a_person())
-    references.judge(user, [reference], "rejected")
+    judge_references(user, [reference], "rejected")
     rejected = last()
-    references.judge(user, [reference], "pending")
+    judge_references(user, [reference], "pending")
     with pytest.raises(CannotUndo, match="has changed this since"):
-        history.undo(user, rejected)
+        undo_events(user, rejected)
 
 
 def test_adding_a_reference_is_undone_and_redone_with_its_file():
     user, anna = a_user(), a_person()
-    added = references.add_reference(user, anna, b"picture", extension=".jpg").reference
-    (undone,) = history.undo(user, last())
+    added = add_reference(user, anna, b"picture", extension=".jpg").reference
+    (undone,) = undo_events(user, last())
     added.refresh_from_db()
     assert added.status == "rejected"
-    history.undo(user, undone)
+    undo_events(user, undone)
     added.refresh_from_db()
     assert added.status == "approved"
-    assert storage.path(added.image).exists()
+    assert get_media_path(added.image).exists()
 
 
 def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
@@ -110,27 +123,27 @@ def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
     sender, curator = a_user("sender", Role.CONTRIBUTOR), a_user()
     anna, eva = a_person("Anna"), a_person("Eva")
     for touch in (
-        lambda added: references.approve(curator, [added]),
-        lambda added: references.move(curator, [added], eva),
-        lambda added: people.set_cover(curator, anna, added),
+        lambda added: approve_references(curator, [added]),
+        lambda added: move_references(curator, [added], eva),
+        lambda added: set_person_cover(curator, anna, added),
     ):
         picture = f"picture {Reference.objects.count()}".encode()
-        added = references.add_reference(sender, anna, picture, extension=".jpg", status="pending").reference
+        added = add_reference(sender, anna, picture, extension=".jpg", status="pending").reference
         event = last()
         touch(added)
         anna.refresh_from_db()
         with pytest.raises(CannotUndo, match=r"Mai has changed this since|has become the cover"):
-            history.undo(sender, event)
+            undo_events(sender, event)
         assert Reference.objects.exclude(status="rejected").filter(pk=added.pk).exists()
 
 
 def test_what_was_taken_back_counts_again_when_somebody_sends_it_again_but_not_by_an_import():
     user, anna = a_user(), a_person()
-    added = references.add_reference(user, anna, b"picture", extension=".jpg").reference
-    history.undo(user, last())
-    imported = references.add_reference(None, anna, b"picture", extension=".jpg")
+    added = add_reference(user, anna, b"picture", extension=".jpg").reference
+    undo_events(user, last())
+    imported = add_reference(None, anna, b"picture", extension=".jpg")
     assert (imported.is_duplicate, imported.reference.status) == (True, "rejected")
-    again = references.add_reference(user, anna, b"picture", extension=".jpg")
+    again = add_reference(user, anna, b"picture", extension=".jpg")
     added.refresh_from_db()
     assert (again.is_duplicate, again.reference, added.status) == (False, added, "approved")
 
@@ -139,59 +152,59 @@ def test_judging_costs_the_same_number_of_queries_for_any_number(django_assert_m
     user, anna = a_user(), a_person()
     group = [a_reference(anna) for _ in range(120)]
     with django_assert_max_num_queries(16):
-        references.judge(user, group, "rejected")
+        judge_references(user, group, "rejected")
 
 
 def test_an_album_is_unmade_unless_it_has_been_used():
     user = a_user()
-    empty, used = albums.create(user, "Empty"), albums.create(user, "Used")
-    albums.put(user, a_photo(), used)
+    empty, used = create_album(user, "Empty"), create_album(user, "Used")
+    put_photo_in_album(user, a_photo(), used)
     for album in (empty, used):
         made = Event.objects.get(verb="album.create", object_id=album.pk)
         if album == used:
             with pytest.raises(CannotUndo):
-                history.undo(user, made)
+                undo_events(user, made)
         else:
-            history.undo(user, made)
+            undo_events(user, made)
     assert list(Album.objects.all()) == [used]
 
 
 def test_changes_of_an_album_and_its_members_are_undone():
     user, mai, bao = a_user("Kim"), a_user("Mai", Role.VIEWER), a_user("Bao", Role.VIEWER)
-    album = albums.create(user, "Trip")
-    albums.change(user, album, {"is_limited": True, "members": [mai]})
+    album = create_album(user, "Trip")
+    change_album(user, album, {"is_limited": True, "members": [mai]})
     before = rows(Album), set(album.members.all())
-    albums.change(user, album, {"name": "Journey", "members": [bao]})
+    change_album(user, album, {"name": "Journey", "members": [bao]})
     assert set(album.members.all()) == {bao}
-    history.undo(user, last())
+    undo_events(user, last())
     assert (rows(Album), set(album.members.all())) == before
 
 
 def test_a_removed_album_comes_back_with_photos_members_and_links():
     user, mai, photo = a_user("Kim"), a_user("Mai", Role.VIEWER), a_photo()
-    album = albums.create(user, "Trip")
-    albums.change(user, album, {"members": [mai]})
-    albums.put(user, photo, album)
-    albums.set_cover(user, album, photo)
+    album = create_album(user, "Trip")
+    change_album(user, album, {"members": [mai]})
+    put_photo_in_album(user, photo, album)
+    set_album_cover(user, album, photo)
     ShareLink.objects.create(album=album, token_hash="x", expires_at="2030-01-01T00:00Z")
     before = rows(Album), rows(Photo), rows(ShareLink)
-    albums.remove(user, album)
+    remove_album(user, album)
     assert not Album.objects.exists()
     assert not ShareLink.objects.exists()
-    history.undo(user, last())
+    undo_events(user, last())
     assert (rows(Album), rows(Photo), rows(ShareLink)) == before
     assert set(Album.objects.get().members.all()) == {mai}
 
 
 def test_taking_a_photo_out_of_an_album_is_undone_with_the_cover():
     user, photo = a_user(), a_photo()
-    album = albums.create(user, "Trip")
-    albums.put(user, photo, album)
-    albums.set_cover(user, album, photo)
+    album = create_album(user, "Trip")
+    put_photo_in_album(user, photo, album)
+    set_album_cover(user, album, photo)
     photo.refresh_from_db()
     before = rows(Album), rows(Photo)
-    albums.put(user, photo, None)
-    history.undo(user, last())
+    put_photo_in_album(user, photo, None)
+    undo_events(user, last())
     assert (rows(Album), rows(Photo)) == before
 
 
@@ -206,14 +219,14 @@ CHANGES = {
 
 @pytest.mark.parametrize("column", CHANGES)
 def test_each_change_of_an_album_is_undone_by_itself_whatever_came_later(column):
-    user, album = a_user(), albums.create(a_user("Bao"), "Trip", date=date(2020, 1, 1), note="")
+    user, album = a_user(), create_album(a_user("Bao"), "Trip", date=date(2020, 1, 1), note="")
     before = rows(Album)[0]
-    first = albums.change(user, album, {column: CHANGES[column]})
+    first = change_album(user, album, {column: CHANGES[column]})
     for later, value in CHANGES.items():
         if later != column:
-            assert albums.change(user, album, {**CHANGES, later: value})
+            assert change_album(user, album, {**CHANGES, later: value})
             break
-    history.undo(user, first)
+    undo_events(user, first)
     after = rows(Album)[0]
     assert after[column] == before[column]
     changed = {name for name in after if after[name] != before[name]}
@@ -221,29 +234,29 @@ def test_each_change_of_an_album_is_undone_by_itself_whatever_came_later(column)
 
 
 def test_saving_an_album_unchanged_is_no_act():
-    user, album = a_user(), albums.create(a_user("Bao"), "Trip", date=date(2020, 1, 1), note="x")
+    user, album = a_user(), create_album(a_user("Bao"), "Trip", date=date(2020, 1, 1), note="x")
     count = Event.objects.count()
     values = {"name": "Trip", "date": date(2020, 1, 1), "note": "x", "is_limited": False, "members": []}
-    assert albums.change(user, album, values) is None
+    assert change_album(user, album, values) is None
     assert Event.objects.count() == count
 
 
 def test_a_new_album_with_all_its_values_is_one_act_and_undone_as_one():
     user, mai = a_user("Kim"), a_user("Mai", Role.VIEWER)
-    albums.create(user, "Trip", date=date(2024, 7, 14), note="x", is_limited=True, members=[mai])
-    history.undo(user, last())
+    create_album(user, "Trip", date=date(2024, 7, 14), note="x", is_limited=True, members=[mai])
+    undo_events(user, last())
     assert not Album.objects.exists()
-    history.undo(user, last())
+    undo_events(user, last())
     assert Album.objects.get().note == "x"
     assert set(Album.objects.get().members.all()) == {mai}
 
 
 def test_the_cover_goes_back_to_the_one_before():
-    user, album = a_user(), albums.create(a_user("Bao"), "Trip")
+    user, album = a_user(), create_album(a_user("Bao"), "Trip")
     first, second = a_photo(album=album), a_photo(album=album)
-    albums.set_cover(user, album, first)
-    albums.set_cover(user, album, second)
-    history.undo(user, last())
+    set_album_cover(user, album, first)
+    set_album_cover(user, album, second)
+    undo_events(user, last())
     album.refresh_from_db()
     assert album.cover == first
 
@@ -251,13 +264,13 @@ def test_the_cover_goes_back_to_the_one_before():
 def test_acts_on_albums_are_undone_from_the_history_after_thirty_days(client):
     user = a_user("Kim")
     client.force_login(user)
-    album, photo = albums.create(user, "Trip"), a_photo()
-    albums.change(user, album, {"name": "Journey"})
-    albums.put(user, photo, album)
-    albums.set_cover(user, album, photo)
-    albums.remove(user, album)
+    album, photo = create_album(user, "Trip"), a_photo()
+    change_album(user, album, {"name": "Journey"})
+    put_photo_in_album(user, photo, album)
+    set_album_cover(user, album, photo)
+    remove_album(user, album)
     Event.objects.update(at=timezone.now() - timedelta(days=31))
-    retention.forget_old()
+    delete_expired_records()
     acts = ("album.remove", "album.cover", "photo.album", "album.change", "album.create")
     for verb in acts:
         event = Event.objects.get(verb=verb)

@@ -73,9 +73,9 @@ def test_a_reference_approved_later_is_found_without_a_rebuild(filled: Site, dem
     before = filled.json("tag", str(portrait))[0]["faces"][0]
     assert before["name"] == "Joe Biden"
     filled.ask(
-        "from gallery.services.references import move\n"
+        "from gallery.people.references import move_references\n"
         "other = Person(); other.set_name('Somebody Else'); other.save()\n"
         "admin = User.objects.create_superuser('curator')\n"
-        "move(admin, Reference.objects.filter(person__name='Joe Biden'), other)\nanswer = 1"
+        "move_references(admin, Reference.objects.filter(person__name='Joe Biden'), other)\nanswer = 1"
     )
     assert filled.json("tag", str(portrait))[0]["faces"][0]["name"] == "Somebody Else"

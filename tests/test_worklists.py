@@ -13,9 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import translation
 
-from gallery import chores, health
+from gallery.curation.findings import count_worklist_items
+from gallery.history.changeset import record_event
+from gallery.history.undo import undo_events
+from gallery.jobs.singletons import track_singleton
 from gallery.models import Album, Decision, Event, Face, Finding, Person, Reference, Status, User
-from gallery.services import history
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +28,7 @@ GOOD = {"is_usable": True, "size": 60.0, "sharpness": 0.2, "yaw": 1.0, "exposure
 @pytest.fixture(autouse=True)
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     sent: list[Any] = []
-    monkeypatch.setattr("gallery.queue.send", lambda *args, countdown=0: sent.append(args))
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: sent.append(args))
     return sent
 
 
@@ -43,7 +45,7 @@ def curator(client: Client, user: User) -> Client:
 
 @pytest.fixture
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gallery.browse.worklists.cases.PAGE", 4)
+    monkeypatch.setattr("gallery.curation.worklists.WORKLIST_PAGE_SIZE", 4)
 
 
 def a_finding(kind: str, number: int = 0) -> Finding:
@@ -163,7 +165,7 @@ def test_what_is_all_right_does_not_come_back_until_undone(curator: Client, user
     made = MAKERS[kind](1)
     assert "said that 1 finding is all right" in act(curator, kind, made.pk, "keep")
     assert "data-waits" not in page(curator, kind)
-    history.undo(user, last())
+    undo_events(user, last())
     assert "data-waits" in page(curator, kind)
 
 
@@ -180,7 +182,7 @@ def test_a_wrong_reference_is_moved_to_whom_it_looks_like_and_back(curator: Clie
     assert "You gave 1 reference to “Bao wrong 0”" in said
     assert reverse("event_undo", args=(last().pk,)) in said
     assert Reference.objects.get(pk=finding.reference.pk).person == finding.other_person
-    history.undo(user, last())
+    undo_events(user, last())
     assert Reference.objects.get(pk=finding.reference.pk).person == finding.person
     assert "data-waits" in page(curator, "wrong")
 
@@ -216,7 +218,7 @@ def test_a_picture_is_rejected_and_taken_back(
     act(curator, kind, finding.pk, word)
     rejected = Reference.objects.get(status="rejected")
     assert rejected == getattr(finding, which)
-    history.undo(user, last())
+    undo_events(user, last())
     assert not Reference.objects.filter(status="rejected").exists()
 
 
@@ -227,7 +229,7 @@ def test_a_poor_or_faceless_picture_is_rejected(
     made = make(1)
     assert "rejected 1 reference" in act(curator, kind, made.pk, "reject")
     assert "data-waits" not in page(curator, kind)
-    history.undo(user, last())
+    undo_events(user, last())
     assert "data-waits" in page(curator, kind)
 
 
@@ -286,9 +288,9 @@ def test_clear_confirmed_faces_are_offered_and_become_references(
 
     def make(user: User, face: Face) -> Event:
         a_reference(person, source_face=face)
-        return history.record(user, "face.use_as_reference", face, {"person": person.name}, {"reference": 0})
+        return record_event(user, "face.use_as_reference", face, {"person": person.name}, {"reference": 0})
 
-    monkeypatch.setattr("gallery.services.health.use_as_reference", make)
+    monkeypatch.setattr("gallery.curation.services.use_face_as_reference", make)
     act(curator, "single", person.pk, "add", face=case.faces[0].pk)
     assert person.references.count() == 2
     assert "data-waits" not in page(curator, "single")
@@ -342,7 +344,7 @@ def test_what_lies_in_albums_for_others_is_in_no_list(curator: Client, user: Use
     hidden = a_face(a_photo(album=Album.objects.create(is_limited=True)))
     Reference.objects.update(source_face=hidden)
     assert "data-waits" not in page(curator, kind)
-    assert health.counts(user)[kind] == 0
+    assert count_worklist_items(user)[kind] == 0
 
 
 def test_a_merge_from_a_list_leads_back_to_it_but_to_no_other_site(curator: Client) -> None:
@@ -367,7 +369,7 @@ def test_a_check_asked_for_is_watched_until_it_is_done(curator: Client, no_broke
     curator.post(reverse("gallery_check"))
     assert no_broker == [("check_gallery",)]
     assert "The gallery is being checked." in curator.get(reverse("gallery_health")).content.decode()
-    with chores.doing("check_gallery") as result:
+    with track_singleton("check_gallery") as result:
         result["found"] = 0
     shown = curator.get(reverse("gallery_health")).content.decode()
     assert "data-poll" not in shown
@@ -375,6 +377,6 @@ def test_a_check_asked_for_is_watched_until_it_is_done(curator: Client, no_broke
 
 
 def test_a_check_that_failed_is_said_to_have(curator: Client) -> None:
-    with chores.doing("check_gallery"):
+    with track_singleton("check_gallery"):
         raise OSError("the disk is full")
     assert "failed: the disk is full" in curator.get(reverse("gallery_health")).content.decode()

@@ -1,4 +1,4 @@
-"""What the admin shows; each area in a module of its own."""
+"""Django's admin of the gallery; each area in a module of its own."""
 
 # Importing them registers their models.
-from gallery.admin import albums, bulk, faces, invitations, people, photos, records, references, users  # noqa: F401
+from gallery.admin import accounts, bulk, faces, index, people, photos, references  # noqa: F401

@@ -1,4 +1,4 @@
-"""Acts on many rows in the admin: looked at, started, followed, stopped, resumed, undone on one page each."""
+"""Bulk acts in the admin: previewed, started, followed, stopped, resumed, undone on one page each."""
 
 from __future__ import annotations
 
@@ -18,35 +18,42 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from gallery.access import current_user
-from gallery.admin.looking import LookedAt
-from gallery.browse import bulk as reads
-from gallery.browse.bulk.photos import albums_to_choose
-from gallery.browse.paging import as_id
-from gallery.browse.story import visible_events
+from gallery.admin.base import ReadOnlyAdmin
+from gallery.core.exceptions import ActionRefused
+from gallery.core.pagination import parse_id
+from gallery.core.permissions import current_user
+from gallery.curation.bulk.plan import create_bulk_draft, get_part_sizes
+from gallery.curation.bulk.preview import list_choosable_albums, preview_bulk_act
+from gallery.curation.bulk.services import (
+    check_rows_unchanged,
+    get_act_event,
+    resume_bulk_act,
+    start_bulk_act,
+    stop_bulk_act,
+)
+from gallery.history.descriptions import describe_event
+from gallery.history.selectors import visible_events
+from gallery.history.undo import can_undo
 from gallery.models import BulkAct, Person
-from gallery.services import bulk, roster
-from gallery.services.errors import Refused
-from gallery.services.history import may_undo
-from gallery.services.sentences import say
+from gallery.people.member_lists import group_rows_by_kind, resolve_unclear_rows
 
-PEOPLE_SUGGESTED = 1_000
+MAX_SUGGESTED_PEOPLE = 1_000
 
 
-def choose(request: HttpRequest, kind: str, ids: Iterable[int]) -> HttpResponse | None:
+def redirect_to_bulk_preview(request: HttpRequest, kind: str, ids: Iterable[int]) -> HttpResponse | None:
     """What an admin action does: the page that shows what it would change."""
     wanted = request.POST.get("back", "")
     is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
     back = wanted if is_ours else request.get_full_path()
     try:
-        act = bulk.draft(current_user(request), kind, ids, back)
-    except Refused as refusal:
+        act = create_bulk_draft(current_user(request), kind, ids, back)
+    except ActionRefused as refusal:
         messages.error(request, str(refusal))
         return None
     return redirect("admin:gallery_bulkact_change", act.pk)
 
 
-def left_alone(act: BulkAct) -> str:
+def describe_skipped_rows(act: BulkAct) -> str:
     """What is said of rows that somebody else has changed."""
     return ngettext(
         "%(count)s was changed by somebody since you looked, and was left as it is now.",
@@ -55,13 +62,13 @@ def left_alone(act: BulkAct) -> str:
     ) % {"count": act.left}
 
 
-def tell(request: HttpRequest, act: BulkAct) -> None:
+def add_bulk_messages(request: HttpRequest, act: BulkAct) -> None:
     """What was done, with a button that undoes all of it."""
-    event = bulk.own_event(act)
+    event = get_act_event(act)
     if event is None:
         return
     event.refresh_from_db()  # its count has grown with the parts
-    sentence = _("You %(what)s.") % {"what": say(event)}
+    sentence = _("You %(what)s.") % {"what": describe_event(event)}
     if not act.changed and act.kind != BulkAct.Kind.UNDO:
         messages.info(request, _("Nothing had to be changed."))
     elif event.undo is not None and event.undone_at is None:
@@ -69,13 +76,13 @@ def tell(request: HttpRequest, act: BulkAct) -> None:
     else:
         messages.success(request, sentence)
     if act.left:
-        messages.warning(request, left_alone(act))
+        messages.warning(request, describe_skipped_rows(act))
     for refusal in act.refused[:5]:
         messages.warning(request, refusal)
 
 
 @admin.register(BulkAct)
-class BulkActAdmin(LookedAt):
+class BulkActAdmin(ReadOnlyAdmin):
     list_display = ("what", "by", "total", "done", "changed", "work", "made_at")
     list_filter = ("kind", "work")
     list_select_related = ("by", "event")
@@ -94,7 +101,11 @@ class BulkActAdmin(LookedAt):
         if act.event is None:
             return str(act)
         is_undo = act.kind == BulkAct.Kind.UNDO
-        return _("Undo: %(what)s") % {"what": say(act.event)} if is_undo else say(act.event)
+        return (
+            _("Undo: %(what)s") % {"what": describe_event(act.event)}
+            if is_undo
+            else describe_event(act.event)
+        )
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -111,7 +122,9 @@ class BulkActAdmin(LookedAt):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=as_id(object_id))
+        act = get_object_or_404(
+            self.get_queryset(request).select_related("event", "by"), pk=parse_id(object_id)
+        )
         return self._page(request, act)
 
     def _page(self, request: HttpRequest, act: BulkAct) -> HttpResponse:
@@ -122,29 +135,29 @@ class BulkActAdmin(LookedAt):
             **self._about(request, act),
         }
         if act.is_draft and act.kind == BulkAct.Kind.IMPORT:
-            context["roster"] = roster.by_kind(act)
+            context["roster"] = group_rows_by_kind(act)
         elif act.is_draft:
-            context["preview"] = reads.preview(current_user(request), act)
+            context["preview"] = preview_bulk_act(current_user(request), act)
         if act.is_draft and act.kind == BulkAct.Kind.MOVE:
             names = Person.objects.order_by("search").values_list("name", flat=True)
-            context["people"] = names[:PEOPLE_SUGGESTED]
+            context["people"] = names[:MAX_SUGGESTED_PEOPLE]
         if act.is_draft and act.kind == BulkAct.Kind.ALBUM:
-            context["albums"] = albums_to_choose(current_user(request))
+            context["albums"] = list_choosable_albums(current_user(request))
         return TemplateResponse(
             request, f"admin/gallery/bulkact/{'draft' if act.is_draft else 'page'}.html", context
         )
 
     def _about(self, request: HttpRequest, act: BulkAct) -> dict[str, Any]:
-        event = bulk.own_event(act)
+        event = get_act_event(act)
         is_settled = event is not None and not act.is_running and act.changed > 0
         return {
             "act": act,
             "event": event,
-            "says": say(event) if event else "",
-            "is_long": act.total > bulk.sizes(act.kind)[1],
-            "left_alone": left_alone(act) if act.left else "",
+            "says": describe_event(event) if event else "",
+            "is_long": act.total > get_part_sizes(act.kind)[1],
+            "left_alone": describe_skipped_rows(act) if act.left else "",
             "percent": 100 * act.done // max(act.total, 1),
-            "may_undo": event is not None and is_settled and may_undo(current_user(request), event),
+            "may_undo": event is not None and is_settled and can_undo(current_user(request), event),
             "back": act.back or reverse("admin:index"),
         }
 
@@ -158,7 +171,7 @@ class BulkActAdmin(LookedAt):
         act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=pk)
         try:
             return self._do(request, act, request.POST.get("do", ""))
-        except Refused as refusal:
+        except ActionRefused as refusal:
             messages.error(request, str(refusal))
         return redirect("admin:gallery_bulkact_change", act.pk)
 
@@ -169,15 +182,15 @@ class BulkActAdmin(LookedAt):
             return redirect(back)
         if word == "start":
             if act.kind == BulkAct.Kind.IMPORT:
-                roster.settle(act, request.POST)
-            bulk.must_be_as_shown(act)
-            target = as_id(request.POST.get("target"))
-            act = bulk.start(current_user(request), act, name=request.POST.get("name", ""), target=target)
+                resolve_unclear_rows(act, request.POST)
+            check_rows_unchanged(act)
+            target = parse_id(request.POST.get("target"))
+            act = start_bulk_act(current_user(request), act, name=request.POST.get("name", ""), target=target)
         elif word == "stop":
-            bulk.stop(act)
+            stop_bulk_act(act)
         elif word == "resume":
-            bulk.resume(act)
+            resume_bulk_act(act)
         if word == "start" and not act.is_running:
-            tell(request, act)
+            add_bulk_messages(request, act)
             return redirect(back)
         return redirect("admin:gallery_bulkact_change", act.pk)

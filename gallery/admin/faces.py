@@ -14,20 +14,27 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.access import current_user
-from gallery.admin.filters import Choices
-from gallery.admin.looking import LookedAt
-from gallery.admin.paging import MOST_COUNTED, Known, is_narrowed, link, of_people, picture
-from gallery.admin.visible import VisibleAdmin
-from gallery.browse import story, tallies
+from gallery.admin.base import ReadOnlyAdmin, VisibleAdmin
+from gallery.admin.changelist import (
+    MAX_COUNTED_ROWS,
+    KnownCounts,
+    is_narrowed,
+    render_link,
+    render_picture,
+    search_rows_of_people,
+)
+from gallery.admin.filters import ConditionFilter
+from gallery.core.permissions import current_user
+from gallery.faces.selectors import count_faces, count_faces_by_person
+from gallery.history.descriptions import describe_event
+from gallery.history.selectors import list_history_events
 from gallery.models import Event, Face, Reference
-from gallery.services.sentences import say
+from gallery.models.querysets import exclude_unseen_faces
 from gallery.templatetags.media import face_src
-from gallery.visibility import in_sight
 
 
 @admin.register(Face)
-class FaceAdmin(VisibleAdmin, LookedAt):
+class FaceAdmin(VisibleAdmin, ReadOnlyAdmin):
     list_display = ("shown", "whose", "state", "decision", "likeness", "on", "by_reference")
     list_display_links = ("shown",)
     sortable_by = ("whose",)  # by what has an index; the rest are for filters
@@ -57,33 +64,37 @@ class FaceAdmin(VisibleAdmin, LookedAt):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
         rows = super(VisibleAdmin, self).get_queryset(request)  # which would look at each face's photo first
-        return in_sight(rows, current_user(request)).defer("embedding")
+        return exclude_unseen_faces(rows, current_user(request)).defer("embedding")
 
     def get_paginator(self, request: HttpRequest, queryset: QuerySet[Face], *args: Any, **named: Any) -> Any:
         paginator: Any = super().get_paginator(request, queryset, *args, **named)
         if not is_narrowed(queryset, self.get_queryset(request)):
             user = current_user(request)
-            paginator.known = Known(
-                partial(tallies.faces, user, MOST_COUNTED), "person", partial(tallies.faces_each, user)
+            paginator.known = KnownCounts(
+                partial(count_faces, user, MAX_COUNTED_ROWS), "person", partial(count_faces_by_person, user)
             )
         return paginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Face], search_term: str
     ) -> tuple[QuerySet[Face], bool]:
-        return of_people(queryset, search_term), False
+        return search_rows_of_people(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, face: Face) -> SafeString:
-        return picture(face_src(face, 128), 64, _("A face"))
+        return render_picture(face_src(face, 128), 64, _("A face"))
 
     @admin.display(description=gettext_lazy("picture"))
     def large(self, face: Face) -> SafeString:
-        return picture(face_src(face, 384), 240, _("A face"))
+        return render_picture(face_src(face, 384), 240, _("A face"))
 
     @admin.display(description=gettext_lazy("person"), ordering="person__search")
     def whose(self, face: Face) -> SafeString | str:
-        return link(face.person.name, "admin:gallery_person_change", face.person.pk) if face.person else "–"
+        return (
+            render_link(face.person.name, "admin:gallery_person_change", face.person.pk)
+            if face.person
+            else "–"
+        )
 
     @admin.display(description=gettext_lazy("similarity"))
     def likeness(self, face: Face) -> str:
@@ -91,22 +102,22 @@ class FaceAdmin(VisibleAdmin, LookedAt):
 
     @admin.display(description=gettext_lazy("photo"))
     def on(self, face: Face) -> SafeString:
-        return link(face.photo.name, "admin:gallery_photo_change", face.photo_id)
+        return render_link(face.photo.name, "admin:gallery_photo_change", face.photo_id)
 
     @admin.display(description=gettext_lazy("nearest reference"))
     def by_reference(self, face: Face) -> SafeString | str:
         if face.reference_id is None:
             return "–"
-        return link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
+        return render_link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
 
     @admin.display(description=gettext_lazy("references cut from it"))
     def cut(self, face: Face) -> SafeString | str:
         rows = Reference.objects.filter(source_face=face).order_by("pk")[:20]
-        links = [(link(f"#{row.pk}", "admin:gallery_reference_change", row.pk),) for row in rows]
+        links = [(render_link(f"#{row.pk}", "admin:gallery_reference_change", row.pk),) for row in rows]
         return format_html_join(", ", "{}", links) or "–"
 
 
-class About(Choices):
+class EventSubjectFilter(ConditionFilter):
     """What acts are about, by the first word of their verb."""
 
     title = gettext_lazy("about")
@@ -122,10 +133,10 @@ class About(Choices):
             "many": (_("Acts on many"), ("bulk",)),
             "undone": (_("Undo"), ("undo", "redo")),
         }
-        return {key: (label, _starts(starts)) for key, (label, starts) in words.items()}
+        return {key: (label, _verb_starts_with(starts)) for key, (label, starts) in words.items()}
 
 
-def _starts(words: tuple[str, ...]) -> Q:
+def _verb_starts_with(words: tuple[str, ...]) -> Q:
     found = Q()
     for word in words:
         found |= Q(verb=word) | Q(verb__startswith=f"{word}.")
@@ -133,12 +144,12 @@ def _starts(words: tuple[str, ...]) -> Q:
 
 
 @admin.register(Event)
-class EventAdmin(LookedAt):
+class EventAdmin(ReadOnlyAdmin):
     """The history, to look through: undoing is done on its own page."""
 
     list_display = ("at", "actor", "says", "undone")
     list_display_links = ("says",)
-    list_filter = ("actor", About, ("undone_at", admin.EmptyFieldListFilter), "at")
+    list_filter = ("actor", EventSubjectFilter, ("undone_at", admin.EmptyFieldListFilter), "at")
     list_select_related = ("actor", "undone_by")
     list_columns = (
         *("at", "verb", "object_type", "object_id", "summary", "batch", "undone_at"),
@@ -148,12 +159,12 @@ class EventAdmin(LookedAt):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
-        rows = story.events(current_user(request), actor=None, person=None, photo=None)
+        rows = list_history_events(current_user(request), actor=None, person=None, photo=None)
         return rows.defer("undo").order_by("-pk")
 
     @admin.display(description=gettext_lazy("act"))
     def says(self, event: Event) -> str:
-        return say(event)
+        return describe_event(event)
 
     @admin.display(description=gettext_lazy("undone"))
     def undone(self, event: Event) -> str:

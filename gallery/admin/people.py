@@ -1,50 +1,261 @@
-"""People in the admin. Every change goes through the services, so it stands in the history and can be undone."""
+"""People in the admin: the form, their references and new pictures, import and export as CSV."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Count, F, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery.access import current_user
-from gallery.admin.bulk import choose
-from gallery.admin.erasing import Erasable
-from gallery.admin.filters import Consent, Pending, Photographed, References
-from gallery.admin.grid import grid
-from gallery.admin.health import PersonHealth
-from gallery.admin.paging import ids_of, link, picture, searched
-from gallery.admin.pictures import PicturesAdmin
-from gallery.admin.roster import RosterAdmin
-from gallery.admin.telling import told
-from gallery.browse import tallies
-from gallery.browse.paging import as_id
-from gallery.guard import GuardedForm
-from gallery.models import BulkAct, Person, Reference
+from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, report_events
+from gallery.admin.bulk import redirect_to_bulk_preview
+from gallery.admin.changelist import iterate_ids, render_link, render_picture, search_rows
+from gallery.admin.filters import (
+    ConsentFilter,
+    InPhotosFilter,
+    PendingReferencesFilter,
+    PersonHealthFilter,
+    ReferenceCountFilter,
+)
+from gallery.core.exceptions import ActionRefused
+from gallery.core.limits import get_upload_limits
+from gallery.core.pagination import parse_id
+from gallery.core.permissions import current_user
+from gallery.faces.selectors import count_faces_by_person
+from gallery.history.audit import record_export
+from gallery.history.forms import OptimisticLockForm
+from gallery.models import BulkAct, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
-from gallery.services import people
+from gallery.models.querysets import visible_faces, visible_faces_for_counting, visible_references
+from gallery.models.storage import get_media_path
+from gallery.people.drafts import DraftResult, add_draft, draw_draft_face, save_drafts
+from gallery.people.member_lists import MAX_CSV_BYTES, draft_people_import, write_people_csv
+from gallery.people.selectors import find_person_by_name
+from gallery.people.services import (
+    create_person,
+    rename_person,
+    set_person_consent,
+    set_person_hidden,
+    set_person_note,
+    set_person_recognised,
+)
+from gallery.photos.renditions import RENDITION_LIMITS
 from gallery.templatetags.media import reference_src
-from gallery.visibility import counted_faces, visible_references
+from recognition.errors import ImageError
+from recognition.images.archive import is_archive, read_archive_members
+from recognition.images.sandbox import make_rendition
 
-Kind = BulkAct.Kind
+MAX_GRID_REFERENCES = 48
+JUDGEMENT_ORDER = [Reference.Judgement.PENDING, Reference.Judgement.APPROVED, Reference.Judgement.REJECTED]
 
 
-class PersonForm(GuardedForm):
+def get_reference_grid(user: User, person: Person) -> dict[str, Any]:
+    """What is to be judged first, then what is searched, then what was rejected."""
+    rows = visible_references(user).filter(person=person)
+    counts = dict(rows.order_by().values_list("status").annotate(number=Count("*")))
+    shown: list[Reference] = []
+    for status in JUDGEMENT_ORDER:
+        shown += rows.filter(status=status).order_by("-pk")[: MAX_GRID_REFERENCES - len(shown)]
+    return {
+        "references": shown,
+        "reference_count": sum(counts.values()),
+        "face_count": visible_faces(user).filter(person=person).count(),
+        "checkbox": ACTION_CHECKBOX_NAME,
+    }
+
+
+MAX_DRAFT_PIXELS = 640  # pixels of a draft's picture on the page
+
+
+class ReferenceDraftsAdmin(EventMessagesAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/pictures/", wrap(self.pictures), name="gallery_person_pictures"),
+            path("<int:pk>/pictures/save", wrap(self.save_pictures), name="gallery_person_pictures_save"),
+            path("draft/<int:pk>/", wrap(self.draft), name="gallery_person_draft"),
+            path("draft/<int:pk>/image", wrap(self.draft_image), name="gallery_person_draft_image"),
+        ]
+        return own + super().get_urls()
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def pictures(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """What was sent and not yet saved, and the place to send more."""
+        person = get_object_or_404(Person, pk=pk)
+        if request.method == "POST":
+            _receive_pictures(request, person)
+            return redirect("admin:gallery_person_pictures", person.pk)
+        mine = ReferenceDraft.objects.filter(person=person, added_by=current_user(request))
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": _("New references of %(name)s") % {"name": person.name},
+            "opts": self.opts,
+            "person": person,
+            "drafts": mine,
+        }
+        return TemplateResponse(request, "admin/gallery/person/pictures.html", context)
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def draft(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """One picture with its faces; a box that was drawn on it comes by POST."""
+        draft = _get_own_draft(current_user(request), pk)
+        refusal = ""
+        if request.method == "POST":
+            try:
+                draw_draft_face(draft, _read_box(request))
+            except ActionRefused as error:
+                refusal = str(error)
+            draft.refresh_from_db()
+        context = {"draft": draft, "refusal": refusal}
+        return TemplateResponse(request, "admin/gallery/person/_draft.html", context)
+
+    @method_decorator(require_safe)
+    def draft_image(self, request: HttpRequest, pk: int) -> HttpResponse:
+        draft = _get_own_draft(current_user(request), pk)
+        content = make_rendition(get_media_path(draft.image), MAX_DRAFT_PIXELS, RENDITION_LIMITS)
+        response = HttpResponse(content, content_type="image/webp")
+        response["Cache-Control"] = "private, max-age=86400, immutable"
+        return response
+
+    @method_decorator(require_POST)
+    def save_pictures(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Save the chosen faces as references, and leave out the rest of what was shown."""
+        person, user = get_object_or_404(Person, pk=pk), current_user(request)
+        rows = ReferenceDraft.objects.filter(person=person, added_by=user)
+        chosen: dict[ReferenceDraft, int | None] = {}
+        for draft in rows:
+            answer = request.POST.get(f"face-{draft.pk}")
+            if answer is not None and not draft.is_waiting:
+                chosen[draft] = int(answer) if answer.isdecimal() else None
+        try:
+            with report_events(request):
+                save_drafts(user, person, chosen)
+        except (ActionRefused, ImageError, OSError) as error:
+            messages.error(request, str(error))
+            return redirect("admin:gallery_person_pictures", person.pk)
+        if ReferenceDraft.objects.filter(person=person, added_by=user).exists():
+            return redirect("admin:gallery_person_pictures", person.pk)
+        return redirect("admin:gallery_person_change", person.pk)
+
+
+def _get_own_draft(user: User, pk: int) -> ReferenceDraft:
+    return get_object_or_404(ReferenceDraft, pk=pk, added_by=user)
+
+
+def _read_box(request: HttpRequest) -> tuple[float, float, float, float]:
+    try:
+        left, top, width, height = (float(request.POST[side]) for side in ("left", "top", "width", "height"))
+    except (KeyError, ValueError):
+        raise ActionRefused(_("The box is too small. Draw it around the whole face.")) from None
+    return left, top, width, height
+
+
+def _receive_pictures(request: HttpRequest, person: Person) -> None:
+    user = current_user(request)
+    for file in request.FILES.getlist("pictures"):
+        for sent in _take_pictures(user, person, file):
+            if sent.says:
+                messages.warning(request, sent.says)
+
+
+def _take_pictures(user: User, person: Person, file: UploadedFile[bytes]) -> Iterator[DraftResult]:
+    """The file itself, or the pictures in it if it is a ZIP."""
+    name = file.name or _("picture")
+    is_zip = is_archive(file.read(8))
+    file.seek(0)
+    if not is_zip:
+        yield add_draft(user, person, file.read(get_upload_limits().bytes + 1), name)
+        return
+    try:
+        for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
+            if member.refused:
+                yield DraftResult(None, f"{member.name}: {member.refused}")
+            else:
+                yield add_draft(user, person, member.data, member.name.rpartition("/")[2])
+    except ImageError as refusal:
+        yield DraftResult(None, f"{name}: {refusal}")
+
+
+EXPORT_CHUNK_SIZE = 1_000  # people in one query
+
+
+class PeopleCsvAdmin(EventMessagesAdmin):
+    """Two more pages beside the list of people."""
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("export.csv", wrap(self.export), name="gallery_person_export"),
+            path("import/", wrap(self.take), name="gallery_person_import"),
+        ]
+        return own + super().get_urls()
+
+    @method_decorator(require_safe)
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The people of the list as it is filtered, searched and ordered."""
+        found = self.get_changelist_instance(request).queryset
+        people = found.annotate(approved=F("approved"), times=F("times"))  # the list's own are for one page
+        record_export(current_user(request), people=people.count())
+        response = StreamingHttpResponse(
+            (line.encode() for line in write_people_csv(people.iterator(chunk_size=EXPORT_CHUNK_SIZE))),
+            content_type="text/csv; charset=utf-8",
+        )
+        day = timezone.localdate().isoformat()
+        response["Content-Disposition"] = f'attachment; filename="people-{day}.csv"'
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def take(self, request: HttpRequest) -> HttpResponseBase:
+        """Choose a file; then the page of the act shows what each line would do."""
+        file = request.FILES.get("file")
+        if request.method == "POST":
+            try:
+                if file is None:
+                    raise ActionRefused(_("Choose a file first."))
+                content = file.read(MAX_CSV_BYTES + 1)
+                back = reverse("admin:gallery_person_changelist")
+                act = draft_people_import(current_user(request), content, back)
+                return redirect("admin:gallery_bulkact_change", act.pk)
+            except ActionRefused as refusal:
+                messages.error(request, str(refusal))
+        context: dict[str, Any] = {
+            **self.admin_site.each_context(request),
+            "title": _("People from a CSV file"),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/gallery/person/import.html", context)
+
+
+BulkActKind = BulkAct.Kind
+
+
+class PersonForm(OptimisticLockForm):
     class Meta:
         model = Person
         fields = ("as_seen", "name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until")
 
     def clean_name(self) -> str:
         name = clean_name(self.cleaned_data["name"])
-        found = people.find(name)
+        found = find_person_by_name(name)
         if not name:
             raise ValidationError(_("A name needs at least one letter."))
         if found and found.pk != self.instance.pk:
@@ -52,19 +263,27 @@ class PersonForm(GuardedForm):
         return name
 
 
-def _count(rows: QuerySet[Any]) -> Coalesce:
+def _count_by_person(rows: QuerySet[Any]) -> Coalesce:
     counted = rows.filter(person=OuterRef("pk")).order_by().values("person").annotate(times=Count("*"))
     return Coalesce(Subquery(counted.values("times")), 0)
 
 
 @admin.register(Person)
-class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
+class PersonAdmin(ErasableAdminMixin, PeopleCsvAdmin, ReferenceDraftsAdmin):
     erase_page = "person_erase"
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
     list_columns = ("name", "is_hidden", "is_recognised", "cover")
-    list_filter = (PersonHealth, References, Pending, Photographed, Consent, "is_hidden", "is_recognised")
+    list_filter = (
+        PersonHealthFilter,
+        ReferenceCountFilter,
+        PendingReferencesFilter,
+        InPhotosFilter,
+        ConsentFilter,
+        "is_hidden",
+        "is_recognised",
+    )
     search_fields = ("search",)
     search_help_text = gettext_lazy("A name, with or without accents")
     actions = ("hide", "show", "merge", "erase_for_good")
@@ -75,20 +294,22 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         approved = visible_references(user).filter(status=Reference.Judgement.APPROVED)
         rows = super().get_queryset(request)
         # Worked out only where a list is ordered by them; for what a page shows, see get_changelist_instance.
-        found: QuerySet[Person] = rows.alias(approved=_count(approved), times=_count(counted_faces(user)))
+        found: QuerySet[Person] = rows.alias(
+            approved=_count_by_person(approved), times=_count_by_person(visible_faces_for_counting(user))
+        )
         return found
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Person], search_term: str
     ) -> tuple[QuerySet[Person], bool]:
-        return searched(queryset, "search", search_term), False
+        return search_rows(queryset, "search", search_term), False
 
     def get_paginator(
         self, request: HttpRequest, queryset: QuerySet[Person], *args: Any, **named: Any
     ) -> Any:
         paginator: Any = super().get_paginator(request, queryset, *args, **named)
         if {"times", "-times"} & set(queryset.query.order_by[:1]):
-            paginator.numbers = partial(tallies.faces_each, current_user(request))
+            paginator.numbers = partial(count_faces_by_person, current_user(request))
         return paginator
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
@@ -102,7 +323,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         }
         times = changes.paginator.tally
         if times is None:
-            faces = counted_faces(user).filter(person__in=[row.pk for row in rows]).order_by()
+            faces = visible_faces_for_counting(user).filter(person__in=[row.pk for row in rows]).order_by()
             times = dict(faces.values_list("person").annotate(number=Count("*")))
         firsts = {row.pk: row.cover_id or counts.get(row.pk, (0, None))[1] for row in rows}
         pictures = visible_references(user).only("sha256")
@@ -116,7 +337,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
     @admin.display(description=gettext_lazy("picture"))
     def face(self, person: Person) -> SafeString | str:
         reference = getattr(person, "shown", None)
-        return picture(reference_src(reference, 128), says=person.name) if reference else "–"
+        return render_picture(reference_src(reference, 128), says=person.name) if reference else "–"
 
     @admin.display(description=gettext_lazy("references"), ordering="approved")
     def approved_count(self, person: Any) -> SafeString:
@@ -128,7 +349,7 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
 
     @admin.display(description=gettext_lazy("page"))
     def page(self, person: Person) -> SafeString:
-        return link(_("on the site"), "person", person.pk)
+        return render_link(_("on the site"), "person", person.pk)
 
     @admin.display(description=gettext_lazy("privacy"))
     def privacy(self, person: Person) -> SafeString | str:
@@ -139,8 +360,8 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         if person.is_expired:
             said = _("consent has run out, not recognised in photos")
         pages = [
-            link(_("Consent"), "person_consent", person.pk),
-            link(_("All that is known (for administrators)"), "person_export", person.pk),
+            render_link(_("Consent"), "person_consent", person.pk),
+            render_link(_("All that is known (for administrators)"), "person_export", person.pk),
         ]
         return format_html("{} · {} · {}", said, *pages)
 
@@ -151,22 +372,22 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        person = Person.objects.filter(pk=as_id(object_id) or 0).first()
-        more = grid(current_user(request), person) if person else {}
+        person = Person.objects.filter(pk=parse_id(object_id) or 0).first()
+        more = get_reference_grid(current_user(request), person) if person else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: Person, form: Any, change: bool) -> None:
         user, given = current_user(request), form.cleaned_data
-        with told(request):
+        with report_events(request):
             if not change:
-                obj.pk = people.create(user, given["name"], given["note"]).pk
+                obj.pk = create_person(user, given["name"], given["note"]).pk
                 obj.refresh_from_db()
             stored = Person.objects.get(pk=obj.pk)
-            people.rename(user, stored, given["name"])
-            people.set_note(user, stored, given["note"])
-            people.set_hidden(user, stored, given["is_hidden"])
-            people.set_recognised(user, stored, given["is_recognised"])
-            people.set_consent(user, stored, given["consent_note"], given["consent_until"])
+            rename_person(user, stored, given["name"])
+            set_person_note(user, stored, given["note"])
+            set_person_hidden(user, stored, given["is_hidden"])
+            set_person_recognised(user, stored, given["is_recognised"])
+            set_person_consent(user, stored, given["consent_note"], given["consent_until"])
         obj.refresh_from_db()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -175,12 +396,12 @@ class PersonAdmin(Erasable, RosterAdmin, PicturesAdmin):
 
     @admin.action(description=gettext_lazy("Hide"))
     def hide(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
-        return choose(request, Kind.HIDE, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.HIDE, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Show again"))
     def show(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
-        return choose(request, Kind.SHOW, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.SHOW, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Merge into one"))
     def merge(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
-        return choose(request, Kind.MERGE, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.MERGE, iterate_ids(queryset))

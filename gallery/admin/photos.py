@@ -1,45 +1,154 @@
-"""Photos in the admin: one at a time by a guarded form, many at a time by acts that are looked at first."""
+"""Photos and albums in the admin: one at a time by a guarded form, many at a time by bulk acts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.contrib import admin, messages
+from django.db.models import Count, Max, Q, QuerySet
+from django.forms import Select
+from django.forms.models import ModelChoiceIterator
+from django.forms.utils import flatatt
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.access import current_user
-from gallery.admin.bulk import choose
-from gallery.admin.choices import LongSelect, Named
-from gallery.admin.erasing import Erasable
-from gallery.admin.filters import OnPhoto
-from gallery.admin.paging import how_far, ids_of, link, picture, searched
-from gallery.admin.telling import TellingAdmin, told
-from gallery.admin.visible import VisibleAdmin
-from gallery.browse.onphoto import faces_of
-from gallery.browse.paging import as_id
-from gallery.guard import GuardedForm
-from gallery.models import BulkAct, Decision, Photo
-from gallery.services import albums, photos
+from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, VisibleAdmin, report_events
+from gallery.admin.bulk import redirect_to_bulk_preview
+from gallery.admin.changelist import iterate_ids, render_link, render_picture, render_progress, search_rows
+from gallery.admin.filters import PersonOnPhotoFilter
+from gallery.core.exceptions import ActionRefused
+from gallery.core.pagination import parse_id
+from gallery.core.permissions import current_user
+from gallery.faces.selectors import list_faces_with_references
+from gallery.history.forms import SHOWN_VALUES_FIELD, OptimisticLockForm
+from gallery.models import Album, BulkAct, Decision, Photo
+from gallery.models.querysets import viewable_photos, visible_albums, visible_photos
+from gallery.photos.albums import change_album, create_album, put_photo_in_album
+from gallery.photos.services import set_photo_recognition, set_taken_at
 from gallery.templatetags.media import photo_src
-from gallery.visibility import viewable_photos, visible_albums
 
-Kind = BulkAct.Kind
-TO_THE_SECOND = "%Y-%m-%dT%H:%M:%S"
+SELECTED_ATTRIBUTE = mark_safe(" selected")
 
 
-class PhotoForm(GuardedForm):
+class LongSelect(Select):
+    """What `Select` writes, without groups: for each option that renders two templates, and there may be hundreds."""
+
+    def render(
+        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
+    ) -> SafeString:
+        chosen = set(self.format_value(value))
+        options = (
+            (
+                "" if each is None else each,
+                SELECTED_ATTRIBUTE if str("" if each is None else each) in chosen else "",
+                label,
+            )
+            for each, label in self.choices
+        )
+        written = format_html_join("\n", '<option value="{}"{}>{}</option>', options)
+        own = flatatt(self.build_attrs(self.attrs, attrs))
+        return format_html('<select name="{}"{}>{}</select>', name, own, written)
+
+
+class NameChoiceIterator(ModelChoiceIterator):  # type: ignore[type-arg]  # generic only in the stubs
+    """Choices among rows that are called by their name: without making a row of each."""
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.field.empty_label is not None:
+            yield "", self.field.empty_label
+        yield from self.queryset.values_list("pk", "name")
+
+
+class AlbumForm(OptimisticLockForm):
+    class Meta:
+        model = Album
+        fields = ("as_seen", "name", "date", "note", "is_limited", "members", "is_recognised")
+
+
+@admin.register(Album)
+class AlbumAdmin(VisibleAdmin, EventMessagesAdmin):
+    form = AlbumForm
+    list_display = ("shown", "name", "date", "photo_count", "is_limited", "is_recognised", "page")
+    list_display_links = ("shown", "name")
+    list_filter = ("is_limited", "is_recognised", "date")
+    search_fields = ("search",)
+    search_help_text = gettext_lazy("A name, with or without accents")
+    filter_horizontal = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
+        kept = Count("photos", filter=Q(photos__trashed_at__isnull=True))
+        rows: QuerySet[Album] = super().get_queryset(request).annotate(kept=kept)
+        return rows
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Album], search_term: str
+    ) -> tuple[QuerySet[Album], bool]:
+        return search_rows(queryset, "search", search_term), False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """A picture for each album of the page, in two queries."""
+        changes = super().get_changelist_instance(request)
+        seen = visible_photos(current_user(request))
+        own = seen.filter(album__in=[row.pk for row in changes.result_list]).order_by()
+        newest = dict(own.values_list("album").annotate(Max("pk")))
+        pictures = seen.only("sha256").in_bulk(newest.values())
+        for row in changes.result_list:
+            row.picture = pictures.get(newest.get(row.pk))
+        return changes
+
+    @admin.display(description=gettext_lazy("picture"))
+    def shown(self, album: Any) -> SafeString | str:
+        photo: Photo | None = getattr(album, "picture", None)
+        return render_picture(photo_src(photo, 320), 64, album.name) if photo else "–"
+
+    @admin.display(description=gettext_lazy("photos"), ordering="kept")
+    def photo_count(self, album: Any) -> SafeString:
+        return format_html('<a href="../photo/?album__id__exact={}">{}</a>', album.pk, album.kept)
+
+    @admin.display(description=gettext_lazy("page"))
+    def page(self, album: Album) -> SafeString:
+        return render_link(_("on the site"), "album", album.pk)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # taking an album away is done on its page, which says what becomes of its photos
+
+    def save_model(self, request: HttpRequest, obj: Album, form: Any, change: bool) -> None:
+        user, given = current_user(request), form.cleaned_data
+        changed = [
+            name for name in form.changed_data if name in form.cleaned_data and name != SHOWN_VALUES_FIELD
+        ]
+        try:
+            with report_events(request):
+                if not change:
+                    obj.pk = create_album(user, **form.fresh()).pk
+                elif changed:
+                    values = {name: given[name] for name in changed}
+                    change_album(user, Album.objects.get(pk=obj.pk), values)
+        except ActionRefused as refusal:
+            messages.error(request, str(refusal))
+        if obj.pk:
+            obj.refresh_from_db()
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The members were saved with the rest."""
+
+
+BulkActKind = BulkAct.Kind
+DATETIME_LOCAL_FORMAT = "%Y-%m-%dT%H:%M:%S"
+
+
+class PhotoForm(OptimisticLockForm):
     taken_at = forms.DateTimeField(
         label=gettext_lazy("Taken"),
         required=False,
-        widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, format=TO_THE_SECOND),
+        widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, format=DATETIME_LOCAL_FORMAT),
     )
 
     class Meta:
@@ -48,7 +157,7 @@ class PhotoForm(GuardedForm):
 
 
 @admin.register(Photo)
-class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
+class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
     erase_page = "photo_erase"
     form = PhotoForm
     list_display = ("shown", "name", "album", "reached", "faces", "is_recognised", "added_at", "page")
@@ -59,7 +168,7 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         ("trashed_at", admin.EmptyFieldListFilter),
         ("album", admin.EmptyFieldListFilter),
         "added_at",
-        OnPhoto,
+        PersonOnPhotoFilter,
     )
     list_select_related = ("album",)
     list_columns = (
@@ -113,7 +222,7 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
     ) -> tuple[QuerySet[Photo], bool]:
-        return searched(queryset, "search", search_term), False
+        return search_rows(queryset, "search", search_term), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """How many faces each photo of the page has, in one query."""
@@ -127,11 +236,11 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
 
     @admin.display(description=gettext_lazy("work"), ordering="work")
     def reached(self, photo: Photo) -> SafeString | str:
-        return how_far(photo)
+        return render_progress(photo)
 
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, photo: Photo) -> SafeString:
-        return picture(photo_src(photo, 320), 64, photo.name)
+        return render_picture(photo_src(photo, 320), 64, photo.name)
 
     @admin.display(description=gettext_lazy("picture"))
     def large(self, photo: Photo) -> SafeString:
@@ -158,7 +267,11 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
 
     @admin.display(description=gettext_lazy("page"))
     def page(self, photo: Photo) -> SafeString | str:
-        return link(_("on the site"), "photo", photo.pk) if photo.trashed_at is None else _("in the trash")
+        return (
+            render_link(_("on the site"), "photo", photo.pk)
+            if photo.trashed_at is None
+            else _("in the trash")
+        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # photos are added on the site, where one sees how far they are
@@ -174,7 +287,7 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
             named["widget"] = LongSelect
         field: Any = super().formfield_for_foreignkey(db_field, request, **named)
         if db_field.name == "album":
-            field.iterator = Named
+            field.iterator = NameChoiceIterator
         return field
 
     def change_view(
@@ -185,46 +298,46 @@ class PhotoAdmin(Erasable, VisibleAdmin, TellingAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         user = current_user(request)
-        photo = viewable_photos(user).filter(pk=as_id(object_id) or 0).first()
-        more = {"found_faces": faces_of(user, photo)} if photo else {}
+        photo = viewable_photos(user).filter(pk=parse_id(object_id) or 0).first()
+        more = {"found_faces": list_faces_with_references(user, photo)} if photo else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def save_model(self, request: HttpRequest, obj: Photo, form: Any, change: bool) -> None:
         user, given = current_user(request), form.cleaned_data
-        with told(request):
+        with report_events(request):
             stored = Photo.objects.get(pk=obj.pk)
-            albums.put(user, stored, given["album"])
+            put_photo_in_album(user, stored, given["album"])
             if "taken_at" in form.changed_data:
-                photos.set_taken(user, stored, given["taken_at"])
-            photos.set_recognised(user, stored, given["is_recognised"])
+                set_taken_at(user, stored, given["taken_at"])
+            set_photo_recognition(user, stored, given["is_recognised"])
         obj.refresh_from_db()
 
     @admin.action(description=gettext_lazy("Process again"))
     def try_again(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.PROCESS, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.PROCESS, iterate_ids(queryset))
 
     @admin.action(
         description=gettext_lazy("Stop recognising anybody: removes the machine's names and all vectors")
     )
     def stop_recognising(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.STOP_RECOGNISING, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.STOP_RECOGNISING, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Recognise again"))
     def recognise(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.RECOGNISE, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.RECOGNISE, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Put into an album"))
     def put(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.ALBUM, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.ALBUM, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Take out of their albums"))
     def take_out(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.NO_ALBUM, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.NO_ALBUM, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Put into the trash"))
     def trash(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.TRASH, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.TRASH, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Take out of the trash"))
     def restore(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return choose(request, Kind.RESTORE, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.RESTORE, iterate_ids(queryset))

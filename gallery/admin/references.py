@@ -13,34 +13,38 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.access import current_user
-from gallery.admin.bulk import choose
-from gallery.admin.filters import Embedder, Quality, Source
-from gallery.admin.health import ReferenceHealth
-from gallery.admin.paging import how_far, ids_of, link, of_people, picture
-from gallery.admin.telling import TellingAdmin, told
-from gallery.admin.visible import VisibleAdmin
-from gallery.guard import GuardedForm
+from gallery.admin.base import EventMessagesAdmin, VisibleAdmin, report_events
+from gallery.admin.bulk import redirect_to_bulk_preview
+from gallery.admin.changelist import (
+    iterate_ids,
+    render_link,
+    render_picture,
+    render_progress,
+    search_rows_of_people,
+)
+from gallery.admin.filters import EmbedderFilter, QualityFilter, ReferenceHealthFilter, SourceFilter
+from gallery.core.permissions import current_user
+from gallery.history.forms import OptimisticLockForm
 from gallery.models import BulkAct, Reference
-from gallery.services import references
+from gallery.people.references import judge_references, move_references
 from gallery.templatetags.media import reference_src
 
-Kind = BulkAct.Kind
+BulkActKind = BulkAct.Kind
 
 
-class ReferenceForm(GuardedForm):
+class ReferenceForm(OptimisticLockForm):
     class Meta:
         model = Reference
         fields = ("person", "status")
 
 
 @admin.register(Reference)
-class ReferenceAdmin(VisibleAdmin, TellingAdmin):
+class ReferenceAdmin(VisibleAdmin, EventMessagesAdmin):
     form = ReferenceForm
     list_display = ("crop", "whose", "status", "reached", "size", "photo", "added")
     list_display_links = ("crop",)
     sortable_by = ("whose", "added")  # by what has an index; the rest are for filters
-    list_filter = (ReferenceHealth, "status", "work", Embedder, Quality, Source)
+    list_filter = (ReferenceHealthFilter, "status", "work", EmbedderFilter, QualityFilter, SourceFilter)
     list_select_related = ("person", "source_face")
     list_columns = (
         *("sha256", "status", "work", "failure", "quality", "created_at"),
@@ -68,19 +72,19 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Reference], search_term: str
     ) -> tuple[QuerySet[Reference], bool]:
-        return of_people(queryset, search_term), False
+        return search_rows_of_people(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("picture"))
     def crop(self, reference: Reference) -> SafeString:
-        return picture(reference_src(reference, 128), 64, str(reference))
+        return render_picture(reference_src(reference, 128), 64, str(reference))
 
     @admin.display(description=gettext_lazy("picture"))
     def large(self, reference: Reference) -> SafeString:
-        return picture(reference_src(reference, 384), 320, str(reference))
+        return render_picture(reference_src(reference, 384), 320, str(reference))
 
     @admin.display(description=gettext_lazy("person"), ordering="person__search")
     def whose(self, reference: Reference) -> SafeString:
-        return link(reference.person.name, "admin:gallery_person_change", reference.person_id)
+        return render_link(reference.person.name, "admin:gallery_person_change", reference.person_id)
 
     @admin.display(description=gettext_lazy("added"), ordering="pk")
     def added(self, reference: Reference) -> datetime:
@@ -88,7 +92,7 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
 
     @admin.display(description=gettext_lazy("work"))
     def reached(self, reference: Reference) -> SafeString | str:
-        return how_far(reference)
+        return render_progress(reference)
 
     @admin.display(description=gettext_lazy("between the eyes"))
     def size(self, reference: Reference) -> str:
@@ -98,7 +102,7 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
     @admin.display(description=gettext_lazy("photo"))
     def photo(self, reference: Reference) -> SafeString | str:
         face = reference.source_face
-        return link(_("photo"), "admin:gallery_photo_change", face.photo_id) if face else "–"
+        return render_link(_("photo"), "admin:gallery_photo_change", face.photo_id) if face else "–"
 
     @admin.display(description=gettext_lazy("leads to"))
     def leads(self, reference: Reference) -> SafeString:
@@ -106,8 +110,8 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
         face = reference.source_face
         places = [self.whose(reference)]
         if face is not None:
-            places.append(link(_("photo"), "admin:gallery_photo_change", face.photo_id))
-            places.append(link(_("face"), "admin:gallery_face_change", face.pk))
+            places.append(render_link(_("photo"), "admin:gallery_photo_change", face.photo_id))
+            places.append(render_link(_("face"), "admin:gallery_face_change", face.pk))
         return format_html_join(" · ", "{}", [(place,) for place in places])
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -118,30 +122,30 @@ class ReferenceAdmin(VisibleAdmin, TellingAdmin):
 
     def save_model(self, request: HttpRequest, obj: Reference, form: Any, change: bool) -> None:
         user, stored = current_user(request), Reference.objects.get(pk=obj.pk)
-        with told(request):
-            references.move(user, [stored], form.cleaned_data["person"])
-            references.judge(user, [stored], form.cleaned_data["status"])
+        with report_events(request):
+            move_references(user, [stored], form.cleaned_data["person"])
+            judge_references(user, [stored], form.cleaned_data["status"])
 
     @admin.action(description=gettext_lazy("Approve"))
     def approve(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
-        return choose(request, Kind.APPROVE, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.APPROVE, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Reject"))
     def reject(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
-        return choose(request, Kind.REJECT, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.REJECT, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Delete: out of every search, until undone"))
     def take_out(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
-        return choose(request, Kind.REJECT, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.REJECT, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Set back to pending"))
     def set_back(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
-        return choose(request, Kind.PENDING, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.PENDING, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Move to another person"))
     def move(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
-        return choose(request, Kind.MOVE, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.MOVE, iterate_ids(queryset))
 
     @admin.action(description=gettext_lazy("Embed again"))
     def embed_again(self, request: HttpRequest, queryset: QuerySet[Reference]) -> HttpResponse | None:
-        return choose(request, Kind.EMBED, ids_of(queryset))
+        return redirect_to_bulk_preview(request, BulkActKind.EMBED, iterate_ids(queryset))

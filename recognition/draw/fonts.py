@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 
-from recognition.types import RecognitionError
+from recognition.errors import RecognitionError
 
 _PACKAGES = "fontpkg_noto_sans"  # and its sisters for other scripts: fontpkg_noto_sans_thai and so on
 _NO_LETTER = "\U0010fffe"  # no font has one: it shows what "missing" looks like
@@ -18,7 +18,7 @@ _JOINERS = "\u200c\u200d"
 
 
 @lru_cache(maxsize=1)
-def font_files() -> tuple[Path, ...]:
+def list_font_files() -> tuple[Path, ...]:
     """Upright Noto Sans files of the installed packages, the general one first."""
     names = sorted(module.name for module in pkgutil.iter_modules() if module.name.startswith(_PACKAGES))
     files: list[Path] = []
@@ -33,15 +33,15 @@ def font_files() -> tuple[Path, ...]:
 
 
 @lru_cache(maxsize=64)
-def font(path: Path, size: int) -> ImageFont.FreeTypeFont:
+def load_font(path: Path, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(path), size)
 
 
-def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | None:
+def find_font(text: str, size: int) -> ImageFont.FreeTypeFont | None:
     """A font with a glyph for every character of ``text``; None when no single one has them all."""
-    for path in font_files():
+    for path in list_font_files():
         if all(has_glyph(path, letter) for letter in text):
-            return font(path, size)
+            return load_font(path, size)
     return None
 
 
@@ -49,16 +49,16 @@ def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | None:
 def has_glyph(path: Path, letter: str) -> bool:
     if letter.isspace() or letter in _JOINERS:
         return True
-    probe = font(path, 24)
-    return _picture(probe, letter) != _picture(probe, _NO_LETTER)
+    probe = load_font(path, 24)
+    return _render_glyph(probe, letter) != _render_glyph(probe, _NO_LETTER)
 
 
-def _picture(probe: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
+def _render_glyph(probe: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
     mask = probe.getmask(letter)
     return mask.size, bytes(mask)
 
 
-def cleaned(text: str) -> str:
+def clean_text(text: str) -> str:
     """One line, composed, without control characters or marks that turn the writing direction."""
     composed = unicodedata.normalize("NFC", text)
     kept = "".join(
@@ -69,17 +69,17 @@ def cleaned(text: str) -> str:
     return " ".join(kept.split())
 
 
-def drawable(text: str) -> str:
+def replace_undrawable(text: str) -> str:
     """``text`` with what the general font lacks replaced by the name of its script: "[Hangul] Kim"."""
-    path = font_files()[0]
+    path = list_font_files()[0]
     parts: list[str] = []
     for letter in text:
-        part = letter if has_glyph(path, letter) else f"[{_script(letter)}]"
+        part = letter if has_glyph(path, letter) else f"[{_get_script_name(letter)}]"
         if len(part) == 1 or not parts or parts[-1] != part:
             parts.append(part)
     return "".join(parts)
 
 
-def _script(letter: str) -> str:
+def _get_script_name(letter: str) -> str:
     first = unicodedata.name(letter, "?").split()[0]
     return {"CJK": "Han", "?": "?"}.get(first, first.capitalize())

@@ -16,16 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from recognition import align, runtime, weights
-from recognition.embedders.recipe import embed_in_batches, embedder_id, unit
-from recognition.types import Bounds, Embeddings, FaceCrop, Image, WeightsCorrupt, WeightsMissing
+from recognition import weights
+from recognition.align import Template, align_faces
+from recognition.embedders.recipe import embed_in_batches, make_embedder_id, normalise_vectors
+from recognition.errors import WeightsCorrupt, WeightsMissing
+from recognition.runtime import Session, open_session
+from recognition.types import Bounds, Embeddings, FaceCrop, Image
+from recognition.weights import file_sha256, how_to_install
 
-SIDE = 112
-CENTRE = 127.5
+CHIP_SIDE = 112
+PIXEL_CENTRE = 127.5
 
-TEMPLATE = align.Template(
+ARCFACE_TEMPLATE = Template(
     # the template of InsightFace and ArcFace: eyes, nose, mouth corners
-    side=SIDE,
+    side=CHIP_SIDE,
     points=(
         (38.2946, 51.6963),
         (73.5318, 51.5014),
@@ -37,7 +41,7 @@ TEMPLATE = align.Template(
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelShape:
     """What the model file says of its input and output."""
 
     input: str
@@ -47,11 +51,11 @@ class Shape:
     dimension: int
 
 
-def missing(model: str) -> str | None:
+def explain_missing_arcface(model: str) -> str | None:
     """Why the model cannot be used here, as a sentence; None when it can. Imports nothing."""
     for package in ("onnxruntime", "onnx"):
         if not weights.has_package(package):
-            return f"The onnx embedder needs the package {package}: {weights.how_to_install(package)}"
+            return f"The onnx embedder needs the package {package}: {how_to_install(package)}"
     if not model:
         return "The onnx embedder needs a model: set FACESITE_ONNX_MODEL to the path of an ArcFace-style .onnx file."
     if not Path(model).is_file():
@@ -59,7 +63,7 @@ def missing(model: str) -> str | None:
     return None
 
 
-def inspect(path: Path) -> Shape:
+def inspect_model(path: Path) -> ModelShape:
     """Input layout and output size, read from the graph; raises WeightsCorrupt when it is no such model."""
     import onnx
     from google.protobuf.message import DecodeError
@@ -73,23 +77,23 @@ def inspect(path: Path) -> Shape:
     sizes = [dimension.dim_value for dimension in inputs[0].type.tensor_type.shape.dim] if inputs else []
     if (
         len(sizes) != 4
-        or sorted(sizes[1:]) not in ([3, SIDE, SIDE], [0, 0, 3])
+        or sorted(sizes[1:]) not in ([3, CHIP_SIDE, CHIP_SIDE], [0, 0, 3])
         or 3 not in (sizes[1], sizes[3])
     ):
         raise WeightsCorrupt(
             f"{path.name} does not take faces of 112 x 112 pixels in colour; its input is {sizes or 'missing'}."
         )
     first = [node.op_type for node in graph.node[:8]]
-    return Shape(
+    return ModelShape(
         input=inputs[0].name,
         channels_first=sizes[1] == 3,
         fixed_batch=sizes[0] or None,
         scales_itself="Sub" in first and ("Mul" in first or "Div" in first),
-        dimension=_dimension(path, graph),
+        dimension=_read_dimension(path, graph),
     )
 
 
-def _dimension(path: Path, graph: Any) -> int:
+def _read_dimension(path: Path, graph: Any) -> int:
     sizes = [each.dim_value for each in graph.output[0].type.tensor_type.shape.dim] if graph.output else []
     if len(sizes) == 2 and sizes[1] > 1:
         return int(sizes[1])
@@ -104,19 +108,19 @@ class ArcFaceEmbedder:
     bounds = Bounds(known=0.45, unsure=0.35, margin=0.05)
 
     def __init__(self, model: str, threads: int | None = None) -> None:
-        if reason := missing(model):
+        if reason := explain_missing_arcface(model):
             raise WeightsMissing(reason)
         self._path = Path(model)
-        self._shape = inspect(self._path)
+        self._shape = inspect_model(self._path)
         self._threads = threads
-        self._session: runtime.Session | None = None
+        self._session: Session | None = None
         self._opening = threading.Lock()
         self.dimension = self._shape.dimension
-        self.id = embedder_id(
+        self.id = make_embedder_id(
             self.name,
             {
-                "weights": weights.file_sha256(self._path),
-                "template": TEMPLATE.points,
+                "weights": file_sha256(self._path),
+                "template": ARCFACE_TEMPLATE.points,
                 "resampling": "box, bilinear, edge repeated",
                 "pixels": "rgb 0..255" if self._shape.scales_itself else "rgb -1..1",
                 "precision": "float32",
@@ -129,16 +133,16 @@ class ArcFaceEmbedder:
         return embed_in_batches(crops, self.dimension, self._embed, size)
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
-        return unit(self.describe(align.chips(crops, TEMPLATE)))
+        return normalise_vectors(self.describe(align_faces(crops, ARCFACE_TEMPLATE)))
 
     def describe(self, chips: Image) -> Embeddings:
         """The model's own output for aligned uint8 RGB chips (n, 112, 112, 3)."""
         with self._opening:
             if self._session is None:
-                self._session = runtime.session(self._path, self._threads)
+                self._session = open_session(self._path, self._threads)
         pixels = chips.astype(np.float32)
         if not self._shape.scales_itself:
-            pixels = (pixels - CENTRE) / CENTRE
+            pixels = (pixels - PIXEL_CENTRE) / PIXEL_CENTRE
         if self._shape.channels_first:
             pixels = pixels.transpose(0, 3, 1, 2)
         batch = self._shape.fixed_batch or len(pixels)

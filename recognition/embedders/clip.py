@@ -11,14 +11,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recognition.embedders import clip_int8, clip_pixels, clip_weights
-from recognition.embedders.recipe import embed_in_batches, embedder_id
+from recognition.embedders import clip_weights
+from recognition.embedders.clip_int8 import PRECISION, ClipNetworks
+from recognition.embedders.clip_pixels import cut_face
+from recognition.embedders.clip_weights import find_weights, get_image_tower
+from recognition.embedders.recipe import embed_in_batches, make_embedder_id
 from recognition.types import Bounds, Embeddings, FaceCrop
 
-MODEL = "ViT-B-32"
-PRETRAINED = "openai"
+DEFAULT_MODEL = "ViT-B-32"
+DEFAULT_PRETRAINED = "openai"
 
-missing = clip_weights.missing
+explain_missing_clip = clip_weights.explain_missing_clip
 
 
 class ClipEmbedder:
@@ -30,14 +33,16 @@ class ClipEmbedder:
     name = "clip"
     bounds = Bounds(known=0.8, unsure=0.75, margin=0.01)  # the original script's bound, not a measured one
 
-    def __init__(self, model: str = MODEL, pretrained: str = PRETRAINED, threads: int | None = None) -> None:
+    def __init__(
+        self, model: str = DEFAULT_MODEL, pretrained: str = DEFAULT_PRETRAINED, threads: int | None = None
+    ) -> None:
         self._names = (model, pretrained)
-        self._source = clip_weights.find(model, pretrained)
+        self._source = find_weights(model, pretrained)
         self._threads = threads
-        self._networks: clip_int8.Networks | None = None
+        self._networks: ClipNetworks | None = None
         self._opening = threading.Lock()
         self.dimension = self._source.dimension
-        self.id = embedder_id(
+        self.id = make_embedder_id(
             self.name,
             {
                 "weights": self._source.sha256,
@@ -45,7 +50,7 @@ class ClipEmbedder:
                 "quick_gelu": self._source.quick_gelu,
                 "crop": "box, at most 16 to 1",
                 "pixels": self._source.pixels.recipe(),
-                "precision": clip_int8.PRECISION,
+                "precision": PRECISION,
             },
         )
 
@@ -54,9 +59,9 @@ class ClipEmbedder:
         return embed_in_batches(crops, self.dimension, self._embed)
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
-        faces = np.stack([self._source.pixels.prepare(clip_pixels.cut(crop)) for crop in crops])
+        faces = np.stack([self._source.pixels.prepare(cut_face(crop)) for crop in crops])
         with self._opening:
             if self._networks is None:
-                model = clip_weights.converted(*self._names, self._source)
-                self._networks = clip_int8.Networks(model, self._threads)
+                model = get_image_tower(*self._names, self._source)
+                self._networks = ClipNetworks(model, self._threads)
         return self._networks.run(faces)

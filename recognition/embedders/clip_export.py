@@ -14,12 +14,12 @@ import urllib.request
 import warnings
 from typing import Any
 
-VERSION = 1
-OPSET = 17
-SECONDS = 10  # for a first answer from the hub
+EXPORT_VERSION = 1
+ONNX_OPSET = 17
+HUB_SECONDS = 10  # for a first answer from the hub
 
 
-def fetch(model: str, tag: str) -> dict[str, Any]:
+def fetch_weights(model: str, tag: str) -> dict[str, Any]:
     """Path of the weights and their preprocessing; raises an exception of any kind when there are none."""
     from open_clip import pretrained
 
@@ -38,14 +38,14 @@ def _ask_the_hub_once() -> None:
 
     try:
         request = urllib.request.Request(constants.ENDPOINT, method="HEAD")  # noqa: S310 -- the client's own address
-        urllib.request.urlopen(request, timeout=SECONDS).close()  # noqa: S310 -- as above
+        urllib.request.urlopen(request, timeout=HUB_SECONDS).close()  # noqa: S310 -- as above
     except urllib.error.HTTPError:
         return  # it answers
     except OSError:
         constants.HF_HUB_OFFLINE = True
 
 
-def export(model: str, checkpoint: str, quick_gelu: bool, path: str) -> None:
+def export_image_tower(model: str, checkpoint: str, quick_gelu: bool, path: str) -> None:
     import open_clip
     import torch
 
@@ -65,7 +65,7 @@ def export(model: str, checkpoint: str, quick_gelu: bool, path: str) -> None:
             input_names=["faces"],
             output_names=["vectors"],
             dynamic_axes={"faces": {0: "n"}, "vectors": {0: "n"}},
-            opset_version=OPSET,
+            opset_version=ONNX_OPSET,
             dynamo=False,
         )
 
@@ -73,9 +73,9 @@ def export(model: str, checkpoint: str, quick_gelu: bool, path: str) -> None:
 def main(arguments: list[str]) -> None:
     match arguments:
         case ["fetch", model, tag]:
-            sys.stdout.write(json.dumps(fetch(model, tag)) + "\n")
+            sys.stdout.write(json.dumps(fetch_weights(model, tag)) + "\n")
         case ["export", model, checkpoint, quick_gelu, path]:
-            export(model, checkpoint, quick_gelu == "True", path)
+            export_image_tower(model, checkpoint, quick_gelu == "True", path)
         case _:
             sys.exit(__doc__)
 

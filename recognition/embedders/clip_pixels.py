@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from recognition.types import FaceCrop, Image, WeightsMissing
+from recognition.errors import WeightsMissing
+from recognition.types import FaceCrop, Image
 
-RESAMPLING = {"bicubic": Pillow.Resampling.BICUBIC, "bilinear": Pillow.Resampling.BILINEAR}
-LONGEST = 16  # a stripe is cut to sixteen times its shorter side, so that enlarging it stays cheap
+RESAMPLING_FILTERS = {"bicubic": Pillow.Resampling.BICUBIC, "bilinear": Pillow.Resampling.BILINEAR}
+MAX_ASPECT_RATIO = 16  # a stripe is cut to sixteen times its shorter side, so that enlarging it stays cheap
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class PixelRecipe:
     """What open_clip does to a picture for one set of weights; the defaults are its own."""
 
     side: int
@@ -26,7 +27,7 @@ class Pixels:
     resize_mode: str = "shortest"  # or "squash"
 
     def __post_init__(self) -> None:
-        if self.interpolation not in RESAMPLING or self.resize_mode not in ("shortest", "squash"):
+        if self.interpolation not in RESAMPLING_FILTERS or self.resize_mode not in ("shortest", "squash"):
             raise WeightsMissing(
                 f"CLIP weights that want pictures resized by {self.interpolation}, {self.resize_mode}, are not "
                 "supported; set FACESITE_CLIP_PRETRAINED to others."
@@ -43,7 +44,7 @@ class Pixels:
         return np.asarray((values - mean) / std, np.float32)
 
     def _resize(self, picture: Pillow.Image) -> Pillow.Image:
-        how, side = RESAMPLING[self.interpolation], self.side
+        how, side = RESAMPLING_FILTERS[self.interpolation], self.side
         if self.resize_mode == "squash":
             return picture.resize((side, side), how)
         width, height = picture.size
@@ -54,15 +55,15 @@ class Pixels:
         return grown.crop((left, top, left + side, top + side))
 
 
-def cut(crop: FaceCrop) -> Image:
+def cut_face(crop: FaceCrop) -> Image:
     """The part of the photo in the face's box and nothing more; at least one pixel."""
     height, width = crop.image.shape[:2]
     left, top, across, down = crop.box.clipped(width, height).as_ints()
     left, top = min(left, width - 1), min(top, height - 1)
     across, down = max(1, across), max(1, down)
-    if across > LONGEST * down:
-        left, across = left + (across - LONGEST * down) // 2, LONGEST * down
-    if down > LONGEST * across:
-        top, down = top + (down - LONGEST * across) // 2, LONGEST * across
+    if across > MAX_ASPECT_RATIO * down:
+        left, across = left + (across - MAX_ASPECT_RATIO * down) // 2, MAX_ASPECT_RATIO * down
+    if down > MAX_ASPECT_RATIO * across:
+        top, down = top + (down - MAX_ASPECT_RATIO * across) // 2, MAX_ASPECT_RATIO * across
     inside: Image = crop.image[top : top + down, left : left + across]
     return inside

@@ -9,59 +9,75 @@ from pathlib import Path
 
 import numpy as np
 
-from recognition import align, runtime, weights
-from recognition.embedders import dlib_graph, dlib_network
-from recognition.embedders.recipe import embed_in_batches, embedder_id, unit
-from recognition.landmarks import five_points
+from recognition import weights
+from recognition.align import Template, align_faces
+from recognition.embedders.dlib_network import (
+    CHIP_SIDE,
+    EMBEDDING_DIMENSION,
+    GRAPH_VERSION,
+    read_network,
+    write_onnx_model,
+)
+from recognition.embedders.recipe import embed_in_batches, make_embedder_id, normalise_vectors
+from recognition.landmarks.five_points import (
+    LANDMARKS_SHA256,
+    SQUARE_SHIFT,
+    SQUARE_WIDTH,
+    find_start_square,
+    load_trees,
+    predict_points,
+)
+from recognition.runtime import Session, open_session
 from recognition.types import Bounds, Embeddings, FaceCrop, Image
+from recognition.weights import find_package_file, get_converted_model, how_to_install
 
-PACKAGE = "face_recognition_models"
-FILE = ("models", "dlib_face_recognition_resnet_model_v1.dat")
-SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
+DLIB_PACKAGE = "face_recognition_models"
+DLIB_FILE = ("models", "dlib_face_recognition_resnet_model_v1.dat")
+DLIB_SHA256 = "55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30"
 
-TEMPLATE = align.Template(
+DLIB_TEMPLATE = Template(
     # dlib's own mean face in its 150-pixel chip with a quarter of padding; dlib's chip begins half a pixel in
-    side=dlib_network.SIDE,
+    side=CHIP_SIDE,
     points=((110.457, 45.850), (89.106, 47.397), (36.558, 45.873), (57.909, 47.406), (73.511, 87.280)),
 )
-RECIPE: dict[str, object] = {
-    "weights": SHA256,
-    "landmarks": [five_points.SHA256, five_points.WIDE, five_points.DOWN],
-    "template": [TEMPLATE.points, TEMPLATE.weights],
+DLIB_RECIPE: dict[str, object] = {
+    "weights": DLIB_SHA256,
+    "landmarks": [LANDMARKS_SHA256, SQUARE_WIDTH, SQUARE_SHIFT],
+    "template": [DLIB_TEMPLATE.points, DLIB_TEMPLATE.weights],
     "resampling": "box, bilinear, edge repeated",
     "precision": "float32",
 }
 
 
-def missing() -> str | None:
+def explain_missing_dlib() -> str | None:
     """Why this embedder cannot run here, as a sentence; None when it can. Imports nothing."""
-    for package in (PACKAGE, "onnxruntime", "onnx"):
+    for package in (DLIB_PACKAGE, "onnxruntime", "onnx"):
         if not weights.has_package(package):
-            return f"The dlib embedder needs the package {package}: {weights.how_to_install(package)}"
+            return f"The dlib embedder needs the package {package}: {how_to_install(package)}"
     return None
 
 
-def converted_model() -> Path:
+def get_dlib_model() -> Path:
     """dlib's network as an ONNX file, written on first use."""
 
     def build(path: Path) -> None:
-        source = weights.package_file(PACKAGE, *FILE, sha256=SHA256)
-        dlib_graph.write(dlib_network.read(source), path)
+        source = find_package_file(DLIB_PACKAGE, *DLIB_FILE, sha256=DLIB_SHA256)
+        write_onnx_model(read_network(source), path)
 
-    return weights.converted("dlib-face", build, key=f"{SHA256} {dlib_graph.VERSION}")
+    return get_converted_model("dlib-face", build, key=f"{DLIB_SHA256} {GRAPH_VERSION}")
 
 
 class DlibEmbedder:
     """Faces to 128 numbers. The network is opened at the first face, or by ``warm_up``."""
 
     name = "dlib"
-    dimension = dlib_network.DIMENSION
+    dimension = EMBEDDING_DIMENSION
     bounds = Bounds(known=0.925, unsure=0.905, margin=0.015)  # docs/accuracy.md says from what
 
     def __init__(self, threads: int | None = None) -> None:
-        self.id = embedder_id(self.name, RECIPE)
+        self.id = make_embedder_id(self.name, DLIB_RECIPE)
         self._threads = threads
-        self._session: runtime.Session | None = None
+        self._session: Session | None = None
         self._opening = threading.Lock()
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
@@ -76,16 +92,16 @@ class DlibEmbedder:
     def warm_up(self) -> None:
         """Open what the first face would."""
         self._opened()
-        five_points.load()
+        load_trees()
 
-    def _opened(self) -> runtime.Session:
+    def _opened(self) -> Session:
         with self._opening:
             if self._session is None:
-                self._session = runtime.session(converted_model(), self._threads)
+                self._session = open_session(get_dlib_model(), self._threads)
             return self._session
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
-        squares = np.array([five_points.start_square(crop.landmarks, crop.box) for crop in crops])
-        points = five_points.predict(five_points.load(), [crop.image for crop in crops], squares)
+        squares = np.array([find_start_square(crop.landmarks, crop.box) for crop in crops])
+        points = predict_points(load_trees(), [crop.image for crop in crops], squares)
         finer = [replace(crop, landmarks=own) for crop, own in zip(crops, points, strict=True)]
-        return unit(self.describe(align.chips(finer, TEMPLATE)))
+        return normalise_vectors(self.describe(align_faces(finer, DLIB_TEMPLATE)))

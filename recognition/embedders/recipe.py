@@ -10,16 +10,16 @@ import numpy as np
 
 from recognition.types import Embeddings, FaceCrop
 
-BATCH = 32
+BATCH_FACES = 32
 
 
-def embedder_id(name: str, recipe: Mapping[str, object]) -> str:
+def make_embedder_id(name: str, recipe: Mapping[str, object]) -> str:
     """``name`` and 12 hex digits of a SHA-256 over the recipe, which must name the weights' own SHA-256."""
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def batches(crops: Sequence[FaceCrop], size: int = BATCH) -> Iterator[list[FaceCrop]]:
+def split_batches(crops: Sequence[FaceCrop], size: int = BATCH_FACES) -> Iterator[list[FaceCrop]]:
     for start in range(0, len(crops), size):
         yield list(crops[start : start + size])
 
@@ -28,14 +28,14 @@ def embed_in_batches(
     crops: Sequence[FaceCrop],
     dimension: int,
     embed: Callable[[list[FaceCrop]], Embeddings],
-    size: int = BATCH,
+    size: int = BATCH_FACES,
 ) -> Embeddings:
     """(n, dimension) vectors, with at most ``size`` faces in memory at once."""
-    vectors = [embed(batch) for batch in batches(crops, size)]
+    vectors = [embed(batch) for batch in split_batches(crops, size)]
     return np.concatenate(vectors) if vectors else np.empty((0, dimension), np.float32)
 
 
-def unit(vectors: Embeddings) -> Embeddings:
+def normalise_vectors(vectors: Embeddings) -> Embeddings:
     """Each row divided by its length; a row of zeros stays zero."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)

@@ -1,15 +1,21 @@
 """The one place where bytes become an upright RGB array, with every safety limit.
 
-``probe`` checks a file without decoding it, ``read`` decodes it, ``read_regions`` cuts parts out in full
-detail, ``derive`` makes a small copy for showing. ``recognition.images.sandbox`` has the same functions, run
-where memory and time are limited: use those for files that strangers send.
+``probe_photo`` checks a file without decoding it, ``read_photo`` decodes it, ``read_regions`` cuts parts out
+in full detail, ``make_rendition`` makes a small copy for showing. ``recognition.images.sandbox`` has the same
+functions, run where memory and time are limited: use those for files that strangers send.
 """
 
-from recognition.images.cutting import read_region, read_regions
 from recognition.images.limits import DEFAULT_LIMITS, Limits
-from recognition.images.opening import ImageInfo, Source
 from recognition.images.photo import Photo, Region
-from recognition.images.reading import derive, encode, probe, read
+from recognition.images.reader import (
+    encode_pixels,
+    make_rendition,
+    probe_photo,
+    read_photo,
+    read_region,
+    read_regions,
+)
+from recognition.images.source import ImageInfo, Source
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -18,10 +24,10 @@ __all__ = [
     "Photo",
     "Region",
     "Source",
-    "derive",
-    "encode",
-    "probe",
-    "read",
+    "encode_pixels",
+    "make_rendition",
+    "probe_photo",
+    "read_photo",
     "read_region",
     "read_regions",
 ]

@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from recognition.images.kinds import kind_of
+from recognition.errors import ImageError, ImageTooLarge, format_message
+from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
-from recognition.images.opening import open_regular
-from recognition.refusals import say
-from recognition.types import ImageError, ImageTooLarge
+from recognition.images.source import open_regular_file
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
                RuntimeError, NotImplementedError)  # fmt: skip
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini"}
 _ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # flags of a member
-_CHUNK = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def is_archive(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def photos(
+def read_archive_members(
     source: Path | BinaryIO,
     limits: Limits = DEFAULT_LIMITS,
     archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
@@ -66,31 +65,31 @@ def photos(
     refusal; folders and the clutter that systems add are left out. Raises ImageError for an archive that cannot
     be opened, ImageTooLarge when it breaks a limit, be it half-way through.
     """
-    with _opened(source, archive_limits) as archive:
+    with _open_archive(source, archive_limits) as archive:
         left = archive_limits.unpacked_bytes
         for entry in archive.infolist():
-            name = _name(entry)
+            name = _decode_name(entry)
             if entry.is_dir() or _is_clutter(name):
                 continue
-            member = _member(archive, entry, name, limits, archive_limits)
+            member = _read_member(archive, entry, name, limits, archive_limits)
             left -= len(member.data)
             if left < 0:
-                raise ImageTooLarge(say("zip_unpacks"))
+                raise ImageTooLarge(format_message("zip_unpacks"))
             yield member
 
 
 @contextmanager
-def _opened(source: Path | BinaryIO, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
-    file = open_regular(source) if isinstance(source, Path) else source
+def _open_archive(source: Path | BinaryIO, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
+    file = open_regular_file(source) if isinstance(source, Path) else source
     try:
         _check_directory(file, limits)
         try:
             archive = zipfile.ZipFile(file)
         except _ZIP_ERRORS:
-            raise ImageError(say("zip_damaged")) from None
+            raise ImageError(format_message("zip_damaged")) from None
         with archive:
             if len(archive.infolist()) > limits.members:
-                raise ImageTooLarge(say("zip_too_many", limit=limits.members))
+                raise ImageTooLarge(format_message("zip_too_many", limit=limits.members))
             yield archive
     finally:
         if isinstance(source, Path):
@@ -101,23 +100,23 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     """The list of members is read as a whole, so its size is checked first, from the archive's last bytes."""
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
-        raise ImageTooLarge(say("zip_too_large", limit=limits.bytes // MEGABYTE))
+        raise ImageTooLarge(format_message("zip_too_large", limit=limits.bytes // MEGABYTE))
     file.seek(max(0, size - 65_557))
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
-        raise ImageError(say("zip_damaged"))
+        raise ImageError(format_message("zip_damaged"))
     members, directory = struct.unpack_from("<HI", tail, at + 10)
     if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
-        raise ImageTooLarge(say("zip_kind"))
+        raise ImageTooLarge(format_message("zip_kind"))
     if members > limits.members:
-        raise ImageTooLarge(say("zip_too_many", limit=limits.members))
+        raise ImageTooLarge(format_message("zip_too_many", limit=limits.members))
     if directory > limits.directory_bytes:
-        raise ImageTooLarge(say("zip_list"))
+        raise ImageTooLarge(format_message("zip_list"))
     file.seek(0)
 
 
-def _name(entry: zipfile.ZipInfo) -> str:
+def _decode_name(entry: zipfile.ZipInfo) -> str:
     name = entry.orig_filename
     if not entry.flag_bits & _UTF8_NAME:  # many programs write UTF-8 without saying so
         with suppress(UnicodeError):
@@ -130,51 +129,51 @@ def _is_clutter(name: str) -> bool:
     return "__macosx" in parts or parts[-1] in _CLUTTER or parts[-1].startswith("._")
 
 
-def _member(
+def _read_member(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits
 ) -> Member:
     shown = "".join(letter if letter.isprintable() else "?" for letter in name)[-200:]
-    refused = _refusal(entry, name, limits, archive_limits)
+    refused = _explain_refusal(entry, name, limits, archive_limits)
     if refused:
         return Member(shown, refused=refused)
     try:
-        return Member(shown, data=_content(archive, entry, limits, archive_limits))
+        return Member(shown, data=_read_content(archive, entry, limits, archive_limits))
     except ImageError as problem:
         return Member(shown, refused=str(problem))
     except _ZIP_ERRORS:
-        return Member(shown, refused=say("member_damaged"))
+        return Member(shown, refused=format_message("member_damaged"))
 
 
-def _refusal(entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits) -> str:
+def _explain_refusal(entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits) -> str:
     """Why a member is not even opened, from what the archive says of it; "" if it may be."""
     if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\x00" in name:
-        return say("member_outside")
+        return format_message("member_outside")
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        return say("member_no_file")
+        return format_message("member_no_file")
     if entry.flag_bits & _ENCRYPTED:
-        return say("member_locked")
+        return format_message("member_locked")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return say("member_packing")
+        return format_message("member_packing")
     if entry.file_size > limits.bytes:
-        return say("over_the_bytes", limit=limits.bytes // MEGABYTE)
+        return format_message("over_the_bytes", limit=limits.bytes // MEGABYTE)
     if entry.file_size > archive_limits.ratio * max(entry.compress_size, 1_000):
-        return say("member_bomb")
+        return format_message("member_bomb")
     return ""
 
 
-def _content(
+def _read_content(
     archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limits: Limits, archive_limits: ArchiveLimits
 ) -> bytes:
     """Read with a running count: what the archive says of a member's size need not be true."""
     most = min(limits.bytes, archive_limits.ratio * max(entry.compress_size, 1_000))
     with archive.open(entry) as file:
-        parts = [file.read(_CHUNK)]
-        kind_of(parts[0])
+        parts = [file.read(_CHUNK_BYTES)]
+        get_photo_kind(parts[0])
         size = len(parts[0])
-        while part := file.read(_CHUNK):
+        while part := file.read(_CHUNK_BYTES):
             parts.append(part)
             size += len(part)
             if size > most:
-                raise ImageTooLarge(say("member_bomb"))
+                raise ImageTooLarge(format_message("member_bomb"))
     return b"".join(parts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import zipfile
 from typing import BinaryIO
 
-from recognition.refusals import say
-from recognition.types import ImageError
+from recognition.errors import ImageError, format_message
 
 _HEAD_BYTES = 1024  # as far as browsers look when they guess what a file is
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -53,7 +52,7 @@ _MARKUP: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def identify(file: BinaryIO) -> str:
+def identify_photo(file: BinaryIO) -> str:
     """The kind of photo in ``file`` ("JPEG", "PNG", "WEBP", "HEIC", "TIFF", "GIF", "BMP").
 
     Raises ImageError for everything else, and for a file that is a photo and something else at once.
@@ -61,30 +60,30 @@ def identify(file: BinaryIO) -> str:
     """
     file.seek(0)
     head = file.read(_HEAD_BYTES)
-    kind = kind_of(head)
+    kind = get_photo_kind(head)
     if kind != "TIFF" and any(mark in head.lower() for mark, _ in _MARKUP):
         other = next(name for mark, name in _MARKUP if mark in head.lower())
-        raise ImageError(say("two_at_once", what=other))
+        raise ImageError(format_message("two_at_once", what=other))
     if zipfile.is_zipfile(file):
-        raise ImageError(say("two_at_once", what="a ZIP archive"))
+        raise ImageError(format_message("two_at_once", what="a ZIP archive"))
     file.seek(0)
     return kind
 
 
-def kind_of(head: bytes) -> str:
+def get_photo_kind(head: bytes) -> str:
     """The kind of photo that starts with ``head`` (1024 bytes do); ImageError if none that is read."""
     if not head:
-        raise ImageError(say("empty"))
+        raise ImageError(format_message("empty"))
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             if head[8:10] == b"CR" and kind == "TIFF":
-                raise _refusal("a camera raw file")
+                raise _make_kind_error("a camera raw file")
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and not _is_avif(head):
         return "HEIC"
-    raise _refusal(_stranger(head))
+    raise _make_kind_error(_describe_stranger(head))
 
 
 def _is_avif(head: bytes) -> bool:
@@ -92,7 +91,7 @@ def _is_avif(head: bytes) -> bool:
     return b"avif" in head[16 : min(size, 256)] and b"heic" not in head[16 : min(size, 256)]
 
 
-def _stranger(head: bytes) -> str:
+def _describe_stranger(head: bytes) -> str:
     for signature, name in _STRANGERS:
         if head.startswith(signature):
             return name
@@ -109,5 +108,5 @@ def _stranger(head: bytes) -> str:
     return ""
 
 
-def _refusal(what: str) -> ImageError:
-    return ImageError(say("looks_like", what=what) if what else say("no_photo"))
+def _make_kind_error(what: str) -> ImageError:
+    return ImageError(format_message("looks_like", what=what) if what else format_message("no_photo"))

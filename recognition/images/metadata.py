@@ -34,11 +34,11 @@ def read_metadata(image: Image.Image, kind: str) -> Metadata:
     except EXIF_ERRORS:
         return Metadata(1, None, _xmp_has_position(image))
     # HEIC files carry their rotation in the container, and the decoder has applied it already.
-    orientation = 1 if kind == "HEIC" else _orientation(exif)
-    return Metadata(orientation, _taken_at(exif), _has_gps(exif) or _xmp_has_position(image))
+    orientation = 1 if kind == "HEIC" else _read_orientation(exif)
+    return Metadata(orientation, _read_taken_at(exif), _has_gps(exif) or _xmp_has_position(image))
 
 
-def _orientation(exif: Image.Exif) -> int:
+def _read_orientation(exif: Image.Exif) -> int:
     try:
         value = exif.get(_ORIENTATION, 1)
     except EXIF_ERRORS:
@@ -46,7 +46,7 @@ def _orientation(exif: Image.Exif) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _taken_at(exif: Image.Exif) -> datetime | None:
+def _read_taken_at(exif: Image.Exif) -> datetime | None:
     for directory, tag in (
         (_EXIF_IFD, _DATE_TIME_ORIGINAL),
         (_EXIF_IFD, _DATE_TIME_DIGITIZED),

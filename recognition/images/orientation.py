@@ -20,49 +20,49 @@ _FLIPS_ACROSS = {2, 3, 6, 7}  # the upright x axis runs against the stored axis 
 _FLIPS_DOWN = {3, 4, 7, 8}
 
 
-def is_swapped(orientation: int) -> bool:
+def has_swapped_sides(orientation: int) -> bool:
     """Whether the stored width is the upright height."""
     return orientation in _SWAPS
 
 
-def upright_size(width: int, height: int, orientation: int) -> tuple[int, int]:
-    return (height, width) if is_swapped(orientation) else (width, height)
+def get_upright_size(width: int, height: int, orientation: int) -> tuple[int, int]:
+    return (height, width) if has_swapped_sides(orientation) else (width, height)
 
 
-def turned(part: Pillow.Image, orientation: int) -> Pillow.Image:
+def turn_upright(part: Pillow.Image, orientation: int) -> Pillow.Image:
     """A part of the stored picture, upright."""
     turn = _TURNS.get(orientation)
     return part if turn is None else part.transpose(turn)
 
 
-def upright_place(top: int, bottom: int, height: int, orientation: int) -> tuple[slice, slice]:
+def get_upright_place(top: int, bottom: int, height: int, orientation: int) -> tuple[slice, slice]:
     """Where rows ``top`` to ``bottom`` of a stored picture of this height lie in the upright array."""
     everything = slice(None)
-    is_flipped = orientation in (_FLIPS_ACROSS if is_swapped(orientation) else _FLIPS_DOWN)
+    is_flipped = orientation in (_FLIPS_ACROSS if has_swapped_sides(orientation) else _FLIPS_DOWN)
     place = slice(height - bottom, height - top) if is_flipped else slice(top, bottom)
-    return (everything, place) if is_swapped(orientation) else (place, everything)
+    return (everything, place) if has_swapped_sides(orientation) else (place, everything)
 
 
-def overhang(orientation: int, across: float, down: float) -> tuple[float, float]:
+def find_overhang(orientation: int, across: float, down: float) -> tuple[float, float]:
     """Where the upright origin lies when the stored picture hangs over its right and bottom edges.
 
     A reduced decoder rounds sizes up, so its last column and row reach beyond the picture by ``across`` and
     ``down`` full pixels (stored axes); after turning, that overhang can be at the left or at the top.
     """
-    if is_swapped(orientation):
+    if has_swapped_sides(orientation):
         across, down = down, across
     left = -across if orientation in _FLIPS_ACROSS else 0.0
     top = -down if orientation in _FLIPS_DOWN else 0.0
     return left, top
 
 
-def stored_box(box: Box, width: int, height: int, orientation: int) -> Box:
+def get_stored_box(box: Box, width: int, height: int, orientation: int) -> Box:
     """The box of the stored picture that shows ``box`` of the upright one, whose size is width x height."""
     left, top = box.left, box.top
     if orientation in _FLIPS_ACROSS:
         left = width - box.right
     if orientation in _FLIPS_DOWN:
         top = height - box.bottom
-    if is_swapped(orientation):
+    if has_swapped_sides(orientation):
         return Box(top, left, box.height, box.width)
     return Box(left, top, box.width, box.height)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.images.opening import ImageInfo
+from recognition.images.source import ImageInfo
 from recognition.types import Box, Image
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageCms
 
-from recognition.images.orientation import turned, upright_place
+from recognition.images.orientation import get_upright_place, turn_upright
 from recognition.types import Image
 
 STRIP_PIXELS = 1_000_000  # converted at a time, so that extra memory stays small whatever the photo
@@ -23,37 +23,37 @@ _Convert = Callable[[Pillow.Image], Pillow.Image]
 
 def fill_upright(image: Pillow.Image, upright: Image, orientation: int) -> None:
     """Write a decoded image, strip by strip, into ``upright``: uint8 (height, width, 3), sRGB, turned."""
-    flatten, to_srgb = flattener(image), srgb_converter(image)
+    flatten, to_srgb = make_flattener(image), make_srgb_converter(image)
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
         strip = image if rows >= height else image.crop((0, top, width, bottom))
-        place = upright_place(top, bottom, height, orientation)
-        upright[place] = np.asarray(turned(to_srgb(flatten(strip)), orientation))
+        place = get_upright_place(top, bottom, height, orientation)
+        upright[place] = np.asarray(turn_upright(to_srgb(flatten(strip)), orientation))
 
 
-def flattener(image: Pillow.Image) -> _Convert:
+def make_flattener(image: Pillow.Image) -> _Convert:
     """How to bring this image, or parts of it, to one of the modes RGB, L and CMYK without transparency."""
     mode = image.mode
     if mode in ("I", "F") or mode.startswith("I;16"):
-        return _deep(mode, image)
+        return _make_depth_converter(mode, image)
     if mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        return _on_white
+        return _flatten_on_white
     if mode in _SIMPLE:
         return lambda part: part
     target = "L" if mode == "1" else "RGB"
     return lambda part: part.convert(target)
 
 
-def _on_white(part: Pillow.Image) -> Pillow.Image:
+def _flatten_on_white(part: Pillow.Image) -> Pillow.Image:
     layers = part.convert("RGBA")
     white = Pillow.new("RGB", part.size, "white")
     white.paste(layers, mask=layers.getchannel("A"))
     return white
 
 
-def _deep(mode: str, image: Pillow.Image) -> _Convert:
+def _make_depth_converter(mode: str, image: Pillow.Image) -> _Convert:
     """More than eight bits a sample: scale by what the whole image holds, not by each strip."""
     low, high = (float(value) for value in image.getextrema())  # type: ignore[arg-type]  # one band, two numbers
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -72,9 +72,9 @@ def _deep(mode: str, image: Pillow.Image) -> _Convert:
     return convert
 
 
-def srgb_converter(image: Pillow.Image) -> _Convert:
+def make_srgb_converter(image: Pillow.Image) -> _Convert:
     """How to bring a flattened part of this image to sRGB; a missing or broken profile means plain RGB."""
-    transform = _profile_transform(image.info.get("icc_profile"), _flat_mode(image))
+    transform = _build_profile_transform(image.info.get("icc_profile"), _get_flat_mode(image))
     if transform is None:
         return lambda part: part if part.mode == "RGB" else part.convert("RGB")
 
@@ -85,14 +85,14 @@ def srgb_converter(image: Pillow.Image) -> _Convert:
     return convert
 
 
-def _flat_mode(image: Pillow.Image) -> str:
+def _get_flat_mode(image: Pillow.Image) -> str:
     if "transparency" in image.info or image.mode not in ("L", "CMYK", "1"):
         is_deep = image.mode in ("I", "F") or image.mode.startswith("I;16")
         return "L" if is_deep else "RGB"
     return "L" if image.mode == "1" else image.mode
 
 
-def _profile_transform(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _build_profile_transform(profile: object, mode: str) -> ImageCms.ImageCmsTransform | None:
     if not isinstance(profile, bytes) or not 128 <= len(profile) <= _PROFILE_BYTES:
         return None
     try:

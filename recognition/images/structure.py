@@ -8,33 +8,38 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
+from recognition.errors import ImageError, ImageTooLarge, format_message
 from recognition.images.limits import Limits
-from recognition.refusals import say
-from recognition.types import ImageError, ImageTooLarge
 
 
 def check_structure(file: BinaryIO, kind: str, limits: Limits) -> None:
     """Raise ImageTooLarge when metadata or frames are over the limits. Leaves the file at its start."""
-    walk = {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "GIF": _gif, "TIFF": _tiff}.get(kind)
+    walk = {
+        "JPEG": _walk_jpeg,
+        "PNG": _walk_png,
+        "WEBP": _walk_webp,
+        "GIF": _walk_gif,
+        "TIFF": _walk_tiff,
+    }.get(kind)
     if walk is not None:
         file.seek(0)
         try:
             walk(file, limits)
         except (struct.error, IndexError):
-            raise ImageError(say("header_cut_off")) from None
+            raise ImageError(format_message("header_cut_off")) from None
     file.seek(0)
 
 
-def too_much_metadata(limits: Limits) -> ImageTooLarge:
+def make_metadata_error(limits: Limits) -> ImageTooLarge:
     megabytes = limits.metadata_bytes // 1_000_000
-    return ImageTooLarge(say("too_much_metadata", limit=megabytes))
+    return ImageTooLarge(format_message("too_much_metadata", limit=megabytes))
 
 
-def too_many_frames(limits: Limits) -> ImageTooLarge:
-    return ImageTooLarge(say("too_many_frames", limit=limits.frames))
+def make_frames_error(limits: Limits) -> ImageTooLarge:
+    return ImageTooLarge(format_message("too_many_frames", limit=limits.frames))
 
 
-def _jpeg(file: BinaryIO, limits: Limits) -> None:
+def _walk_jpeg(file: BinaryIO, limits: Limits) -> None:
     """Add up the segments before the first scan."""
     file.seek(2)
     total = 0
@@ -52,10 +57,10 @@ def _jpeg(file: BinaryIO, limits: Limits) -> None:
         else:
             total += 2
         if total > limits.metadata_bytes:
-            raise too_much_metadata(limits)
+            raise make_metadata_error(limits)
 
 
-def _png(file: BinaryIO, limits: Limits) -> None:
+def _walk_png(file: BinaryIO, limits: Limits) -> None:
     file.seek(8)
     total = frames = 0
     while len(header := file.read(8)) == 8:
@@ -66,15 +71,15 @@ def _png(file: BinaryIO, limits: Limits) -> None:
             total += length + 12
         frames += name == b"fcTL"
         if total > limits.metadata_bytes:
-            raise too_much_metadata(limits)
+            raise make_metadata_error(limits)
         if frames > limits.frames:
-            raise too_many_frames(limits)
+            raise make_frames_error(limits)
         if name == b"IEND":
             return
         file.seek(length + 4, 1)
 
 
-def png_exif(file: BinaryIO) -> bytes:
+def read_png_exif(file: BinaryIO) -> bytes:
     """The EXIF of a PNG wherever it lies, even behind the pixels, without decoding those; b"" if there is none."""
     file.seek(8)
     while len(header := file.read(8)) == 8:
@@ -87,7 +92,7 @@ def png_exif(file: BinaryIO) -> bytes:
     return b""
 
 
-def _webp(file: BinaryIO, limits: Limits) -> None:
+def _walk_webp(file: BinaryIO, limits: Limits) -> None:
     file.seek(12)
     total = frames = 0
     while len(header := file.read(8)) == 8:
@@ -98,30 +103,30 @@ def _webp(file: BinaryIO, limits: Limits) -> None:
             total += length + 8
         frames += name == b"ANMF"
         if total > limits.metadata_bytes:
-            raise too_much_metadata(limits)
+            raise make_metadata_error(limits)
         if frames > limits.frames:
-            raise too_many_frames(limits)
+            raise make_frames_error(limits)
         file.seek(length + length % 2, 1)
 
 
-def _gif(file: BinaryIO, limits: Limits) -> None:
+def _walk_gif(file: BinaryIO, limits: Limits) -> None:
     header = file.read(13)
-    file.seek(_palette(header[10]), 1)
+    file.seek(_get_palette_size(header[10]), 1)
     frames = 0
     while (introducer := file.read(1)) in (b",", b"!"):
         if introducer == b",":
             frames += 1
             if frames > limits.frames:
-                raise too_many_frames(limits)
-            file.seek(_palette(file.read(9)[8]) + 1, 1)
+                raise make_frames_error(limits)
+            file.seek(_get_palette_size(file.read(9)[8]) + 1, 1)
             _skip_blocks(file)
         else:
             file.seek(1, 1)
             if _skip_blocks(file) > limits.metadata_bytes:
-                raise too_much_metadata(limits)
+                raise make_metadata_error(limits)
 
 
-def _palette(flags: int) -> int:
+def _get_palette_size(flags: int) -> int:
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
@@ -133,7 +138,7 @@ def _skip_blocks(file: BinaryIO) -> int:
     return total
 
 
-def _tiff(file: BinaryIO, limits: Limits) -> None:
+def _walk_tiff(file: BinaryIO, limits: Limits) -> None:
     """Follow the chain of directories; a loop in it is a hostile file."""
     order = "<" if file.read(2) == b"II" else ">"
     is_big = struct.unpack(order + "H", file.read(2))[0] == 43
@@ -145,12 +150,12 @@ def _tiff(file: BinaryIO, limits: Limits) -> None:
         if not offset:
             return
         if offset in seen or offset > limits.bytes:
-            raise ImageError(say("broken_pages"))
+            raise ImageError(format_message("broken_pages"))
         seen.add(offset)
         if len(seen) > limits.frames:
-            raise too_many_frames(limits)
+            raise make_frames_error(limits)
         file.seek(offset)
         (count,) = struct.unpack(order + count_format, file.read(struct.calcsize(count_format)))
         if count > 4096:
-            raise ImageError(say("too_many_properties"))
+            raise ImageError(format_message("too_many_properties"))
         file.seek(count * entry, 1)

@@ -1,18 +1,16 @@
 """The index: AutoFaiss builds it, Faiss searches it, and a small delta keeps it fresh between builds.
 
 ``build`` writes a directory, ``Index.load`` opens one, ``LiveIndex`` searches it together with what has
-changed since. ``read_foreign`` reads directories made by clip-retrieval. See ``policy.choose`` for which
-kind of index is built.
+changed since. ``read_foreign`` reads directories made by clip-retrieval. See ``policy.choose_index`` for
+which kind of index is built.
 """
 
-from .builder import BuildCancelled, build, part_of
-from .files import BuildFigures, read_figures, remove_partials
-from .foreign import ForeignGallery, read_foreign
-from .live import LiveIndex
-from .parts import Part
-from .policy import Choice, Measured, Reason, choose, parse_memory
-from .stored import Index
-from .threads import limit_threads
+from recognition.index.builder import BuildCancelled, build, make_part
+from recognition.index.files import BuildFigures, ForeignGallery, read_figures, read_foreign, remove_partials
+from recognition.index.live import LiveIndex
+from recognition.index.parts import Part
+from recognition.index.policy import Choice, MeasuredIndex, Reason, choose_index, parse_memory
+from recognition.index.searcher import Index, limit_threads
 
 __all__ = [
     "BuildCancelled",
@@ -21,14 +19,14 @@ __all__ = [
     "ForeignGallery",
     "Index",
     "LiveIndex",
-    "Measured",
+    "MeasuredIndex",
     "Part",
     "Reason",
     "build",
-    "choose",
+    "choose_index",
     "limit_threads",
+    "make_part",
     "parse_memory",
-    "part_of",
     "read_figures",
     "read_foreign",
     "remove_partials",

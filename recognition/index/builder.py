@@ -1,4 +1,8 @@
-"""Build an index: parts in, a new directory out, checked before anybody may use it."""
+"""Build an index: parts in, a new directory out, checked before anybody may use it.
+
+The candidates that are weighed for a build are each made, tuned, written and measured; the file of one is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +14,139 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..types import IndexUnusable, RecognitionError
-from .autofaiss import own_choice
-from .candidates import Trying
-from .files import INDEX, BuildFigures, new_directory, sha256_of, write_infos
-from .parts import Part, write_parts
-from .policy import (
-    EXACT,
+from recognition.errors import IndexUnusable, RecognitionError
+from recognition.index import measure
+from recognition.index.factory import choose_autofaiss_key, create_by_person, create_faiss_index
+from recognition.index.files import (
+    INDEX_FILE,
+    PERSONS_FILE,
+    BuildFigures,
+    create_build_directory,
+    sha256_of,
+    write_infos,
+)
+from recognition.index.measure import Sample, draw_sample, is_exact, measure_recall, tune_effort
+from recognition.index.parts import Part, PartFiles, WrittenParts, write_parts, write_temporary_parts
+from recognition.index.policy import (
+    EXACT_KEY,
+    FACES_PER_PHOTO,
+    TRIAL_VECTORS,
     Choice,
-    Measured,
+    MeasuredIndex,
     Reason,
-    choose,
-    could_save,
+    choose_index,
+    could_save_time,
+    find_key_by_person,
     is_worth_building,
-    key_by_person,
-    keys_to_try,
+    list_keys_to_try,
     parse_memory,
 )
+from recognition.index.searcher import Searcher
 
-WEIGHED = (Reason.FASTEST, Reason.RECALL)  # exact search and others fit the memory
+MAX_HNSW_EFFORT = 16_384  # of HNSW, which is as far as AutoFaiss itself goes
+
+
+class CandidateTrials:
+    """The candidates of the build in ``partial``. ``watch`` is told the steps, and may raise to stop it."""
+
+    def __init__(
+        self, partial: Path, written: WrittenParts, max_query_ms: float, watch: Callable[[str, int], None]
+    ) -> None:
+        watch("check", 0)
+        self.written = written
+        self._partial, self._watch = partial, watch
+        self._max_ms = FACES_PER_PHOTO * max_query_ms
+        self._parts = PartFiles.open(partial)
+        self._persons = np.load(partial / PERSONS_FILE)
+        self.people = len(np.unique(self._persons))
+        self._sample = draw_sample(self._parts, self._persons)
+        self._files: list[tuple[MeasuredIndex, Path]] = []
+
+    def build(self, key: str) -> MeasuredIndex:
+        """One more candidate; raises IndexUnusable for an exact index that does not find its own vectors."""
+        return self._measured(
+            create_faiss_index(self._partial, self._parts, key, self._built), key, self._max_ms
+        )
+
+    def build_by_person(self, key: str, best: MeasuredIndex) -> MeasuredIndex:
+        """The candidate that looks for people first; more effort than takes as long as the best is not tried."""
+        rows = self._sample.rows
+        index = create_by_person(self._partial, self._parts, key, self._persons, rows, self._built)
+        return self._measured(index, key, best.milliseconds)
+
+    def _built(self, done: int) -> None:
+        self._watch("build", done)
+
+    def _measured(self, index: Any, key: str, max_ms: float) -> MeasuredIndex:
+        import faiss
+
+        self._watch("check", self.written.count)
+        searcher = Searcher(index, self._parts)
+        effort, is_enough = self._tuned(searcher, index, key, self._sample, max_ms)
+        if key == EXACT_KEY and not is_exact(searcher, self._sample):
+            raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
+        found = 1.0 if key == EXACT_KEY else measure_recall(searcher, self._sample)
+        path = self._partial / f"{len(self._files)}.index"
+        faiss.write_index(index, str(path))
+        milliseconds = measure.milliseconds_per_photo(searcher, self._sample)
+        measured = MeasuredIndex(key, effort, found, milliseconds, path.stat().st_size, is_enough)
+        self._files.append((measured, path))
+        return measured
+
+    def tried(self, key: str) -> tuple[float, int]:
+        """Milliseconds a photo of an index of this kind of some of the people, and how many vectors those have."""
+        rows = draw_whole_people(self._persons, TRIAL_VECTORS)
+        folder = self._partial / "trial"
+        with write_temporary_parts(folder, self._parts.take(rows)) as parts:
+            index = create_faiss_index(folder, parts, key, lambda done: self._watch("check", done))
+            searcher, sample = Searcher(index, parts), draw_sample(parts, self._persons[rows])
+            self._tuned(searcher, index, key, sample, self._max_ms)
+            return measure.milliseconds_per_photo(searcher, sample), len(rows)
+
+    def _tuned(
+        self, searcher: Searcher, index: Any, key: str, sample: Sample, max_ms: float
+    ) -> tuple[str, bool]:
+        """Set the least search effort that is accurate, for kinds that know more or less; says which, as AutoFaiss,
+        and whether it is enough."""
+        import faiss
+
+        is_graph = key.startswith("HNSW")
+        if not is_graph and "IVF" not in key:
+            return "", True
+        name = "efSearch" if is_graph else "nprobe"
+        most = MAX_HNSW_EFFORT if is_graph else faiss.extract_index_ivf(index).nlist
+        space: Any = faiss.ParameterSpace()
+
+        def set_effort(effort: int) -> None:
+            self._watch("check", self.written.count)
+            space.set_index_parameters(index, f"{name}={effort}")
+
+        effort, is_enough = tune_effort(searcher, sample, set_effort, most, max_ms)
+        return f"{name}={effort}", is_enough
+
+    def keep(self, chosen: MeasuredIndex) -> None:
+        """Leave the file of this candidate, under the name of the index, and no other."""
+        for candidate, path in self._files:
+            if candidate is chosen:
+                path.rename(self._partial / INDEX_FILE)
+            else:
+                path.unlink()
+
+
+def draw_whole_people(persons: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Rows of some people drawn by a seed, all rows of each, together at most so many (one person's at least).
+
+    A part of each person's rows would be another gallery: with nearest references further away.
+    """
+    everybody, belongs, counts = np.unique(persons, return_inverse=True, return_counts=True)
+    drawn = np.random.default_rng(0).permutation(len(everybody))
+    taken = drawn[: max(1, int(np.searchsorted(np.cumsum(counts[drawn]), most, side="right")))]
+    return np.flatnonzero(np.isin(belongs, taken)).astype(np.int64)
+
+
+WEIGHED_REASONS = (Reason.FASTEST, Reason.RECALL)  # exact search and others fit the memory
 Progress = Callable[[str, int], None]
 """Told a step ("write", "build", "check") and how many references it has done so far."""
 
@@ -39,7 +156,7 @@ class BuildCancelled(RecognitionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class BuildWatch:
     """Passes progress on, and stops the build when asked to."""
 
     progress: Progress | None
@@ -76,16 +193,16 @@ def build(
     so, FileExistsError for a directory that is there, OSError as the disk gives it.
     """
     max_bytes = parse_memory(max_memory)
-    watch = Watch(progress, cancelled)
+    watch = BuildWatch(progress, cancelled)
     started = time.perf_counter()
-    with new_directory(directory) as partial:
+    with create_build_directory(directory) as partial:
         watch("write", 0)
         written = write_parts(parts, partial, dimension, lambda done: watch("write", done))
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
             choice, exact_ms = _write_best(
-                Trying(partial, written, max_query_ms, watch), max_bytes, only_exact
+                CandidateTrials(partial, written, max_query_ms, watch), max_bytes, only_exact
             )
         best = choice.measured
         figures = BuildFigures(
@@ -102,44 +219,44 @@ def build(
             max_bytes=max_bytes,
             reason=choice.reason.value,
             build_seconds=time.perf_counter() - started,
-            sha256=sha256_of(partial / INDEX),
+            sha256=sha256_of(partial / INDEX_FILE),
         )
         write_infos(partial, figures)
         watch("check", written.count)
     return figures
 
 
-def _write_best(trying: Trying, max_bytes: int, only_exact: bool) -> tuple[Choice, float | None]:
+def _write_best(trying: CandidateTrials, max_bytes: int, only_exact: bool) -> tuple[Choice, float | None]:
     """Build what is worth trying, keep the file of the one chosen; also how long exact search took."""
     written = trying.written
-    keys = keys_to_try(written.count, written.dimension, max_bytes)
-    if only_exact and EXACT in keys:
-        keys = [EXACT]
+    keys = list_keys_to_try(written.count, written.dimension, max_bytes)
+    if only_exact and EXACT_KEY in keys:
+        keys = [EXACT_KEY]
     candidates = [trying.build(key) for key in keys]
-    best = choose(candidates, max_bytes)
+    best = choose_index(candidates, max_bytes)
     if not only_exact:
-        for another in (_by_person, _own_choice):
+        for another in (_try_by_person, _try_autofaiss_choice):
             with contextlib.suppress(IndexUnusable):  # then the others serve
                 candidates += another(trying, best, max_bytes)
-                best = choose(candidates, max_bytes)
+                best = choose_index(candidates, max_bytes)
     trying.keep(best.measured)
     exact = [each.milliseconds for each in candidates if each.is_exact]
     return best, exact[0] if exact else None
 
 
-def _by_person(trying: Trying, best: Choice, max_bytes: int) -> list[Measured]:
+def _try_by_person(trying: CandidateTrials, best: Choice, max_bytes: int) -> list[MeasuredIndex]:
     """The candidate that looks for people first, where it is worth building."""
     written = trying.written
-    key = key_by_person(written.count, trying.people, written.dimension, max_bytes, best.measured)
+    key = find_key_by_person(written.count, trying.people, written.dimension, max_bytes, best.measured)
     return [trying.build_by_person(key, best.measured)] if key else []
 
 
-def _own_choice(trying: Trying, best: Choice, max_bytes: int) -> list[Measured]:
+def _try_autofaiss_choice(trying: CandidateTrials, best: Choice, max_bytes: int) -> list[MeasuredIndex]:
     """AutoFaiss's own, where exact search fits the memory and a trial promises enough."""
     written = trying.written
-    if best.reason not in WEIGHED or not could_save(best.measured):
+    if best.reason not in WEIGHED_REASONS or not could_save_time(best.measured):
         return []
-    own = own_choice(written.count, written.dimension, max_bytes)
+    own = choose_autofaiss_key(written.count, written.dimension, max_bytes)
     if not own.startswith(("HNSW", "IVF")):
         return []
     is_worth_it = is_worth_building(*trying.tried(own), written.count, best.measured)
@@ -150,12 +267,12 @@ def _write_empty(partial: Path, dimension: int) -> Choice:
     """An index of nothing, which AutoFaiss does not make."""
     import faiss
 
-    faiss.write_index(faiss.IndexFlatIP(dimension), str(partial / INDEX))
-    size = (partial / INDEX).stat().st_size
-    return Choice(Measured(EXACT, "", 1.0, 0.0, size), Reason.SMALL)
+    faiss.write_index(faiss.IndexFlatIP(dimension), str(partial / INDEX_FILE))
+    size = (partial / INDEX_FILE).stat().st_size
+    return Choice(MeasuredIndex(EXACT_KEY, "", 1.0, 0.0, size), Reason.SMALL)
 
 
-def part_of(ids: Iterable[int], persons: Iterable[int], vectors: Any) -> Part:
+def make_part(ids: Iterable[int], persons: Iterable[int], vectors: Any) -> Part:
     """A part from plain sequences; vectors become float32 (n, dimension)."""
     return Part(
         np.fromiter(ids, np.int64), np.fromiter(persons, np.int64), np.ascontiguousarray(vectors, np.float32)

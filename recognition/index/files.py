@@ -7,6 +7,9 @@ The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pan
     knn.index                      what AutoFaiss built; metric inner product, of kinds PQ... L2
     infos.json                     AutoFaiss's own keys, and ours under "facesite"
     ids.npy, persons.npy           int64 (rows,): the reference and the person of each row
+
+``read_foreign`` reads galleries made elsewhere: what clip-retrieval's inference and AutoFaiss's command line
+leave.
 """
 
 from __future__ import annotations
@@ -14,21 +17,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..types import EmbedderMismatch, IndexUnusable
+import numpy as np
+from numpy.typing import NDArray
 
-FORMAT = 1
-COMPRESSED = "PQ"  # how their keys begin
-INDEX, INFOS, IDS, PERSONS = "knn.index", "infos.json", "ids.npy", "persons.npy"
-EMBEDDINGS, METADATA = "img_emb", "metadata"
-PARTIAL = ".partial-"
+from recognition.errors import EmbedderMismatch, IndexUnusable
+from recognition.types import Embeddings
+
+FORMAT_VERSION = 1
+COMPRESSED_PREFIX = "PQ"  # how their keys begin
+INDEX_FILE, INFOS_FILE, IDS_FILE, PERSONS_FILE = "knn.index", "infos.json", "ids.npy", "persons.npy"
+EMBEDDINGS_FOLDER, METADATA_FOLDER = "img_emb", "metadata"
+PARTIAL_PREFIX = ".partial-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class BuildFigures:
 
 
 @contextmanager
-def new_directory(directory: Path) -> Iterator[Path]:
+def create_build_directory(directory: Path) -> Iterator[Path]:
     """A temporary sibling to write into; it takes the name ``directory`` only if the block ends well.
 
     Raises FileExistsError when ``directory`` is already there: a build never overwrites another.
@@ -72,13 +80,13 @@ def new_directory(directory: Path) -> Iterator[Path]:
     if directory.exists():
         raise FileExistsError(f"{directory} already exists; every build gets a new directory")
     directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = directory.parent / f"{PARTIAL}{directory.name}-{uuid.uuid4().hex[:12]}"
+    partial = directory.parent / f"{PARTIAL_PREFIX}{directory.name}-{uuid.uuid4().hex[:12]}"
     partial.mkdir()
     try:
         yield partial
         sync_tree(partial)
         partial.rename(directory)
-        sync(directory.parent)
+        sync_path(directory.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -86,13 +94,13 @@ def new_directory(directory: Path) -> Iterator[Path]:
 
 def remove_partials(parent: Path) -> list[Path]:
     """Delete what killed builds left under ``parent``. Only for whoever holds the right to build there."""
-    left = sorted(path for path in parent.glob(f"{PARTIAL}*") if path.is_dir())
+    left = sorted(path for path in parent.glob(f"{PARTIAL_PREFIX}*") if path.is_dir())
     for path in left:
         shutil.rmtree(path, ignore_errors=True)
     return left
 
 
-def sync(path: Path) -> None:
+def sync_path(path: Path) -> None:
     """Force one file or directory to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -103,8 +111,8 @@ def sync(path: Path) -> None:
 
 def sync_tree(root: Path) -> None:
     for path in sorted(root.rglob("*"), reverse=True):
-        sync(path)
-    sync(root)
+        sync_path(path)
+    sync_path(root)
 
 
 def sha256_of(path: Path) -> str:
@@ -112,9 +120,9 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def metric_of(key: str) -> str:
+def get_metric_type(key: str) -> str:
     """In AutoFaiss's words: inner product, but squared distance of a compressed kind."""
-    return "l2" if key.startswith(COMPRESSED) else "ip"
+    return "l2" if key.startswith(COMPRESSED_PREFIX) else "ip"
 
 
 def write_infos(directory: Path, figures: BuildFigures) -> None:
@@ -123,16 +131,16 @@ def write_infos(directory: Path, figures: BuildFigures) -> None:
     infos = {
         "index_key": figures.index_key,
         "index_param": figures.index_param,
-        "index_path": INDEX,
+        "index_path": INDEX_FILE,
         "size in bytes": figures.bytes,
         "avg_search_speed_ms": per_face,
         "nb vectors": figures.count,
         "vectors dimension": figures.dimension,
         "compression ratio": 4.0 * figures.count * figures.dimension / max(figures.bytes, 1),
-        "metric_type": metric_of(figures.index_key),
-        "facesite": {"format": FORMAT, **asdict(figures)},
+        "metric_type": get_metric_type(figures.index_key),
+        "facesite": {"format": FORMAT_VERSION, **asdict(figures)},
     }
-    (directory / INFOS).write_text(json.dumps(infos, indent=2) + "\n", encoding="utf-8")
+    (directory / INFOS_FILE).write_text(json.dumps(infos, indent=2) + "\n", encoding="utf-8")
 
 
 def read_infos(directory: Path) -> dict[str, Any]:
@@ -140,15 +148,15 @@ def read_infos(directory: Path) -> dict[str, Any]:
     if not directory.is_dir():
         raise IndexUnusable(f"There is no index at {directory}; build one with: manage.py build_index")
     try:
-        infos = json.loads((directory / INFOS).read_text(encoding="utf-8"))
+        infos = json.loads((directory / INFOS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise IndexUnusable(f"{directory} has no {INFOS}; build the index again.") from None
+        raise IndexUnusable(f"{directory} has no {INFOS_FILE}; build the index again.") from None
     except (OSError, ValueError) as error:
         raise IndexUnusable(
-            f"{directory / INFOS} cannot be read ({error}); build the index again."
+            f"{directory / INFOS_FILE} cannot be read ({error}); build the index again."
         ) from error
     if not isinstance(infos, dict):
-        raise IndexUnusable(f"{directory / INFOS} does not describe an index; build the index again.")
+        raise IndexUnusable(f"{directory / INFOS_FILE} does not describe an index; build the index again.")
     return infos
 
 
@@ -158,7 +166,7 @@ def read_figures(directory: Path, embedder_id: str | None = None) -> BuildFigure
     Raises IndexUnusable, or EmbedderMismatch for an index of another embedder's vectors.
     """
     ours = read_infos(directory).get("facesite")
-    if not isinstance(ours, dict) or ours.get("format") != FORMAT:
+    if not isinstance(ours, dict) or ours.get("format") != FORMAT_VERSION:
         raise IndexUnusable(
             f"{directory} was not written by this version of Facesite; build the index again, "
             "or bring it in with: manage.py import_gallery"
@@ -166,10 +174,81 @@ def read_figures(directory: Path, embedder_id: str | None = None) -> BuildFigure
     try:
         figures = BuildFigures(**{key: value for key, value in ours.items() if key != "format"})
     except TypeError as error:
-        raise IndexUnusable(f"{directory / INFOS} is incomplete; build the index again.") from error
+        raise IndexUnusable(f"{directory / INFOS_FILE} is incomplete; build the index again.") from error
     if embedder_id is not None and figures.embedder_id != embedder_id:
         raise EmbedderMismatch(
             f"The index in {directory} holds vectors of {figures.embedder_id}, not of {embedder_id}; "
             "build the index again."
         )
     return figures
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignGallery:
+    """Row by row: where the crop was, whose it is, and its unit float32 vector (n, dimension)."""
+
+    image_paths: list[str]
+    people: list[str]
+    vectors: Embeddings
+
+
+def read_foreign(directory: Path) -> ForeignGallery:
+    """Read ``img_emb/*.npy`` (float32 or float16) and ``metadata/*.parquet`` (``image_path``) part by part.
+
+    A person is the ``person`` column where there is one, else the name of the image's folder. Vectors are
+    brought to unit length. Raises IndexUnusable when something is missing or does not fit together.
+    """
+    import pandas as pd
+
+    vector_files = _list_numbered_files(directory / EMBEDDINGS_FOLDER, ".npy")
+    table_files = _list_numbered_files(directory / METADATA_FOLDER, ".parquet")
+    if not vector_files or len(vector_files) != len(table_files):
+        raise IndexUnusable(
+            f"{directory} needs as many {EMBEDDINGS_FOLDER}/*.npy as {METADATA_FOLDER}/*.parquet files, and at least one; "
+            f"it has {len(vector_files)} and {len(table_files)}."
+        )
+    paths: list[str] = []
+    people: list[str] = []
+    vectors: list[Embeddings] = []
+    for vector_file, table_file in zip(vector_files, table_files, strict=True):
+        try:
+            part, table = np.load(vector_file), pd.read_parquet(table_file)
+        except (OSError, ValueError) as error:
+            raise IndexUnusable(f"{vector_file} or {table_file.name} cannot be read: {error}") from error
+        if "image_path" not in table.columns or part.ndim != 2 or len(part) != len(table):
+            raise IndexUnusable(
+                f"{table_file} must have a column image_path and as many rows as {vector_file.name}."
+            )
+        here = table["image_path"].astype(str).tolist()
+        paths += here
+        people += (
+            table["person"].astype(str).tolist() if "person" in table.columns else map(_get_folder_name, here)
+        )
+        vectors.append(_normalise_part(part, vector_file))
+    if len({part.shape[1] for part in vectors}) != 1:
+        raise IndexUnusable(f"The vectors in {directory / EMBEDDINGS_FOLDER} differ in dimension.")
+    return ForeignGallery(paths, people, np.concatenate(vectors))
+
+
+def _list_numbered_files(folder: Path, suffix: str) -> list[Path]:
+    """Files in the order of the number in their names, not of its digits."""
+
+    def number(path: Path) -> tuple[int, str]:
+        found = re.search(r"(\d+)$", path.stem)
+        return (int(found[1]) if found else -1, path.name)
+
+    return sorted(folder.glob(f"*{suffix}"), key=number)
+
+
+def _get_folder_name(image_path: str) -> str:
+    return PurePosixPath(image_path.replace("\\", "/")).parent.name
+
+
+def _normalise_part(part: NDArray[Any], file: Path) -> Embeddings:
+    vectors = np.ascontiguousarray(part, np.float32)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    wrong = np.flatnonzero(~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
+    if len(wrong):
+        raise IndexUnusable(f"Row {int(wrong[0])} of {file} is not a vector that can be compared.")
+    unit: Embeddings = vectors / lengths
+    return unit

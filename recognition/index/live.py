@@ -1,26 +1,88 @@
-"""The gallery as it is this moment: a build, what came after it, and what no longer counts."""
+"""The gallery as it is this moment: a build, what came after it, and what no longer counts.
+
+What was approved after the build is in a small exact index in memory, the delta.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import EmbedderMismatch, Embeddings, Neighbour
-from .delta import Delta
-from .parts import check_vectors
-from .stored import Index
-
-GONE = -1  # in ``persons``: the reference of this row is masked
-MOST_OVERFETCHED = 1024  # neighbours asked of the build before the rows left are searched one by one
-SPARE = 16
+from recognition.errors import EmbedderMismatch
+from recognition.index.parts import check_vectors
+from recognition.index.searcher import Index
+from recognition.types import Embeddings, Neighbour
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
+class Delta:
+    """Ids and persons int64 (n,), unit float32 vectors (n, dimension). Never changed in place."""
+
+    ids: NDArray[np.int64]
+    persons: NDArray[np.int64]
+    vectors: Embeddings
+
+    @classmethod
+    def empty(cls, dimension: int) -> Self:
+        nothing = np.zeros(0, np.int64)
+        return cls(nothing, nothing, np.zeros((0, dimension), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def with_added(self, ids: NDArray[np.int64], persons: NDArray[np.int64], vectors: Embeddings) -> Self:
+        """A delta that has these too; an id it had gets the new person and vector."""
+        kept = self.without(ids)
+        return replace(
+            kept,
+            ids=np.concatenate([kept.ids, ids]),
+            persons=np.concatenate([kept.persons, persons]),
+            vectors=np.concatenate([kept.vectors, vectors]),
+        )
+
+    def without(self, ids: NDArray[np.int64]) -> Self:
+        keep = ~np.isin(self.ids, ids)
+        if keep.all():
+            return self
+        return replace(self, ids=self.ids[keep], persons=self.persons[keep], vectors=self.vectors[keep])
+
+    def with_moved(self, ids: NDArray[np.int64], persons: NDArray[np.int64]) -> Self:
+        """A delta in which these ids, where it has them, belong to these persons."""
+        order = np.argsort(ids)
+        ids, persons = ids[order], persons[order]
+        at = np.minimum(np.searchsorted(ids, self.ids), len(ids) - 1)
+        hit = ids[at] == self.ids
+        return replace(self, persons=np.where(hit, persons[at], self.persons))
+
+    def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows (n, min(k, len)) and similarities of the nearest, best first."""
+        k = min(k, len(self))
+        similarities = vectors @ self.vectors.T
+        if k < len(self):
+            rows = (
+                np.argpartition(-similarities, k - 1, axis=1)[:, :k]
+                if k
+                else np.zeros((len(vectors), 0), int)
+            )
+        else:
+            rows = np.broadcast_to(np.arange(k), similarities.shape)
+        found = np.take_along_axis(similarities, rows, axis=1)
+        order = np.argsort(-found, axis=1, kind="stable")
+        return np.take_along_axis(rows, order, axis=1), np.take_along_axis(found, order, axis=1)
+
+
+MASKED_PERSON = -1  # in ``persons``: the reference of this row is masked
+MAX_OVERFETCHED = 1024  # neighbours asked of the build before the rows left are searched one by one
+SPARE_NEIGHBOURS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveState:
     """What one search sees. Replaced as a whole, never changed in place."""
 
     persons: NDArray[np.int64]  # per row of the build: whose it is now, or GONE
@@ -48,7 +110,7 @@ class LiveIndex:
         persons = np.array(build.persons) if build is not None else np.zeros(0, np.int64)
         self._by_id = np.argsort(ids, kind="stable")
         self._sorted_ids = ids[self._by_id]
-        self._state = _State(persons, 0, Delta.empty(dimension))
+        self._state = _LiveState(persons, 0, Delta.empty(dimension))
 
     def __len__(self) -> int:
         """How many references can be found."""
@@ -95,7 +157,7 @@ class LiveIndex:
     def persons_of_references(self) -> dict[int, int]:
         """Every reference that can be found, and whose it is."""
         state = self._state
-        there = np.flatnonzero(state.persons != GONE)
+        there = np.flatnonzero(state.persons != MASKED_PERSON)
         ids = self.build.ids[there] if self.build is not None else there
         found = dict(zip(ids.tolist(), state.persons[there].tolist(), strict=True))
         return found | dict(zip(state.delta.ids.tolist(), state.delta.persons.tolist(), strict=True))
@@ -123,32 +185,32 @@ class LiveIndex:
         ids = np.concatenate([ids, state.delta.ids[rows]], axis=1)
         persons = np.concatenate([persons, state.delta.persons[rows]], axis=1)
         similarities = np.clip(np.concatenate([similarities, nearer], axis=1), -1, 1)
-        order = np.lexsort((ids, -similarities, persons == GONE), axis=1)[:, :k]
+        order = np.lexsort((ids, -similarities, persons == MASKED_PERSON), axis=1)[:, :k]
         columns = (
             np.take_along_axis(array, order, axis=1).tolist() for array in (ids, persons, similarities)
         )
         return [
-            [Neighbour(*hit) for hit in zip(*face, strict=True) if hit[1] != GONE]
+            [Neighbour(*hit) for hit in zip(*face, strict=True) if hit[1] != MASKED_PERSON]
             for face in zip(*columns, strict=True)
         ]
 
     def _search_build(
-        self, state: _State, vectors: Embeddings, k: int
+        self, state: _LiveState, vectors: Embeddings, k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Ids, persons (GONE where there is none) and similarities, with ``k`` that count in each row."""
         rows_left = len(state.persons) - state.masked
         if self.build is None or not rows_left:
             nothing = np.zeros((len(vectors), 0), np.int64)
             return nothing, nothing, nothing.astype(np.float32)
-        wanted, fetch = min(k, rows_left), k + min(state.masked, SPARE)
+        wanted, fetch = min(k, rows_left), k + min(state.masked, SPARE_NEIGHBOURS)
         while True:
             rows, similarities = self.build.search_rows(vectors, fetch)
-            persons = np.where(rows < 0, GONE, state.persons[rows])
-            if ((persons != GONE).sum(axis=1) >= wanted).all() or not state.masked:
+            persons = np.where(rows < 0, MASKED_PERSON, state.persons[rows])
+            if ((persons != MASKED_PERSON).sum(axis=1) >= wanted).all() or not state.masked:
                 break
-            if fetch >= MOST_OVERFETCHED or (rows < 0).any():
-                rows, similarities = self.build.parts.search(vectors, wanted, state.persons != GONE)
-                persons = np.where(rows < 0, GONE, state.persons[rows])
+            if fetch >= MAX_OVERFETCHED or (rows < 0).any():
+                rows, similarities = self.build.parts.search(vectors, wanted, state.persons != MASKED_PERSON)
+                persons = np.where(rows < 0, MASKED_PERSON, state.persons[rows])
                 break
             fetch *= 4
         return self.build.ids[rows], persons, similarities
@@ -160,21 +222,21 @@ class LiveIndex:
         at = np.minimum(np.searchsorted(self._sorted_ids, ids), len(self._sorted_ids) - 1)
         return self._by_id[at], self._sorted_ids[at] == ids
 
-    def _without(self, state: _State, ids: NDArray[np.int64]) -> _State:
+    def _without(self, state: _LiveState, ids: NDArray[np.int64]) -> _LiveState:
         if not len(ids):
             return state
         rows, known = self._rows(ids)
         persons, masked = state.persons, state.masked
         if known.any():
             persons = persons.copy()
-            persons[rows[known]] = GONE
-            masked = int((persons == GONE).sum())
-        return _State(persons, masked, state.delta.without(ids))
+            persons[rows[known]] = MASKED_PERSON
+            masked = int((persons == MASKED_PERSON).sum())
+        return _LiveState(persons, masked, state.delta.without(ids))
 
-    def _with_moved(self, state: _State, moved: Mapping[int, int]) -> _State:
+    def _with_moved(self, state: _LiveState, moved: Mapping[int, int]) -> _LiveState:
         ids, owners = np.fromiter(moved.keys(), np.int64), np.fromiter(moved.values(), np.int64)
         rows, known = self._rows(ids)
         persons = state.persons.copy()
-        still = known & (persons[rows] != GONE) if len(persons) else known
+        still = known & (persons[rows] != MASKED_PERSON) if len(persons) else known
         persons[rows[still]] = owners[still]
-        return _State(persons, state.masked, state.delta.with_moved(ids, owners))
+        return _LiveState(persons, state.masked, state.delta.with_moved(ids, owners))

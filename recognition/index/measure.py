@@ -17,20 +17,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Embeddings
-from .partfiles import PartFiles
-from .policy import FACES_PER_PHOTO, RECALL_AIM, SECOND_AIM
-from .searcher import Searcher
+from recognition.index.parts import PartFiles
+from recognition.index.policy import FACES_PER_PHOTO, RECALL_AIM, SECOND_AIM
+from recognition.index.searcher import Searcher
+from recognition.types import Embeddings
 
-SAMPLE = 1000
-NEIGHBOURS = 50
-PHOTOS = 5  # made of the sample, for a speed measurement
-ROUNDS = 5
-SECONDS = 1.0  # after which no further round is begun
-MOST_OWN = 1_000  # references of a person beyond which it is not asked who comes after them
-JUDGED = 50  # of the sample, at least, to know how often they are found
-SAME = 1e-4  # two similarities this close are the same: ties are no misses
-EFFORTS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
+SAMPLE_SIZE = 1000
+NEIGHBOUR_COUNT = 50
+TIMED_PHOTOS = 5  # made of the sample, for a speed measurement
+TIMED_ROUNDS = 5
+MAX_TIMED_SECONDS = 1.0  # after which no further round is begun
+MAX_OWN_REFERENCES = 1_000  # references of a person beyond which it is not asked who comes after them
+MIN_JUDGED = 50  # of the sample, at least, to know how often they are found
+TIE_TOLERANCE = 1e-4  # two similarities this close are the same: ties are no misses
+SEARCH_EFFORTS = (1, 2, 4, 8, 16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Sample:
     persons: NDArray[np.int64]  # whose each row of the build is
 
 
-def draw_sample(parts: PartFiles, persons: NDArray[np.int64], size: int = SAMPLE) -> Sample:
+def draw_sample(parts: PartFiles, persons: NDArray[np.int64], size: int = SAMPLE_SIZE) -> Sample:
     """A seeded sample over all part files, with its exact answers, reading one chunk at a time."""
     count = len(parts)
     rows = np.sort(np.random.default_rng(0).choice(count, min(size, count), replace=False)).astype(np.int64)
@@ -66,26 +66,26 @@ def draw_sample(parts: PartFiles, persons: NDArray[np.int64], size: int = SAMPLE
     return Sample(rows, vectors, best, second, counts[belongs[rows]], persons)
 
 
-def recall(searcher: Searcher, sample: Sample) -> float:
+def measure_recall(searcher: Searcher, sample: Sample) -> float:
     """Share of the sample for which the index's best other row is as near as exact search's; 1.0 if alone."""
-    return _recall(*searcher.search(sample.vectors, 2), sample)
+    return _measure_recall_of(*searcher.search(sample.vectors, 2), sample)
 
 
 def is_exact(searcher: Searcher, sample: Sample) -> bool:
     """Whether each of the sample finds itself, or its like, first and then the nearest other, as it must."""
     rows, similarities = searcher.search(sample.vectors, 2)
-    finds_itself = (rows[:, 0] == sample.rows) | (similarities[:, 0] >= 1 - SAME)
-    return bool(finds_itself.all()) and _recall(rows, similarities, sample) == 1
+    finds_itself = (rows[:, 0] == sample.rows) | (similarities[:, 0] >= 1 - TIE_TOLERANCE)
+    return bool(finds_itself.all()) and _measure_recall_of(rows, similarities, sample) == 1
 
 
-def _recall(rows: NDArray[np.int64], similarities: NDArray[np.float32], sample: Sample) -> float:
+def _measure_recall_of(rows: NDArray[np.int64], similarities: NDArray[np.float32], sample: Sample) -> float:
     if len(sample.rows) < 2:
         return 1.0
     others = np.where((rows == sample.rows[:, None]) | (rows < 0), -2.0, similarities)
-    return float(np.mean(others.max(axis=1) >= sample.best - SAME))
+    return float(np.mean(others.max(axis=1) >= sample.best - TIE_TOLERANCE))
 
 
-def second_found(searcher: Searcher, sample: Sample) -> float:
+def measure_second_found(searcher: Searcher, sample: Sample) -> float:
     """Share of the sample for which the index's best row of another person is as near as exact search's.
 
     Each is asked for beyond its own person's rows, which would hide the others from it where they are many, and with
@@ -94,35 +94,35 @@ def second_found(searcher: Searcher, sample: Sample) -> float:
     """
     if (sample.own == len(sample.persons)).all():
         return 1.0
-    judged = np.flatnonzero(sample.own <= MOST_OWN)
-    if len(judged) < min(JUDGED, len(sample.rows)):
+    judged = np.flatnonzero(sample.own <= MAX_OWN_REFERENCES)
+    if len(judged) < min(MIN_JUDGED, len(sample.rows)):
         return 0.0
-    k = NEIGHBOURS + int(sample.own[judged].max())
+    k = NEIGHBOUR_COUNT + int(sample.own[judged].max())
     rows, similarities = searcher.search(sample.vectors[judged], k, further=False)
     is_other = (rows >= 0) & (sample.persons[rows] != sample.persons[sample.rows[judged], None])
     others = np.where(is_other, similarities, -2.0).max(axis=1)
-    return float(np.mean(others >= sample.second[judged] - SAME))
+    return float(np.mean(others >= sample.second[judged] - TIE_TOLERANCE))
 
 
 def milliseconds_per_photo(searcher: Searcher, sample: Sample) -> float:
     """Time to search ten faces as one batch, mean of some photos made of the sample: for each the least of some
     rounds, as whatever else the machine does beside it is no fault of the index."""
     shuffled = np.random.default_rng(0).permutation(len(sample.rows))
-    photos = sample.vectors[np.resize(shuffled, (PHOTOS, FACES_PER_PHOTO))]
-    searcher.search(photos[0], NEIGHBOURS)
-    least = np.full(PHOTOS, np.inf)
+    photos = sample.vectors[np.resize(shuffled, (TIMED_PHOTOS, FACES_PER_PHOTO))]
+    searcher.search(photos[0], NEIGHBOUR_COUNT)
+    least = np.full(TIMED_PHOTOS, np.inf)
     begun = time.perf_counter()
-    for _ in range(ROUNDS):
+    for _ in range(TIMED_ROUNDS):
         for number, faces in enumerate(photos):
             start = time.perf_counter()
-            searcher.search(faces, NEIGHBOURS)
+            searcher.search(faces, NEIGHBOUR_COUNT)
             least[number] = min(least[number], time.perf_counter() - start)
-        if time.perf_counter() - begun > SECONDS:
+        if time.perf_counter() - begun > MAX_TIMED_SECONDS:
             break
     return float(1000 * least.mean())
 
 
-def tune(
+def tune_effort(
     searcher: Searcher, sample: Sample, set_effort: Callable[[int], None], most: int, max_ms: float
 ) -> tuple[int, bool]:
     """Set the least search effort with which the index finds the nearest and who is second; says how much that is,
@@ -134,13 +134,16 @@ def tune(
     @functools.cache
     def is_enough(effort: int) -> bool:
         set_effort(effort)
-        return recall(searcher, sample) >= RECALL_AIM and second_found(searcher, sample) >= SECOND_AIM
+        return (
+            measure_recall(searcher, sample) >= RECALL_AIM
+            and measure_second_found(searcher, sample) >= SECOND_AIM
+        )
 
     def ends(effort: int) -> bool:
         set_effort(effort)
         return milliseconds_per_photo(searcher, sample) > max_ms or is_enough(effort)
 
-    efforts = [each for each in EFFORTS if each < most]
+    efforts = [each for each in SEARCH_EFFORTS if each < most]
     effort = [*efforts, most][bisect.bisect_left(efforts, True, key=ends)]
     enough = is_enough(effort)
     set_effort(effort)

@@ -1,19 +1,26 @@
-"""References on their way into a build: streamed in parts, checked, written as part files."""
+"""The references of a build: streamed in parts, checked, written as part files, and read back.
+
+They are read without holding them all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Embeddings, IndexUnusable
-from .files import EMBEDDINGS, IDS, METADATA, PERSONS
+from recognition.errors import IndexUnusable
+from recognition.index.files import EMBEDDINGS_FOLDER, IDS_FILE, METADATA_FOLDER, PERSONS_FILE
+from recognition.types import Embeddings
 
 PART_NUMBERS = 16 * 1024 * 1024  # float32 numbers in one part file: 64 MB
-TOLERANCE = 1e-3  # how far from 1 the length of a unit vector may be
+LENGTH_TOLERANCE = 1e-3  # how far from 1 the length of a unit vector may be
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenParts:
     """What the parts came to."""
 
     count: int
@@ -43,13 +50,13 @@ class Written:
 
 def write_parts(
     parts: Iterable[Part], directory: Path, dimension: int, progress: Callable[[int], None]
-) -> Written:
+) -> WrittenParts:
     """Write ``img_emb/``, ``metadata/``, ``ids.npy`` and ``persons.npy``, holding one part file at a time.
 
     ``progress`` is told how many references are written. Raises IndexUnusable for a vector of another
     dimension or that is not of unit length, or a reference that comes twice.
     """
-    for name in (EMBEDDINGS, METADATA):
+    for name in (EMBEDDINGS_FOLDER, METADATA_FOLDER):
         (directory / name).mkdir()
     ids: list[NDArray[np.int64]] = []
     persons: list[NDArray[np.int64]] = []
@@ -67,15 +74,15 @@ def write_parts(
             waiting, held, number = [], 0, number + 1
         progress(sum(map(len, ids)))
     if held or not number:
-        _write_part(waiting or [_empty(dimension)], directory, number)
+        _write_part(waiting or [_make_empty_part(dimension)], directory, number)
         number += 1
     every_id = np.concatenate(ids) if ids else np.zeros(0, np.int64)
     if len(np.unique(every_id)) != len(every_id):
         raise IndexUnusable("A reference came twice while the index was built; build it again.")
-    np.save(directory / IDS, every_id)
-    np.save(directory / PERSONS, np.concatenate(persons) if persons else np.zeros(0, np.int64))
-    _pad_names(directory, number)
-    return Written(len(every_id), dimension)
+    np.save(directory / IDS_FILE, every_id)
+    np.save(directory / PERSONS_FILE, np.concatenate(persons) if persons else np.zeros(0, np.int64))
+    _pad_file_names(directory, number)
+    return WrittenParts(len(every_id), dimension)
 
 
 def check_vectors(vectors: Embeddings, dimension: int, ids: Sequence[int] | NDArray[np.int64]) -> None:
@@ -86,7 +93,7 @@ def check_vectors(vectors: Embeddings, dimension: int, ids: Sequence[int] | NDAr
             f"{dimension} were due; embed the references again."
         )
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-    wrong = np.flatnonzero(~(np.abs(lengths - 1) <= TOLERANCE))
+    wrong = np.flatnonzero(~(np.abs(lengths - 1) <= LENGTH_TOLERANCE))
     if len(wrong):
         raise IndexUnusable(
             f"The vector of reference {ids[int(wrong[0])]} has length {lengths[wrong[0]]:.3f} instead of 1; "
@@ -94,7 +101,7 @@ def check_vectors(vectors: Embeddings, dimension: int, ids: Sequence[int] | NDAr
         )
 
 
-def _empty(dimension: int) -> Part:
+def _make_empty_part(dimension: int) -> Part:
     nothing = np.zeros(0, np.int64)
     return Part(nothing, nothing, np.zeros((0, dimension), np.float32))
 
@@ -103,7 +110,7 @@ def _write_part(parts: Sequence[Part], directory: Path, number: int) -> None:
     import pandas as pd
 
     np.save(
-        directory / EMBEDDINGS / f"img_emb_{number}.npy",
+        directory / EMBEDDINGS_FOLDER / f"img_emb_{number}.npy",
         np.ascontiguousarray(np.concatenate([part.vectors for part in parts])),
     )
     table = {
@@ -112,13 +119,123 @@ def _write_part(parts: Sequence[Part], directory: Path, number: int) -> None:
         "reference": np.concatenate([part.ids for part in parts]),
         "person_id": np.concatenate([part.persons for part in parts]),
     }
-    pd.DataFrame(table).to_parquet(directory / METADATA / f"metadata_{number}.parquet", index=False)
+    pd.DataFrame(table).to_parquet(directory / METADATA_FOLDER / f"metadata_{number}.parquet", index=False)
 
 
-def _pad_names(directory: Path, count: int) -> None:
+def _pad_file_names(directory: Path, count: int) -> None:
     """Number the files with equal width, since AutoFaiss and others read them in the order of their names."""
     width = len(str(count - 1))
-    for folder, pattern in ((METADATA, "metadata_{}.parquet"), (EMBEDDINGS, "img_emb_{}.npy")):
+    for folder, pattern in ((METADATA_FOLDER, "metadata_{}.parquet"), (EMBEDDINGS_FOLDER, "img_emb_{}.npy")):
         for number in range(count):
             old = directory / folder / pattern.format(number)
             old.rename(directory / folder / pattern.format(str(number).zfill(width)))
+
+
+CHUNK_ROWS = 16_384
+
+
+@contextmanager
+def write_temporary_parts(folder: Path, vectors: Embeddings) -> Iterator[PartFiles]:
+    """These vectors as the part files of a folder that is gone afterwards."""
+    (folder / EMBEDDINGS_FOLDER).mkdir(parents=True)
+    np.save(folder / EMBEDDINGS_FOLDER / "img_emb_0.npy", vectors)
+    try:
+        yield PartFiles.open(folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+class PartFiles:
+    """Part files as one array of rows, mapped into memory; reading only."""
+
+    def __init__(self, parts: list[Embeddings]) -> None:
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    @classmethod
+    def open(cls, directory: Path) -> Self:
+        """Those of the build in ``directory``; raises IndexUnusable when one cannot be read."""
+        try:
+            parts = [
+                np.load(file, mmap_mode="r") for file in sorted((directory / EMBEDDINGS_FOLDER).glob("*.npy"))
+            ]
+        except (OSError, ValueError, EOFError) as error:
+            raise IndexUnusable(
+                f"{directory / EMBEDDINGS_FOLDER} cannot be read ({error}); build the index again."
+            ) from error
+        if any(part.dtype != np.float32 or part.ndim != 2 or not part.flags.c_contiguous for part in parts):
+            raise IndexUnusable(
+                f"{directory / EMBEDDINGS_FOLDER} holds no float32 vectors; build the index again."
+            )
+        if len({part.shape[1] for part in parts}) > 1:
+            raise IndexUnusable(
+                f"{directory / EMBEDDINGS_FOLDER} holds vectors of two kinds; build the index again."
+            )
+        return cls(parts)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def dimension(self) -> int:
+        return int(self._parts[0].shape[1]) if self._parts else 0
+
+    def take(self, rows: NDArray[np.int64]) -> Embeddings:
+        """The vectors (n, dimension) of these rows, in their order."""
+        if len(self._parts) == 1:
+            return np.asarray(self._parts[0][rows])
+        which = np.searchsorted(self._starts, rows, side="right") - 1
+        taken = np.empty((len(rows), self.dimension), np.float32)
+        for number, part in enumerate(self._parts):
+            here = which == number
+            taken[here] = part[rows[here] - self._starts[number]]
+        return taken
+
+    def similarities(self, vectors: Embeddings, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Similarity (n, k) of each vector (n, dimension) with the rows (n, k) given for it; -inf for row -1.
+
+        The rows are read where they lie. To copy them first took three times as long. Faiss looks at no bounds, so
+        IndexError and ValueError are raised here for rows that are not there and for shapes that do not go together.
+        """
+        import faiss
+
+        if rows.max(initial=-1) >= len(self):
+            raise IndexError(f"row {rows.max()} of {len(self)}")
+        if vectors.shape != (len(rows), self.dimension):
+            raise ValueError(f"{vectors.shape} vectors, {rows.shape} rows of {self.dimension} numbers")
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        result = np.full(rows.shape, -np.inf, np.float32)
+        some = np.empty_like(result)
+        compare: Any = faiss.fvec_inner_products_by_idx  # type: ignore[attr-defined]  # its stubs leave it out
+        for start, part in zip(self._starts, self._parts, strict=False):
+            here = np.where((rows >= start) & (rows < start + len(part)), rows - start, -1)
+            if here.max(initial=-1) < 0:
+                continue
+            pointers = (faiss.swig_ptr(array) for array in (some, vectors, part, here))
+            compare(*pointers, vectors.shape[1], *rows.shape)
+            np.maximum(result, some, out=result)
+        return result
+
+    def chunks(self) -> Iterator[tuple[int, Embeddings]]:
+        """All rows in order, some thousands at a time, each with the number of its first row."""
+        for start, part in zip(self._starts, self._parts, strict=False):
+            for offset in range(0, len(part), CHUNK_ROWS):
+                yield int(start) + offset, np.asarray(part[offset : offset + CHUNK_ROWS])
+
+    def search(
+        self, vectors: Embeddings, k: int, allowed: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows (n, k) and similarities of the nearest among the allowed rows: slow, and always right."""
+        k = min(k, int(allowed.sum()))
+        best_rows = np.full((len(vectors), k), -1, np.int64)
+        best = np.full((len(vectors), k), -2, np.float32)
+        for first, chunk in self.chunks():
+            similarities = vectors @ chunk.T
+            similarities[:, ~allowed[first : first + len(chunk)]] = -2
+            rows = np.broadcast_to(np.arange(first, first + len(chunk)), similarities.shape)
+            both = np.concatenate([best, similarities], axis=1)
+            both_rows = np.concatenate([best_rows, rows], axis=1)
+            order = np.argsort(-both, axis=1, kind="stable")[:, :k]
+            best = np.take_along_axis(both, order, axis=1)
+            best_rows = np.take_along_axis(both_rows, order, axis=1)
+        return best_rows, best

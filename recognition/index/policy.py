@@ -9,7 +9,7 @@ Four kinds are weighed:
     by those. It reads a sixteenth of what exact search reads.
 ``IVFn(PQmx4fs),SQ8``
     looks for the nearest people first, by their mean vectors, of which AutoFaiss builds the index, and then through
-    those people's references (see ``people``). It is built where the others take longer than would be noticed and
+    those people's references (see ``factory``). It is built where the others take longer than would be noticed and
     people have several references.
 AutoFaiss's own choice
     for so many vectors within the budgets, mostly ``HNSW32``, with the least search effort that is accurate. It is
@@ -29,8 +29,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-EXACT = "Flat"
-RECALL = 0.99  # share of faces whose nearest reference must be the one exact search finds
+EXACT_KEY = "Flat"
+MIN_RECALL = 0.99  # share of faces whose nearest reference must be the one exact search finds
 RECALL_AIM = 0.993  # what search effort is tuned to, so that a sample's luck does not decide
 SECOND_AIM = 0.97  # likewise of the nearest reference of another person, which PQmx4fs finds for 97 to 99 %
 FACES_PER_PHOTO = 10
@@ -38,9 +38,9 @@ EXACT_NUMBERS = 1_000_000  # vectors x dimension up to which exact search takes 
 CHEAP_NUMBERS = 5_000_000  # up to which nothing replaces exact search that misses one of the sample's nearest
 COMPRESSED_FROM = 1_000  # vectors needed to learn how to compress them
 WORTH_GROUPING = 5.0  # milliseconds a photo from which people are looked for first
-REFERENCES_EACH = 4  # that they must have on average
+MIN_REFERENCES_EACH = 4  # that they must have on average
 WORTH_BUILDING = 20.0  # milliseconds a photo that AutoFaiss's own choice must save, of some eighty
-TRIAL = 20_000  # vectors it is tried on
+TRIAL_VECTORS = 20_000  # vectors it is tried on
 
 
 class Reason(StrEnum):
@@ -54,7 +54,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredIndex:
     """One built index, as measured on this machine."""
 
     index_key: str
@@ -66,16 +66,16 @@ class Measured:
 
     @property
     def is_exact(self) -> bool:
-        return self.index_key == EXACT
+        return self.index_key == EXACT_KEY
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    measured: Measured
+    measured: MeasuredIndex
     reason: Reason
 
 
-def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
+def choose_index(candidates: Sequence[MeasuredIndex], max_bytes: int) -> Choice:
     """The index to serve, of those measured.
 
     Of the candidates within the memory budget, with effort enough and with a recall of at least 0.99 (1 in a small
@@ -86,8 +86,8 @@ def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
     if not candidates:
         raise ValueError("there is nothing to choose from")
     fitting = [each for each in candidates if each.bytes <= max_bytes]
-    is_cheap = any(each.is_exact and each.bytes <= exact_bytes(CHEAP_NUMBERS, 1) for each in fitting)
-    least = 1.0 if is_cheap else RECALL
+    is_cheap = any(each.is_exact and each.bytes <= estimate_exact_bytes(CHEAP_NUMBERS, 1) for each in fitting)
+    least = 1.0 if is_cheap else MIN_RECALL
     accurate = [each for each in fitting if each.is_exact or (each.is_effort_enough and each.recall >= least)]
     if accurate:
         best = min(accurate, key=lambda each: each.milliseconds)
@@ -103,37 +103,39 @@ def choose(candidates: Sequence[Measured], max_bytes: int) -> Choice:
     return Choice(best, Reason.FASTEST if len(accurate) > 1 else Reason.RECALL)
 
 
-def keys_to_try(count: int, dimension: int, max_bytes: int) -> list[str]:
+def list_keys_to_try(count: int, dimension: int, max_bytes: int) -> list[str]:
     """The kinds to build for so many vectors before AutoFaiss's own choice is thought of.
 
     Only exact search where that is fast already; only a compressed index where exact search does not fit.
     """
-    compressed = _compressed_key(count, dimension, max_bytes)
-    if exact_bytes(count, dimension) > max_bytes:
-        return [compressed or EXACT]
+    compressed = _find_compressed_key(count, dimension, max_bytes)
+    if estimate_exact_bytes(count, dimension) > max_bytes:
+        return [compressed or EXACT_KEY]
     if count * dimension <= EXACT_NUMBERS or compressed is None:
-        return [EXACT]
-    return [EXACT, compressed]
+        return [EXACT_KEY]
+    return [EXACT_KEY, compressed]
 
 
-def key_by_person(count: int, people: int, dimension: int, max_bytes: int, best: Measured) -> str | None:
+def find_key_by_person(
+    count: int, people: int, dimension: int, max_bytes: int, best: MeasuredIndex
+) -> str | None:
     """The kind that looks for people first, where it is worth building: ``best`` is the better of the others.
 
     Not where nothing may be missed: its effort is not meant for that.
     """
-    key = _compressed_key(people, dimension, max_bytes)
+    key = _find_compressed_key(people, dimension, max_bytes)
     is_slow = best.milliseconds > WORTH_GROUPING and count * dimension > CHEAP_NUMBERS
-    worth = is_slow and count >= REFERENCES_EACH * people
+    worth = is_slow and count >= MIN_REFERENCES_EACH * people
     size = count * (dimension + 8) + people * (dimension + 8)  # eight bits a number, a row number; lists
     return f"IVF{people}({key}),SQ8" if key and worth and size <= max_bytes else None
 
 
-def could_save(best: Measured) -> bool:
+def could_save_time(best: MeasuredIndex) -> bool:
     """Whether there is enough to save that AutoFaiss's own choice is worth a trial."""
     return best.milliseconds > WORTH_BUILDING
 
 
-def is_worth_building(trial_ms: float, tried: int, count: int, best: Measured) -> bool:
+def is_worth_building(trial_ms: float, tried: int, count: int, best: MeasuredIndex) -> bool:
     """Whether AutoFaiss's own choice, that answered a photo so fast on a part of the gallery, should be built whole.
 
     It must promise to save a time that is noticed, and half of it, since trials promise much and a graph of a million
@@ -144,23 +146,23 @@ def is_worth_building(trial_ms: float, tried: int, count: int, best: Measured) -
     return expected <= min(best.milliseconds - WORTH_BUILDING, best.milliseconds / 2)
 
 
-def _compressed_key(count: int, dimension: int, max_bytes: int) -> str | None:
+def _find_compressed_key(count: int, dimension: int, max_bytes: int) -> str | None:
     """The finest compressed kind that fits; None where none does or there is too little to learn from."""
     if count < COMPRESSED_FROM:
         return None
     for numbers in (2, 4, 8):  # that four bits stand for
         codes = dimension // numbers
-        if dimension % numbers == 0 and compressed_bytes(count, dimension, codes) <= max_bytes:
+        if dimension % numbers == 0 and estimate_compressed_bytes(count, dimension, codes) <= max_bytes:
             return f"PQ{codes}x4fs"
     return None
 
 
-def compressed_bytes(count: int, dimension: int, codes: int) -> int:
+def estimate_compressed_bytes(count: int, dimension: int, codes: int) -> int:
     """Size of the file of a compressed index, at most: codes of four bits, and 16 centroids for each."""
     return (count + 32) * (codes + 1) // 2 + 4 * 16 * dimension + 1_000
 
 
-def exact_bytes(count: int, dimension: int) -> int:
+def estimate_exact_bytes(count: int, dimension: int) -> int:
     """Size of the file of an exact index."""
     return 4 * count * dimension + 64
 

@@ -1,23 +1,55 @@
-"""Search an opened Faiss index row by row, whatever its kind; similarities are always those of the vectors."""
+"""One build on disk, opened for searching, whatever its kind; similarities are always those of the vectors.
+
+A search takes so many threads that several worker processes on one machine do not fight. OpenMP keeps its
+number per calling thread, so it is set before each search. A second thread gives little on small searches,
+and costs much when the other core is busy: its threads spin while they wait.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..types import Embeddings
-from .partfiles import PartFiles
-from .threads import set_threads
+from recognition.errors import IndexUnusable
+from recognition.index.files import IDS_FILE, INDEX_FILE, PERSONS_FILE, BuildFigures, read_figures, sha256_of
+from recognition.index.parts import PartFiles
+from recognition.types import Embeddings
 
-Found = tuple[NDArray[np.int64], NDArray[np.float32]]
+WORK_FOR_THREADS = 40_000_000  # multiplications from which a second thread pays
+
+_limit: int | None = None
+
+
+def limit_threads(limit: int | None) -> None:
+    """Let each search of this process use at most so many threads; None gives back the default, all cores."""
+    global _limit
+    if limit is not None and limit < 1:
+        raise ValueError("a search needs at least one thread")
+    _limit = limit
+
+
+def use_all_threads(faiss: Any) -> None:
+    """For a build: as many threads as this process may use, whatever the last search took."""
+    faiss.omp_set_num_threads(_limit or os.cpu_count() or 1)
+
+
+def set_threads(faiss: Any, work: int) -> None:
+    """Tell OpenMP how many threads a search of ``work`` multiplications gets, in the calling thread."""
+    cores = _limit or os.cpu_count() or 1
+    faiss.omp_set_num_threads(cores if work >= WORK_FOR_THREADS else 1)
+
+
+SearchResult = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 # Kinds that keep less than the vectors: more rows are asked for than are wanted, and the exact vectors decide.
-COARSE = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
-TIMES_MORE, AT_LEAST = 4, 200
-FINE = {"IndexIVFScalarQuantizer"}
-FEW_MORE = 16  # eight bits a number mistake only near ties
+COARSE_KINDS = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
+COARSE_FACTOR, COARSE_MINIMUM = 4, 200
+FINE_KINDS = {"IndexIVFScalarQuantizer"}
+FINE_EXTRA = 16  # eight bits a number mistake only near ties
 
 COST_OF_LIST = 15_000  # multiplications that take as long as the way to one more list
 
@@ -30,10 +62,10 @@ class Searcher:
         self._parts = parts
         self.count, self.dimension = int(opened.ntotal), int(opened.d)
         self.kind = type(opened).__name__
-        self.looks_again = self.kind in COARSE | FINE
+        self.looks_again = self.kind in COARSE_KINDS | FINE_KINDS
         self._lists = int(getattr(opened, "nlist", 0))
 
-    def search(self, vectors: Embeddings, k: int, *, further: bool = True) -> Found:
+    def search(self, vectors: Embeddings, k: int, *, further: bool = True) -> SearchResult:
         """Rows (n, k) and similarities (n, k), best first; row -1 where there are no more.
 
         ``further``: where the lists that are looked through hold fewer than ``k`` rows, more lists are.
@@ -45,7 +77,11 @@ class Searcher:
             return np.full((len(vectors), k), -1, np.int64), np.full((len(vectors), k), -1, np.float32)
         set_threads(faiss, self._work(self._effort()) * len(vectors))
         vectors = np.ascontiguousarray(vectors, np.float32)
-        asked = max(TIMES_MORE * k, AT_LEAST) if self.kind in COARSE else k + FEW_MORE * self.looks_again
+        asked = (
+            max(COARSE_FACTOR * k, COARSE_MINIMUM)
+            if self.kind in COARSE_KINDS
+            else k + FINE_EXTRA * self.looks_again
+        )
         similarities, rows = self._opened.search(vectors, min(asked, self.count))
         if further:
             self._look_further(vectors, k, rows, similarities)
@@ -83,3 +119,76 @@ class Searcher:
         if graph := getattr(self._opened, "hnsw", None):
             return min(every, int(graph.efSearch) * int(graph.nb_neighbors(0)) * self.dimension)
         return every // 8 if self.looks_again else every
+
+
+class Index:
+    """A loaded build. Reading only; safe to search from several threads.
+
+    The files are mapped into memory, so the processes of one machine share their pages.
+    """
+
+    def __init__(self, directory: Path, figures: BuildFigures, searcher: Searcher, parts: PartFiles) -> None:
+        self.directory = directory
+        self.figures = figures
+        self.parts = parts
+        self._searcher = searcher
+        self.ids: NDArray[np.int64] = _read_array(directory / IDS_FILE, figures.count)
+        self.persons: NDArray[np.int64] = _read_array(directory / PERSONS_FILE, figures.count)
+
+    @classmethod
+    def load(cls, directory: Path, embedder_id: str | None = None, *, check_content: bool = True) -> Self:
+        """Open the build in ``directory``, for vectors of this embedder.
+
+        ``check_content`` compares the file's SHA-256 (about a second a gigabyte). Raises IndexUnusable when
+        anything is missing or broken, EmbedderMismatch when the vectors are another embedder's.
+        """
+        import faiss
+
+        figures = read_figures(directory, embedder_id)
+        path = directory / INDEX_FILE
+        if not path.is_file():
+            raise IndexUnusable(f"{directory} has no {INDEX_FILE}; build the index again.")
+        if path.stat().st_size != figures.bytes or (check_content and sha256_of(path) != figures.sha256):
+            raise IndexUnusable(f"{path} is not the file that was written; build the index again.")
+        parts = PartFiles.open(directory)
+        try:
+            opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        except RuntimeError as error:
+            raise IndexUnusable(f"{path} cannot be opened; build the index again.") from error
+        shape = (figures.count, figures.dimension)
+        if not (opened.ntotal, opened.d) == (len(parts), parts.dimension) == shape:
+            raise IndexUnusable(f"{directory} does not hold what its infos.json says; build the index again.")
+        return cls(directory, figures, Searcher(opened, parts), parts)
+
+    @property
+    def count(self) -> int:
+        return self.figures.count
+
+    @property
+    def dimension(self) -> int:
+        return self.figures.dimension
+
+    @property
+    def embedder_id(self) -> str:
+        return self.figures.embedder_id
+
+    def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Reference ids (n, k) and similarities (n, k), best first; id -1 where there are no more."""
+        rows, similarities = self.search_rows(vectors, k)
+        if not self.count:
+            return rows, similarities
+        return np.where(rows < 0, -1, self.ids[rows]), similarities
+
+    def search_rows(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As ``search``, with rows of the build in place of reference ids. Never more than all rows."""
+        return self._searcher.search(vectors, k)
+
+
+def _read_array(path: Path, count: int) -> NDArray[np.int64]:
+    try:
+        array: NDArray[np.int64] = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexUnusable(f"{path} is missing or broken; build the index again.") from error
+    if array.shape != (count,) or array.dtype != np.int64:
+        raise IndexUnusable(f"{path} does not belong to this index; build the index again.")
+    return array

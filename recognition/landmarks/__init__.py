@@ -7,6 +7,6 @@ people at the same rate of false matches; docs/accuracy.md has the figures.
 Method: V. Kazemi and J. Sullivan, One millisecond face alignment with an ensemble of regression trees, 2014.
 """
 
-from recognition.landmarks.five_points import load, predict, start_square
+from recognition.landmarks.five_points import find_start_square, load_trees, predict_points
 
-__all__ = ["load", "predict", "start_square"]
+__all__ = ["find_start_square", "load_trees", "predict_points"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.types import WeightsCorrupt
+from recognition.errors import WeightsCorrupt
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -38,16 +38,16 @@ class Trees:
             return cls(**{name: arrays[name] for name in cls.__slots__})
 
 
-def read(path: Path) -> Trees:
+def read_trees(path: Path) -> Trees:
     """The trees in a ``.dat`` file; raises WeightsCorrupt where it is not such a dump."""
     reader = _Reader(path.read_bytes())
     try:
-        return _trees(reader)
+        return _parse_trees(reader)
     except (IndexError, ValueError) as error:
         raise WeightsCorrupt(f"{path} is not a dlib shape predictor.") from error
 
 
-def _trees(reader: _Reader) -> Trees:
+def _parse_trees(reader: _Reader) -> Trees:
     if reader.integer() != 1:
         raise ValueError("unknown version")
     mean = reader.matrix().reshape(-1, 2)

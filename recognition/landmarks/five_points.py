@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition import weights
-from recognition.landmarks import dat_file
-from recognition.landmarks.dat_file import Trees
+from recognition.landmarks.dat_file import Trees, read_trees
 from recognition.types import Box, Image, Landmarks
+from recognition.weights import find_package_file, get_converted_model
 
-PACKAGE = "face_recognition_models"
-FILE = ("models", "shape_predictor_5_face_landmarks.dat")
-SHA256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
-CONVERTER = 1
+LANDMARKS_PACKAGE = "face_recognition_models"
+LANDMARKS_FILE = ("models", "shape_predictor_5_face_landmarks.dat")
+LANDMARKS_SHA256 = "c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888"
+CONVERTER_VERSION = 1
 
-WIDE, DOWN = 2.3, 0.4
+SQUARE_WIDTH, SQUARE_SHIFT = 2.3, 0.4
 """The square to begin in: so many face sizes wide, centred this far from between the eyes to the mouth."""
 
 Squares = NDArray[np.float64]  # (n, 3): left, top, side
@@ -27,16 +26,18 @@ Points = NDArray[np.float32]
 
 
 @cache
-def load() -> Trees:
+def load_trees() -> Trees:
     """The trees that ship in a package; raises WeightsMissing or WeightsCorrupt."""
 
     def build(path: Path) -> None:
-        dat_file.read(weights.package_file(PACKAGE, *FILE, sha256=SHA256)).save(path)
+        read_trees(find_package_file(LANDMARKS_PACKAGE, *LANDMARKS_FILE, sha256=LANDMARKS_SHA256)).save(path)
 
-    return Trees.opened(weights.converted("five-points", build, key=f"{SHA256} {CONVERTER}"))
+    return Trees.opened(
+        get_converted_model("five-points", build, key=f"{LANDMARKS_SHA256} {CONVERTER_VERSION}")
+    )
 
 
-def start_square(landmarks: Landmarks, box: Box) -> tuple[float, float, float]:
+def find_start_square(landmarks: Landmarks, box: Box) -> tuple[float, float, float]:
     """Left, top and side of the square to search in, from a detector's landmarks, or its box if those are useless."""
     points = np.asarray(landmarks, np.float64)
     eyes, mouth = points[:2].mean(0), points[3:].mean(0)
@@ -44,11 +45,11 @@ def start_square(landmarks: Landmarks, box: Box) -> tuple[float, float, float]:
     if not np.isfinite(points).all() or size < 1:
         side = max((box.width + box.height) / 2, 1.0)
         return box.left + (box.width - side) / 2, box.top + (box.height - side) / 2, side
-    left, top = eyes + (mouth - eyes) * DOWN - size * WIDE / 2
-    return float(left), float(top), size * WIDE
+    left, top = eyes + (mouth - eyes) * SQUARE_SHIFT - size * SQUARE_WIDTH / 2
+    return float(left), float(top), size * SQUARE_WIDTH
 
 
-def predict(trees: Trees, images: Sequence[Image], squares: Squares) -> Points:
+def predict_points(trees: Trees, images: Sequence[Image], squares: Squares) -> Points:
     """(n, 5, 2) points, in pixels of each photo: both corners of the right eye, of the left, the nose's base.
 
     Right and left are as seen in the photo, outer corners first. ``images`` are uint8 RGB, one a face (one array
@@ -56,12 +57,12 @@ def predict(trees: Trees, images: Sequence[Image], squares: Squares) -> Points:
     """
     shapes = np.repeat(trees.mean[None], len(squares), 0)
     for step in range(len(trees.anchors)):
-        seen = _pixels(trees, step, images, squares, shapes)
-        shapes = shapes + _leaves(trees, step, seen)
+        seen = _read_pixels(trees, step, images, squares, shapes)
+        shapes = shapes + _sum_leaves(trees, step, seen)
     return np.asarray(squares[:, None, :2] + shapes * squares[:, None, 2:], np.float32)
 
 
-def _leaves(trees: Trees, step: int, seen: NDArray[np.int32]) -> Points:
+def _sum_leaves(trees: Trees, step: int, seen: NDArray[np.int32]) -> Points:
     """What the trees of one step add to the shapes of faces whose pixels are ``seen`` (n, F)."""
     number, splits = trees.thresholds[step].shape
     first, second = trees.pixels[step, ..., 0].ravel(), trees.pixels[step, ..., 1].ravel()
@@ -78,11 +79,11 @@ def _leaves(trees: Trees, step: int, seen: NDArray[np.int32]) -> Points:
     return np.asarray(total.reshape(len(seen), *trees.mean.shape), np.float32)
 
 
-def _pixels(
+def _read_pixels(
     trees: Trees, step: int, images: Sequence[Image], squares: Squares, shapes: Points
 ) -> NDArray[np.int32]:
     """(n, F) grey values at the offsets, turned and scaled as the shapes are against the mean; 0 outside."""
-    turns = _turns(trees.mean, shapes)
+    turns = _estimate_turns(trees.mean, shapes)
     offsets = trees.offsets[step]
     turned = turns[:, None] * (offsets[:, 0] + 1j * offsets[:, 1])
     places = turned + (shapes[..., 0] + 1j * shapes[..., 1])[:, trees.anchors[step]]
@@ -101,7 +102,7 @@ def _pixels(
     return seen
 
 
-def _turns(mean: Points, shapes: Points) -> NDArray[np.complex128]:
+def _estimate_turns(mean: Points, shapes: Points) -> NDArray[np.complex128]:
     """The rotation and scale (n,) that best carry the mean shape to each shape, as complex factors."""
     base = mean[:, 0] + 1j * mean[:, 1].astype(np.float64)
     base = base - base.mean()

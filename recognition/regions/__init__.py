@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recognition.images import DEFAULT_LIMITS, ImageInfo, Limits, sandbox
-from recognition.images.opening import open_regular
-from recognition.images.orientation import stored_box, upright_size
+from recognition.images import DEFAULT_LIMITS, ImageInfo, Limits
+from recognition.images.orientation import get_stored_box, get_upright_size
+from recognition.images.sandbox import make_rendition, probe_photo
+from recognition.images.source import open_regular_file
 from recognition.regions import jpeg, png
-from recognition.regions.xmp import NamedFace, packet
+from recognition.regions.jpeg import with_packet
+from recognition.regions.xmp import NamedFace, build_xmp_packet
 
-__all__ = ["NamedFace", "TaggedCopy", "sidecar", "tagged_copy"]
+__all__ = ["NamedFace", "TaggedCopy", "build_sidecar", "make_tagged_copy"]
 
-_QUALITY = 95
+_JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class TaggedCopy:
     suffix: str  # ".jpg" or ".png"
 
 
-def tagged_copy(
+def make_tagged_copy(
     source: Path | bytes,
     faces: Sequence[NamedFace],
     *,
@@ -42,35 +44,36 @@ def tagged_copy(
 
     Raises ImageError for a file that is not a sound photo.
     """
-    info = sandbox.probe(source, limits)
+    info = probe_photo(source, limits)
     if info.kind not in ("JPEG", "PNG"):
-        plain = sandbox.derive(source, info.longer_side, limits, form="JPEG", quality=_QUALITY)
-        said = packet(faces, (info.width, info.height))
-        return TaggedCopy(
-            jpeg.with_packet(plain, said, orientation=1, keep_position=False), "image/jpeg", ".jpg"
-        )
-    data = source if isinstance(source, bytes) else _content(source, limits)
+        plain = make_rendition(source, info.longer_side, limits, form="JPEG", quality=_JPEG_QUALITY)
+        said = build_xmp_packet(faces, (info.width, info.height))
+        return TaggedCopy(with_packet(plain, said, orientation=1, keep_position=False), "image/jpeg", ".jpg")
+    data = source if isinstance(source, bytes) else _read_content(source, limits)
     writer = jpeg if info.kind == "JPEG" else png
-    said = _packet(info, faces, old=writer.old_packet(data), keep_position=keep_position)
+    said = _build_stored_packet(info, faces, old=writer.old_packet(data), keep_position=keep_position)
     tagged = writer.with_packet(data, said, orientation=info.orientation, keep_position=keep_position)
     if info.kind == "JPEG":
         return TaggedCopy(tagged, "image/jpeg", ".jpg")
     return TaggedCopy(tagged, "image/png", ".png")
 
 
-def sidecar(info: ImageInfo, faces: Sequence[NamedFace]) -> bytes:
+def build_sidecar(info: ImageInfo, faces: Sequence[NamedFace]) -> bytes:
     """The same as an .xmp file to lie beside the original, for programs that read those."""
-    return _packet(info, faces, old=b"", keep_position=False)
+    return _build_stored_packet(info, faces, old=b"", keep_position=False)
 
 
-def _packet(info: ImageInfo, faces: Sequence[NamedFace], *, old: bytes, keep_position: bool) -> bytes:
+def _build_stored_packet(
+    info: ImageInfo, faces: Sequence[NamedFace], *, old: bytes, keep_position: bool
+) -> bytes:
     stored = [
-        replace(face, box=stored_box(face.box, info.width, info.height, info.orientation)) for face in faces
+        replace(face, box=get_stored_box(face.box, info.width, info.height, info.orientation))
+        for face in faces
     ]
-    size = upright_size(info.width, info.height, info.orientation)
-    return packet(stored, size, old=old, keep_position=keep_position)
+    size = get_upright_size(info.width, info.height, info.orientation)
+    return build_xmp_packet(stored, size, old=old, keep_position=keep_position)
 
 
-def _content(path: Path, limits: Limits) -> bytes:
-    with open_regular(path) as file:
+def _read_content(path: Path, limits: Limits) -> bytes:
+    with open_regular_file(path) as file:
         return file.read(limits.bytes)

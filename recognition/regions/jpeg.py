@@ -7,9 +7,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recognition.refusals import say
-from recognition.regions.position import exif_without_position, minimal_exif, photoshop_without_places
-from recognition.types import ImageError
+from recognition.errors import ImageError, format_message
+from recognition.regions.position import exif_without_position, make_minimal_exif, photoshop_without_places
 
 EXIF = b"Exif\x00\x00"
 XMP = b"http://ns.adobe.com/xap/1.0/\x00"
@@ -19,7 +18,7 @@ _JFIF = b"JFIF\x00"
 _MORE_PICTURES = b"MPF\x00"
 _START, _END, _SCAN, _APP0, _APP1, _APP2, _APP13 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xED
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
-_MOST = 65_533  # bytes a segment can hold
+_MAX_SEGMENT_BYTES = 65_533  # bytes a segment can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +37,11 @@ def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: 
     """The photo with this XMP packet in place of its own. Only the photo itself is kept: pictures and videos
     that phones append to a file are left out. Raises ImageError when the packet or the file does not allow it.
     """
-    if len(XMP) + len(packet) > _MOST:
-        raise ImageError(say("too_many_names"))
-    segments, scan = split(data)
+    if len(XMP) + len(packet) > _MAX_SEGMENT_BYTES:
+        raise ImageError(format_message("too_many_names"))
+    segments, scan = split_segments(data)
     if not keep_position:
-        segments = _without_position(segments, orientation)
+        segments = _remove_position(segments, orientation)
     kept = [segment for segment in segments if not _is_replaced(segment)]
     first = [segment for segment in kept if segment.is_a(_APP0, _JFIF) or segment.is_a(_APP1, EXIF)]
     rest = [segment for segment in kept if segment not in first]
@@ -52,11 +51,11 @@ def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: 
 
 def old_packet(data: bytes) -> bytes:
     """The XMP packet in the file; b"" where there is none."""
-    segments, _ = split(data)
+    segments, _ = split_segments(data)
     return next((segment.body[len(XMP) :] for segment in segments if segment.is_a(_APP1, XMP)), b"")
 
 
-def split(data: bytes) -> tuple[list[Segment], bytes]:
+def split_segments(data: bytes) -> tuple[list[Segment], bytes]:
     """Segments up to the first scan, and everything from there to the end of the picture."""
     at = 2
     segments: list[Segment] = []
@@ -64,16 +63,16 @@ def split(data: bytes) -> tuple[list[Segment], bytes]:
         while data[at : at + 2] == b"\xff\xff":
             at += 1
         if len(data) < at + 4 or data[at] != 0xFF:
-            raise ImageError(say("header_cut_off"))
+            raise ImageError(format_message("header_cut_off"))
         marker = data[at + 1]
         if marker == _SCAN:
-            return segments, data[at : _end_of_picture(data, at)]
+            return segments, data[at : _find_picture_end(data, at)]
         (length,) = struct.unpack_from(">H", data, at + 2)
         segments.append(Segment(marker, data[at + 4 : at + 2 + length]))
         at += 2 + length
 
 
-def _end_of_picture(data: bytes, at: int) -> int:
+def _find_picture_end(data: bytes, at: int) -> int:
     while match := _MARKER.search(data, at):
         at = match.end()
         if match[1][0] == _END:
@@ -89,18 +88,18 @@ def _is_replaced(segment: Segment) -> bool:
     )
 
 
-def _without_position(segments: list[Segment], orientation: int) -> list[Segment]:
+def _remove_position(segments: list[Segment], orientation: int) -> list[Segment]:
     exif = [segment for segment in segments if segment.is_a(_APP1, EXIF)]
     if len(exif) > 1:  # EXIF over several segments is nonsense; keep what matters
         segments = [segment for segment in segments if segment not in exif[1:]]
-    return list(_cleaned(segments, orientation, is_plain=len(exif) == 1))
+    return list(_clean_segments(segments, orientation, is_plain=len(exif) == 1))
 
 
-def _cleaned(segments: list[Segment], orientation: int, *, is_plain: bool) -> Iterator[Segment]:
+def _clean_segments(segments: list[Segment], orientation: int, *, is_plain: bool) -> Iterator[Segment]:
     for segment in segments:
         if segment.is_a(_APP1, EXIF):
             tiff = exif_without_position(segment.body[len(EXIF) :]) if is_plain else None
-            yield Segment(_APP1, EXIF + (minimal_exif(orientation) if tiff is None else tiff))
+            yield Segment(_APP1, EXIF + (make_minimal_exif(orientation) if tiff is None else tiff))
         elif segment.is_a(_APP13, _PHOTOSHOP):
             resources = photoshop_without_places(segment.body[len(_PHOTOSHOP) :])
             if resources:

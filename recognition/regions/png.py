@@ -6,9 +6,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from recognition.refusals import say
-from recognition.regions.position import exif_without_position, minimal_exif
-from recognition.types import ImageError
+from recognition.errors import ImageError, format_message
+from recognition.regions.position import exif_without_position, make_minimal_exif
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = b"XML:com.adobe.xmp\x00"
@@ -18,28 +17,32 @@ _RAW_PROFILES = b"Raw profile type "  # how some programs wrap EXIF, IPTC and XM
 
 def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: bool) -> bytes:
     parts = [_SIGNATURE]
-    for name, body in _chunks(data):
+    for name, body in _iterate_chunks(data):
         if name == b"iTXt" and body.startswith(_KEYWORD):
             continue
         if not keep_position:
             if name in (b"tEXt", b"zTXt", b"iTXt") and body.startswith(_RAW_PROFILES):
                 continue
             if name == b"eXIf":
-                body = exif_without_position(body) or minimal_exif(orientation)
-        parts.append(_encoded(name, body))
+                body = exif_without_position(body) or make_minimal_exif(orientation)
+        parts.append(_encode_chunk(name, body))
         if name == b"IHDR":
-            parts.append(_encoded(b"iTXt", _KEYWORD + _PLAIN_TEXT + packet))
+            parts.append(_encode_chunk(b"iTXt", _KEYWORD + _PLAIN_TEXT + packet))
     return b"".join(parts)
 
 
 def old_packet(data: bytes) -> bytes:
     """The XMP packet in the file; b"" where there is none or it is compressed."""
     start = _KEYWORD + _PLAIN_TEXT
-    found = (body[len(start) :] for name, body in _chunks(data) if name == b"iTXt" and body.startswith(start))
+    found = (
+        body[len(start) :]
+        for name, body in _iterate_chunks(data)
+        if name == b"iTXt" and body.startswith(start)
+    )
     return next(found, b"")
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _iterate_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = len(_SIGNATURE)
     while at + 12 <= len(data):
         size, name = struct.unpack_from(">I4s", data, at)
@@ -47,8 +50,8 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if name == b"IEND":
             return
         at += 12 + size
-    raise ImageError(say("cut_off"))
+    raise ImageError(format_message("cut_off"))
 
 
-def _encoded(name: bytes, body: bytes) -> bytes:
+def _encode_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))

@@ -67,7 +67,7 @@ def _blank_directory(data: bytearray, order: str, offset: int) -> None:
     data[offset:end] = b"\x00" * (end - offset)
 
 
-def minimal_exif(orientation: int) -> bytes:
+def make_minimal_exif(orientation: int) -> bytes:
     """EXIF that says nothing but the orientation."""
     return b"II*\x00\x08\x00\x00\x00" + struct.pack("<HHHIII", 1, 0x0112, 3, 1, orientation, 0)
 

@@ -63,7 +63,7 @@ class NamedFace:
     name: str = ""
 
 
-def packet(
+def build_xmp_packet(
     faces: Sequence[NamedFace], size: tuple[int, int], *, old: bytes = b"", keep_position: bool = False
 ) -> bytes:
     """An XMP packet (UTF-8) saying where these faces are in a picture of ``size`` (width, height, as stored).
@@ -71,19 +71,19 @@ def packet(
     ``old`` is a packet to carry over; its regions are replaced, its position and place names kept only if
     asked. What cannot be parsed, or declares a document type, is not carried over.
     """
-    root, holder = _parsed(old)
+    root, holder = _parse_packet(old)
     for description in holder.iterfind(f"{{{_RDF}}}Description"):
-        _clean(description, keep_position)
-    people = _people(holder)
-    people += [name for face in faces if (name := _text(face.name)) and name not in people]
-    holder.append(_description(faces, size, list(dict.fromkeys(people))))
+        _clean_description(description, keep_position)
+    people = _take_listed_people(holder)
+    people += [name for face in faces if (name := _clean_xml_text(face.name)) and name not in people]
+    holder.append(_build_description(faces, size, list(dict.fromkeys(people))))
     for prefix, uri in _PREFIXES.items():
         ElementTree.register_namespace(prefix, uri)
     body = ElementTree.tostring(root, encoding="unicode")
     return (_BEGIN + body + _END).encode()
 
 
-def _parsed(old: bytes) -> tuple[ElementTree.Element, ElementTree.Element]:
+def _parse_packet(old: bytes) -> tuple[ElementTree.Element, ElementTree.Element]:
     """The packet's root and the rdf:RDF element in it; new ones for a packet that cannot be used."""
     root = ElementTree.Element(f"{{{_META}}}xmpmeta")
     if old and b"<!DOCTYPE" not in old and b"<!ENTITY" not in old:
@@ -97,7 +97,7 @@ def _parsed(old: bytes) -> tuple[ElementTree.Element, ElementTree.Element]:
     return root, ElementTree.SubElement(root, f"{{{_RDF}}}RDF") if holder is None else holder
 
 
-def _clean(description: ElementTree.Element, keep_position: bool) -> None:
+def _clean_description(description: ElementTree.Element, keep_position: bool) -> None:
     for name in [name for name in description.attrib if _is_dropped(name, keep_position)]:
         del description.attrib[name]
     for child in [child for child in description if _is_dropped(child.tag, keep_position)]:
@@ -110,7 +110,7 @@ def _is_dropped(name: str, keep_position: bool) -> bool:
     return not keep_position and (name.startswith(f"{{{_EXIF}}}GPS") or name in _PLACES)
 
 
-def _people(holder: ElementTree.Element) -> list[str]:
+def _take_listed_people(holder: ElementTree.Element) -> list[str]:
     """Take out the names already listed as shown in the picture."""
     names: list[str] = []
     tag = f"{{{_IPTC_EXT}}}PersonInImage"
@@ -121,11 +121,11 @@ def _people(holder: ElementTree.Element) -> list[str]:
     return names
 
 
-def _description(
+def _build_description(
     faces: Sequence[NamedFace], size: tuple[int, int], people: Iterable[str]
 ) -> ElementTree.Element:
     description = ElementTree.Element(f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
-    regions = _struct(ElementTree.SubElement(description, f"{{{_REGIONS}}}Regions"))
+    regions = _add_struct(ElementTree.SubElement(description, f"{{{_REGIONS}}}Regions"))
     ElementTree.SubElement(
         regions,
         f"{{{_REGIONS}}}AppliedToDimensions",
@@ -135,21 +135,21 @@ def _description(
             f"{{{_DIMENSIONS}}}unit": "pixel",
         },
     )
-    bag = _bag(regions, f"{{{_REGIONS}}}RegionList")
+    bag = _add_bag(regions, f"{{{_REGIONS}}}RegionList")
     for face in faces:
         _add_region(bag, face, size)
     names = list(people)
     if names:
-        bag = _bag(description, f"{{{_IPTC_EXT}}}PersonInImage")
+        bag = _add_bag(description, f"{{{_IPTC_EXT}}}PersonInImage")
         for name in names:
             ElementTree.SubElement(bag, f"{{{_RDF}}}li").text = name
     return description
 
 
 def _add_region(bag: ElementTree.Element, face: NamedFace, size: tuple[int, int]) -> None:
-    region = _struct(ElementTree.SubElement(bag, f"{{{_RDF}}}li"))
+    region = _add_struct(ElementTree.SubElement(bag, f"{{{_RDF}}}li"))
     box = face.box.clipped(*size)
-    if name := _text(face.name):
+    if name := _clean_xml_text(face.name):
         region.set(f"{{{_REGIONS}}}Name", name)
     region.set(f"{{{_REGIONS}}}Type", "Face")
     area = {
@@ -162,14 +162,14 @@ def _add_region(bag: ElementTree.Element, face: NamedFace, size: tuple[int, int]
     ElementTree.SubElement(region, f"{{{_REGIONS}}}Area", said | {f"{{{_AREA}}}unit": "normalized"})
 
 
-def _struct(parent: ElementTree.Element) -> ElementTree.Element:
+def _add_struct(parent: ElementTree.Element) -> ElementTree.Element:
     return ElementTree.SubElement(parent, f"{{{_RDF}}}Description")
 
 
-def _bag(parent: ElementTree.Element, tag: str) -> ElementTree.Element:
+def _add_bag(parent: ElementTree.Element, tag: str) -> ElementTree.Element:
     return ElementTree.SubElement(ElementTree.SubElement(parent, tag), f"{{{_RDF}}}Bag")
 
 
-def _text(name: str) -> str:
+def _clean_xml_text(name: str) -> str:
     """Without characters that XML cannot hold; escaping is the serializer's business."""
     return " ".join(_NOT_XML.sub(" ", name).split())

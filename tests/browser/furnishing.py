@@ -19,6 +19,9 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from PIL import Image
 
+from gallery.curation.bulk.plan import create_bulk_draft
+from gallery.curation.measurement import store_calibration
+from gallery.faces.decisions import reject_person_of_face
 from gallery.models import (
     Album,
     Build,
@@ -33,11 +36,11 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.models.users import token_hash
-from gallery.pipeline import measuring
-from gallery.recognising import today
-from gallery.services import bulk, faces, people, roster
-from recognition import calibrate
+from gallery.models.accounts import hash_token
+from gallery.models.querysets import get_today
+from gallery.people.member_lists import draft_people_import
+from gallery.people.services import rename_person, set_person_consent
+from recognition.calibrate import calibrate, get_published_figures
 from recognition.types import Bounds
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
@@ -170,11 +173,11 @@ def _say_something(world: World, photo: Photo) -> None:
     other = Person.objects.get(pk=world.value("other_person"))
     stranger = photo.faces.filter(decision="", state="unknown").first()
     assert stranger is not None
-    event = faces.reject(user, stranger, other)
+    event = reject_person_of_face(user, stranger, other)
     assert event is not None
-    people.rename(user, other, "Trần Văn Minh")
-    people.set_consent(
-        user, a_person("Phạm Thu Hà"), "Đơn ký ngày 3 tháng 5, hồ sơ 12", today() - timedelta(days=3)
+    rename_person(user, other, "Trần Văn Minh")
+    set_person_consent(
+        user, a_person("Phạm Thu Hà"), "Đơn ký ngày 3 tháng 5, hồ sơ 12", get_today() - timedelta(days=3)
     )
     build = Build.objects.get(pk=world.value("build"))
     build.work, build.is_active, build.vectors, build.dimension, build.index_key = (
@@ -200,15 +203,15 @@ def _measure() -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     bounds = Bounds(known=0.8, unsure=0.6, margin=0.02)
     labels = np.repeat(np.arange(30), 4)
-    measuring.keep(
-        calibrate.calibrate(
+    store_calibration(
+        calibrate(
             vectors,
             labels,
             bounds,
             embedder_id="dlib-000000000000",
             false_name_rate=0.01,
             current=bounds,
-            prior=calibrate.published("dlib").prior,
+            prior=get_published_figures("dlib").prior,
         )
     )
 
@@ -216,10 +219,10 @@ def _measure() -> None:
 def _open_doors(world: World) -> None:
     """Tokens that open what the world's words name."""
     ShareLink.objects.filter(album=world.value("album")).update(
-        token_hash=token_hash(world.value("token")), has_names=True
+        token_hash=hash_token(world.value("token")), has_names=True
     )
     Invitation.objects.filter(pk=world.value("invitation")).update(
-        token_hash=token_hash(world.value("token"))
+        token_hash=hash_token(world.value("token"))
     )
 
 
@@ -279,9 +282,11 @@ def _admin(world: World) -> dict[str, str]:
     curator, references = world.users["curator"], Reference.objects.values_list("pk", flat=True)
     lines = f"name,note\n{Person.objects.earliest('pk').name},x\nNew,\n,z\n".encode()
     acts = {
-        "a file of people": roster.draft_import(curator, lines),
-        "an act on references": bulk.draft(curator, "reject", references[:2]),
-        "an act on people": bulk.draft(curator, "hide", Person.objects.values_list("pk", flat=True)[:2]),
+        "a file of people": draft_people_import(curator, lines),
+        "an act on references": create_bulk_draft(curator, "reject", references[:2]),
+        "an act on people": create_bulk_draft(
+            curator, "hide", Person.objects.values_list("pk", flat=True)[:2]
+        ),
     }
     found["poor references"] = reverse("admin:gallery_reference_changelist") + "?health=poor"
     return found | {

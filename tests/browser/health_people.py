@@ -6,8 +6,8 @@ import uuid
 
 from PIL import Image
 
-from gallery import storage
 from gallery.models import *  # noqa: F403
+from gallery.models.storage import build_reference_name, get_media_path
 
 GOOD = {"is_usable": True, "size": 60.0, "sharpness": 0.2, "yaw": 1.0, "exposure": 0.5, "reason": ""}
 
@@ -22,14 +22,14 @@ def person(name):
 
 
 def stored(name):
-    path = storage.path(name)
+    path = get_media_path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.open(PORTRAIT).convert("RGB").resize((320, 400)).save(path)
     return name
 
 
 def reference(whose, **columns):
-    name = stored(storage.reference_name(".jpg"))
+    name = stored(build_reference_name(".jpg"))
     values = {"status": "approved", "work": "done", "quality": GOOD, "sha256": uuid.uuid4().hex}
     return Reference.objects.create(person=whose, image=name, **{**values, **columns})
 

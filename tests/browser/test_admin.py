@@ -13,7 +13,7 @@ from tests.browser.place import Place
 
 MAKE = """
 from django.core.files.storage import default_storage
-from gallery import storage
+from gallery.models.storage import write_file
 import io, uuid
 from PIL import Image
 answer = []
@@ -25,7 +25,7 @@ for name in ("Đỗ Thị Mẫu", "Do Thi Mau 2"):
         file = io.BytesIO()
         Image.new("RGB", (96, 96), (90 + 40 * number, 120, 140)).save(file, "JPEG")
         image = f"references/{uuid.uuid4().hex}.jpg"
-        sha256 = storage.write(image, file.getvalue())
+        sha256 = write_file(image, file.getvalue())
         Reference.objects.create(person=person, image=image, sha256=sha256, status="pending", work="done")
     answer.append(person.pk)
 """
@@ -165,10 +165,11 @@ def test_a_long_act_is_followed_stopped_resumed_and_undone_on_its_page(
 LONG = """
 from django.utils import timezone
 from datetime import timedelta
-from gallery.services import bulk, history
+from gallery.curation.bulk.plan import create_bulk_draft
+from gallery.history.changeset import record_event
 user = User.objects.get(username="mai")
-act = bulk.draft(user, "approve", Reference.objects.filter(person={person}).values_list("pk", flat=True))
-act.event = history.record(user, "bulk.approve", act, {{"count": 0}}, undo={{"act": act.pk}})
+act = create_bulk_draft(user, "approve", Reference.objects.filter(person={person}).values_list("pk", flat=True))
+act.event = record_event(user, "bulk.approve", act, {{"count": 0}}, undo={{"act": act.pk}})
 act.confirmed_at, act.queued_at = timezone.now(), timezone.now() + timedelta(minutes=5)
 act.save()
 answer = act.pk

@@ -22,7 +22,7 @@ def test_an_administrator_backs_up_at_a_click_and_sees_it_kept(
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="Backups", exact=True)).to_be_visible()
-    kept = place.ask("from gallery.backup import kept_backups\nanswer = len(kept_backups())")
+    kept = place.ask("from gallery.backup.layout import list_kept_backups\nanswer = len(list_kept_backups())")
     page.get_by_role("button", name="Back up now").click()
     expect(page.get_by_text("A backup is made as soon as a worker is free.")).to_be_visible()
     expect(

@@ -10,9 +10,9 @@ from tests.browser.conftest import PHONE, Visits
 from tests.browser.place import Place
 
 MAKE = """
-from gallery.services import people
-from gallery.services.references import add_reference
-person = people.create(None, {name!r})
+from gallery.people.services import create_person
+from gallery.people.references import add_reference
+person = create_person(None, {name!r})
 add_reference(None, person, open({picture!r}, "rb").read(), extension=".jpg")
 answer = person.pk
 """
@@ -67,11 +67,11 @@ def test_a_person_is_erased_on_a_phone_where_nothing_is_cut_off(
 
 def test_a_photo_is_erased_from_the_trash(visits: Visits, place: Place, gallery: Place) -> None:
     pk = place.ask(
-        "from gallery.services import photos\n"
+        "from gallery.photos.services import add_photo, trash_photo\n"
         f"content = open({str(place.photos / 'portrait.jpg')!r}, 'rb').read()\n"
-        "photo = photos.add_photo(None, [content], 'away.jpg').photo\n"
+        "photo = add_photo(None, [content], 'away.jpg').photo\n"
         "Photo.objects.filter(pk=photo.pk).update(name='away.jpg')\n"
-        "photos.trash_photo(User.objects.get(username='boss'), photo); answer = photo.pk"
+        "trash_photo(User.objects.get(username='boss'), photo); answer = photo.pk"
     )
     page = visits.as_user("boss")
     page.goto("/trash/")

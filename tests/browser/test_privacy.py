@@ -29,15 +29,16 @@ answer = person.pk
 """
 AS_BEFORE = f"""
 import time
-from gallery.services import people, photos
+from gallery.people.services import set_person_consent, set_person_recognised
+from gallery.photos.services import retry_photo, set_photo_recognition
 user = User.objects.get(username="mai")
 person = Person.objects.get(name={NAME!r})
-people.set_consent(user, person, "", None)
-people.set_recognised(user, Person.objects.get(pk=person.pk), True)
+set_person_consent(user, person, "", None)
+set_person_recognised(user, Person.objects.get(pk=person.pk), True)
 for photo in Photo.objects.filter(is_recognised=False):
-    photos.set_recognised(user, photo, True)
+    set_photo_recognition(user, photo, True)
 photo = Photo.objects.get(name="montage.jpg")
-photos.retry_photo(user, photo)
+retry_photo(user, photo)
 for _ in range(200):
     if photo.faces.filter(state="known").exists() and Photo.objects.get(pk=photo.pk).work == "done":
         break

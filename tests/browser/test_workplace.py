@@ -20,7 +20,6 @@ LOGIN: dict[str, Any] = {}
 ROWS = """
 from datetime import timedelta
 from django.utils import timezone
-from gallery import beats
 User.objects.create_user("kim", password="correct horse", role="curator")
 now = timezone.now()
 def photo(name, work, **columns):
@@ -316,10 +315,10 @@ def test_two_curators_at_the_form_of_one_photo(
     page.wait_for_load_state("load")
     check(page)
     site.ask(
-        "from gallery.services import photos\nfrom django.utils import timezone\n"
+        "from gallery.photos.services import set_photo_recognition\nfrom django.utils import timezone\n"
         "photo = Photo.objects.get(name='done-1.jpg')\n"
         "hoa = User.objects.create_user('hoa', password='x', role='curator')\n"
-        "answer = photos.set_recognised(hoa, photo, False).pk"
+        "answer = set_photo_recognition(hoa, photo, False).pk"
     )
     page.get_by_label("Taken").fill("2024-05-01T10:00:00")
     save = page.get_by_role("button", name="Save", exact=True)

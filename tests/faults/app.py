@@ -54,11 +54,11 @@ if "FAULTS_DIAL" in os.environ:
 
 @worker_process_init.connect
 def misbehave(**_: Any) -> None:
-    from gallery import engine
+    from gallery.index import engine
     from recognition import weights
     from recognition.images import Photo
 
-    read, has_package = engine.read, weights.has_package
+    read, has_package = engine.read_photo, weights.has_package
 
     def reading(path: Path) -> Photo:
         if log := os.environ.get("FAULTS_LOG"):
@@ -72,5 +72,5 @@ def misbehave(**_: Any) -> None:
     def having(package: str) -> bool:
         return package != os.environ.get("FAULTS_MISSING") and has_package(package)
 
-    engine.read = reading
+    engine.read_photo = reading
     weights.has_package = having

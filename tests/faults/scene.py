@@ -115,7 +115,11 @@ class Scene:
     def leftovers(self) -> list[Path]:
         """Half-written files, after what a worker does with them every few hours."""
         self.site.manage(
-            "shell", "-v0", "--no-imports", "-c", "from gallery import leftovers; leftovers.tidy(0)"
+            "shell",
+            "-v0",
+            "--no-imports",
+            "-c",
+            "from gallery.core.limits import remove_stale_files; remove_stale_files(0)",
         )
         folder = self.site.folder
         found = [

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psycopg
 
-from gallery.demo import portraits
+from gallery.management.demo import prepare_demo_folders
 from tests.faults.scene import Scene, embedded, served
 
 CLIENTS = 3
@@ -164,7 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     places = list(PLACES) if options.on == "both" else [options.on]
     with tempfile.TemporaryDirectory() as name:
-        people, _ = portraits.prepare(Path(name) / "portraits")
+        people, _ = prepare_demo_folders(Path(name) / "portraits")
         for place in places:
             folder = Path(name) / place
             folder.mkdir()

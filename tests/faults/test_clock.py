@@ -11,10 +11,10 @@ import pytest
 from celery.schedules import schedule
 
 from facesite.celery import app
-from gallery import queue
+from gallery.jobs import leases
+from gallery.jobs.leases import claim_row, extend_lease, finish_row, postpone_row, recover_expired_leases
+from gallery.jobs.scheduler import HeartbeatScheduler
 from gallery.models import Photo, Status
-from gallery.queue import clock
-from gallery.scheduler import Scheduler
 from tests.faults.scene import Scene
 from tests.making import a_photo
 from tests.servers import wait_for
@@ -37,12 +37,12 @@ class Clock:
 @pytest.fixture
 def hands(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr(clock, "now", lambda: found.time)
+    monkeypatch.setattr(leases, "get_database_time", lambda: found.time)
     return found
 
 
 def sweep() -> None:
-    queue.recover(Photo.objects.all())
+    recover_expired_leases(Photo.objects.all())
 
 
 def work_of(photo: Photo) -> str:
@@ -53,29 +53,29 @@ def work_of(photo: Photo) -> str:
 @pytest.mark.django_db
 @pytest.mark.parametrize("jump", [HOURS, -HOURS])
 def test_a_jump_takes_no_photo_from_a_worker_that_lives(hands: Clock, jump: float) -> None:
-    held = queue.claim(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
+    held = claim_row(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
     assert held
     hands.pass_by(jump)
     sweep()
-    assert queue.claim(Photo.objects.all(), held.pk) is None
-    queue.extend(held)  # as it does every quarter of a lease
+    assert claim_row(Photo.objects.all(), held.pk) is None
+    extend_lease(held)  # as it does every quarter of a lease
     hands.pass_by(30)
     sweep()
     assert work_of(held) == Status.PROCESSING
-    queue.finish(held, Status.DONE)
+    finish_row(held, Status.DONE)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("jump", [0, HOURS, -HOURS])
 def test_what_a_dead_worker_held_waits_again_soon_whatever_the_clock_does(hands: Clock, jump: float) -> None:
-    held = queue.claim(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
+    held = claim_row(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
     assert held
     hands.pass_by(jump)
     for _ in range(9):
         hands.pass_by(10)
         sweep()
     assert work_of(held) == Status.QUEUED
-    again = queue.claim(Photo.objects.all(), held.pk)
+    again = claim_row(Photo.objects.all(), held.pk)
     assert again
     assert again.attempts == 2
 
@@ -84,18 +84,18 @@ def test_what_a_dead_worker_held_waits_again_soon_whatever_the_clock_does(hands:
 def test_a_photo_queued_before_the_clock_went_back_does_not_wait_for_it(hands: Clock) -> None:
     photo = a_photo(work=Status.QUEUED, queued_at=hands.time)
     hands.pass_by(-HOURS)
-    assert queue.waiting(Photo.objects.all(), limit=5) == [photo.pk]
-    assert queue.claim(Photo.objects.all(), photo.pk)
+    assert leases.list_claimable_ids(Photo.objects.all(), limit=5) == [photo.pk]
+    assert claim_row(Photo.objects.all(), photo.pk)
 
 
 @pytest.mark.django_db
 def test_what_was_put_off_is_not_due_before_its_time(hands: Clock) -> None:
-    held = queue.claim(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
+    held = claim_row(Photo.objects.all(), a_photo(work=Status.QUEUED).pk)
     assert held
-    queue.put_back(held, 60)
-    assert queue.claim(Photo.objects.all(), held.pk) is None
+    postpone_row(held, 60)
+    assert claim_row(Photo.objects.all(), held.pk) is None
     hands.pass_by(61)
-    again = queue.claim(Photo.objects.all(), held.pk)
+    again = claim_row(Photo.objects.all(), held.pk)
     assert again
     assert again.attempts == 1  # being put back did not count
 
@@ -106,14 +106,14 @@ def test_the_scheduler_goes_on_when_the_clock_jumps(
 ) -> None:
     sent: list[str] = []
     real, offset = time.time, 0.0
-    monkeypatch.setattr(Scheduler, "apply_async", lambda self, entry, **_: sent.append(entry.name))
-    monkeypatch.setattr(Scheduler, "_say_alive", lambda self: None)
+    monkeypatch.setattr(HeartbeatScheduler, "apply_async", lambda self, entry, **_: sent.append(entry.name))
+    monkeypatch.setattr(HeartbeatScheduler, "_say_alive", lambda self: None)
     monkeypatch.setattr(
         app.conf, "beat_schedule", {"sweep": {"task": "none", "schedule": schedule(0.2, app=app)}}
     )
     monkeypatch.setattr(app, "now", lambda: datetime.fromtimestamp(real() + offset, UTC))
-    monkeypatch.setattr("gallery.scheduler.time.time", lambda: real() + offset)
-    scheduler = Scheduler(app, schedule_filename=str(tmp_path / "schedule"))
+    monkeypatch.setattr("gallery.jobs.scheduler.time.time", lambda: real() + offset)
+    scheduler = HeartbeatScheduler(app, schedule_filename=str(tmp_path / "schedule"))
     for _ in range(2):
         wait_for(lambda: scheduler.tick() and sent, "the first message", 5)
         offset += jump

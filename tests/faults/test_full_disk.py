@@ -108,10 +108,10 @@ def test_a_picture_for_showing_that_does_not_fit_is_made_later(scene: Scene, dis
     scene.start_web()
     scene.upload(1)
     code = (
-        "import os\nfrom gallery import derived\nphoto = Photo.objects.latest('pk')\n"
+        "import os\nfrom gallery.photos.renditions import get_photo_rendition\nphoto = Photo.objects.latest('pk')\n"
         "with open({filler!r}, 'wb') as file:\n"
         "    os.posix_fallocate(file.fileno(), 0, os.statvfs(file.name).f_bavail * 4096 or 1)\n"
-        "try:\n    answer = derived.photo_picture(photo, 320).stat().st_size\n"
+        "try:\n    answer = get_photo_rendition(photo, 320).stat().st_size\n"
         "except OSError as error:\n    answer = -error.errno"
     )
     scene.end_worker()

@@ -11,19 +11,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.index import (
     BuildCancelled,
     Index,
     Part,
-    build,
-    candidates,
+    builder,
     files,
+    measure,
     parts,
     policy,
     read_figures,
     remove_partials,
 )
-from recognition.types import EmbedderMismatch, IndexUnusable
+from recognition.index.builder import draw_whole_people
+from recognition.index.policy import estimate_compressed_bytes
 
 from .vectors import clustered, in_parts
 
@@ -32,7 +34,7 @@ DIMENSION = 16
 
 def build_small(directory: Path, count: int = 100) -> np.ndarray:
     vectors = clustered(count, DIMENSION)
-    build(in_parts(vectors, 30), directory, embedder_id="a-1", dimension=DIMENSION)
+    builder.build(in_parts(vectors, 30), directory, embedder_id="a-1", dimension=DIMENSION)
     return vectors
 
 
@@ -67,7 +69,7 @@ def test_rows_keep_their_order_over_more_than_ten_part_files(
 ) -> None:
     monkeypatch.setattr(parts, "PART_NUMBERS", 10 * DIMENSION)
     vectors = clustered(125, DIMENSION)
-    build(in_parts(vectors, 10), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+    builder.build(in_parts(vectors, 10), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     names = sorted(path.name for path in (tmp_path / "one/img_emb").iterdir())
     assert (len(names), names[0], names[-1]) == (13, "img_emb_00.npy", "img_emb_12.npy")
     ids, similarities = Index.load(tmp_path / "one", "a-1").search(vectors, 1)
@@ -86,7 +88,7 @@ def test_only_one_part_file_is_held_while_parts_stream_in(
             yield part
             on_disk.append(len(list(tmp_path.glob(".partial-*/img_emb/*.npy"))))
 
-    build(watched(), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+    builder.build(watched(), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     assert on_disk == [1, 2, 3, 4, 5, 6]
 
 
@@ -99,7 +101,7 @@ def test_any_number_of_references_can_be_built(tmp_path: Path, count: int) -> No
 
 
 def test_no_references_make_an_index_that_finds_nothing(tmp_path: Path) -> None:
-    figures = build([], tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+    figures = builder.build([], tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     ids, _ = Index.load(tmp_path / "one", "a-1").search(clustered(2, DIMENSION), 5)
     assert figures.count == 0
     assert (ids == -1).all()
@@ -108,7 +110,7 @@ def test_no_references_make_an_index_that_finds_nothing(tmp_path: Path) -> None:
 
 def test_equal_vectors_are_all_found(tmp_path: Path) -> None:
     vectors = np.repeat(clustered(1, DIMENSION), 7, axis=0)
-    build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+    builder.build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     ids, _ = Index.load(tmp_path / "one", "a-1").search(vectors[:1], 7)
     assert set(ids[0]) == set(range(1, 8))
 
@@ -140,21 +142,21 @@ def test_vectors_that_cannot_be_searched_stop_the_build(
     tmp_path: Path, vectors: np.ndarray, words: str
 ) -> None:
     with pytest.raises(IndexUnusable, match=words):
-        build(bad_part(vectors), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+        builder.build(bad_part(vectors), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reference_that_comes_twice_stops_the_build(tmp_path: Path) -> None:
     twice = [*in_parts(clustered(3, DIMENSION)), *in_parts(clustered(3, DIMENSION))]
     with pytest.raises(IndexUnusable, match="twice"):
-        build(twice, tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+        builder.build(twice, tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_build_never_overwrites_a_directory(tmp_path: Path) -> None:
     vectors = build_small(tmp_path / "one")
     with pytest.raises(FileExistsError):
-        build(in_parts(vectors[:5]), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+        builder.build(in_parts(vectors[:5]), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     assert Index.load(tmp_path / "one", "a-1").count == 100
 
 
@@ -162,7 +164,7 @@ def test_a_build_never_overwrites_a_directory(tmp_path: Path) -> None:
 def test_a_cancelled_build_leaves_nothing(tmp_path: Path, step: str) -> None:
     seen: list[str] = []
     with pytest.raises(BuildCancelled):
-        build(
+        builder.build(
             in_parts(clustered(100, DIMENSION)),
             tmp_path / "one",
             embedder_id="a-1",
@@ -176,8 +178,8 @@ def test_a_cancelled_build_leaves_nothing(tmp_path: Path, step: str) -> None:
 def test_a_failure_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recognition.index import builder
 
-    steps = [(builder, name) for name in ("write_parts", "choose", "sha256_of", "write_infos")]
-    steps += [(candidates, name) for name in ("draw_sample", "create", "is_exact")]
+    steps = [(builder, name) for name in ("write_parts", "choose_index", "sha256_of", "write_infos")]
+    steps += [(builder, name) for name in ("draw_sample", "create", "is_exact")]
     for module, name in steps:
         with monkeypatch.context() as patch:
 
@@ -211,7 +213,7 @@ def test_an_index_that_does_not_find_its_own_vectors_is_refused(
         index.add(clustered(100, DIMENSION, seed=9))
         return index
 
-    monkeypatch.setattr(candidates, "create", scrambled)
+    monkeypatch.setattr(builder, "create_faiss_index", scrambled)
     with pytest.raises(IndexUnusable, match="previous one stays"):
         build_small(tmp_path / "one")
 
@@ -301,14 +303,14 @@ def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def compressed_is_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        candidates, "milliseconds_per_photo", lambda searcher, _: float(not searcher.looks_again)
+        measure, "milliseconds_per_photo", lambda searcher, _: float(not searcher.looks_again)
     )
 
 
 @pytest.mark.usefixtures("small_is_large", "compressed_is_fastest")
 def test_a_compressed_index_finds_what_exact_search_finds_and_exact_similarities(tmp_path: Path) -> None:
     vectors = clustered(20_000, 32)
-    figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
+    figures = builder.build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
     assert (figures.index_key, figures.reason) == ("PQ16x4fs", "fastest")
     assert figures.recall >= 0.99
     assert json.loads((tmp_path / "one/infos.json").read_text())["metric_type"] == "l2"
@@ -322,7 +324,7 @@ def test_a_compressed_index_knows_who_is_second_where_all_faces_are_somewhat_ali
     vectors = clustered(20_000, 64) * np.float32(0.4)
     vectors[:, 0] += 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=64)
+    figures = builder.build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=64)
     assert figures.index_key == "PQ32x4fs"
     asked = vectors[::20]
     similarities = asked @ vectors.T
@@ -339,11 +341,11 @@ def test_a_compressed_index_knows_who_is_second_where_all_faces_are_somewhat_ali
 def test_what_is_for_other_tools_is_exact_and_an_inner_product_where_memory_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", lambda *_: 30.0)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", lambda *_: 30.0)
     vectors = clustered(4000, 32)
 
     def built(name: str, max_memory: str) -> str:
-        figures = build(
+        figures = builder.build(
             in_parts(vectors),
             tmp_path / name,
             embedder_id="a-1",
@@ -367,12 +369,12 @@ def test_autofaiss_s_own_choice_is_built_where_it_is_worth_it_and_keeps_its_sear
     monkeypatch.setattr(policy, "WORTH_GROUPING", 1000.0)
     slow = {"IndexFlat": 60.0, "IndexPQFastScan": 50.0}
     monkeypatch.setattr(
-        candidates,
+        measure,
         "milliseconds_per_photo",
         lambda searcher, _: next((slow[name] for name in slow if name in searcher.kind), 1.0),
     )
     vectors = clustered(12_000, 32)
-    figures = build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
+    figures = builder.build(in_parts(vectors, 5000), tmp_path / "one", embedder_id="a-1", dimension=32)
     assert (figures.index_key, figures.reason) == ("HNSW32", "fastest")
     assert figures.index_param.startswith("efSearch=")
     there = {path.name for path in (tmp_path / "one").iterdir()}
@@ -398,7 +400,9 @@ def test_where_memory_forces_compression_the_figures_say_so_and_similarities_sta
     tmp_path: Path,
 ) -> None:
     vectors = clustered(4000, 32)
-    figures = build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.03MB")
+    figures = builder.build(
+        in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=32, max_memory="0.03MB"
+    )
     assert (figures.index_key, figures.reason) == ("PQ8x4fs", "memory")
     assert figures.bytes <= figures.max_bytes
     assert 0.5 < figures.recall <= 1
@@ -416,24 +420,24 @@ def test_the_size_of_a_compressed_index_is_known_before(count: int, dimension: i
     index.train(vectors)
     index.add(vectors)
     size = len(faiss.serialize_index(index))
-    assert size <= policy.compressed_bytes(count, dimension, codes) <= size + 10_000
+    assert size <= estimate_compressed_bytes(count, dimension, codes) <= size + 10_000
 
 
 @pytest.mark.usefixtures("small_is_large")
 def test_faster_but_inaccurate_kinds_do_not_replace_exact_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "recall", lambda *_: 0.98)
-    figures = build(in_parts(clustered(5000, 8)), tmp_path / "one", embedder_id="a-1", dimension=8)
+    monkeypatch.setattr(builder, "measure_recall", lambda *_: 0.98)
+    figures = builder.build(in_parts(clustered(5000, 8)), tmp_path / "one", embedder_id="a-1", dimension=8)
     assert (figures.index_key, figures.reason) == ("Flat", "recall")
     assert Index.load(tmp_path / "one", "a-1").count == 5000
 
 
 def test_a_trial_takes_all_rows_of_the_people_it_draws() -> None:
     persons = np.repeat(np.arange(100), 7)[np.random.default_rng(1).permutation(700)]
-    rows = candidates.whole_people(persons, 100)
+    rows = draw_whole_people(persons, 100)
     taken = set(persons[rows].tolist())
     assert len(rows) == 98
     assert len(taken) == 14
-    assert len(candidates.whole_people(np.zeros(50, np.int64), 10)) == 50
-    assert len(candidates.whole_people(persons, 10_000)) == 700
+    assert len(draw_whole_people(np.zeros(50, np.int64), 10)) == 50
+    assert len(draw_whole_people(persons, 10_000)) == 700

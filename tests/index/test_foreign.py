@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recognition.index import build, read_foreign
-from recognition.types import IndexUnusable
+from recognition.errors import IndexUnusable
+from recognition.index import builder, read_foreign
 
 from .vectors import clustered, in_parts
 
@@ -60,7 +60,7 @@ def test_windows_paths_name_people_too(tmp_path: Path) -> None:
 
 def test_our_own_directories_read_the_same_way(tmp_path: Path) -> None:
     vectors = clustered(30, 16)
-    build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=16)
+    builder.build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=16)
     gallery = read_foreign(tmp_path / "one")
     assert gallery.people[10] == "Person 1"
     np.testing.assert_allclose(gallery.vectors, vectors, atol=1e-6)

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from recognition.index import Index, LiveIndex, build, part_of
-from recognition.types import EmbedderMismatch, IndexUnusable, Neighbour
+from recognition.errors import EmbedderMismatch, IndexUnusable
+from recognition.index import Index, LiveIndex, builder, make_part
+from recognition.types import Neighbour
 
 from .vectors import clustered, in_parts
 
@@ -66,8 +67,8 @@ class GalleryMachine(RuleBasedStateMachine):
         self.number += 1
         directory = Path(self.folder.name) / str(self.number)
         rows = [row for _, row in self.model.values()]
-        part = part_of(self.model, (person for person, _ in self.model.values()), POOL[rows])
-        build([part], directory, embedder_id="a-1", dimension=DIMENSION)
+        part = make_part(self.model, (person for person, _ in self.model.values()), POOL[rows])
+        builder.build([part], directory, embedder_id="a-1", dimension=DIMENSION)
         self.previous = (Index.load(directory, "a-1"), dict(self.model))
         self.live = LiveIndex("a-1", DIMENSION, self.previous[0])
 
@@ -118,7 +119,7 @@ test_the_live_index_is_a_dictionary = GalleryMachine.TestCase
 
 def live(tmp_path: Path, count: int = 50) -> tuple[LiveIndex, np.ndarray]:
     vectors = clustered(count, DIMENSION)
-    build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+    builder.build(in_parts(vectors), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
     return LiveIndex("a-1", DIMENSION, Index.load(tmp_path / "one", "a-1")), vectors
 
 
@@ -149,7 +150,7 @@ def test_as_many_neighbours_as_asked_for_although_nearer_ones_are_masked(
     index.apply(removed=(order[:700] + 1).tolist())
     expected = (order[700:720] + 1).tolist()
     assert [hit.reference for hit in index.search(vectors[:1], 20)[0]] == expected
-    monkeypatch.setattr("recognition.index.live.MOST_OVERFETCHED", 50)
+    monkeypatch.setattr("recognition.index.live.MAX_OVERFETCHED", 50)
     assert [hit.reference for hit in index.search(vectors[:1], 20)[0]] == expected
 
 

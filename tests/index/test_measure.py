@@ -9,10 +9,17 @@ import faiss
 import numpy as np
 import pytest
 
-from recognition.index import Index, build, measure
-from recognition.index.partfiles import PartFiles
+from recognition.errors import IndexUnusable
+from recognition.index import Index, builder, measure
+from recognition.index.measure import (
+    TIMED_PHOTOS,
+    draw_sample,
+    measure_recall,
+    measure_second_found,
+    tune_effort,
+)
+from recognition.index.parts import PartFiles
 from recognition.index.searcher import Searcher
-from recognition.types import IndexUnusable
 
 from .vectors import clustered, in_parts
 
@@ -67,7 +74,9 @@ def test_part_files_that_hold_something_else_are_refused(
 
 
 def test_part_files_of_another_width_than_the_index_are_refused(tmp_path: Path) -> None:
-    build(in_parts(clustered(50, DIMENSION)), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION)
+    builder.build(
+        in_parts(clustered(50, DIMENSION)), tmp_path / "one", embedder_id="a-1", dimension=DIMENSION
+    )
     np.save(tmp_path / "one/img_emb/img_emb_0.npy", clustered(50, 16))
     with pytest.raises(IndexUnusable, match=r"does not hold what its infos\.json says"):
         Index.load(tmp_path / "one", "a-1")
@@ -91,38 +100,38 @@ class Forgetful(Searcher):
 
 
 def test_who_is_not_found_second_is_noticed(parts: PartFiles) -> None:
-    sample = measure.draw_sample(parts, PERSONS)
-    assert measure.second_found(Forgetful(parts, 4), sample) == 0.75
-    assert measure.recall(Forgetful(parts, 4), sample) == 1.0
-    assert measure.second_found(Forgetful(parts, COUNT), sample) >= 0.999
+    sample = draw_sample(parts, PERSONS)
+    assert measure_second_found(Forgetful(parts, 4), sample) == 0.75
+    assert measure_recall(Forgetful(parts, 4), sample) == 1.0
+    assert measure_second_found(Forgetful(parts, COUNT), sample) >= 0.999
 
 
 def test_own_references_do_not_hide_who_comes_after_them(parts: PartFiles) -> None:
     """People of a hundred references each: more than neighbours are asked for."""
     hundreds = np.arange(COUNT) // 100
-    sample = measure.draw_sample(parts, hundreds)
-    assert measure.second_found(Forgetful(parts, 2, hundreds), sample) == 0.5
-    assert measure.second_found(Forgetful(parts, COUNT, hundreds), sample) >= 0.999
+    sample = draw_sample(parts, hundreds)
+    assert measure_second_found(Forgetful(parts, 2, hundreds), sample) == 0.5
+    assert measure_second_found(Forgetful(parts, COUNT, hundreds), sample) >= 0.999
 
 
 def test_nobody_is_missed_where_there_is_one_person_and_nothing_known_where_all_have_too_many(
     parts: PartFiles,
 ) -> None:
     one, two = np.zeros(COUNT, np.int64), np.arange(COUNT) // 3000
-    assert measure.second_found(Forgetful(parts, COUNT, one), measure.draw_sample(parts, one)) == 1.0
-    assert measure.second_found(Forgetful(parts, COUNT, two), measure.draw_sample(parts, two)) == 0.0
+    assert measure_second_found(Forgetful(parts, COUNT, one), draw_sample(parts, one)) == 1.0
+    assert measure_second_found(Forgetful(parts, COUNT, two), draw_sample(parts, two)) == 0.0
 
 
 def test_a_few_do_not_say_how_often_the_second_is_found(parts: PartFiles) -> None:
     """Fifty people of ten references, and one who has all the others."""
     persons = np.minimum(np.arange(COUNT) // 10, 50)
-    assert measure.second_found(Forgetful(parts, COUNT, persons), measure.draw_sample(parts, persons)) > 0.98
+    assert measure_second_found(Forgetful(parts, COUNT, persons), draw_sample(parts, persons)) > 0.98
     few = np.minimum(np.arange(COUNT) // 10, 10)
-    assert measure.second_found(Forgetful(parts, COUNT, few), measure.draw_sample(parts, few)) == 0.0
+    assert measure_second_found(Forgetful(parts, COUNT, few), draw_sample(parts, few)) == 0.0
 
 
 def test_speed_is_that_of_photos_made_of_different_faces(parts: PartFiles) -> None:
-    sample = measure.draw_sample(parts, PERSONS)
+    sample = draw_sample(parts, PERSONS)
     asked: list[bytes] = []
 
     class Watched(Forgetful):
@@ -133,22 +142,22 @@ def test_speed_is_that_of_photos_made_of_different_faces(parts: PartFiles) -> No
             return super().search(vectors, k, further=further)
 
     assert measure.milliseconds_per_photo(Watched(parts, COUNT), sample) > 0
-    assert len(set(asked)) == 10 * measure.PHOTOS
-    assert len(asked) >= 20 * measure.PHOTOS
+    assert len(set(asked)) == 10 * TIMED_PHOTOS
+    assert len(asked) >= 20 * TIMED_PHOTOS
 
 
 def test_effort_is_raised_until_the_second_is_found_too(parts: PartFiles) -> None:
-    sample = measure.draw_sample(parts, PERSONS)
+    sample = draw_sample(parts, PERSONS)
     searcher = Forgetful(parts, 1)
 
     def set_effort(effort: int) -> None:
         searcher.every = effort
 
-    assert measure.tune(searcher, sample, set_effort, 1000, 1e9) == (48, True)  # the first effort of over 33
+    assert tune_effort(searcher, sample, set_effort, 1000, 1e9) == (48, True)  # the first effort of over 33
     assert searcher.every == 48
-    assert measure.tune(searcher, sample, set_effort, 10, 1e9) == (10, False)
-    assert measure.tune(searcher, replace(sample, second=sample.second - 9), set_effort, 1000, 1e9) == (
+    assert tune_effort(searcher, sample, set_effort, 10, 1e9) == (10, False)
+    assert tune_effort(searcher, replace(sample, second=sample.second - 9), set_effort, 1000, 1e9) == (
         1,
         True,
     )
-    assert measure.tune(searcher, sample, set_effort, 1000, 0) == (1, False)  # too slow already
+    assert tune_effort(searcher, sample, set_effort, 1000, 0) == (1, False)  # too slow already

@@ -11,20 +11,21 @@ import faiss
 import numpy as np
 import pytest
 
+from recognition.errors import IndexUnusable
 from recognition.index import (
     BuildCancelled,
     BuildFigures,
     Index,
     LiveIndex,
-    build,
-    candidates,
-    part_of,
+    builder,
+    make_part,
+    measure,
     policy,
 )
-from recognition.index.partfiles import PartFiles
-from recognition.index.people import create_by_person, means
+from recognition.index.factory import average_lists, create_by_person
+from recognition.index.parts import PartFiles
+from recognition.index.policy import RECALL_AIM
 from recognition.index.searcher import Searcher
-from recognition.types import IndexUnusable
 
 from .vectors import clustered, in_parts
 
@@ -56,8 +57,8 @@ FASTEST = taking(IVF=1.0, Flat=15.0, PQ=15.0)
 def made(large: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildFigures]:
     folder = tmp_path_factory.mktemp("people") / "one"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidates, "milliseconds_per_photo", FASTEST)
-        return folder, build(in_parts(clustered(COUNT, DIMENSION), 5000), folder, **MADE)
+        patch.setattr(measure, "milliseconds_per_photo", FASTEST)
+        return folder, builder.build(in_parts(clustered(COUNT, DIMENSION), 5000), folder, **MADE)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_it_finds_the_nearest_and_who_is_second_with_the_similarities_of_the_vec
     folder, figures = made
     assert (figures.index_key, figures.reason) == (KEY, "fastest")
     assert figures.index_param.startswith("nprobe=")
-    assert figures.recall >= policy.RECALL_AIM
+    assert figures.recall >= RECALL_AIM
     there = {path.name for path in folder.iterdir()}
     assert there == {"img_emb", "metadata", "knn.index", "infos.json", "ids.npy", "persons.npy"}
     asked = near(vectors[::20])
@@ -147,7 +148,7 @@ def test_several_threads_find_the_same(made: tuple[Path, BuildFigures], vectors:
 def test_strangers_are_known_as_well_where_people_have_more_references_than_neighbours_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", FASTEST)
     generator = np.random.default_rng(4)
     centres = clustered(10_500, DIMENSION)[::10]
     persons = np.repeat(np.arange(len(centres)), 60)
@@ -156,7 +157,7 @@ def test_strangers_are_known_as_well_where_people_have_more_references_than_neig
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     shuffled = generator.permutation(len(persons))  # a person's references do not lie side by side
     persons, vectors = persons[shuffled], vectors[shuffled]
-    figures = build([part_of(np.arange(len(persons)), persons, vectors)], tmp_path / "one", **MADE)
+    figures = builder.build([make_part(np.arange(len(persons)), persons, vectors)], tmp_path / "one", **MADE)
     assert figures.index_key == "IVF1050(PQ16x4fs),SQ8"
     strangers = clustered(3000, DIMENSION, seed=9)[::10]
     _, found = Index.load(tmp_path / "one", "a-1").search(strangers, 50)
@@ -175,8 +176,8 @@ def test_the_fastest_serves(
     milliseconds: dict[str, float],
     kind: str,
 ) -> None:
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", taking(**milliseconds))
-    assert build(in_parts(vectors, 5000), tmp_path / "one", **MADE).index_key == kind
+    monkeypatch.setattr(measure, "milliseconds_per_photo", taking(**milliseconds))
+    assert builder.build(in_parts(vectors, 5000), tmp_path / "one", **MADE).index_key == kind
 
 
 @pytest.mark.usefixtures("large")
@@ -186,9 +187,9 @@ def test_a_kind_that_cannot_be_made_leaves_the_others(
     def fail(*_: object) -> None:
         raise IndexUnusable("std::bad_alloc")
 
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
-    monkeypatch.setattr(candidates, "create_by_person", fail)
-    figures = build(in_parts(vectors, 5000), tmp_path / "one", **MADE)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", FASTEST)
+    monkeypatch.setattr(builder, "create_by_person", fail)
+    figures = builder.build(in_parts(vectors, 5000), tmp_path / "one", **MADE)
     assert (figures.index_key, figures.reason) == ("Flat", "fastest")
 
 
@@ -196,8 +197,8 @@ def test_a_kind_that_cannot_be_made_leaves_the_others(
 def test_it_serves_too_where_exact_search_does_not_fit_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
 ) -> None:
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
-    figures = build(in_parts(vectors, 5000), tmp_path / "one", max_memory="1MB", **MADE)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", FASTEST)
+    figures = builder.build(in_parts(vectors, 5000), tmp_path / "one", max_memory="1MB", **MADE)
     assert (figures.index_key, figures.reason) == (KEY, "memory")
     assert figures.bytes <= figures.max_bytes
 
@@ -207,9 +208,9 @@ def test_too_little_effort_for_the_second_never_serves_however_fast_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
 ) -> None:
     """Too slow while the effort was sought, and quick afterwards."""
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", FASTEST)
     monkeypatch.setattr("recognition.index.measure.milliseconds_per_photo", lambda *_: 99.0)
-    assert build(in_parts(vectors, 5000), tmp_path / "one", **MADE).index_key == "Flat"
+    assert builder.build(in_parts(vectors, 5000), tmp_path / "one", **MADE).index_key == "Flat"
 
 
 @pytest.mark.usefixtures("large")
@@ -217,11 +218,11 @@ def test_the_sample_has_no_part_in_what_it_is_measured_by(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
 ) -> None:
     given: list[Any] = []
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", FASTEST)
     monkeypatch.setattr(
-        candidates, "create_by_person", lambda *args: (given.append(args), create_by_person(*args))[1]
+        builder, "create_by_person", lambda *args: (given.append(args), create_by_person(*args))[1]
     )
-    build(in_parts(vectors, 5000), tmp_path / "one", **MADE)
+    builder.build(in_parts(vectors, 5000), tmp_path / "one", **MADE)
     left_out = given[0][4]
     assert len(np.unique(left_out)) == 1000
     rows = np.sort(np.random.default_rng(0).choice(COUNT, 1000, replace=False))
@@ -232,7 +233,7 @@ def test_the_sample_has_no_part_in_what_it_is_measured_by(
 def test_a_build_stopped_while_people_are_gone_through_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vectors: np.ndarray
 ) -> None:
-    monkeypatch.setattr(candidates, "milliseconds_per_photo", FASTEST)
+    monkeypatch.setattr(measure, "milliseconds_per_photo", FASTEST)
     seen: list[bool] = []
 
     def is_cancelled() -> bool:
@@ -240,7 +241,7 @@ def test_a_build_stopped_while_people_are_gone_through_leaves_nothing(
         return seen[-1]
 
     with pytest.raises(BuildCancelled):
-        build(in_parts(vectors, 5000), tmp_path / "one", cancelled=is_cancelled, **MADE)
+        builder.build(in_parts(vectors, 5000), tmp_path / "one", cancelled=is_cancelled, **MADE)
     assert seen[-1]
     assert list(tmp_path.iterdir()) == []
 
@@ -260,7 +261,7 @@ def test_a_mean_is_of_all_rows_but_those_left_out_unless_these_are_all(
     lists = np.random.default_rng(3).permutation(PERSONS)
     theirs, whole = np.flatnonzero(lists == 7), np.flatnonzero(lists == 8)
     read: list[bool] = []
-    found = means(parts, lists, np.concatenate([theirs[:4], whole]), lambda: read.append(True))
+    found = average_lists(parts, lists, np.concatenate([theirs[:4], whole]), lambda: read.append(True))
     assert len(read) == 3  # part files: it may be stopped at each
     assert (found.shape, found.dtype) == ((1200, DIMENSION), np.float32)
     np.testing.assert_allclose(found[7], vectors[theirs[4:]].mean(axis=0), atol=1e-6)

@@ -8,9 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from gallery import backup
-from gallery.backup import kept, schedule
-from gallery.management.output import GalleryCommand
+from gallery.backup.create import make_backup, verify_backup
+from gallery.backup.layout import find_backup, get_backup_folder, list_backups, note_backup_elsewhere
+from gallery.backup.schedule import note_backup_success
+from gallery.management.base import GalleryCommand
 
 
 class Command(GalleryCommand):
@@ -29,7 +30,7 @@ class Command(GalleryCommand):
         parser.add_argument("--list", action="store_true", dest="is_list", help="say what is kept")
 
     def handle(self, *, folder: str | None, verify: bool, is_list: bool, **options: Any) -> None:
-        place = Path(folder).expanduser().absolute() if folder else backup.place()
+        place = Path(folder).expanduser().absolute() if folder else get_backup_folder()
         if verify and is_list:
             raise CommandError("Say --verify or --list, not both.", returncode=2)
         if (options["keep"] or 0) < 0:
@@ -42,13 +43,13 @@ class Command(GalleryCommand):
             self._make(place, **options)
 
     def _make(self, place: Path, *, with_index: bool, keep: int | None, **options: Any) -> None:
-        is_own = place == backup.place()
+        is_own = place == get_backup_folder()
         number = keep if keep is not None else settings.BACKUP_KEEP if is_own else 0
-        made = backup.make_backup(place, with_index=with_index, keep=number, progress=self.say_step)
+        made = make_backup(place, with_index=with_index, keep=number, progress=self.say_step)
         if is_own:
-            schedule.note_success(made)
+            note_backup_success(made)
         else:
-            kept.note_elsewhere(made)
+            note_backup_elsewhere(made)
         manifest = made.manifest
         for name in manifest.missing[:20]:
             self.warn(f"{name} is not there, so it is not in the backup. Run check_files.")
@@ -63,7 +64,7 @@ class Command(GalleryCommand):
         )
 
     def _verify(self, place: Path, *, is_json: bool) -> None:
-        found = backup.verify(backup.find(place), self.say_step)
+        found = verify_backup(find_backup(place), self.say_step)
         self.is_failed = not found.is_sound
         if is_json:
             self.say_json(found.as_json())
@@ -75,7 +76,7 @@ class Command(GalleryCommand):
         self.stdout.write(f"{found.backup} {state} ({found.files} files and the database).")
 
     def _list(self, place: Path, *, is_json: bool) -> None:
-        for each in backup.backups_in(place):
+        for each in list_backups(place):
             manifest = each.manifest
             if is_json:
                 self.say_json({"folder": str(each.folder), **manifest.as_json(), "bytes": manifest.bytes})

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery.management.output import GalleryCommand
+from gallery.index.builds import request_build, run_build
+from gallery.management.base import GalleryCommand
 from gallery.models import Build, Status
-from gallery.pipeline import builds
 
 
 class Command(GalleryCommand):
     help = "Builds the index with AutoFaiss and makes it the one that serves."
 
     def handle(self, **options: Any) -> None:
-        asked = builds.request_build("build_index", delay=0)
-        build = builds.run_build(asked.pk) or Build.objects.get(pk=asked.pk)
+        asked = request_build("build_index", delay=0)
+        build = run_build(asked.pk) or Build.objects.get(pk=asked.pk)
         self.is_failed = build.work != Status.DONE
         if options["json"]:
-            self.say_json(figures(build))
+            self.say_json(get_build_figures(build))
         elif self.is_failed:
             self.warn(build.failure or "Another process is building the index; this build waits for it.")
         else:
@@ -27,7 +27,7 @@ class Command(GalleryCommand):
             )
 
 
-def figures(build: Build) -> dict[str, Any]:
+def get_build_figures(build: Build) -> dict[str, Any]:
     names = [
         "failure",
         "embedder_id",

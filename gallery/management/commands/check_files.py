@@ -6,11 +6,15 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery import filecheck
-from gallery.filecheck.finding import LISTED
-from gallery.management.output import GalleryCommand
+from gallery.maintenance.sanity_check import (
+    MAX_LISTED_FILES,
+    QUARANTINE_FOLDER,
+    find_file_problems,
+    mend_files,
+)
+from gallery.management.base import GalleryCommand
 
-SAYINGS = {
+PROBLEM_LABELS = {
     "lost": "rows without their file",
     "altered": "files that are not what they were",
     "orphans": "files without a row",
@@ -27,28 +31,28 @@ class Command(GalleryCommand):
         parser.add_argument(
             "--mend",
             action="store_true",
-            help=f"bring lost files back from backups, mark what stays lost, move the rest to {filecheck.QUARANTINE}",
+            help=f"bring lost files back from backups, mark what stays lost, move the rest to {QUARANTINE_FOLDER}",
         )
 
     def handle(self, *, mend: bool, **options: Any) -> None:
-        found = filecheck.check(with_hash=options["hash"])
+        found = find_file_problems(with_hash=options["hash"])
         if mend:
-            filecheck.mend(found)
+            mend_files(found)
         left = [*found.failed, *(set() if not mend else found.altered)]
         self.is_failed = not found.is_sound if not mend else bool(left)
         if options["json"]:
             self.say_json(found.as_json())
             return
         said = found.as_json()
-        for key, saying in SAYINGS.items():
+        for key, saying in PROBLEM_LABELS.items():
             if said[key]["count"]:
                 self.warn(f"{said[key]['count']} {saying}: {', '.join(said[key]['first'])}")
         self.stdout.write(f"{found.rows} rows and {found.files} files compared.")
         if mend:
             self.stdout.write(
                 f"{len(found.restored)} brought back from backups, {len(found.failed)} marked as failed, "
-                f"{len(found.quarantined)} moved to {filecheck.QUARANTINE} (nothing is deleted there), "
+                f"{len(found.quarantined)} moved to {QUARANTINE_FOLDER} (nothing is deleted there), "
                 f"{found.removed} leftovers removed."
             )
-        elif len(found.lost) > LISTED or not found.is_sound:
+        elif len(found.lost) > MAX_LISTED_FILES or not found.is_sound:
             self.stdout.write("Run check_files --mend to put that right.")

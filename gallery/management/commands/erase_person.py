@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery import queries
-from gallery.management.erasing import EraseCommand
+from gallery.management.erase import EraseCommand
 from gallery.models import Erasure, Person
-from gallery.services import erasing
+from gallery.people.selectors import get_person_by_name
+from gallery.privacy.erasure import erase_person
+from gallery.privacy.erasure_preview import PersonErasurePreview, preview_person_erasure
 
 
 class Command(EraseCommand):
@@ -24,11 +25,11 @@ class Command(EraseCommand):
         )
 
     def find(self, name: str) -> Person | None:
-        found = queries.find_person(name)
+        found = get_person_by_name(name)
         return found or (Person.objects.filter(pk=int(name)).first() if name.isdecimal() else None)
 
-    def preview(self, row: Person) -> erasing.PersonPreview:
-        return erasing.preview_person(row)
+    def preview(self, row: Person) -> PersonErasurePreview:
+        return preview_person_erasure(row)
 
     def erase(self, row: Person, options: dict[str, Any]) -> Erasure:
-        return erasing.erase_person(None, row, with_likely=options["also_likely"])
+        return erase_person(None, row, with_likely=options["also_likely"])

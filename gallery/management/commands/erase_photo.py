@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery.management.erasing import EraseCommand
+from gallery.management.erase import EraseCommand
 from gallery.models import Erasure, Photo
-from gallery.services import erasing
+from gallery.privacy.erasure import erase_photo
+from gallery.privacy.erasure_preview import PhotoErasurePreview, preview_photo_erasure
 
 
 class Command(EraseCommand):
@@ -27,8 +28,8 @@ class Command(EraseCommand):
     def find(self, name: str) -> Photo | None:
         return Photo.objects.filter(pk=int(name)).first() if name.isdecimal() else None
 
-    def preview(self, row: Photo) -> erasing.PhotoPreview:
-        return erasing.preview_photo(row)
+    def preview(self, row: Photo) -> PhotoErasurePreview:
+        return preview_photo_erasure(row)
 
     def erase(self, row: Photo, options: dict[str, Any]) -> Erasure:
-        return erasing.erase_photo(None, row, with_references=options["also_references"])
+        return erase_photo(None, row, with_references=options["also_references"])

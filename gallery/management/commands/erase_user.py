@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery.management.erasing import EraseCommand
+from gallery.management.erase import EraseCommand
 from gallery.models import Erasure, User
-from gallery.services import erasing
+from gallery.privacy.erasure import erase_user
+from gallery.privacy.erasure_preview import UserErasurePreview, preview_user_erasure
 
 
 class Command(EraseCommand):
@@ -24,8 +25,8 @@ class Command(EraseCommand):
     def find(self, name: str) -> User | None:
         return User.objects.filter(username=name).first()
 
-    def preview(self, row: User) -> erasing.UserPreview:
-        return erasing.preview_user(row)
+    def preview(self, row: User) -> UserErasurePreview:
+        return preview_user_erasure(row)
 
     def erase(self, row: User, options: dict[str, Any]) -> Erasure:
-        return erasing.erase_user(None, row)
+        return erase_user(None, row)

@@ -8,12 +8,18 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from tqdm import tqdm
 
-from gallery import engine
-from gallery.management.output import GalleryCommand, existing_folder, files_below
-from gallery.pipeline import measuring
-from gallery.pipeline.importing import sources_below
-from gallery.services import calibration
-from gallery.services.errors import Refused
+from gallery.core.exceptions import ActionRefused
+from gallery.curation.calibration import put_calibration_in_force
+from gallery.curation.measurement import (
+    FolderEmbedder,
+    LabelledVectors,
+    load_labelled_references,
+    measure_bounds,
+    store_calibration,
+)
+from gallery.index import engine
+from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below
+from gallery.people.folder_import import find_person_images
 from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
 from recognition.types import Embedder
 
@@ -40,25 +46,25 @@ class Command(GalleryCommand):
         rate = options["false_name_rate"]
         if not 0 < rate <= 0.2:
             raise CommandError("The false-name rate must lie between 0 and 0.2.", returncode=2)
-        embedder = engine.serving()
+        embedder = engine.get_serving_embedder()
         skipped: list[dict[str, str]] = []
         if folder is None:
-            labelled = measuring.gallery_references(embedder)
+            labelled = load_labelled_references(embedder)
         else:
-            labelled, skipped = self._read(existing_folder(folder), embedder)
+            labelled, skipped = self._read(get_existing_folder(folder), embedder)
         if not len(labelled.persons):
             raise CommandError("There are no references to compare: import people first.")
         with tqdm(total=len(labelled.persons), unit=" references", disable=not self.is_watched) as bar:
-            found = measuring.measure(labelled, embedder, rate, lambda done, _total: bar.update(done - bar.n))
+            found = measure_bounds(labelled, embedder, rate, lambda done, _total: bar.update(done - bar.n))
         is_applied = bool(options["apply"]) and self._apply(found)
         if options["json"]:
             self.say_json(found.to_json() | {"skipped": skipped, "is_applied": is_applied})
         else:
             self._tell(found, is_applied)
 
-    def _read(self, root: Path, embedder: Embedder) -> tuple[measuring.Labelled, list[dict[str, str]]]:
-        reader = measuring.Folder(embedder)
-        sources = list(sources_below(root, reader.report, files_below(root)))
+    def _read(self, root: Path, embedder: Embedder) -> tuple[LabelledVectors, list[dict[str, str]]]:
+        reader = FolderEmbedder(embedder)
+        sources = list(find_person_images(root, reader.report, list_files_below(root)))
         for source in self.progress(sources, len(sources), "images"):
             reader.add(source)
         for skipped in reader.report.skipped:
@@ -67,8 +73,8 @@ class Command(GalleryCommand):
 
     def _apply(self, found: Calibration) -> bool:
         try:
-            calibration.apply(None, measuring.keep(found))
-        except Refused as error:
+            put_calibration_in_force(None, store_calibration(found))
+        except ActionRefused as error:
             self.is_failed = True
             self.warn(str(error))
             return False
@@ -85,8 +91,8 @@ class Command(GalleryCommand):
             else:
                 kept = "" if line.true_match_rate is None else f", {line.true_match_rate:.2%} true matches"
                 say(f"False matches {line.rate:.2%}: similarity {line.similarity:.4f}{kept}")
-        say(f"In force:  {verdict_line(found.current)}")
-        say(f"Suggested: {verdict_line(found.suggested)}")
+        say(f"In force:  {format_verdict(found.current)}")
+        say(f"Suggested: {format_verdict(found.suggested)}")
         say(found.suggestion.reason)
         say(
             "The suggested bounds are in force now."
@@ -95,7 +101,7 @@ class Command(GalleryCommand):
         )
 
 
-def verdict_line(verdict: Verdict) -> str:
+def format_verdict(verdict: Verdict) -> str:
     bounds = verdict.bounds
     text = f"known from {bounds.known:.4f}, unsure from {bounds.unsure:.4f}, lead {bounds.margin:.4f}: "
     text += f"{verdict.strangers_named:.2%} of strangers named"

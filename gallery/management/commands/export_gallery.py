@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from gallery.management.output import GalleryCommand
-from gallery.pipeline.exchange import export_gallery
+from gallery.management.base import GalleryCommand
+from gallery.people.exchange.exporter import export_gallery
 
 
 class Command(GalleryCommand):

@@ -8,10 +8,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from gallery import audit, queries
-from gallery.management.output import GalleryCommand
+from gallery.history.audit import VERB_EXPORTED, write_audit_event
+from gallery.management.base import GalleryCommand
 from gallery.models import Person
-from gallery.services import dossier
+from gallery.people.selectors import get_person_by_name
+from gallery.privacy import person_export
 
 
 class Command(GalleryCommand):
@@ -24,14 +25,14 @@ class Command(GalleryCommand):
         parser.add_argument("--language", default="en", metavar="CODE", help="of the page to read: en, vi")
 
     def handle(self, *, person: str, out: str, language: str, **options: Any) -> None:
-        found, path = _person(person), Path(out).expanduser().absolute()
+        found, path = _get_named_person(person), Path(out).expanduser().absolute()
         if path.exists():
             raise CommandError(f"{path} is there already.", returncode=2)
         try:
-            written = dossier.write(found, path, language)
+            written = person_export.write_person_file(found, path, language)
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror or error}.") from error
-        audit.write(None, audit.EXPORTED, found)
+        write_audit_event(None, VERB_EXPORTED, found)
         if options["json"]:
             self.say_json({"person": found.pk, "file": str(path), **asdict(written)})
             return
@@ -43,8 +44,8 @@ class Command(GalleryCommand):
             self.warn(f"{written.without_picture} pictures are left out: their originals cannot be read.")
 
 
-def _person(text: str) -> Person:
-    found = queries.find_person(text)
+def _get_named_person(text: str) -> Person:
+    found = get_person_by_name(text)
     if found is None and text.isdecimal():
         found = Person.objects.filter(pk=int(text[:18])).first()
     if found is None:

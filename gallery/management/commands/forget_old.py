@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery.management.output import GalleryCommand
-from gallery.services import retention
+from gallery.management.base import GalleryCommand
+from gallery.privacy.retention import delete_expired_records
 
 
 class Command(GalleryCommand):
     help = __doc__ or ""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        gone = retention.forget_old()
+        gone = delete_expired_records()
         if options["json"]:
             self.say_json(gone)
             return

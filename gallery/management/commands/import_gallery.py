@@ -7,10 +7,11 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from gallery.management.output import GalleryCommand, existing_folder
+from gallery.index.builds import request_build, run_build
+from gallery.management.base import GalleryCommand, get_existing_folder
 from gallery.models import Build, Status
-from gallery.pipeline import builds
-from gallery.pipeline.exchange import Imported, import_foreign, import_gallery, is_ours
+from gallery.people.exchange.clip_retrieval import import_clip_retrieval
+from gallery.people.exchange.importer import ImportResult, import_gallery, is_gallery_export
 
 
 class Command(GalleryCommand):
@@ -24,8 +25,8 @@ class Command(GalleryCommand):
         )
 
     def handle(self, *, folder: str, embedder: str | None, **options: Any) -> None:
-        directory = existing_folder(folder)
-        if is_ours(directory):
+        directory = get_existing_folder(folder)
+        if is_gallery_export(directory):
             done = import_gallery(directory)
         elif embedder is None:
             raise CommandError(
@@ -33,13 +34,13 @@ class Command(GalleryCommand):
                 returncode=2,
             )
         else:
-            done = import_foreign(directory, embedder)
-        asked = builds.request_build("import_gallery", delay=0)
-        build = builds.run_build(asked.pk) or Build.objects.get(pk=asked.pk)
+            done = import_clip_retrieval(directory, embedder)
+        asked = request_build("import_gallery", delay=0)
+        build = run_build(asked.pk) or Build.objects.get(pk=asked.pk)
         self.is_failed = build.work != Status.DONE
         self._report(done, build, bool(options["json"]))
 
-    def _report(self, done: Imported, build: Build, is_json: bool) -> None:
+    def _report(self, done: ImportResult, build: Build, is_json: bool) -> None:
         if is_json:
             figures = {"status": build.work, "vectors": build.vectors, "failure": build.failure}
             self.say_json({**asdict(done), "build": figures})

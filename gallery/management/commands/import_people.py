@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery.management.output import GalleryCommand, existing_folder, files_below
-from gallery.models.people import clean_name, name_key
-from gallery.pipeline.importing import Importer, Report, sources_below
+from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below
+from gallery.models.people import clean_name, get_name_key
+from gallery.people.folder_import import FolderImporter, ImportReport, find_person_images
 
 
 class Command(GalleryCommand):
@@ -22,11 +22,11 @@ class Command(GalleryCommand):
         parser.add_argument("folder", metavar="DIR")
 
     def handle(self, *, folder: str, **options: Any) -> None:
-        root = existing_folder(folder)
-        files = files_below(root)
-        importer = Importer()
+        root = get_existing_folder(folder)
+        files = list_files_below(root)
+        importer = FolderImporter()
         self._look_at_folders(root, files, importer.report)
-        sources = list(sources_below(root, importer.report, files))
+        sources = list(find_person_images(root, importer.report, files))
         try:
             for _ in self.progress(importer.add_all(sources), len(sources), "images"):
                 pass
@@ -36,7 +36,7 @@ class Command(GalleryCommand):
             raise SystemExit(130) from None
         self._report(importer.finish(), bool(options["json"]))
 
-    def _look_at_folders(self, root: Path, files: list[Path], report: Report) -> None:
+    def _look_at_folders(self, root: Path, files: list[Path], report: ImportReport) -> None:
         """Say which folders are empty, and which stand for one person because only case or form differs."""
         filled = {path.relative_to(root).parts[0] for path in files if path.parent != root}
         keys: dict[str, str] = {}
@@ -47,10 +47,10 @@ class Command(GalleryCommand):
                 report.skip(each, "The folder has no images.")
             elif not clean_name(each.name):
                 report.skip(each, "The folder's name has no letters to use as a person's name.")
-            elif (first := keys.setdefault(name_key(each.name), each.name)) != each.name:
+            elif (first := keys.setdefault(get_name_key(each.name), each.name)) != each.name:
                 self.warn(f"{each.name!r} and {first!r} differ only in case or Unicode form: one person.")
 
-    def _report(self, report: Report, is_json: bool) -> None:
+    def _report(self, report: ImportReport, is_json: bool) -> None:
         if is_json:
             self.say_json({"people": len(report.people), "added": report.added, "skipped": report.skipped})
             return

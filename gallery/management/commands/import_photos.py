@@ -6,13 +6,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery.management.output import GalleryCommand, existing_folder, photos_below
+from gallery.management.base import GalleryCommand, get_existing_folder, list_photos_below
 from gallery.models import Album
-from gallery.models.people import search_key
-from gallery.services.photos import add_photo
-from recognition.types import ImageError
+from gallery.models.people import get_search_key
+from gallery.photos.services import add_photo
+from recognition.errors import ImageError
 
-CHUNK = 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 
 
 class Command(GalleryCommand):
@@ -24,14 +24,14 @@ class Command(GalleryCommand):
         parser.add_argument("--album", help="name of the album they go into, made if it is not there")
 
     def handle(self, *, folder: str, album: str | None, **options: Any) -> None:
-        root = existing_folder(folder)
-        into = find_or_make_album(album) if album else None
+        root = get_existing_folder(folder)
+        into = get_or_create_album(album) if album else None
         report: dict[str, list[Any]] = {"added": [], "already": [], "refused": []}
-        paths = photos_below(root)
+        paths = list_photos_below(root)
         for path in self.progress(paths, len(paths), "photos"):
             try:
                 with path.open("rb") as file:
-                    done = add_photo(None, iter(lambda: file.read(CHUNK), b""), path.name, into)
+                    done = add_photo(None, iter(lambda: file.read(CHUNK_BYTES), b""), path.name, into)
             except (ImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 report["refused"].append({"path": str(path), "reason": reason})
@@ -46,6 +46,6 @@ class Command(GalleryCommand):
             self.stdout.write("{} added, {} already there, {} refused.".format(*counts))
 
 
-def find_or_make_album(name: str) -> Album:
+def get_or_create_album(name: str) -> Album:
     found = Album.objects.filter(name=name).first()
-    return found or Album.objects.create(name=name, search=search_key(name)[:400])
+    return found or Album.objects.create(name=name, search=get_search_key(name)[:400])

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery import backup
-from gallery.management.output import GalleryCommand, existing_folder
+from gallery.backup import restore as backup_restore
+from gallery.management.base import GalleryCommand, get_existing_folder
 
 
 class Command(GalleryCommand):
@@ -26,8 +26,8 @@ class Command(GalleryCommand):
         )
 
     def handle(self, *, folder: str, replace: bool, without_damaged: bool, **options: Any) -> None:
-        source: Path = existing_folder(folder).absolute()
-        done = backup.restore(
+        source: Path = get_existing_folder(folder).absolute()
+        done = backup_restore.restore_backup(
             source, replace=replace, without_damaged=without_damaged, progress=self.say_step
         )
         if options["json"]:

@@ -16,10 +16,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from gallery.management.output import GalleryCommand
+from gallery.management.base import GalleryCommand
 
-GRACE = 20  # seconds a child may take to end its work
-DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+STOP_TIMEOUT_SECONDS = 20  # seconds a child may take to end its work
+PR_SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG
 
 
 class Command(BaseCommand):
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._stop)
         commands = {"web": web_command(host, port), "worker": worker_command(with_scheduler=True)}
-        children = {name: start(command) for name, command in commands.items()}
+        children = {name: start_process(command) for name, command in commands.items()}
         self.stdout.write(f"Facesite is at http://{host}:{port} (Ctrl-C stops it)")
         self.stdout.flush()
         started = time.monotonic()
@@ -52,8 +52,8 @@ class Command(BaseCommand):
                     break
                 self.stderr.write(f"The {name} ended with code {child.returncode}; it is started again.")
                 time.sleep(1)
-                children[name] = start(commands[name])
-        stop(list(children.values()))
+                children[name] = start_process(commands[name])
+        stop_processes(list(children.values()))
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._is_stopping = True
@@ -84,7 +84,7 @@ def worker_command(*, with_scheduler: bool) -> list[str]:
     ]
 
 
-def start(command: list[str]) -> subprocess.Popen[bytes]:
+def start_process(command: list[str]) -> subprocess.Popen[bytes]:
     """A child in a session of its own (Ctrl-C is passed on by us) that ends when we are killed."""
     return subprocess.Popen(
         command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=_die_with_parent
@@ -93,21 +93,21 @@ def start(command: list[str]) -> subprocess.Popen[bytes]:
 
 def _die_with_parent() -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def stop(children: list[subprocess.Popen[bytes]]) -> None:
+def stop_processes(children: list[subprocess.Popen[bytes]]) -> None:
     for child in children:
         child.terminate()
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     for child in children:
         try:
             child.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            end_group(child)
+            end_process_group(child)
 
 
-def end_group(child: subprocess.Popen[bytes]) -> None:
+def end_process_group(child: subprocess.Popen[bytes]) -> None:
     """All its processes: told to first, so that they give back what they hold, then killed."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

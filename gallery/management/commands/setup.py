@@ -10,17 +10,17 @@ from django.core.management import call_command
 from django.core.management.base import CommandParser
 
 from facesite.texts import compile_texts
-from gallery import backup
-from gallery.demo.portraits import DemoUnavailable, prepare
-from gallery.management.commands.import_photos import find_or_make_album
-from gallery.management.output import GalleryCommand, photos_below
+from gallery.backup.restore import end_earlier_restore
+from gallery.faces.processing import process_photo
+from gallery.index.builds import request_build, run_build
+from gallery.management.base import GalleryCommand, list_photos_below
+from gallery.management.commands.import_photos import get_or_create_album
+from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 from gallery.models import Photo, Role, SiteSetting, Status, User
-from gallery.pipeline import builds
-from gallery.pipeline.importing import Importer, sources_below
-from gallery.pipeline.photos import process_photo
-from gallery.services.photos import add_photo
+from gallery.people.folder_import import FolderImporter, find_person_images
+from gallery.photos.services import add_photo
 
-DEMO = "demo"  # the SiteSetting that says what became of it
+DEMO_SETTING_KEY = "demo"  # the SiteSetting that says what became of it
 
 
 class Command(GalleryCommand):
@@ -32,10 +32,10 @@ class Command(GalleryCommand):
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:
         compile_texts()
-        backup.end_earlier()
+        end_earlier_restore()
         call_command("migrate", verbosity=0)
         self._first_administrator()
-        if not no_demo and not SiteSetting.objects.filter(pk=DEMO).exists():
+        if not no_demo and not SiteSetting.objects.filter(pk=DEMO_SETTING_KEY).exists():
             self._demonstrate()
 
     def _first_administrator(self) -> None:
@@ -47,22 +47,22 @@ class Command(GalleryCommand):
 
     def _demonstrate(self) -> None:
         try:
-            people, photos = prepare(settings.DATA_DIR / "demo")
+            people, photos = prepare_demo_folders(settings.DATA_DIR / "demo")
         except DemoUnavailable as error:
             self.warn(f"{error} The site starts with an empty gallery; the next start tries again.")
             return
-        importer = Importer()
-        files = photos_below(people)
-        for _ in importer.add_all(list(sources_below(people, importer.report, files))):
+        importer = FolderImporter()
+        files = list_photos_below(people)
+        for _ in importer.add_all(list(find_person_images(people, importer.report, files))):
             pass
         importer.finish()
-        builds.run_build(builds.request_build("demonstration", delay=0).pk)
-        album = find_or_make_album("Demonstration")
-        for path in photos_below(photos):
+        run_build(request_build("demonstration", delay=0).pk)
+        album = get_or_create_album("Demonstration")
+        for path in list_photos_below(photos):
             photo = add_photo(None, [path.read_bytes()], path.name, album).photo
             process_photo(photo.pk)
             self._print(Photo.objects.get(pk=photo.pk))
-        SiteSetting.objects.update_or_create(pk=DEMO, defaults={"value": "made"})
+        SiteSetting.objects.update_or_create(pk=DEMO_SETTING_KEY, defaults={"value": "made"})
 
     def _print(self, photo: Photo) -> None:
         if photo.work == Status.FAILED:

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery import engine
-from gallery.management.output import GalleryCommand, photos_below
-from gallery.pipeline.tagging import Tagged, tag_all
-from gallery.storage import path as stored
-from recognition.draw import Label, annotate
+from gallery.faces.tagging import TaggedPhoto, tag_photos
+from gallery.index import engine
+from gallery.management.base import GalleryCommand, list_photos_below
+from gallery.models.storage import get_media_path as stored
+from recognition.draw import Label, annotate_photo
 
 
 class Command(GalleryCommand):
@@ -26,10 +26,10 @@ class Command(GalleryCommand):
 
     def handle(self, *, photos: list[Path], out: Path | None, width: int, **options: Any) -> None:
         self._names: set[str] = set()
-        paths = [path for given in photos for path in photos_below(given)]
+        paths = [path for given in photos for path in list_photos_below(given)]
         if out:
             out.mkdir(parents=True, exist_ok=True)
-        for tagged in self.progress(tag_all(paths), len(paths), "photos"):
+        for tagged in self.progress(tag_photos(paths), len(paths), "photos"):
             if tagged.error:
                 self.is_failed = True
                 self.warn(f"{tagged.path}: {tagged.error}")
@@ -40,14 +40,14 @@ class Command(GalleryCommand):
             elif not tagged.error:
                 self._print(tagged)
 
-    def _draw(self, tagged: Tagged, out: Path, width: int) -> None:
-        photo = engine.read(tagged.path)
+    def _draw(self, tagged: TaggedPhoto, out: Path, width: int) -> None:
+        photo = engine.read_photo(tagged.path)
         boxes = [photo.box_in_pixels(face.detection.box) for face in tagged.faces]
         labels = [
             Label(box, face.label, face.outcome.state) for box, face in zip(boxes, tagged.faces, strict=True)
         ]
         name = self._new_name(tagged.path.stem)
-        (out / name).write_bytes(annotate(photo.pixels, labels, width).encoded())
+        (out / name).write_bytes(annotate_photo(photo.pixels, labels, width).encoded())
 
     def _new_name(self, stem: str) -> str:
         """A name no photo of this run has yet: photos of one name may come from two folders."""
@@ -56,7 +56,7 @@ class Command(GalleryCommand):
         self._names.add(name)
         return name
 
-    def _print(self, tagged: Tagged) -> None:
+    def _print(self, tagged: TaggedPhoto) -> None:
         self.stdout.write(f"{tagged.path}: {len(tagged.faces)} faces")
         for face in tagged.faces:
             where = stored(face.reference) if face.reference else "no reference"

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from gallery.management.output import GalleryCommand
-from gallery.pipeline import verifying
+from gallery.index.verify import MAX_LISTED_IDS, compare_index_with_database
+from gallery.management.base import GalleryCommand
 
 
 class Command(GalleryCommand):
@@ -18,7 +18,7 @@ class Command(GalleryCommand):
         parser.add_argument("--mend", action="store_true", help="build the index anew if it differs")
 
     def handle(self, *, mend: bool, **options: Any) -> None:
-        found = verifying.verify(mend=mend)
+        found = compare_index_with_database(mend=mend)
         self.is_failed = not (found.is_sound or found.is_mended)
         if options["json"]:
             self.say_json(found.as_json())
@@ -27,6 +27,6 @@ class Command(GalleryCommand):
             self.warn(found.problem)
         for kind in ("missing", "extra", "misplaced", "altered"):
             if ids := getattr(found, kind):
-                self.warn(f"{len(ids)} {kind}: {', '.join(map(str, ids[: verifying.LISTED]))}")
+                self.warn(f"{len(ids)} {kind}: {', '.join(map(str, ids[:MAX_LISTED_IDS]))}")
         state = "agree" if found.is_sound else "differed, and agree now" if found.is_mended else "differ"
         self.stdout.write(f"The index and the database {state} ({found.references} references).")

@@ -18,42 +18,60 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from recognition.errors import ImageError, ImageTooLarge, format_message
 from recognition.images.limits import DEFAULT_LIMITS, Limits
-from recognition.images.opening import ImageInfo, Source, open_regular
 from recognition.images.photo import Photo, Region
-from recognition.images.sandbox import wire
-from recognition.images.sandbox.pool import shared_pool
-from recognition.refusals import say
-from recognition.types import Box, ImageError, ImageTooLarge
+from recognition.images.sandbox.pool import get_shared_pool
+from recognition.images.sandbox.wire import (
+    DecoderGone,
+    Message,
+    create_shared_file,
+    info_from_message,
+    map_shared_file,
+    write_all,
+)
+from recognition.images.source import ImageInfo, Source, open_regular_file
+from recognition.types import Box
 
-__all__ = ["close", "derive", "probe", "read", "read_ahead", "read_region", "read_regions", "start"]
+__all__ = [
+    "close_decoders",
+    "make_rendition",
+    "probe_photo",
+    "read_photo",
+    "read_photos_ahead",
+    "read_region",
+    "read_regions",
+    "start_decoder",
+]
 
 _Result = TypeVar("_Result")
-_Unpack = Callable[[wire.Message, list[int]], _Result]
+_Unpack = Callable[[Message, list[int]], _Result]
 
 
-def start() -> None:
+def start_decoder() -> None:
     """Start a decoding process in the background, so that the first photo need not wait for it."""
-    shared_pool().start()
+    get_shared_pool().start()
 
 
-def close() -> None:
+def close_decoders() -> None:
     """End this process's decoders; the next call starts new ones."""
-    shared_pool().close()
+    get_shared_pool().close()
 
 
-def probe(source: Source, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
-    return _ask(source, limits, {"do": "probe"}, lambda answer, _: wire.info_from(answer["info"]))
+def probe_photo(source: Source, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
+    return _ask_decoder(source, limits, {"do": "probe"}, lambda answer, _: info_from_message(answer["info"]))
 
 
-def read(
+def read_photo(
     source: Source,
     limits: Limits = DEFAULT_LIMITS,
     *,
     max_side: int | None = None,
     at_least: int | None = None,
 ) -> Photo:
-    return _ask(source, limits, {"do": "read", "max_side": max_side, "at_least": at_least}, _photo)
+    return _ask_decoder(
+        source, limits, {"do": "read", "max_side": max_side, "at_least": at_least}, _unpack_photo
+    )
 
 
 def read_regions(
@@ -62,7 +80,9 @@ def read_regions(
     if not boxes:
         return []
     sides = [[float(side) for side in (box.left, box.top, box.width, box.height)] for box in boxes]
-    return _ask(source, limits, {"do": "regions", "boxes": sides, "max_side": max_side}, _regions)
+    return _ask_decoder(
+        source, limits, {"do": "regions", "boxes": sides, "max_side": max_side}, _unpack_regions
+    )
 
 
 def read_region(
@@ -71,7 +91,7 @@ def read_region(
     return read_regions(source, [box], limits, max_side=max_side)[0]
 
 
-def derive(
+def make_rendition(
     source: Source,
     max_side: int,
     limits: Limits = DEFAULT_LIMITS,
@@ -80,10 +100,10 @@ def derive(
     quality: int = 82,
 ) -> bytes:
     request = {"do": "derive", "max_side": max_side, "form": form, "quality": quality}
-    return _ask(source, limits, request, _content)
+    return _ask_decoder(source, limits, request, _unpack_content)
 
 
-def read_ahead(
+def read_photos_ahead(
     sources: Iterable[Source],
     limits: Limits = DEFAULT_LIMITS,
     *,
@@ -96,69 +116,69 @@ def read_ahead(
     with ThreadPoolExecutor(1, "read-ahead") as reader:
         for source in sources:
             waiting.append(
-                (source, reader.submit(read, source, limits, max_side=max_side, at_least=at_least))
+                (source, reader.submit(read_photo, source, limits, max_side=max_side, at_least=at_least))
             )
             if len(waiting) > ahead:
-                yield _outcome(*waiting.pop(0))
+                yield _get_outcome(*waiting.pop(0))
         while waiting:
-            yield _outcome(*waiting.pop(0))
+            yield _get_outcome(*waiting.pop(0))
 
 
-def _outcome(source: Source, future: Future[Photo]) -> tuple[Source, Photo | ImageError]:
+def _get_outcome(source: Source, future: Future[Photo]) -> tuple[Source, Photo | ImageError]:
     try:
         return source, future.result()
     except ImageError as problem:
         return source, problem
 
 
-def _ask(
+def _ask_decoder(
     source: Source,
     limits: Limits,
-    request: wire.Message,
+    request: Message,
     unpack: _Unpack[_Result],
 ) -> _Result:
-    with _handle(source, limits) as handle:
-        answer, handles = shared_pool().ask({**request, "limits": asdict(limits)}, handle, limits)
+    with _open_handle(source, limits) as handle:
+        answer, handles = get_shared_pool().ask({**request, "limits": asdict(limits)}, handle, limits)
     try:
         return unpack(answer, handles)
-    except (wire.Gone, LookupError, TypeError, ValueError) as problem:
-        raise ImageError(say("decoder_failed")) from problem
+    except (DecoderGone, LookupError, TypeError, ValueError) as problem:
+        raise ImageError(format_message("decoder_failed")) from problem
     finally:
         for extra in handles:
             os.close(extra)
 
 
 @contextmanager
-def _handle(source: Source, limits: Limits) -> Iterator[int]:
+def _open_handle(source: Source, limits: Limits) -> Iterator[int]:
     """An open file for the decoder, whose position nobody else uses."""
     if isinstance(source, str | Path):
-        with open_regular(Path(source)) as file:
+        with open_regular_file(Path(source)) as file:
             yield file.fileno()
         return
     if not isinstance(source, bytes):
         source.seek(0)
         source = source.read(limits.bytes + 1)
     if len(source) > limits.bytes:
-        raise ImageTooLarge(say("over_the_bytes", limit=f"{limits.bytes / 1e6:.0f}"))
-    handle = wire.shared_file()
+        raise ImageTooLarge(format_message("over_the_bytes", limit=f"{limits.bytes / 1e6:.0f}"))
+    handle = create_shared_file()
     try:
-        wire.write_all(handle, source)
+        write_all(handle, source)
         yield handle
     finally:
         os.close(handle)
 
 
-def _photo(answer: wire.Message, handles: list[int]) -> Photo:
+def _unpack_photo(answer: Message, handles: list[int]) -> Photo:
     height, width = (int(side) for side in answer["shape"])
-    pixels = wire.mapped(handles[0], height * width * 3).reshape(height, width, 3)
+    pixels = map_shared_file(handles[0], height * width * 3).reshape(height, width, 3)
     across, down, left, top = (float(value) for value in answer["lie"])
-    return Photo(pixels, wire.info_from(answer["info"]), across, down, left, top)
+    return Photo(pixels, info_from_message(answer["info"]), across, down, left, top)
 
 
-def _regions(answer: wire.Message, handles: list[int]) -> list[Region]:
+def _unpack_regions(answer: Message, handles: list[int]) -> list[Region]:
     regions, start = [], 0
     total = sum(int(height) * int(width) * 3 for height, width, *_ in answer["regions"])
-    content = wire.mapped(handles[0], total)
+    content = map_shared_file(handles[0], total)
     for height, width, *edges in answer["regions"]:
         end = start + int(height) * int(width) * 3
         regions.append(Region(content[start:end].reshape(int(height), int(width), 3), Box(*edges)))
@@ -166,5 +186,5 @@ def _regions(answer: wire.Message, handles: list[int]) -> list[Region]:
     return regions
 
 
-def _content(answer: wire.Message, handles: list[int]) -> bytes:
-    return wire.mapped(handles[0], int(answer["bytes"])).tobytes()
+def _unpack_content(answer: Message, handles: list[int]) -> bytes:
+    return map_shared_file(handles[0], int(answer["bytes"])).tobytes()

@@ -2,6 +2,6 @@
 
 import sys
 
-from recognition.images.sandbox.server import main
+from recognition.images.sandbox.server import serve_requests
 
-main(int(sys.argv[1]))
+serve_requests(int(sys.argv[1]))

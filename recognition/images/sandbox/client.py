@@ -10,10 +10,9 @@ import sys
 from pathlib import Path
 
 import recognition
+from recognition.errors import ImageError, ImageTooLarge, RecognitionError, format_message
 from recognition.images.limits import Limits
-from recognition.images.sandbox.wire import Gone, Message, receive, send
-from recognition.refusals import say
-from recognition.types import ImageError, ImageTooLarge, RecognitionError
+from recognition.images.sandbox.wire import DecoderGone, Message, receive_message, send_message
 
 _START_SECONDS = 60.0
 _TOO_LONG = {-signal.SIGXCPU, -signal.SIGALRM}
@@ -33,7 +32,7 @@ class Decoder:
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                env=_environment(),
+                env=_build_environment(),
             )
 
     def ask(self, request: Message, handle: int, limits: Limits) -> tuple[Message, list[int]]:
@@ -41,14 +40,14 @@ class Decoder:
         Gone when the process had died before it got the file."""
         self._wait_until_ready()
         self._owes_answer = True
-        send(self._line, request, (handle,))
+        send_message(self._line, request, (handle,))
         self._line.settimeout(limits.seconds)
         try:
-            answer, handles = receive(self._line)
+            answer, handles = receive_message(self._line)
         except TimeoutError:
             self.stop()
-            raise _took_too_long(limits) from None
-        except Gone:
+            raise _make_timeout_error(limits) from None
+        except DecoderGone:
             raise self._blame(limits) from None
         self._owes_answer = False
         if answer.get("tired") is not False:
@@ -56,7 +55,7 @@ class Decoder:
         if "error" in answer:
             for extra in handles:
                 os.close(extra)
-            raise _error_from(answer)
+            raise _make_answer_error(answer)
         return answer, handles
 
     @property
@@ -85,8 +84,8 @@ class Decoder:
             return
         self._line.settimeout(_START_SECONDS)
         try:
-            receive(self._line)
-        except (Gone, TimeoutError):
+            receive_message(self._line)
+        except (DecoderGone, TimeoutError):
             self.stop()
             raise RecognitionError("The process that decodes photos does not start; see the log.") from None
         self._is_ready = True
@@ -99,24 +98,24 @@ class Decoder:
             self.stop()
             code = -signal.SIGKILL
         if code in _TOO_LONG:
-            return _took_too_long(limits)
-        return ImageError(say("decoder_failed"))
+            return _make_timeout_error(limits)
+        return ImageError(format_message("decoder_failed"))
 
 
-def _took_too_long(limits: Limits) -> ImageError:
-    return ImageTooLarge(say("too_long", seconds=f"{limits.seconds:.0f}"))
+def _make_timeout_error(limits: Limits) -> ImageError:
+    return ImageTooLarge(format_message("too_long", seconds=f"{limits.seconds:.0f}"))
 
 
-def _error_from(answer: Message) -> ImageError:
+def _make_answer_error(answer: Message) -> ImageError:
     text = str(answer.get("text", ""))[:500]
     if answer["error"] == "ImageError":
         return ImageError(text)
     if answer["error"] == "ImageTooLarge":
         return ImageTooLarge(text)
-    return ImageTooLarge(say("too_much_memory"))
+    return ImageTooLarge(format_message("too_much_memory"))
 
 
-def _environment() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     """Only what decoding needs: no secret of the site's is in the decoder's reach. One thread, and one heap
     that keeps up to 64 MB for the next photo: fresh pages cost as much time as decoding a small photo."""
     return {

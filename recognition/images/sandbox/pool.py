@@ -6,13 +6,13 @@ import atexit
 import os
 import threading
 
+from recognition.errors import RecognitionError
 from recognition.images.limits import Limits
 from recognition.images.sandbox.client import Decoder
-from recognition.images.sandbox.wire import Gone, Message
-from recognition.types import RecognitionError
+from recognition.images.sandbox.wire import DecoderGone, Message
 
 
-class Pool:
+class DecoderPool:
     def __init__(self, size: int) -> None:
         self._slots = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
@@ -26,7 +26,7 @@ class Pool:
                 decoder = self._take()
                 try:
                     return decoder.ask(request, handle, limits)
-                except Gone:
+                except DecoderGone:
                     decoder.stop()
                 finally:
                     self._give_back(decoder)
@@ -77,16 +77,16 @@ class Pool:
                 self._all.discard(decoder)
 
 
-_pool: Pool | None = None
+_pool: DecoderPool | None = None
 _making = threading.Lock()
 
 
-def shared_pool() -> Pool:
+def get_shared_pool() -> DecoderPool:
     """The pool of this process, made at first use."""
     global _pool
     with _making:
         if _pool is None:
-            _pool = Pool(size=max(2, os.cpu_count() or 1))
+            _pool = DecoderPool(size=max(2, os.cpu_count() or 1))
             atexit.register(_pool.close)
             _watch_forks()
         return _pool

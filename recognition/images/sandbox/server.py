@@ -18,10 +18,19 @@ from typing import BinaryIO
 
 import numpy as np
 
-from recognition.images import cutting, reading
+from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.limits import Limits
-from recognition.images.sandbox.wire import Gone, Message, info_message, receive, send, shared_file, write_all
-from recognition.types import Box, Image, ImageError, ImageTooLarge
+from recognition.images.reader import make_rendition, probe_photo, read_photo, read_regions
+from recognition.images.sandbox.wire import (
+    DecoderGone,
+    Message,
+    create_shared_file,
+    info_to_message,
+    receive_message,
+    send_message,
+    write_all,
+)
+from recognition.types import Box, Image
 
 _TIRED_AFTER = 2_000  # photos; then a fresh process takes over, whatever leaks
 _TIRED_MEMORY = 400_000_000  # bytes still held after a photo
@@ -31,19 +40,19 @@ _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000  # unshare
 Answer = tuple[Message, int | None]  # what to say, and a shared file to send along
 
 
-def main(handle: int) -> None:
+def serve_requests(handle: int) -> None:
     _lock_down()
     with socket.socket(fileno=handle) as line:
-        send(line, {"ready": True})
+        send_message(line, {"ready": True})
         _silence_libraries()
         served = 0
         while True:
             try:
-                request, handles = receive(line)
-            except Gone:
+                request, handles = receive_message(line)
+            except DecoderGone:
                 return
             served += 1
-            _answer(line, request, handles[0], served)
+            _answer_request(line, request, handles[0], served)
 
 
 def _lock_down() -> None:
@@ -67,13 +76,13 @@ def _silence_libraries() -> None:
     logging.disable()
 
 
-def _answer(line: socket.socket, request: Message, handle: int, served: int) -> None:
+def _answer_request(line: socket.socket, request: Message, handle: int, served: int) -> None:
     limits = Limits(**request["limits"])
     result: int | None = None
     with os.fdopen(handle, "rb") as file:
-        _allow(limits)
+        _set_allowance(limits)
         try:
-            message, result = _JOBS[request["do"]](file, limits, request)
+            message, result = _REQUEST_HANDLERS[request["do"]](file, limits, request)
         except ImageTooLarge as problem:
             message = {"error": "ImageTooLarge", "text": str(problem)}
         except ImageError as problem:
@@ -81,14 +90,14 @@ def _answer(line: socket.socket, request: Message, handle: int, served: int) -> 
         except MemoryError:
             message = {"error": "memory"}
         signal.setitimer(signal.ITIMER_REAL, 0)
-    is_swollen = memory("VmRSS") > _TIRED_MEMORY or message.get("error") == "memory"
+    is_swollen = read_process_memory("VmRSS") > _TIRED_MEMORY or message.get("error") == "memory"
     message["tired"] = is_swollen or served >= _TIRED_AFTER
-    send(line, message, () if result is None else (result,))
+    send_message(line, message, () if result is None else (result,))
     if result is not None:
         os.close(result)
 
 
-def memory(figure: str, process: int | str = "self") -> int:
+def read_process_memory(figure: str, process: int | str = "self") -> int:
     """Bytes of memory a process holds ("VmRSS") or held at most ("VmHWM"); 0 where the system does not say. The
     figures of getrusage will not do: they start at what the parent held."""
     try:
@@ -99,7 +108,7 @@ def memory(figure: str, process: int | str = "self") -> int:
     return int(line.split()[1]) * 1024
 
 
-def _allow(limits: Limits) -> None:
+def _set_allowance(limits: Limits) -> None:
     """Set this file's allowance; exceeding it kills the process, which the parent reports."""
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, resource.RLIM_INFINITY))
     until = int(time.process_time() + limits.seconds) + 2
@@ -107,20 +116,20 @@ def _allow(limits: Limits) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.seconds + 2)
 
 
-def _probe(file: BinaryIO, limits: Limits, request: Message) -> Answer:
-    return {"info": info_message(reading.probe(file, limits))}, None
+def _answer_probe(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    return {"info": info_to_message(probe_photo(file, limits))}, None
 
 
-def _read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+def _answer_read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     handles: list[int] = []
 
     def allocate(height: int, width: int) -> Image:
-        handles.append(shared_file(height * width * 3))
+        handles.append(create_shared_file(height * width * 3))
         memory = mmap.mmap(handles[0], height * width * 3)
         return np.frombuffer(memory, np.uint8).reshape(height, width, 3)
 
     try:
-        photo = reading.read(
+        photo = read_photo(
             file, limits, max_side=request["max_side"], at_least=request["at_least"], allocate=allocate
         )
     except ImageError:
@@ -128,16 +137,16 @@ def _read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
             os.close(handle)
         raise
     return {
-        "info": info_message(photo.info),
+        "info": info_to_message(photo.info),
         "shape": photo.pixels.shape[:2],
         "lie": [photo.across, photo.down, photo.left, photo.top],
     }, handles[0]
 
 
-def _regions(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+def _answer_regions(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     boxes = [Box(*edges) for edges in request["boxes"]]
-    regions = cutting.read_regions(file, boxes, limits, max_side=request["max_side"])
-    handle = shared_file()
+    regions = read_regions(file, boxes, limits, max_side=request["max_side"])
+    handle = create_shared_file()
     for region in regions:
         write_all(handle, region.pixels.data.cast("B"))
     said = [
@@ -147,18 +156,18 @@ def _regions(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     return {"regions": said}, handle
 
 
-def _derive(file: BinaryIO, limits: Limits, request: Message) -> Answer:
-    content = reading.derive(
+def _answer_derive(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    content = make_rendition(
         file, request["max_side"], limits, form=request["form"], quality=request["quality"]
     )
-    handle = shared_file()
+    handle = create_shared_file()
     write_all(handle, content)
     return {"bytes": len(content)}, handle
 
 
-_JOBS: dict[str, Callable[[BinaryIO, Limits, Message], Answer]] = {
-    "probe": _probe,
-    "read": _read,
-    "regions": _regions,
-    "derive": _derive,
+_REQUEST_HANDLERS: dict[str, Callable[[BinaryIO, Limits, Message], Answer]] = {
+    "probe": _answer_probe,
+    "read": _answer_read,
+    "regions": _answer_regions,
+    "derive": _answer_derive,
 }

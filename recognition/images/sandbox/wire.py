@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.images.opening import ImageInfo
+from recognition.images.source import ImageInfo
 
 Message = dict[str, Any]
 
@@ -28,11 +28,11 @@ MESSAGE_BYTES = 4_000_000
 _HEADER = struct.Struct("!I")
 
 
-class Gone(Exception):
+class DecoderGone(Exception):
     """The other side has closed the socket, or says what it must not."""
 
 
-def send(line: socket.socket, message: Message, handles: tuple[int, ...] = ()) -> None:
+def send_message(line: socket.socket, message: Message, handles: tuple[int, ...] = ()) -> None:
     body = json.dumps(message).encode()
     header = _HEADER.pack(len(body))
     try:
@@ -42,38 +42,38 @@ def send(line: socket.socket, message: Message, handles: tuple[int, ...] = ()) -
             line.sendall(header)
         line.sendall(body)
     except ConnectionError as problem:
-        raise Gone from problem
+        raise DecoderGone from problem
 
 
-def receive(line: socket.socket) -> tuple[Message, list[int]]:
+def receive_message(line: socket.socket) -> tuple[Message, list[int]]:
     """One message and the files that came with it, which the caller must close.
 
     Raises Gone, and TimeoutError as the socket is set.
     """
     try:
         header, handles, _, _ = socket.recv_fds(line, _HEADER.size, 1)
-        (size,) = _HEADER.unpack(header + _exactly(line, _HEADER.size - len(header)))
+        (size,) = _HEADER.unpack(header + _receive_exactly(line, _HEADER.size - len(header)))
         if size > MESSAGE_BYTES:
-            raise Gone
-        message = json.loads(_exactly(line, size))
+            raise DecoderGone
+        message = json.loads(_receive_exactly(line, size))
     except (ConnectionError, ValueError) as problem:
-        raise Gone from problem
+        raise DecoderGone from problem
     if not isinstance(message, dict):
-        raise Gone
+        raise DecoderGone
     return message, handles
 
 
-def _exactly(line: socket.socket, size: int) -> bytes:
+def _receive_exactly(line: socket.socket, size: int) -> bytes:
     parts = b""
     while len(parts) < size:
         part = line.recv(size - len(parts))
         if not part:
-            raise Gone
+            raise DecoderGone
         parts += part
     return parts
 
 
-def shared_file(size: int = 0) -> int:
+def create_shared_file(size: int = 0) -> int:
     """A file in memory without a name, for handing over; its handle must be closed."""
     if hasattr(os, "memfd_create"):
         handle = os.memfd_create("facesite", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -91,24 +91,24 @@ def write_all(handle: int, content: bytes | memoryview) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def mapped(handle: int, size: int) -> NDArray[np.uint8]:
+def map_shared_file(handle: int, size: int) -> NDArray[np.uint8]:
     """The first ``size`` bytes of a shared file as an array of our own. Raises Gone when it is shorter."""
     try:
         if hasattr(fcntl, "F_ADD_SEALS"):  # or a file cut short later would kill this process
             fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         if not 0 < size <= os.fstat(handle).st_size:
-            raise Gone
+            raise DecoderGone
         memory = mmap.mmap(handle, size, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
     except (OSError, ValueError) as problem:
-        raise Gone from problem
+        raise DecoderGone from problem
     return np.frombuffer(memory, np.uint8)
 
 
-def info_message(info: ImageInfo) -> Message:
+def info_to_message(info: ImageInfo) -> Message:
     return asdict(info) | {"taken_at": info.taken_at.isoformat() if info.taken_at else None}
 
 
-def info_from(message: Message) -> ImageInfo:
+def info_from_message(message: Message) -> ImageInfo:
     """Checked again: the decoder may have been taken over. Raises Gone."""
     try:
         taken_at = message["taken_at"]
@@ -123,4 +123,4 @@ def info_from(message: Message) -> ImageInfo:
             bytes=int(message["bytes"]),
         )
     except (LookupError, TypeError, ValueError) as problem:
-        raise Gone from problem
+        raise DecoderGone from problem

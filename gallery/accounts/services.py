@@ -1,0 +1,93 @@
+"""Users: invite, create, change, sign out, deactivate."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.core.exceptions import ActionRefused
+from gallery.history.changeset import record_event
+from gallery.models import Invitation, Role, User
+from gallery.models.accounts import create_token, hash_token
+
+INVITATION_DAYS = 7
+
+
+@transaction.atomic
+def invite_user(by: User, email: str, role: Role) -> tuple[Invitation, str]:
+    """An invitation and its token, which is said this once and kept nowhere."""
+    token = create_token()
+    invitation = Invitation.objects.create(
+        email=email,
+        role=role,
+        token_hash=hash_token(token),
+        invited_by=by,
+        expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
+    )
+    record_event(by, "user.invite", invitation, {"role": role.value})
+    return invitation, token
+
+
+def find_open_invitation(token: str) -> Invitation | None:
+    """The invitation that this token opens, while it is unused and has not expired."""
+    found = Invitation.objects.filter(token_hash=hash_token(token), used_by=None)
+    return found.filter(expires_at__gt=timezone.now()).first()
+
+
+@transaction.atomic
+def accept_invitation(token: str, username: str, password: str) -> User:
+    """Make the invited account. Refused when the invitation was used or has expired in the meantime."""
+    found = Invitation.objects.select_for_update().filter(token_hash=hash_token(token), used_by=None)
+    invitation = found.filter(expires_at__gt=timezone.now()).first()
+    if invitation is None:
+        raise ActionRefused(_("This invitation has been used or has expired. Ask for a new one."))
+    user = User.objects.create_user(username, invitation.email, password, role=invitation.role)
+    invitation.used_by = user
+    invitation.save(update_fields=["used_by"])
+    record_event(user, "user.join", user, {"role": invitation.role})
+    return user
+
+
+def record_created_user(by: User, user: User) -> None:
+    """An account was made without an invitation."""
+    record_event(by, "user.create", user, {"role": user.role})
+
+
+def is_last_administrator(user: User) -> bool:
+    others = User.objects.filter(is_active=True).exclude(pk=user.pk)
+    return user.is_administrator and not any(other.is_administrator for other in others)
+
+
+@transaction.atomic
+def change_user(by: User, user: User, *, role: Role | None = None, is_active: bool | None = None) -> None:
+    """Give another role, shut out or let in again. Refused for the last administrator."""
+    kept = User.objects.select_for_update().get(pk=user.pk)
+    loses = (role is not None and role != Role.ADMINISTRATOR) or is_active is False
+    if loses and is_last_administrator(kept):
+        raise ActionRefused(_("This is the last administrator: name another one first."))
+    summary: dict[str, object] = {}
+    if role is not None and role != kept.role:
+        kept.role, summary["role"] = role, role.value
+        kept.is_superuser = kept.is_superuser and role == Role.ADMINISTRATOR
+    if is_active is not None and is_active != kept.is_active:
+        kept.is_active, summary["is_active"] = is_active, is_active
+    if summary:
+        kept.save(update_fields=["role", "is_active", "is_superuser"])
+        record_event(by, "user.change", kept, summary)
+    if is_active is False:
+        sign_out_everywhere(kept)
+
+
+def sign_out_everywhere(user: User, *, keep: str | None = None) -> int:
+    """End the user's sessions, but for the one with the key `keep`; how many were ended."""
+    ended = 0
+    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+        if session.session_key != keep and session.get_decoded().get(SESSION_KEY) == str(user.pk):
+            session.delete()
+            ended += 1
+    return ended

@@ -1,0 +1,376 @@
+"""Restores a backup into an empty installation.
+
+Everything is made ready aside and checked, and only then put in: the folders by renaming, and last the database, by
+one rename or one transaction. That moment decides. A journal says that a restore has begun to change things: a restore
+that died before that moment is undone by the next restore (or set-up), one that died after it is finished.
+docs/reliability.md has the steps.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.backup.create import ProgressCallback, VerifyResult, ignore_progress, make_backup, verify_backup
+from gallery.backup.database import (
+    commit_database,
+    forget_prepared_database,
+    get_database_engine,
+    prepare_database,
+)
+from gallery.backup.layout import (
+    DATA_FOLDERS,
+    Backup,
+    BackupDamaged,
+    BackupError,
+    SiteNotEmpty,
+    collect_settings,
+    convert_to_backup_errors,
+    find_backup,
+    get_backup_folder,
+)
+from gallery.backup.store import LOCK_FILE, copy_and_sync, hold_folder_lock, write_synced_text
+from gallery.models import Album, Build, Erasure, Person, Photo, Reference, Status, WorkerBeat
+from gallery.models.querysets import get_site_setting
+from gallery.models.storage import sync_folder
+
+WORKER_SILENCE = timedelta(seconds=40)  # a process says every 15 seconds that it lives
+
+
+def check_backup_fits(backup: Backup) -> None:
+    """BackupError where this installation cannot take it."""
+    manifest = backup.manifest
+    if manifest.engine != get_database_engine():
+        text = _(
+            "The backup is of a %(theirs)s database and this site has %(ours)s. Set DATABASE_URL to that kind."
+        )
+        raise BackupError(text % {"theirs": manifest.engine, "ours": get_database_engine()})
+    known = set(MigrationLoader(None).disk_migrations)
+    unknown = [
+        f"{app}.{name}"
+        for app, names in manifest.migrations.items()
+        for name in names
+        if (app, name) not in known
+    ]
+    if unknown:
+        text = _(
+            "The backup was made by a newer Facesite (%(version)s; %(migration)s). Update this one first."
+        )
+        raise BackupError(text % {"version": manifest.version, "migration": unknown[-1]})
+
+
+def check_workers_stopped() -> None:
+    """BackupError while a worker is at work here."""
+    try:
+        beats = WorkerBeat.objects.filter(seen_at__gte=timezone.now() - WORKER_SILENCE)
+        is_alive = beats.exists()
+    except DatabaseError:
+        return
+    if is_alive:
+        text = _(
+            "A worker was here less than %(seconds)s seconds ago. Stop the site and its worker, and wait so long."
+        )
+        raise BackupError(text % {"seconds": WORKER_SILENCE.seconds})
+
+
+def check_site_empty() -> None:
+    """NotEmpty where people, photos or files would be replaced. Accounts may be there: set-up makes the first."""
+    if found := _find_existing_rows() or _find_existing_files():
+        text = _("This installation is not empty (%(what)s). Restore into an empty one, or say --replace.")
+        raise SiteNotEmpty(text % {"what": found})
+
+
+def check_tables_ours() -> None:
+    """NotEmpty where other programs have tables in the database: they would go."""
+    ours = {*connection.introspection.django_table_names(), "django_migrations"}
+    others = sorted(set(connection.introspection.table_names()) - ours)
+    if get_database_engine() == "postgresql" and others:
+        text = _(
+            "The database holds tables that are not Facesite's (%(tables)s). Give Facesite a database of its own."
+        )
+        raise SiteNotEmpty(text % {"tables": ", ".join(others[:5])})
+
+
+def _find_existing_rows() -> str:
+    try:
+        for model in (Photo, Person, Reference, Album):
+            if model._default_manager.exists():
+                return str(model._meta.verbose_name_plural)
+    except DatabaseError:  # no tables yet
+        return ""
+    return ""
+
+
+def _find_existing_files() -> str:
+    root = Path(settings.MEDIA_ROOT)
+    found = next((path for kind in ("photos", "references") for path in root.glob(f"{kind}/*/*")), None)
+    return str(found) if found else ""
+
+
+WORK_FOLDER = "restoring"  # folder in the data directory
+JOURNAL_FILE, NEW_FOLDER, BEFORE_FOLDER = "journal.json", "new", "before"
+RESTORED_SETTING = "restored"  # the SiteSetting written with the database
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFolder:
+    root: Path
+
+    @property
+    def new(self) -> Path:
+        return self.root / NEW_FOLDER
+
+    @property
+    def mark(self) -> str:
+        """Of the restore that had begun to change things; empty: none had."""
+        try:
+            return str(json.loads((self.root / JOURNAL_FILE).read_text())["mark"])
+        except FileNotFoundError:
+            return ""
+
+    def begin(self, mark: str) -> None:
+        write_synced_text(self.root / JOURNAL_FILE, json.dumps({"mark": mark}))
+        sync_folder(self.root)
+
+    def swap(self) -> None:
+        """Put the new folders in, the ones before aside."""
+        (self.root / BEFORE_FOLDER).mkdir(exist_ok=True)
+        for kind in DATA_FOLDERS:
+            live = _get_live_folder(kind)
+            if live.exists():
+                live.replace(self.root / BEFORE_FOLDER / kind)
+            live.parent.mkdir(parents=True, exist_ok=True)
+            (self.new / kind).replace(live)
+            sync_folder(live.parent)
+
+    def swap_back(self) -> None:
+        """From wherever `swap` got to."""
+        for kind in DATA_FOLDERS:
+            live, before = _get_live_folder(kind), self.root / BEFORE_FOLDER / kind
+            if live.exists() and not (self.new / kind).exists():
+                live.replace(self.new / kind)
+            if before.exists():
+                before.replace(live)
+        sync_folder(self.root)
+
+    def clear(self) -> None:
+        """The journal goes first: without it, the rest is rubbish."""
+        (self.root / JOURNAL_FILE).unlink(missing_ok=True)
+        sync_folder(self.root)
+        for path in self.root.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != ".lock":
+                path.unlink()
+
+
+def _get_live_folder(kind: str) -> Path:
+    return Path({"media": settings.MEDIA_ROOT, "index": settings.INDEX_ROOT}[kind])
+
+
+def get_restore_folder() -> RestoreFolder:
+    return RestoreFolder(Path(settings.DATA_DIR) / WORK_FOLDER)
+
+
+def is_restored_database(mark: str) -> bool:
+    """The database is the one that was restored under this mark."""
+    try:
+        value = get_site_setting(RESTORED_SETTING, {})
+    except DatabaseError:  # no tables yet
+        return False
+    return isinstance(value, dict) and value.get("mark") == mark
+
+
+COPY_PROGRESS_INTERVAL = 50  # files between two reports
+RUNNING_STATES = (Status.QUEUED, Status.PROCESSING)
+
+
+@dataclass(slots=True)
+class RestoreResult:
+    backup: str
+    made_at: str
+    counts: dict[str, int]
+    files: int = 0
+    left_out: list[str] = field(default_factory=list)  # damaged in the backup
+    builds: list[int] = field(default_factory=list)  # index builds that wait for a worker
+    differing: dict[str, str] = field(default_factory=dict)  # settings of the backup that are not set so here
+    before: str = ""  # backup of what was replaced
+    erased_since: list[dict[str, str]] = field(default_factory=list)  # here, and perhaps back
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def restore_backup(
+    source: Path,
+    *,
+    replace: bool = False,
+    without_damaged: bool = False,
+    progress: ProgressCallback = ignore_progress,
+) -> RestoreResult:
+    """Restore the backup in this folder, or the newest kept there. BackupError, and nothing changed, if it fails."""
+    root = Path(settings.DATA_DIR) / WORK_FOLDER
+    with convert_to_backup_errors(root), hold_folder_lock(root, _("Another restore is running.")):
+        _settle_earlier_restore(get_restore_folder())
+        get_restore_folder().clear()
+        backup = find_backup(source)
+        done = RestoreResult(backup.folder.name, backup.manifest.made_at.isoformat(), backup.manifest.counts)
+        _check_restore_possible(backup, replace=replace)
+        done.erased_since = _list_erased_since(backup)
+        progress("verify", 0, 1)
+        done.left_out = _list_left_out_files(verify_backup(backup, progress), without_damaged=without_damaged)
+        if replace:
+            progress("back up", 0, 1)
+            done.before = str(make_backup(get_backup_folder(), progress=progress).folder)
+        _put_in_backup(backup, get_restore_folder(), done, progress)
+        done.differing = _find_differing_settings(backup)
+        return done
+
+
+def end_earlier_restore() -> None:
+    """Undo a restore that died before the database was put in, finish one that died after; for set-up."""
+    root = Path(settings.DATA_DIR) / WORK_FOLDER
+    if root.is_dir() and any(path.name != LOCK_FILE for path in root.iterdir()):
+        with convert_to_backup_errors(root), hold_folder_lock(root, _("Another restore is running.")):
+            _settle_earlier_restore(get_restore_folder())
+            get_restore_folder().clear()
+
+
+def _settle_earlier_restore(place: RestoreFolder) -> None:
+    if not place.mark:
+        return
+    if is_restored_database(place.mark):
+        _request_missing_builds()
+    else:
+        place.swap_back()
+        forget_prepared_database()
+
+
+def _check_restore_possible(backup: Backup, *, replace: bool) -> None:
+    check_backup_fits(backup)
+    check_tables_ours()
+    check_workers_stopped()
+    if not replace:
+        check_site_empty()
+
+
+def _list_erased_since(backup: Backup) -> list[dict[str, str]]:
+    """What was erased here after the backup began: kind, moment and receipt, which say not who or what it was."""
+    rows = Erasure.objects.filter(at__gte=backup.manifest.made_at).order_by("at")
+    try:
+        return [
+            {"kind": row.kind, "at": timezone.localtime(row.at).isoformat(), "receipt": str(row.receipt)}
+            for row in rows
+        ]
+    except DatabaseError:  # no tables yet
+        return []
+
+
+def _list_left_out_files(found: VerifyResult, *, without_damaged: bool) -> list[str]:
+    """Files that must be left out; BackupDamaged unless that is wanted."""
+    bad = [*found.missing, *found.damaged]
+    if bad and not without_damaged:
+        text = _(
+            "%(count)s files of this backup are damaged or missing (%(first)s). Take the backup before,"
+            " or say --without-damaged to restore all the others."
+        )
+        raise BackupDamaged(text % {"count": len(bad), "first": bad[0]})
+    return bad
+
+
+def _put_in_backup(
+    backup: Backup, place: RestoreFolder, done: RestoreResult, progress: ProgressCallback
+) -> None:
+    mark = uuid.uuid4().hex
+    try:
+        done.files = _stage_files(backup, place, set(done.left_out), progress)
+        progress("database", 0, 1)
+        note = {"mark": mark, "backup": backup.folder.name, "at": timezone.now().isoformat()}
+        prepare_database(backup.database, place.root, json.dumps(note))
+        progress("switch", 0, 3)
+        place.begin(mark)
+        place.swap()
+        progress("switch", 1, 3)
+        commit_database(place.root)
+        progress("switch", 2, 3)
+    except BaseException:
+        if not (
+            place.mark and is_restored_database(mark)
+        ):  # else it is in, and the next restore or set-up finishes it
+            _put_back_folders(place)
+        raise
+    done.builds = _request_missing_builds()
+    progress("switch", 3, 3)
+    place.clear()
+
+
+def _put_back_folders(place: RestoreFolder) -> None:
+    if place.mark:
+        place.swap_back()
+    forget_prepared_database()
+    place.clear()
+
+
+def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progress: ProgressCallback) -> int:
+    """Copy the files into the working folder, comparing each once more; how many."""
+    for kind in DATA_FOLDERS:
+        (place.new / kind).mkdir(parents=True)
+    count, total = 0, int(backup.manifest.listing["files"])
+    for entry in backup.entries():
+        if count % COPY_PROGRESS_INTERVAL == 0:
+            progress("copy", count, total)
+        if entry.name in left_out:
+            continue
+        target = place.new / entry.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if copy_and_sync(backup.store / entry.sha256[:2] / entry.sha256, target) != entry.sha256:
+            raise BackupDamaged(_("%(name)s changed while it was copied.") % {"name": entry.name})
+        count += 1
+    for folder in {path.parent for path in place.new.rglob("*")}:
+        sync_folder(folder)
+    return count
+
+
+def _request_missing_builds() -> list[int]:
+    """Builds whose files were not in the backup are asked for anew; until then all references are compared."""
+    asked = []
+    try:
+        for build in Build.objects.exclude(directory=""):
+            if (Path(settings.INDEX_ROOT) / build.directory).is_dir():
+                continue
+            if build.is_active and not _is_build_coming(build.embedder_id):
+                row = Build.objects.create(
+                    embedder_id=build.embedder_id, queued_at=timezone.now(), reason="restored from a backup"
+                )
+                asked.append(row.pk)
+            Build.objects.filter(pk=build.pk).update(is_active=False, directory="")
+    except DatabaseError as error:
+        text = _("The backup is restored, but its index could not be asked for (%(error)s). Run build_index.")
+        raise BackupError(text % {"error": error}) from error
+    return asked
+
+
+def _is_build_coming(embedder_id: str) -> bool:
+    return Build.objects.filter(embedder_id=embedder_id, work__in=RUNNING_STATES).exists()
+
+
+def _find_differing_settings(backup: Backup) -> dict[str, str]:
+    """Settings that were otherwise where the backup was made, but for those of the place itself."""
+    here = collect_settings()
+    ignored = ("_DIR", "_URL")
+    return {
+        name: value
+        for name, value in backup.manifest.settings.items()
+        if here.get(name) != value and not name.endswith(ignored)
+    }

@@ -1,0 +1,98 @@
+"""Roles as permissions: what the admin may show, and what a view requires of its user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import LazyObject
+
+from gallery.models import Role, User
+from gallery.models.querysets import HIDDEN_ALBUMS_ATTRIBUTE
+
+ViewFunction = Callable[..., HttpResponseBase]
+
+CURATOR_MODELS = {
+    "person",
+    "reference",
+    "photo",
+    "face",
+    "album",
+    "build",
+    "calibration",
+    "event",
+    "finding",
+    "bulkact",
+}
+READ_ONLY_MODELS = {
+    "build",
+    "calibration",
+    "event",
+    "finding",
+}  # changed by their own actions, never by a form
+
+
+class RoleBackend(ModelBackend):
+    """Curators tend the gallery in the admin; administrators see all of it."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: object = None) -> bool:
+        if not isinstance(user_obj, User) or not user_obj.is_active:
+            return False
+        label, _, codename = perm.partition(".")
+        action, _, model = codename.partition("_")
+        if label == "gallery" and model in READ_ONLY_MODELS and action != "view":
+            return False
+        if user_obj.is_administrator:
+            return True
+        return user_obj.is_curator and label == "gallery" and model in CURATOR_MODELS
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        if not isinstance(user_obj, User):
+            return False
+        return user_obj.is_administrator or (user_obj.is_curator and app_label == "gallery")
+
+
+def role_required(role: Role) -> Callable[[ViewFunction], ViewFunction]:
+    """For a view: 403 unless its user has at least this role. Login itself is asked by the middleware."""
+
+    def decorate(view: ViewFunction) -> ViewFunction:
+        @wraps(view)
+        def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not current_user(request).has_role(role):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        return asked
+
+    return decorate
+
+
+contributor_required = role_required(Role.CONTRIBUTOR)
+curator_required = role_required(Role.CURATOR)
+administrator_required = role_required(Role.ADMINISTRATOR)
+
+
+def current_user(request: HttpRequest) -> User:
+    """The logged-in user; views behind the login middleware always have one."""
+    user = request.user
+    if not user.is_authenticated:
+        raise PermissionDenied
+    if isinstance(user, LazyObject):  # which each of the hundreds of looks at a user would have to go through
+        request.user = user = user._wrapped
+    if request.method in ("GET", "HEAD"):
+        remember_hidden_albums(user)
+    return user
+
+
+def remember_hidden_albums(user: User) -> None:
+    """Which albums are hidden from this user is asked once and remembered with them.
+
+    For a user who lives no longer than one request that changes nothing: its page has ten queries, each of which
+    would ask anew, and mostly for nothing.
+    """
+    if not hasattr(user, HIDDEN_ALBUMS_ATTRIBUTE):
+        setattr(user, HIDDEN_ALBUMS_ATTRIBUTE, None)

@@ -1,0 +1,5 @@
+"""The colour themes a user may choose between."""
+
+from __future__ import annotations
+
+THEMES = ("light", "dark")

@@ -1,0 +1,89 @@
+"""Lockout after too many failed sign-ins, and the number of uploads a user may make in an hour."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from axes.attempts import get_cool_off_threshold
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.db.models import Count, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.models import Event, Photo, Reference, User
+
+
+def get_client_address(request: HttpRequest) -> str:
+    """The asker's address, past as many proxies as the owner says there are.
+
+    Each proxy appends the address it was asked from, so only the last ones in the header can be believed;
+    whatever a client writes itself stands further left.
+    """
+    nearest: str = request.META.get("REMOTE_ADDR", "")
+    if not settings.PROXIES:
+        return nearest
+    told = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    return told[-settings.PROXIES] if len(told) >= settings.PROXIES else nearest
+
+
+class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types
+    """Counts one account from one address, as axes does, and also each of the two by itself."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        if super().is_locked(request, credentials):
+            return True
+        name = get_client_username(request, credentials)
+        if name and _count_failures(request, username=name) >= settings.ACCOUNT_FAILURE_LIMIT:
+            return True
+        return (
+            _count_failures(request, ip_address=get_client_address(request)) >= settings.ADDRESS_FAILURE_LIMIT
+        )
+
+
+def _count_failures(request: HttpRequest, **whose: str) -> int:
+    recent = AccessAttempt.objects.filter(attempt_time__gte=get_cool_off_threshold(request), **whose)
+    count: int | None = recent.aggregate(sum=Sum("failures_since_start"))["sum"]
+    return count or 0
+
+
+def render_lockout(
+    request: HttpRequest, response: HttpResponse | None, credentials: Any = None
+) -> HttpResponse:
+    """What is said to who has tried too often; the same whether or not there is such an account."""
+    minutes = round(settings.AXES_COOLOFF_TIME * 60)
+    answer = render(request, "accounts/locked.html", {"minutes": minutes}, status=429)
+    answer["Retry-After"] = str(minutes * 60)
+    return answer
+
+
+VERB_UPLOAD_REFUSED = "upload.refused"
+QUOTA_PERIOD = timedelta(hours=1)
+
+
+def is_over_upload_quota(user: User, more_bytes: int = 0) -> bool:
+    """Whether the user has sent as many files, or bytes with these, as an hour allows."""
+    since = timezone.now() - QUOTA_PERIOD
+    kept = Photo.objects.filter(uploaded_by=user, added_at__gt=since).aggregate(
+        files=Count("pk"), bytes=Sum("bytes")
+    )
+    references = Reference.objects.filter(added_by=user, created_at__gt=since).count()
+    refused = Event.objects.filter(actor=user, verb=VERB_UPLOAD_REFUSED, at__gt=since).count()
+    if kept["files"] + references + refused >= settings.UPLOADS_PER_HOUR:
+        return True
+    return (kept["bytes"] or 0) + more_bytes > settings.UPLOAD_GB_PER_HOUR * 1_000_000_000
+
+
+def get_quota_message() -> str:
+    """What the user is told."""
+    return _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
+
+
+def record_refused_upload(user: User) -> None:
+    """A file of this user's was not a photo that could be kept."""
+    Event.objects.create(actor=user, verb=VERB_UPLOAD_REFUSED)

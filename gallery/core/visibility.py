@@ -1,0 +1,73 @@
+"""What share links show, and keys of queries that depend on what a user may see."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from gallery.models import Decision, Face, Photo, ShareLink, Status, User
+from gallery.models.accounts import hash_token
+from gallery.models.querysets import get_hidden_albums, not_recognisable_q, recognisable_q
+
+
+def get_visibility_key(user: User) -> Hashable:
+    """Equal for users who see the same; None where that would have to be asked for."""
+    if user.is_administrator:
+        return "all"
+    hidden = get_hidden_albums(user)
+    return tuple(hidden) if isinstance(hidden, list) else None
+
+
+def get_query_key(user: User, *key: Hashable) -> Hashable:
+    """A key by which a query of what this user sees is kept (see `compiled`); None where it cannot be."""
+    seen = get_visibility_key(user)
+    return None if seen is None else (*key, seen)
+
+
+def find_share_link(token: str) -> ShareLink | None:
+    """The link that this token opens, while it has neither expired nor been taken back."""
+    found = ShareLink.objects.filter(token_hash=hash_token(token), revoked_at=None)
+    return found.filter(expires_at__gt=timezone.now()).select_related("album").first()
+
+
+def shared_photos(link: ShareLink) -> QuerySet[Photo]:
+    """What a link shows: photos whose faces have been looked at, so that who must be hidden is hidden."""
+    return Photo.objects.filter(album=link.album_id, trashed_at__isnull=True, work=Status.DONE)
+
+
+def _unshareable_face_q() -> Q:
+    """Faces of people who may not be recognised, and that bore such a name until it was withdrawn or erased."""
+    return not_recognisable_q("person") | Q(person__isnull=True, is_veiled=True) | Q(is_erased=True)
+
+
+def find_faces_to_hide(photos: Sequence[Photo], *, is_unnamed_hidden: bool = False) -> dict[int, list[Face]]:
+    """By photo, the faces to be made unrecognisable in what is shared: of people who may not be recognised.
+
+    Where recognition is off for the photo or its album, nobody has looked whose faces they are: all of them. The
+    photos' albums are looked at (select_related them).
+    """
+    unwatched = [photo.pk for photo in photos if not photo.may_be_recognised]
+    wanted = _unshareable_face_q() | Q(photo__in=unwatched)
+    if is_unnamed_hidden:
+        wanted |= Q(person__isnull=True)
+    found: dict[int, list[Face]] = {photo.pk: [] for photo in photos}
+    rows = Face.objects.filter(wanted, photo__in=photos).exclude(decision=Decision.NOT_A_FACE)
+    for face in rows.order_by("pk"):
+        found[face.photo_id].append(face)
+    return found
+
+
+def faces_without_consent(photo: Photo) -> QuerySet[Face]:
+    """Faces of people who may not be recognised, as far as anybody knows: their names are handed to nobody."""
+    return photo.faces.exclude(decision=Decision.NOT_A_FACE).filter(_unshareable_face_q()).order_by("pk")
+
+
+def faces_with_shared_names(photo: Photo) -> QuerySet[Face]:
+    """Faces whose names a link with names may say, from left to right."""
+    known = Q(decision=Decision.CONFIRMED) | Q(decision="", state=Face.State.KNOWN)
+    named = photo.faces.filter(known, recognisable_q("person"), person__is_hidden=False)
+    if not photo.may_be_recognised:
+        named = named.none()
+    return named.select_related("person").order_by("left")

@@ -1,0 +1,1 @@
+"""Gallery health, review, bulk acts and calibration: what curators work through."""

@@ -1,0 +1,188 @@
+"""Calibration: the bounds in force, asking for a measurement, and the page that shows the results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from gallery.core.charts import Chart, draw_bounds_chart, draw_similarity_chart
+from gallery.core.exceptions import ActionRefused
+from gallery.faces.effects import apply_effects
+from gallery.faces.labels import describe_similarity, get_similarity_tail
+from gallery.history.changeset import ChangeSet, record_event
+from gallery.jobs import dispatch
+from gallery.models import Calibration, Event, SiteSetting, User
+from gallery.models.querysets import get_site_setting
+from recognition import calibrate
+from recognition.calibrate import FALSE_NAME_RATE, FalseMatch, Verdict
+
+MEASUREMENT_SETTING = "measuring"  # a SiteSetting: when a measurement was asked for
+
+
+@transaction.atomic
+def request_measurement(false_name_rate: float) -> None:
+    """Have the gallery measured by the worker; the page tells that it was asked for until there is a result."""
+    asked = {"at": timezone.now().isoformat(), "rate": false_name_rate}
+    SiteSetting.objects.update_or_create(key=MEASUREMENT_SETTING, defaults={"value": asked})
+    dispatch.send_task("measure_gallery", false_name_rate)
+
+
+@transaction.atomic
+def put_calibration_in_force(user: User | None, calibration: Calibration) -> Event:
+    """From now on this calibration's bounds decide for its embedder; faces nobody has decided on follow."""
+    if not calibration.report.get("suggestion", {}).get("is_founded"):
+        raise ActionRefused(_("There were too few references to calibrate on; the published bounds stay."))
+    ledger = ChangeSet()
+    ledger.set(calibration, applied_at=timezone.now(), applied_by=user)
+    return _record_calibration(user, "calibration.apply", calibration, ledger)
+
+
+@transaction.atomic
+def take_calibration_out_of_force(user: User | None, calibration: Calibration) -> Event:
+    """Back to the published bounds of this calibration's embedder."""
+    ledger = ChangeSet()
+    applied = Calibration.objects.filter(embedder_id=calibration.embedder_id, applied_at__isnull=False)
+    ledger.update(applied, applied_at=None, applied_by=None)
+    return _record_calibration(user, "calibration.withdraw", calibration, ledger)
+
+
+def _record_calibration(user: User | None, verb: str, calibration: Calibration, ledger: ChangeSet) -> Event:
+    apply_effects(ledger)
+    known = calibration.bounds["known"]
+    return record_event(
+        user, verb, calibration, {"known": known, "embedder": calibration.embedder_id}, ledger
+    )
+
+
+MEASUREMENT_LATE_AFTER = timedelta(minutes=15)
+OFFERED_RATES: dict[float, str | Promise] = {
+    0.02: gettext_lazy("1 in 50 strangers"),
+    0.01: gettext_lazy("1 in 100 strangers"),
+    FALSE_NAME_RATE: gettext_lazy("1 in 200 strangers"),
+    0.001: gettext_lazy("1 in 1,000 strangers"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoundsRow:
+    """Some bounds and what they would do."""
+
+    title: str | Promise
+    words: str  # what the known bound means
+    number: str
+    unsure: str
+    margin: str
+    strangers: str
+    kept: str
+    wrong: str
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRow:
+    """Single pictures against each other, at one rate of false matches."""
+
+    one_in: str
+    similarity: str  # empty: too few pairs to say
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationPage:
+    latest: Calibration | None
+    applied: Calibration | None
+    found: calibrate.Calibration | None
+    rows: tuple[BoundsRow, ...]
+    matches: tuple[MatchRow, ...]
+    likeness: Chart | None
+    bounds: Chart | None
+    rates: tuple[tuple[float, str | Promise, bool], ...]
+    asked_at: datetime | None  # a measurement was asked for then and has no result yet
+
+    @property
+    def is_late(self) -> bool:
+        """So long without a result that somebody should see whether a worker runs."""
+        return self.asked_at is not None and timezone.now() - self.asked_at > MEASUREMENT_LATE_AFTER
+
+    @property
+    def can_apply(self) -> bool:
+        latest = self.latest
+        return bool(latest and self.found and self.found.suggestion.is_founded and latest != self.applied)
+
+
+def parse_chosen_rate(text: str) -> float:
+    """The offered rate that was chosen; the usual one for anything else."""
+    return next((rate for rate in OFFERED_RATES if f"{rate:g}" == text), FALSE_NAME_RATE)
+
+
+def get_calibration_page() -> CalibrationPage:
+    latest = Calibration.objects.first()  # the newest
+    found = _read_report(latest) if latest else None
+    chosen = found.suggestion.false_name_rate if found else FALSE_NAME_RATE
+    rates = tuple((rate, label, rate == chosen) for rate, label in OFFERED_RATES.items())
+    asked_at = _get_asked_at(latest)
+    if latest is None or found is None:
+        return CalibrationPage(None, None, None, (), (), None, None, rates, asked_at)
+    applied = Calibration.objects.filter(embedder_id=latest.embedder_id, applied_at__isnull=False)
+    rows = (
+        _build_bounds_row(gettext_lazy("In force when measured"), found, found.current),
+        _build_bounds_row(gettext_lazy("Suggested"), found, found.suggested),
+    )
+    in_force = applied.order_by("-applied_at").first()
+    matches = tuple(_build_match_row(line) for line in found.false_matches)
+    return CalibrationPage(
+        latest,
+        in_force,
+        found,
+        rows,
+        matches,
+        draw_similarity_chart(found),
+        draw_bounds_chart(found),
+        rates,
+        asked_at,
+    )
+
+
+def _get_asked_at(latest: Calibration | None) -> datetime | None:
+    asked = get_site_setting(MEASUREMENT_SETTING)
+    at = parse_datetime(str(asked["at"])) if isinstance(asked, dict) else None
+    return None if at is None or (latest and latest.created_at > at) else at
+
+
+def _read_report(row: Calibration) -> calibrate.Calibration | None:
+    """What was measured; None for a report that an older version wrote."""
+    try:
+        return calibrate.Calibration.from_json(row.report)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _build_match_row(line: FalseMatch) -> MatchRow:
+    similarity = "" if line.similarity is None else f"{line.similarity:.3f}"
+    return MatchRow(f"{round(1 / line.rate):,}", similarity, _format_percent(line.true_match_rate))
+
+
+def _build_bounds_row(title: str | Promise, found: calibrate.Calibration, verdict: Verdict) -> BoundsRow:
+    bounds = verdict.bounds
+    tails = [tail for tail in (found.tail, get_similarity_tail(found.embedder_id)) if tail]
+    alike = describe_similarity(bounds.known, "known", max(tails, key=lambda tail: tail.supported))
+    return BoundsRow(
+        title,
+        alike.words if alike else "",
+        f"{bounds.known:.3f}",
+        f"{bounds.unsure:.3f}",
+        f"{bounds.margin:.3f}",
+        _format_percent(verdict.strangers_named),
+        _format_percent(verdict.kept),
+        _format_percent(verdict.wrong),
+    )
+
+
+def _format_percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"

@@ -1,0 +1,223 @@
+"""The review queue: faces the machine is unsure of, grouped by the person proposed, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db.models import Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from gallery.core.visibility import get_query_key
+from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
+from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
+from gallery.models.querysets import (
+    NAMED_FACE_Q,
+    visible_album_q,
+    visible_faces,
+    visible_faces_for_counting,
+    visible_references,
+)
+from gallery.models.sql import count_rows
+
+REVIEW_PAGE_SIZE = 24
+FACE_BOX_COLUMNS = ("left", "top", "width", "height")  # of a face in its photo
+QUESTION_COLUMNS = (
+    *("similarity", "reference", "look_alike", "person__name"),
+    *("face__state", "face__revision", "face__embedder_id", "face__photo__name", "face__photo__sha256"),
+    *(f"face__{side}" for side in FACE_BOX_COLUMNS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCursor:
+    """Where a page of the queue ended; written into the address of the next."""
+
+    person: int
+    similarity: float
+    face: int
+
+    def __str__(self) -> str:
+        return f"{self.person}:{self.similarity!r}:{self.face}"
+
+    @staticmethod
+    def read(text: str) -> ReviewCursor | None:
+        try:
+            person, similarity, face = text.split(":")
+            return ReviewCursor(int(person), float(similarity), int(face))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQuestion:
+    """Is this face that person?"""
+
+    face: Face
+    person: Person
+    alike: SimilarityText | None  # what the similarity means
+    is_measured: bool  # how alike strangers are has been measured on this gallery
+    reference: Reference | None
+    look_alike: Face | None  # a confirmed face, where there is no reference
+    is_there_already: bool  # another face of the photo bears the name
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSection:
+    """Questions about one person."""
+
+    person: Person
+    questions: list[ReviewQuestion]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQueue:
+    sections: list[ReviewSection]
+    after: ReviewCursor | None  # where the next page begins; None at the end
+    left: int  # faces that wait, this page included
+
+
+def get_waiting_candidates(
+    user: User, *, person: int | None = None, album: int | None = None
+) -> QuerySet[Candidate]:
+    """The best candidates of unsure, undecided faces that the user may see."""
+    rows = Candidate.objects.filter(
+        visible_album_q(user, "face__photo__album"),
+        rank=0,
+        face__state=Face.State.UNSURE,
+        face__decision="",
+        face__photo__trashed_at__isnull=True,
+    )
+    if person is not None:
+        rows = rows.filter(person=person)
+    if album is not None:
+        rows = rows.filter(face__photo__album=album)
+    return rows
+
+
+def _count_waiting(user: User, rows: QuerySet[Candidate], person: int | None, album: int | None) -> int:
+    """How many wait. Of everybody they are counted by the faces alone, which an index holds, so that a face whose
+    proposal has just gone may be among them; the last page says it exactly."""
+    if person is not None:
+        return rows.count()
+    return count_rows(get_query_key(user, "to review", album), partial(_get_unsure_faces, user, album))
+
+
+def _get_unsure_faces(user: User, album: int | None) -> QuerySet[Face, Any]:
+    faces = (
+        visible_faces_for_counting(user).filter(state=Face.State.UNSURE, decision="").order_by().values("pk")
+    )
+    return faces if album is None else faces.filter(photo__album=album)
+
+
+def get_review_queue(
+    user: User, after: ReviewCursor | None, *, person: int | None = None, album: int | None = None
+) -> ReviewQueue:
+    """A page of the queue, in a constant number of queries."""
+    rows = get_waiting_candidates(user, person=person, album=album)
+    waits = _count_waiting(user, rows, person, album)
+    if after is not None:
+        rows = rows.filter(_filter_after_cursor(after))
+    rows = rows.order_by("person_id", "-similarity", "face_id")
+    found = list(rows.select_related("person", "face__photo").only(*QUESTION_COLUMNS)[: REVIEW_PAGE_SIZE + 1])
+    last = found[REVIEW_PAGE_SIZE - 1] if len(found) > REVIEW_PAGE_SIZE else None
+    place = ReviewCursor(last.person_id, last.similarity, last.face_id) if last else None
+    is_all = after is None and last is None
+    return ReviewQueue(
+        _group_into_sections(build_questions(user, found[:REVIEW_PAGE_SIZE])),
+        place,
+        len(found) if is_all else waits,
+    )
+
+
+def _filter_after_cursor(place: ReviewCursor) -> Q:
+    same = Q(person=place.person)
+    later = Q(similarity=place.similarity, face_id__gt=place.face) | Q(similarity__lt=place.similarity)
+    return Q(person__gt=place.person) | same & later
+
+
+def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQuestion]:
+    """With what each proposal rests on, as far as the user may see it."""
+    wanted = [row.reference_id for row in candidates if row.reference_id]
+    references = visible_references(user).only("sha256").in_bulk(wanted)
+    alikes = [row.look_alike_id for row in candidates if row.look_alike_id]
+    pictured = visible_faces(user).select_related("photo").only(*FACE_BOX_COLUMNS, "photo__sha256")
+    faces = pictured.in_bulk(alikes)
+    tails = {name: get_similarity_tail(name) for name in {row.face.embedder_id for row in candidates}}
+    named = _find_named_in_photos(candidates)
+    return [
+        ReviewQuestion(
+            row.face,
+            row.person,
+            describe_similarity(row.similarity, row.face.state, tails[row.face.embedder_id]),
+            tails[row.face.embedder_id] is not None,
+            references.get(row.reference_id or 0),
+            faces.get(row.look_alike_id or 0),
+            (row.face.photo_id, row.person_id) in named,
+        )
+        for row in candidates
+    ]
+
+
+def _find_named_in_photos(candidates: Sequence[Candidate]) -> set[tuple[int, int | None]]:
+    """Photos and who is named in them, of those that are asked about, by other faces than these."""
+    photos, people = {row.face.photo_id for row in candidates}, {row.person_id for row in candidates}
+    rows = Face.objects.filter(NAMED_FACE_Q, photo__in=photos, person__in=people).order_by()
+    rows = rows.exclude(pk__in=[row.face_id for row in candidates])
+    return set(rows.values_list("photo", "person"))
+
+
+def _group_into_sections(found: Iterable[ReviewQuestion]) -> list[ReviewSection]:
+    sections: list[ReviewSection] = []
+    for question in found:
+        if not sections or sections[-1].person != question.person:
+            sections.append(ReviewSection(question.person, []))
+        sections[-1].questions.append(question)
+    return sections
+
+
+def get_question(user: User, face: Face) -> ReviewQuestion | None:
+    """The question about one face; None when nobody is proposed."""
+    rows = Candidate.objects.filter(face=face).order_by("rank").select_related("person", "face__photo")
+    found = build_questions(user, list(rows[:1]))
+    return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class FaceVerdict:
+    """What people have said of a face, in a few words."""
+
+    words: str
+    icon: str
+    by: User | None
+
+
+def get_face_verdict(face: Face) -> FaceVerdict | None:
+    """None while the face waits for a word."""
+    if face.decision == Decision.CONFIRMED and face.person:
+        return FaceVerdict(face.person.name, "check", face.decided_by)
+    plain = {
+        Decision.REJECTED: (_("Unknown"), "question"),
+        Decision.IGNORED: (_("Don't care"), "ignore"),
+        Decision.NOT_A_FACE: (_("Not a face"), "notface"),
+    }
+    if face.decision in plain:
+        words, icon = plain[Decision(face.decision)]
+        return FaceVerdict(words, icon, face.decided_by)
+    if face.state == Face.State.UNSURE:
+        return None
+    if face.person:
+        return FaceVerdict(face.person.name, "check", None)
+    rejection = max(face.rejections.all(), key=lambda row: row.pk, default=None)
+    if rejection:
+        return FaceVerdict(_("Not %(name)s") % {"name": rejection.person.name}, "close", rejection.by)
+    return None
+
+
+def list_decided_faces(user: User, ids: Iterable[int]) -> list[Face]:
+    """Those of the faces that wait no longer, with all that `said_of` reads."""
+    rejections = Prefetch("rejections", FaceRejection.objects.select_related("person", "by"))
+    rows = visible_faces(user).filter(pk__in=ids).select_related("person", "decided_by", "photo")
+    return list(rows.exclude(decision="", state=Face.State.UNSURE).prefetch_related(rejections))

@@ -1,1 +1,0 @@
-"""The demonstration: public-domain portraits that ship in Python packages, fetched by pip, never kept in git."""

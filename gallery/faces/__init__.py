@@ -1,0 +1,1 @@
+"""Faces in photos: detected, named, decided on, grouped."""

@@ -1,0 +1,310 @@
+"""The rows that an act wrote, with their columns before and after, and the event that records it.
+
+A change set performs the writes of one act and keeps, as plain JSON, groups of rows with their columns before and
+after. Undoing replays the groups in reverse, and touches only rows that still are as the act left them: later
+decisions stand. `before` is null for rows that were created, `after` for rows that were deleted."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.db.models import F, ForeignKey, Model, QuerySet
+from django.utils.translation import gettext as _
+
+from gallery.core.exceptions import CannotUndo
+from gallery.models import Decision, Event, EventSubject, Person, User
+
+ChangeGroup = dict[str, Any]  # {"model", "ids", "before", "after"}
+CHUNK_SIZE = 500  # ids in one statement
+
+
+def split_into_chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), CHUNK_SIZE):
+        yield ids[start : start + CHUNK_SIZE]
+
+
+def get_gallery_model(name: str) -> type[Model]:
+    return apps.get_model("gallery", name)
+
+
+def query_rows(model: type[Model], ids: Iterable[int] | None = None) -> QuerySet[Any]:
+    found = model._default_manager.order_by("pk")
+    return found if ids is None else found.filter(pk__in=ids)
+
+
+def _to_json_value(value: object) -> object:
+    if isinstance(value, date):  # and datetime
+        return value.isoformat()
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(value).decode()
+    return value
+
+
+def _read_columns(row: Model, names: Iterable[str]) -> dict[str, object]:
+    return {name: _to_json_value(getattr(row, name)) for name in names}
+
+
+def _to_python_values(model: type[Model], columns: dict[str, object]) -> dict[str, Any]:
+    """The columns as Python values, keyed as the model's attributes are."""
+    fields = {f.attname: f for f in model._meta.concrete_fields}
+    return {name: fields[name].to_python(value) for name, value in columns.items()}
+
+
+def _get_attname(model: type[Model], name: str) -> str:
+    return str(getattr(model._meta.get_field(name), "attname", name))
+
+
+def _list_stored_columns(model: type[Model]) -> list[str]:
+    """The columns that are written; those that are worked out from others come back by themselves."""
+    worked_out = getattr(model, "WORKED_OUT", ())
+    return [f.attname for f in model._meta.concrete_fields if not f.generated and f.name not in worked_out]
+
+
+def has_revision(model: type[Model]) -> bool:
+    return any(f.name == "revision" for f in model._meta.concrete_fields)
+
+
+@dataclass
+class ChangeSet:
+    """The writes of one act."""
+
+    groups: list[ChangeGroup] = field(default_factory=list)
+    left: int = 0  # rows that were not taken back because they have changed since
+
+    def set(self, row: Model, **columns: Any) -> None:
+        """Write columns of one row, which the caller holds, and refresh the object."""
+        self.update(query_rows(type(row), [row.pk]), **columns)
+        for name, value in columns.items():
+            setattr(row, name, value)
+        if has_revision(type(row)):
+            row.revision += 1  # type: ignore[attr-defined]  # has_revision has just looked
+
+    def update(self, rows: QuerySet[Any], **columns: Any) -> list[int]:
+        """Write columns of many rows; their ids come back."""
+        model = rows.model
+        names = [_get_attname(model, name) for name in columns]
+        after = dict(zip(names, (v.pk if isinstance(v, Model) else v for v in columns.values()), strict=True))
+        ids_by_before: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for pk, *before in rows.order_by("pk").values_list("pk", *names):
+            ids_by_before[tuple(before)].append(pk)
+        extra = {"revision": F("revision") + 1} if has_revision(model) else {}
+        for before, ids in ids_by_before.items():
+            self._note(
+                model,
+                ids,
+                {name: _to_json_value(value) for name, value in zip(names, before, strict=True)},
+                {name: _to_json_value(value) for name, value in after.items()},
+            )
+        written = [pk for ids in ids_by_before.values() for pk in ids]
+        for some in split_into_chunks(written):
+            query_rows(model, some).update(**after, **extra)
+        return written
+
+    def create(self, row: Model) -> None:
+        row.save(force_insert=True)
+        self.created(row)
+
+    def created(self, row: Model) -> None:
+        """Remember a row that something else has just inserted."""
+        names = _list_stored_columns(type(row))
+        self._note(type(row), [row.pk], None, _read_columns(row, names))
+
+    def delete(self, rows: QuerySet[Any]) -> None:
+        """Delete rows one group each, so that each can come back whole."""
+        names = _list_stored_columns(rows.model)
+        found = list(rows.order_by("pk"))
+        for row in found:
+            self._note(rows.model, [row.pk], _read_columns(row, names), None)
+        for some in split_into_chunks([row.pk for row in found]):
+            query_rows(rows.model, some).delete()
+
+    def _note(
+        self, model: type[Model], ids: list[int], before: dict[str, Any] | None, after: dict[str, Any] | None
+    ) -> None:
+        self.groups.append({"model": model._meta.model_name, "ids": ids, "before": before, "after": after})
+
+    def touched(self, name: str) -> list[int]:
+        """Ids of the rows of a model that the act wrote."""
+        return sorted({pk for group in self.groups if group["model"] == name for pk in group["ids"]})
+
+    def made(self, name: str) -> list[int]:
+        """Ids of the rows of a model that the act made."""
+        return sorted({pk for g in self.groups if g["model"] == name and not g["before"] for pk in g["ids"]})
+
+    def of(self, name: str, column: str) -> list[int]:
+        """What the rows of a model that the act made or deleted pointed to by this column."""
+        rows = (group["before"] or group["after"] for group in self.groups if group["model"] == name)
+        return sorted({row[column] for row in rows if row.get(column)})
+
+    def changed(self, name: str, column: str) -> list[int]:
+        """Ids of existing rows of a model where the act wrote this column."""
+        both = (g for g in self.groups if g["model"] == name and g["before"] and g["after"])
+        return sorted({pk for group in both if column in group["after"] for pk in group["ids"]})
+
+
+def reverse_groups(groups: Iterable[ChangeGroup]) -> ChangeSet:
+    """Take the groups back, newest first, as a ledger of its own; call inside a transaction."""
+    ledger = ChangeSet()
+    for group in reversed(list(groups)):
+        model = get_gallery_model(group["model"])
+        if group["before"] is None:
+            _delete_created_rows(ledger, model, group)
+        elif group["after"] is None:
+            _recreate_row(ledger, model, group["before"])
+        else:
+            _restore_columns(ledger, model, group)
+    return ledger
+
+
+def _restore_columns(ledger: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
+    after = _to_python_values(model, group["after"])
+    before = _clear_dead_references(model, _to_python_values(model, group["before"]))
+    if before is None:
+        ledger.left += query_rows(model, group["ids"]).count()
+        return
+    for some in split_into_chunks(group["ids"]):
+        unchanged = query_rows(model, some).filter(
+            **_build_lookups(_without_machine_columns(group["model"], after))
+        )
+        ids = list(unchanged.values_list("pk", flat=True))
+        ledger.left += query_rows(model, some).count() - len(ids)
+        if ids:
+            ledger.update(query_rows(model, ids), **before)
+
+
+def _without_machine_columns(name: str, after: dict[str, Any]) -> dict[str, Any]:
+    """Of what an act left, the columns that tell whether somebody has changed it since.
+
+    The machine goes on writing a face that nobody has decided on, and may do so after an act that took a decision
+    back: what it says is no reason to keep the decision from coming back.
+    """
+    if name != "face":
+        return after
+    machines = {"similarity", "reference_id"}
+    if after.get("decision") == Decision.NONE:
+        machines |= {"person_id", "state"}
+    return {column: value for column, value in after.items() if column not in machines}
+
+
+def _build_lookups(columns: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name}__isnull" if v is None else name: True if v is None else v for name, v in columns.items()}
+
+
+def _clear_dead_references(model: type[Model], columns: dict[str, Any]) -> dict[str, Any] | None:
+    """The columns, pointing to nothing where the row is gone by now; None where that may not be."""
+    kept = dict(columns)
+    for f in model._meta.concrete_fields:
+        if isinstance(f, ForeignKey) and f.attname in kept and not _has_referenced_row(f, kept[f.attname]):
+            if not f.null or f.related_model is Person:
+                return None
+            kept[f.attname] = None
+    return kept
+
+
+def _has_referenced_row(f: ForeignKey[Any, Any], pk: object) -> bool:
+    return pk is None or query_rows(f.related_model).filter(pk=pk).exists()
+
+
+def _delete_created_rows(ledger: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
+    """Delete what the act made, unless it has changed or others hang on it."""
+    for row in query_rows(model, group["ids"]):
+        names = ["revision"] if has_revision(model) else list(group["after"])
+        is_touched = _read_columns(row, names) != {name: group["after"][name] for name in names}
+        if is_touched or _has_dependents(row):
+            ledger.left += 1
+        else:
+            ledger.delete(query_rows(model, [row.pk]))
+
+
+def _has_dependents(row: Model) -> bool:
+    """Whether rows that would be lost, or lose their name, point at this one."""
+    for relation in row._meta.related_objects:
+        manager = relation.related_model._default_manager
+        if relation.related_model._meta.model_name in CACHE_MODELS:
+            continue
+        if manager.filter(**{relation.field.name: row.pk}).exists():
+            return True
+    return False
+
+
+CACHE_MODELS = {
+    "candidate",
+    "namechange",
+    "finding",
+    "personexport",
+}  # the next search, or check, writes them again
+
+
+def _recreate_row(ledger: ChangeSet, model: type[Model], columns: dict[str, Any]) -> None:
+    """Insert what the act deleted, under its old id, unless something like it is there again."""
+    values = _clear_dead_references(model, _to_python_values(model, columns))
+    if values is None or _has_unique_clash(model, values):
+        if model is Person:
+            raise CannotUndo(
+                _("There is somebody else called “%(name)s” now. Give them another name, then undo again.")
+                % {"name": columns["name"]}
+            )
+        ledger.left += 1
+        return
+    row = model(**values)
+    row.save_base(raw=True, force_insert=True)  # raw: dates keep what they were
+    ledger.created(row)
+
+
+def _has_unique_clash(model: type[Model], values: dict[str, Any]) -> bool:
+    unique = [[f.attname] for f in model._meta.concrete_fields if f.unique]
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None:
+            unique.append([_get_attname(model, name) for name in constraint.fields])
+    return any(
+        query_rows(model).filter(**{name: values[name] for name in names}).exists() for names in unique
+    )
+
+
+EventSubjects = Mapping[str, Iterable[int]]  # object type -> ids
+
+
+def record_event(
+    user: User | None,
+    verb: str,
+    obj: Model | None,
+    summary: Mapping[str, Any],
+    undo: Mapping[str, Any] | ChangeSet | None = None,
+    batch: uuid.UUID | None = None,
+    subjects: EventSubjects | None = None,
+) -> Event:
+    """Write the event of an act; `subjects` are what it can also be found by, its object aside."""
+    event = Event.objects.create(
+        actor=user,
+        verb=verb,
+        object_type=(obj._meta.model_name or "") if obj else "",
+        object_id=obj.pk if obj else None,
+        summary=dict(summary),
+        undo={"rows": undo.groups} if isinstance(undo, ChangeSet) else undo and dict(undo),
+        batch=batch,
+    )
+    _add_event_subjects(event, subjects or {})
+    return event
+
+
+def _add_event_subjects(event: Event, subjects: EventSubjects) -> None:
+    pairs = {(kind, pk) for kind, ids in subjects.items() for pk in ids if pk is not None}
+    if event.object_id is not None:
+        pairs.add((event.object_type, event.object_id))
+    EventSubject.objects.bulk_create(
+        (EventSubject(event=event, object_type=kind, object_id=pk) for kind, pk in sorted(pairs)),
+        batch_size=200,
+    )
+
+
+def find_events_about(object_type: str, object_id: int) -> QuerySet[Event]:
+    """Events about one object, the newest first."""
+    return Event.objects.filter(subjects__object_type=object_type, subjects__object_id=object_id)

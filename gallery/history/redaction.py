@@ -1,0 +1,183 @@
+"""Redacts the history after an erasure: names in what events say, and rows in what would undo them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import unquote_plus
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db.models import Q, QuerySet
+
+from gallery.history.audit import AUDIT_ONLY_VERBS
+from gallery.models import BulkAct, Event, EventSubject
+from gallery.models.people import get_name_key
+
+BATCH_SIZE = 500
+# Columns that point at a row, by the model they point at.
+FOREIGN_KEY_COLUMNS = {
+    "person": ("person_id", "old_person_id", "new_person_id", "other_person_id"),
+    "reference": ("reference_id", "cover_id", "other_reference_id"),
+    "face": ("face_id", "source_face_id", "look_alike_id"),
+    "photo": ("photo_id",),
+}
+UndoData = dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedObjects:
+    """Numbers of erased rows by model, names nobody may read again, and faces that stay as they are now."""
+
+    ids: dict[str, set[int]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    frozen: frozenset[int] = frozenset()
+
+    def as_json(self) -> dict[str, Any]:
+        ids = {model: sorted(numbers) for model, numbers in self.ids.items()}
+        return {"ids": ids, "names": sorted(self.names), "frozen": sorted(self.frozen)}
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Self:
+        ids = {model: set(numbers) for model, numbers in kept["ids"].items()}
+        return cls(ids, frozenset(kept["names"]), frozenset(kept["frozen"]))
+
+    @property
+    def keys(self) -> set[str]:
+        return {get_name_key(name) for name in self.names}
+
+    def holds(self, model: str, pk: object) -> bool:
+        return pk in self.ids.get(model, ())
+
+
+def split_sorted_ids(ids: Iterable[int]) -> Iterator[Sequence[int]]:
+    rows = sorted(ids)
+    for start in range(0, len(rows), BATCH_SIZE):
+        yield rows[start : start + BATCH_SIZE]
+
+
+def redact_linked_events(gone: ErasedObjects) -> int:
+    """The events that say themselves that they are about what is gone; how many were changed."""
+    linked: set[int] = set()
+    for model, numbers in gone.ids.items():
+        for some in split_sorted_ids(numbers):
+            seen = Event.objects.filter(object_type=model, object_id__in=some)
+            seen.filter(verb__in=AUDIT_ONLY_VERBS).delete()
+            linked |= set(seen.values_list("pk", flat=True))
+            subjects = EventSubject.objects.filter(object_type=model, object_id__in=some)
+            linked |= set(subjects.values_list("event_id", flat=True))
+    count = sum(_redact_events(Event.objects.filter(pk__in=some), gone) for some in split_sorted_ids(linked))
+    for model, numbers in gone.ids.items():
+        for some in split_sorted_ids(numbers):
+            EventSubject.objects.filter(object_type=model, object_id__in=some).delete()
+    return count
+
+
+def redact_all_events(gone: ErasedObjects) -> int:
+    """Every event, whatever it says it is about; how many were changed. It can be stopped and begun again."""
+    count, last = 0, 0
+    rows = Event.objects.order_by("pk")
+    while some := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH_SIZE]):
+        count += _redact_events(Event.objects.filter(pk__gte=some[0], pk__lte=some[-1]), gone)
+        last = some[-1]
+    return count
+
+
+def _redact_events(events: QuerySet[Event], gone: ErasedObjects) -> int:
+    keys, changed = gone.keys, []
+    for event in events.order_by("pk"):
+        before = (event.summary, event.undo, event.object_id)
+        if gone.holds(event.object_type, event.object_id):
+            event.object_id, event.summary = None, {}
+        if _is_about_erased(event.summary, gone, keys):
+            event.summary = {}
+        event.undo = redact_undo_data(event.undo, gone)
+        if (event.summary, event.undo, event.object_id) != before:
+            changed.append(event)
+    Event.objects.bulk_update(changed, ["summary", "undo", "object_id"], batch_size=100)
+    return len(changed)
+
+
+def _is_about_erased(summary: dict[str, Any], gone: ErasedObjects, keys: Collection[str]) -> bool:
+    """Whether the event says who or what it was."""
+    if any(gone.holds(model, summary.get(f"{model}_id")) for model in gone.ids):
+        return True
+    return any(isinstance(value, str) and get_name_key(value) in keys for value in summary.values())
+
+
+def redact_undo_data(undo: UndoData, gone: ErasedObjects) -> UndoData:
+    """What is left to undo: nothing that is gone can come back, nor change what must stay."""
+    if undo is None:
+        return None
+    if "rows" not in undo:
+        return None if any(gone.holds(model, value) for model, value in undo.items()) else undo
+    groups = [kept for group in undo["rows"] if (kept := _redact_change_group(group, gone))]
+    return {**undo, "rows": groups} if groups else None
+
+
+def _redact_change_group(group: dict[str, Any], gone: ErasedObjects) -> dict[str, Any] | None:
+    frozen = gone.frozen if group["model"] == "face" else frozenset()
+    ids = [pk for pk in group["ids"] if not gone.holds(group["model"], pk) and pk not in frozen]
+    if not ids or any(_has_erased_key(group[side] or {}, gone) for side in ("before", "after")):
+        return None
+    return {**group, "ids": ids}
+
+
+def _has_erased_key(columns: dict[str, Any], gone: ErasedObjects) -> bool:
+    return any(
+        gone.holds(model, columns.get(column))
+        for model, names in FOREIGN_KEY_COLUMNS.items()
+        for column in names
+    )
+
+
+def delete_admin_log(gone: ErasedObjects) -> int:
+    """What Django's admin noted of these rows by itself: it writes their names."""
+    about = Q(pk__in=[])
+    for model, numbers in gone.ids.items():
+        kind = ContentType.objects.filter(app_label="gallery", model=model).first()
+        about |= Q(content_type=kind, object_id__in=[str(pk) for pk in numbers])
+    for name in gone.names:
+        about |= Q(object_repr__iexact=name) | Q(object_repr__istartswith=f"{name} #")
+        about |= Q(object_repr__iendswith=f": {name}")
+    return LogEntry.objects.filter(about).delete()[0]
+
+
+def redact_bulk_acts(gone: ErasedObjects) -> bool:
+    """Acts on many: lines of imports, what was refused, the search it began with. False while one is running.
+
+    An import that is only looked at, and has the name in it, is given up.
+    """
+    people = gone.ids.get("person", set())
+    BulkAct.objects.filter(person__in=people).update(person=None)
+    for act in BulkAct.objects.order_by("pk"):
+        texts = {"rows": act.rows, "refused": act.refused, "back": unquote_plus(act.back)}
+        said = [column for column, what in texts.items() if _has_erased_name(what, gone)]
+        if said and act.is_running:
+            return False
+        for column in said:
+            setattr(act, column, "" if column == "back" else [])
+        if "rows" in said:
+            act.ids, act.total = [], 0
+        if said:
+            act.save(update_fields=["rows", "refused", "back", "ids", "total"])
+    return True
+
+
+def _has_erased_name(what: object, gone: ErasedObjects) -> bool:
+    text = json.dumps(what, ensure_ascii=False).casefold()
+    return any(name.casefold() in text for name in gone.names)
+
+
+def delete_session_messages(gone: ErasedObjects) -> None:
+    """Sentences that wait in somebody's session to be shown."""
+    for session in Session.objects.iterator():
+        kept = session.get_decoded()
+        if any(name in str(kept.get("_messages", "")) for name in gone.names):
+            del kept["_messages"]
+            session.session_data = SessionStore().encode(kept)
+            session.save(update_fields=["session_data"])

@@ -1,0 +1,157 @@
+"""Undoing and redoing events, one by one or in batches.
+
+Undo replays an event's groups of rows; verbs with other undo data have a function registered with
+`register_inverse`. Undoing is an act with an event of its own, so it can be undone in turn."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.core.exceptions import CannotUndo
+from gallery.faces.effects import apply_effects
+from gallery.history.changeset import ChangeSet, reverse_groups, split_into_chunks
+from gallery.models import Event, EventSubject, User
+
+InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]
+
+VERB_UNDO, VERB_REDO = "undo", "redo"
+# Acts that let rows wait for the worker: taken back only for what it has not begun.
+REQUEUE_VERBS = {"photo.retry", "photos.retry", "reference.embed", "queue.retry"}
+# Where functions for undoing are registered; they are loaded when somebody undoes something.
+INVERSE_MODULES = (
+    "gallery.index.services",
+    "gallery.curation.bulk.services",
+    "gallery.people.references",
+    "gallery.jobs.services",
+    "gallery.people.references",
+)
+_inverse_functions: dict[str, InverseFunction] = {}
+
+
+def register_inverse(*verbs: str) -> Callable[[InverseFunction], InverseFunction]:
+    """Register how events of these verbs are taken back.
+
+    The function does it and returns what takes *that* back (None: nothing can), which it is handed in turn,
+    as the `undo` of an event, when somebody undoes the undoing. It raises CannotUndo, with a
+    sentence, where it is not possible; nothing is changed then.
+    """
+
+    def register(function: InverseFunction) -> InverseFunction:
+        _inverse_functions.update(dict.fromkeys(verbs, function))
+        return function
+
+    return register
+
+
+def can_undo(user: User, event: Event) -> bool:
+    """People take back their own acts, curators anybody's."""
+    is_allowed = user.is_curator or (user.is_contributor and event.actor_id == user.pk)
+    return is_allowed and event.undo is not None and event.undone_at is None
+
+
+def undo_events(user: User, what: Event | uuid.UUID) -> list[Event]:
+    """Take back one event, or every event of a batch, newest first, in one transaction.
+
+    CannotUndo when that would lose what somebody decided since, or nothing is left to take back.
+    """
+    with transaction.atomic():
+        found = Event.objects.select_for_update().order_by("-pk")
+        events = list(found.filter(pk=what.pk) if isinstance(what, Event) else found.filter(batch=what))
+        if not events:
+            raise CannotUndo(_("There is nothing to undo."))
+        return [_undo_event(user, event) for event in events]
+
+
+def _undo_event(user: User, event: Event) -> Event:
+    _check_undoable(event)
+    redo, left = _reverse_event(user, event)
+    event.undone_at, event.undone_by = timezone.now(), user
+    event.save(update_fields=["undone_at", "undone_by"])
+    done = Event.objects.create(
+        actor=user,
+        verb=VERB_REDO if event.verb == VERB_UNDO else VERB_UNDO,
+        object_type=event.object_type,
+        object_id=event.object_id,
+        summary={
+            **_get_original_summary(event),
+            "event": event.pk,
+            "left": left,
+            **_summarise_veiled_faces(redo),
+        },
+        undo=redo,
+    )
+    _copy_event_subjects(event, done)
+    return done
+
+
+def _summarise_veiled_faces(redo: Mapping[str, Any] | None) -> dict[str, list[int]]:
+    """Faces that taking the act back hid in what is shared, or showed again: see `withdrawing`."""
+    rows = list((redo or {}).get("rows", []))
+    veiled = ChangeSet(rows).changed("face", "is_veiled")
+    return {"veiled": veiled} if veiled else {}
+
+
+def _check_undoable(event: Event) -> None:
+    if event.undone_at is not None:
+        who = str(event.undone_by or _("somebody"))
+        raise CannotUndo(_("%(who)s has already undone this.") % {"who": who})
+    if event.undo is None:
+        raise CannotUndo(_("This cannot be undone."))
+
+
+def _reverse_event(user: User, event: Event) -> tuple[Mapping[str, Any] | None, int]:
+    verb = str(event.summary.get("verb", "")) if event.verb in (VERB_UNDO, VERB_REDO) else event.verb
+    for module in INVERSE_MODULES:
+        import_module(module)
+    if verb in _inverse_functions:
+        return _inverse_functions[verb](user, event), 0
+    ledger = reverse_groups((event.undo or {}).get("rows", []))
+    if not ledger.groups:
+        raise CannotUndo(describe_later_change(event))
+    apply_effects(ledger)
+    return {"rows": ledger.groups}, ledger.left
+
+
+def describe_later_change(event: Event) -> str:
+    """The sentence that says who has changed since what the event did."""
+    if event.summary.get("verb", event.verb) in REQUEUE_VERBS:
+        return _(
+            "The worker has begun or done all of this since, so nothing is left to take out of the queue."
+        )
+    ids: dict[str, list[int]] = defaultdict(list)
+    for kind, pk in event.subjects.values_list("object_type", "object_id"):
+        ids[kind].append(pk)
+    acted_on = event.verb.partition(".")[0]
+    kind = acted_on if acted_on in ids else event.object_type or next(iter(ids), "")
+    later = Event.objects.filter(pk__gt=event.pk, subjects__object_type=kind)
+    last = later.filter(subjects__object_id__in=ids[kind][:500]).select_related("actor").first()
+    if last is None:
+        return _("What this changed is no longer there, so it cannot be undone.")
+    who = str(last.actor or _("Somebody"))
+    return _("%(who)s has changed this since, so it was left as it is now. Undo the later change first.") % {
+        "who": who
+    }
+
+
+def _get_original_summary(event: Event) -> dict[str, Any]:
+    return (
+        {"verb": event.verb, **event.summary}
+        if event.verb not in (VERB_UNDO, VERB_REDO)
+        else dict(event.summary)
+    )
+
+
+def _copy_event_subjects(event: Event, to: Event) -> None:
+    pairs = list(event.subjects.values_list("object_type", "object_id"))
+    for some in split_into_chunks(range(len(pairs))):
+        EventSubject.objects.bulk_create(
+            EventSubject(event=to, object_type=pairs[row][0], object_id=pairs[row][1]) for row in some
+        )

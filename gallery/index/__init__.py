@@ -1,0 +1,1 @@
+"""The Faiss index as the site uses it: builds, the live search, verification."""

@@ -1,0 +1,153 @@
+"""Settings turned into a detector and an embedder: once per process, nothing at import.
+
+Models are loaded at first use, after a worker has forked; a fork made later starts afresh. Nothing here may
+be imported by a web process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from django.conf import settings
+
+from gallery.core.limits import get_upload_limits
+from gallery.index.selectors import SERVING_EMBEDDER_KEY, get_applied_calibration
+from gallery.models.querysets import count_searchable_people, get_site_setting
+from recognition import images
+from recognition.decide import tighten_for_gallery
+from recognition.detector import load_detector
+from recognition.embedders import load_embedder
+from recognition.errors import (
+    EmbedderMismatch,
+    ModelCacheUnusable,
+    RecognitionError,
+    WeightsCorrupt,
+    WeightsMissing,
+)
+from recognition.images import sandbox
+from recognition.types import Bounds, Detector, Embedder
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+SERVING_RECIPE_KEY = SERVING_EMBEDDER_KEY
+_loading_lock = threading.RLock()
+_loaded_objects: dict[tuple[int, str], object] = {}
+_side_by_side = 0  # of a command; 0 in a worker
+
+# Of the installation, not of a photo: what waits for a model is tried again so many seconds later.
+MISSING_MODEL_ERRORS = (WeightsMissing, WeightsCorrupt, ModelCacheUnusable)
+MODEL_RETRY_SECONDS = 60.0
+MIN_DECODED_SIDE = 3_000  # a larger JPEG is decoded at a half, a quarter or an eighth, never below this
+
+
+def load_once(name: str, make: Callable[[], T]) -> T:
+    """One object of this name in this process."""
+    with _loading_lock:
+        key = (os.getpid(), name)
+        if key not in _loaded_objects:
+            _loaded_objects[key] = make()
+        return cast(T, _loaded_objects[key])
+
+
+def forget_loaded_models() -> None:
+    """Drop everything made so far; for tests and for a change of settings."""
+    with _loading_lock:
+        _loaded_objects.clear()
+
+
+def threads_per_photo() -> int:
+    """Threads for one photo. The worker processes, or the photos that one command works on side by side, share
+    the machine instead of fighting for it."""
+    return max(1, count_cores() // (_side_by_side or settings.WORKER_PROCESSES))
+
+
+def work_side_by_side(photos: int) -> int:
+    """Let this process work on up to so many photos at once, as many as there are cores; says how many those are.
+
+    For a command that somebody waits for, not for a worker. The networks gain little from a second thread, and
+    photos side by side nearly all of one. Call it before anything is loaded: what is loaded keeps its threads.
+    """
+    global _side_by_side
+    _side_by_side = max(1, min(photos, count_cores()))
+    return _side_by_side
+
+
+def count_cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def get_detector() -> Detector:
+    return load_once("detector", lambda: load_detector(settings.DETECTOR, threads=threads_per_photo()))
+
+
+def get_configured_embedder() -> Embedder:
+    """The embedder that is wished for (`FACESITE_EMBEDDER`)."""
+    return get_embedder_by_name(settings.EMBEDDER)
+
+
+def get_serving_embedder() -> Embedder:
+    """The embedder whose index answers now; another one only takes over once its own index is complete."""
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
+    return (isinstance(recipe, dict) and _load_from_recipe(recipe)) or get_configured_embedder()
+
+
+def get_embedder_by_id(embedder_id: str) -> Embedder:
+    """The serving or the wished embedder, whichever has this id; EmbedderMismatch if neither."""
+    for find in (get_serving_embedder, get_configured_embedder):
+        if (found := find()).id == embedder_id:
+            return found
+    raise EmbedderMismatch(f"No embedder with the id {embedder_id} is configured.")
+
+
+def get_embedder_by_name(name: str) -> Embedder:
+    return _load_embedder(name, _embedder_options(name))
+
+
+def get_configured_recipe() -> dict[str, Any]:
+    """What is kept of the wished embedder, so that it can go on serving when another one is wished for."""
+    return {
+        "id": get_configured_embedder().id,
+        "name": settings.EMBEDDER,
+        "options": _embedder_options(settings.EMBEDDER),
+    }
+
+
+def _embedder_options(name: str) -> dict[str, str]:
+    return {
+        "dlib": {},
+        "clip": {"model": settings.CLIP_MODEL, "pretrained": settings.CLIP_PRETRAINED},
+        "onnx": {"model": settings.ONNX_MODEL},
+    }[name]
+
+
+def _load_embedder(name: str, options: dict[str, str]) -> Embedder:
+    key = " ".join(["embedder", name, *options.values()])
+    return load_once(key, lambda: load_embedder(name, threads=threads_per_photo(), **options))
+
+
+def _load_from_recipe(recipe: dict[str, Any]) -> Embedder | None:
+    """The embedder that was serving, if its weights and what is done with them are still the same."""
+    try:
+        found = _load_embedder(recipe["name"], recipe["options"])
+    except RecognitionError as error:
+        log.warning("The embedder that made the serving index cannot be loaded any more: %s", error)
+        return None
+    return found if found.id == recipe["id"] else None
+
+
+def read_photo(path: Path) -> images.Photo:
+    """Decode a photo where no file can take the process down; large JPEGs at reduced scale."""
+    return sandbox.read_photo(path, get_upload_limits(), at_least=MIN_DECODED_SIDE)
+
+
+def get_decision_bounds(embedder: Embedder) -> Bounds:
+    """The owner's measured bounds for this embedder, else its published ones for so many people."""
+    found = get_applied_calibration(embedder.id)
+    return (
+        Bounds(**found.bounds) if found else tighten_for_gallery(embedder.bounds, count_searchable_people())
+    )

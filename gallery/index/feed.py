@@ -1,0 +1,49 @@
+"""The feed of changed references that searching processes follow.
+
+A row says only "look at this reference again": whoever follows reads the reference's present state, so rows
+may be read twice or late without harm. Write it in the transaction that changes the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+
+from gallery.models import GalleryChange, Reference, ReferenceVector
+
+ChangeKind = GalleryChange.Kind
+
+
+def record_reference_changes(kind: GalleryChange.Kind, references: Iterable[Reference]) -> None:
+    """Announce that these references were added, moved or removed, for every embedder that has vectors of them."""
+    persons = {reference.pk: reference.person_id for reference in references}
+    if not persons:
+        return
+    vectors = ReferenceVector.objects.filter(reference_id__in=persons)
+    GalleryChange.objects.bulk_create(
+        GalleryChange(kind=kind, reference=pk, person=persons[pk], embedder_id=embedder_id)
+        for pk, embedder_id in vectors.values_list("reference_id", "embedder_id")
+    )
+
+
+def get_settled_change_id(embedder_id: str) -> int:
+    """The newest row's number, when no row with a lower number can still appear.
+
+    On PostgreSQL numbers are given before transactions commit, so this waits for those that are writing.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f'LOCK TABLE "{GalleryChange._meta.db_table}" IN SHARE MODE')
+        return get_latest_change_id(embedder_id)
+
+
+def get_latest_change_id(embedder_id: str) -> int:
+    """The newest row's number; 0 before the first."""
+    return (
+        GalleryChange.objects.filter(embedder_id=embedder_id)
+        .order_by("-pk")
+        .values_list("pk", flat=True)
+        .first()
+        or 0
+    )

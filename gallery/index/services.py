@@ -1,0 +1,97 @@
+"""What people do with builds: request one, stop it, go back to the one before, review changed names.
+
+The worker does the work; a page only writes the request down."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.core.exceptions import ActionRefused, CannotUndo
+from gallery.history.changeset import record_event
+from gallery.history.undo import register_inverse
+from gallery.jobs import dispatch
+from gallery.jobs.singletons import request_singleton
+from gallery.models import Build, Event, NameChange, Status, User
+
+VERIFY_INDEX_JOB = "verify_index"
+
+
+@transaction.atomic
+def request_rebuild(user: User) -> Event:
+    """Build the index anew as soon as a worker is free."""
+    event = record_event(user, "build.request", None, {"name": _("index")}, undo={"by": user.pk})
+    dispatch.send_task("request_build", "asked for by hand", user.pk, True)
+    return event
+
+
+@register_inverse("build.request", "build.cancel")
+def _reverse_build_request(user: User, event: Event) -> dict[str, str]:
+    """A build that was asked for is stopped; one that was stopped is asked for again, and so on."""
+    is_first = event.verb in ("build.request", "build.cancel")
+    verb = event.verb if is_first else str((event.undo or {}).get("verb", ""))
+    if verb == "build.cancel":
+        dispatch.send_task("request_build", "asked for by hand", user.pk, True)
+        return {"verb": "build.request"}
+    open_ones = Build.objects.filter(work__in=(Status.QUEUED, Status.PROCESSING), created_at__gte=event.at)
+    build = open_ones.order_by("-pk").first()
+    if build is None:
+        raise CannotUndo(_("It has been built already. Go back to the build before instead."))
+    _stop_build(build)
+    return {"verb": "build.cancel"}
+
+
+@transaction.atomic
+def cancel_build(user: User, build: Build) -> Event:
+    """Stop a build that waits or runs; a running one ends within a second and leaves nothing."""
+    _stop_build(build)
+    return record_event(user, "build.cancel", build, {"name": str(build.pk)}, undo={"build": build.pk})
+
+
+def _stop_build(build: Build) -> None:
+    waiting = Build.objects.filter(pk=build.pk, work=Status.QUEUED)
+    if not waiting.update(work=Status.CANCELLED, finished_at=timezone.now(), is_cancel_wanted=True):
+        running = Build.objects.filter(pk=build.pk, work=Status.PROCESSING)
+        if not running.update(is_cancel_wanted=True):
+            raise ActionRefused(_("This build is not running any more."))
+
+
+@transaction.atomic
+def request_roll_back(user: User, embedder_id: str) -> Event:
+    """Let the build before the active one serve again."""
+    if not _has_earlier_build(embedder_id):
+        raise ActionRefused(_("No earlier build is kept, so there is nothing to go back to."))
+    event = record_event(user, "build.roll_back", None, {"name": embedder_id}, undo={"embedder": embedder_id})
+    dispatch.send_task("roll_back")
+    return event
+
+
+def _has_earlier_build(embedder_id: str) -> bool:
+    earlier = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE, is_active=False)
+    return earlier.exclude(directory="").exists()
+
+
+@register_inverse("build.roll_back")
+def _reverse_roll_back(user: User, event: Event) -> dict[str, str]:
+    """Of the two builds that are kept the other one serves again."""
+    undo = {"embedder": str((event.undo or {}).get("embedder", ""))}
+    if not _has_earlier_build(undo["embedder"]):
+        raise CannotUndo(_("The other build is no longer kept. Build the index anew."))
+    dispatch.send_task("roll_back")
+    return undo
+
+
+@transaction.atomic
+def request_verification(user: User) -> None:
+    """Have the index compared with the database, row by row, and built anew where it differs."""
+    record_event(user, "build.verify", None, {"name": _("index")})
+    request_singleton(VERIFY_INDEX_JOB, user)
+
+
+def review_name_changes(user: User, build: Build, name_changes: Collection[int]) -> int:
+    """Mark changed names of the build as looked at; how many that were new."""
+    rows = NameChange.objects.filter(build=build, pk__in=name_changes, reviewed_at__isnull=True)
+    return rows.update(reviewed_at=timezone.now(), reviewed_by=user)

@@ -1,0 +1,43 @@
+"""Sends tasks to the workers. A message is only a hint: a lost one is found in the rows by the sweep."""
+
+from __future__ import annotations
+
+import logging
+import time
+from functools import cache
+
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+BROKER_RETRY_SECONDS = 5.0  # seconds in which a broker that did not answer is not asked again, so that uploads do not wait for it
+
+_silent_until = 0.0  # of the monotonic clock
+
+
+def send_task(task: str, *args: object, countdown: float = 0) -> None:
+    """Queue the task after the current transaction; a missing broker loses nothing, the sweep finds the row."""
+    transaction.on_commit(lambda: _send_now(task, args, countdown))
+
+
+def _send_now(task: str, args: tuple[object, ...], countdown: float) -> None:
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        return
+    from facesite.celery import app
+
+    try:
+        app.send_task(f"gallery.tasks.{task}", args=args, countdown=countdown or None, retry=False)
+    except _get_broker_errors() as error:
+        _silent_until = time.monotonic() + BROKER_RETRY_SECONDS
+        log.warning("The broker cannot be reached (%s); the sweep will find the work.", error)
+
+
+@cache
+def _get_broker_errors() -> tuple[type[BaseException], ...]:
+    """All that sending may raise while the broker is away, restarting, full or read-only."""
+    from kombu.exceptions import OperationalError
+
+    from facesite.celery import app
+
+    transport = app.connection_for_write().transport
+    return (OperationalError, OSError, *transport.connection_errors, *transport.channel_errors)

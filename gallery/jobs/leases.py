@@ -1,0 +1,236 @@
+"""Claims rows by leases, extends and releases them.
+
+The broker promises nothing: a message may be lost, doubled or late. What counts is the row. A worker takes a lease on
+it (who, until when, which attempt) with one conditional UPDATE, extends the lease while it works, and gives it up with
+the result. A lease that looks expired is doubted first and only taken away at the second look, because clocks jump."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.models import Status, Work
+
+
+def get_database_time() -> datetime:
+    """PostgreSQL's clock, which all machines share; on SQLite there is one machine, so its own."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+    return found
+
+
+WorkRow = TypeVar("WorkRow", bound=Work)
+LONGEST_DELAY = timedelta(
+    minutes=15
+)  # nothing is put off longer: what is due later was dated by a wrong clock
+LEASE_SLACK = timedelta(seconds=60)  # by which a lease may lie too far ahead before it is doubted
+
+
+class LeaseLost(Exception):
+    """Somebody else has taken the row up: this process must not write its result."""
+
+
+def get_process_name() -> str:
+    """This process, as written into leases."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _lease_duration() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def _claimable_q(now: datetime) -> Q:
+    """Rows nobody works on, with attempts left, that are due."""
+    is_due = Q(queued_at__isnull=True) | Q(queued_at__lte=now) | Q(queued_at__gt=now + LONGEST_DELAY)
+    return Q(work=Status.QUEUED, attempts__lt=settings.MAX_ATTEMPTS) & is_due
+
+
+def claim_row(rows: QuerySet[WorkRow], pk: int) -> WorkRow | None:
+    """Take the row if it waits and is due; None if it is not ours to do."""
+    now = get_database_time()
+    taken = rows.filter(_claimable_q(now), pk=pk).update(
+        work=Status.PROCESSING,
+        lease_owner=get_process_name(),
+        lease_until=now + _lease_duration(),
+        lease_doubted=False,
+        started_at=now,
+        finished_at=None,
+        failure="",
+        attempts=F("attempts") + 1,
+    )
+    return rows.get(pk=pk) if taken else None
+
+
+def list_claimable_ids(rows: QuerySet[WorkRow], limit: int) -> list[int]:
+    """Ids of rows that can be claimed, oldest first."""
+    ready = rows.filter(_claimable_q(get_database_time())).order_by(
+        F("queued_at").asc(nulls_first=True), "pk"
+    )
+    return list(ready.values_list("pk", flat=True)[:limit])
+
+
+def recover_expired_leases(rows: QuerySet[WorkRow]) -> None:
+    """Doubt leases that look run out; at the second look, let what nobody extended wait again or set it aside."""
+    now = get_database_time()
+    is_odd = (
+        Q(lease_until__isnull=True)
+        | Q(lease_until__lt=now)
+        | Q(lease_until__gt=now + _lease_duration() + LEASE_SLACK)
+    )
+    odd = rows.filter(is_odd, work=Status.PROCESSING)
+    dead = odd.filter(lease_doubted=True)
+    dead.filter(attempts__gte=settings.MAX_ATTEMPTS).update(
+        work=Status.FAILED,
+        failure=_("Working on this stopped the worker twice, so it was set aside. You can try it again."),
+        finished_at=now,
+        **_NO_LEASE,
+    )
+    dead.update(work=Status.QUEUED, **_NO_LEASE)
+    odd.filter(lease_doubted=False).update(lease_doubted=True, lease_until=now + _lease_duration() / 2)
+
+
+def extend_lease(row: Work) -> None:
+    """Prolong the lease; LeaseLost if the row is no longer ours."""
+    if not _query_own_row(row).update(
+        lease_until=get_database_time() + _lease_duration(), lease_doubted=False
+    ):
+        raise LeaseLost(f"{type(row).__name__} {row.pk}")
+
+
+def finish_row(row: Work, status: Status, failure: str = "") -> None:
+    """Give the row up with its result; call inside the transaction that stores the result."""
+    done = _query_own_row(row).update(
+        work=status, failure=failure, finished_at=get_database_time(), attempts=0, **_NO_LEASE
+    )
+    if not done:
+        raise LeaseLost(f"{type(row).__name__} {row.pk}")
+
+
+def postpone_row(row: Work, seconds: float, reason: str = "", *, is_counted: bool = False) -> None:
+    """Give the row up for now, to be taken again after so many seconds; only if said does the attempt count."""
+    _query_own_row(row).update(
+        work=Status.QUEUED,
+        failure=reason,
+        attempts=F("attempts") - (0 if is_counted else 1),
+        queued_at=get_database_time() + timedelta(seconds=seconds),
+        **_NO_LEASE,
+    )
+
+
+def enqueue_rows(rows: QuerySet[WorkRow], *, delay: float = 0) -> int:
+    """Mark rows as waiting afresh (a retry, a re-run); running ones are left alone."""
+    return rows.exclude(work=Status.PROCESSING).update(
+        work=Status.QUEUED,
+        failure="",
+        attempts=0,
+        queued_at=get_database_time() + timedelta(seconds=delay),
+        finished_at=None,
+        **_NO_LEASE,
+    )
+
+
+_NO_LEASE = {"lease_owner": "", "lease_until": None, "lease_doubted": False}
+
+
+def _query_own_row(row: WorkRow) -> QuerySet[WorkRow]:
+    rows: QuerySet[WorkRow] = type(row)._default_manager.all()
+    return rows.filter(
+        pk=row.pk, work=Status.PROCESSING, lease_owner=get_process_name(), attempts=row.attempts
+    )
+
+
+log = logging.getLogger(__name__)
+# Of the machine, not of the row: it passes, so the attempt does not count.
+TRANSIENT_ERRNOS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.ESTALE,
+}
+RETRY_DELAY_SECONDS = 30.0  # seconds until a row is tried again after such trouble
+DATABASE_WAIT_SECONDS = 60.0  # seconds in which a database that is away is waited for, to give a row back
+
+
+@contextmanager
+def hold_lease(row: Work) -> Iterator[None]:
+    """Keep extending the row's lease from a thread while the block runs.
+
+    A database or a disk in trouble gives the row back for later, and a worker that is told to end gives it back at
+    once; neither counts as an attempt. What a process that is killed holds, the sweep finds.
+    """
+    stop = threading.Event()
+    thread = threading.Thread(target=_keep_extending, args=(row, stop), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    except LeaseLost:
+        log.warning("%s %s was taken over by another worker", type(row).__name__, row.pk)
+    except (Error, OSError) as error:
+        _release_after_error(row, error)
+    except (SystemExit, KeyboardInterrupt):
+        postpone_row(row, seconds=0)
+        raise
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _keep_extending(row: Work, stop: threading.Event) -> None:
+    while not stop.wait(settings.LEASE_SECONDS / 4):
+        try:
+            extend_lease(row)
+        except LeaseLost:
+            break
+        except Error as error:
+            log.warning("The lease could not be extended: %s", error)
+        finally:
+            close_old_connections()
+
+
+def _release_after_error(row: Work, error: Error | OSError) -> None:
+    """For later, or as failed with the reason; a database that is away is waited for."""
+    log.warning("%s %s could not be finished: %s", type(row).__name__, row.pk, error)
+    until = time.monotonic() + DATABASE_WAIT_SECONDS
+    while True:
+        close_old_connections()
+        try:
+            _postpone_or_fail(row, error)
+        except LeaseLost:
+            return
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
+def _postpone_or_fail(row: Work, error: Error | OSError) -> None:
+    is_passing = isinstance(error, OperationalError | InterfaceError)
+    if is_passing or (isinstance(error, OSError) and error.errno in TRANSIENT_ERRNOS):
+        postpone_row(row, RETRY_DELAY_SECONDS, str(error))
+    elif isinstance(error, Error) and row.attempts < settings.MAX_ATTEMPTS:
+        postpone_row(row, RETRY_DELAY_SECONDS, str(error), is_counted=True)
+    else:
+        reason = _("The computer could not finish this: %(error)s. You can try it again.") % {"error": error}
+        finish_row(row, Status.FAILED, reason)

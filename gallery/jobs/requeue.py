@@ -1,0 +1,28 @@
+"""Queues rows once more within a change set, so that it can be undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from gallery.history.changeset import ChangeSet, query_rows, split_into_chunks
+from gallery.jobs import leases
+from gallery.models import Status
+
+BUSY_STATUSES = (Status.QUEUED, Status.PROCESSING)
+
+
+def requeue_rows(ledger: ChangeSet, rows: QuerySet[Any]) -> list[int]:
+    """Those of the rows that neither wait nor run; their ids. Inside a transaction, `followup.after` to come."""
+    wanted = list(rows.exclude(work__in=BUSY_STATUSES).order_by("pk").values_list("pk", flat=True))
+    first, at, ids = len(ledger.groups), leases.get_database_time(), list[int]()
+    for some in split_into_chunks(wanted):
+        resting = query_rows(rows.model, some).exclude(work__in=BUSY_STATUSES).select_for_update()
+        held = list(resting.values_list("pk", flat=True))  # nobody else's by now
+        ledger.update(query_rows(rows.model, held), work=Status.QUEUED, failure="", attempts=0)
+        query_rows(rows.model, held).update(queued_at=at)
+        ids += held
+    for group in ledger.groups[first:]:  # by this it is known whether they still wait because of this act
+        group["after"]["queued_at"] = at.isoformat()
+    return ids

@@ -1,0 +1,269 @@
+"""Checks that files and rows belong together, and mends what does not.
+
+The check looks for rows without their file, files without a row, files whose content has changed, and leftovers. What
+is younger than an hour is left out, since a file is in its place before its row is committed.
+
+Mending deletes nothing that could be anybody's photo. A lost or altered file comes back from a backup that holds its
+SHA-256; a photo whose file no backup holds is marked as failed, with the reason. Files without a row go to the folder
+QUARANTINE_FOLDER of the data directory, under the names they had. Only what can be made again is removed: half-written
+files, directories of the index that no build names, renditions of originals that are gone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from gallery.backup.layout import get_backup_folder
+from gallery.backup.store import FileStore, compute_sha256, copy_and_sync
+from gallery.core.limits import remove_stale_files
+from gallery.jobs import dispatch
+from gallery.jobs.leases import enqueue_rows
+from gallery.jobs.singletons import get_singleton, track_singleton
+from gallery.models import Build, Photo, Reference, Status
+from gallery.models.storage import get_media_path, sync_folder
+from gallery.photos.renditions import delete_orphan_renditions
+
+YOUNG_SECONDS = 3600.0  # seconds; an upload, an import or a build at work is done or dead by then
+MAX_LISTED_FILES = 20
+MEDIA_FOLDERS = ("photos", "references")  # of the media folder
+
+
+@dataclass(frozen=True, slots=True)
+class LostFile:
+    """A row whose file is gone or altered."""
+
+    kind: str  # photo or reference
+    pk: int
+    file: str
+    sha256: str
+
+
+@dataclass(slots=True)
+class SanityReport:
+    rows: int = 0
+    files: int = 0
+    is_hashed: bool = False
+    lost: list[LostFile] = field(default_factory=list)
+    altered: list[LostFile] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)  # below the media folder
+    indexes: list[str] = field(default_factory=list)  # below the index folder, of no build
+    # What mending did
+    restored: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    quarantined: list[str] = field(default_factory=list)
+    removed: int = 0  # half-written files, index directories, pictures of what is no more
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.lost or self.altered or self.orphans or self.indexes)
+
+    def as_json(self) -> dict[str, Any]:
+        def part(items: list[str]) -> dict[str, Any]:
+            return {"count": len(items), "first": items[:MAX_LISTED_FILES]}
+
+        return {
+            "is_sound": self.is_sound,
+            "rows": self.rows,
+            "files": self.files,
+            "is_hashed": self.is_hashed,
+            "lost": part([each.file for each in self.lost]),
+            "altered": part([each.file for each in self.altered]),
+            "orphans": part(self.orphans),
+            "indexes": part(self.indexes),
+            "restored": part(self.restored),
+            "failed": part(self.failed),
+            "quarantined": part(self.quarantined),
+            "removed": self.removed,
+        }
+
+
+def find_file_problems(*, with_hash: bool = False) -> SanityReport:
+    """Compare both; with `with_hash` every file is read. Changes nothing."""
+    found, names = SanityReport(is_hashed=with_hash), set[str]()
+    for row in _read_file_rows():
+        found.rows += 1
+        names.add(row.file)
+        path = Path(settings.MEDIA_ROOT) / row.file
+        if not path.is_file():
+            found.lost.append(row)
+        elif with_hash and row.sha256 and compute_sha256(path) != row.sha256:
+            found.altered.append(row)
+    _find_orphans(names, found)
+    found.lost = [row for row in found.lost if is_file_of_row(row)]
+    found.altered = [row for row in found.altered if is_file_of_row(row)]
+    found.indexes = list(_find_unowned_indexes())
+    return found
+
+
+def _read_file_rows() -> Iterator[LostFile]:
+    tables: tuple[tuple[str, str, QuerySet[Any]], ...] = (
+        ("photo", "file", Photo.objects.all()),
+        ("reference", "image", Reference.objects.all()),
+    )
+    for kind, column, rows in tables:
+        named = rows.exclude(**{column: ""}).order_by("pk").values_list("pk", column, "sha256")
+        for pk, file, sha256 in named.iterator(chunk_size=2_000):
+            yield LostFile(kind, pk, file, sha256)
+
+
+def is_file_of_row(row: LostFile) -> bool:
+    """The row is there and names this file: it was neither erased nor given another meanwhile."""
+    if row.kind == "photo":
+        return Photo.objects.filter(pk=row.pk, file=row.file).exists()
+    return Reference.objects.filter(pk=row.pk, image=row.file).exists()
+
+
+def _find_orphans(names: set[str], found: SanityReport) -> None:
+    root = Path(settings.MEDIA_ROOT)
+    for shelf in MEDIA_FOLDERS:
+        for path in sorted((root / shelf).rglob("*")):
+            if not path.is_file():
+                continue
+            found.files += 1
+            name = path.relative_to(root).as_posix()
+            if name not in names and not is_young_file(path) and not is_file_named(name):
+                found.orphans.append(name)
+
+
+def is_file_named(name: str) -> bool:
+    return Photo.objects.filter(file=name).exists() or Reference.objects.filter(image=name).exists()
+
+
+def is_young_file(path: Path) -> bool:
+    """Made or renamed within the hour; by the time of the change of its entry, which a copy does not carry along."""
+    try:
+        return time.time() - path.stat().st_ctime < YOUNG_SECONDS
+    except FileNotFoundError:
+        return True
+
+
+def _find_unowned_indexes() -> Iterator[str]:
+    """Directories of the index that no build names, while none is being built."""
+    if Build.objects.filter(work=Status.PROCESSING).exists():
+        return
+    named = set(Build.objects.exclude(directory="").values_list("directory", flat=True))
+    root = Path(settings.INDEX_ROOT)
+    for path in sorted(root.glob("*/*")):
+        name = path.relative_to(root).as_posix()
+        if path.is_dir() and name not in named and not is_young_file(path):
+            yield name
+
+
+QUARANTINE_FOLDER = "lost+found"
+FILE_GONE_MESSAGE = gettext_noop(
+    "The file is gone from the disk and no backup holds it. If you still have the photo, add it again."
+)
+
+
+def mend_files(found: SanityReport) -> None:
+    """Everything in it, each looked at once more just before; what was done is noted there."""
+    for row in [*found.lost, *found.altered]:
+        if not is_file_of_row(row):
+            continue
+        if _restore_from_backup(row):
+            found.restored.append(row.file)
+        elif row in found.lost:
+            _mark_as_failed(row)
+            found.failed.append(row.file)
+    for name in found.orphans:
+        if not is_file_named(name) and _quarantine_file(name):
+            found.quarantined.append(name)
+    for name in found.indexes:
+        shutil.rmtree(Path(settings.INDEX_ROOT) / name, ignore_errors=True)
+    found.removed = len(found.indexes) + remove_stale_files() + delete_orphan_renditions()
+
+
+def _restore_from_backup(row: LostFile) -> bool:
+    """From the backups; what was altered goes into quarantine first."""
+    store, target = FileStore(get_backup_folder() / "files"), get_media_path(row.file)
+    if not row.sha256 or store.size(row.sha256) is None:
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".mending-{os.getpid()}")
+    try:
+        if copy_and_sync(store.path(row.sha256), part) != row.sha256:
+            return False
+        if target.exists():
+            _quarantine_file(row.file)
+        part.replace(target)
+        sync_folder(target.parent)
+    finally:
+        part.unlink(missing_ok=True)
+    _requeue_row(row)
+    return True
+
+
+def _requeue_row(row: LostFile) -> None:
+    """What had been marked for its lost file is worked on again."""
+    rows, task = {
+        "photo": (
+            Photo.objects.filter(pk=row.pk, work=Status.FAILED, failure=FILE_GONE_MESSAGE),
+            "process_photo",
+        ),
+        "reference": (
+            Reference.objects.filter(pk=row.pk, work=Status.FAILED, failure=FILE_GONE_MESSAGE),
+            "embed_reference",
+        ),
+    }[row.kind]
+    if enqueue_rows(rows):
+        dispatch.send_task(task, row.pk)
+
+
+def _mark_as_failed(row: LostFile) -> None:
+    columns = {"work": Status.FAILED, "failure": FILE_GONE_MESSAGE, "finished_at": timezone.now()}
+    if row.kind == "photo":
+        Photo.objects.filter(pk=row.pk).exclude(work=Status.PROCESSING).update(**columns)
+    else:
+        Reference.objects.filter(pk=row.pk).exclude(work=Status.PROCESSING).update(**columns)
+
+
+def _quarantine_file(name: str) -> bool:
+    """Into quarantine, under its own name, or that and a number."""
+    source, target = get_media_path(name), Path(settings.DATA_DIR) / QUARANTINE_FOLDER / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    number = 0
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{Path(name).stem}-{number}{Path(name).suffix}")
+    try:
+        source.replace(target)
+    except FileNotFoundError:
+        return False
+    sync_folder(target.parent)
+    return True
+
+
+SANITY_CHECK_JOB = "check_files"
+CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
+
+
+def is_sanity_check_due(now: datetime | None = None) -> bool:
+    now, chore = now or timezone.now(), get_singleton(SANITY_CHECK_JOB)
+    return chore.is_late or chore.done_at is None or chore.done_at < now - CHECK_INTERVAL
+
+
+def run_sanity_check(*, is_mending: bool = False) -> None:
+    """Check, and mend if so; the result is kept for the page."""
+    now, before = timezone.now(), get_singleton(SANITY_CHECK_JOB).result
+    last_hashed = before.get("hashed_at")
+    is_hash_due = not last_hashed or datetime.fromisoformat(last_hashed) < now - HASHED_CHECK_INTERVAL
+    with track_singleton(SANITY_CHECK_JOB) as result:
+        result["hashed_at"] = last_hashed
+        found = find_file_problems(with_hash=is_hash_due)
+        if is_mending:
+            mend_files(found)
+        result.update(found.as_json(), is_mended=is_mending)
+        if is_hash_due:
+            result["hashed_at"] = now.isoformat()

@@ -1,0 +1,87 @@
+"""Base class of the project's commands: `--json` on stdout, everything else on stderr, exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.core.checks import Tags
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from gallery.core.checks import SETTINGS_TAG
+from recognition.errors import RecognitionError
+
+T = TypeVar("T")
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
+
+
+class GalleryCommand(BaseCommand):
+    """A command of ours: named errors end it with a sentence and exit code 1."""
+
+    is_failed = False
+    # What an owner may have set wrong. Django's other checks are of the code: `make check` runs them.
+    requires_system_checks: tuple[str, ...] = (SETTINGS_TAG, Tags.security)
+
+    @property
+    def is_watched(self) -> bool:
+        """A person looks at stderr, so progress is worth showing."""
+        return sys.stderr.isatty()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="one JSON document a line on stdout")
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            result = super().execute(*args, **options)
+        except RecognitionError as error:
+            raise CommandError(str(error)) from error
+        if self.is_failed:
+            sys.stdout.flush()
+            raise SystemExit(1)
+        return result
+
+    def say_json(self, document: object) -> None:
+        self.stdout.write(json.dumps(document, ensure_ascii=False))
+
+    def warn(self, text: str) -> None:
+        self.stderr.write(text)
+
+    def progress(self, items: Iterable[T], total: int, unit: str) -> Iterator[T]:
+        """The items, with a bar on stderr where a person is watching."""
+        yield from tqdm(items, total=total, unit=f" {unit}", file=sys.stderr, disable=not self.is_watched)
+
+    def say_step(self, step: str, done: int, total: int) -> None:
+        """A step of long work, on stderr: rewritten in place where a person is watching."""
+        text = f"{step}: {done} of {total}" if total > 1 else step
+        if self.is_watched:
+            sys.stderr.write(f"\r\033[K{text}" + ("\n" if step == "done" else ""))
+            sys.stderr.flush()
+        elif done == 0:
+            sys.stderr.write(f"{text}\n")
+
+
+def get_existing_folder(text: str) -> Path:
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise CommandError(f"{folder} is not a folder.", returncode=2)
+    return folder
+
+
+def list_files_below(path: Path) -> list[Path]:
+    """Every file below a folder that is not hidden, in a stable order; the path itself if it is a file."""
+    if not path.is_dir():
+        return [path]
+    found = (each for each in path.rglob("*") if not each.is_dir())
+    kept = [each for each in found if not any(part.startswith(".") for part in each.relative_to(path).parts)]
+    return sorted(kept)
+
+
+def list_photos_below(path: Path) -> list[Path]:
+    """Like `files_below`, of a folder only what is named like a picture."""
+    if not path.is_dir():
+        return [path]
+    return [each for each in list_files_below(path) if each.suffix.lower() in IMAGE_SUFFIXES]

@@ -1,0 +1,171 @@
+"""The demonstration: public-domain portraits fetched by pip, and the people and the photo made of them.
+
+The four White House portraits ship with the source distribution of face_recognition, the NASA portrait of
+Eileen Collins with scikit-image. All are works of the United States government, so in the public domain. They are
+never kept in git."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from recognition.errors import RecognitionError
+
+MONTAGE_HEIGHT = 900  # of the montage, caption aside
+CAPTION_HEIGHT = 64
+
+
+class DemoUnavailable(RecognitionError):
+    """The portraits cannot be fetched here."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoPortrait:
+    package: str  # as pip names it
+    member: str  # path inside the archive
+    sha256: str
+
+
+PORTRAITS_FOLDER = "face_recognition-1.3.0/tests/test_images/"
+FACE_RECOGNITION_PACKAGE = "face_recognition==1.3.0"
+OBAMA_2012 = DemoPortrait(
+    FACE_RECOGNITION_PACKAGE,
+    f"{PORTRAITS_FOLDER}obama.jpg",
+    "0930e3aa8cae5920329c0c8cbc6a2ab70f47b0e67b432875beaa95cbf7e741f6",
+)
+OBAMA_SPEAKING = DemoPortrait(
+    FACE_RECOGNITION_PACKAGE,
+    f"{PORTRAITS_FOLDER}obama2.jpg",
+    "a7efcc907375274796f39646510704aa86672d59f6d5469d69af3c85590976a6",
+)
+OBAMA_STANDING = DemoPortrait(
+    FACE_RECOGNITION_PACKAGE,
+    f"{PORTRAITS_FOLDER}obama3.jpg",
+    "76ac6bf97c36dc2da0ad16a537d6a5ac1b10f48d49aac29a0cca9a17cdbc3ca3",
+)
+BIDEN = DemoPortrait(
+    FACE_RECOGNITION_PACKAGE,
+    f"{PORTRAITS_FOLDER}biden.jpg",
+    "3c17508bb91554c637a2eabddfae790e5bb1caba93130814fc2ac50be9760c4c",
+)
+COLLINS = DemoPortrait(
+    "scikit-image==0.26.0",
+    "skimage/data/astronaut.png",
+    "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+)
+
+DEMO_PEOPLE = {
+    "Barack Obama": {"portrait-2012.jpg": OBAMA_2012, "speaking.jpg": OBAMA_SPEAKING},
+    "Joe Biden": {"portrait-2013.jpg": BIDEN},
+}
+MONTAGE_PORTRAITS = (
+    # portrait, the part of it that is shown (left, top, right, bottom, as fractions), caption
+    (OBAMA_STANDING, (0.0, 0.0, 1.0, 0.62), "Barack Obama"),
+    (COLLINS, (0.0, 0.0, 1.0, 1.0), "Eileen Collins, not in the gallery"),
+)
+
+
+def prepare_demo_folders(folder: Path) -> tuple[Path, Path]:
+    """The folder of people and the folder of photos, made below `folder`; DemoUnavailable without a mirror."""
+    people, photos = folder / "people", folder / "photos"
+    if (photos / "montage.jpg").exists():
+        return people, photos
+    with tempfile.TemporaryDirectory() as name:
+        found = _fetch_portraits(Path(name))
+        for person, images in DEMO_PEOPLE.items():
+            (people / person).mkdir(parents=True, exist_ok=True)
+            for file, portrait in images.items():
+                (people / person / file).write_bytes(found[portrait])
+        photos.mkdir(parents=True, exist_ok=True)
+        shown = [
+            (_open_portrait(Path(name), found[portrait]), part, caption)
+            for portrait, part, caption in MONTAGE_PORTRAITS
+        ]
+        partial = photos / "montage.part"
+        draw_montage(shown).save(partial, "JPEG", quality=92)
+        partial.rename(photos / "montage.jpg")
+    return people, photos
+
+
+def _fetch_portraits(folder: Path) -> dict[DemoPortrait, bytes]:
+    everything = [portrait for images in DEMO_PEOPLE.values() for portrait in images.values()]
+    everything += [portrait for portrait, _, _ in MONTAGE_PORTRAITS]
+    found = {}
+    for package in sorted({portrait.package for portrait in everything}):
+        archive = _download_package(package, folder)
+        for portrait in everything:
+            if portrait.package == package:
+                found[portrait] = _read_portrait(archive, portrait)
+    return found
+
+
+def _download_package(package: str, folder: Path) -> Path:
+    """The package's archive, by pip: the source distribution of face_recognition, a wheel of others."""
+    kind = "--no-binary" if package == FACE_RECOGNITION_PACKAGE else "--only-binary"
+    target = folder / package
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind, ":all:"]
+    try:
+        done = subprocess.run(
+            [*command, "--dest", str(target), package],
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise DemoUnavailable(f"The demonstration's portraits ({package}) did not arrive in time.") from None
+    archives = sorted(target.glob("*")) if target.exists() else []
+    if done.returncode or not archives:
+        raise DemoUnavailable(f"The demonstration's portraits ({package}) could not be fetched by pip.")
+    return archives[0]
+
+
+def _read_portrait(archive: Path, portrait: DemoPortrait) -> bytes:
+    try:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel:
+                content = wheel.read(portrait.member)
+        else:
+            with tarfile.open(archive) as source:
+                file = source.extractfile(portrait.member)
+                content = file.read() if file else b""
+    except KeyError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != portrait.sha256:
+        raise DemoUnavailable(f"{portrait.member} of {portrait.package} is not the portrait it should be.")
+    return content
+
+
+def _open_portrait(folder: Path, content: bytes) -> Image.Image:
+    path = folder / hashlib.sha256(content).hexdigest()
+    path.write_bytes(content)
+    with Image.open(path, formats=("JPEG", "PNG")) as image:
+        return image.convert("RGB")
+
+
+def draw_montage(shown: list[tuple[Image.Image, tuple[float, float, float, float], str]]) -> Image.Image:
+    """The portraits side by side at one height, each with its caption below."""
+    parts = []
+    for image, (left, top, right, bottom), caption in shown:
+        width, height = image.size
+        part = image.crop(
+            (round(left * width), round(top * height), round(right * width), round(bottom * height))
+        )
+        size = (round(part.width * MONTAGE_HEIGHT / part.height), MONTAGE_HEIGHT)
+        parts.append((part.resize(size, Image.Resampling.LANCZOS), caption))
+    sheet = Image.new("RGB", (sum(part.width for part, _ in parts), MONTAGE_HEIGHT + CAPTION_HEIGHT), "white")
+    pen, across = ImageDraw.Draw(sheet), 0
+    for part, caption in parts:
+        sheet.paste(part, (across, 0))
+        middle = (across + part.width / 2, MONTAGE_HEIGHT + CAPTION_HEIGHT / 2)
+        pen.text(middle, caption, fill="black", font=ImageFont.load_default(26), anchor="mm")
+        across += part.width
+    return sheet

@@ -1,0 +1,27 @@
+"""The base of all rows that are worked on: their status, and the lease a worker holds on them."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    PROCESSING = "processing", _("Processing")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Work(models.Model):
+    work = models.CharField(_("work"), max_length=16, choices=Status, default=Status.QUEUED, db_index=True)
+    failure = models.TextField(_("reason of failure"), blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    lease_owner = models.CharField(max_length=80, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    lease_doubted = models.BooleanField(default=False, editable=False)  # it looked run out at one look
+    queued_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True

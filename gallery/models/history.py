@@ -1,0 +1,77 @@
+"""Events and their subjects, site settings, and worker heartbeats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models.accounts import User
+
+
+class Event(models.Model):
+    """One act on one object: the one table behind undo, history and audit."""
+
+    at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)
+    actor = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="events")
+    verb = models.CharField(_("act"), max_length=40, db_index=True)  # for example "face.confirm"
+    object_type = models.CharField(max_length=20, blank=True)
+    object_id = models.BigIntegerField(null=True, blank=True)
+    summary = models.JSONField(default=dict, blank=True)  # what the page says: names, counts
+    undo = models.JSONField(null=True, blank=True)  # what is needed to take it back; null: not undoable
+    batch = models.UUIDField(null=True, blank=True, db_index=True)  # acts that are undone together
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("history")
+        ordering = ("-pk",)
+        indexes = [models.Index(fields=("object_type", "object_id", "-id"))]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.object_type} {self.object_id}"
+
+
+class EventSubject(models.Model):
+    """What an event can be found by: its object, a face's photo, the people of a merge, a group's faces."""
+
+    event = models.ForeignKey(Event, models.CASCADE, related_name="subjects")
+    object_type = models.CharField(max_length=20)
+    object_id = models.BigIntegerField()  # no foreign key: history outlives its rows
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=("object_type", "object_id", "event"), name="one_subject_per_event"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id}: {self.object_type} {self.object_id}"
+
+
+class SiteSetting(models.Model):
+    """A switch that a person sets on a page rather than in the environment."""
+
+    key = models.CharField(max_length=40, primary_key=True)
+    value: models.JSONField[Any, Any] = models.JSONField()
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class WorkerBeat(models.Model):
+    """A process of ours that says it lives, and what it is doing."""
+
+    name = models.CharField(max_length=80, unique=True)  # host:pid
+    kind = models.CharField(max_length=10)  # worker or scheduler
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+    doing = models.CharField(max_length=120, blank=True)  # for example "photo 17"
+    since = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,113 @@
+"""Index builds, the feed of gallery changes, name changes, and calibrations."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from gallery.models.accounts import User
+from gallery.models.base import Status, Work
+from gallery.models.photos import Face, Photo
+
+
+class Build(Work):
+    """One version of the index. At most one is active per embedder."""
+
+    embedder_id = models.CharField(_("embedder"), max_length=40)
+    directory = models.CharField(max_length=200, blank=True)  # below INDEX_ROOT
+    vectors = models.PositiveBigIntegerField(_("vectors"), default=0)
+    dimension = models.PositiveIntegerField(_("dimension"), default=0)
+    index_key = models.CharField(_("index"), max_length=100, blank=True)
+    index_param = models.CharField(_("parameters"), max_length=200, blank=True)
+    size = models.PositiveBigIntegerField(_("size in bytes"), default=0)
+    milliseconds = models.PositiveBigIntegerField(_("milliseconds"), default=0)
+    recall = models.FloatField(_("recall@1"), null=True, blank=True)
+    figures = models.JSONField(default=dict, blank=True)
+    upto_change = models.BigIntegerField(default=0)  # the last GalleryChange the build contains
+    progress = models.FloatField(default=0)  # 0 to 1
+    step = models.CharField(max_length=40, blank=True)
+    is_active = models.BooleanField(_("active"), default=False)
+    is_cancel_wanted = models.BooleanField(default=False)
+    reason = models.CharField(_("asked for by"), max_length=200, blank=True)
+    asked_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("build")
+        verbose_name_plural = _("builds")
+        ordering = ("-pk",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=("embedder_id",), condition=models.Q(is_active=True), name="one_active_build"
+            ),
+            models.UniqueConstraint(
+                fields=("work",), condition=models.Q(work=Status.PROCESSING), name="one_build_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} ({self.embedder_id})"
+
+
+class GalleryChange(models.Model):
+    """The feed every searching process follows: a reference became searchable, moved, or ceased to be."""
+
+    class Kind(models.TextChoices):
+        ADDED = "added", _("Added")
+        MOVED = "moved", _("Moved")
+        REMOVED = "removed", _("Removed")
+        ERASED = "erased", _("Erased")  # removed, and no kept build may hold it any longer
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    reference = models.BigIntegerField()  # ids, not foreign keys: a removal outlives its row
+    person = models.BigIntegerField()
+    embedder_id = models.CharField(max_length=40)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("pk",)
+        indexes = [models.Index(fields=("embedder_id", "id"))]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.kind} {self.reference}"
+
+
+class NameChange(models.Model):
+    """A name that a changed gallery gave to, or took from, a face in an older photo; shown with the build."""
+
+    build = models.ForeignKey(Build, models.CASCADE, null=True, related_name="name_changes")
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
+    face = models.ForeignKey(Face, models.CASCADE, related_name="name_changes")
+    old_person = models.ForeignKey("Person", models.SET_NULL, null=True, related_name="+")
+    new_person = models.ForeignKey("Person", models.SET_NULL, null=True, related_name="+")
+    old_state = models.CharField(max_length=8, choices=Face.State)
+    new_state = models.CharField(max_length=8, choices=Face.State)
+    at = models.DateTimeField(auto_now_add=True)
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+    reviewed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ("photo", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.face_id}: {self.old_state} to {self.new_state}"
+
+
+class Calibration(models.Model):
+    """Bounds measured on the owner's own gallery, for one embedder; the newest applied one counts."""
+
+    embedder_id = models.CharField(_("embedder"), max_length=40, db_index=True)
+    bounds = models.JSONField()  # known, unsure, margin
+    report = models.JSONField(default=dict)  # recognition.calibrate's figures
+    false_name_rate = models.FloatField(_("false-name rate"), null=True, blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+    applied_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("calibration")
+        verbose_name_plural = _("calibrations")
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{self.embedder_id} #{self.pk}"

@@ -1,0 +1,1 @@
+"""People and their references: tended, embedded, imported and exported."""

@@ -1,0 +1,1 @@
+"""Photos and albums: added, found, shown, exported, put into the trash."""

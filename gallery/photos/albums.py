@@ -1,0 +1,231 @@
+"""Albums: listed with their covers, made, changed, given photos, shared by a link, taken apart."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, F, Max, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.core.exceptions import ActionRefused
+from gallery.core.pagination import PageCursor
+from gallery.faces.effects import apply_effects
+from gallery.faces.selectors import find_most_frequent_people
+from gallery.history.changeset import ChangeSet, record_event
+from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
+from gallery.models.accounts import create_token, hash_token
+from gallery.models.people import clean_name, get_search_key
+from gallery.models.querysets import visible_albums, visible_photos
+
+ALBUMS_PER_PAGE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AlbumCard:
+    """An album as a card shows it."""
+
+    album: Album
+    photo: Photo | None
+    photos: int
+
+
+def list_albums(user: User) -> QuerySet[Album]:
+    """The albums a user sees, the newest event first; those without a date last."""
+    return visible_albums(user).order_by(F("date").desc(nulls_last=True), "-pk")
+
+
+def get_album_page(rows: QuerySet[Album], after: PageCursor | None) -> tuple[list[Album], PageCursor | None]:
+    """Albums in the order of `albums`, from behind a mark on; and the mark of the next page."""
+    found = list(_albums_after_mark(rows, after)[: ALBUMS_PER_PAGE + 1])
+    last = found[ALBUMS_PER_PAGE - 1] if len(found) > ALBUMS_PER_PAGE else None
+    return found[:ALBUMS_PER_PAGE], PageCursor(
+        last.pk, last.date.isoformat() if last.date else ""
+    ) if last else None
+
+
+def _albums_after_mark(rows: QuerySet[Album], after: PageCursor | None) -> QuerySet[Album]:
+    if after is None:
+        return rows
+    if not after.value:
+        return rows.filter(date__isnull=True, pk__lt=after.pk)
+    try:
+        date = datetime.date.fromisoformat(after.value)
+    except ValueError:
+        return rows
+    return rows.filter(Q(date__lt=date) | Q(date=date, pk__lt=after.pk) | Q(date__isnull=True))
+
+
+def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
+    """Cards for albums: the chosen cover, else the newest photo; two queries, however many they are."""
+    found = list(rows)
+    there = Photo.objects.filter(trashed_at__isnull=True)
+    counted = there.filter(album__in=[album.pk for album in found]).order_by().values_list("album")
+    counts = {album: (newest, photos) for album, newest, photos in counted.annotate(Max("pk"), Count("pk"))}
+    wanted = {album.cover_id for album in found} | {newest for newest, _photos in counts.values()}
+    photos = there.only("sha256").in_bulk([pk for pk in wanted if pk])
+    covers = []
+    for album in found:
+        newest, number = counts.get(album.pk, (0, 0))
+        covers.append(AlbumCard(album, photos.get(album.cover_id or 0) or photos.get(newest), number))
+    return covers
+
+
+def list_people_in_album(user: User, album: Album, limit: int = 12) -> list[Person]:
+    """Who is in an album, most often first, with `times`."""
+    in_album = visible_photos(user).filter(album=album)
+    return find_most_frequent_people(Face.objects.filter(photo__in=in_album.values("pk")), limit)
+
+
+@transaction.atomic
+def create_album(user: User, name: str, **values: Any) -> Album:
+    """A new album; the user may see it whatever its limits become. `values` are those of `change`."""
+    members = values.pop("members", ())
+    album = make_unsaved_album(user, name, **values)
+    ledger = ChangeSet()
+    ledger.create(album)
+    _set_album_members(ledger, album, members)
+    record_event(user, "album.create", album, {"name": album.name}, ledger)
+    return album
+
+
+def make_unsaved_album(user: User, name: str, **values: Any) -> Album:
+    """An album that is not kept yet; Refused without a name."""
+    return Album(created_by=user, **_clean_album_name(name), **values)
+
+
+@transaction.atomic
+def change_album(user: User, album: Album, values: Mapping[str, Any]) -> Event | None:
+    """Name, date, note, cover, limits, `members`; None where all is so already.
+
+    Each is written, and taken back, by itself: a date changed since does not keep the old name from coming back.
+    """
+    was = Album.objects.get(pk=album.pk)
+    ledger = ChangeSet()
+    if "name" in values:
+        _write_album_columns(ledger, was, album, _clean_album_name(str(values["name"])))
+    for column in values.keys() - {"name", "members"}:
+        _write_album_columns(ledger, was, album, {column: values[column]})
+    if "members" in values:
+        _set_album_members(ledger, album, values["members"])
+    if not ledger.groups:
+        return None
+    apply_effects(ledger)
+    summary = {"name": album.name, **({"old": was.name} if was.name != album.name else {})}
+    return record_event(user, "album.change", album, summary, ledger)
+
+
+def _write_album_columns(ledger: ChangeSet, was: Album, album: Album, columns: Mapping[str, Any]) -> None:
+    if any(getattr(was, column) != value for column, value in columns.items()):
+        ledger.set(album, **columns)
+
+
+@transaction.atomic
+def set_album_recognition(user: User, album: Album, is_recognised: bool) -> Event | None:
+    """Whether anybody is to be recognised in the album's photos."""
+    if album.is_recognised == is_recognised:
+        return None
+    ledger = ChangeSet()
+    ledger.set(album, is_recognised=is_recognised)
+    apply_effects(ledger)
+    verb = "album.recognise" if is_recognised else "album.stop_recognising"
+    return record_event(user, verb, album, {"name": album.name}, ledger)
+
+
+def _clean_album_name(name: str) -> dict[str, str]:
+    shown = clean_name(name)[:200]
+    if not shown:
+        raise ActionRefused(_("Write a name for the album."))
+    return {"name": shown, "search": get_search_key(shown)[:400]}
+
+
+def _set_album_members(ledger: ChangeSet, album: Album, members: Iterable[User]) -> None:
+    wanted = {user.pk for user in members}
+    membership = Album.members.through
+    there = membership.objects.filter(album=album)
+    ledger.delete(there.exclude(user__in=wanted))
+    for pk in sorted(wanted - set(there.values_list("user_id", flat=True))):
+        ledger.create(membership(album_id=album.pk, user_id=pk))
+
+
+@transaction.atomic
+def put_photo_in_album(user: User, photo: Photo, album: Album | None) -> Event | None:
+    """Put a photo into an album, or into none; None where it is there already."""
+    if photo.album_id == (album.pk if album else None):
+        return None
+    ledger = ChangeSet()
+    ledger.update(Album.objects.filter(cover=photo).exclude(pk=album.pk if album else 0), cover=None)
+    ledger.update(Photo.objects.filter(pk=photo.pk), album=album)
+    apply_effects(ledger)
+    albums = [pk for pk in (photo.album_id, album.pk if album else None) if pk]
+    summary = {"name": photo.name, "album": album.name if album else ""}
+    return record_event(user, "photo.album", photo, summary, ledger, subjects={"album": albums})
+
+
+@transaction.atomic
+def set_album_cover(user: User, album: Album, photo: Photo) -> Event:
+    ledger = ChangeSet()
+    ledger.set(album, cover_id=photo.pk)
+    return record_event(
+        user, "album.cover", album, {"name": album.name}, ledger, subjects={"photo": [photo.pk]}
+    )
+
+
+@transaction.atomic
+def remove_album(user: User, album: Album) -> Event:
+    """Take the album away; its photos stay, in no album, and where nobody was recognised nobody is.
+
+    Not for limited albums with photos: they would be seen.
+    """
+    if album.is_limited and Photo.objects.filter(album=album).exists():
+        raise ActionRefused(
+            _("This album is only for chosen users. Move its photos first, or open it to everybody.")
+        )
+    ledger = ChangeSet()
+    if not album.is_recognised:
+        ledger.update(Photo.objects.filter(album=album), is_recognised=False)
+    ledger.update(Photo.objects.filter(album=album), album=None)
+    ledger.delete(ShareLink.objects.filter(album=album))
+    ledger.delete(Album.members.through.objects.filter(album=album))
+    ledger.delete(Album.objects.filter(pk=album.pk))
+    summary = {"name": album.name, "is_open": not album.is_limited}  # whether all may go on reading of it
+    return record_event(user, "album.remove", album, summary, ledger)
+
+
+def find_album_by_name(user: User, name: str) -> Album | None:
+    """The album of this name that the user sees, the latest where there are several."""
+    return visible_albums(user).filter(search=get_search_key(clean_name(name))[:400]).first()
+
+
+MAX_LINK_DAYS = 365
+
+
+@transaction.atomic
+def share_album(
+    user: User, album: Album, *, days: int, has_names: bool = False, hides_unnamed: bool = False
+) -> tuple[ShareLink, str]:
+    """A link and its token, which is said this once and kept nowhere."""
+    token = create_token()
+    link = ShareLink.objects.create(
+        album=album,
+        token_hash=hash_token(token),
+        has_names=has_names,
+        hides_unnamed=hides_unnamed,
+        created_by=user,
+        expires_at=timezone.now() + timedelta(days=min(max(days, 1), MAX_LINK_DAYS)),
+    )
+    record_event(user, "album.share", album, {"name": album.name, "names": has_names, "days": days})
+    return link, token
+
+
+@transaction.atomic
+def revoke_share_link(user: User, link: ShareLink) -> None:
+    """From now on the link leads nowhere."""
+    changed = ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if changed:
+        record_event(user, "album.unshare", link.album, {"name": link.album.name})

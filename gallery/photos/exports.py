@@ -1,0 +1,143 @@
+"""A photo's names in files to take away: drawn on a picture, as JSON, as CSV, inside a copy of the photo.
+
+Such files are made to be handed on, so they say no name of people who may not be recognised, and the picture
+with names drawn on it does not show their faces."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from gallery.core.limits import get_upload_limits
+from gallery.core.visibility import faces_without_consent
+from gallery.faces.labels import FaceLabel
+from gallery.faces.selectors import FaceMark, list_face_marks
+from gallery.models import Face, Photo, User
+from gallery.models.storage import get_media_path
+from gallery.photos.renditions import get_box_to_hide
+from recognition import draw, regions
+from recognition.images.sandbox import read_photo
+from recognition.regions import make_tagged_copy
+from recognition.types import Box, State
+
+MAX_PICTURE_SIDE = 2560  # of the annotated picture, at most
+CSV_COLUMNS = (
+    "file", "name", "state", "decision", "left", "top", "width", "height", "similarity", "detection",
+)  # fmt: skip
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """A file to hand out."""
+
+    data: bytes
+    media_type: str
+    name: str
+
+
+def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> ExportedFile:
+    """`kind` is annotated, json, csv or xmp. KeyError for another; ImageError if the photo cannot be read."""
+    hidden = set(faces_without_consent(photo).values_list("pk", flat=True))
+    shown = [_silence_mark(mark, hidden) for mark in list_face_marks(user, photo) if mark.said.is_shown]
+    if kind == "xmp":
+        return _export_tagged(photo, shown, keep_position)
+    make = {"annotated": _export_annotated, "json": _export_json, "csv": _export_csv}[kind]
+    return make(photo, shown)
+
+
+def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
+    read = read_photo(get_media_path(photo.file), get_upload_limits(), max_side=MAX_PICTURE_SIDE)
+    labels = [
+        draw.Label(read.box_in_pixels(_get_face_box(mark.face)), mark.said.name, _get_mark_state(mark))
+        for mark in shown
+    ]
+    hidden = [read.box_in_pixels(get_box_to_hide(face)) for face in faces_without_consent(photo)]
+    picture = draw.annotate_photo(draw.anonymise_faces(read.pixels, hidden), labels)
+    return ExportedFile(picture.encoded(), "image/jpeg", f"{_file_stem(photo)}-names.jpg")
+
+
+def _silence_mark(mark: FaceMark, hidden: set[int]) -> FaceMark:
+    """The mark; without its name if its face is one to be hidden."""
+    if mark.face.pk not in hidden:
+        return mark
+    said = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
+    return replace(mark, said=said, reference=None, alike=None)
+
+
+def _get_mark_state(mark: FaceMark) -> State:
+    if mark.said.is_named:
+        return State.KNOWN
+    return State.UNSURE if mark.said.key == "unsure" else State.UNKNOWN
+
+
+def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> ExportedFile:
+    named = [
+        regions.NamedFace(_get_face_box(mark.face), mark.said.name) for mark in shown if mark.said.is_named
+    ]
+    copy = make_tagged_copy(
+        get_media_path(photo.file), named, keep_position=keep_position, limits=get_upload_limits()
+    )
+    return ExportedFile(copy.data, copy.media_type, f"{_file_stem(photo)}-names{copy.suffix}")
+
+
+def _export_json(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
+    document = {
+        "file": photo.name,
+        "sha256": photo.sha256,
+        "width": photo.width,
+        "height": photo.height,
+        "taken_at": photo.taken_at.isoformat() if photo.taken_at else None,
+        "faces": [_describe_face(mark) for mark in shown],
+    }
+    data = json.dumps(document, ensure_ascii=False, indent=2).encode()
+    return ExportedFile(data, "application/json", f"{_file_stem(photo)}.json")
+
+
+def _describe_face(mark: FaceMark) -> dict[str, Any]:
+    face = mark.face
+    is_silent = mark.said.key == "unknown"
+    return {
+        "name": mark.said.name if mark.said.is_named else None,
+        "state": "unknown" if is_silent else face.state,
+        "decision": None if is_silent else face.decision or None,
+        "box": [round(side, 1) for side in (face.left, face.top, face.width, face.height)],
+        "landmarks": face.landmarks,
+        "similarity": None if is_silent and face.person_id else face.similarity,
+        "detection": face.score,
+    }
+
+
+def _export_csv(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
+    text = io.StringIO()
+    table = csv.writer(text)
+    table.writerow(CSV_COLUMNS)
+    for mark in shown:
+        said = _describe_face(mark)
+        numbers = (*said["box"], said["similarity"], said["detection"])
+        words = (photo.name, said["name"] or "", said["state"], said["decision"] or "")
+        table.writerow(
+            [*map(_escape_formula, words), *("" if number is None else number for number in numbers)]
+        )
+    return ExportedFile(
+        b"\xef\xbb\xbf" + text.getvalue().encode(), "text/csv; charset=utf-8", f"{_file_stem(photo)}.csv"
+    )
+
+
+def _escape_formula(word: str) -> str:
+    """A spreadsheet must not take a name for a formula."""
+    return f"'{word}" if word.startswith(FORMULA_SIGNS) else word
+
+
+def _get_face_box(face: Face) -> Box:
+    return Box(face.left, face.top, face.width, face.height)
+
+
+def _file_stem(photo: Photo) -> str:
+    return PurePath(photo.name).stem or str(photo.pk)

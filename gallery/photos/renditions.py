@@ -1,0 +1,235 @@
+"""Renditions: display sizes and crops, made once from originals at the first request. A cache, never the truth.
+
+Names change with the content, so browsers may keep renditions for ever. A photo's face crops are all cut from one
+decoding of the original. Functions that make one raise ImageError when the original cannot be read."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from PIL import Image as Pillow
+
+from gallery.models import Face, Photo, Reference
+from recognition.draw import anonymise_faces
+from recognition.images import Limits, encode_pixels
+from recognition.images.sandbox import make_rendition, read_photo, read_regions
+from recognition.types import Box, Image
+
+RENDITION_VERSION = 1  # part of every name: a change to how pictures are made gives new names
+PHOTO_WIDTHS = (320, 640, 1280, 2048)
+FACE_SIZES = (128, 384)  # of face and reference crops, longer side
+RENDITION_SUFFIX = ".webp"
+
+
+def _hash_parts(*parts: object) -> str:
+    return hashlib.sha256("/".join(str(part) for part in (RENDITION_VERSION, *parts)).encode()).hexdigest()[
+        :20
+    ]
+
+
+def photo_digest(photo: Photo) -> str:
+    return _hash_parts(photo.sha256)
+
+
+def face_digest(face: Face) -> str:
+    """Needs the face's photo (select_related it in lists)."""
+    box = (face.left, face.top, face.width, face.height)
+    return _hash_parts(face.photo.sha256, *(f"{side:.1f}" for side in box))
+
+
+def hidden_digest(photo: Photo, boxes: Sequence[Box]) -> str:
+    """Of the photo with these faces hidden."""
+    sides = (f"{side:.1f}" for box in boxes for side in (box.left, box.top, box.width, box.height))
+    return _hash_parts(photo.sha256, "hidden", *sides)
+
+
+def reference_digest(reference: Reference) -> str:
+    return _hash_parts(reference.sha256)
+
+
+def choose_photo_width(wanted: int) -> int:
+    """The smallest width made that is no smaller than the wanted one."""
+    return next((width for width in PHOTO_WIDTHS if width >= wanted), PHOTO_WIDTHS[-1])
+
+
+def choose_face_size(wanted: int) -> int:
+    return next((size for size in FACE_SIZES if size >= wanted), FACE_SIZES[-1])
+
+
+def photo_folder(sha256: str) -> Path:
+    """All that was derived from one photo, its face crops included."""
+    return Path(settings.CACHE_ROOT) / "photos" / sha256[:2] / sha256
+
+
+def reference_folder(sha256: str) -> Path:
+    return Path(settings.CACHE_ROOT) / "references" / sha256[:2] / sha256
+
+
+FACE_MARGIN = 0.35  # around a face's box, as a fraction of its size
+# What was accepted under the limits of its day is shown still; the sandbox bounds time and memory.
+RENDITION_LIMITS = Limits(bytes=2_000_000_000, pixels=500_000_000)
+
+
+def get_original_path(photo: Photo) -> Path:
+    return Path(settings.MEDIA_ROOT) / photo.file
+
+
+def get_photo_rendition(photo: Photo, width: int) -> Path:
+    """The photo at this width (or its own, if that is less)."""
+    path = photo_folder(photo.sha256) / f"{photo_digest(photo)}-{width}{RENDITION_SUFFIX}"
+
+    def make() -> None:
+        write_atomically(
+            path, make_rendition(get_original_path(photo), _longer_side(photo, width), RENDITION_LIMITS)
+        )
+
+    return make_file_once(path, make)
+
+
+def _longer_side(photo: Photo, width: int) -> int:
+    """How long the longer side is when the photo is this wide; very tall photos get no more than four widths."""
+    if photo.width == 0 or photo.width >= photo.height:
+        return width
+    return min(4 * width, round(width * photo.height / photo.width))
+
+
+def get_hidden_photo_rendition(photo: Photo, width: int, boxes: Sequence[Box]) -> Path:
+    """The photo with these faces (boxes of the full photo) made unrecognisable."""
+    path = photo_folder(photo.sha256) / f"{hidden_digest(photo, boxes)}-{width}{RENDITION_SUFFIX}"
+
+    def make() -> None:
+        shown = read_photo(get_original_path(photo), RENDITION_LIMITS, max_side=_longer_side(photo, width))
+        pixels = anonymise_faces(shown.pixels, [shown.box_in_pixels(box) for box in boxes])
+        write_atomically(path, encode_pixels(pixels))
+
+    return make_file_once(path, make)
+
+
+def get_face_rendition(face: Face, size: int) -> Path:
+    """The face with some of its surroundings, from full detail."""
+    path = _face_rendition_path(face, size)
+
+    def make() -> None:
+        others = Face.objects.filter(photo_id=face.photo_id, is_erased=False).exclude(pk=face.pk)
+        faces = [face, *others.select_related("photo")]
+        boxes = [Box(one.left, one.top, one.width, one.height).padded(FACE_MARGIN) for one in faces]
+        regions = read_regions(
+            get_original_path(face.photo), boxes, RENDITION_LIMITS, max_side=max(FACE_SIZES)
+        )
+        for one, region in zip(faces, regions, strict=True):
+            for each in FACE_SIZES:
+                write_atomically(
+                    _face_rendition_path(one, each), encode_pixels(_shrink_image(region.pixels, each))
+                )
+
+    return make_file_once(path, make)
+
+
+def _face_rendition_path(face: Face, size: int) -> Path:
+    return photo_folder(face.photo.sha256) / f"face-{face_digest(face)}-{size}{RENDITION_SUFFIX}"
+
+
+def _shrink_image(pixels: Image, size: int) -> Image:
+    small = Pillow.fromarray(pixels)
+    small.thumbnail((size, size), Pillow.Resampling.LANCZOS)
+    return np.asarray(small)
+
+
+def get_reference_rendition(reference: Reference, size: int) -> Path:
+    """The reference's crop at this size."""
+    path = reference_folder(reference.sha256) / f"{reference_digest(reference)}-{size}{RENDITION_SUFFIX}"
+
+    def make() -> None:
+        write_atomically(
+            path, make_rendition(Path(settings.MEDIA_ROOT) / reference.image, size, RENDITION_LIMITS)
+        )
+
+    return make_file_once(path, make)
+
+
+LANDMARK_MARGIN = (
+    0.6  # of the landmarks' extent on every side: from the eyes to the brow, from the mouth to the chin
+)
+
+
+def get_box_to_hide(face: Face) -> Box:
+    """The face's box, and all of the face that was found in it: people draw boxes too small or beside it."""
+    box = Box(face.left, face.top, face.width, face.height)
+    if not face.landmarks:
+        return box
+    across, down = zip(*face.landmarks, strict=True)
+    found = Box(min(across), min(down), max(across) - min(across), max(down) - min(down)).padded(
+        LANDMARK_MARGIN
+    )
+    left, top = min(box.left, found.left), min(box.top, found.top)
+    return Box(left, top, max(box.right, found.right) - left, max(box.bottom, found.bottom) - top)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock. The system lets go of it when the process dies, however it dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def make_file_once(path: Path, make: Callable[[], None]) -> Path:
+    """`path`, after `make` has written it if it was not there; who comes second waits for the first."""
+    if not path.exists():
+        with lock_folder(path.parent):
+            if not path.exists():
+                make()
+    return path
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def delete_photo_renditions(sha256: str) -> None:
+    """Remove a photo's display sizes and face crops."""
+    shutil.rmtree(photo_folder(sha256), ignore_errors=True)
+
+
+def delete_reference_renditions(sha256: str) -> None:
+    shutil.rmtree(reference_folder(sha256), ignore_errors=True)
+
+
+def delete_orphan_renditions() -> int:
+    """Remove what was derived from originals that are no more; how many originals that were."""
+    root = Path(settings.CACHE_ROOT)
+    photos = _find_orphan_folders(root / "photos", Photo.objects.all())
+    references = _find_orphan_folders(root / "references", Reference.objects.all())
+    for folder in (*photos, *references):
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(photos) + len(references)
+
+
+def _find_orphan_folders(root: Path, rows: QuerySet[Model]) -> list[Path]:
+    """Folders named after a SHA-256 that no row has; asked for one first pair of digits at a time."""
+    found: list[Path] = []
+    for shelf in sorted(root.glob("??")):
+        known = set(rows.filter(sha256__startswith=shelf.name).values_list("sha256", flat=True))
+        found += [folder for folder in shelf.iterdir() if folder.is_dir() and folder.name not in known]
+    return found

@@ -1,0 +1,164 @@
+"""Photos for the grid and for one page, with a summary of their faces and how far the worker is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.utils import timezone
+
+from gallery.core.pagination import KeysetPage, paginate_by_id
+from gallery.core.visibility import get_query_key
+from gallery.faces.labels import FaceLabel
+from gallery.jobs.heartbeats import DEAD_AFTER
+from gallery.models import Decision, Face, Photo, Status, User, WorkerBeat
+from gallery.models.querysets import visible_album_q, visible_photos
+from gallery.models.sql import count_rows, fetch_rows, given_ids
+
+PHOTOS_PER_PAGE = 36
+UNFINISHED_STATUSES = (Status.QUEUED, Status.PROCESSING)
+SPEED_SAMPLE_SIZE = 30
+TILE_FIELDS = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo
+PHOTO_FILTERS = ("unnamed", "unsure", "waiting", "failed")
+
+
+def has_open_face(**conditions: object) -> Exists:
+    """Photos that have a face nobody has decided on, which fulfils these conditions."""
+    return Exists(Face.objects.filter(photo=OuterRef("pk"), decision="", **conditions))
+
+
+def filter_photos(photos: QuerySet[Photo], wanted: str) -> QuerySet[Photo]:
+    """Photos narrowed to one of FILTERS; anything else narrows nothing."""
+    if wanted == "unnamed":
+        return photos.filter(has_open_face(state=Face.State.UNKNOWN))
+    if wanted == "unsure":
+        return photos.filter(has_open_face(state=Face.State.UNSURE))
+    if wanted == "waiting":
+        return photos.filter(work__in=UNFINISHED_STATUSES)
+    if wanted == "failed":
+        return photos.filter(work=Status.FAILED)
+    return photos
+
+
+def get_photo_grid(
+    photos: QuerySet[Photo], after: int | None, size: int = PHOTOS_PER_PAGE
+) -> KeysetPage[Photo]:
+    page = paginate_by_id(photos.only(*TILE_FIELDS), after, size)
+    return KeysetPage(add_tile_summaries(page.rows), page.after)
+
+
+def list_unfinished_photos(user: User) -> list[Photo]:
+    """What this user has sent and the worker has not looked at, the newest first."""
+    rows = visible_photos(user).filter(uploaded_by=user, work__in=UNFINISHED_STATUSES)
+    return add_tile_summaries(rows.order_by("-pk")[:PHOTOS_PER_PAGE])
+
+
+def join_label_names(standings: Iterable[FaceLabel]) -> str:
+    return ", ".join(dict.fromkeys(one.name for one in standings if one.is_named))
+
+
+def find_neighbour_ids(photos: QuerySet[Photo], photo: Photo) -> tuple[int | None, int | None]:
+    """Ids of the newer and the older photo beside this one."""
+    newer = photos.filter(pk__gt=photo.pk).order_by("pk").values_list("pk", flat=True).first()
+    older = photos.filter(pk__lt=photo.pk).order_by("-pk").values_list("pk", flat=True).first()
+    return newer, older
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingProgress:
+    """How far the worker is."""
+
+    left: int
+    seconds: int | None  # about how long; None when nothing says
+    has_worker: bool
+
+    @property
+    def minutes(self) -> int:
+        return round((self.seconds or 0) / 60)
+
+
+def get_processing_progress(user: User) -> ProcessingProgress:
+    left = count_rows(
+        get_query_key(user, "unfinished"),
+        lambda: visible_photos(user).filter(work__in=UNFINISHED_STATUSES).order_by().values("pk"),
+    )
+    if not left:
+        return ProcessingProgress(0, 0, has_worker=True)
+    seen_at = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
+    alive = sum(seen > timezone.now() - DEAD_AFTER for seen in seen_at)
+    pace = _average_seconds_per_photo()
+    seconds = None if pace is None else round(left * pace / max(1, alive))
+    return ProcessingProgress(left, seconds, has_worker=alive > 0 or not (seen_at or _is_queue_stuck()))
+
+
+def _is_queue_stuck() -> bool:
+    """A photo has waited for longer than a worker takes to start."""
+    waiting = Photo.objects.filter(work=Status.QUEUED, added_at__lt=timezone.now() - DEAD_AFTER)
+    return waiting.exists()
+
+
+def _average_seconds_per_photo() -> float | None:
+    done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
+    spans: Sequence[timedelta] = list(
+        done.order_by("-finished_at")
+        .annotate(span=F("finished_at") - F("started_at"))
+        .values_list("span", flat=True)[:SPEED_SAMPLE_SIZE]
+    )
+    return sum(span.total_seconds() for span in spans) / len(spans) if spans else None
+
+
+@dataclass(frozen=True, slots=True)
+class TileSummary:
+    names: str  # of the people on the photo, from left to right, each once
+    open: int  # faces that are unsure or unknown, and not decided
+
+
+def add_tile_summaries(photos: Iterable[Photo]) -> list[Photo]:
+    """These photos, each with its `glimpse`; one query."""
+    found = list(photos)
+    if not found:
+        return found
+    names: dict[int, dict[str, None]] = defaultdict(dict)
+    waiting: dict[int, int] = defaultdict(int)
+    for photo, state, decision, name in fetch_rows(
+        "glimpses", _tile_faces, ids=[photo.pk for photo in found]
+    ):
+        if name is not None and _is_face_named(state, decision):
+            names[photo][name] = None
+        waiting[photo] += decision == Decision.NONE and state != Face.State.KNOWN
+    for photo_row in found:
+        said = TileSummary(", ".join(names[photo_row.pk]), waiting[photo_row.pk])
+        photo_row.glimpse = said  # type: ignore[attr-defined]  # as an annotation would
+    return found
+
+
+def _tile_faces() -> QuerySet[Face, Any]:
+    faces = Face.objects.filter(photo__in=given_ids()).order_by("left", "pk")
+    return faces.values_list("photo", "state", "decision", "person__name")
+
+
+def _is_face_named(state: str, decision: str) -> bool:
+    """As `standing` has it: confirmed by somebody, or recognised and left so."""
+    return decision == Decision.CONFIRMED or (decision == Decision.NONE and state == Face.State.KNOWN)
+
+
+def get_tile_summary(photo: Photo) -> TileSummary:
+    """Of a photo that came from a list, or by itself."""
+    found: TileSummary | None = getattr(photo, "glimpse", None)
+    return found or get_tile_summary(*add_tile_summaries([photo]))
+
+
+def find_photo_by_sha256(sha256: str, user: User | None = None) -> Photo | None:
+    """The photo of this file, if this user may know of it (nobody in particular: any)."""
+    found = Photo.objects.filter(sha256=sha256).order_by("copy")
+    return (found.filter(visible_album_q(user, "album")) if user else found).first()
+
+
+def get_next_copy_number(sha256: str) -> int:
+    """The number for one more copy of this file: 0 unless there is one in an album for others."""
+    newest: int | None = Photo.objects.filter(sha256=sha256).aggregate(newest=Max("copy"))["newest"]
+    return 0 if newest is None else newest + 1

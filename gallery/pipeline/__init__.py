@@ -1,1 +1,0 @@
-"""What the worker does to one photo, one reference, one build."""

@@ -1,0 +1,1 @@
+"""Consent that ends, erasure, subject access exports, retention."""

@@ -1,0 +1,270 @@
+"""Clears what is left of an erasure once its rows are gone: claimed, cleared, and complete only when nothing is left.
+
+Every step may be repeated, so a process that is killed only delays the rest. An erasure is never set aside: what
+cannot be cleared now is tried again until it can.
+
+SQLite overwrites deleted content with zeros (`secure_delete`, set for every connection); what the write-ahead log
+still holds goes when it is truncated. PostgreSQL keeps dead rows until they are vacuumed; the space is then free, but
+is overwritten only when it is used again, and so is its own log. docs/privacy.md says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import mmap
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+
+from gallery.history.redaction import (
+    ErasedObjects,
+    delete_admin_log,
+    delete_session_messages,
+    redact_all_events,
+    redact_bulk_acts,
+)
+from gallery.index.builds import drop_build_files, request_build, run_build
+from gallery.jobs import dispatch, leases
+from gallery.jobs.leases import claim_row, finish_row, hold_lease, postpone_row
+from gallery.models import (
+    Build,
+    Candidate,
+    Erasure,
+    Event,
+    EventSubject,
+    Face,
+    Person,
+    Photo,
+    Reference,
+    Status,
+    User,
+)
+from gallery.models import ReferenceVector as Vector
+from gallery.models.storage import get_media_path, remove_file, sync_folder
+from gallery.people.exchange.registry import ErasedRows, remove_from_exports
+from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
+from recognition.errors import RecognitionError
+
+
+def remove_erased_files(erasure: Erasure) -> bool:
+    """Originals, crops and what was exported about a person, gone even if the machine loses power now."""
+    for name in erasure.todo["files"]:
+        if get_media_path(name).exists():
+            remove_file(name)
+            sync_folder(get_media_path(name).parent)
+            add_to_receipt(erasure, "files")
+    for name in erasure.todo.get("person_files", ()):
+        (settings.DATA_DIR / "exports" / name).unlink(missing_ok=True)
+    return True
+
+
+def remove_erased_renditions(erasure: Erasure) -> bool:
+    """Smaller copies and crops made for showing."""
+    for sha256 in erasure.todo["photos"]:
+        delete_photo_renditions(sha256)
+    for sha256 in erasure.todo["references"]:
+        delete_reference_renditions(sha256)
+    return True
+
+
+def redact_erased_history(erasure: Erasure) -> bool:
+    """Every event, also those that do not say that they are about what is gone."""
+    gone = ErasedObjects.from_json(erasure.todo["gone"])
+    if gone.names or gone.frozen or any(gone.ids.values()):
+        add_to_receipt(erasure, "events", redact_all_events(gone))
+        delete_admin_log(gone)
+        delete_session_messages(gone)
+        return redact_bulk_acts(gone)
+    return True
+
+
+def clear_gallery_exports(erasure: Erasure) -> bool:
+    """Galleries exported to a folder that is still there."""
+    gone = ErasedObjects.from_json(erasure.todo["gone"])
+    photos = set(gone.names) if "photo" in gone.ids else set()
+    erased = ErasedRows(gone.ids.get("person", set()), gone.ids.get("reference", set()), photos)
+    if erased.people or erased.references or erased.photos:
+        cleared, unreached = remove_from_exports(erased)
+        add_to_receipt(erasure, "exports", cleared)
+        erasure.counts |= {"exports_gone": unreached} if unreached else {}
+    return True
+
+
+def add_to_receipt(erasure: Erasure, what: str, more: int = 1) -> None:
+    """Add to what the receipt says; stored at once, so that a kill forgets none of it."""
+    if more:
+        erasure.counts[what] = erasure.counts.get(what, 0) + more
+        Erasure.objects.filter(pk=erasure.pk).update(counts=erasure.counts)
+
+
+def clear_index_builds(erasure: Erasure) -> bool:
+    """Drop earlier builds and make the serving ones anew; False while another process is building."""
+    for embedder_id, change in erasure.todo["builds"].items():
+        stale = _get_stale_builds(embedder_id, change)
+        for build in stale.filter(is_active=False):
+            drop_build_files(build)
+            add_to_receipt(erasure, "builds")
+        if not stale.exists() and not _has_leftover_directories(embedder_id):
+            continue
+        if _is_building():
+            return False
+        if not _rebuild_index(embedder_id, change):
+            _drop_all_builds(embedder_id)
+        add_to_receipt(erasure, "builds", 1)
+        for build in stale:
+            drop_build_files(build)
+    return not any(_has_remaining_builds(*pair) for pair in erasure.todo["builds"].items())
+
+
+def _get_stale_builds(embedder_id: str, change: int) -> QuerySet[Build]:
+    rows = Build.objects.filter(embedder_id=embedder_id, upto_change__lt=change)
+    return rows.exclude(directory="")
+
+
+def _has_remaining_builds(embedder_id: str, change: int) -> bool:
+    return _get_stale_builds(embedder_id, change).exists() or _has_leftover_directories(embedder_id)
+
+
+def _has_leftover_directories(embedder_id: str) -> bool:
+    """Directories that belong to no build: being written, or left by a process that died."""
+    parent = settings.INDEX_ROOT / embedder_id
+    owned = set(Build.objects.filter(embedder_id=embedder_id).values_list("directory", flat=True))
+    there = [path for path in parent.glob("*") if path.is_dir()] if parent.is_dir() else []
+    return any(f"{embedder_id}/{path.name}" not in owned for path in there)
+
+
+def _is_building() -> bool:
+    return Build.objects.filter(work=Status.PROCESSING).exists()
+
+
+def _rebuild_index(embedder_id: str, change: int) -> bool:
+    """A build that knows of the erasure serves now, and what was there before it is gone."""
+    asked = request_build("something was erased", delay=0, embedder_id=embedder_id)
+    made = run_build(asked.pk)
+    return made is not None and made.is_active and made.upto_change >= change
+
+
+def _drop_all_builds(embedder_id: str) -> None:
+    """No new build can be made: none serves then, and references are searched one by one."""
+    if _is_building():
+        return
+    Build.objects.filter(embedder_id=embedder_id).update(is_active=False, directory="")
+    shutil.rmtree(settings.INDEX_ROOT / embedder_id, ignore_errors=True)
+
+
+VACUUMED_MODELS = (Person, Reference, Vector, Photo, Face, Candidate, Event, EventSubject, User, Erasure)
+
+
+def clear_database_remains(needles: Sequence[bytes]) -> bool:
+    """Clear them, now that the transaction is over; False while somebody reads what is being cleared.
+
+    `needles` must not be found in SQLite's file afterwards; if one is, the file is written anew.
+    """
+    if connection.in_atomic_block:
+        return True  # nothing is final yet; only tests get here
+    if connection.vendor == "postgresql":
+        _vacuum_postgres()
+        return True
+    if not _truncate_write_ahead_log():
+        return False
+    if needles and _has_any_needle(Path(str(connection.settings_dict["NAME"])), needles):
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+        return _truncate_write_ahead_log()
+    return True
+
+
+def _truncate_write_ahead_log() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy = cursor.fetchone()[0]
+    return not is_busy
+
+
+def _has_any_needle(path: Path, needles: Sequence[bytes]) -> bool:
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return any(content.find(needle) >= 0 for needle in needles)
+
+
+def _vacuum_postgres() -> None:
+    tables = ", ".join(f'"{model._meta.db_table}"' for model in VACUUMED_MODELS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"VACUUM {tables}")
+
+
+log = logging.getLogger(__name__)
+RETRY_SOON_SECONDS, RETRY_LATER_SECONDS = (
+    3,
+    60,
+)  # seconds until a step is tried again: while another build runs; after an error
+
+# Each clears one kind of remains and says whether it could; pictures twice, as one may be made meanwhile.
+CleanupStep = Callable[[Erasure], bool]
+CLEANUP_STEPS: tuple[CleanupStep, ...] = (
+    remove_erased_files,
+    remove_erased_renditions,
+    redact_erased_history,
+    clear_gallery_exports,
+    clear_index_builds,
+    remove_erased_renditions,
+)
+
+
+def list_waiting_erasures(limit: int = 20) -> list[int]:
+    return leases.list_claimable_ids(Erasure.objects.all(), limit)
+
+
+def revive_erasures() -> None:
+    """What dead processes left waits again, however often that has happened."""
+    tried = Q(work=Status.FAILED) | Q(work=Status.QUEUED, attempts__gt=0)
+    Erasure.objects.filter(tried).update(work=Status.QUEUED, attempts=0, finished_at=None)
+
+
+def finish_erasure(pk: int, note_backups: CleanupStep = lambda _: True) -> bool:
+    """Clear what is left of this erasure; whether it is complete now.
+
+    `note_backups` writes down which backups hold it still, and says whether that is known by now.
+    """
+    revive_erasures()
+    erasure = claim_row(Erasure.objects.all(), pk)
+    if erasure is None:
+        return Erasure.objects.filter(pk=pk, work=Status.DONE).exists()
+    with hold_lease(erasure):
+        try:
+            return _clear_remains(erasure, (*CLEANUP_STEPS, note_backups))
+        except (OSError, RecognitionError) as error:
+            log.error("erasure %s waits: %s", pk, error)
+            reason = _("Something could not be removed yet: %(error)s. It is tried again.")
+            _put_back_erasure(erasure, RETRY_LATER_SECONDS, reason % {"error": error})
+    return False
+
+
+def _clear_remains(erasure: Erasure, steps: Sequence[CleanupStep]) -> bool:
+    needles = [base64.b64decode(needle) for needle in erasure.todo.get("needles", ())]
+    if erasure.todo:
+        for step in steps:
+            if not step(erasure):
+                _put_back_erasure(erasure, RETRY_SOON_SECONDS)
+                return False
+        # From here on the database itself does not know any more what was erased.
+        Erasure.objects.filter(pk=erasure.pk).update(todo={}, counts=erasure.counts)
+    if not clear_database_remains(needles):
+        _put_back_erasure(erasure, RETRY_SOON_SECONDS)
+        return False
+    finish_row(erasure, Status.DONE)
+    return True
+
+
+def _put_back_erasure(erasure: Erasure, seconds: float, reason: str = "") -> None:
+    with transaction.atomic():
+        Erasure.objects.filter(pk=erasure.pk).update(counts=erasure.counts)
+        postpone_row(erasure, seconds, reason)
+        dispatch.send_task("erase", erasure.pk, countdown=seconds + 0.5)

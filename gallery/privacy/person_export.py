@@ -1,0 +1,284 @@
+"""Subject access exports: all that is known about a person in one file, asked for, made by a worker, kept for some days.
+
+The file holds a page to read, everything as JSON, the embeddings, and pictures without anybody else's face: of a photo
+only the face with a little around it is cut, and other faces that reach into the cut are made unrecognisable. Pictures
+are made anew from the pixels, so no position and no other metadata goes along.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+import time
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.translation import gettext_noop as _
+
+from gallery.history.audit import VERB_DOWNLOADED, write_audit_event
+from gallery.history.changeset import record_event
+from gallery.jobs import dispatch
+from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
+from gallery.models import (
+    Decision,
+    Face,
+    Person,
+    PersonExport,
+    Photo,
+    Reference,
+    ReferenceVector,
+    Status,
+    User,
+)
+from gallery.models.fields import vector_from_bytes
+from gallery.models.storage import get_media_path
+from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide, get_original_path
+from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
+from recognition.draw import anonymise_faces
+from recognition.errors import ImageError
+from recognition.images import Region, encode_pixels
+from recognition.images.sandbox import make_rendition, read_region, read_regions
+from recognition.types import Box
+
+FACE_MARGIN = 0.35  # of a face's box, on every side
+REFERENCE_MARGIN = 0.8  # a reference is a crop of them already
+MAX_PICTURE_SIDE = 1_024  # pixels, at most
+NamedPicture = tuple[str, bytes | None]  # its name in the file; None where the original cannot be read
+
+
+def cut_person_pictures(person: Person) -> Iterator[NamedPicture]:
+    for reference in get_person_references(person):
+        yield get_reference_file_name(reference), _encode_reference(reference)
+    faces = defaultdict(list)
+    for face in get_person_faces(person):
+        faces[face.photo].append(face)
+    for photo, own in faces.items():
+        yield from zip([get_face_file_name(face) for face in own], _encode_faces(photo, own), strict=True)
+
+
+def get_reference_file_name(reference: Reference) -> str:
+    return f"references/{reference.pk}.jpg"
+
+
+def get_face_file_name(face: Face) -> str:
+    return f"faces/{face.photo_id}-{face.pk}.jpg"
+
+
+def _encode_reference(reference: Reference) -> bytes | None:
+    path = get_media_path(reference.image)
+    try:
+        if not reference.box:
+            return make_rendition(path, MAX_PICTURE_SIDE, RENDITION_LIMITS, form="JPEG", quality=90)
+        box = Box(*reference.box).padded(REFERENCE_MARGIN)
+        return _encode_region(read_region(path, box, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE), ())
+    except (ImageError, OSError):
+        return None
+
+
+def _encode_faces(photo: Photo, own: Sequence[Face]) -> list[bytes | None]:
+    path: Path = get_original_path(photo)
+    others = photo.faces.exclude(pk__in=[face.pk for face in own]).exclude(decision=Decision.NOT_A_FACE)
+    hidden = [get_box_to_hide(face) for face in others]
+    try:
+        cuts = [_get_face_box(face).padded(FACE_MARGIN) for face in own]
+        regions = read_regions(path, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
+    except (ImageError, OSError):
+        return [None] * len(own)
+    return [_encode_region(region, hidden) for region in regions]
+
+
+def _get_face_box(face: Face) -> Box:
+    return Box(face.left, face.top, face.width, face.height)
+
+
+def _encode_region(region: Region, hidden: Sequence[Box]) -> bytes:
+    scale = region.pixels.shape[1] / region.box.width
+    inside = [box.shifted(-region.box.left, -region.box.top).scaled(scale) for box in hidden]
+    return encode_pixels(anonymise_faces(region.pixels, inside), form="JPEG", quality=90)
+
+
+EMBEDDING_DIGITS = 7  # digits of a number in an embedding; float32 has no more
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenExport:
+    """What a file holds."""
+
+    bytes: int
+    references: int
+    photos: int
+    faces: int
+    embeddings: int
+    without_picture: int  # whose original cannot be read
+
+
+def write_person_file(person: Person, path: Path, language: str = "en") -> WrittenExport:
+    """Write the file, whole or not at all; OSError where it cannot be written."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".zip")  # only for its owner
+    temporary = Path(name)
+    try:
+        with translation.override(language), os.fdopen(handle, "wb") as file:
+            written = _fill_archive(person, file, language)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return WrittenExport(path.stat().st_size, *written)
+
+
+def _fill_archive(person: Person, file: Any, language: str) -> tuple[int, int, int, int, int]:
+    known, vectors = collect_person_facts(person), collect_embeddings(person)
+    missing: set[str] = set()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in cut_person_pictures(person):
+            if content is None:
+                missing.add(name)
+            else:
+                archive.writestr(name, content, zipfile.ZIP_STORED)
+        _add_picture_names(known, person, missing)
+        archive.writestr("data.json", json.dumps(known, ensure_ascii=False, indent=2))
+        archive.writestr("embeddings.json", json.dumps(vectors))
+        archive.writestr("read-me.html", _render_export_page(known, language, vectors))
+    count = sum(len(rows) for kinds in vectors.values() for rows in kinds.values())
+    return len(known["references"]), len(known["photos"]), len(known["faces"]), count, len(missing)
+
+
+def collect_embeddings(person: Person) -> dict[str, dict[str, dict[int, list[float]]]]:
+    """By embedder, then of references and of faces, by id: unit vectors."""
+    found: dict[str, dict[str, dict[int, list[float]]]] = defaultdict(lambda: {"references": {}, "faces": {}})
+    for row in ReferenceVector.objects.filter(reference__person=person).order_by("pk"):
+        found[row.embedder_id]["references"][row.reference_id] = _round_vector(row.vector)
+    for face in get_person_faces(person).filter(embedding__isnull=False):
+        found[face.embedder_id]["faces"][face.pk] = _round_vector(face.embedding or b"")
+    return dict(found)
+
+
+def _round_vector(vector: bytes | bytearray | memoryview) -> list[float]:
+    return [round(float(number), EMBEDDING_DIGITS) for number in vector_from_bytes(vector)]
+
+
+def _add_picture_names(known: Facts, person: Person, missing: set[str]) -> None:
+    """Say beside each reference and face which picture is its own."""
+    names = {("face", face.pk): get_face_file_name(face) for face in get_person_faces(person)}
+    names |= {("reference", row.pk): get_reference_file_name(row) for row in person.references.all()}
+    for kind, rows in (("reference", known["references"]), ("face", known["faces"])):
+        for row in rows:
+            name = names.get((kind, row["id"]), "")
+            row["picture"] = name if name and name not in missing else None
+
+
+def _render_export_page(known: Facts, language: str, vectors: dict[str, Any]) -> str:
+    faces = defaultdict(list)
+    for face in known["faces"]:
+        faces[face["photo"]].append(face)
+    photos = [{**photo, "faces": faces[photo["id"]]} for photo in known["photos"]]
+    context = {"known": known, "photos": photos, "language": language, "embedders": sorted(vectors)}
+    return render_to_string("privacy/dossier.html", context)
+
+
+ABANDONED_AFTER_SECONDS = 3600  # seconds after which a file that no row knows is swept
+
+
+def get_export_folder() -> Path:
+    """Where the files are; only the site's own user may look."""
+    folder = Path(settings.DATA_DIR) / "exports"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def get_export_path(export: PersonExport) -> Path | None:
+    """The file, while there is one to fetch."""
+    if export.work != Status.DONE or not export.file or export.expires_at <= timezone.now():
+        return None
+    path = get_export_folder() / export.file
+    return path if path.is_file() else None
+
+
+def is_export_waiting(export: PersonExport) -> bool:
+    return export.work in (Status.QUEUED, Status.PROCESSING)
+
+
+@transaction.atomic
+def request_export(user: User, person: Person, language: str = "en") -> PersonExport:
+    """Have the file made; what is being made already is not made twice."""
+    waiting = PersonExport.objects.filter(person=person, work__in=(Status.QUEUED, Status.PROCESSING)).first()
+    if waiting is not None:
+        return waiting
+    now = timezone.now()
+    until = now + timedelta(days=settings.EXPORT_DAYS)
+    export = PersonExport.objects.create(
+        person=person, asked_by=user, language=language, queued_at=now, expires_at=until
+    )
+    record_event(user, "person.export", person, {"person": person.name, "person_id": person.pk})
+    dispatch.send_task("make_person_export", export.pk)
+    return export
+
+
+def run_person_export(pk: int) -> bool:
+    """What the worker does; False if the file is not ours to make."""
+    export = claim_row(PersonExport.objects.filter(expires_at__gt=timezone.now()), pk)
+    if export is None:
+        return False
+    name = f"{secrets.token_urlsafe(24)}.zip"
+    with hold_lease(export):
+        try:
+            written = write_person_file(export.person, get_export_folder() / name, export.language)
+            with transaction.atomic():
+                finish_row(export, Status.DONE)
+                PersonExport.objects.filter(pk=pk).update(file=name, bytes=written.bytes)
+        except OSError:
+            finish_row(export, Status.FAILED, _("The file could not be written: the disk may be full."))
+        except LeaseLost:
+            (get_export_folder() / name).unlink(missing_ok=True)
+    return True
+
+
+def record_export_download(user: User, export: PersonExport) -> None:
+    """Write down that the file was fetched."""
+    write_audit_event(user, VERB_DOWNLOADED, export.person, export=export.pk)
+
+
+def delete_export(export: PersonExport) -> None:
+    """The file goes now, and with it that it was there."""
+    export.delete()
+    if export.file:
+        (get_export_folder() / export.file).unlink(missing_ok=True)
+
+
+def delete_exports_of_person(pk: int) -> int:
+    """For erasure: no file about this person is left; how many there were."""
+    found = list(PersonExport.objects.filter(person=pk))
+    for export in found:
+        delete_export(export)
+    return len(found)
+
+
+def delete_expired_exports() -> int:
+    """Remove files whose time is over, and files that no row knows."""
+    old = list(PersonExport.objects.filter(expires_at__lte=timezone.now()))
+    for export in old:
+        delete_export(export)
+    known = set(PersonExport.objects.exclude(file="").values_list("file", flat=True))
+    abandoned = [
+        path for path in get_export_folder().iterdir() if path.name not in known and _is_abandoned_file(path)
+    ]
+    for path in abandoned:
+        path.unlink(missing_ok=True)
+    return len(old) + len(abandoned)
+
+
+def _is_abandoned_file(path: Path) -> bool:
+    return path.is_file() and path.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS

@@ -1,0 +1,119 @@
+"""One's own account: details, sessions, joining by an invitation, a new password, light or dark."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from gallery.accounts.forms import AccountForm, JoinForm
+from gallery.accounts.services import accept_invitation, find_open_invitation, sign_out_everywhere
+from gallery.core.exceptions import ActionRefused
+from gallery.core.permissions import current_user
+from gallery.core.themes import THEMES
+from gallery.history.audit import is_reset_throttled, record_reset_request
+from gallery.web.messages import get_next_url
+
+LOGIN_BACKEND = "gallery.core.permissions.RoleBackend"
+DUMMY_EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+
+
+class LoginView(auth.LoginView):
+    template_name = "accounts/login.html"
+    redirect_authenticated_user = True
+
+
+class LogoutView(auth.LogoutView):
+    """Leaves nothing behind: the browser is told to forget the pictures it has kept."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().post(request, *args, **kwargs)
+        response["Clear-Site-Data"] = '"cache"'
+        return response
+
+
+class PasswordResetView(auth.PasswordResetView):
+    template_name = "accounts/password_reset_form.html"
+    email_template_name = "accounts/password_reset_email.txt"
+    subject_template_name = "accounts/password_reset_subject.txt"
+    extra_context = {"is_email_off": settings.EMAIL_BACKEND == DUMMY_EMAIL_BACKEND}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if is_reset_throttled(self.request):
+            form.add_error(None, _("Too many e-mails were asked for from here. Try again in an hour."))
+            return render(self.request, self.template_name, self.get_context_data(form=form), status=429)
+        record_reset_request(self.request)
+        return super().form_valid(form)
+
+
+@require_http_methods(["GET", "POST"])
+def account_settings(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    form = AccountForm(request.POST or None, instance=user)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("Saved."))
+        return redirect("account")
+    return render(request, "accounts/account.html", {"form": form})
+
+
+@require_POST
+def end_other_sessions(request: HttpRequest) -> HttpResponse:
+    count = sign_out_everywhere(current_user(request), keep=request.session.session_key)
+    said = ngettext("%(count)s other session was ended.", "%(count)s other sessions were ended.", count)
+    messages.success(request, said % {"count": count})
+    return redirect("account")
+
+
+@login_not_required
+@never_cache
+@sensitive_post_parameters("password1", "password2")
+@require_http_methods(["GET", "POST"])
+def join_by_invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Join by an invitation. A wrong, used or expired one looks like no page at all."""
+    found = find_open_invitation(token)
+    if found is None:
+        raise Http404
+    form = JoinForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = accept_invitation(token, form.cleaned_data["username"], form.cleaned_data["password1"])
+        except ActionRefused as error:
+            form.add_error(None, str(error))
+        else:
+            login(request, user, backend=LOGIN_BACKEND)
+            return redirect("home")
+    return render(request, "accounts/invitation.html", {"form": form, "invitation": found})
+
+
+THEME_COOKIE_AGE = 365 * 24 * 3600
+
+
+@login_not_required
+@require_POST
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    response = HttpResponseRedirect(get_next_url(request))
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(
+            "theme",
+            chosen,
+            max_age=THEME_COOKIE_AGE,
+            samesite="Lax",
+            httponly=True,
+            secure=request.is_secure(),
+        )
+    else:
+        response.delete_cookie("theme")
+    return response

@@ -1,0 +1,291 @@
+"""Albums, and their share links: made and revoked by curators, followed by anybody who has one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from gallery.core.exceptions import ActionRefused
+from gallery.core.pagination import PageCursor, parse_id
+from gallery.core.permissions import contributor_required, curator_required, current_user
+from gallery.core.visibility import (
+    faces_with_shared_names,
+    find_faces_to_hide,
+    find_share_link,
+    shared_photos,
+)
+from gallery.history.audit import record_share_visit
+from gallery.history.locking import describe_conflict
+from gallery.models import Album, Person, Photo, ShareLink, User
+from gallery.models.querysets import not_recognisable_q, visible_albums, visible_photos
+from gallery.people.selectors import get_person_cards
+from gallery.photos.albums import (
+    change_album,
+    create_album,
+    find_album_by_name,
+    get_album_page,
+    list_album_cards,
+    list_albums,
+    list_people_in_album,
+    put_photo_in_album,
+    remove_album,
+    revoke_share_link,
+    set_album_cover,
+    share_album,
+)
+from gallery.photos.renditions import (
+    PHOTO_WIDTHS,
+    get_box_to_hide,
+    get_hidden_photo_rendition,
+    get_photo_rendition,
+    hidden_digest,
+    photo_digest,
+)
+from gallery.photos.selectors import find_neighbour_ids, get_photo_grid, get_processing_progress
+from gallery.photos.services import put_photos_in_album
+from gallery.web.forms import AlbumForm
+from gallery.web.media import picture_response
+from gallery.web.messages import add_event_message
+from gallery.web.navigation import album_navigation_key, get_photo_url
+from recognition.types import Box
+
+
+@require_safe
+def album_list(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    rows, following = get_album_page(list_albums(user), PageCursor.read(request.GET.get("after", "")))
+    return render(request, "gallery/albums.html", {"covers": list_album_cards(rows), "next": following})
+
+
+@require_safe
+def album_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    user = current_user(request)
+    album = get_object_or_404(visible_albums(user), pk=pk)
+    in_album = visible_photos(user).filter(album=album)
+    page = get_photo_grid(in_album, parse_id(request.GET.get("after")))
+    if request.headers.get("HX-Target") == "more":
+        return render(request, "gallery/_tiles.html", {"page": page, "walk": album_navigation_key(album)})
+    context = {
+        "album": album,
+        "walk": album_navigation_key(album),
+        "page": page,
+        "count": in_album.count(),
+        "portraits": get_person_cards(user, list_people_in_album(user, album)),
+        "progress": get_processing_progress(user),
+        "may_change": can_change_album(user, album),
+    }
+    return render(request, "gallery/album.html", context)
+
+
+def can_change_album(user: User, album: Album) -> bool:
+    """Curators change every album they see, contributors their own."""
+    return user.is_curator or (user.is_contributor and album.created_by_id == user.pk)
+
+
+@contributor_required
+@require_http_methods(["GET", "POST"])
+def album_create(request: HttpRequest) -> HttpResponse:
+    form = AlbumForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            album = create_album(current_user(request), **form.fresh())
+        except ActionRefused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            return redirect("album", album.pk)
+    return render(request, "gallery/album_form.html", {"form": form})
+
+
+@contributor_required
+@require_http_methods(["GET", "POST"])
+@transaction.atomic
+def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    album = _get_changeable_album(request, pk)
+    form = AlbumForm(request.POST or None, instance=Album.objects.get(pk=pk))
+    if request.method == "POST" and form.is_valid():
+        try:
+            event = change_album(current_user(request), album, form.given())
+        except ActionRefused as refusal:
+            form.add_error("name", str(refusal))
+        else:
+            add_event_message(request, event)
+            return redirect("album", album.pk)
+    return render(request, "gallery/album_form.html", {"form": form, "album": album})
+
+
+@contributor_required
+@require_POST
+def album_remove(request: HttpRequest, pk: int) -> HttpResponse:
+    album = _get_changeable_album(request, pk)
+    try:
+        event = remove_album(current_user(request), album)
+    except ActionRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("album", album.pk)
+    add_event_message(request, event)
+    return redirect("albums")
+
+
+@contributor_required
+@require_POST
+def photo_album_update(request: HttpRequest, pk: int) -> HttpResponse:
+    """Put one photo into an album (`album`), or make it its album's cover (`cover`)."""
+    user = current_user(request)
+    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    if "cover" in request.POST and photo.album and can_change_album(user, photo.album):
+        add_event_message(request, set_album_cover(user, photo.album, photo))
+        return redirect(get_photo_url(photo, request.POST.get("in", "")))
+    asked = parse_id(request.POST.get("album"))
+    album = get_object_or_404(visible_albums(user), pk=asked) if asked else None
+    if photo.album and photo.album.is_limited and not can_change_album(user, photo.album):
+        raise PermissionDenied
+    name = request.POST.get("new_album", "").strip()
+    if "was" in request.POST and parse_id(request.POST["was"]) != photo.album_id:
+        messages.warning(request, describe_conflict("photo", photo.pk))
+    elif name:
+        add_event_message(request, put_photos_in_album(user, [photo], find_album_by_name(user, name) or name))
+    else:
+        add_event_message(request, put_photo_in_album(user, photo, album))
+    return redirect(get_photo_url(photo, request.POST.get("in", "")))
+
+
+def _get_changeable_album(request: HttpRequest, pk: int) -> Album:
+    user = current_user(request)
+    album: Album = get_object_or_404(visible_albums(user), pk=pk)
+    if not can_change_album(user, album):
+        raise PermissionDenied
+    return album
+
+
+SHARE_LINK_DAYS = (7, 30, 90, 365)
+SHARED_PAGE_SIZE = 60
+
+
+@curator_required
+@require_http_methods(["GET", "POST"])
+def album_share_links(request: HttpRequest, pk: int) -> HttpResponse:
+    """The album's links, and a form for a new one; its address is shown once, here."""
+    user = current_user(request)
+    album = get_object_or_404(visible_albums(user), pk=pk)
+    address = ""
+    if request.method == "POST":
+        days = request.POST.get("days", "")
+        wanted = int(days) if days.isdecimal() and int(days) in SHARE_LINK_DAYS else SHARE_LINK_DAYS[0]
+        _link, token = share_album(
+            user,
+            album,
+            days=wanted,
+            has_names="names" in request.POST,
+            hides_unnamed="unnamed" in request.POST,
+        )
+        address = request.build_absolute_uri(reverse("shared_album", args=(token,)))
+    links = album.links.filter(revoked_at=None, expires_at__gt=timezone.now()).select_related("created_by")
+    context = {
+        "album": album,
+        "links": links,
+        "days": SHARE_LINK_DAYS,
+        "address": address,
+        "has_masked": Person.objects.filter(not_recognisable_q()).exists(),
+    }
+    return render(request, "share/links.html", context)
+
+
+@curator_required
+@require_POST
+def share_link_revoke(request: HttpRequest, pk: int, link: int) -> HttpResponse:
+    user = current_user(request)
+    album = get_object_or_404(visible_albums(user), pk=pk)
+    revoke_share_link(user, get_object_or_404(album.links, pk=link))
+    messages.success(request, _("The link leads nowhere any more."))
+    return redirect("album_share", album.pk)
+
+
+def _get_open_link(token: str) -> ShareLink:
+    """A wrong, expired or revoked link looks like no page at all."""
+    link = find_share_link(token)
+    if link is None:
+        raise Http404
+    return link
+
+
+@login_not_required
+@require_safe
+def shared_album(request: HttpRequest, token: str) -> HttpResponse:
+    link = _get_open_link(token)
+    after = request.GET.get("after", "")
+    found = shared_photos(link).order_by("-pk")
+    if after.isdecimal():
+        found = found.filter(pk__lt=int(after[:18]))
+    rows = list(found.select_related("album")[: SHARED_PAGE_SIZE + 1])
+    record_share_visit(link)
+    hidden = _find_boxes_to_hide(link, rows[:SHARED_PAGE_SIZE])
+    context = {
+        "link": link,
+        "token": token,
+        "shown": [
+            (photo, _shared_photo_digest(photo, hidden[photo.pk])) for photo in rows[:SHARED_PAGE_SIZE]
+        ],
+        "after": rows[SHARED_PAGE_SIZE - 1].pk if len(rows) > SHARED_PAGE_SIZE else None,
+    }
+    return _add_unlisted_headers(render(request, "share/album.html", context))
+
+
+@login_not_required
+@require_safe
+def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
+    link = _get_open_link(token)
+    photo = get_object_or_404(shared_photos(link).select_related("album"), pk=pk)
+    names = faces_with_shared_names(photo) if link.has_names else []
+    digest = _shared_photo_digest(photo, _find_boxes_to_hide(link, [photo])[photo.pk])
+    newer, older = find_neighbour_ids(shared_photos(link), photo)
+    context = {
+        "link": link,
+        "token": token,
+        "photo": photo,
+        "digest": digest,
+        "names": names,
+        "newer": newer,
+        "older": older,
+    }
+    return _add_unlisted_headers(render(request, "share/photo.html", context))
+
+
+@login_not_required
+@require_safe
+def shared_image(request: HttpRequest, token: str, pk: int, digest: str, width: int) -> HttpResponseBase:
+    link = _get_open_link(token)
+    photo = get_object_or_404(shared_photos(link).select_related("album"), pk=pk)
+    boxes = _find_boxes_to_hide(link, [photo])[photo.pk]
+    if digest != _shared_photo_digest(photo, boxes) or width not in PHOTO_WIDTHS:
+        raise Http404
+    if not boxes:
+        return picture_response(request, f"{digest}-{width}", lambda: get_photo_rendition(photo, width))
+    return picture_response(
+        request, f"{digest}-{width}", lambda: get_hidden_photo_rendition(photo, width, boxes)
+    )
+
+
+def _find_boxes_to_hide(link: ShareLink, photos: Sequence[Photo]) -> dict[int, list[Box]]:
+    found = find_faces_to_hide(photos, is_unnamed_hidden=link.hides_unnamed)
+    return {photo: [get_box_to_hide(face) for face in faces] for photo, faces in found.items()}
+
+
+def _shared_photo_digest(photo: Photo, boxes: list[Box]) -> str:
+    return hidden_digest(photo, boxes) if boxes else photo_digest(photo)
+
+
+def _add_unlisted_headers(response: HttpResponse) -> HttpResponse:
+    """Kept out of search engines, and the address out of other sites' logs."""
+    response["X-Robots-Tag"] = "noindex, nofollow, noimageindex"
+    response["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,152 @@
+"""The history of acts with undo, and the audit trail for administrators."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+from django.contrib import messages
+from django.db.models import Exists, OuterRef
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.core.exceptions import ActionRefused
+from gallery.core.pagination import paginate_by_id, parse_id
+from gallery.core.permissions import administrator_required, contributor_required, current_user
+from gallery.history.descriptions import describe_event
+from gallery.history.selectors import (
+    AUDIT_PAGE_SIZE,
+    AuditFilter,
+    describe_audit_details,
+    describe_audit_event,
+    get_history_page,
+    list_audit_events,
+    list_history_events,
+    visible_events,
+)
+from gallery.history.undo import undo_events
+from gallery.models import Event, Person, User
+from gallery.models.querysets import visible_photos
+from gallery.privacy.retention import get_audit_days
+from gallery.web.messages import get_next_url
+
+MAX_UNDONE_FACES = 500  # faces named to the page that asked for an undo
+
+
+@contributor_required
+@require_safe
+def history_page(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    wanted = {name: parse_id(request.GET.get(name)) for name in ("actor", "person", "photo")}
+    entries, page = get_history_page(
+        user, list_history_events(user, **wanted), parse_id(request.GET.get("after"))
+    )
+    context = {
+        "entries": entries,
+        "page": page,
+        "actor": User.objects.filter(pk=wanted["actor"]).first() if wanted["actor"] else None,
+        "person": Person.objects.filter(pk=wanted["person"]).first() if wanted["person"] else None,
+        "photo": visible_photos(user).filter(pk=wanted["photo"]).first() if wanted["photo"] else None,
+        "actors": User.objects.filter(Exists(Event.objects.filter(actor=OuterRef("pk")))).order_by(
+            "username"
+        ),
+    }
+    return render(request, "curation/history.html", context)
+
+
+@contributor_required
+@require_POST
+def event_undo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take one act back; to htmx a message and the faces concerned, without scripts the page again."""
+    user = current_user(request)
+    event = get_object_or_404(visible_events(user), pk=pk)
+    refusal = ""
+    try:
+        if not (user.is_curator or event.actor_id == user.pk):
+            raise ActionRefused(_("Only curators undo what somebody else did."))
+        undo_events(user, event)
+        sentence = _("Undone: %(what)s.") % {"what": describe_event(event)}
+    except ActionRefused as error:
+        refusal = sentence = str(error)
+    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+        return _undo_response(event, sentence, is_refused=bool(refusal))
+    messages.add_message(request, messages.ERROR if refusal else messages.SUCCESS, sentence)
+    return redirect(get_next_url(request))
+
+
+def _undo_response(event: Event, sentence: str, *, is_refused: bool) -> HttpResponse:
+    faces = list(
+        event.subjects.filter(object_type="face").values_list("object_id", flat=True)[:MAX_UNDONE_FACES]
+    )
+    toast = {"text": sentence, "tags": "error" if is_refused else ""}
+    response = HttpResponse(status=204)
+    response["HX-Trigger"] = json.dumps({"toast": toast, "event-undone": {"event": event.pk, "faces": faces}})
+    return response
+
+
+AUDIT_KINDS = (
+    ("", gettext_lazy("Everything")),
+    ("access", gettext_lazy("Signed in and out")),
+    ("failed", gettext_lazy("Failed attempts")),
+    ("seen", gettext_lazy("Seen")),
+    ("taken", gettext_lazy("Downloaded and exported")),
+    ("changed", gettext_lazy("Changed")),
+    ("erased", gettext_lazy("Erased")),
+    ("users", gettext_lazy("Users")),
+)
+AUDIT_OBJECT_TYPES = (
+    ("photo", gettext_lazy("Photo")),
+    ("person", gettext_lazy("Person")),
+    ("reference", gettext_lazy("Reference")),
+    ("face", gettext_lazy("Face")),
+    ("album", gettext_lazy("Album")),
+    ("user", gettext_lazy("User")),
+    ("sharelink", gettext_lazy("Share link")),
+    ("build", gettext_lazy("Build")),
+)
+
+
+@administrator_required
+@require_safe
+def audit_page(request: HttpRequest) -> HttpResponse:
+    asked = request.GET
+    wanted = AuditFilter(
+        actor=parse_id(asked.get("actor")),
+        kind=asked.get("kind", ""),
+        object_type=asked["type"] if asked.get("type") in dict(AUDIT_OBJECT_TYPES) else "",
+        object_id=parse_id(asked.get("id")),
+        since=_read_date(asked.get("since", "")),
+        until=_read_date(asked.get("until", "")),
+    )
+    page = paginate_by_id(list_audit_events(wanted), parse_id(asked.get("after")), AUDIT_PAGE_SIZE)
+    context = {
+        "page": page,
+        "rows": [_audit_row(event) for event in page.rows],
+        "wanted": wanted,
+        "kinds": AUDIT_KINDS,
+        "types": AUDIT_OBJECT_TYPES,
+        "users": User.objects.order_by("username"),
+        "days": get_audit_days(),
+    }
+    return render(request, "audit/trail.html", context)
+
+
+def _audit_row(event: Event) -> tuple[Event, str, str, str]:
+    """The event, what was done, to what, and what else is known of it."""
+    words, kind = (
+        describe_audit_event(event),
+        dict(AUDIT_OBJECT_TYPES).get(event.object_type, event.object_type),
+    )
+    about = f"{kind} {event.object_id}" if event.object_id else ""
+    return event, words, about, describe_audit_details(event, words)
+
+
+def _read_date(text: str) -> date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None

@@ -1,0 +1,116 @@
+"""The first page, and the search box."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from gallery.core.pagination import parse_id
+from gallery.core.permissions import current_user
+from gallery.core.visibility import get_query_key
+from gallery.curation.findings import count_findings_for_badge
+from gallery.models import Face, Photo, User
+from gallery.models.querysets import visible_faces, visible_faces_for_counting, visible_photos
+from gallery.models.sql import count_rows
+from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_names
+from gallery.photos.albums import list_album_cards, list_albums
+from gallery.photos.search import SearchQuery, parse_search_query, search_albums, search_photos
+from gallery.photos.selectors import get_photo_grid, get_processing_progress, get_tile_summary
+from gallery.web.navigation import ALL_PHOTOS_KEY
+
+MAX_RECENT_PHOTOS = 18
+MAX_COUNTED_FACES = 1_000  # faces; of more it is said that there are more
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """Where somebody new stands on the way to the first named photo."""
+
+    has_photo: bool
+    has_name: bool
+
+    @property
+    def is_done(self) -> bool:
+        return self.has_photo and self.has_name
+
+
+def get_first_steps(user: User, newest: Sequence[Photo]) -> FirstSteps:
+    """By the newest photos; where nobody on them has a name, others are looked through."""
+    is_named = any(get_tile_summary(photo).names for photo in newest)
+    faces = visible_faces(user).filter(person__isnull=False)
+    return FirstSteps(bool(newest), is_named or (bool(newest) and faces.exists()))
+
+
+def count_waiting_faces(user: User, state: Face.State) -> int:
+    """How many faces of this state nobody has decided on, counted no further than MOST."""
+    return count_rows(
+        get_query_key(user, "faces that wait", state, MAX_COUNTED_FACES), partial(_waiting_faces, user, state)
+    )
+
+
+def _waiting_faces(user: User, state: Face.State) -> QuerySet[Face, Any]:
+    return (
+        visible_faces_for_counting(user)
+        .filter(state=state, decision="")
+        .order_by()
+        .values("pk")[:MAX_COUNTED_FACES]
+    )
+
+
+@require_safe
+def home_page(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    page = get_photo_grid(visible_photos(user), None, MAX_RECENT_PHOTOS)
+    request.findings = count_findings_for_badge(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
+    context = {
+        "steps": get_first_steps(user, page.rows),
+        "progress": get_processing_progress(user),
+        "page": page,
+        "covers": list_album_cards(list_albums(user)[:6]),
+        "walk": ALL_PHOTOS_KEY,
+        "portraits": get_person_cards(user, find_most_seen_people(user), is_counted=False),
+        "unsure": count_waiting_faces(user, Face.State.UNSURE),
+        "unknown": count_waiting_faces(user, Face.State.UNKNOWN),
+        "most": MAX_COUNTED_FACES,
+        "doubtful": request.findings,  # type: ignore[attr-defined]  # set above
+    }
+    return render(request, "gallery/home.html", context)
+
+
+MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
+
+
+@require_safe
+def search_page(request: HttpRequest) -> HttpResponse:
+    """What the address asks for (see `finding.wish_of`): photos, and for a text people and albums too."""
+    user = current_user(request)
+    asked = parse_search_query(request.GET)
+    page = get_photo_grid(search_photos(user, asked), parse_id(request.GET.get("after")))
+    context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
+    if request.headers.get("HX-Target") == "more":
+        return render(request, "gallery/_tiles.html", context)
+    context |= {"asked": asked, "names": list_person_names()}
+    if asked.text and not (asked.people or asked.without):
+        found = list_people(text=asked.text)[:MAX_FOUND_PEOPLE]
+        context["portraits"] = get_person_cards(user, found)
+        context["covers"] = list_album_cards(search_albums(user, asked)[:MAX_FOUND_ALBUMS])
+    return render(request, "curation/search.html", context)
+
+
+def build_search_query(asked: SearchQuery) -> str:
+    """The wish as a query string."""
+    query = QueryDict(mutable=True)
+    if asked.text and not (asked.people or asked.without):
+        query["q"] = asked.text
+    query.setlist("with", [str(person.pk) for person in asked.people])
+    query.setlist("without", [str(person.pk) for person in asked.without])
+    if asked.is_unnamed:
+        query["unnamed"] = "1"
+    return query.urlencode()

@@ -1,0 +1,119 @@
+"""From photo to photo in the order one came from: an album, a person's photos, search results, all photos.
+
+A photo's address keeps it as `in`: `album:5`, `person:3`, `person:3:2024`, `photos:unnamed`, `search:q=Anna`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from gallery.core.pagination import parse_id
+from gallery.models import Album, Person, Photo, User
+from gallery.models.querysets import visible_albums, visible_photos
+from gallery.people.selectors import list_photos_of_person
+from gallery.photos.search import parse_search_query, search_photos
+from gallery.photos.selectors import filter_photos, find_neighbour_ids
+
+ALL_PHOTOS_KEY = "photos:"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoNavigation:
+    """The photos one goes through, newest first."""
+
+    key: str  # what stands in the address; empty where the photo says it by itself
+    name: str
+    address: str  # the page with all of them
+    photos: QuerySet[Photo]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoPosition:
+    """Where a photo lies on a walk."""
+
+    newer: int | None
+    older: int | None
+    number: int  # from 1; 0 where the photo belongs to it no more
+    total: int
+
+
+def album_navigation_key(album: Album) -> str:
+    return f"album:{album.pk}"
+
+
+def person_navigation_key(person: Person, year: int | None) -> str:
+    return f"person:{person.pk}:{year}" if year else f"person:{person.pk}"
+
+
+def get_photo_url(photo: Photo, key: str, face: int | None = None) -> str:
+    """A photo's page, on a walk, with one of its faces chosen."""
+    query = {name: value for name, value in (("face", face), ("in", key)) if value}
+    address = reverse("photo", args=(photo.pk,))
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
+    """What the key in an address means; where it means nothing to this user, the photo's album, or all photos."""
+    kind, _colon, rest = key.partition(":")
+    found = _NAVIGATION_KINDS[kind](user, rest, key) if kind in _NAVIGATION_KINDS else None
+    return found or _default_navigation(user, photo)
+
+
+def _default_navigation(user: User, photo: Photo) -> PhotoNavigation:
+    if photo.album:
+        return _album_navigation(user, photo.album, "")
+    return PhotoNavigation("", _("Photos"), reverse("photos"), visible_photos(user))
+
+
+def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
+    address = reverse("album", args=(album.pk,))
+    return PhotoNavigation(key, album.name, address, visible_photos(user).filter(album=album))
+
+
+def _album_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
+    album = visible_albums(user).filter(pk=parse_id(rest) or 0).first()
+    return _album_navigation(user, album, key) if album else None
+
+
+def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
+    pk, _colon, text = rest.partition(":")
+    person, year = Person.objects.filter(pk=parse_id(pk) or 0).first(), parse_id(text)
+    if person is None:
+        return None
+    found, address = list_photos_of_person(user, person), reverse("person", args=(person.pk,))
+    if year and 1 <= year <= 9999:
+        return PhotoNavigation(
+            key, f"{person.name}, {year}", f"{address}?year={year}", found.filter(taken_at__year=year)
+        )
+    return PhotoNavigation(key, person.name, address, found)
+
+
+def _photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
+    address = reverse("photos") + (f"?{urlencode({'show': rest})}" if rest else "")
+    return PhotoNavigation(key, _("Photos"), address, filter_photos(visible_photos(user), rest))
+
+
+def _search_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
+    asked = parse_search_query(QueryDict(rest))
+    address = f"{reverse('search')}?{rest}"
+    return PhotoNavigation(key, asked.text or _("Search"), address, search_photos(user, asked))
+
+
+_NAVIGATION_KINDS = {
+    "album": _album_from_key,
+    "person": _person_from_key,
+    "photos": _photos_from_key,
+    "search": _search_from_key,
+}
+
+
+def locate_photo(on: PhotoNavigation, photo: Photo) -> PhotoPosition:
+    newer, older = find_neighbour_ids(on.photos, photo)
+    is_there = on.photos.filter(pk=photo.pk).exists()
+    number = on.photos.filter(pk__gt=photo.pk).count() + 1 if is_there else 0
+    return PhotoPosition(newer, older, number, on.photos.count() if is_there else 0)

@@ -1,0 +1,176 @@
+"""Uploading: one file a request from the page's script, all at once from a plain form, many in a ZIP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from gallery.core.exceptions import ActionRefused, translate_error
+from gallery.core.limits import get_upload_limits
+from gallery.core.pagination import parse_id
+from gallery.core.permissions import contributor_required, current_user
+from gallery.models import Album, Photo, User
+from gallery.models.querysets import visible_albums, visible_photos
+from gallery.photos.albums import create_album
+from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
+from gallery.photos.services import add_photo
+from gallery.web.error_pages import TRANSIENT_ERRORS, close_broken_connection, explain_server_error
+from recognition.errors import ImageError
+from recognition.images.archive import Member, is_archive, read_archive_members
+
+ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
+FAILED = "failed"  # not the file's fault: the same file may be sent again
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """What became of one file."""
+
+    kind: str
+    name: str
+    sentence: str = ""
+    photo: Photo | None = None  # the one it became or already is; None if it lies in the trash
+    is_trashed: bool = False
+
+
+@contributor_required
+@require_safe
+def upload_page(request: HttpRequest) -> HttpResponse:
+    user = current_user(request)
+    unfinished = list_unfinished_photos(user)
+    context = {**_upload_context(user, parse_id(request.GET.get("album"))), "unfinished": unfinished}
+    return render(request, "gallery/upload.html", context)
+
+
+def _upload_context(user: User, album: int | None) -> dict[str, object]:
+    return {
+        "albums": visible_albums(user).order_by("-pk")[:200],
+        "album": album,
+        "progress": get_processing_progress(user),
+        "max_mb": settings.UPLOAD_MAX_MB,
+    }
+
+
+@contributor_required
+@require_POST
+def upload_plain(request: HttpRequest) -> HttpResponse:
+    """Without scripts: all chosen files in one request, then a page that says what became of each."""
+    user = current_user(request)
+    try:
+        album = _get_target_album(request)
+    except ActionRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("upload")
+    files = request.FILES.getlist("photos") + request.FILES.getlist("folder")
+    results = [result for file in files for result in _take_file(user, file, album)]
+    return render(
+        request,
+        "gallery/upload.html",
+        {**_upload_context(user, album.pk if album else None), "results": results, "is_sent": True},
+    )
+
+
+@contributor_required
+@require_POST
+def upload_file(request: HttpRequest) -> StreamingHttpResponse:
+    """One file (or ZIP): a line of JSON for every photo, as soon as it is safe."""
+    files = request.FILES.getlist("photos")
+    try:
+        album = _get_target_album(request)
+    except ActionRefused as refusal:
+        results: Iterable[UploadResult] = [
+            UploadResult(FAILED, file.name or _("photo"), str(refusal)) for file in files
+        ]
+    else:
+        results = (result for file in files for result in _take_file(current_user(request), file, album))
+    lines = (json.dumps(_result_as_json(request, result)) + "\n" for result in results)
+    return StreamingHttpResponse(lines, content_type="application/x-ndjson")
+
+
+@contributor_required
+@require_POST
+def upload_new_album(request: HttpRequest) -> JsonResponse:
+    """A new album to upload into."""
+    try:
+        album = _create_upload_album(request, request.POST.get("new_album", ""))
+    except ActionRefused as refusal:
+        return JsonResponse({"error": str(refusal)}, status=422)
+    return JsonResponse({"album": album.pk, "name": album.name})
+
+
+def _create_upload_album(request: HttpRequest, name: str) -> Album:
+    return create_album(current_user(request), name, is_recognised="unrecognised" not in request.POST)
+
+
+def _get_target_album(request: HttpRequest) -> Album | None:
+    user, name = current_user(request), request.POST.get("new_album", "").strip()
+    if name:
+        return _create_upload_album(request, name)
+    pk = parse_id(request.POST.get("album"))
+    found = visible_albums(user).filter(pk=pk).first() if pk else None
+    if pk and found is None:  # into none they would be seen by all, and looked at
+        raise ActionRefused(
+            _("The album is not there any more. Nothing was added; choose another album, or none.")
+        )
+    return found
+
+
+def _take_file(user: User, file: UploadedFile[bytes], album: Album | None) -> Iterator[UploadResult]:
+    name = file.name or _("photo")
+    is_zip = is_archive(file.read(8))
+    file.seek(0)
+    if not is_zip:
+        yield _add_one_photo(user, file.chunks(), name, album)
+        return
+    try:
+        for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
+            yield _take_zip_member(user, member, album)
+    except ImageError as refusal:
+        yield UploadResult(REFUSED, name, translate_error(refusal))
+
+
+def _take_zip_member(user: User, member: Member, album: Album | None) -> UploadResult:
+    name = PurePosixPath(member.name).name
+    if member.refused:
+        return UploadResult(REFUSED, name, translate_error(member.refused))
+    return _add_one_photo(user, [member.data], name, album)
+
+
+def _add_one_photo(user: User, chunks: Iterable[bytes], name: str, album: Album | None) -> UploadResult:
+    try:
+        added = add_photo(user, chunks, name, album)
+    except (ImageError, ActionRefused) as error:
+        return UploadResult(REFUSED, name, translate_error(error))
+    except TRANSIENT_ERRORS as error:
+        close_broken_connection()
+        return UploadResult(FAILED, name, explain_server_error(error))
+    if not added.is_duplicate:
+        return UploadResult(ADDED, name, photo=added.photo)
+    return _duplicate_result(user, name, added.photo)
+
+
+def _duplicate_result(user: User, name: str, photo: Photo) -> UploadResult:
+    if visible_photos(user).filter(pk=photo.pk).exists():
+        return UploadResult(DUPLICATE, name, _("Already here."), photo)
+    return UploadResult(
+        DUPLICATE, name, _("Already here, in the trash. It can be restored from there."), is_trashed=True
+    )
+
+
+def _result_as_json(request: HttpRequest, result: UploadResult) -> dict[str, str]:
+    is_tile = result.kind == ADDED and result.photo is not None
+    template = "gallery/_tile.html" if is_tile else "gallery/_upload_result.html"
+    html = render_to_string(template, {"photo": result.photo, "result": result}, request)
+    return {"kind": result.kind, "name": result.name, "sentence": result.sentence, "html": html}

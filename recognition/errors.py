@@ -1,0 +1,175 @@
+"""The named errors of the library, and the sentences for people that go with their codes.
+
+Each sentence has a code, and places for what differs. The library speaks English. A site that speaks more
+languages finds out from the English text, wherever it was kept meanwhile, which sentence it is and what
+stands in its places (``recognise_message``), and says it in its own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+
+class RecognitionError(Exception):
+    """Anything this library reports on purpose; its text is a sentence for people."""
+
+
+class ImageError(RecognitionError):
+    """The bytes cannot be used as a photo: broken, too large, or of a kind that is not supported."""
+
+
+class ImageTooLarge(ImageError):
+    """The file breaks one of the limits (bytes, pixels, frames)."""
+
+
+class WeightsMissing(RecognitionError):
+    """Model weights, or the package that ships or runs them, are not there."""
+
+
+class WeightsCorrupt(RecognitionError):
+    """A weights file is there but its SHA-256 or content is not what it should be."""
+
+
+class ModelCacheUnusable(RecognitionError):
+    """The folder for converted models cannot be read or written: no permission, or the disk is full."""
+
+
+class IndexUnusable(RecognitionError):
+    """An index directory is missing, broken, or made for other vectors."""
+
+
+class EmbedderMismatch(RecognitionError):
+    """Vectors of one embedder met an index, or bounds, of another."""
+
+
+def _(text: str) -> str:
+    """Marks a text for translators, who work on the site; nothing is translated here."""
+    return text
+
+
+MESSAGES: Mapping[str, str] = {
+    # The file as a whole
+    "empty": _("The file is empty."),
+    "unreadable": _("The file cannot be read: %(why)s."),
+    "no_plain_file": _("The file cannot be read: it is not a plain file."),
+    "too_many_bytes": _("The file has %(megabytes)s MB; the limit is %(limit)s MB. Save it smaller."),
+    "over_the_bytes": _("The file has more than %(limit)s MB, which is the limit."),
+    # Its kind
+    "no_photo": _("This is not a photo Facesite can read. Use JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP."),
+    "looks_like": _(
+        "This is not a photo Facesite can read: it looks like %(what)s. "
+        "Use JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP."
+    ),
+    "two_at_once": _("This file is a photo and %(what)s at once, and is refused for safety."),
+    # Damage
+    "header_cut_off": _("The file is damaged or incomplete: its header ends too early."),
+    "cut_off": _(
+        "The file is damaged or incomplete: the picture ends too early. Copy it again from the original."
+    ),
+    "undecodable": _(
+        "The file is damaged: the picture in it cannot be decoded. Copy it again from the original."
+    ),
+    "false_start": _(
+        "The file begins like a %(kind)s photo, but is damaged. Copy it again from the original."
+    ),
+    "broken_pages": _("The file is damaged: its list of pages is broken."),
+    "too_many_properties": _("The file is damaged: it claims thousands of properties."),
+    "no_pixels": _("The photo has no pixels."),
+    # Limits
+    "too_long_a_side": _(
+        "The photo is %(width)s x %(height)s pixels; no side may be longer than %(limit)s pixels."
+    ),
+    "too_many_pixels": _(
+        "The photo is %(width)s x %(height)s pixels, %(megapixels)s megapixels; the limit is %(limit)s."
+    ),
+    "far_too_many_pixels": _("The photo has more pixels than are allowed."),
+    "too_much_memory": _("Reading this photo needs more memory than is allowed. Save it smaller."),
+    "too_long": _(
+        "Reading this photo took longer than %(seconds)s seconds and was stopped. Save it smaller."
+    ),
+    "too_much_metadata": _("The file carries more than %(limit)s MB beside the picture itself."),
+    "too_many_frames": _("The file has more than %(limit)s frames or pages."),
+    # The sandbox
+    "decoder_failed": _("The file made the photo decoder fail. It is damaged or hostile, and is refused."),
+    # ZIP archives
+    "zip_damaged": _("The ZIP archive is damaged or incomplete. Pack it again."),
+    "zip_too_large": _("The archive has more than %(limit)s MB. Split it."),
+    "zip_too_many": _("The archive holds more than %(limit)s files. Split it."),
+    "zip_kind": _("The archive is of the kind for over 4 GB or 65,000 files. Split it."),
+    "zip_list": _("The archive's list of files is too long. Split it."),
+    "zip_unpacks": _("The archive unpacks to more than is allowed. Split it."),
+    "member_outside": _("Its name points outside the archive, and it is refused for safety."),
+    "member_no_file": _("It is a link or a device, not a file."),
+    "member_locked": _("It is locked with a password. Pack it again without one."),
+    "member_packing": _("It is packed in an uncommon way. Pack it again as a plain ZIP archive."),
+    "member_bomb": _("It unpacks to far more than a photo would, and is refused for safety."),
+    "member_damaged": _("The file is damaged inside the archive. Pack it again."),
+    "too_many_names": _("There are too many faces to write their names into a JPEG; use the sidecar file."),
+    # References
+    "no_face": _("No face was found in this image."),
+    "several_faces": _("Two faces of about the same size: nobody can tell whose it is."),
+}
+
+# What may stand in the place `what`
+FILE_DESCRIPTIONS = frozenset(
+    {
+        _("a camera raw file"),
+        _("a ZIP archive"),
+        _("an empty ZIP archive"),
+        _("a PDF document"),
+        _("a PostScript document"),
+        _("a Photoshop document"),
+        _("a RAR archive"),
+        _("a 7-Zip archive"),
+        _("a gzip archive"),
+        _("a JPEG XL image"),
+        _("a JPEG 2000 image"),
+        _("an AVIF image"),
+        _("an icon"),
+        _("a video"),
+        _("a program"),
+        _("a sound file"),
+        _("an SVG drawing"),
+        _("a web page"),
+        _("a PHP script"),
+        _("an XML document"),
+        _("text"),
+    }
+)
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True, slots=True)
+class CodedMessage:
+    """A sentence by its code, and what stands in its places."""
+
+    code: str
+    params: Mapping[str, str]
+
+
+def format_message(code: str, **params: object) -> str:
+    """The English sentence of a code. KeyError for an unknown code, or where a place is left empty."""
+    return MESSAGES[code] % params
+
+
+def recognise_message(text: str) -> CodedMessage | None:
+    """Which sentence a text is, as ``say`` makes it; None for any other text."""
+    for code, pattern in _compile_patterns().items():
+        if found := pattern.fullmatch(text):
+            return CodedMessage(code, found.groupdict())
+    return None
+
+
+@cache
+def _compile_patterns() -> dict[str, re.Pattern[str]]:
+    """Sentences with fewer places first, so that a wide place does not swallow another sentence."""
+    ordered = sorted(MESSAGES.items(), key=lambda item: len(_PLACEHOLDER.findall(item[1])))
+    return {code: re.compile(_build_pattern(sentence), re.DOTALL) for code, sentence in ordered}
+
+
+def _build_pattern(sentence: str) -> str:
+    parts = _PLACEHOLDER.split(sentence)
+    return "".join(f"(?P<{part}>.+?)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts))
