@@ -115,7 +115,8 @@ def test_an_unknown_or_missing_embedder_says_what_to_do(monkeypatch: pytest.Monk
 
 def test_asking_what_is_available_imports_no_machine_learning_library() -> None:
     code = (
-        "import sys; from recognition import embedders; [embedders.get_unavailable_reason(n) for n in embedders.EMBEDDER_NAMES];"
+        "import sys; from recognition import embedders;"
+        "[embedders.get_unavailable_reason(n) for n in embedders.EMBEDDER_NAMES];"
         "print([m for m in ('onnx', 'onnxruntime', 'torch', 'open_clip', 'tensorflow') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,9 +1,9 @@
 """Restores a backup into an empty installation.
 
-Everything is made ready aside and checked, and only then put in: the folders by renaming, and last the database, by
-one rename or one transaction. That moment decides. A journal says that a restore has begun to change things: a restore
-that died before that moment is undone by the next restore (or set-up), one that died after it is finished.
-docs/reliability.md has the steps.
+Everything is made ready aside and checked, and only then put in: the folders by renaming, and last the
+database, by one rename or one transaction. That moment decides. A journal says that a restore has begun to
+change things: a restore that died before that moment is undone by the next restore (or set-up), one that died
+after it is finished. docs/reliability.md has the steps.
 """
 
 from __future__ import annotations

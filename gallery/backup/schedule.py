@@ -1,7 +1,9 @@
-"""Scheduled backups: when one is due, how far it is, how the last one ended, and when to warn.
+"""Scheduled backups:
 
-A background job remembers when a backup was asked for and how it ended; the folder's lock says whether one is running,
-and the folders themselves say which backups there are.
+when one is due, how far it is, how the last one ended, and when to warn.
+
+A background job remembers when a backup was asked for and how it ended; the folder's lock says whether one is
+running, and the folders themselves say which backups there are.
 """
 
 from __future__ import annotations

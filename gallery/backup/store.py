@@ -1,4 +1,7 @@
-"""The files of all backups, each kept once under its SHA-256; with the folder's lock and the pruning of old backups."""
+"""The files of all backups, each kept once under its SHA-256;
+
+with the folder's lock and the pruning of old backups.
+"""
 
 from __future__ import annotations
 

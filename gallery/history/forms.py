@@ -1,7 +1,10 @@
-"""A ModelForm with optimistic locking: whoever saves second is told what the first changed.
+"""A ModelForm with optimistic locking:
 
-The form carries, signed, the values it was shown with. Where the row differs from them when the form comes back, it is
-shown again with the other's values in the fields that this person left alone."""
+whoever saves second is told what the first changed.
+
+The form carries, signed, the values it was shown with. Where the row differs from them when the form comes
+back, it is shown again with the other's values in the fields that this person left alone.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from functools import cache
 from django.db import transaction
 
 log = logging.getLogger(__name__)
-BROKER_RETRY_SECONDS = 5.0  # seconds in which a broker that did not answer is not asked again, so that uploads do not wait for it
+# A broker that did not answer is not asked again for so long, so that uploads do not wait for it.
+BROKER_RETRY_SECONDS = 5.0
 
 _silent_until = 0.0  # of the monotonic clock
 

@@ -1,8 +1,10 @@
 """Claims rows by leases, extends and releases them.
 
-The broker promises nothing: a message may be lost, doubled or late. What counts is the row. A worker takes a lease on
-it (who, until when, which attempt) with one conditional UPDATE, extends the lease while it works, and gives it up with
-the result. A lease that looks expired is doubted first and only taken away at the second look, because clocks jump."""
+The broker promises nothing: a message may be lost, doubled or late. What counts is the row. A worker takes a
+lease on it (who, until when, which attempt) with one conditional UPDATE, extends the lease while it works,
+and gives it up with the result. A lease that looks expired is doubted first and only taken away at the second
+look, because clocks jump.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
 """Checks that files and rows belong together, and mends what does not.
 
-The check looks for rows without their file, files without a row, files whose content has changed, and leftovers. What
-is younger than an hour is left out, since a file is in its place before its row is committed.
+The check looks for rows without their file, files without a row, files whose content has changed, and
+leftovers. What is younger than an hour is left out, since a file is in its place before its row is committed.
 
-Mending deletes nothing that could be anybody's photo. A lost or altered file comes back from a backup that holds its
-SHA-256; a photo whose file no backup holds is marked as failed, with the reason. Files without a row go to the folder
-QUARANTINE_FOLDER of the data directory, under the names they had. Only what can be made again is removed: half-written
-files, directories of the index that no build names, renditions of originals that are gone.
+Mending deletes nothing that could be anybody's photo. A lost or altered file comes back from a backup that
+holds its SHA-256; a photo whose file no backup holds is marked as failed, with the reason. Files without a
+row go to the folder QUARANTINE_FOLDER of the data directory, under the names they had. Only what can be made
+again is removed: half-written files, directories of the index that no build names, renditions of originals
+that are gone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Subject access exports: all that is known about a person in one file, asked for, made by a worker, kept for some days.
+"""Subject access exports:
 
-The file holds a page to read, everything as JSON, the embeddings, and pictures without anybody else's face: of a photo
-only the face with a little around it is cut, and other faces that reach into the cut are made unrecognisable. Pictures
-are made anew from the pixels, so no position and no other metadata goes along.
+all that is known about a person in one file, asked for, made by a worker, kept for some days.
+
+The file holds a page to read, everything as JSON, the embeddings, and pictures without anybody else's face:
+of a photo only the face with a little around it is cut, and other faces that reach into the cut are made
+unrecognisable. Pictures are made anew from the pixels, so no position and no other metadata goes along.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Deletes what is not kept for ever: audit trail, failed sign-ins, ended sessions, dead links, renditions of photos that are gone."""
+"""Deletes what is not kept for ever:
+
+audit trail, failed sign-ins, ended sessions, dead links, renditions of photos that are gone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Consents that have expired or soon will, what switching recognition off would take away, and receipts of erasures."""
+"""Consents that have expired or soon will, what switching recognition off would take away.
+
+And receipts of erasures.
+"""
 
 from __future__ import annotations
 

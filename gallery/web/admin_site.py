@@ -1,4 +1,8 @@
-"""The site object of Django's admin, open to curators and administrators. It stands outside of `gallery.admin`: that package registers its models while it is imported, and importing the site from there would make two sites."""
+"""The site object of Django's admin, open to curators and administrators.
+
+It stands outside of `gallery.admin`: that package registers its models while it is imported, and importing
+the site from there would make two sites.
+"""
 
 from typing import Any
 

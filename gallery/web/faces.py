@@ -1,4 +1,7 @@
-"""A face's panel on the photo's page, and what people answer about a face: right, wrong, somebody else, not a face."""
+"""A face's panel on the photo's page, and what people answer about a face:
+
+right, wrong, somebody else, not a face.
+"""
 
 from __future__ import annotations
 

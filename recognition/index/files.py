@@ -204,7 +204,8 @@ def read_foreign(directory: Path) -> ForeignGallery:
     table_files = _list_numbered_files(directory / METADATA_FOLDER, ".parquet")
     if not vector_files or len(vector_files) != len(table_files):
         raise IndexUnusable(
-            f"{directory} needs as many {EMBEDDINGS_FOLDER}/*.npy as {METADATA_FOLDER}/*.parquet files, and at least one; "
+            f"{directory} needs as many {EMBEDDINGS_FOLDER}/*.npy as {METADATA_FOLDER}/*.parquet files,"
+            " and at least one; "
             f"it has {len(vector_files)} and {len(table_files)}."
         )
     paths: list[str] = []

@@ -14,7 +14,10 @@ from tests.browser.conftest import Visits
 from tests.browser.place import Place
 
 ADDED = "[data-added] .tile"
-PAUSED = "from gallery.jobs.services import set_queue_paused\nset_queue_paused(User.objects.get(username='mai'), {paused})\nanswer = 1"
+PAUSED = (
+    "from gallery.jobs.services import set_processing_paused\n"
+    "set_processing_paused(User.objects.get(username='mai'), {paused})\nanswer = 1"
+)
 
 
 def upload(page: Page, *files: object) -> None:

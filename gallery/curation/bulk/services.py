@@ -1,8 +1,10 @@
-"""Bulk acts: looked at as a draft, started, done in parts, stopped, resumed, undone as one.
+"""Bulk acts:
 
-A small act is done at once, a larger one part by part in the worker. Each part is one transaction with an event of its
-own that carries the act's `batch`. The act has one event, whose undo takes back the events of its parts, the newest
-first, as a bulk act of its own.
+looked at as a draft, started, done in parts, stopped, resumed, undone as one.
+
+A small act is done at once, a larger one part by part in the worker. Each part is one transaction with an
+event of its own that carries the act's `batch`. The act has one event, whose undo takes back the events of
+its parts, the newest first, as a bulk act of its own.
 """
 
 from __future__ import annotations
