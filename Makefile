@@ -73,6 +73,7 @@ check: $(FULL)
 	@$(VENV)/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run
 	@$(PY) -m pytest -q -p no:cacheprovider tests/test_docs.py
+	@$(PY) .ci/names
 	@$(PY) .ci/audit --report
 
 audit: $(FULL)
