@@ -35,16 +35,17 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | Non
     open_faces = [face for face in faces if not face.is_decided]
     before = {face.pk: _get_column_values(face, OUTCOME_COLUMNS) for face in open_faces}
     rejected = get_rejected_persons(open_faces)
+    follower = live.get_index_follower(embedder)
     found = find_outcomes(get_face_vectors(open_faces, embedder), embedder, rejected)
-    kept, rows, build = find_standing_proposals(open_faces), {}, live.get_index_follower(embedder).build
+    kept, rows = find_standing_proposals(open_faces), {}
     for face, outcome, never in zip(open_faces, found, rejected, strict=True):
         set_face_outcome(face, outcome)
         likes = [
             row for row in (*kept[face.pk], *(proposals or {}).get(face.pk, ())) if row.person_id not in never
         ]
-        rows[face.pk] = merge_candidates(make_candidates(face, outcome, build), likes)
+        rows[face.pk] = merge_candidates(make_candidates(face, outcome, follower.build), likes)
         mark_proposed_unsure(face, rows[face.pk])
-    _save_faces(open_faces, before, live.get_index_follower(embedder).horizon)
+    _save_faces(open_faces, before, follower.horizon)
     _save_candidates(rows)
     mark_duplicate_names([face.pk for face in faces])
 
@@ -107,9 +108,9 @@ def find_outcomes(
     By the bounds that hold now, unless some are given; the gallery's changes are followed first, unless it is fresh.
     """
     usable = np.any(embeddings != 0, axis=1)
+    bounds = bounds or engine.get_decision_bounds(embedder)
     neighbours = _find_neighbours(embeddings, embedder, is_fresh)
     counts = count_searchable_references({near.person for found in neighbours for near in found})
-    bounds = bounds or engine.get_decision_bounds(embedder)
     return [
         decide(
             near if is_usable else [],

@@ -44,14 +44,15 @@ def process_photo(pk: int) -> bool:
 
 def _process_claimed_photo(photo: Photo) -> None:
     """Where nobody is to be recognised, faces are found, so that they can be hidden, and no more."""
+    detector = engine.get_detector()
     embedder = engine.get_serving_embedder() if photo.may_be_recognised else None
-    analysis = analyse_photo(get_media_path(photo.file), engine.read_photo, engine.get_detector(), embedder)
+    analysis = analyse_photo(get_media_path(photo.file), engine.read_photo, detector, embedder)
     with transaction.atomic():
         if not Photo.objects.select_for_update().filter(pk=photo.pk).exists():
             raise LeaseLost(f"photo {photo.pk} was erased")
         photo.width, photo.height = analysis.width, analysis.height
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
-        photo.detector = engine.get_detector().name
+        photo.detector = detector.name
         photo.save(update_fields=["width", "height", "milliseconds", "detector"])
         if _is_photo_open(photo.pk) != (embedder is not None):  # somebody has switched it meanwhile
             postpone_row(photo, 0)
