@@ -1,8 +1,8 @@
 """Follows the calls of a piece of work through the rooms of `gallery`.
 
 A room is entered when a call leads into it from another room. Calls that follow each other into the same room
-count as one entry. `models` and `core` are the ground under all of them and do not count; `recognition` is a library, which
-counts as one room however often it is asked.
+count as one entry. `models` and `core` are the ground under all of them and do not count; `recognition` is a
+library, which counts as one room however often it is asked.
 """
 
 from __future__ import annotations
