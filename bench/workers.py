@@ -77,10 +77,10 @@ from pathlib import Path
 from PIL import Image
 import numpy as np
 from recognition import detector, embedders
-from recognition.analysis import embed
+from recognition.analysis import embed_faces
 photos = [np.asarray(Image.open(path)) for path in sorted(Path(sys.argv[1]).iterdir())]
-finds, embedder = detector.load("mtcnn", threads=1), embedders.load("dlib", threads=1)
-def look(pixels): embed(pixels, finds.detect(pixels), embedder)
+finds, embedder = detector.load_detector("mtcnn", threads=1), embedders.load_embedder("dlib", threads=1)
+def look(pixels): embed_faces(pixels, finds.detect(pixels), embedder)
 look(photos[0])
 print("ready", flush=True)
 sys.stdin.readline()

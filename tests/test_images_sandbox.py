@@ -233,14 +233,14 @@ import os, sys, threading
 from recognition.images import Limits, sandbox
 from recognition.images.sandbox import pool
 from tests import corpus
-sandbox.probe(corpus.jpeg())
+sandbox.probe_photo(corpus.jpeg())
 if sys.argv[1] == "busy":
     arguments = corpus.jpeg_of_scans(), Limits(seconds=3)
-    threading.Thread(target=sandbox.read, args=arguments, daemon=True).start()
+    threading.Thread(target=sandbox.read_photo, args=arguments, daemon=True).start()
     import time; time.sleep(0.3)
 if os.fork() == 0:  # a forked relative that lives on must not keep the decoder alive
     import time; time.sleep(20); os._exit(0)
-print(*pool.shared_pool().pids, flush=True)
+print(*pool.get_shared_pool().pids, flush=True)
 os.kill(os.getpid(), 9)
 """
 

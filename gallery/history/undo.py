@@ -31,7 +31,6 @@ INVERSE_MODULES = (
     "gallery.curation.bulk.services",
     "gallery.people.references",
     "gallery.jobs.services",
-    "gallery.people.references",
 )
 _inverse_functions: dict[str, InverseFunction] = {}
 
