@@ -1,48 +1,14 @@
-"""The named errors of the library, and the sentences for people that go with their codes.
+"""The named errors of the library, and the messages for people that go with their codes.
 
-Each sentence has a code, and places for what differs. The library speaks English. A site that speaks more
-languages finds out from the English text, wherever it was kept meanwhile, which sentence it is and what
-stands in its places (``recognise_message``), and says it in its own words.
+Each error has a stable ``code`` and ``params``. Where MESSAGES has the code, the error's text is that message with
+the params filled in. The library speaks English; a site that speaks more languages keeps code and params, and
+translates the message when it is shown.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-
-
-class RecognitionError(Exception):
-    """Anything this library reports on purpose; its text is a sentence for people."""
-
-
-class ImageError(RecognitionError):
-    """The bytes cannot be used as a photo: broken, too large, or of a kind that is not supported."""
-
-
-class ImageTooLarge(ImageError):
-    """The file breaks one of the limits (bytes, pixels, frames)."""
-
-
-class WeightsMissing(RecognitionError):
-    """Model weights, or the package that ships or runs them, are not there."""
-
-
-class WeightsCorrupt(RecognitionError):
-    """A weights file is there but its SHA-256 or content is not what it should be."""
-
-
-class ModelCacheUnusable(RecognitionError):
-    """The folder for converted models cannot be read or written: no permission, or the disk is full."""
-
-
-class IndexUnusable(RecognitionError):
-    """An index directory is missing, broken, or made for other vectors."""
-
-
-class EmbedderMismatch(RecognitionError):
-    """Vectors of one embedder met an index, or bounds, of another."""
+from typing import ClassVar
 
 
 def _(text: str) -> str:
@@ -113,7 +79,7 @@ MESSAGES: Mapping[str, str] = {
     "several_faces": _("Two faces of about the same size: nobody can tell whose it is."),
 }
 
-# What may stand in the place `what`
+# What the parameter `what` may be
 FILE_DESCRIPTIONS = frozenset(
     {
         _("a camera raw file"),
@@ -139,37 +105,62 @@ FILE_DESCRIPTIONS = frozenset(
         _("text"),
     }
 )
-_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-@dataclass(frozen=True, slots=True)
-class CodedMessage:
-    """A sentence by its code, and what stands in its places."""
+class RecognitionError(Exception):
+    """Anything this library reports on purpose; its text is a sentence for people."""
 
-    code: str
-    params: Mapping[str, str]
-
-
-def format_message(code: str, **params: object) -> str:
-    """The English sentence of a code. KeyError for an unknown code, or where a place is left empty."""
-    return MESSAGES[code] % params
+    code: str = "recognition_failed"
+    params: Mapping[str, str] = {}
 
 
-def recognise_message(text: str) -> CodedMessage | None:
-    """Which sentence a text is, as ``say`` makes it; None for any other text."""
-    for code, pattern in _compile_patterns().items():
-        if found := pattern.fullmatch(text):
-            return CodedMessage(code, found.groupdict())
-    return None
+class CodedError(RecognitionError):
+    """An error that is told by its code: its text is the message of that code."""
+
+    messages: ClassVar[Mapping[str, str]] = MESSAGES
+
+    def __init__(self, code: str, **params: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = {name: str(value) for name, value in params.items()}
+
+    def __str__(self) -> str:
+        return self.messages[self.code] % self.params
 
 
-@cache
-def _compile_patterns() -> dict[str, re.Pattern[str]]:
-    """Sentences with fewer places first, so that a wide place does not swallow another sentence."""
-    ordered = sorted(MESSAGES.items(), key=lambda item: len(_PLACEHOLDER.findall(item[1])))
-    return {code: re.compile(_build_pattern(sentence), re.DOTALL) for code, sentence in ordered}
+class ImageError(CodedError):
+    """The bytes cannot be used as a photo: broken, too large, or of a kind that is not supported."""
 
 
-def _build_pattern(sentence: str) -> str:
-    parts = _PLACEHOLDER.split(sentence)
-    return "".join(f"(?P<{part}>.+?)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts))
+class ImageTooLarge(ImageError):
+    """The file breaks one of the limits (bytes, pixels, frames)."""
+
+
+class WeightsMissing(RecognitionError):
+    """Model weights, or the package that ships or runs them, are not there."""
+
+    code = "weights_missing"
+
+
+class WeightsCorrupt(RecognitionError):
+    """A weights file is there but its SHA-256 or content is not what it should be."""
+
+    code = "weights_corrupt"
+
+
+class ModelCacheUnusable(RecognitionError):
+    """The folder for converted models cannot be read or written: no permission, or the disk is full."""
+
+    code = "model_cache_unusable"
+
+
+class IndexUnusable(RecognitionError):
+    """An index directory is missing, broken, or made for other vectors."""
+
+    code = "index_unusable"
+
+
+class EmbedderMismatch(RecognitionError):
+    """Vectors of one embedder met an index, or bounds, of another."""
+
+    code = "embedder_mismatch"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recognition.errors import RecognitionError, format_message
+from recognition.errors import CodedError
 from recognition.types import Box, Detection, Detector, Image, Landmarks
 
 RIVAL_SHARE = 0.75
@@ -17,15 +17,15 @@ SMALL_IMAGE_SIDE = 160
 """Shorter images are enlarged, by whole factors, before the second look."""
 
 
-class NoFaceFound(RecognitionError):
+class NoFaceFound(CodedError):
     """The image shows no face that can be found, even with a border added."""
 
 
-class SeveralFaces(RecognitionError):
+class SeveralFaces(CodedError):
     """The image shows two faces of about the same weight; nobody can tell whose it is. `face` is the first."""
 
-    def __init__(self, message: str, face: Detection) -> None:
-        super().__init__(message)
+    def __init__(self, code: str, face: Detection) -> None:
+        super().__init__(code)
         self.face = face
 
 
@@ -36,14 +36,14 @@ def find_main_face(image: Image, detector: Detector) -> Detection:
     """
     found = detector.detect(image) or _detect_with_border(image, detector)
     if not found:
-        raise NoFaceFound(format_message("no_face"))
+        raise NoFaceFound("no_face")
     height, width = image.shape[:2]
     ranked = sorted(found, key=lambda face: weigh_box(face.box, width, height), reverse=True)
     best = ranked[0]
     if len(ranked) > 1:
         rival = weigh_box(ranked[1].box, width, height) / weigh_box(best.box, width, height)
         if rival >= RIVAL_SHARE:
-            raise SeveralFaces(format_message("several_faces"), best)
+            raise SeveralFaces("several_faces", best)
     return best
 
 

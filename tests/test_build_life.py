@@ -138,7 +138,7 @@ def test_builds_run_one_at_a_time_across_workers() -> None:
     assert run_build(asked.pk) is not None
     running.refresh_from_db()
     assert running.work == Status.FAILED
-    assert "later build" in running.failure
+    assert "later build" in running.failure_text
 
 
 def test_a_build_takes_over_those_that_wait_for_the_same() -> None:
@@ -246,7 +246,7 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(builder, "build", full)
-    assert build_now().failure == "The index could not be written: No space left on device."
+    assert build_now().failure_text == "The index could not be written: No space left on device."
 
 
 def test_a_build_that_somebody_else_took_over_does_not_serve(monkeypatch: pytest.MonkeyPatch) -> None:

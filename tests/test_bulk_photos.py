@@ -26,6 +26,7 @@ from gallery.models import Album, BulkAct, Event, Face, Person, Photo, Reference
 from gallery.people.services import merge_people
 from gallery.photos.albums import create_album, put_photo_in_album
 from gallery.photos.services import retry_photo, set_taken_at, trash_photo
+from recognition.errors import ImageError
 from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
 from tests.test_bulk import REFERENCES, chosen, do, undo
 
@@ -183,13 +184,14 @@ def test_a_later_retry_is_not_taken_back_by_undoing_an_earlier_one(user: User) -
     held = claim_row(Photo.objects.all(), photo.pk)
     assert first is not None
     assert held is not None
-    finish_row(held, Status.FAILED, "Second.")
+    finish_row(held, Status.FAILED, ImageError("cut_off"))
     second = retry_photo(user, photo)
     assert second is not None
     with pytest.raises(CannotUndo):
         undo_events(user, first)
     undo_events(user, second)
-    assert Photo.objects.get().failure == "Second."
+    photo = Photo.objects.get()
+    assert (photo.failure, photo.failure_code, photo.failure_params) == ("", "cut_off", {})
 
 
 def test_references_are_embedded_again_after_a_look_and_taken_out_of_the_queue_by_undo(

@@ -10,7 +10,7 @@ import pytest
 
 from gallery.backup.create import make_backup
 from gallery.maintenance import sanity_check
-from gallery.maintenance.sanity_check import FILE_GONE_MESSAGE, SanityReport, find_file_problems, mend_files
+from gallery.maintenance.sanity_check import FILE_LOST, SanityReport, find_file_problems, mend_files
 from gallery.models import Build, Photo, Reference, Status
 from gallery.models.storage import get_media_path, remove_file, write_file
 from tests.making import a_person, a_photo, a_reference
@@ -61,7 +61,8 @@ def test_a_photo_whose_file_is_nowhere_is_marked_with_the_reason() -> None:
     assert {row.kind for row in found.lost} == {"photo", "reference"}
     assert len(found.failed) == 2
     photo.refresh_from_db()
-    assert (photo.work, photo.failure) == (Status.FAILED, FILE_GONE_MESSAGE)
+    assert (photo.work, photo.failure_code) == (Status.FAILED, FILE_LOST)
+    assert photo.failure_text.startswith("The file is gone from the disk")
     assert Reference.objects.get(pk=reference.pk).work == Status.FAILED
 
 
@@ -76,7 +77,7 @@ def test_a_lost_file_comes_back_from_a_backup_and_is_worked_on_again(data: Path)
     assert found.restored == [photo.file]
     assert get_media_path(photo.file).read_bytes() == b"precious"
     photo.refresh_from_db()
-    assert (photo.work, photo.failure) == (Status.QUEUED, "")
+    assert (photo.work, photo.failure_text) == (Status.QUEUED, "")
     assert find_file_problems(with_hash=True).is_sound
 
 

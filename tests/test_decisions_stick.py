@@ -64,7 +64,7 @@ def process_again(photo):
     Photo.objects.filter(pk=photo.pk).update(work=Status.QUEUED, attempts=0, queued_at=None)
     assert process_photo(photo.pk)
     photo.refresh_from_db()
-    assert photo.work == Status.DONE, photo.failure
+    assert photo.work == Status.DONE, photo.failure_text
 
 
 def reprocess(seen, photo, anna, bao):

@@ -86,7 +86,7 @@ pytestmark = pytest.mark.django_db
 def build_now() -> Build:
     made = run_build(request_build("test", delay=0).pk)
     assert made is not None
-    assert made.is_active, made.failure
+    assert made.is_active, made.failure_text
     return made
 
 
@@ -311,7 +311,7 @@ def test_a_receipt_names_nobody(admin: User, world: FakeEngine, settings: Any, t
     assert erasure.todo["gone"]["names"] == ["Anna"]
     assert finish_erasure(erasure.pk)
     erasure.refresh_from_db()
-    assert (erasure.todo, erasure.work, erasure.failure) == ({}, Status.DONE, "")
+    assert (erasure.todo, erasure.work, erasure.failure_text) == ({}, Status.DONE, "")
     assert set(erasure.counts) <= {"references", "embeddings", "events", "builds", "files"}
 
 
@@ -353,7 +353,7 @@ def test_a_file_that_cannot_be_removed_is_tried_again(admin: User, monkeypatch: 
     monkeypatch.setattr(erasure_cleanup, "CLEANUP_STEPS", (fail,))
     assert not finish_erasure(erasure.pk)
     erasure.refresh_from_db()
-    assert (erasure.work, "Permission denied" in erasure.failure) == (Status.QUEUED, True)
+    assert (erasure.work, "Permission denied" in erasure.failure_text) == (Status.QUEUED, True)
     monkeypatch.undo()
     Erasure.objects.update(queued_at=None)
     assert finish_erasure(erasure.pk)

@@ -41,7 +41,7 @@ def test_photos_come_in_order_with_their_folders_and_others_with_a_reason() -> N
     found = list(read_archive_members(file))
     assert [member.name for member in found if not member.refused] == ["trip/a.jpg", "b.png"]
     assert found[0].data == corpus.jpeg()
-    reasons = {member.name: member.refused for member in found if member.refused}
+    reasons = {member.name: str(member.refused) for member in found if member.refused}
     assert list(reasons) == ["trip/letter.txt", "trip/fake.jpg", "trip/inner.zip", "trip/empty.png"]
     assert "text" in reasons["trip/letter.txt"]
     assert "SVG" in reasons["trip/fake.jpg"]
@@ -54,7 +54,7 @@ def test_photos_come_in_order_with_their_folders_and_others_with_a_reason() -> N
 )
 def test_names_that_point_outside_are_refused(name: str) -> None:
     (member,) = read_archive_members(zip_file([(name, corpus.jpeg())]))
-    assert "outside" in member.refused
+    assert "outside" in str(member.refused)
     assert member.data == b""
 
 
@@ -63,14 +63,14 @@ def test_links_and_devices_are_refused() -> None:
         entry = zipfile.ZipInfo("photo.jpg")
         entry.external_attr = kind << 16
         (member,) = read_archive_members(zip_file([(entry, b"/etc/passwd")]))
-        assert "link or a device" in member.refused
+        assert "link or a device" in str(member.refused)
 
 
 def test_a_bomb_is_refused_by_what_it_says_and_by_what_it_does() -> None:
     bomb = b"BM" + b"\x00" * 30_000_000
     honest = zip_file([("bomb.bmp", bomb), ("a.jpg", corpus.jpeg())], compression=zipfile.ZIP_DEFLATED)
     refused, photo = read_archive_members(honest)
-    assert "far more" in refused.refused
+    assert "far more" in str(refused.refused)
     assert photo.data == corpus.jpeg()
     lying = honest.getvalue().replace(struct.pack("<I", len(bomb)), struct.pack("<I", 1000))
     refused, photo = read_archive_members(io.BytesIO(lying))
@@ -90,7 +90,7 @@ def test_the_total_the_count_and_the_sizes_are_limited() -> None:
         list(read_archive_members(file, archive_limits=ArchiveLimits(bytes=100)))
     with pytest.raises(ImageTooLarge, match="list of files"):
         list(read_archive_members(file, archive_limits=ArchiveLimits(directory_bytes=100)))
-    assert all("MB" in member.refused for member in read_archive_members(file, Limits(bytes=100)))
+    assert all("MB" in str(member.refused) for member in read_archive_members(file, Limits(bytes=100)))
 
 
 def test_a_directory_that_understates_its_count_is_still_limited() -> None:
@@ -105,13 +105,13 @@ def test_locked_oddly_packed_and_damaged_members_are_refused_one_by_one() -> Non
     locked = bytearray(zip_file([("a.jpg", corpus.jpeg())]).getvalue())
     locked[locked.rindex(b"PK\x01\x02") + 8] |= 1
     (member,) = read_archive_members(io.BytesIO(bytes(locked)))
-    assert "password" in member.refused
+    assert "password" in str(member.refused)
     (member,) = read_archive_members(zip_file([("a.jpg", corpus.jpeg())], compression=zipfile.ZIP_LZMA))
-    assert "uncommon" in member.refused
+    assert "uncommon" in str(member.refused)
     damaged = bytearray(zip_file([("a.jpg", corpus.jpeg()), ("b.jpg", corpus.jpeg(80, 60))]).getvalue())
     damaged[300] ^= 0xFF
     first, second = read_archive_members(io.BytesIO(bytes(damaged)))
-    assert "damaged" in first.refused
+    assert "damaged" in str(first.refused)
     assert second.data == corpus.jpeg(80, 60)
 
 

@@ -114,7 +114,7 @@ def test_one_bad_file_stops_nothing(
 ) -> None:
     def read(path: Path) -> FakeEngine:
         if path.name == "013.jpg":
-            raise ImageError("This is no image.")
+            raise ImageError("cut_off")
         if path.name == "014.jpg":
             raise PermissionError(13, "Permission denied")
         return world
@@ -123,5 +123,5 @@ def test_one_bad_file_stops_nothing(
     call_command("import_people", str(folder))
     assert Reference.objects.count() == 48
     said = capsys.readouterr().err
-    assert "013.jpg: This is no image." in said
+    assert "013.jpg: The file is damaged or incomplete" in said
     assert "014.jpg: The file cannot be read: Permission denied." in said

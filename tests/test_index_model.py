@@ -155,7 +155,7 @@ class IndexMachine(RuleBasedStateMachine):
     def rebuild(self) -> None:
         build = run_build(request_build("test", delay=0).pk)
         assert build is not None
-        assert build.work == Status.DONE, build.failure
+        assert build.work == Status.DONE, build.failure_text
         assert build.vectors == len(self.model)
 
     @rule(place=st.sampled_from(PLACES))

@@ -68,13 +68,13 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_a_failure_is_shown_with_its_reason_and_tried_again(curator: Client) -> None:
-    photo = a_photo("broken.jpg", work=Status.FAILED, failure="The file is empty.", attempts=2)
+    photo = a_photo("broken.jpg", work=Status.FAILED, failure_code="empty", attempts=2)
     shown = page(curator)
     assert "broken.jpg" in shown
     assert "The file is empty." in shown
     act(curator, "retry")
     photo.refresh_from_db()
-    assert (photo.work, photo.failure, photo.attempts) == (Status.QUEUED, "", 0)
+    assert (photo.work, photo.failure_text, photo.attempts) == (Status.QUEUED, "", 0)
 
 
 def test_failures_in_an_album_for_others_are_neither_shown_nor_touched(curator: Client) -> None:
@@ -192,7 +192,7 @@ def test_one_failure_is_tried_again_and_the_others_left(curator: Client) -> None
 
 
 def test_each_failure_says_what_can_be_done(curator: Client) -> None:
-    a_photo(work=Status.FAILED, failure="The file is empty.")
+    a_photo(work=Status.FAILED, failure_code="empty")
     a_photo(work=Status.FAILED, failure="Something nobody thought of.")
     shown = page(curator)
     assert "Trying again will not help. Add a good copy" in shown
@@ -203,7 +203,7 @@ def test_failed_references_builds_and_exports_are_explained_and_tried_again(
     curator: Client, sent: list[Any]
 ) -> None:
     anna = a_person("Anna")
-    reference = a_reference(anna, work=Status.FAILED, failure="No face was found in this image.")
+    reference = a_reference(anna, work=Status.FAILED, failure_code="no_face")
     Build.objects.create(embedder_id=EMBEDDER, work=Status.FAILED, failure="The disk is full.")
     export = PersonExport.objects.create(
         person=anna, work=Status.FAILED, failure="The disk may be full.", expires_at=timezone.now()
@@ -332,8 +332,10 @@ def test_the_sweep_says_nothing_of_the_scheduler(monkeypatch: pytest.MonkeyPatch
 
 def test_trying_again_says_what_it_did_and_is_undone_for_what_has_not_been_begun(curator: Client) -> None:
     anna = a_person("Anna")
-    photo, other = (a_photo(work=Status.FAILED, failure="The file is empty.") for _ in range(2))
-    reference = a_reference(anna, work=Status.FAILED, failure="No face was found in this image.")
+    params = {"limit": "50"}
+    failure = {"failure_code": "too_many_frames", "failure_params": params}
+    photo, other = (a_photo(work=Status.FAILED, **failure) for _ in range(2))
+    reference = a_reference(anna, work=Status.FAILED, failure_code="no_face")
     said = curator.post(reverse("jobs_act"), {"act": "retry"}, follow=True)
     assert "You tried 3 failed jobs again." in said.content.decode()
     claim_row(Photo.objects.all(), other.pk)
@@ -342,7 +344,8 @@ def test_trying_again_says_what_it_did_and_is_undone_for_what_has_not_been_begun
     assert describe_event(undone).endswith("(1 thing changed since was left as it is)")
     assert works() == {photo.pk: Status.FAILED, other.pk: Status.PROCESSING}
     reference.refresh_from_db()
-    assert (reference.work, reference.failure) == (Status.FAILED, "No face was found in this image.")
+    assert (reference.work, reference.failure_text) == (Status.FAILED, "No face was found in this image.")
+    assert Photo.objects.get(pk=photo.pk).failure_params == params
     undo_events(User.objects.get(username="Curator"), undone)
     assert works() == {photo.pk: Status.QUEUED, other.pk: Status.PROCESSING}
 

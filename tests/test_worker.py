@@ -14,7 +14,7 @@ from tests.site import Site, stop_group
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
-STATES = "answer = [[p.name, p.work, p.failure] for p in Photo.objects.order_by('pk')]"
+STATES = "answer = [[p.name, p.work, p.failure_text] for p in Photo.objects.order_by('pk')]"
 NAMES = (
     "answer = [[f.person.name if f.person else None, f.state]"
     " for f in Face.objects.filter(photo__name={name!r}).select_related('person')]"

@@ -76,7 +76,7 @@ def a_poor_reference(number: int = 0) -> Reference:
 
 def a_faceless_reference(number: int = 0) -> Reference:
     person = a_person(f"Faceless {number}")
-    return a_reference(person, work=Status.FAILED, status="pending", failure=NO_FACE)
+    return a_reference(person, work=Status.FAILED, status="pending", failure_code="no_face")
 
 
 def a_single(number: int = 0) -> Person:
@@ -253,13 +253,16 @@ def test_a_faceless_picture_is_looked_at_again(curator: Client, no_broker: list[
 @pytest.mark.parametrize(
     ("failure", "acts"),
     [
-        (NO_FACE, ["reject", "keep", "again"]),
-        ("The decoder did not start.", ["again", "reject", "keep"]),
-        ("The weights are missing.", ["again", "reject", "keep"]),
+        ({"failure_code": "no_face"}, ["reject", "keep", "again"]),
+        ({"failure": "The decoder did not start."}, ["again", "reject", "keep"]),
+        ({"failure": "The weights are missing."}, ["again", "reject", "keep"]),
     ],
 )
-def test_looking_again_leads_only_where_it_can_help(curator: Client, failure: str, acts: list[str]) -> None:
-    Reference.objects.filter(pk=a_faceless_reference().pk).update(failure=failure)
+def test_looking_again_leads_only_where_it_can_help(
+    curator: Client, failure: dict[str, str], acts: list[str]
+) -> None:
+    reference = Reference.objects.filter(pk=a_faceless_reference().pk)
+    reference.update(**{"failure_code": "", **failure})
     shown = page(curator, "faceless")
     assert re.findall(r'name="act" value="(\w+)"', shown) == acts
     assert re.findall(r'class="button primary" name="act" value="(\w+)"', shown) == acts[:1]

@@ -40,7 +40,6 @@ from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery.core.exceptions import translate_error
 from gallery.core.paths import reverse_with_pk
 from gallery.models import Person
 from gallery.models.base import Work
@@ -202,9 +201,8 @@ def render_link(text: object, name: str, pk: int) -> SafeString:
 def render_progress(row: Work) -> SafeString | str:
     """How far the work on a row is, and why it failed."""
     reached = row.get_work_display()
-    if not row.failure:
-        return reached
-    return format_html('{}<span class="reason">{}</span>', reached, translate_error(row.failure))
+    reason = row.failure_text
+    return format_html('{}<span class="reason">{}</span>', reached, reason) if reason else reached
 
 
 def iterate_ids(rows: QuerySet[Any]) -> Iterator[int]:

@@ -35,7 +35,7 @@ from gallery.admin.filters import (
     PersonHealthFilter,
     ReferenceCountFilter,
 )
-from gallery.core.exceptions import ActionRefused
+from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
@@ -149,7 +149,7 @@ class ReferenceDraftsAdmin(EventMessagesAdmin):
             with report_events(request):
                 save_drafts(user, person, chosen)
         except (ActionRefused, ImageError, OSError) as error:
-            messages.error(request, str(error))
+            messages.error(request, translate_error(error))
             return redirect("admin:gallery_person_pictures", person.pk)
         if ReferenceDraft.objects.filter(person=person, added_by=user).exists():
             return redirect("admin:gallery_person_pictures", person.pk)
@@ -187,11 +187,11 @@ def _take_pictures(user: User, person: Person, file: UploadedFile[bytes]) -> Ite
     try:
         for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
             if member.refused:
-                yield DraftResult(None, f"{member.name}: {member.refused}")
+                yield DraftResult(None, f"{member.name}: {translate_error(member.refused)}")
             else:
                 yield add_draft(user, person, member.data, member.name.rpartition("/")[2])
     except ImageError as refusal:
-        yield DraftResult(None, f"{name}: {refusal}")
+        yield DraftResult(None, f"{name}: {translate_error(refusal)}")
 
 
 EXPORT_CHUNK_SIZE = 1_000  # people in one query

@@ -29,6 +29,7 @@ from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
 from gallery.history.forms import SHOWN_VALUES_FIELD, OptimisticLockForm
 from gallery.models import Album, BulkAct, Decision, Photo
+from gallery.models.failures import NO_FAILURE
 from gallery.models.querysets import viewable_photos, visible_albums, visible_photos
 from gallery.photos.albums import change_album, create_album, put_photo_in_album
 from gallery.photos.services import set_photo_recognition, set_taken_at
@@ -175,7 +176,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
         "sha256",
         "name",
         "work",
-        "failure",
+        *NO_FAILURE,
         "is_recognised",
         "added_at",
         "trashed_at",
@@ -192,7 +193,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
         "taken_at",
         "is_recognised",
         "work",
-        "failure",
+        "failure_text",
         "added_at",
         "sender",
         "pixels",
@@ -202,7 +203,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
         "large",
         "name",
         "work",
-        "failure",
+        "failure_text",
         "added_at",
         "sender",
         "pixels",

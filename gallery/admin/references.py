@@ -26,6 +26,7 @@ from gallery.admin.filters import EmbedderFilter, QualityFilter, ReferenceHealth
 from gallery.core.permissions import current_user
 from gallery.history.forms import OptimisticLockForm
 from gallery.models import BulkAct, Reference
+from gallery.models.failures import NO_FAILURE
 from gallery.people.references import judge_references, move_references
 from gallery.templatetags.media import reference_src
 
@@ -47,7 +48,8 @@ class ReferenceAdmin(VisibleAdmin, EventMessagesAdmin):
     list_filter = (ReferenceHealthFilter, "status", "work", EmbedderFilter, QualityFilter, SourceFilter)
     list_select_related = ("person", "source_face")
     list_columns = (
-        *("sha256", "status", "work", "failure", "quality", "created_at"),
+        *("sha256", "status", "work", "quality", "created_at"),
+        *NO_FAILURE,
         *("person__name", "source_face__photo"),
     )
     search_fields = ("person__search",)
@@ -60,13 +62,13 @@ class ReferenceAdmin(VisibleAdmin, EventMessagesAdmin):
         "person",
         "status",
         "work",
-        "failure",
+        "failure_text",
         "source_path",
         "leads",
         "quality",
         "created_at",
     )
-    readonly_fields = ("large", "work", "failure", "source_path", "leads", "quality", "created_at")
+    readonly_fields = ("large", "work", "failure_text", "source_path", "leads", "quality", "created_at")
     ordering = ("-pk",)
 
     def get_search_results(

@@ -1,44 +1,54 @@
-"""Why an act was refused: each error's text is a sentence for people that says what to do."""
+"""The site's named errors: each has a code and params, and its text is a sentence for people that says what to do."""
 
 from __future__ import annotations
 
-from django.utils.translation import gettext
+from collections.abc import Mapping
+
 from django.utils.translation import gettext as _
 
 from gallery.models import Person
-from recognition.errors import FILE_DESCRIPTIONS, MESSAGES, recognise_message
+from gallery.models.failures import FAILURE_MESSAGES, translate_failure
+from recognition.errors import CodedError
 
 
 class ActionRefused(Exception):
-    """The act cannot be done as asked; nothing was changed."""
+    """The act cannot be done as asked; nothing was changed. Its text is in the language of whoever asked."""
+
+    code = "refused"
+    params: Mapping[str, str] = {}
 
 
 class EditConflict(ActionRefused):
     """Somebody changed the object after the page was made; nothing was changed by this act."""
 
+    code = "edit_conflict"
+
 
 class CannotUndo(ActionRefused):
     """The act cannot be taken back, or not without losing what was decided since."""
+
+    code = "cannot_undo"
 
 
 class NameTaken(ActionRefused):
     """Another person has this name already; the two may be merged."""
 
+    code = "name_taken"
+
     def __init__(self, person: Person) -> None:
-        self.person = person
+        self.person, self.params = person, {"name": person.name}
         super().__init__(
             _("There is already a person called “%(name)s”. Merge the two, or choose another name.")
-            % {"name": person.name}
+            % self.params
         )
 
 
-def translate_error(said: object) -> str:
-    """An error, or the text of one that was kept, in the reader's language; what nobody knows stays as it is."""
-    text = str(said)
-    found = recognise_message(text)
-    if found is None:
-        return gettext(text) if text else ""
-    places = {
-        name: gettext(part) if part in FILE_DESCRIPTIONS else part for name, part in found.params.items()
-    }
-    return gettext(MESSAGES[found.code]) % places
+class JobFailed(CodedError):
+    """Work on a row ended without a result, for a reason that FAILURE_MESSAGES has."""
+
+    messages = FAILURE_MESSAGES
+
+
+def translate_error(error: BaseException) -> str:
+    """The message of an error in the active language; what has no code stays as it is."""
+    return translate_failure(getattr(error, "code", ""), getattr(error, "params", {}), str(error))

@@ -15,7 +15,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.core.exceptions import translate_error
 from gallery.curation.findings import (
     WorklistItem,
     build_worklist_items,
@@ -244,7 +243,7 @@ class WorklistCard:
     def acts(self) -> Sequence[ActButton]:
         """Those of its list, what leads first: to look again is the last where it cannot help."""
         reference = self.matter.reference
-        is_vain = reference is not None and not is_retry_useful(reference.failure)
+        is_vain = reference is not None and not is_retry_useful(reference)
         return sorted(self.list.acts, key=lambda act: is_vain and act == LOOK_AGAIN_BUTTON)
 
 
@@ -375,7 +374,7 @@ def _describe_defect(matter: WorklistItem) -> str:
     if reference is None:
         return ""
     if matter.kind == Finding.Kind.FACELESS:
-        return translate_error(reference.failure)
+        return reference.failure_text
     return _describe_poor_quality(reference.quality or {}) if matter.kind == Finding.Kind.POOR else ""
 
 

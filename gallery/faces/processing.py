@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.faces.matching import is_box_erased, pair_faces
 from gallery.faces.naming import name_faces
 from gallery.index import engine
@@ -19,7 +19,7 @@ from gallery.models.fields import vector_to_bytes
 from gallery.models.querysets import is_embedding_forbidden, recognition_off_q
 from gallery.models.storage import get_media_path
 from recognition.analysis import Analysis, analyse_photo
-from recognition.errors import ImageError, RecognitionError
+from recognition.errors import RecognitionError
 from recognition.types import Detection, Embedder, Embeddings
 
 
@@ -34,11 +34,11 @@ def process_photo(pk: int) -> bool:
         try:
             _process_claimed_photo(photo)
         except FileNotFoundError:
-            finish_row(photo, Status.FAILED, _("The photo's file is gone from the disk. Upload it again."))
+            finish_row(photo, Status.FAILED, JobFailed("photo_file_gone"))
         except MISSING_MODEL_ERRORS as error:
-            postpone_row(photo, MODEL_RETRY_SECONDS, str(error))
-        except (ImageError, RecognitionError) as error:
-            finish_row(photo, Status.FAILED, str(error))
+            postpone_row(photo, MODEL_RETRY_SECONDS, error)
+        except RecognitionError as error:
+            finish_row(photo, Status.FAILED, error)
     return True
 
 

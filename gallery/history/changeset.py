@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,6 +16,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 from django.db.models import F, ForeignKey, Model, QuerySet
+from django.utils.hashable import make_hashable
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
@@ -92,18 +92,18 @@ class ChangeSet:
         model = rows.model
         names = [_get_attname(model, name) for name in columns]
         after = dict(zip(names, (v.pk if isinstance(v, Model) else v for v in columns.values()), strict=True))
-        ids_by_before: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+        rows_alike: dict[Any, tuple[list[Any], list[int]]] = {}
         for pk, *before in rows.order_by("pk").values_list("pk", *names):
-            ids_by_before[tuple(before)].append(pk)
+            rows_alike.setdefault(make_hashable(before), (before, []))[1].append(pk)
         extra = {"revision": F("revision") + 1} if has_revision(model) else {}
-        for before, ids in ids_by_before.items():
+        for before, ids in rows_alike.values():
             self._note(
                 model,
                 ids,
                 {name: _to_json_value(value) for name, value in zip(names, before, strict=True)},
                 {name: _to_json_value(value) for name, value in after.items()},
             )
-        written = [pk for ids in ids_by_before.values() for pk in ids]
+        written = [pk for _before, ids in rows_alike.values() for pk in ids]
         for some in split_into_chunks(written):
             query_rows(model, some).update(**after, **extra)
         return written

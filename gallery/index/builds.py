@@ -17,6 +17,7 @@ from django.db.models import Min
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.index import engine
 from gallery.index.engine import SERVING_RECIPE_KEY, get_configured_recipe, get_embedder_by_id
 from gallery.index.feed import get_settled_change_id
@@ -25,6 +26,7 @@ from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch, leases
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
 from gallery.models import Build, GalleryChange, SiteSetting, Status, User
+from gallery.models.failures import build_failure_columns
 from recognition import index
 from recognition.errors import RecognitionError
 from recognition.index import Index, builder
@@ -95,10 +97,9 @@ def _run_or_record_failure(build: Build) -> None:
     except index.BuildCancelled:
         finish_row(build, Status.CANCELLED)
     except RecognitionError as error:
-        finish_row(build, Status.FAILED, str(error))
+        finish_row(build, Status.FAILED, error)
     except OSError as error:
-        reason = _("The index could not be written: %(error)s.") % {"error": error.strerror or error}
-        finish_row(build, Status.FAILED, reason)
+        finish_row(build, Status.FAILED, JobFailed("index_not_written", error=error.strerror or error))
 
 
 def _claim_build(pk: int) -> Build | None:
@@ -116,10 +117,10 @@ def _fail_dead_builds(pk: int) -> None:
     dead = Build.objects.filter(work=Status.PROCESSING, lease_until__lt=leases.get_database_time(), pk__lt=pk)
     dead.update(
         work=Status.FAILED,
-        failure=_("The process that built it ended; a later build has taken its place."),
         finished_at=timezone.now(),
         lease_owner="",
         lease_until=None,
+        **build_failure_columns(JobFailed("builder_ended")),
     )
 
 
@@ -150,8 +151,8 @@ def _cancel_waiting_builds(build: Build) -> None:
     waiting = Build.objects.filter(work=Status.QUEUED, embedder_id=build.embedder_id).exclude(pk=build.pk)
     waiting.update(
         work=Status.CANCELLED,
-        failure=_("Build %(pk)s, started later, holds the same.") % {"pk": build.pk},
         finished_at=timezone.now(),
+        **build_failure_columns(JobFailed("build_superseded", pk=build.pk)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from recognition.errors import recognise_message
+from gallery.models import Work
 
 DAMAGED_FILE_CODES = {
     "empty", "header_cut_off", "cut_off", "undecodable", "false_start", "broken_pages", "too_many_properties",
@@ -18,19 +18,17 @@ WRONG_FORMAT_CODES = {"no_photo", "looks_like"}
 WRONG_PICTURE_CODES = {"no_face", "several_faces"}
 
 
-def is_retry_useful(failure: str) -> bool:
+def is_retry_useful(row: Work) -> bool:
     """Whether it could end otherwise: not where the picture itself is at fault."""
-    found = recognise_message(failure)
-    return found is None or found.code not in DAMAGED_FILE_CODES | WRONG_FORMAT_CODES | WRONG_PICTURE_CODES
+    return row.failure_code not in DAMAGED_FILE_CODES | WRONG_FORMAT_CODES | WRONG_PICTURE_CODES
 
 
-def suggest_remedy(failure: str, kind: str = "photo") -> str:
+def suggest_remedy(row: Work, kind: str) -> str:
     if kind == "draft":
         return _("Leave it out on the person's page and send a good copy, or another picture.")
     if kind == "export":
         return _("Make room on the disk and try again, or ask for it anew on the person's page.")
-    found = recognise_message(failure)
-    code = found.code if found else ""
+    code = row.failure_code
     if code in DAMAGED_FILE_CODES:
         return _("Trying again will not help. Add a good copy of the file and put this one into the trash.")
     if code in TOO_LARGE_CODES:

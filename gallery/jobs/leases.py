@@ -23,9 +23,10 @@ from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.models import Status, Work
+from gallery.models.failures import NO_FAILURE, build_failure_columns
 
 
 def get_database_time() -> datetime:
@@ -74,8 +75,8 @@ def claim_row(rows: QuerySet[WorkRow], pk: int) -> WorkRow | None:
         lease_doubted=False,
         started_at=now,
         finished_at=None,
-        failure="",
         attempts=F("attempts") + 1,
+        **NO_FAILURE,
     )
     return rows.get(pk=pk) if taken else None
 
@@ -100,8 +101,8 @@ def recover_expired_leases(rows: QuerySet[WorkRow]) -> None:
     dead = odd.filter(lease_doubted=True)
     dead.filter(attempts__gte=settings.MAX_ATTEMPTS).update(
         work=Status.FAILED,
-        failure=_("Working on this stopped the worker twice, so it was set aside. You can try it again."),
         finished_at=now,
+        **build_failure_columns(JobFailed("worker_stopped")),
         **_NO_LEASE,
     )
     dead.update(work=Status.QUEUED, **_NO_LEASE)
@@ -116,22 +117,28 @@ def extend_lease(row: Work) -> None:
         raise LeaseLost(f"{type(row).__name__} {row.pk}")
 
 
-def finish_row(row: Work, status: Status, failure: str = "") -> None:
+def finish_row(row: Work, status: Status, error: BaseException | None = None) -> None:
     """Give the row up with its result; call inside the transaction that stores the result."""
     done = _query_own_row(row).update(
-        work=status, failure=failure, finished_at=get_database_time(), attempts=0, **_NO_LEASE
+        work=status,
+        finished_at=get_database_time(),
+        attempts=0,
+        **(build_failure_columns(error) if error else NO_FAILURE),
+        **_NO_LEASE,
     )
     if not done:
         raise LeaseLost(f"{type(row).__name__} {row.pk}")
 
 
-def postpone_row(row: Work, seconds: float, reason: str = "", *, is_counted: bool = False) -> None:
+def postpone_row(
+    row: Work, seconds: float, error: BaseException | None = None, *, is_counted: bool = False
+) -> None:
     """Give the row up for now, to be taken again after so many seconds; only if said does the attempt count."""
     _query_own_row(row).update(
         work=Status.QUEUED,
-        failure=reason,
         attempts=F("attempts") - (0 if is_counted else 1),
         queued_at=get_database_time() + timedelta(seconds=seconds),
+        **(build_failure_columns(error) if error else NO_FAILURE),
         **_NO_LEASE,
     )
 
@@ -140,10 +147,10 @@ def enqueue_rows(rows: QuerySet[WorkRow], *, delay: float = 0) -> int:
     """Mark rows as waiting afresh (a retry, a re-run); running ones are left alone."""
     return rows.exclude(work=Status.PROCESSING).update(
         work=Status.QUEUED,
-        failure="",
         attempts=0,
         queued_at=get_database_time() + timedelta(seconds=delay),
         finished_at=None,
+        **NO_FAILURE,
         **_NO_LEASE,
     )
 
@@ -230,9 +237,8 @@ def _release_after_error(row: Work, error: Error | OSError) -> None:
 def _postpone_or_fail(row: Work, error: Error | OSError) -> None:
     is_passing = isinstance(error, OperationalError | InterfaceError)
     if is_passing or (isinstance(error, OSError) and error.errno in TRANSIENT_ERRNOS):
-        postpone_row(row, RETRY_DELAY_SECONDS, str(error))
+        postpone_row(row, RETRY_DELAY_SECONDS, error)
     elif isinstance(error, Error) and row.attempts < settings.MAX_ATTEMPTS:
-        postpone_row(row, RETRY_DELAY_SECONDS, str(error), is_counted=True)
+        postpone_row(row, RETRY_DELAY_SECONDS, error, is_counted=True)
     else:
-        reason = _("The computer could not finish this: %(error)s. You can try it again.") % {"error": error}
-        finish_row(row, Status.FAILED, reason)
+        finish_row(row, Status.FAILED, JobFailed("not_finished", error=error))

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from gallery.history.changeset import ChangeSet, query_rows, split_into_chunks
 from gallery.jobs import leases
 from gallery.models import Status
+from gallery.models.failures import NO_FAILURE
 
 BUSY_STATUSES = (Status.QUEUED, Status.PROCESSING)
 
@@ -20,7 +21,7 @@ def requeue_rows(ledger: ChangeSet, rows: QuerySet[Any]) -> list[int]:
     for some in split_into_chunks(wanted):
         resting = query_rows(rows.model, some).exclude(work__in=BUSY_STATUSES).select_for_update()
         held = list(resting.values_list("pk", flat=True))  # nobody else's by now
-        ledger.update(query_rows(rows.model, held), work=Status.QUEUED, failure="", attempts=0)
+        ledger.update(query_rows(rows.model, held), work=Status.QUEUED, attempts=0, **NO_FAILURE)
         query_rows(rows.model, held).update(queued_at=at)
         ids += held
     for group in ledger.groups[first:]:  # by this it is known whether they still wait because of this act

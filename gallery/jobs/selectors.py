@@ -29,6 +29,7 @@ from gallery.models import (
     User,
     WorkerBeat,
 )
+from gallery.models.failures import NO_FAILURE
 from gallery.models.querysets import get_site_setting
 
 # Tasks that hold no row, by their names in gallery.tasks
@@ -187,7 +188,7 @@ def list_running_jobs(user: User, kinds: Sequence[JobKind]) -> list[RunningJob]:
 def list_failed_jobs(user: User, kind: JobKind) -> Sequence[FailedJob]:
     rows = failed_builds() if kind.name == "build" else kind.rows(user).filter(work=Status.FAILED)
     if kind.name in LABEL_FIELDS:
-        rows = rows.select_related(None).only("failure", "finished_at", LABEL_FIELDS[kind.name])
+        rows = rows.select_related(None).only(*NO_FAILURE, "finished_at", LABEL_FIELDS[kind.name])
     if kind.name == "reference":
         rows = rows.select_related("person")
     return [
@@ -196,8 +197,8 @@ def list_failed_jobs(user: User, kind: JobKind) -> Sequence[FailedJob]:
             str(row.pk),
             _get_job_label(row),
             _get_job_url(row),
-            row.failure,
-            suggest_remedy(row.failure, kind.name),
+            row.failure_text,
+            suggest_remedy(row, kind.name),
             row.finished_at,
         )
         for row in rows.order_by("-pk")[:MAX_SHOWN_JOBS]

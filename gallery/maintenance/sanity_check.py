@@ -24,20 +24,22 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_noop
 
 from gallery.backup.layout import get_backup_folder
 from gallery.backup.store import FileStore, compute_sha256, copy_and_sync
+from gallery.core.exceptions import JobFailed
 from gallery.core.limits import remove_stale_files
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.singletons import get_singleton, track_singleton
 from gallery.models import Build, Photo, Reference, Status
+from gallery.models.failures import build_failure_columns
 from gallery.models.storage import get_media_path, sync_folder
 from gallery.photos.renditions import delete_orphan_renditions
 
 YOUNG_SECONDS = 3600.0  # seconds; an upload, an import or a build at work is done or dead by then
 MAX_LISTED_FILES = 20
+FILE_LOST = "file_lost"  # the code of rows whose file no backup holds
 MEDIA_FOLDERS = ("photos", "references")  # of the media folder
 
 
@@ -163,9 +165,6 @@ def _find_unowned_indexes() -> Iterator[str]:
 
 
 QUARANTINE_FOLDER = "lost+found"
-FILE_GONE_MESSAGE = gettext_noop(
-    "The file is gone from the disk and no backup holds it. If you still have the photo, add it again."
-)
 
 
 def mend_files(found: SanityReport) -> None:
@@ -210,11 +209,11 @@ def _requeue_row(row: LostFile) -> None:
     """What had been marked for its lost file is worked on again."""
     rows, task = {
         "photo": (
-            Photo.objects.filter(pk=row.pk, work=Status.FAILED, failure=FILE_GONE_MESSAGE),
+            Photo.objects.filter(pk=row.pk, work=Status.FAILED, failure_code=FILE_LOST),
             "process_photo",
         ),
         "reference": (
-            Reference.objects.filter(pk=row.pk, work=Status.FAILED, failure=FILE_GONE_MESSAGE),
+            Reference.objects.filter(pk=row.pk, work=Status.FAILED, failure_code=FILE_LOST),
             "embed_reference",
         ),
     }[row.kind]
@@ -223,7 +222,8 @@ def _requeue_row(row: LostFile) -> None:
 
 
 def _mark_as_failed(row: LostFile) -> None:
-    columns = {"work": Status.FAILED, "failure": FILE_GONE_MESSAGE, "finished_at": timezone.now()}
+    failure = build_failure_columns(JobFailed("file_lost"))
+    columns = {"work": Status.FAILED, "finished_at": timezone.now(), **failure}
     if row.kind == "photo":
         Photo.objects.filter(pk=row.pk).exclude(work=Status.PROCESSING).update(**columns)
     else:

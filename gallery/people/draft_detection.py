@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
-from django.utils.translation import gettext_noop as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
 from gallery.faces.drawn import DRAWN_BOX_MARGIN, find_best_detection
 from gallery.index import engine
@@ -42,9 +42,9 @@ def process_draft(pk: int) -> bool:
                 finish_row(draft, Status.DONE)
                 draft.save(update_fields=["faces", "chosen", "drawn", "says"])
         except FileNotFoundError:
-            finish_row(draft, Status.FAILED, _("The picture is gone from the disk. Send it once more."))
+            finish_row(draft, Status.FAILED, JobFailed("draft_file_gone"))
         except ImageError as error:
-            finish_row(draft, Status.FAILED, str(error))
+            finish_row(draft, Status.FAILED, error)
         except LeaseLost:
             pass  # another worker has it, or it was left out meanwhile
     return True

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.core.exceptions import ActionRefused
+from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
 from gallery.history.changeset import record_event
@@ -63,7 +63,7 @@ def add_draft(user: User, person: Person, content: bytes, name: str) -> DraftRes
         info = probe_photo(content, get_upload_limits())
     except ImageError as error:
         record_refused_upload(user)
-        return DraftResult(None, f"{shown}: {error}")
+        return DraftResult(None, f"{shown}: {translate_error(error)}")
     file = build_draft_name(FILE_EXTENSIONS[info.kind])
     write_file(file, content)
     with transaction.atomic():

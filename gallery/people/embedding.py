@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext_noop as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
 from gallery.index.engine import (
@@ -57,11 +57,11 @@ def process_reference(pk: int) -> bool:
         try:
             _embed_claimed_reference(reference)
         except FileNotFoundError:
-            finish_row(reference, Status.FAILED, _("The reference's picture is gone from the disk."))
+            finish_row(reference, Status.FAILED, JobFailed("reference_file_gone"))
         except MISSING_MODEL_ERRORS as error:
-            postpone_row(reference, MODEL_RETRY_SECONDS, str(error))
+            postpone_row(reference, MODEL_RETRY_SECONDS, error)
         except RecognitionError as error:
-            finish_row(reference, Status.FAILED, str(error))
+            finish_row(reference, Status.FAILED, error)
     return True
 
 

@@ -78,9 +78,7 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
     try:
         received = receive_file(chunks, get_upload_limits().bytes)
     except FileTooLong:
-        raise ImageTooLarge(
-            _("The file is larger than %(size)s MB.") % {"size": settings.UPLOAD_MAX_MB}
-        ) from None
+        raise ImageTooLarge("over_the_bytes", limit=settings.UPLOAD_MAX_MB) from None
     found = find_photo_by_sha256(received.sha256, user)
     if found:
         _restore_lost_file(found, received)

@@ -20,8 +20,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.history.redaction import (
     ErasedObjects,
     delete_admin_log,
@@ -242,8 +242,7 @@ def finish_erasure(pk: int, note_backups: CleanupStep = lambda _: True) -> bool:
             return _clear_remains(erasure, (*CLEANUP_STEPS, note_backups))
         except (OSError, RecognitionError) as error:
             log.error("erasure %s waits: %s", pk, error)
-            reason = _("Something could not be removed yet: %(error)s. It is tried again.")
-            _put_back_erasure(erasure, RETRY_LATER_SECONDS, reason % {"error": error})
+            _put_back_erasure(erasure, RETRY_LATER_SECONDS, JobFailed("not_removed_yet", error=error))
     return False
 
 
@@ -263,8 +262,8 @@ def _clear_remains(erasure: Erasure, steps: Sequence[CleanupStep]) -> bool:
     return True
 
 
-def _put_back_erasure(erasure: Erasure, seconds: float, reason: str = "") -> None:
+def _put_back_erasure(erasure: Erasure, seconds: float, error: JobFailed | None = None) -> None:
     with transaction.atomic():
         Erasure.objects.filter(pk=erasure.pk).update(counts=erasure.counts)
-        postpone_row(erasure, seconds, reason)
+        postpone_row(erasure, seconds, error)
         dispatch.send_task("erase", erasure.pk, countdown=seconds + 0.5)

@@ -26,8 +26,8 @@ from django.conf import settings
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.translation import gettext_noop as _
 
+from gallery.core.exceptions import JobFailed
 from gallery.history.audit import VERB_DOWNLOADED, write_audit_event
 from gallery.history.changeset import record_event
 from gallery.jobs import dispatch
@@ -242,7 +242,7 @@ def run_person_export(pk: int) -> bool:
                 finish_row(export, Status.DONE)
                 PersonExport.objects.filter(pk=pk).update(file=name, bytes=written.bytes)
         except OSError:
-            finish_row(export, Status.FAILED, _("The file could not be written: the disk may be full."))
+            finish_row(export, Status.FAILED, JobFailed("export_not_written"))
         except LeaseLost:
             (get_export_folder() / name).unlink(missing_ok=True)
     return True

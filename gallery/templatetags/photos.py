@@ -16,10 +16,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
-from gallery.core.exceptions import translate_error
 from gallery.core.paths import reverse_with_pk
 from gallery.faces.labels import FaceLabel, get_face_label
 from gallery.models import Album, Face, Photo, Status, User
+from gallery.models.failures import translate_failure
 from gallery.models.querysets import visible_albums
 from gallery.models.sql import fetch_first_column
 from gallery.photos.selectors import TileSummary, get_tile_summary
@@ -72,8 +72,8 @@ def standing(face: Face) -> FaceLabel:
 
 @register.filter
 def in_words(said: str) -> str:
-    """Why something failed, as it was written down, in the reader's language."""
-    return translate_error(said)
+    """A text that was kept in English, in the language of whoever reads it."""
+    return translate_failure("", {}, said)
 
 
 @register.simple_tag(takes_context=True)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.core.exceptions import ActionRefused
+from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
 from gallery.curation.findings import find_worklist_items
@@ -101,7 +101,7 @@ def worklist_action(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
             user, kind, pk, request.POST.get("act", ""), _read_choice(request, user)
         )
     except (ActionRefused, ImageError) as error:
-        refusal = str(error)
+        refusal = translate_error(error)
     if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
         return _render_worklist_card(request, user, kind, pk, refusal, get_undo_url(event))
     if refusal:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from recognition.errors import ImageError, ImageTooLarge, format_message
+from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
 from recognition.images.source import open_regular_file
@@ -46,7 +46,7 @@ class Member:
 
     name: str  # path inside the archive, for showing and as a title; never a place to write to
     data: bytes = b""
-    refused: str = ""
+    refused: ImageError | None = None
 
 
 def is_archive(head: bytes) -> bool:
@@ -74,7 +74,7 @@ def read_archive_members(
             member = _read_member(archive, entry, name, limits, archive_limits)
             left -= len(member.data)
             if left < 0:
-                raise ImageTooLarge(format_message("zip_unpacks"))
+                raise ImageTooLarge("zip_unpacks")
             yield member
 
 
@@ -86,10 +86,10 @@ def _open_archive(source: Path | BinaryIO, limits: ArchiveLimits) -> Iterator[zi
         try:
             archive = zipfile.ZipFile(file)
         except _ZIP_ERRORS:
-            raise ImageError(format_message("zip_damaged")) from None
+            raise ImageError("zip_damaged") from None
         with archive:
             if len(archive.infolist()) > limits.members:
-                raise ImageTooLarge(format_message("zip_too_many", limit=limits.members))
+                raise ImageTooLarge("zip_too_many", limit=limits.members)
             yield archive
     finally:
         if isinstance(source, Path):
@@ -100,19 +100,19 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     """The list of members is read as a whole, so its size is checked first, from the archive's last bytes."""
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
-        raise ImageTooLarge(format_message("zip_too_large", limit=limits.bytes // MEGABYTE))
+        raise ImageTooLarge("zip_too_large", limit=limits.bytes // MEGABYTE)
     file.seek(max(0, size - 65_557))
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
-        raise ImageError(format_message("zip_damaged"))
+        raise ImageError("zip_damaged")
     members, directory = struct.unpack_from("<HI", tail, at + 10)
     if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
-        raise ImageTooLarge(format_message("zip_kind"))
+        raise ImageTooLarge("zip_kind")
     if members > limits.members:
-        raise ImageTooLarge(format_message("zip_too_many", limit=limits.members))
+        raise ImageTooLarge("zip_too_many", limit=limits.members)
     if directory > limits.directory_bytes:
-        raise ImageTooLarge(format_message("zip_list"))
+        raise ImageTooLarge("zip_list")
     file.seek(0)
 
 
@@ -139,27 +139,29 @@ def _read_member(
     try:
         return Member(shown, data=_read_content(archive, entry, limits, archive_limits))
     except ImageError as problem:
-        return Member(shown, refused=str(problem))
+        return Member(shown, refused=problem)
     except _ZIP_ERRORS:
-        return Member(shown, refused=format_message("member_damaged"))
+        return Member(shown, refused=ImageError("member_damaged"))
 
 
-def _explain_refusal(entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits) -> str:
-    """Why a member is not even opened, from what the archive says of it; "" if it may be."""
+def _explain_refusal(
+    entry: zipfile.ZipInfo, name: str, limits: Limits, archive_limits: ArchiveLimits
+) -> ImageError | None:
+    """Why a member is not even opened, from what the archive says of it; None if it may be."""
     if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\x00" in name:
-        return format_message("member_outside")
+        return ImageError("member_outside")
     mode = entry.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        return format_message("member_no_file")
+        return ImageError("member_no_file")
     if entry.flag_bits & _ENCRYPTED:
-        return format_message("member_locked")
+        return ImageError("member_locked")
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return format_message("member_packing")
+        return ImageError("member_packing")
     if entry.file_size > limits.bytes:
-        return format_message("over_the_bytes", limit=limits.bytes // MEGABYTE)
+        return ImageTooLarge("over_the_bytes", limit=limits.bytes // MEGABYTE)
     if entry.file_size > archive_limits.ratio * max(entry.compress_size, 1_000):
-        return format_message("member_bomb")
-    return ""
+        return ImageTooLarge("member_bomb")
+    return None
 
 
 def _read_content(
@@ -175,5 +177,5 @@ def _read_content(
             parts.append(part)
             size += len(part)
             if size > most:
-                raise ImageTooLarge(format_message("member_bomb"))
+                raise ImageTooLarge("member_bomb")
     return b"".join(parts)

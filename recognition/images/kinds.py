@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from typing import BinaryIO
 
-from recognition.errors import ImageError, format_message
+from recognition.errors import ImageError
 
 _HEAD_BYTES = 1024  # as far as browsers look when they guess what a file is
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
@@ -63,9 +63,9 @@ def identify_photo(file: BinaryIO) -> str:
     kind = get_photo_kind(head)
     if kind != "TIFF" and any(mark in head.lower() for mark, _ in _MARKUP):
         other = next(name for mark, name in _MARKUP if mark in head.lower())
-        raise ImageError(format_message("two_at_once", what=other))
+        raise ImageError("two_at_once", what=other)
     if zipfile.is_zipfile(file):
-        raise ImageError(format_message("two_at_once", what="a ZIP archive"))
+        raise ImageError("two_at_once", what="a ZIP archive")
     file.seek(0)
     return kind
 
@@ -73,7 +73,7 @@ def identify_photo(file: BinaryIO) -> str:
 def get_photo_kind(head: bytes) -> str:
     """The kind of photo that starts with ``head`` (1024 bytes do); ImageError if none that is read."""
     if not head:
-        raise ImageError(format_message("empty"))
+        raise ImageError("empty")
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
             if head[8:10] == b"CR" and kind == "TIFF":
@@ -109,4 +109,4 @@ def _describe_stranger(head: bytes) -> str:
 
 
 def _make_kind_error(what: str) -> ImageError:
-    return ImageError(format_message("looks_like", what=what) if what else format_message("no_photo"))
+    return ImageError("looks_like", what=what) if what else ImageError("no_photo")

@@ -25,7 +25,7 @@ from PIL import (
 )
 from PIL import Image as Pillow
 
-from recognition.errors import ImageError, ImageTooLarge, format_message
+from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.kinds import identify_photo
 from recognition.images.limits import Limits
 from recognition.images.metadata import read_metadata
@@ -88,18 +88,18 @@ def open_image(source: Source, limits: Limits) -> Iterator[OpenedImage]:
         try:
             yield _check_image(file, limits)
         except MemoryError:
-            raise ImageTooLarge(format_message("too_much_memory")) from None
+            raise ImageTooLarge("too_much_memory") from None
         except Pillow.DecompressionBombError:
-            raise ImageTooLarge(format_message("far_too_many_pixels")) from None
+            raise ImageTooLarge("far_too_many_pixels") from None
         except DECODER_ERRORS as problem:
-            raise ImageError(_explain_decoder_error(problem)) from problem
+            raise ImageError(_get_damage_code(problem)) from problem
 
 
-def _explain_decoder_error(problem: BaseException) -> str:
+def _get_damage_code(problem: BaseException) -> str:
     said = str(problem).lower()
     if "truncated" in said or "unexpected end" in said or isinstance(problem, EOFError):
-        return format_message("cut_off")
-    return format_message("undecodable")
+        return "cut_off"
+    return "undecodable"
 
 
 @contextmanager
@@ -118,10 +118,10 @@ def open_regular_file(path: Path) -> BinaryIO:
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as problem:
-        raise ImageError(format_message("unreadable", why=problem.strerror)) from None
+        raise ImageError("unreadable", why=problem.strerror) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise ImageError(format_message("no_plain_file"))
+        raise ImageError("no_plain_file")
     return os.fdopen(handle, "rb")
 
 
@@ -129,7 +129,7 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
         raise ImageTooLarge(
-            format_message("too_many_bytes", megabytes=f"{size / 1e6:.0f}", limit=f"{limits.bytes / 1e6:.0f}")
+            "too_many_bytes", megabytes=f"{size / 1e6:.0f}", limit=f"{limits.bytes / 1e6:.0f}"
         )
     kind = identify_photo(file)
     check_structure(file, kind, limits)
@@ -162,22 +162,20 @@ def _open_with_decoder(file: BinaryIO, kind: str) -> ImageFile.ImageFile:
             return image
         return _DECODERS[kind](file)
     except SyntaxError:
-        raise ImageError(format_message("false_start", kind=kind)) from None
+        raise ImageError("false_start", kind=kind) from None
 
 
 def _check_dimensions(image: Pillow.Image, limits: Limits) -> None:
     width, height = image.size
     if width < 1 or height < 1:
-        raise ImageError(format_message("no_pixels"))
+        raise ImageError("no_pixels")
     if max(width, height) > limits.side:
-        raise ImageTooLarge(format_message("too_long_a_side", width=width, height=height, limit=limits.side))
+        raise ImageTooLarge("too_long_a_side", width=width, height=height, limit=limits.side)
     if width * height > limits.pixels:
         raise ImageTooLarge(
-            format_message(
-                "too_many_pixels",
-                width=width,
-                height=height,
-                megapixels=f"{width * height / 1e6:.0f}",
-                limit=f"{limits.pixels / 1e6:.0f}",
-            )
+            "too_many_pixels",
+            width=width,
+            height=height,
+            megapixels=f"{width * height / 1e6:.0f}",
+            limit=f"{limits.pixels / 1e6:.0f}",
         )

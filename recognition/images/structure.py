@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
-from recognition.errors import ImageError, ImageTooLarge, format_message
+from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.limits import Limits
 
 
@@ -26,17 +26,17 @@ def check_structure(file: BinaryIO, kind: str, limits: Limits) -> None:
         try:
             walk(file, limits)
         except (struct.error, IndexError):
-            raise ImageError(format_message("header_cut_off")) from None
+            raise ImageError("header_cut_off") from None
     file.seek(0)
 
 
 def make_metadata_error(limits: Limits) -> ImageTooLarge:
     megabytes = limits.metadata_bytes // 1_000_000
-    return ImageTooLarge(format_message("too_much_metadata", limit=megabytes))
+    return ImageTooLarge("too_much_metadata", limit=megabytes)
 
 
 def make_frames_error(limits: Limits) -> ImageTooLarge:
-    return ImageTooLarge(format_message("too_many_frames", limit=limits.frames))
+    return ImageTooLarge("too_many_frames", limit=limits.frames)
 
 
 def _walk_jpeg(file: BinaryIO, limits: Limits) -> None:
@@ -150,12 +150,12 @@ def _walk_tiff(file: BinaryIO, limits: Limits) -> None:
         if not offset:
             return
         if offset in seen or offset > limits.bytes:
-            raise ImageError(format_message("broken_pages"))
+            raise ImageError("broken_pages")
         seen.add(offset)
         if len(seen) > limits.frames:
             raise make_frames_error(limits)
         file.seek(offset)
         (count,) = struct.unpack(order + count_format, file.read(struct.calcsize(count_format)))
         if count > 4096:
-            raise ImageError(format_message("too_many_properties"))
+            raise ImageError("too_many_properties")
         file.seek(count * entry, 1)

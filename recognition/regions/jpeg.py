@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recognition.errors import ImageError, format_message
+from recognition.errors import ImageError
 from recognition.regions.position import exif_without_position, make_minimal_exif, photoshop_without_places
 
 EXIF = b"Exif\x00\x00"
@@ -38,7 +38,7 @@ def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: 
     that phones append to a file are left out. Raises ImageError when the packet or the file does not allow it.
     """
     if len(XMP) + len(packet) > _MAX_SEGMENT_BYTES:
-        raise ImageError(format_message("too_many_names"))
+        raise ImageError("too_many_names")
     segments, scan = split_segments(data)
     if not keep_position:
         segments = _remove_position(segments, orientation)
@@ -63,7 +63,7 @@ def split_segments(data: bytes) -> tuple[list[Segment], bytes]:
         while data[at : at + 2] == b"\xff\xff":
             at += 1
         if len(data) < at + 4 or data[at] != 0xFF:
-            raise ImageError(format_message("header_cut_off"))
+            raise ImageError("header_cut_off")
         marker = data[at + 1]
         if marker == _SCAN:
             return segments, data[at : _find_picture_end(data, at)]

@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from recognition.errors import ImageError, format_message
+from recognition.errors import ImageError
 from recognition.regions.position import exif_without_position, make_minimal_exif
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -50,7 +50,7 @@ def _iterate_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if name == b"IEND":
             return
         at += 12 + size
-    raise ImageError(format_message("cut_off"))
+    raise ImageError("cut_off")
 
 
 def _encode_chunk(name: bytes, body: bytes) -> bytes:

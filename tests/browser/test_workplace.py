@@ -200,7 +200,7 @@ def test_a_waiting_build_is_stopped_and_asked_for_again_by_undo(
 
 
 PHOTOS = "SELECT name, work, album_id, trashed_at IS NULL, is_recognised FROM gallery_photo ORDER BY id"
-REFERENCES = "SELECT id, work, failure FROM gallery_reference ORDER BY id"
+REFERENCES = "SELECT id, work, failure_code FROM gallery_reference ORDER BY id"
 
 
 def rows(site: Site, query: str) -> list[Any]:

@@ -26,7 +26,7 @@ client.force_login(user)
 answer = client.cookies["sessionid"].value
 """
 PHOTOS = (
-    "SELECT p.id, p.sha256, p.file, p.work, p.failure, p.attempts, p.lease_owner,"
+    "SELECT p.id, p.sha256, p.file, p.work, p.failure_code, p.attempts, p.lease_owner,"
     " (SELECT COUNT(*) FROM gallery_face f WHERE f.photo_id = p.id),"
     " (SELECT COUNT(*) FROM gallery_event e WHERE e.verb = 'photo.add' AND e.object_id = p.id)"
     " FROM gallery_photo p ORDER BY p.id"

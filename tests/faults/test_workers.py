@@ -46,10 +46,8 @@ def test_a_photo_that_kills_its_worker_twice_is_set_aside_and_the_rest_goes_on(s
     scene.settle()
     scene.end_worker(signal.SIGTERM)
     assert log.read_text().count(sha256) == 2  # and no third time
-    failed = scene.site.rows("SELECT sha256, failure FROM gallery_photo WHERE work = 'failed'")
-    assert failed == [
-        (sha256, "Working on this stopped the worker twice, so it was set aside. You can try it again.")
-    ]
+    failed = scene.site.rows("SELECT sha256, failure_code FROM gallery_photo WHERE work = 'failed'")
+    assert failed == [(sha256, "worker_stopped")]
     scene.check(may_fail=True)
 
 

@@ -147,7 +147,7 @@ def run_bulk_act(pk: int) -> bool:
         try:
             _run_all_parts(act)
         except ActionRefused as error:
-            finish_row(act, Status.FAILED, str(error))
+            finish_row(act, Status.FAILED, error)
         except LeaseLost:
             pass  # another worker has it
     return True

@@ -19,7 +19,7 @@ class Command(GalleryCommand):
         if options["json"]:
             self.say_json(get_build_figures(build))
         elif self.is_failed:
-            self.warn(build.failure or "Another process is building the index; this build waits for it.")
+            self.warn(build.failure_text or "Another process is building the index; this build waits for it.")
         else:
             kind = f"{build.index_key} {build.index_param}".strip()
             self.stdout.write(
@@ -29,7 +29,6 @@ class Command(GalleryCommand):
 
 def get_build_figures(build: Build) -> dict[str, Any]:
     names = [
-        "failure",
         "embedder_id",
         "directory",
         "vectors",
@@ -39,4 +38,6 @@ def get_build_figures(build: Build) -> dict[str, Any]:
         "size",
     ]
     names += ["milliseconds", "recall", "is_active", "figures"]
-    return {"build": build.pk, "status": build.work} | {name: getattr(build, name) for name in names}
+    return {"build": build.pk, "status": build.work, "failure": build.failure_text} | {
+        name: getattr(build, name) for name in names
+    }

@@ -42,7 +42,7 @@ class Command(GalleryCommand):
 
     def _report(self, done: ImportResult, build: Build, is_json: bool) -> None:
         if is_json:
-            figures = {"status": build.work, "vectors": build.vectors, "failure": build.failure}
+            figures = {"status": build.work, "vectors": build.vectors, "failure": build.failure_text}
             self.say_json({**asdict(done), "build": figures})
             return
         if done.without_picture:

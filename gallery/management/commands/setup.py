@@ -66,7 +66,7 @@ class Command(GalleryCommand):
 
     def _print(self, photo: Photo) -> None:
         if photo.work == Status.FAILED:
-            self.warn(f"{photo.name}: {photo.failure}")
+            self.warn(f"{photo.name}: {photo.failure_text}")
             return
         self.stdout.write(f"Faces in the demonstration photo ({photo.name}), left to right:")
         for face in photo.faces.select_related("person").order_by("left"):

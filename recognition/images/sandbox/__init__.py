@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from recognition.errors import ImageError, ImageTooLarge, format_message
+from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.limits import DEFAULT_LIMITS, Limits
 from recognition.images.photo import Photo, Region
 from recognition.images.sandbox.pool import get_shared_pool
@@ -142,7 +142,7 @@ def _ask_decoder(
     try:
         return unpack(answer, handles)
     except (DecoderGone, LookupError, TypeError, ValueError) as problem:
-        raise ImageError(format_message("decoder_failed")) from problem
+        raise ImageError("decoder_failed") from problem
     finally:
         for extra in handles:
             os.close(extra)
@@ -159,7 +159,7 @@ def _open_handle(source: Source, limits: Limits) -> Iterator[int]:
         source.seek(0)
         source = source.read(limits.bytes + 1)
     if len(source) > limits.bytes:
-        raise ImageTooLarge(format_message("over_the_bytes", limit=f"{limits.bytes / 1e6:.0f}"))
+        raise ImageTooLarge("over_the_bytes", limit=f"{limits.bytes / 1e6:.0f}")
     handle = create_shared_file()
     try:
         write_all(handle, source)

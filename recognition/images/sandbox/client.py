@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import recognition
-from recognition.errors import ImageError, ImageTooLarge, RecognitionError, format_message
+from recognition.errors import ImageError, ImageTooLarge, RecognitionError
 from recognition.images.limits import Limits
 from recognition.images.sandbox.wire import DecoderGone, Message, receive_message, send_message
 
@@ -99,20 +99,23 @@ class Decoder:
             code = -signal.SIGKILL
         if code in _TOO_LONG:
             return _make_timeout_error(limits)
-        return ImageError(format_message("decoder_failed"))
+        return ImageError("decoder_failed")
 
 
 def _make_timeout_error(limits: Limits) -> ImageError:
-    return ImageTooLarge(format_message("too_long", seconds=f"{limits.seconds:.0f}"))
+    return ImageTooLarge("too_long", seconds=f"{limits.seconds:.0f}")
 
 
 def _make_answer_error(answer: Message) -> ImageError:
-    text = str(answer.get("text", ""))[:500]
-    if answer["error"] == "ImageError":
-        return ImageError(text)
-    if answer["error"] == "ImageTooLarge":
-        return ImageTooLarge(text)
-    return ImageTooLarge(format_message("too_much_memory"))
+    if answer["error"] == "memory":
+        return ImageTooLarge("too_much_memory")
+    kind = ImageTooLarge if answer["error"] == "ImageTooLarge" else ImageError
+    try:
+        error = kind(answer["code"], **{name: str(value)[:100] for name, value in answer["params"].items()})
+        str(error)  # what a hostile file made of the decoder may name no message
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return ImageError("decoder_failed")
+    return error
 
 
 def _build_environment() -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from recognition.errors import ImageError, ImageTooLarge
+from recognition.errors import ImageError
 from recognition.images.limits import Limits
 from recognition.images.reader import make_rendition, probe_photo, read_photo, read_regions
 from recognition.images.sandbox.wire import (
@@ -83,10 +83,8 @@ def _answer_request(line: socket.socket, request: Message, handle: int, served: 
         _set_allowance(limits)
         try:
             message, result = _REQUEST_HANDLERS[request["do"]](file, limits, request)
-        except ImageTooLarge as problem:
-            message = {"error": "ImageTooLarge", "text": str(problem)}
         except ImageError as problem:
-            message = {"error": "ImageError", "text": str(problem)}
+            message = {"error": type(problem).__name__, "code": problem.code, "params": dict(problem.params)}
         except MemoryError:
             message = {"error": "memory"}
         signal.setitimer(signal.ITIMER_REAL, 0)
