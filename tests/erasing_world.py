@@ -31,10 +31,9 @@ from gallery.accounts.services import accept_invitation, invite_user
 from gallery.faces.decisions import confirm_face, draw_face
 from gallery.faces.drawn import embed_drawn_face
 from gallery.faces.processing import process_photo
-from gallery.history import undo
 from gallery.history.changeset import find_events_about
 from gallery.history.undo import undo_events
-from gallery.jobs import dispatch, leases
+from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Album, Erasure, Event, Face, Person, Photo, Reference, Role, Status, User
 from gallery.models.storage import get_media_path
@@ -236,19 +235,19 @@ def _erase_with_deaths(
     for library in ("autofaiss", "faiss", "pandas"):
         importlib.import_module(library)  # once, not in every process that is to die
     rows, earlier = model._default_manager.count(), Erasure.objects.count()
-    assert dies(ask, erasure, "scrub_linked", after=True)
-    assert dies(ask, undo, "record", after=True)
+    assert dies(ask, erasure, "redact_linked_events", after=True)
+    assert dies(ask, erasure, "record_event", after=True)
     assert (model._default_manager.count(), Erasure.objects.count()) == (rows, earlier)
-    assert dies(ask, dispatch, "_send")  # after the commit: the message is lost
+    assert dies(ask, dispatch, "_send_now")  # after the commit: the message is lost
     assert model._default_manager.count() == rows - 1
     pk = Erasure.objects.latest("pk").pk
     for number in range(len(erasure_cleanup.CLEANUP_STEPS)):
         for after in moments:
             assert dies_in_step(pk, number, after), (number, after)
     for after in (False, True):
-        assert dies(lambda: finish_erasure(pk), erasure_cleanup, "clear", after=after)
+        assert dies(lambda: finish_erasure(pk), erasure_cleanup, "clear_database_remains", after=after)
         expire()
-    assert dies(lambda: finish_erasure(pk), leases, "finish", after=False)
+    assert dies(lambda: finish_erasure(pk), erasure_cleanup, "finish_row", after=False)
     expire()
     assert finish_erasure(pk)
     return json.loads(json.dumps(Erasure.objects.values("counts", "todo", "work").get(pk=pk)))

@@ -198,7 +198,7 @@ def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatc
 
 FAULTS = {
     "reading the database": (builds, "stream_vector_parts"),
-    "making the directory": (index, "build"),
+    "making the directory": (builder, "build"),
     "before activating": (builds, "activate_build"),
     "while activating": (builds, "_mark_build_active"),
     "tidying up": (builds, "clean_up_builds"),

@@ -25,7 +25,6 @@ from gallery.index.engine import forget_loaded_models
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Candidate, Decision, Face, FaceRejection, Photo, ReferenceVector, Status
 from gallery.photos.services import add_photo, retry_photo
-from recognition.images import sandbox
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen, somebody
 from tests.making import a_person, a_photo, a_reference, a_user, a_vector
@@ -251,7 +250,7 @@ def test_a_drawn_face_is_found_embedded_and_searched(seen, scene, monkeypatch):
         box = region_at
         pixels = np.zeros((286, 242, 3), np.uint8)
 
-    monkeypatch.setattr(sandbox, "read_region", lambda *args, **kwargs: Region)
+    monkeypatch.setattr("gallery.faces.drawn.read_region", lambda *args, **kwargs: Region)
     inside = Seen(Box(605 - 524, 305 - 202, 80, 95), seen.faces[0].vector)
     seen.faces = [inside]
     assert embed_drawn_face(drawn.pk)
@@ -270,7 +269,7 @@ def test_a_drawn_box_without_a_face_can_still_be_named_by_hand(seen, scene, monk
         box = Box(524, 202, 242, 286)
         pixels = np.zeros((286, 242, 3), np.uint8)
 
-    monkeypatch.setattr(sandbox, "read_region", lambda *args, **kwargs: Region)
+    monkeypatch.setattr("gallery.faces.drawn.read_region", lambda *args, **kwargs: Region)
     seen.faces = []
     embed_drawn_face(drawn.pk)
     drawn.refresh_from_db()

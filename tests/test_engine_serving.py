@@ -10,7 +10,6 @@ import pytest
 from gallery.index import engine
 from gallery.index.engine import SERVING_RECIPE_KEY, get_configured_recipe, get_embedder_by_id
 from gallery.models import SiteSetting
-from recognition import embedders
 from recognition.errors import EmbedderMismatch, WeightsMissing
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +25,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, str]:
             raise WeightsMissing("gone")
         return SimpleNamespace(name=name, id=ids[name])
 
-    monkeypatch.setattr(embedders, "load_embedder", load)
+    monkeypatch.setattr(engine, "load_embedder", load)
     monkeypatch.setattr(engine, "_loaded_objects", {})
     settings.EMBEDDER = "dlib"
     return ids

@@ -137,10 +137,11 @@ def test_a_round_trip_loses_nothing(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("gallery")
 def test_an_export_opens_with_plain_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, Any]] = []
+    build = builder.build
 
     def watched(*arguments: Any, **options: Any) -> BuildFigures:
         asked.append(options)
-        return builder.build(*arguments, **options)
+        return build(*arguments, **options)
 
     monkeypatch.setattr("recognition.index.builder.build", watched)
     export_gallery(tmp_path / "out")

@@ -25,8 +25,8 @@ from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Build, Erasure, Person, Reference, Status
 from gallery.privacy.erasure import erase_person
 from gallery.privacy.erasure_cleanup import finish_erasure, list_waiting_erasures
-from recognition import index
 from recognition.errors import IndexUnusable
+from recognition.index import builder
 from tests.engines import FakeEngine
 from tests.gallery_world import as_row, erase, know, move, reject, world
 from tests.making import EMBEDDER, a_person, a_vector
@@ -39,7 +39,7 @@ ROW = st.integers(0, len(VECTORS) - 1)
 PICK = st.integers(0, 1000)  # which of those there are
 PLACES = (
     (builds, "stream_vector_parts"),
-    (index, "build"),
+    (builder, "build"),
     (builds, "activate_build"),
     (builds, "_mark_build_active"),
     (builds, "finish_row"),

@@ -22,7 +22,6 @@ from gallery.photos.renditions import (
     get_photo_rendition,
     photo_digest,
 )
-from recognition.images import sandbox
 from recognition.images.sandbox import make_rendition
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +183,7 @@ def test_a_picture_asked_for_by_many_at_once_is_made_once(own_data: Path, monkey
         made.append(path)
         return real(path, *options)
 
-    monkeypatch.setattr(sandbox, "make_rendition", counted)
+    monkeypatch.setattr("gallery.photos.renditions.make_rendition", counted)
     threads = [threading.Thread(target=get_photo_rendition, args=(photo, 320)) for _ in range(8)]
     for thread in threads:
         thread.start()

@@ -179,7 +179,7 @@ def test_a_failure_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     from recognition.index import builder
 
     steps = [(builder, name) for name in ("write_parts", "choose_index", "sha256_of", "write_infos")]
-    steps += [(builder, name) for name in ("draw_sample", "create", "is_exact")]
+    steps += [(builder, name) for name in ("draw_sample", "create_faiss_index", "is_exact")]
     for module, name in steps:
         with monkeypatch.context() as patch:
 
