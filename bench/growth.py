@@ -30,7 +30,7 @@ from recognition.embedders import load_embedder
 from recognition.images.sandbox import read_photo
 from recognition.types import Box, Detector, Embedder
 
-DECODED_SIDE = 3_000  # as in gallery.engine
+DECODED_SIDE = 3_000  # as in gallery.index.engine
 MEGAPIXELS = (1, 4, 12, 24, 100)
 TILES = (1, 2, 4, 6)  # along each side of the photo of many faces
 

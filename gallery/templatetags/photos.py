@@ -112,10 +112,10 @@ SPINNER = mark_safe('<span class="spinner"></span>')
 
 @register.simple_tag
 def tile(photo: Photo, walk: str = "", swap: object = False) -> SafeString:
-    """A photo as the grid shows it, from `gallery.browse.photos.grid`.
+    """A photo as the grid shows it, from `get_photo_grid`.
 
-    With a walk (see `gallery.browse.walks`) it can be chosen, and its page leads on to its neighbours; to be swapped,
-    it takes the place of the tile that is there.
+    With a walk (see `gallery.web.navigation`) it can be chosen, and its page leads on to its neighbours; to be
+    swapped, it takes the place of the tile that is there.
     """
     kind = ["tall"] if photo.height > photo.width else []
     if photo.work in BUSY:
