@@ -20,6 +20,46 @@ class GalleryConfig(AppConfig):
         from gallery.history.audit import connect_auth_signals
 
         connect_auth_signals()
+        _register_effects()
+        _register_inverses()
+
+
+def _register_effects() -> None:
+    """What must follow acts and the undoing of them, in this order."""
+    from gallery.curation.effects import mark_touched_findings
+    from gallery.faces.consent import announce_changed_consent, apply_consent_changes
+    from gallery.faces.effects import follow_changed_bounds, follow_changed_faces, resume_restored_photos
+    from gallery.history.effects import register_receivers
+    from gallery.index.feed import announce_changed_references
+    from gallery.jobs.requeue import send_requeued_jobs
+
+    register_receivers(
+        apply_consent_changes,
+        follow_changed_faces,
+        mark_touched_findings,
+        announce_changed_references,
+        announce_changed_consent,
+        resume_restored_photos,
+        send_requeued_jobs,
+        follow_changed_bounds,
+    )
+
+
+def _register_inverses() -> None:
+    """How acts are taken back that are more than rows with their columns before and after."""
+    from gallery.curation.effects import BULK_VERBS, undo_bulk_act
+    from gallery.history.undo import register_inverse
+    from gallery.index.services import reverse_build_request, reverse_roll_back
+    from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
+    from gallery.people.effects import undo_added_references, undo_automatic_setting
+
+    register_inverse(undo_pause, "queue.pause", "queue.resume")
+    register_inverse(undo_cancel_or_requeue, "queue.cancel", "queue.again")
+    register_inverse(reverse_build_request, "build.request", "build.cancel")
+    register_inverse(reverse_roll_back, "build.roll_back")
+    register_inverse(undo_added_references, "reference.add", "references.add", "face.use_as_reference")
+    register_inverse(undo_automatic_setting, "setting.references_on", "setting.references_off")
+    register_inverse(undo_bulk_act, *BULK_VERBS)
 
 
 class GalleryAdminConfig(SimpleAdminConfig):

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 
 from gallery.curation.check import _store_findings
+from gallery.curation.effects import mark_outdated_findings
 from gallery.curation.findings import find_faceless_references, find_worklist_items, get_open_findings
 from gallery.curation.services import resolve_worklist_item
 from gallery.faces.decisions import confirm_face
-from gallery.faces.effects import mark_outdated_findings
 from gallery.history.undo import undo_events
 from gallery.models import Event, Face, Finding, Person, Reference, Status, User
 from gallery.people.references import (

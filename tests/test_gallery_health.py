@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from gallery.core.permissions import remember_hidden_albums
 from gallery.curation.check import check_all_references
+from gallery.curation.effects import mark_outdated_findings
 from gallery.curation.findings import (
     count_findings_for_badge,
     count_worklist_items,
@@ -22,7 +23,6 @@ from gallery.curation.findings import (
     get_open_findings,
 )
 from gallery.curation.services import dismiss_findings, request_gallery_check
-from gallery.faces.effects import mark_outdated_findings
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Role, Status, User

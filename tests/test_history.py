@@ -107,11 +107,11 @@ def test_a_batch_is_undone_as_one_newest_first_or_not_at_all():
 def test_other_acts_register_how_they_are_taken_back():
     taken = []
 
-    @register_inverse("test.act")
     def take_back(user, event):
         taken.append(event.undo["number"])
         return {"number": -1}
 
+    register_inverse(take_back, "test.act")
     user, photo = a_user(), a_photo()
     event = record_event(user, "test.act", photo, {"photo": photo.name}, undo={"number": 5})
     [undone] = undo_events(user, event)

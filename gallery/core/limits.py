@@ -9,7 +9,6 @@ from pathlib import Path
 
 from django.conf import settings
 
-from facesite import broker
 from recognition.images import Limits
 
 
@@ -22,6 +21,8 @@ STALE_AFTER_SECONDS = 3600.0  # seconds
 
 def remove_stale_files(seconds: float = STALE_AFTER_SECONDS) -> int:
     """Remove half-written files nobody has touched for so long; how many those were."""
+    from facesite import broker  # with kombu, which few of those who ask for the limits need
+
     gone = sum(_remove_unless_locked(path, path, seconds) for path in _find_partial_uploads())
     gone += sum(
         _remove_unless_locked(path, path.parent / ".lock", seconds) for path in _find_partial_renditions()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.db import transaction
 
+from gallery.curation.effects import settle_findings
 from gallery.curation.findings import find_people_with_references
 from gallery.curation.measurement import LabelledVectors, load_labelled_references
-from gallery.faces.effects import settle_findings
 from gallery.index import engine
 from gallery.models import Finding
 from recognition.health import (

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from gallery.history.changeset import ChangeGroup, ChangeSet, split_into_chunks
+from gallery.index.feed import announce_people_references
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Album, Candidate, Decision, Event, Face, NameChange, Person, Photo
@@ -115,11 +116,13 @@ def requeue_open_photos(photos: Collection[int]) -> int:
 
 
 def apply_consent_changes(ledger: ChangeSet) -> None:
-    """Draw the consequences of what an act wrote to people, photos and albums; part of `followup.after`."""
+    """Draw the consequences of what an act wrote to people, photos and albums."""
     changed = {*find_people_with_changed_consent(ledger), *ledger.made("person")}
     may = set(Person.objects.filter(recognisable_q(), pk__in=changed).values_list("pk", flat=True))
     stop_recognising_people(ledger, sorted(changed - may))
     resume_recognising_people(ledger, sorted(may))
+    if veiled := ledger.changed("face", "is_veiled"):
+        ledger.notes["veiled"] = veiled  # nothing else knows for whom
     photos = _find_photos_with_changed_consent(ledger)
     is_closed = {
         pk
@@ -128,6 +131,12 @@ def apply_consent_changes(ledger: ChangeSet) -> None:
     }
     stop_recognising_in_photos(is_closed)
     requeue_open_photos(photos - is_closed)
+
+
+def announce_changed_consent(changes: ChangeSet) -> None:
+    """Searching processes follow who may be recognised."""
+    for some in split_into_chunks(find_people_with_changed_consent(changes)):
+        announce_people_references(some)
 
 
 def find_people_with_changed_consent(ledger: ChangeSet) -> list[int]:

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused
-from gallery.faces.effects import apply_effects
 from gallery.history.changeset import ChangeSet, record_event, split_into_chunks
+from gallery.history.effects import apply_effects
 from gallery.history.locking import check_face_revision, lock_face
 from gallery.jobs import dispatch
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection, Person, Photo, User

@@ -2,7 +2,15 @@
 
 A change set performs the writes of one act and keeps, as plain JSON, groups of rows with their columns before and
 after. Undoing replays the groups in reverse, and touches only rows that still are as the act left them: later
-decisions stand. `before` is null for rows that were created, `after` for rows that were deleted."""
+decisions stand. `before` is null for rows that were created, `after` for rows that were deleted.
+
+Models say what is special about them:
+
+computed_columns     follow from others, and so are no part of what an act did
+is_cache             its rows are written again by the next search or check, so they hold nothing back
+list_undo_ignores    columns that the machine goes on writing, whatever people decide
+undo_needs_row       once such a row is gone, what pointed to it does not come back
+undo_clash_message   what to say when another row has taken the place of a deleted one"""
 
 from __future__ import annotations
 
@@ -17,10 +25,9 @@ from django.apps import apps
 from django.db import models
 from django.db.models import F, ForeignKey, Model, QuerySet
 from django.utils.hashable import make_hashable
-from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
-from gallery.models import Decision, Event, EventSubject, Person, User
+from gallery.models import Event, EventSubject, User
 
 ChangeGroup = dict[str, Any]  # {"model", "ids", "before", "after"}
 CHUNK_SIZE = 500  # ids in one statement
@@ -64,7 +71,7 @@ def _get_attname(model: type[Model], name: str) -> str:
 
 def _list_stored_columns(model: type[Model]) -> list[str]:
     """The columns that are written; those that are worked out from others come back by themselves."""
-    worked_out = getattr(model, "WORKED_OUT", ())
+    worked_out = getattr(model, "computed_columns", ())
     return [f.attname for f in model._meta.concrete_fields if not f.generated and f.name not in worked_out]
 
 
@@ -78,6 +85,7 @@ class ChangeSet:
 
     groups: list[ChangeGroup] = field(default_factory=list)
     left: int = 0  # rows that were not taken back because they have changed since
+    notes: dict[str, Any] = field(default_factory=dict)  # what receivers add to the event's summary
 
     def set(self, row: Model, **columns: Any) -> None:
         """Write columns of one row, which the caller holds, and refresh the object."""
@@ -171,27 +179,19 @@ def _restore_columns(ledger: ChangeSet, model: type[Model], group: ChangeGroup) 
         ledger.left += query_rows(model, group["ids"]).count()
         return
     for some in split_into_chunks(group["ids"]):
-        unchanged = query_rows(model, some).filter(
-            **_build_lookups(_without_machine_columns(group["model"], after))
-        )
+        unchanged = query_rows(model, some).filter(**_build_lookups(_drop_ignored_columns(model, after)))
         ids = list(unchanged.values_list("pk", flat=True))
         ledger.left += query_rows(model, some).count() - len(ids)
         if ids:
             ledger.update(query_rows(model, ids), **before)
 
 
-def _without_machine_columns(name: str, after: dict[str, Any]) -> dict[str, Any]:
-    """Of what an act left, the columns that tell whether somebody has changed it since.
-
-    The machine goes on writing a face that nobody has decided on, and may do so after an act that took a decision
-    back: what it says is no reason to keep the decision from coming back.
-    """
-    if name != "face":
+def _drop_ignored_columns(model: type[Model], after: dict[str, Any]) -> dict[str, Any]:
+    """Of what an act left, the columns that tell whether somebody has changed it since."""
+    if not hasattr(model, "list_undo_ignores"):
         return after
-    machines = {"similarity", "reference_id"}
-    if after.get("decision") == Decision.NONE:
-        machines |= {"person_id", "state"}
-    return {column: value for column, value in after.items() if column not in machines}
+    ignored = model.list_undo_ignores(after)
+    return {column: value for column, value in after.items() if column not in ignored}
 
 
 def _build_lookups(columns: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def _clear_dead_references(model: type[Model], columns: dict[str, Any]) -> dict[
     kept = dict(columns)
     for f in model._meta.concrete_fields:
         if isinstance(f, ForeignKey) and f.attname in kept and not _has_referenced_row(f, kept[f.attname]):
-            if not f.null or f.related_model is Person:
+            if not f.null or getattr(f.related_model, "undo_needs_row", False):
                 return None
             kept[f.attname] = None
     return kept
@@ -228,30 +228,19 @@ def _has_dependents(row: Model) -> bool:
     """Whether rows that would be lost, or lose their name, point at this one."""
     for relation in row._meta.related_objects:
         manager = relation.related_model._default_manager
-        if relation.related_model._meta.model_name in CACHE_MODELS:
+        if getattr(relation.related_model, "is_cache", False):
             continue
         if manager.filter(**{relation.field.name: row.pk}).exists():
             return True
     return False
 
 
-CACHE_MODELS = {
-    "candidate",
-    "namechange",
-    "finding",
-    "personexport",
-}  # the next search, or check, writes them again
-
-
 def _recreate_row(ledger: ChangeSet, model: type[Model], columns: dict[str, Any]) -> None:
     """Insert what the act deleted, under its old id, unless something like it is there again."""
     values = _clear_dead_references(model, _to_python_values(model, columns))
     if values is None or _has_unique_clash(model, values):
-        if model is Person:
-            raise CannotUndo(
-                _("There is somebody else called “%(name)s” now. Give them another name, then undo again.")
-                % {"name": columns["name"]}
-            )
+        if clash := getattr(model, "undo_clash_message", ""):
+            raise CannotUndo(str(clash) % columns)
         ledger.left += 1
         return
     row = model(**values)
@@ -282,12 +271,13 @@ def record_event(
     subjects: EventSubjects | None = None,
 ) -> Event:
     """Write the event of an act; `subjects` are what it can also be found by, its object aside."""
+    notes = undo.notes if isinstance(undo, ChangeSet) else {}
     event = Event.objects.create(
         actor=user,
         verb=verb,
         object_type=(obj._meta.model_name or "") if obj else "",
         object_id=obj.pk if obj else None,
-        summary=dict(summary),
+        summary={**summary, **notes},
         undo={"rows": undo.groups} if isinstance(undo, ChangeSet) else undo and dict(undo),
         batch=batch,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import EditConflict
 from gallery.history.changeset import find_events_about
 from gallery.history.descriptions import describe_event
-from gallery.models import Face, Person
+from gallery.models import Face, Person, Reference
 
 
 def lock_face(face: Face) -> Face:
@@ -31,6 +33,12 @@ def lock_person(person: Person, revision: int | None = None) -> Person:
     if held is None or revision not in (None, held.revision):
         raise EditConflict(describe_conflict("person", person.pk))
     return held
+
+
+def lock_references(references: Iterable[int]) -> None:
+    """Keep others from changing these references until the transaction ends: all who hold several, in this order."""
+    rows = Reference.objects.filter(pk__in=list(references)).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
 def describe_conflict(kind: str, pk: int) -> str:

@@ -1,14 +1,13 @@
 """Undoing and redoing events, one by one or in batches.
 
-Undo replays an event's groups of rows; verbs with other undo data have a function registered with
-`register_inverse`. Undoing is an act with an event of its own, so it can be undone in turn."""
+Undo replays an event's groups of rows; for verbs with other undo data the rooms above register a function
+(`GalleryConfig.ready`). Undoing is an act with an event of its own, so it can be undone in turn."""
 
 from __future__ import annotations
 
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import Any
 
 from django.db import transaction
@@ -16,38 +15,24 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
-from gallery.faces.effects import apply_effects
 from gallery.history.changeset import ChangeSet, reverse_groups, split_into_chunks
+from gallery.history.effects import apply_effects
 from gallery.models import Event, EventSubject, User
 
 InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]
 
 VERB_UNDO, VERB_REDO = "undo", "redo"
-# Acts that let rows wait for the worker: taken back only for what it has not begun.
-REQUEUE_VERBS = {"photo.retry", "photos.retry", "reference.embed", "queue.retry"}
-# Where functions for undoing are registered; they are loaded when somebody undoes something.
-INVERSE_MODULES = (
-    "gallery.index.services",
-    "gallery.curation.bulk.services",
-    "gallery.people.references",
-    "gallery.jobs.services",
-)
 _inverse_functions: dict[str, InverseFunction] = {}
 
 
-def register_inverse(*verbs: str) -> Callable[[InverseFunction], InverseFunction]:
+def register_inverse(function: InverseFunction, *verbs: str) -> None:
     """Register how events of these verbs are taken back.
 
     The function does it and returns what takes *that* back (None: nothing can), which it is handed in turn,
     as the `undo` of an event, when somebody undoes the undoing. It raises CannotUndo, with a
     sentence, where it is not possible; nothing is changed then.
     """
-
-    def register(function: InverseFunction) -> InverseFunction:
-        _inverse_functions.update(dict.fromkeys(verbs, function))
-        return function
-
-    return register
+    _inverse_functions.update(dict.fromkeys(verbs, function))
 
 
 def can_undo(user: User, event: Event) -> bool:
@@ -71,7 +56,7 @@ def undo_events(user: User, what: Event | uuid.UUID) -> list[Event]:
 
 def _undo_event(user: User, event: Event) -> Event:
     _check_undoable(event)
-    redo, left = _reverse_event(user, event)
+    redo, changes = _reverse_event(user, event)
     event.undone_at, event.undone_by = timezone.now(), user
     event.save(update_fields=["undone_at", "undone_by"])
     done = Event.objects.create(
@@ -82,20 +67,13 @@ def _undo_event(user: User, event: Event) -> Event:
         summary={
             **_get_original_summary(event),
             "event": event.pk,
-            "left": left,
-            **_summarise_veiled_faces(redo),
+            "left": changes.left,
+            **changes.notes,
         },
         undo=redo,
     )
     _copy_event_subjects(event, done)
     return done
-
-
-def _summarise_veiled_faces(redo: Mapping[str, Any] | None) -> dict[str, list[int]]:
-    """Faces that taking the act back hid in what is shared, or showed again: see `withdrawing`."""
-    rows = list((redo or {}).get("rows", []))
-    veiled = ChangeSet(rows).changed("face", "is_veiled")
-    return {"veiled": veiled} if veiled else {}
 
 
 def _check_undoable(event: Event) -> None:
@@ -106,22 +84,20 @@ def _check_undoable(event: Event) -> None:
         raise CannotUndo(_("This cannot be undone."))
 
 
-def _reverse_event(user: User, event: Event) -> tuple[Mapping[str, Any] | None, int]:
+def _reverse_event(user: User, event: Event) -> tuple[Mapping[str, Any] | None, ChangeSet]:
     verb = str(event.summary.get("verb", "")) if event.verb in (VERB_UNDO, VERB_REDO) else event.verb
-    for module in INVERSE_MODULES:
-        import_module(module)
     if verb in _inverse_functions:
-        return _inverse_functions[verb](user, event), 0
-    ledger = reverse_groups((event.undo or {}).get("rows", []))
-    if not ledger.groups:
+        return _inverse_functions[verb](user, event), ChangeSet()
+    changes = reverse_groups((event.undo or {}).get("rows", []))
+    if not changes.groups:
         raise CannotUndo(describe_later_change(event))
-    apply_effects(ledger)
-    return {"rows": ledger.groups}, ledger.left
+    apply_effects(changes)
+    return {"rows": changes.groups}, changes
 
 
 def describe_later_change(event: Event) -> str:
     """The sentence that says who has changed since what the event did."""
-    if event.summary.get("verb", event.verb) in REQUEUE_VERBS:
+    if _has_requeued_rows(event):
         return _(
             "The worker has begun or done all of this since, so nothing is left to take out of the queue."
         )
@@ -138,6 +114,12 @@ def describe_later_change(event: Event) -> str:
     return _("%(who)s has changed this since, so it was left as it is now. Undo the later change first.") % {
         "who": who
     }
+
+
+def _has_requeued_rows(event: Event) -> bool:
+    """Rows were to wait for the worker: that is taken back only for what it has not begun."""
+    groups = (event.undo or {}).get("rows", [])
+    return any("work" in (group["before"] or {}) and group["after"] for group in groups)
 
 
 def _get_original_summary(event: Event) -> dict[str, Any]:

@@ -5,13 +5,17 @@ may be read twice or late without harm. Write it in the transaction that changes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.db import connection, transaction
 
-from gallery.models import GalleryChange, Reference, ReferenceVector
+from gallery.history.changeset import ChangeSet, split_into_chunks
+from gallery.jobs import dispatch
+from gallery.models import GalleryChange, Reference, ReferenceVector, Status
+from gallery.models.querysets import not_recognisable_q, recognisable_q
 
 ChangeKind = GalleryChange.Kind
+Judgement = Reference.Judgement
 
 
 def record_reference_changes(kind: GalleryChange.Kind, references: Iterable[Reference]) -> None:
@@ -24,6 +28,33 @@ def record_reference_changes(kind: GalleryChange.Kind, references: Iterable[Refe
         GalleryChange(kind=kind, reference=pk, person=persons[pk], embedder_id=embedder_id)
         for pk, embedder_id in vectors.values_list("reference_id", "embedder_id")
     )
+
+
+def announce_changed_references(changes: ChangeSet) -> None:
+    moved, judged = changes.changed("reference", "person_id"), changes.changed("reference", "status")
+    for some in split_into_chunks(moved):
+        record_reference_changes(ChangeKind.MOVED, Reference.objects.filter(pk__in=some))
+    for some in split_into_chunks(judged):
+        _announce_judged_references(some)
+    if moved or judged:
+        dispatch.send_task("request_build")
+
+
+def _announce_judged_references(references: Sequence[int]) -> None:
+    found = Reference.objects.filter(pk__in=references)
+    approved = found.filter(status=Judgement.APPROVED)
+    record_reference_changes(ChangeKind.ADDED, approved)
+    for pk in approved.exclude(work=Status.DONE).values_list("pk", flat=True):
+        dispatch.send_task("embed_reference", pk)
+    record_reference_changes(ChangeKind.REMOVED, found.exclude(status=Judgement.APPROVED))
+
+
+def announce_people_references(people: Sequence[int]) -> None:
+    """Tell searching processes that these people may, or may no longer, be recognised."""
+    found = Reference.objects.filter(person__in=people, status=Judgement.APPROVED)
+    record_reference_changes(ChangeKind.ADDED, found.filter(recognisable_q("person")))
+    record_reference_changes(ChangeKind.REMOVED, found.filter(not_recognisable_q("person")))
+    dispatch.send_task("request_build")
 
 
 def get_settled_change_id(embedder_id: str) -> int:

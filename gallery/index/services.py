@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import record_event
-from gallery.history.undo import register_inverse
 from gallery.jobs import dispatch
 from gallery.jobs.singletons import request_singleton
 from gallery.models import Build, Event, NameChange, Status, User
@@ -28,8 +27,7 @@ def request_rebuild(user: User) -> Event:
     return event
 
 
-@register_inverse("build.request", "build.cancel")
-def _reverse_build_request(user: User, event: Event) -> dict[str, str]:
+def reverse_build_request(user: User, event: Event) -> dict[str, str]:
     """A build that was asked for is stopped; one that was stopped is asked for again, and so on."""
     is_first = event.verb in ("build.request", "build.cancel")
     verb = event.verb if is_first else str((event.undo or {}).get("verb", ""))
@@ -74,8 +72,7 @@ def _has_earlier_build(embedder_id: str) -> bool:
     return earlier.exclude(directory="").exists()
 
 
-@register_inverse("build.roll_back")
-def _reverse_roll_back(user: User, event: Event) -> dict[str, str]:
+def reverse_roll_back(user: User, event: Event) -> dict[str, str]:
     """Of the two builds that are kept the other one serves again."""
     undo = {"embedder": str((event.undo or {}).get("embedder", ""))}
     if not _has_earlier_build(undo["embedder"]):

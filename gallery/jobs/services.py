@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import record_event
-from gallery.history.undo import register_inverse
 from gallery.jobs import dispatch
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.jobs.leases import enqueue_rows
@@ -28,8 +27,7 @@ def set_processing_paused(user: User, is_paused: bool) -> Event:
     return record_event(user, verb, None, {"paused": is_paused}, {"paused": not is_paused})
 
 
-@register_inverse("queue.pause", "queue.resume")
-def _undo_pause(user: User, event: Event) -> dict[str, bool]:
+def undo_pause(user: User, event: Event) -> dict[str, bool]:
     wanted = bool((event.undo or {}).get("paused"))
     SiteSetting.objects.update_or_create(pk=PAUSED_SETTING_KEY, defaults={"value": wanted})
     return {"paused": not wanted}
@@ -90,8 +88,7 @@ def _change_job_status(kind: str, ids: list[int], verb: str) -> list[int]:
     return done
 
 
-@register_inverse("queue.cancel", "queue.again")
-def _undo_cancel_or_requeue(user: User, event: Event) -> dict[str, Any]:
+def undo_cancel_or_requeue(user: User, event: Event) -> dict[str, Any]:
     undo = event.undo or {}
     verb = undo.get("verb") or ("queue.again" if event.verb == "queue.cancel" else "queue.cancel")
     done = _change_job_status(undo["kind"], undo["ids"], verb)

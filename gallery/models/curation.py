@@ -30,7 +30,8 @@ class Finding(models.Model):
         SINGLE = "single", _("A single reference")
         BARE = "bare", _("No reference")
 
-    WORKED_OUT = ("is_outdated",)  # by `health.outdated`, and so no part of what an act did
+    is_cache = True  # see history.changeset
+    computed_columns = ("is_outdated",)
 
     kind = models.CharField(_("kind"), max_length=12, choices=Kind)
     person = models.ForeignKey(Person, models.CASCADE, related_name="findings", verbose_name=_("person"))

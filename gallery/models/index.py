@@ -75,6 +75,8 @@ class GalleryChange(models.Model):
 class NameChange(models.Model):
     """A name that a changed gallery gave to, or took from, a face in an older photo; shown with the build."""
 
+    is_cache = True  # see history.changeset
+
     build = models.ForeignKey(Build, models.CASCADE, null=True, related_name="name_changes")
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
     face = models.ForeignKey(Face, models.CASCADE, related_name="name_changes")

@@ -34,6 +34,11 @@ def get_search_key(text: str) -> str:
 
 
 class Person(models.Model):
+    undo_needs_row = True  # see history.changeset
+    undo_clash_message = _(
+        "There is somebody else called “%(name)s” now. Give them another name, then undo again."
+    )
+
     name = models.CharField(_("name"), max_length=200)
     key = models.CharField(max_length=400, unique=True, editable=False)
     search = models.CharField(max_length=400, db_index=True, editable=False)
@@ -183,6 +188,8 @@ class ReferenceVector(models.Model):
 
 class PersonExport(Work):
     """All that is known about one person, as a file kept for a short time. Its work is being put together."""
+
+    is_cache = True  # see history.changeset
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="exports", verbose_name=_("person"))
     file = models.CharField(max_length=200, blank=True)  # in the data directory's "exports"

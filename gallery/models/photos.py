@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -189,6 +191,13 @@ class Face(models.Model):
     def is_decided(self) -> bool:
         return self.decision != Decision.NONE
 
+    @staticmethod
+    def list_undo_ignores(after: dict[str, Any]) -> set[str]:
+        """The machine goes on writing a face that nobody has decided on, and may do so after an act that took a
+        decision back: what it says is no reason to keep the decision from coming back."""
+        machines = {"similarity", "reference_id"}
+        return machines | {"person_id", "state"} if after.get("decision") == Decision.NONE else machines
+
 
 class FaceRejection(models.Model):
     """A human said: this face is not that person. Never proposed again."""
@@ -207,6 +216,8 @@ class FaceRejection(models.Model):
 
 class Candidate(models.Model):
     """A person proposed for a face by a search."""
+
+    is_cache = True  # see history.changeset
 
     face = models.ForeignKey(Face, models.CASCADE, related_name="candidates")
     person = models.ForeignKey(Person, models.CASCADE, related_name="+")

@@ -22,10 +22,10 @@ from gallery.faces.decisions import (
     confirm_face,
     summarise_person,
 )
-from gallery.faces.effects import apply_effects, lock_references
 from gallery.history.changeset import ChangeSet, record_event, reverse_groups, split_into_chunks
-from gallery.history.locking import lock_face
-from gallery.history.undo import describe_later_change, register_inverse
+from gallery.history.effects import apply_effects
+from gallery.history.locking import lock_face, lock_references
+from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
 from gallery.jobs.requeue import requeue_rows
 from gallery.models import Decision, Event, Face, Person, Reference, SiteSetting, User
@@ -92,8 +92,7 @@ def _restore_rejected_reference(user: User | None, reference: Reference, status:
     return judge_references(user, [reference], status) > 0
 
 
-@register_inverse("reference.add", "references.add", "face.use_as_reference")
-def _undo_added_references(user: User, event: Event) -> dict[str, Any]:
+def undo_added_references(user: User, event: Event) -> dict[str, Any]:
     """Reject the references that the act added, or what was so taken back in turn.
 
     They are kept, with their pictures: so it can be undone, and nothing makes them again by itself. One that
@@ -351,8 +350,7 @@ def set_automatic_references(user: User, wanted: bool) -> Event | None:
     return record_event(user, verb, None, {"wanted": wanted}, undo={"wanted": before})
 
 
-@register_inverse("setting.references_on", "setting.references_off")
-def _undo_automatic_setting(user: User, event: Event) -> dict[str, bool]:
+def undo_automatic_setting(user: User, event: Event) -> dict[str, bool]:
     before = has_automatic_references()
     wanted = bool(event.undo["wanted"]) if event.undo else before
     SiteSetting.objects.update_or_create(pk=AUTOMATIC_REFERENCES_KEY, defaults={"value": wanted})

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, EditConflict, NameTaken
 from gallery.faces.decisions import UNNAMED_COLUMNS, decision_columns, named_columns
-from gallery.faces.effects import apply_effects
 from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.effects import apply_effects
 from gallery.history.locking import check_face_revision, lock_person
 from gallery.models import (
     Candidate,
@@ -247,8 +247,6 @@ def _record_person_change(
     faces: Collection[int] = (),
 ) -> Event:
     apply_effects(ledger)
-    if veiled := ledger.changed("face", "is_veiled"):
-        summary["veiled"] = veiled  # see withdrawing.py: nothing else knows for whom
     return record_event(
         user,
         verb,

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor
-from gallery.faces.effects import apply_effects
 from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.effects import apply_effects
 from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.accounts import create_token, hash_token
 from gallery.models.people import clean_name, get_search_key

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from gallery.core.exceptions import ActionRefused
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
-from gallery.faces.effects import apply_effects
 from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.effects import apply_effects
 from gallery.jobs import dispatch, leases
 from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.requeue import requeue_rows

@@ -14,8 +14,8 @@ from gallery.faces.consent import (
     forget_face_vectors,
     stop_recognising_people,
 )
-from gallery.faces.effects import announce_people_references
 from gallery.history.changeset import ChangeSet, record_event
+from gallery.index.feed import announce_people_references
 from gallery.models import Face, Person
 from gallery.models.querysets import consent_expired_q
 

@@ -15,8 +15,8 @@ from gallery.backup.schedule import BACKUP_JOB
 from gallery.backup.services import request_backup
 from gallery.core.exceptions import ActionRefused
 from gallery.curation.bulk.services import resume_bulk_act
-from gallery.faces.effects import apply_effects
 from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.effects import apply_effects
 from gallery.index.services import request_rebuild
 from gallery.jobs.registry import JOB_KINDS
 from gallery.jobs.requeue import requeue_rows

@@ -21,7 +21,6 @@ from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
 from gallery.curation.bulk.actions import PART_RUNNERS
 from gallery.curation.bulk.plan import BulkKind, get_part_sizes, get_row_revisions
 from gallery.history.changeset import record_event
-from gallery.history.undo import register_inverse
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
@@ -211,11 +210,7 @@ def resume_bulk_act(act: BulkAct) -> None:
         dispatch.send_task("run_bulk", held.pk)
 
 
-UNDOABLE_VERBS = [f"bulk.{kind}" for kind in BulkKind.values]
-
-
-@register_inverse(*UNDOABLE_VERBS)
-def _undo_bulk_act(user: User, event: Event) -> dict[str, int]:
+def undo_bulk_act(user: User, event: Event) -> dict[str, int]:
     act = BulkAct.objects.filter(pk=(event.undo or {}).get("act", 0)).first()
     if act is None:
         raise CannotUndo(_("This cannot be undone."))
