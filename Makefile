@@ -58,7 +58,7 @@ run: $(LIGHT)
 
 # torch and TensorFlow do not live well in one process, so what uses torch has one of its own, in the background.
 # One process more than there are processors: many tests wait for others' processes. The longest come first.
-TORCH := $(wildcard tests/test_embedders_clip*.py)
+TORCH := $(wildcard tests/recognition/embedders/test_embedders_clip*.py)
 PROCESSES ?= $(shell echo $$(($$(nproc) + 1)))
 
 test: $(FULL)
@@ -92,7 +92,7 @@ soak: $(FULL)
 	@$(PY) -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED)
 
 fuzz: $(FULL)
-	@$(PY) -m tests.fuzz_images --seconds $(SECONDS)
+	@$(PY) -m tests.recognition.images.fuzz_images --seconds $(SECONDS)
 
 screenshots: $(FULL)
 	@$(PY) -m tests.screenshots screenshots docs/images

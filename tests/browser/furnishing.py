@@ -45,7 +45,7 @@ from recognition.types import Bounds
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
 from tests.making import a_person
-from tests.test_access import ADMIN, ALL, rule_of
+from tests.web.test_access import ADMIN, ALL, rule_of
 
 PASSWORD = "a good long password"
 # where the two faces of the demonstration's photo are: left, top, width, height

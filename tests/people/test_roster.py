@@ -1,0 +1,158 @@
+"""People by CSV: what a file would do is shown line by line, done as one act and undone as one."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+from datetime import date
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from gallery.core.exceptions import ActionRefused
+from gallery.models import BulkAct, Event, Person, Role
+from gallery.people.member_lists import read_people_csv
+from gallery.people.services import set_person_note
+from tests.curation.test_bulk import do, undo
+from tests.making import a_person, a_user
+
+pytestmark = pytest.mark.django_db
+IMPORT, EXPORT = reverse("admin:gallery_person_import"), reverse("admin:gallery_person_export")
+
+
+@pytest.fixture
+def curator(client: Client) -> Client:
+    client.force_login(a_user("Curator", Role.CURATOR))
+    return client
+
+
+def sent(client: Client, content: str | bytes) -> str:
+    data = content.encode() if isinstance(content, str) else content
+    page = client.post(IMPORT, {"file": SimpleUploadedFile("people.csv", data)}, follow=True)
+    return html.unescape(page.content.decode())
+
+
+def names() -> set[str]:
+    return set(Person.objects.values_list("name", flat=True))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "name,note\nĐào Thị Lan,bạn\n".encode(),
+        "\ufeffname;note\r\nĐào Thị Lan;bạn\r\n".encode(),
+        "note\tTên\nbạn\tĐào Thị Lan\n".encode("utf-16"),
+        '"name","note"\n"Đào  Thị Lan","bạn"\n'.encode(),
+    ],
+    ids=["UTF-8", "Excel with semicolons", "UTF-16 with tabs", "quoted"],
+)
+def test_what_spreadsheets_save_is_understood(content: bytes) -> None:
+    (line,) = read_people_csv(content).lines
+    assert (" ".join(line.values["name"].split()), line.values["note"]) == ("Đào Thị Lan", "bạn")
+
+
+def test_a_file_in_an_old_encoding_is_read_and_the_page_says_so(curator: Client) -> None:
+    assert "it was read as Windows text" in sent(curator, "name\nJosé\n".encode("cp1252"))
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\x00\x00", b"surname\nLan\n", b"name\n\n"])
+def test_what_is_no_table_of_people_is_refused_with_a_sentence(content: bytes) -> None:
+    with pytest.raises(ActionRefused) as refusal:
+        read_people_csv(content)
+    assert str(refusal.value).endswith(".")
+
+
+def test_each_line_is_told_before_anything_is_done(curator: Client) -> None:
+    anna, lan = a_person("Anna"), a_person("Đào Lan")
+    lines = [
+        "id,name,note,hidden",
+        ",Bea,,",
+        f"{anna.pk},Anna Berg,new,yes",
+        ",Dao Lan,,",
+        ",Bea,,",
+        "99999,Cleo,,",
+        ",Dan,,perhaps",
+        ",,only a note,",
+    ]
+    page = sent(curator, "\n".join(lines))
+    assert "1 new person: <bdi>Bea</bdi>." in page
+    assert "1 person changes" in page
+    assert "Anna Berg" in page
+    assert f"It is {lan.name}" in page
+    assert "Line 2 is about the same person." in page
+    assert "Nobody has the id 99999." in page
+    assert "“perhaps” is neither yes nor no." in page
+    assert "There is no name in this line." in page
+    assert names() == {"Anna", "Đào Lan"}
+
+
+def test_a_file_is_taken_in_as_one_act_and_undone_as_one(curator: Client) -> None:
+    anna = a_person("Anna")
+    sent(curator, "name,note,recognise,consent_until\nAnna,Met in June,no,24/11/2030\nBea,,,\nCleo,,,\n")
+    page = do(curator, "start")
+    anna.refresh_from_db()
+    assert names() == {"Anna", "Bea", "Cleo"}
+    assert (anna.note, anna.is_recognised, anna.consent_until) == ("Met in June", False, date(2030, 11, 24))
+    assert Event.objects.filter(verb="bulk.import", summary__count=3).count() == 1
+    assert BulkAct.objects.get().rows == []
+    undo(curator, page)
+    anna.refresh_from_db()
+    assert names() == {"Anna"}
+    assert (anna.note, anna.is_recognised, anna.consent_until) == ("", True, None)
+
+
+@pytest.mark.parametrize("answer", ["", "new", "person"])
+def test_a_name_that_differs_only_in_accents_is_asked_about(curator: Client, answer: str) -> None:
+    lan = a_person("Đào Lan")
+    sent(curator, "name,note\nDao Lan,who\nBea,\n")
+    do(curator, "start", **{"line-2": str(lan.pk) if answer == "person" else answer})
+    expected = {"": {"Đào Lan", "Bea"}, "new": {"Đào Lan", "Dao Lan", "Bea"}, "person": {"Dao Lan", "Bea"}}
+    assert names() == expected[answer]
+
+
+def test_a_person_changed_since_the_preview_is_left_as_they_are(curator: Client) -> None:
+    anna = a_person("Anna")
+    sent(curator, "name,note\nAnna,from the file\nBea,\n")
+    set_person_note(a_user("Other"), anna, "from the other")
+    page = html.unescape(do(curator, "start").content.decode())
+    assert "Line 2 (Anna) was left out" in page
+    anna.refresh_from_db()
+    assert anna.note == "from the other"
+    assert names() == {"Anna", "Bea"}
+
+
+def exported(client: Client, **values: Any) -> tuple[bytes, list[dict[str, str]]]:
+    content = client.get(EXPORT, values).getvalue()
+    return content, list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+def test_the_filtered_list_goes_out(curator: Client) -> None:
+    a_person("Nguyễn Thị Đào")
+    a_person("Anna")
+    _content, rows = exported(curator, q="dao")
+    assert [row["name"] for row in rows] == ["Nguyễn Thị Đào"]
+    assert Event.objects.filter(verb="exported").exists()
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+84 90", "-x", "@sum(A1)", "'=x"])
+def test_no_cell_is_a_formula_and_every_name_comes_back_as_it_was(curator: Client, name: str) -> None:
+    person = a_person(name)
+    content, rows = exported(curator)
+    assert not rows[0]["name"].startswith(("=", "+", "-", "@"))
+    page = sent(curator, content)
+    assert "1 line changes nothing" in page
+    assert Person.objects.get(pk=person.pk).name == name
+
+
+def test_an_export_taken_in_again_changes_nothing(curator: Client) -> None:
+    anna = a_person("Anna")
+    Person.objects.filter(pk=anna.pk).update(
+        note='two\nlines, "quoted"', is_hidden=True, consent_until=date(2031, 1, 2)
+    )
+    content, _rows = exported(curator)
+    assert "1 line changes nothing" in sent(curator, content)
+    assert "Nothing in this file is new or changed." in html.unescape(do(curator, "start").content.decode())
