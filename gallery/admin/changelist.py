@@ -32,6 +32,7 @@ from django.db.models import (
 )
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.formats import get_format
 from django.utils.functional import cached_property
 from django.utils.html import conditional_escape, format_html
@@ -40,7 +41,6 @@ from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from gallery.core.paths import reverse_with_pk
 from gallery.models import Person
 from gallery.models.base import Work
 from gallery.models.people import get_search_key
@@ -195,7 +195,7 @@ def search_rows_of_people(rows: QuerySet[Any], term: str) -> QuerySet[Any]:
 
 
 def render_link(text: object, name: str, pk: int) -> SafeString:
-    return format_html('<a href="{}">{}</a>', reverse_with_pk(name, pk), text)
+    return format_html('<a href="{}">{}</a>', reverse(name, args=(pk,)), text)
 
 
 def render_progress(row: Work) -> SafeString | str:
@@ -383,7 +383,7 @@ class GalleryChangeList(ChangeList):
 
     def url_for_result(self, result: Model) -> str:
         page = f"{self.model_admin.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change"
-        return reverse_with_pk(page, getattr(result, self.pk_attname)) + self.filters
+        return reverse(page, args=(getattr(result, self.pk_attname),)) + self.filters
 
 
 class GalleryModelAdmin(ModelAdminBase):

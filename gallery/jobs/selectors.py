@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.core.paths import reverse_with_pk
 from gallery.jobs.heartbeats import get_heartbeat_deadline, get_host_name
 from gallery.jobs.hints import suggest_remedy
 from gallery.jobs.registry import JOB_KINDS, JobKind
@@ -216,7 +215,7 @@ def _get_job_label(row: Any) -> str:
 
 def _get_job_url(row: Any) -> str:
     if isinstance(row, Photo):
-        return reverse_with_pk("photo", row.pk)
+        return reverse("photo", args=(row.pk,))
     if isinstance(row, Build):
         return reverse("build", args=(row.pk,))
     if isinstance(row, Erasure):

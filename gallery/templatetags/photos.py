@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 from django import template
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
-from gallery.core.paths import reverse_with_pk
 from gallery.faces.labels import FaceLabel, get_face_label
 from gallery.models import Album, Face, Photo, Status, User
 from gallery.models.failures import translate_failure
@@ -24,7 +24,7 @@ from gallery.models.querysets import visible_albums
 from gallery.models.sql import fetch_first_column
 from gallery.photos.selectors import TileSummary, get_tile_summary
 from gallery.photos.services import MAX_CHOSEN_PHOTOS, MAX_ZIP_PHOTOS
-from gallery.templatetags.media import face_src, photo_url_builder
+from gallery.templatetags.media import face_src, photo_src
 from gallery.templatetags.site import icon
 
 register = template.Library()
@@ -129,7 +129,7 @@ def tile(photo: Photo, walk: str = "", swap: object = False) -> SafeString:
         str(photo.pk),
         format_html(' data-busy="{}"', str(photo.pk)) if photo.work in BUSY else "",
         mark_safe(' hx-swap-oob="true"') if swap else "",
-        reverse_with_pk("photo", photo.pk) + (f"?in={quote(walk, safe='')}" if walk else ""),
+        reverse("photo", args=(photo.pk,)) + (f"?in={quote(walk, safe='')}" if walk else ""),
         _tile_picture(photo, glimpse),
         _tile_caption(photo, glimpse),
         _tile_badge(photo, glimpse),
@@ -140,11 +140,10 @@ def tile(photo: Photo, walk: str = "", swap: object = False) -> SafeString:
 def _tile_picture(photo: Photo, glimpse: TileSummary) -> SafeString:
     if not photo.width:  # nothing is known of the picture yet
         return format_html(NO_PICTURE, icon("photos"), photo.name)
-    address_at = photo_url_builder(photo)
     return format_html(
         PICTURE,
-        small=address_at(SMALL),
-        large=address_at(LARGE),
+        small=photo_src(photo, SMALL),
+        large=photo_src(photo, LARGE),
         width=str(photo.width),
         height=str(photo.height),
         alt=glimpse.names or photo.name,
@@ -198,7 +197,7 @@ def picks(faces: Iterable[Face], is_ticked: object = False) -> SafeString:
                     ticked,
                     face_src(face, LARGE_FACE),
                     alt % {"number": number, "photo": face.photo.name},
-                    f"{reverse_with_pk('photo', face.photo_id)}?face={face.pk}",
+                    f"{reverse('photo', args=(face.photo_id,))}?face={face.pk}",
                     opens % {"photo": face.photo.name},
                     says,
                     full,
