@@ -1,13 +1,7 @@
 """Registers the app and its admin site."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from django.apps import AppConfig
-from django.contrib import admin
 from django.contrib.admin.apps import SimpleAdminConfig
-from django.contrib.admin.checks import check_admin_app, check_dependencies
-from django.core.checks import CheckMessage, Tags, register
 from django.utils.translation import gettext_lazy as _
 
 
@@ -63,16 +57,6 @@ def _register_inverses() -> None:
 
 
 class GalleryAdminConfig(SimpleAdminConfig):
-    """The admin's pages are found where they are wanted: by the addresses and by Django's checks of them.
-    The worker and the commands do without."""
+    """Leaves it to `facesite.urls` to load the admin's pages, so that workers and commands do without them."""
 
-    default_site = "gallery.web.admin_site.GallerySite"
-
-    def ready(self) -> None:
-        register(check_dependencies, Tags.admin)
-        register(_check_admin, Tags.admin)
-
-
-def _check_admin(app_configs: Sequence[AppConfig] | None, **options: Any) -> list[CheckMessage]:
-    admin.autodiscover()
-    return check_admin_app(app_configs, **options)
+    default_site = "gallery.admin.site.get_site"

@@ -1,9 +1,6 @@
-"""The site object of Django's admin, open to curators and administrators.
+"""The site object of Django's admin, open to curators and administrators."""
 
-It stands outside of `gallery.admin`: that package registers its models while it is imported, and importing
-the site from there would make two sites.
-"""
-
+from functools import cache
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -32,3 +29,9 @@ class GallerySite(AdminSite):
         if request.user.is_authenticated:
             raise PermissionDenied
         return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME, request.get_full_path()))
+
+
+@cache
+def get_site() -> GallerySite:
+    """One site, although Django asks twice: importing this package registers its models, for which it asks again."""
+    return GallerySite()
