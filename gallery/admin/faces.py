@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -15,17 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.admin.base import ReadOnlyAdmin, VisibleAdmin
-from gallery.admin.changelist import (
-    MAX_COUNTED_ROWS,
-    KnownCounts,
-    is_narrowed,
-    render_link,
-    render_picture,
-    search_rows_of_people,
-)
+from gallery.admin.changelist import SearchKeyAdmin, render_link, render_picture
 from gallery.admin.filters import ConditionFilter
 from gallery.core.permissions import current_user
-from gallery.faces.selectors import count_faces, count_faces_by_person
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import list_history_events
 from gallery.models import Event, Face, Reference
@@ -34,17 +24,13 @@ from gallery.templatetags.media import face_src
 
 
 @admin.register(Face)
-class FaceAdmin(VisibleAdmin, ReadOnlyAdmin):
+class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     list_display = ("shown", "whose", "state", "decision", "likeness", "on", "by_reference")
     list_display_links = ("shown",)
-    sortable_by = ("whose",)  # by what has an index; the rest are for filters
+    sortable_by = ()  # no index holds an order of so many; filters narrow the list
     list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
     list_select_related = ("photo", "person")
-    list_columns = (
-        *("left", "top", "width", "height", "state", "decision", "similarity", "reference"),
-        *("photo__name", "photo__sha256", "person__name"),
-    )
-    search_fields = ("person__search",)
+    search_fields = ("person__search__contains",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
     ordering = ("-pk",)
     fields = (
@@ -66,20 +52,6 @@ class FaceAdmin(VisibleAdmin, ReadOnlyAdmin):
         rows = super(VisibleAdmin, self).get_queryset(request)  # which would look at each face's photo first
         return exclude_unseen_faces(rows, current_user(request)).defer("embedding")
 
-    def get_paginator(self, request: HttpRequest, queryset: QuerySet[Face], *args: Any, **named: Any) -> Any:
-        paginator: Any = super().get_paginator(request, queryset, *args, **named)
-        if not is_narrowed(queryset, self.get_queryset(request)):
-            user = current_user(request)
-            paginator.known = KnownCounts(
-                partial(count_faces, user, MAX_COUNTED_ROWS), "person", partial(count_faces_by_person, user)
-            )
-        return paginator
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Face], search_term: str
-    ) -> tuple[QuerySet[Face], bool]:
-        return search_rows_of_people(queryset, search_term), False
-
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, face: Face) -> SafeString:
         return render_picture(face_src(face, 128), 64, _("A face"))
@@ -88,7 +60,7 @@ class FaceAdmin(VisibleAdmin, ReadOnlyAdmin):
     def large(self, face: Face) -> SafeString:
         return render_picture(face_src(face, 384), 240, _("A face"))
 
-    @admin.display(description=gettext_lazy("person"), ordering="person__search")
+    @admin.display(description=gettext_lazy("person"))
     def whose(self, face: Face) -> SafeString | str:
         return (
             render_link(face.person.name, "admin:gallery_person_change", face.person.pk)
@@ -151,10 +123,6 @@ class EventAdmin(ReadOnlyAdmin):
     list_display_links = ("says",)
     list_filter = ("actor", EventSubjectFilter, ("undone_at", admin.EmptyFieldListFilter), "at")
     list_select_related = ("actor", "undone_by")
-    list_columns = (
-        *("at", "verb", "object_type", "object_id", "summary", "batch", "undone_at"),
-        *("actor__username", "undone_by__username"),
-    )
     fields = ("at", "actor", "says", "undone", "object_type", "object_id")
     readonly_fields = fields
 

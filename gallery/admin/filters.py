@@ -8,13 +8,12 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.admin.changelist import NARROWED_ANNOTATION
 from gallery.core.pagination import parse_id
 from gallery.curation.findings import (
     filter_faceless_references,
@@ -202,9 +201,7 @@ class ReferenceHealthFilter(admin.SimpleListFilter):
         if wanted not in REFERENCE_FINDING_KINDS:
             return queryset
         columns = ("reference", "other_reference") if wanted == FindingKind.DUPLICATE else ("reference",)
-        named = queryset.filter(pk__in=_collect_ids(get_open_findings(wanted), *columns))
-        found: QuerySet[Reference] = named.alias(**{NARROWED_ANNOTATION: Value(1)})
-        return found
+        return queryset.filter(pk__in=_collect_ids(get_open_findings(wanted), *columns))
 
 
 class PersonHealthFilter(admin.SimpleListFilter):

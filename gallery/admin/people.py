@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, BinaryIO, cast
 
 from django.contrib import admin, messages
@@ -27,7 +26,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, report_events
 from gallery.admin.bulk import redirect_to_bulk_preview
-from gallery.admin.changelist import iterate_ids, render_link, render_picture, search_rows
+from gallery.admin.changelist import SearchKeyAdmin, iterate_ids, render_link, render_picture
 from gallery.admin.filters import (
     ConsentFilter,
     InPhotosFilter,
@@ -39,7 +38,6 @@ from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
-from gallery.faces.selectors import count_faces_by_person
 from gallery.history.audit import record_export
 from gallery.history.forms import OptimisticLockForm
 from gallery.models import BulkAct, Person, Reference, ReferenceDraft, User
@@ -269,12 +267,11 @@ def _count_by_person(rows: QuerySet[Any]) -> Coalesce:
 
 
 @admin.register(Person)
-class PersonAdmin(ErasableAdminMixin, PeopleCsvAdmin, ReferenceDraftsAdmin):
+class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceDraftsAdmin):
     erase_page = "person_erase"
     form = PersonForm
     list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
     list_display_links = ("face", "name")
-    list_columns = ("name", "is_hidden", "is_recognised", "cover")
     list_filter = (
         PersonHealthFilter,
         ReferenceCountFilter,
@@ -284,7 +281,7 @@ class PersonAdmin(ErasableAdminMixin, PeopleCsvAdmin, ReferenceDraftsAdmin):
         "is_hidden",
         "is_recognised",
     )
-    search_fields = ("search",)
+    search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A name, with or without accents")
     actions = ("hide", "show", "merge", "erase_for_good")
     readonly_fields = ("privacy",)
@@ -299,19 +296,6 @@ class PersonAdmin(ErasableAdminMixin, PeopleCsvAdmin, ReferenceDraftsAdmin):
         )
         return found
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Person], search_term: str
-    ) -> tuple[QuerySet[Person], bool]:
-        return search_rows(queryset, "search", search_term), False
-
-    def get_paginator(
-        self, request: HttpRequest, queryset: QuerySet[Person], *args: Any, **named: Any
-    ) -> Any:
-        paginator: Any = super().get_paginator(request, queryset, *args, **named)
-        if {"times", "-times"} & set(queryset.query.order_by[:1]):
-            paginator.numbers = partial(count_faces_by_person, current_user(request))
-        return paginator
-
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The counts and pictures of one page of people, in three queries."""
         changes = super().get_changelist_instance(request)
@@ -321,10 +305,8 @@ class PersonAdmin(ErasableAdminMixin, PeopleCsvAdmin, ReferenceDraftsAdmin):
         counts = {
             pk: (number, first) for pk, number, first in approved.annotate(number=Count("*"), first=Min("pk"))
         }
-        times = changes.paginator.tally
-        if times is None:
-            faces = visible_faces_for_counting(user).filter(person__in=[row.pk for row in rows]).order_by()
-            times = dict(faces.values_list("person").annotate(number=Count("*")))
+        faces = visible_faces_for_counting(user).filter(person__in=[row.pk for row in rows]).order_by()
+        times = dict(faces.values_list("person").annotate(number=Count("*")))
         firsts = {row.pk: row.cover_id or counts.get(row.pk, (0, None))[1] for row in rows}
         pictures = visible_references(user).only("sha256")
         found = pictures.in_bulk([pk for pk in firsts.values() if pk])

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, Max, Q, QuerySet
-from django.forms import Select
-from django.forms.models import ModelChoiceIterator
-from django.forms.utils import flatatt
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, VisibleAdmin, report_events
 from gallery.admin.bulk import redirect_to_bulk_preview
-from gallery.admin.changelist import iterate_ids, render_link, render_picture, render_progress, search_rows
+from gallery.admin.changelist import (
+    SearchKeyAdmin,
+    iterate_ids,
+    render_link,
+    render_picture,
+    render_progress,
+)
 from gallery.admin.filters import PersonOnPhotoFilter
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
@@ -29,42 +31,10 @@ from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
 from gallery.history.forms import SHOWN_VALUES_FIELD, OptimisticLockForm
 from gallery.models import Album, BulkAct, Decision, Photo
-from gallery.models.failures import NO_FAILURE
 from gallery.models.querysets import viewable_photos, visible_albums, visible_photos
 from gallery.photos.albums import change_album, create_album, put_photo_in_album
 from gallery.photos.services import set_photo_recognition, set_taken_at
 from gallery.templatetags.media import photo_src
-
-SELECTED_ATTRIBUTE = mark_safe(" selected")
-
-
-class LongSelect(Select):
-    """What `Select` writes, without groups: for each option that renders two templates, and there may be hundreds."""
-
-    def render(
-        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
-    ) -> SafeString:
-        chosen = set(self.format_value(value))
-        options = (
-            (
-                "" if each is None else each,
-                SELECTED_ATTRIBUTE if str("" if each is None else each) in chosen else "",
-                label,
-            )
-            for each, label in self.choices
-        )
-        written = format_html_join("\n", '<option value="{}"{}>{}</option>', options)
-        own = flatatt(self.build_attrs(self.attrs, attrs))
-        return format_html('<select name="{}"{}>{}</select>', name, own, written)
-
-
-class NameChoiceIterator(ModelChoiceIterator):  # type: ignore[type-arg]  # generic only in the stubs
-    """Choices among rows that are called by their name: without making a row of each."""
-
-    def __iter__(self) -> Iterator[Any]:
-        if self.field.empty_label is not None:
-            yield "", self.field.empty_label
-        yield from self.queryset.values_list("pk", "name")
 
 
 class AlbumForm(OptimisticLockForm):
@@ -74,12 +44,12 @@ class AlbumForm(OptimisticLockForm):
 
 
 @admin.register(Album)
-class AlbumAdmin(VisibleAdmin, EventMessagesAdmin):
+class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
     form = AlbumForm
     list_display = ("shown", "name", "date", "photo_count", "is_limited", "is_recognised", "page")
     list_display_links = ("shown", "name")
     list_filter = ("is_limited", "is_recognised", "date")
-    search_fields = ("search",)
+    search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A name, with or without accents")
     filter_horizontal = ()
 
@@ -87,11 +57,6 @@ class AlbumAdmin(VisibleAdmin, EventMessagesAdmin):
         kept = Count("photos", filter=Q(photos__trashed_at__isnull=True))
         rows: QuerySet[Album] = super().get_queryset(request).annotate(kept=kept)
         return rows
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Album], search_term: str
-    ) -> tuple[QuerySet[Album], bool]:
-        return search_rows(queryset, "search", search_term), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """A picture for each album of the page, in two queries."""
@@ -158,7 +123,7 @@ class PhotoForm(OptimisticLockForm):
 
 
 @admin.register(Photo)
-class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
+class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
     erase_page = "photo_erase"
     form = PhotoForm
     list_display = ("shown", "name", "album", "reached", "faces", "is_recognised", "added_at", "page")
@@ -172,19 +137,10 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
         PersonOnPhotoFilter,
     )
     list_select_related = ("album",)
-    list_columns = (
-        "sha256",
-        "name",
-        "work",
-        *NO_FAILURE,
-        "is_recognised",
-        "added_at",
-        "trashed_at",
-        "album__name",
-    )
-    search_fields = ("search",)
+    search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A file's name, with or without accents")
     ordering = ("-pk",)
+    autocomplete_fields = ("album",)
     fields = (
         "as_seen",
         "large",
@@ -200,6 +156,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
         "thrown",
     )
     readonly_fields = (
+        "as_seen",
         "large",
         "name",
         "work",
@@ -219,11 +176,6 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
         "restore",
         "erase_for_good",
     )
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Photo], search_term: str
-    ) -> tuple[QuerySet[Photo], bool]:
-        return search_rows(queryset, "search", search_term), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """How many faces each photo of the page has, in one query."""
@@ -283,13 +235,8 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, EventMessagesAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
         """Nobody puts a photo into an album that they may not see."""
         if db_field.name == "album":
-            named["queryset"] = visible_albums(current_user(request)).only("name").order_by("search", "pk")
-            named["empty_label"] = _("in no album")
-            named["widget"] = LongSelect
-        field: Any = super().formfield_for_foreignkey(db_field, request, **named)
-        if db_field.name == "album":
-            field.iterator = NameChoiceIterator
-        return field
+            named["queryset"] = visible_albums(current_user(request))
+        return super().formfield_for_foreignkey(db_field, request, **named)
 
     def change_view(
         self,

@@ -16,17 +16,16 @@ from django.utils.translation import gettext_lazy
 from gallery.admin.base import EventMessagesAdmin, VisibleAdmin, report_events
 from gallery.admin.bulk import redirect_to_bulk_preview
 from gallery.admin.changelist import (
+    SearchKeyAdmin,
     iterate_ids,
     render_link,
     render_picture,
     render_progress,
-    search_rows_of_people,
 )
 from gallery.admin.filters import EmbedderFilter, QualityFilter, ReferenceHealthFilter, SourceFilter
 from gallery.core.permissions import current_user
 from gallery.history.forms import OptimisticLockForm
 from gallery.models import BulkAct, Reference
-from gallery.models.failures import NO_FAILURE
 from gallery.people.references import judge_references, move_references
 from gallery.templatetags.media import reference_src
 
@@ -40,19 +39,14 @@ class ReferenceForm(OptimisticLockForm):
 
 
 @admin.register(Reference)
-class ReferenceAdmin(VisibleAdmin, EventMessagesAdmin):
+class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
     form = ReferenceForm
     list_display = ("crop", "whose", "status", "reached", "size", "photo", "added")
     list_display_links = ("crop",)
-    sortable_by = ("whose", "added")  # by what has an index; the rest are for filters
+    sortable_by = ("added",)  # by what has an index; the rest are for filters
     list_filter = (ReferenceHealthFilter, "status", "work", EmbedderFilter, QualityFilter, SourceFilter)
     list_select_related = ("person", "source_face")
-    list_columns = (
-        *("sha256", "status", "work", "quality", "created_at"),
-        *NO_FAILURE,
-        *("person__name", "source_face__photo"),
-    )
-    search_fields = ("person__search",)
+    search_fields = ("person__search__contains",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
     actions = ("approve", "reject", "set_back", "move", "take_out", "embed_again")
     autocomplete_fields = ("person",)
@@ -71,11 +65,6 @@ class ReferenceAdmin(VisibleAdmin, EventMessagesAdmin):
     readonly_fields = ("large", "work", "failure_text", "source_path", "leads", "quality", "created_at")
     ordering = ("-pk",)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Reference], search_term: str
-    ) -> tuple[QuerySet[Reference], bool]:
-        return search_rows_of_people(queryset, search_term), False
-
     @admin.display(description=gettext_lazy("picture"))
     def crop(self, reference: Reference) -> SafeString:
         return render_picture(reference_src(reference, 128), 64, str(reference))
@@ -84,7 +73,7 @@ class ReferenceAdmin(VisibleAdmin, EventMessagesAdmin):
     def large(self, reference: Reference) -> SafeString:
         return render_picture(reference_src(reference, 384), 320, str(reference))
 
-    @admin.display(description=gettext_lazy("person"), ordering="person__search")
+    @admin.display(description=gettext_lazy("person"))
     def whose(self, reference: Reference) -> SafeString:
         return render_link(reference.person.name, "admin:gallery_person_change", reference.person_id)
 

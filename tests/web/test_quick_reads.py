@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from django import forms
-from django.contrib import admin
-from django.contrib.admin.templatetags.admin_list import results
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.db.models import F, Model, QuerySet
+from django.db.models import QuerySet
 from django.test import Client, override_settings
 from django.test.html import parse_html
 from django.test.utils import override_script_prefix
@@ -20,9 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from gallery.admin.changelist import render_rows as cells
 from gallery.admin.people import PersonAdmin
-from gallery.admin.photos import LongSelect
 from gallery.core.permissions import remember_hidden_albums
 from gallery.curation import review
 from gallery.curation.review import get_review_queue, get_waiting_candidates
@@ -37,14 +31,9 @@ from gallery.faces.clusters import (
 from gallery.faces.selectors import count_faces, count_faces_by_person, count_unknown_by_cluster
 from gallery.models import (
     Album,
-    Build,
     Candidate,
-    Event,
     Face,
-    Invitation,
     Person,
-    Photo,
-    Reference,
     Role,
     User,
     sql,
@@ -117,7 +106,7 @@ def test_no_more_queries_are_kept_than_the_most(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("order", ["-4", "4", "-4.1", ""])
-def test_people_ordered_by_their_faces_come_as_the_database_would_order_them(
+def test_people_ordered_by_their_faces_are_so_across_pages(
     client: Client, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
     monkeypatch.setattr(PersonAdmin, "list_per_page", 3)
@@ -135,9 +124,9 @@ def test_people_ordered_by_their_faces_come_as_the_database_would_order_them(
             changes = client.get(address, {"o": order, "p": page, **query}).context["cl"]
             assert changes.result_count == len(faces)
             shown += [(row.name, row.times) for row in changes.result_list]
-            plain = [(row.name, row.ranked) for row in changes.queryset.annotate(ranked=F("times"))]
-        assert shown == plain
         assert sorted(times for _, times in shown) == sorted(faces)
+        ranks = [times for _, times in shown]
+        assert not order or ranks == sorted(faces, reverse=order.startswith("-"))
 
 
 def test_the_admins_list_of_faces_counts_what_a_filter_leaves(client: Client) -> None:
@@ -146,7 +135,7 @@ def test_the_admins_list_of_faces_counts_what_a_filter_leaves(client: Client) ->
     for number in range(5):
         a_face(person=person if number < 2 else None, state="unknown" if number else "known")
     a_face(a_photo(trashed_at=timezone.now()), person=person)
-    for query, expected in (({}, 5), ({"o": "1"}, 5), ({"state__exact": "known"}, 1), ({"q": "anna"}, 2)):
+    for query, expected in (({}, 5), ({"state__exact": "known"}, 1), ({"q": "anna"}, 2)):
         changes = client.get(reverse("admin:gallery_face_changelist"), query).context["cl"]
         assert changes.result_count == len(changes.result_list) == expected
 
@@ -202,19 +191,27 @@ def test_faces_to_tick_are_told_apart() -> None:
     assert parse_html(html)
 
 
-def test_the_albums_a_photo_can_be_put_into_are_named(client: Client) -> None:
+def test_the_albums_a_photo_can_be_put_into_are_found_by_name(client: Client) -> None:
     maker = a_user("Maker")
-    shown, other = Album.objects.create(name="A & B"), Album.objects.create(name="Z")
-    Album.objects.create(name="Hidden", is_limited=True, created_by=maker)
+    shown, other, hidden = (
+        Album.objects.create(
+            name=name, search=name.casefold(), is_limited=name == "Hidden B", created_by=maker
+        )
+        for name in ("A & B", "Z & B", "Hidden B")
+    )
     photo = a_photo(album=other)
     client.force_login(a_user())
-    page = client.get(reverse("admin:gallery_photo_change", args=(photo.pk,))).content.decode()
-    options = re.findall(r'<option value="(\d*)"( selected)?>([^<]*)<', page)
-    assert options == [
-        ("", "", "in no album"),
-        (str(shown.pk), "", "A &amp; B"),
-        (str(other.pk), " selected", "Z"),
+    address = reverse("admin:gallery_photo_change", args=(photo.pk,))
+    page = client.get(address)
+    assert re.findall(r'<option value="(\d*)"( selected)?>([^<]*)<', page.content.decode()) == [
+        ("", "", ""),
+        (str(other.pk), " selected", "Z &amp; B"),
     ]
+    asked = {"app_label": "gallery", "model_name": "photo", "field_name": "album", "term": "b"}
+    found = client.get(reverse("admin:autocomplete"), asked).json()["results"]
+    assert found == [{"id": str(each.pk), "text": each.name} for each in (shown, other)]
+    page = client.post(address, {"album": str(hidden.pk), "is_recognised": "on"})
+    assert page.context["adminform"].form.errors["album"]
 
 
 def test_faces_outside_of_groups_are_counted_by_how_they_are_shown() -> None:
@@ -304,86 +301,6 @@ def test_a_queue_of_one_page_counts_what_it_shows() -> None:
     a_face(state=Face.State.UNSURE)  # whose proposal has just gone
     Candidate.objects.create(face=face, person=a_person(), similarity=0.6, rank=0)
     assert get_review_queue(a_user(), None).left == 1
-
-
-def test_rows_of_the_admin_are_ticked_and_opened_as_django_has_it(client: Client) -> None:
-    reference = a_reference(a_person("<Anna> & Co"))
-    model = admin.site.get_model_admin(Reference)
-    own, djangos = model.action_checkbox(reference), admin.ModelAdmin.action_checkbox(model, reference)
-    assert attributes(own) == attributes(djangos)
-    client.force_login(a_user("Admin", Role.ADMINISTRATOR))
-    page = client.get("/admin/gallery/reference/", {"status__exact": reference.status, "q": "anna"})
-    changes = page.context["cl"]
-    filters = model.get_preserved_filters(page.wsgi_request)
-    assert "status__exact" in filters
-    plain = reverse("admin:gallery_reference_change", args=(reference.pk,))
-    wanted = add_preserved_filters({"preserved_filters": filters, "opts": model.opts}, plain)
-    assert f'href="{wanted}"' in page.content.decode()
-    assert (
-        add_preserved_filters(
-            {"preserved_filters": "", "opts": model.opts}, changes.url_for_result(reference)
-        )
-        == wanted
-    )
-
-
-LISTS = [
-    (model, query)
-    for model in (Person, Reference, Photo, Face, Album, Event, Build, Invitation)
-    for query in ("", "?o=2", "?e=1")
-]
-
-
-@pytest.mark.parametrize(("model", "query"), LISTS, ids=lambda value: getattr(value, "__name__", value))
-def test_cells_of_the_admin_say_what_django_has_them_say(
-    client: Client, model: type[Model], query: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    admin_user = a_user("<b>Admin</b>", Role.ADMINISTRATOR)
-    person = a_person("<Anna> & Co")
-    album = Album.objects.create(name="  ", date=date(2024, 5, 1), created_by=admin_user, is_limited=True)
-    photo = a_photo("<script>.jpg", album=album, failure="unreadable", taken_at=timezone.now())
-    face = a_face(photo, person=person, similarity=0.5)
-    for columns in ({}, {"source_face": face}, {"failure": "no_face", "status": "pending"}):
-        a_reference(person, **columns)
-    a_face(a_photo())
-    a_person("Nobody")
-    Event.objects.create(actor=admin_user, verb="person.hide", object_type="person", object_id=person.pk)
-    act = {"object_type": "face", "object_id": face.pk, "summary": {"photo_id": photo.pk}}
-    Event.objects.create(
-        actor=admin_user, verb="face.confirm", undone_by=admin_user, undone_at=timezone.now(), **act
-    )
-    Build.objects.create(embedder_id="one", directory="x", recall=0.5, is_active=True)
-    Build.objects.create(embedder_id="one", directory="")
-    expires = timezone.now() + timedelta(days=1)
-    Invitation.objects.create(
-        email="a&b@example.org", token_hash="x", expires_at=expires, invited_by=admin_user
-    )
-    client.force_login(admin_user)
-    monkeypatch.setattr(Model, "refresh_from_db", Model.__getattribute__)  # no column is asked for afterwards
-    changes = client.get(reverse(f"admin:gallery_{model._meta.model_name}_changelist") + query).context["cl"]
-    own, djangos = list(cells(changes)), list(results(changes))
-    assert ["".join(row) for row in own] == ["".join(row) for row in djangos]
-    assert query == "?e=1" or len(own) >= 1
-
-
-def test_a_list_to_choose_from_in_a_popup_is_djangos_own(client: Client) -> None:
-    client.force_login(a_user("Admin", Role.ADMINISTRATOR))
-    person = a_person()
-    page = client.get(reverse("admin:gallery_person_changelist"), {"_popup": "1"})
-    assert f'data-popup-opener="{person.pk}"' in page.content.decode()
-
-
-def attributes(html: str) -> dict[str, str]:
-    return dict(re.findall(r'([a-z-]+)="([^"]*)"', html))
-
-
-def test_a_long_choice_is_written_as_django_writes_it() -> None:
-    choices = [("", "in no album"), (1, "Anna & Bao"), (2, "<b>")]
-    attrs = {"id": "id_album", "required": True, "disabled": False}
-    for chosen in (None, 2):
-        quick, plain = (kind(attrs, choices).render("album", chosen) for kind in (LongSelect, forms.Select))
-        assert parse_html(quick) == parse_html(plain)
-        assert f'value="{chosen or ""}" selected' in quick
 
 
 def test_long_lists_of_names_are_written_safely() -> None:
