@@ -53,7 +53,7 @@ class RoleUserAdmin(ErasableAdminMixin, EventMessagesAdmin, UserAdminBase):
     list_display = ("username", "email", "role", "is_active", "last_login")
     list_filter = ("role", "is_active")
     fieldsets = (
-        (None, {"fields": ("as_seen", "username", "password")}),
+        (None, {"fields": ("username", "password")}),
         (gettext_lazy("Who it is"), {"fields": ("first_name", "last_name", "email")}),
         (gettext_lazy("What they may do"), {"fields": ("role", "is_active")}),
         (gettext_lazy("Dates"), {"fields": ("last_login", "date_joined")}),

@@ -249,7 +249,7 @@ BulkActKind = BulkAct.Kind
 class PersonForm(OptimisticLockForm):
     class Meta:
         model = Person
-        fields = ("as_seen", "name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until")
+        fields = ("name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until")
 
     def clean_name(self) -> str:
         name = clean_name(self.cleaned_data["name"])

@@ -29,7 +29,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
-from gallery.history.forms import SHOWN_VALUES_FIELD, OptimisticLockForm
+from gallery.history.forms import OptimisticLockForm
 from gallery.models import Album, BulkAct, Decision, Photo
 from gallery.models.querysets import viewable_photos, visible_albums, visible_photos
 from gallery.photos.albums import change_album, create_album, put_photo_in_album
@@ -40,7 +40,7 @@ from gallery.templatetags.media import photo_src
 class AlbumForm(OptimisticLockForm):
     class Meta:
         model = Album
-        fields = ("as_seen", "name", "date", "note", "is_limited", "members", "is_recognised")
+        fields = ("name", "date", "note", "is_limited", "members", "is_recognised")
 
 
 @admin.register(Album)
@@ -86,17 +86,13 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
         return False  # taking an album away is done on its page, which says what becomes of its photos
 
     def save_model(self, request: HttpRequest, obj: Album, form: Any, change: bool) -> None:
-        user, given = current_user(request), form.cleaned_data
-        changed = [
-            name for name in form.changed_data if name in form.cleaned_data and name != SHOWN_VALUES_FIELD
-        ]
+        user = current_user(request)
         try:
             with report_events(request):
                 if not change:
                     obj.pk = create_album(user, **form.fresh()).pk
-                elif changed:
-                    values = {name: given[name] for name in changed}
-                    change_album(user, Album.objects.get(pk=obj.pk), values)
+                elif given := form.given():
+                    change_album(user, Album.objects.get(pk=obj.pk), given)
         except ActionRefused as refusal:
             messages.error(request, str(refusal))
         if obj.pk:
@@ -119,7 +115,7 @@ class PhotoForm(OptimisticLockForm):
 
     class Meta:
         model = Photo
-        fields = ("as_seen", "album", "taken_at", "is_recognised")
+        fields = ("album", "taken_at", "is_recognised")
 
 
 @admin.register(Photo)
@@ -142,7 +138,6 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
     ordering = ("-pk",)
     autocomplete_fields = ("album",)
     fields = (
-        "as_seen",
         "large",
         "name",
         "album",
@@ -156,7 +151,6 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
         "thrown",
     )
     readonly_fields = (
-        "as_seen",
         "large",
         "name",
         "work",

@@ -51,7 +51,6 @@ class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
     actions = ("approve", "reject", "set_back", "move", "take_out", "embed_again")
     autocomplete_fields = ("person",)
     fields = (
-        "as_seen",
         "large",
         "person",
         "status",

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from gallery.accounts.services import change_user, invite_user
 from gallery.models import Event, Invitation, Role, User
-from tests.admin.test_admin_guard import as_seen
+from tests.admin.test_admin_guard import as_shown
 from tests.making import a_user
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +31,8 @@ def change(user: User) -> str:
 
 
 def filled(client: Client, user: User, **values: str) -> dict[str, Any]:
-    seen = as_seen(client.get(change(user)))
-    return {"username": user.username, "role": user.role, "is_active": "on", "as_seen": seen, **values}
+    seen = as_shown(client.get(change(user)))
+    return {"username": user.username, "role": user.role, "is_active": "on", **seen, **values}
 
 
 def said(page: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,6 +26,7 @@ from gallery.people.services import merge_people
 from gallery.photos.albums import create_album, put_photo_in_album
 from gallery.photos.services import retry_photo, set_taken_at, trash_photo
 from recognition.errors import ImageError
+from tests.admin.test_admin_guard import as_shown
 from tests.curation.test_bulk import REFERENCES, chosen, do, undo
 from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
 
@@ -307,13 +307,11 @@ def test_ten_thousand_photos_are_looked_at_in_as_many_questions_as_ten(curator: 
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 500
 
 
-def form_of(client: Client, photo: Photo) -> tuple[str, dict[str, str]]:
+def form_of(client: Client, photo: Photo) -> tuple[str, dict[str, Any]]:
     """The photo's form as it is shown, ready to be sent back."""
     address = reverse("admin:gallery_photo_change", args=(photo.pk,))
     page = client.get(address)
-    found = re.search(r'name="as_seen" value="([^"]*)"', page.content.decode())
-    assert found
-    given = {"as_seen": html.unescape(found.group(1)), "album": str(photo.album_id or "")}
+    given: dict[str, Any] = {**as_shown(page), "album": str(photo.album_id or "")}
     given["taken_at"] = str(page.context["adminform"].form["taken_at"].value() or "").replace(" ", "T")[:19]
     return address, given | ({"is_recognised": "on"} if photo.is_recognised else {})
 
@@ -354,8 +352,8 @@ def test_the_second_at_a_photos_form_is_told_and_overwrites_nothing(curator: Cli
     assert "Hoa was here before you and said when “IMG_1.jpg” was taken" in said
     assert "Taken: it was “05/01/2024 10 a.m.” and is now “01/01/2020 10 a.m.”." in said
     form = page.context["adminform"].form
-    again = {name: form[name].value() for name in ("album", "taken_at", "as_seen")} | {"is_recognised": "on"}
-    assert curator.post(address, again).status_code == 302
+    again = {name: form[name].value() for name in ("album", "taken_at")} | {"is_recognised": "on"}
+    assert curator.post(address, {**again, **as_shown(page)}).status_code == 302
     photo.refresh_from_db()
     assert (photo.album, photo.taken_at) == (album, datetime(2020, 1, 1, 3, tzinfo=UTC))
 

@@ -19,7 +19,7 @@ from gallery.models.querysets import get_today
 from gallery.people.services import set_person_consent
 from gallery.photos.albums import create_album, remove_album
 from gallery.privacy import selectors as privacy_selectors
-from tests.admin.test_admin_guard import as_seen
+from tests.admin.test_admin_guard import as_shown
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
 
 pytestmark = pytest.mark.django_db
@@ -110,9 +110,9 @@ def test_a_consent_is_renewed_from_the_worklist_and_undone(curator: Client) -> N
 def test_two_curators_do_not_overwrite_each_others_consent(curator: Client) -> None:
     person = until(5)
     address = f"/people/{person.pk}/consent"
-    seen = as_seen(curator.get(address))
+    seen = as_shown(curator.get(address))
     set_person_consent(a_user("Nam"), person, "Signed in May", None)
-    data = {"consent_note": "", "consent_until": str(get_today() + timedelta(days=9)), "as_seen": seen}
+    data = {"consent_note": "", "consent_until": str(get_today() + timedelta(days=9)), **seen}
     answer = curator.post(address, data)
     assert "Nam was here before you" in answer.content.decode()
     assert "Signed in May</textarea>" in answer.content.decode()  # the field that was left alone has theirs

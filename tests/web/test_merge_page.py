@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from gallery.models import Event, Person, Role
-from tests.admin.test_admin_guard import as_seen
+from tests.admin.test_admin_guard import as_shown
 from tests.making import a_named_face, a_person, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
@@ -115,9 +115,9 @@ def test_renaming_to_somebody_elses_name_offers_the_merge(client):
 def test_the_second_of_two_curators_does_not_overwrite_the_first(client):
     ann = a_person("Ann")
     address = reverse("person_edit", args=(ann.pk,))
-    seen = as_seen(client.get(address))
-    client.post(address, {"name": "Anne", "note": "first", "as_seen": seen})
-    page = client.post(address, {"name": "Annie", "note": "second", "as_seen": seen}).content.decode()
+    seen = as_shown(client.get(address))
+    client.post(address, {"name": "Anne", "note": "first", **seen})
+    page = client.post(address, {"name": "Annie", "note": "second", **seen}).content.decode()
     ann.refresh_from_db()
     assert (ann.name, ann.note) == ("Anne", "first")
     assert "Kim was here before you" in page

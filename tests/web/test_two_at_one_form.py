@@ -8,7 +8,7 @@ from django.test import Client
 from gallery.models import Album, Event, Person, Role, User
 from gallery.people.services import set_person_note
 from gallery.photos.albums import change_album, create_album
-from tests.admin.test_admin_guard import as_seen
+from tests.admin.test_admin_guard import as_shown
 from tests.making import a_person, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
@@ -42,13 +42,13 @@ def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(curator:
         "is_recognised": "on",
         "members": [str(pk) for pk in shown.context["form"]["members"].value()],
     }
-    again = curator.post(address, {**form, "as_seen": as_seen(shown)})
+    again = curator.post(address, {**form, **as_shown(shown)})
     assert "Nam was here before you" in again.content.decode()
     album.refresh_from_db()
     assert (album.is_limited, album.is_recognised, album.members.count(), album.note) == (True, False, 2, "")
     fields = again.context["form"]
     assert (fields["note"].value(), bool(fields["is_limited"].value())) == ("new", True)
-    form = {"name": "Trip", "note": "new", "is_limited": "on", "as_seen": as_seen(again)}
+    form = {"name": "Trip", "note": "new", "is_limited": "on", **as_shown(again)}
     form["members"] = [str(pk) for pk in fields["members"].value()]
     assert curator.post(address, form).status_code == 302
     album.refresh_from_db()
@@ -63,7 +63,7 @@ def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(curator:
 def test_only_what_was_changed_is_written_to_an_album(curator: Client, nam: User) -> None:
     album = create_album(nam, "Trip")
     shown = curator.get(f"/albums/{album.pk}/edit")
-    form = {"name": "Trip", "note": "new", "is_recognised": "on", "as_seen": as_seen(shown)}
+    form = {"name": "Trip", "note": "new", "is_recognised": "on", **as_shown(shown)}
     assert curator.post(f"/albums/{album.pk}/edit", form).status_code == 302
     undo = Event.objects.filter(verb="album.change").latest("pk").undo
     assert undo is not None
@@ -73,12 +73,12 @@ def test_only_what_was_changed_is_written_to_an_album(curator: Client, nam: User
 def test_the_second_save_after_the_warning_keeps_the_firsts_note(curator: Client, nam: User) -> None:
     person = a_person("Anna")
     address = f"/people/{person.pk}/edit"
-    seen = as_seen(curator.get(address))
+    seen = as_shown(curator.get(address))
     set_person_note(nam, person, "A long note")
-    again = curator.post(address, {"name": "Anne", "note": "", "as_seen": seen})
+    again = curator.post(address, {"name": "Anne", "note": "", **seen})
     assert "Nam was here before you" in again.content.decode()
     form = {name: again.context["form"][name].value() for name in ("name", "note")}
     assert form == {"name": "Anne", "note": "A long note"}
-    assert curator.post(address, {**form, "as_seen": as_seen(again)}).status_code == 302
+    assert curator.post(address, {**form, **as_shown(again)}).status_code == 302
     found = Person.objects.get()
     assert (found.name, found.note) == ("Anne", "A long note")
