@@ -244,7 +244,7 @@ def sweep() -> None:
     for kind in Work.__subclasses__():
         recover_expired_leases(kind._default_manager.all())
     if not is_processing_paused():
-        for pk in leases.list_claimable_ids(Photo.objects.filter(trashed_at__isnull=True), limit=50):
+        for pk in leases.list_claimable_ids(Photo.objects.outside_trash(), limit=50):
             process_photo.delay(pk)
     if is_clustering_due():
         group_new_faces.delay()

@@ -35,7 +35,7 @@ Row = TypeVar("Row", bound=Model)
 
 # How a model's rows reach the album that may hide them.
 ALBUM_PATHS = {
-    "album": "pk",
+    "album": "",
     "photo": "album",
     "face": "photo__album",
     "reference": "source_face__photo__album",

@@ -19,7 +19,6 @@ from gallery.core.permissions import current_user
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import list_history_events
 from gallery.models import Event, Face, Reference
-from gallery.models.querysets import exclude_unseen_faces
 from gallery.templatetags.media import face_src
 
 
@@ -49,8 +48,8 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
-        rows = super(VisibleAdmin, self).get_queryset(request)  # which would look at each face's photo first
-        return exclude_unseen_faces(rows, current_user(request)).defer("embedding")
+        rows = super().get_queryset(request)
+        return rows.filter(photo__trashed_at=None).defer("embedding")
 
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, face: Face) -> SafeString:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.core.pagination import parse_id
+from gallery.core.sql import among_ids
 from gallery.curation.findings import (
     filter_faceless_references,
     filter_poor_references,
@@ -24,7 +25,6 @@ from gallery.curation.findings import (
 )
 from gallery.models import Build, Decision, Face, Finding, Person, Reference, ReferenceVector
 from gallery.models.querysets import get_today
-from gallery.models.sql import among_ids
 from gallery.privacy.selectors import EXPIRING_SOON_DAYS
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -121,7 +121,7 @@ class ReferenceCountFilter(ConditionFilter):
 
     def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, FilterCondition]]:
         def has(number: int) -> Q:
-            rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.APPROVED)
+            rows = Reference.objects.approved().filter(person=OuterRef("pk"))
             return Q(Exists(rows.order_by("pk")[number - 1 : number]))
 
         return {

@@ -40,9 +40,8 @@ from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
 from gallery.history.audit import record_export
 from gallery.history.forms import OptimisticLockForm
-from gallery.models import BulkAct, Person, Reference, ReferenceDraft, User
+from gallery.models import BulkAct, Face, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
-from gallery.models.querysets import visible_faces, visible_faces_for_counting, visible_references
 from gallery.models.storage import get_media_path
 from gallery.people.drafts import DraftResult, add_draft, draw_draft_face, save_drafts
 from gallery.people.member_lists import MAX_CSV_BYTES, draft_people_import, write_people_csv
@@ -67,7 +66,7 @@ JUDGEMENT_ORDER = [Reference.Judgement.PENDING, Reference.Judgement.APPROVED, Re
 
 def get_reference_grid(user: User, person: Person) -> dict[str, Any]:
     """What is to be judged first, then what is searched, then what was rejected."""
-    rows = visible_references(user).filter(person=person)
+    rows = Reference.objects.visible_to(user).filter(person=person)
     counts = dict(rows.order_by().values_list("status").annotate(number=Count("*")))
     shown: list[Reference] = []
     for status in JUDGEMENT_ORDER:
@@ -75,7 +74,7 @@ def get_reference_grid(user: User, person: Person) -> dict[str, Any]:
     return {
         "references": shown,
         "reference_count": sum(counts.values()),
-        "face_count": visible_faces(user).filter(person=person).count(),
+        "face_count": Face.objects.visible_to(user).filter(person=person).count(),
         "checkbox": ACTION_CHECKBOX_NAME,
     }
 
@@ -288,11 +287,11 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         user = current_user(request)
-        approved = visible_references(user).filter(status=Reference.Judgement.APPROVED)
+        approved = Reference.objects.visible_to(user).approved()
         rows = super().get_queryset(request)
         # Worked out only where a list is ordered by them; for what a page shows, see get_changelist_instance.
         found: QuerySet[Person] = rows.alias(
-            approved=_count_by_person(approved), times=_count_by_person(visible_faces_for_counting(user))
+            approved=_count_by_person(approved), times=_count_by_person(Face.objects.visible_to(user))
         )
         return found
 
@@ -300,15 +299,15 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
         """The counts and pictures of one page of people, in three queries."""
         changes = super().get_changelist_instance(request)
         user, rows = current_user(request), list(changes.result_list)
-        visible = visible_references(user).filter(person__in=[row.pk for row in rows]).order_by()
-        approved = visible.filter(status=Reference.Judgement.APPROVED).values_list("person")
+        visible = Reference.objects.visible_to(user).filter(person__in=[row.pk for row in rows]).order_by()
+        approved = visible.approved().values_list("person")
         counts = {
             pk: (number, first) for pk, number, first in approved.annotate(number=Count("*"), first=Min("pk"))
         }
-        faces = visible_faces_for_counting(user).filter(person__in=[row.pk for row in rows]).order_by()
+        faces = Face.objects.visible_to(user).filter(person__in=[row.pk for row in rows]).order_by()
         times = dict(faces.values_list("person").annotate(number=Count("*")))
         firsts = {row.pk: row.cover_id or counts.get(row.pk, (0, None))[1] for row in rows}
-        pictures = visible_references(user).only("sha256")
+        pictures = Reference.objects.visible_to(user).only("sha256")
         found = pictures.in_bulk([pk for pk in firsts.values() if pk])
         for row in rows:
             row.approved, row.times = counts.get(row.pk, (0, None))[0], times.get(row.pk, 0)

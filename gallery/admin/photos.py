@@ -31,7 +31,6 @@ from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
 from gallery.history.forms import OptimisticLockForm
 from gallery.models import Album, BulkAct, Decision, Photo
-from gallery.models.querysets import viewable_photos, visible_albums, visible_photos
 from gallery.photos.albums import change_album, create_album, put_photo_in_album
 from gallery.photos.services import set_photo_recognition, set_taken_at
 from gallery.templatetags.media import photo_src
@@ -61,7 +60,7 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """A picture for each album of the page, in two queries."""
         changes = super().get_changelist_instance(request)
-        seen = visible_photos(current_user(request))
+        seen = Photo.objects.visible_to(current_user(request))
         own = seen.filter(album__in=[row.pk for row in changes.result_list]).order_by()
         newest = dict(own.values_list("album").annotate(Max("pk")))
         pictures = seen.only("sha256").in_bulk(newest.values())
@@ -229,7 +228,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
         """Nobody puts a photo into an album that they may not see."""
         if db_field.name == "album":
-            named["queryset"] = visible_albums(current_user(request))
+            named["queryset"] = Album.objects.visible_to(current_user(request))
         return super().formfield_for_foreignkey(db_field, request, **named)
 
     def change_view(
@@ -240,7 +239,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         user = current_user(request)
-        photo = viewable_photos(user).filter(pk=parse_id(object_id) or 0).first()
+        photo = Photo.objects.viewable_by(user).filter(pk=parse_id(object_id) or 0).first()
         more = {"found_faces": list_faces_with_references(user, photo)} if photo else {}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
 

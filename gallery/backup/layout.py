@@ -29,7 +29,7 @@ from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from gallery.models import SiteSetting
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from recognition.errors import RecognitionError
 
 

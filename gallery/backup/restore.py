@@ -42,7 +42,7 @@ from gallery.backup.layout import (
 )
 from gallery.backup.store import LOCK_FILE, copy_and_sync, hold_folder_lock, write_synced_text
 from gallery.models import Album, Build, Erasure, Person, Photo, Reference, Status, WorkerBeat
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from gallery.models.storage import sync_folder
 
 WORKER_SILENCE = timedelta(seconds=40)  # a process says every 15 seconds that it lives

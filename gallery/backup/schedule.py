@@ -23,7 +23,7 @@ from gallery.backup.layout import Backup, get_backup_folder
 from gallery.backup.store import is_folder_locked
 from gallery.jobs.singletons import get_singleton, track_singleton
 from gallery.models import Photo, SiteSetting
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 
 BACKUP_JOB = "make_backup"
 PROGRESS_SETTING, SUCCESS_SETTING = "backup.progress", "backup.succeeded"  # SiteSettings

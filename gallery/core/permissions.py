@@ -9,10 +9,8 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.functional import LazyObject
 
 from gallery.models import Role, User
-from gallery.models.querysets import HIDDEN_ALBUMS_ATTRIBUTE
 
 ViewFunction = Callable[..., HttpResponseBase]
 
@@ -78,21 +76,6 @@ administrator_required = role_required(Role.ADMINISTRATOR)
 
 def current_user(request: HttpRequest) -> User:
     """The logged-in user; views behind the login middleware always have one."""
-    user = request.user
-    if not user.is_authenticated:
+    if not request.user.is_authenticated:
         raise PermissionDenied
-    if isinstance(user, LazyObject):  # which each of the hundreds of looks at a user would have to go through
-        request.user = user = user._wrapped
-    if request.method in ("GET", "HEAD"):
-        remember_hidden_albums(user)
-    return user
-
-
-def remember_hidden_albums(user: User) -> None:
-    """Which albums are hidden from this user is asked once and remembered with them.
-
-    For a user who lives no longer than one request that changes nothing: its page has ten queries, each of which
-    would ask anew, and mostly for nothing.
-    """
-    if not hasattr(user, HIDDEN_ALBUMS_ATTRIBUTE):
-        setattr(user, HIDDEN_ALBUMS_ATTRIBUTE, None)
+    return request.user

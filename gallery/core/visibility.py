@@ -1,29 +1,15 @@
-"""What share links show, and keys of queries that depend on what a user may see."""
+"""What share links show, and whose faces and names they hide."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from gallery.models import Decision, Face, Photo, ShareLink, Status, User
+from gallery.models import Decision, Face, Photo, ShareLink, Status
 from gallery.models.accounts import hash_token
-from gallery.models.querysets import get_hidden_albums, not_recognisable_q, recognisable_q
-
-
-def get_visibility_key(user: User) -> Hashable:
-    """Equal for users who see the same; None where that would have to be asked for."""
-    if user.is_administrator:
-        return "all"
-    hidden = get_hidden_albums(user)
-    return tuple(hidden) if isinstance(hidden, list) else None
-
-
-def get_query_key(user: User, *key: Hashable) -> Hashable:
-    """A key by which a query of what this user sees is kept (see `compiled`); None where it cannot be."""
-    seen = get_visibility_key(user)
-    return None if seen is None else (*key, seen)
+from gallery.models.querysets import not_recognisable_q, recognisable_q
 
 
 def find_share_link(token: str) -> ShareLink | None:

@@ -19,7 +19,7 @@ from gallery.history.changeset import ChangeSet, record_event
 from gallery.history.effects import apply_effects
 from gallery.jobs import dispatch
 from gallery.models import Calibration, Event, SiteSetting, User
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from recognition import calibrate
 from recognition.calibrate import FALSE_NAME_RATE, FalseMatch, Verdict
 

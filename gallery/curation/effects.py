@@ -59,5 +59,5 @@ def settle_findings(findings: Sequence[int]) -> None:
 
 def _is_still_of_person(reference: str, person: str) -> Q:
     """The reference is that person's and searched, where there is one."""
-    whose = Reference.objects.filter(pk=OuterRef(reference), status=Reference.Judgement.APPROVED).order_by()
+    whose = Reference.objects.approved().filter(pk=OuterRef(reference)).order_by()
     return Q(**{f"{reference}__isnull": True}) | Q(**{person: Subquery(whose.values("person")[:1])})

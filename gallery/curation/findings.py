@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet, Subquery
 
-from gallery.core.visibility import get_query_key
 from gallery.models import Finding, Person, Reference, Status, User
-from gallery.models.querysets import get_today, recognisable_q, visible_album_q, visible_references
-from gallery.models.sql import count_rows
+from gallery.models.querysets import SOURCE_ALBUM_PATH, visible_album_q
 
 Judgement = Reference.Judgement
 FindingKind = Finding.Kind
-SOURCE_ALBUM_PATH = "source_face__photo__album"
 KINDS_WITHOUT_CHECK = (
     FindingKind.SINGLE,
     FindingKind.BARE,
@@ -32,7 +27,7 @@ def get_open_findings(kind: str | None = None, user: User | None = None) -> Quer
     What was mended since, or taken back, shows at once, not only after the next check. For a user: without
     pictures from albums for others.
     """
-    silent = Person.objects.exclude(recognisable_q()).order_by().values("pk")
+    silent = Person.objects.not_recognisable().order_by().values("pk")
     found = Finding.objects.filter(dismissed_at__isnull=True, is_outdated=False)
     found = found.exclude(person__in=silent).exclude(other_person__in=silent)
     if user is not None:
@@ -58,9 +53,9 @@ def find_people_without_reference(user: User | None = None) -> QuerySet[Person]:
 
 def find_people_with_references(references: int, user: User | None = None) -> QuerySet[Person]:
     """Recognised people with so many approved references, whatever was said of it."""
-    rows = visible_references(user) if user is not None else Reference.objects.all()
-    people = Person.objects.filter(recognisable_q())
-    own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by("pk")
+    rows = Reference.objects.visible_to(user) if user is not None else Reference.objects.all()
+    people = Person.objects.recognisable()
+    own = rows.approved().filter(person=OuterRef("pk")).order_by("pk")
     found = people.filter(~Exists(own[references : references + 1]))  # looks no further than one more
     return found.filter(Exists(own[references - 1 : references])) if references else found
 
@@ -88,7 +83,7 @@ def filter_faceless_references(rows: QuerySet[Reference]) -> QuerySet[Reference]
 
 
 def _get_references(user: User | None) -> QuerySet[Reference]:
-    rows = visible_references(user) if user is not None else Reference.objects.all()
+    rows = Reference.objects.visible_to(user) if user is not None else Reference.objects.all()
     return rows.select_related("person")
 
 
@@ -114,10 +109,10 @@ def count_worklist_items(user: User | None = None) -> dict[str, int]:
 
 def _count_people_lacking_references(user: User | None) -> dict[str, int]:
     """People with one reference and with none, counted by going through them once."""
-    rows = visible_references(user) if user is not None else Reference.objects.all()
-    own = rows.filter(person=OuterRef("pk"), status=Judgement.APPROVED).order_by("pk")
+    rows = Reference.objects.visible_to(user) if user is not None else Reference.objects.all()
+    own = rows.approved().filter(person=OuterRef("pk")).order_by("pk")
     first = own.order_by().values("person").annotate(first=Min("pk")).values("first")  # out of an index alone
-    people = Person.objects.filter(recognisable_q()).filter(~Exists(own[1:2])).annotate(own=Subquery(first))
+    people = Person.objects.recognisable().filter(~Exists(own[1:2])).annotate(own=Subquery(first))
     found: dict[str, int] = people.aggregate(
         single=Count(
             "pk", filter=Q(own__isnull=False) & ~Q(pk__in=_get_dismissed_ids(FindingKind.SINGLE, "person"))
@@ -136,13 +131,7 @@ def count_check_findings(numbers: dict[str, int]) -> int:
 
 def count_findings_for_badge(user: User) -> int:
     """How many findings wait, counted no further than MOST: for a badge on every page."""
-    return count_rows(
-        get_query_key(user, "few findings", get_today(), MAX_BADGE_COUNT), partial(_get_badge_findings, user)
-    )
-
-
-def _get_badge_findings(user: User) -> QuerySet[Finding, Any]:
-    return get_open_findings(user=user).order_by().values("pk")[:MAX_BADGE_COUNT]
+    return get_open_findings(user=user).order_by()[:MAX_BADGE_COUNT].count()
 
 
 WorklistName = Finding.Kind
@@ -205,7 +194,7 @@ def find_worklist_items(kind: str, ids: Iterable[int], user: User) -> list[Workl
 
 def _get_all_rows(kind: str, user: User) -> QuerySet[Finding] | QuerySet[Reference] | QuerySet[Person]:
     if kind in REFERENCE_KINDS:
-        return visible_references(user).select_related("person")
+        return Reference.objects.visible_to(user).select_related("person")
     if kind in PEOPLE_KINDS:
         return Person.objects.all()
     shown = Q(visible_album_q(user, f"reference__{SOURCE_ALBUM_PATH}"))

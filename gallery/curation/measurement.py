@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gallery.index import engine
-from gallery.models import Calibration, ReferenceVector
+from gallery.models import Calibration, Reference, ReferenceVector
 from gallery.models.fields import vector_from_bytes
-from gallery.models.querysets import searchable_references
 from gallery.people.crops import ReferenceCrop, cut_reference_crop
 from gallery.people.folder_import import ImportReport, PersonImage, embed_crops
 from recognition.calibrate import Calibration as MeasuredGallery
@@ -47,7 +46,7 @@ def load_labelled_references(embedder: Embedder) -> LabelledVectors:
 
 def _read_vector_parts(embedder_id: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Embeddings]]:
     rows = ReferenceVector.objects.filter(
-        embedder_id=embedder_id, reference__in=searchable_references()
+        embedder_id=embedder_id, reference__in=Reference.objects.searchable()
     ).order_by("reference_id")
     last = 0
     while some := list(

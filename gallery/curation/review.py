@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from gallery.core.visibility import get_query_key
 from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
 from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
-from gallery.models.querysets import (
-    NAMED_FACE_Q,
-    visible_album_q,
-    visible_faces,
-    visible_faces_for_counting,
-    visible_references,
-)
-from gallery.models.sql import count_rows
+from gallery.models.querysets import visible_album_q
 
 REVIEW_PAGE_SIZE = 24
 FACE_BOX_COLUMNS = ("left", "top", "width", "height")  # of a face in its photo
@@ -102,14 +92,8 @@ def _count_waiting(user: User, rows: QuerySet[Candidate], person: int | None, al
     proposal has just gone may be among them; the last page says it exactly."""
     if person is not None:
         return rows.count()
-    return count_rows(get_query_key(user, "to review", album), partial(_get_unsure_faces, user, album))
-
-
-def _get_unsure_faces(user: User, album: int | None) -> QuerySet[Face, Any]:
-    faces = (
-        visible_faces_for_counting(user).filter(state=Face.State.UNSURE, decision="").order_by().values("pk")
-    )
-    return faces if album is None else faces.filter(photo__album=album)
+    faces = Face.objects.visible_to(user).undecided().filter(state=Face.State.UNSURE)
+    return (faces if album is None else faces.filter(photo__album=album)).count()
 
 
 def get_review_queue(
@@ -141,9 +125,9 @@ def _filter_after_cursor(place: ReviewCursor) -> Q:
 def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQuestion]:
     """With what each proposal rests on, as far as the user may see it."""
     wanted = [row.reference_id for row in candidates if row.reference_id]
-    references = visible_references(user).only("sha256").in_bulk(wanted)
+    references = Reference.objects.visible_to(user).only("sha256").in_bulk(wanted)
     alikes = [row.look_alike_id for row in candidates if row.look_alike_id]
-    pictured = visible_faces(user).select_related("photo").only(*FACE_BOX_COLUMNS, "photo__sha256")
+    pictured = Face.objects.visible_to(user).select_related("photo").only(*FACE_BOX_COLUMNS, "photo__sha256")
     faces = pictured.in_bulk(alikes)
     tails = {name: get_similarity_tail(name) for name in {row.face.embedder_id for row in candidates}}
     named = _find_named_in_photos(candidates)
@@ -164,7 +148,7 @@ def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQ
 def _find_named_in_photos(candidates: Sequence[Candidate]) -> set[tuple[int, int | None]]:
     """Photos and who is named in them, of those that are asked about, by other faces than these."""
     photos, people = {row.face.photo_id for row in candidates}, {row.person_id for row in candidates}
-    rows = Face.objects.filter(NAMED_FACE_Q, photo__in=photos, person__in=people).order_by()
+    rows = Face.objects.named().filter(photo__in=photos, person__in=people).order_by()
     rows = rows.exclude(pk__in=[row.face_id for row in candidates])
     return set(rows.values_list("photo", "person"))
 
@@ -219,5 +203,5 @@ def get_face_verdict(face: Face) -> FaceVerdict | None:
 def list_decided_faces(user: User, ids: Iterable[int]) -> list[Face]:
     """Those of the faces that wait no longer, with all that `said_of` reads."""
     rejections = Prefetch("rejections", FaceRejection.objects.select_related("person", "by"))
-    rows = visible_faces(user).filter(pk__in=ids).select_related("person", "decided_by", "photo")
+    rows = Face.objects.visible_to(user).filter(pk__in=ids).select_related("person", "decided_by", "photo")
     return list(rows.exclude(decision="", state=Face.State.UNSURE).prefetch_related(rejections))

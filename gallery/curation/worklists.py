@@ -27,7 +27,6 @@ from gallery.faces.labels import SimilarityText, describe_similarity, get_simila
 from gallery.history.descriptions import describe_event
 from gallery.jobs.hints import is_retry_useful
 from gallery.models import Decision, Event, EventSubject, Face, Finding, Person, Reference, User
-from gallery.models.querysets import visible_faces_for_counting, visible_references
 from gallery.people.references import GOOD_FACE_COLUMNS, is_good_reference_face
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -165,14 +164,14 @@ Judgement = Reference.Judgement
 
 def find_best_crops(user: User, persons: Collection[int]) -> dict[int, list[Reference]]:
     """Each person's largest approved references, the largest first."""
-    rows = visible_references(user).filter(person__in=persons, status=Judgement.APPROVED)
+    rows = Reference.objects.visible_to(user).approved().filter(person__in=persons)
     return _group_by_person(_rank_largest(rows.only("person", "sha256"), F("eyes"), CROPS_PER_PERSON))
 
 
 def find_offered_faces(user: User, persons: Collection[int]) -> dict[int, list[Face]]:
     """Each person's confirmed faces that are clear enough to be references, and are none yet."""
-    made = Reference.objects.filter(source_face=OuterRef("pk"), status=Judgement.APPROVED)
-    rows = visible_faces_for_counting(user).filter(
+    made = Reference.objects.approved().filter(source_face=OuterRef("pk"))
+    rows = Face.objects.visible_to(user).filter(
         ~Exists(made), person__in=persons, decision=Decision.CONFIRMED, is_usable=True
     )
     found = _group_by_person(

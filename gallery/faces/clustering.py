@@ -19,7 +19,7 @@ FACES_PER_UPDATE = 500  # faces in one statement
 def clusterable_faces() -> QuerySet[Face]:
     """Faces that may be in a group: recognisable, without a name and without a decision."""
     rows = Face.objects.filter(embedding__isnull=False, photo__trashed_at__isnull=True)
-    return rows.filter(decision=Decision.NONE, person__isnull=True)
+    return rows.unnamed()
 
 
 def is_clustering_due() -> bool:
@@ -37,7 +37,7 @@ def cluster_all_faces() -> int:
     """Group all open faces; how many of them changed their group."""
     embedder = engine.get_serving_embedder()
     ignored = Face.objects.filter(decision=Decision.IGNORED, embedding__isnull=False)
-    rows = clusterable_faces() | ignored.filter(photo__trashed_at__isnull=True)
+    rows = clusterable_faces() | ignored.outside_trash()
     rows = rows.filter(embedder_id=embedder.id)
     faces = list(rows.only("pk", "embedding", "cluster", "decision").order_by("pk"))
     if not faces:

@@ -9,9 +9,9 @@ from heapq import nsmallest
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
-from gallery.faces.selectors import count_unknown_by_cluster
+from gallery.faces.selectors import count_unnamed_by_cluster
 from gallery.models import Candidate, Face, Person, User
-from gallery.models.querysets import recognition_off_q, visible_faces, visible_faces_for_counting
+from gallery.models.querysets import recognition_off_q
 
 CLUSTERS_PER_PAGE = 18
 SAMPLE_SIZE = 8  # faces shown of each group
@@ -38,7 +38,7 @@ class FaceCluster:
 
 def get_unnamed_faces(user: User) -> QuerySet[Face]:
     """Faces without a name and without a decision."""
-    return visible_faces(user).filter(decision="", person__isnull=True)
+    return Face.objects.visible_to(user).unnamed()
 
 
 def _only_tile_fields(faces: QuerySet[Face]) -> QuerySet[Face]:
@@ -49,7 +49,7 @@ def _only_tile_fields(faces: QuerySet[Face]) -> QuerySet[Face]:
 
 def count_cluster_sizes(user: User) -> ClusterSizes:
     """How many faces each group has: what is in groups and what is outside of them, in one look at all."""
-    return count_unknown_by_cluster(user)
+    return count_unnamed_by_cluster(user)
 
 
 def list_clusters(user: User, sizes: ClusterSizes, page: int) -> tuple[list[FaceCluster], bool]:
@@ -107,19 +107,10 @@ def count_unclustered_faces(user: User, sizes: ClusterSizes) -> UnclusteredCount
     return UnclusteredCounts(single, ignored, get_unnamed_faces(user).filter(IS_FORGOTTEN).count())
 
 
-def _countable_unnamed_faces(user: User) -> QuerySet[Face]:
-    """The faces of `unnamed`, to be counted."""
-    return visible_faces_for_counting(user).filter(decision="", person__isnull=True)
-
-
 def _real_cluster_keys(user: User) -> QuerySet[Face, int | None]:
     """Groups of two and more."""
     sizes = (
-        _countable_unnamed_faces(user)
-        .filter(cluster__gt=0)
-        .order_by()
-        .values("cluster")
-        .annotate(size=Count("pk"))
+        get_unnamed_faces(user).filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
     )
     return sizes.filter(size__gt=1).values_list("cluster", flat=True)
 
@@ -137,6 +128,6 @@ def get_faces_like_ignored(user: User) -> QuerySet[Face]:
 
 def list_least_similar_faces(user: User, person: Person) -> list[Face]:
     """Faces that carry the person's name, the least alike first: where faces of somebody else would be."""
-    rows = visible_faces(user).filter(person=person).exclude(decision__in=("ignored", "not_a_face"))
+    rows = Face.objects.visible_to(user).named().filter(person=person)
     ranked = rows.order_by(F("similarity").asc(nulls_last=True), "pk")
     return list(_only_tile_fields(ranked)[:MAX_CLUSTER_FACES])

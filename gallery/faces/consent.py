@@ -17,7 +17,7 @@ from gallery.index.feed import announce_people_references
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Album, Candidate, Decision, Event, Face, NameChange, Person, Photo
-from gallery.models.querysets import get_today, recognisable_q, recognition_off_q
+from gallery.models.querysets import get_today, recognition_off_q
 
 MAX_SENT_PHOTOS = 50  # the sweep finds the rest
 NO_VECTOR_COLUMNS: dict[str, Any] = {
@@ -47,7 +47,7 @@ def forget_face_vectors(faces: Collection[int]) -> int:
 def stop_recognising_people(ledger: ChangeSet, people: Iterable[int]) -> None:
     """The machine's names of these people go; faces that bore one stay hidden in what is shared."""
     for pk in people:
-        named = list(Face.objects.filter(person=pk, decision=Decision.NONE).values_list("pk", flat=True))
+        named = list(Face.objects.undecided().filter(person=pk).values_list("pk", flat=True))
         for some in split_into_chunks(named):
             rows = Face.objects.filter(pk__in=some)
             ledger.update(rows, person=None, state=Face.State.UNKNOWN, is_veiled=True)
@@ -59,7 +59,7 @@ def stop_recognising_people(ledger: ChangeSet, people: Iterable[int]) -> None:
 
 def _withdraw_proposals(person: int, named: Sequence[int]) -> None:
     """Nobody is asked whether a face is this person; faces that were unsure are searched again."""
-    unsure = Face.objects.filter(decision=Decision.NONE, state=Face.State.UNSURE, candidates__person=person)
+    unsure = Face.objects.undecided().filter(state=Face.State.UNSURE, candidates__person=person)
     again = list(unsure.distinct().values_list("pk", flat=True))
     Candidate.objects.filter(person=person, face__decision=Decision.NONE).delete()
     for some in split_into_chunks(named):
@@ -98,7 +98,7 @@ def stop_recognising_in_photos(photos: Collection[int]) -> None:
     """Nobody is recognised in these photos any more: the machine's names and all vectors go."""
     for some in split_into_chunks(sorted(photos)):
         faces = Face.objects.filter(photo__in=some)
-        open_faces = faces.filter(decision=Decision.NONE)
+        open_faces = faces.undecided()
         Candidate.objects.filter(face__in=open_faces.values("pk")).delete()
         NameChange.objects.filter(face__in=open_faces.values("pk")).delete()
         open_faces.update(**NO_NAME_COLUMNS)
@@ -118,7 +118,7 @@ def requeue_open_photos(photos: Collection[int]) -> int:
 def apply_consent_changes(ledger: ChangeSet) -> None:
     """Draw the consequences of what an act wrote to people, photos and albums."""
     changed = {*find_people_with_changed_consent(ledger), *ledger.made("person")}
-    may = set(Person.objects.filter(recognisable_q(), pk__in=changed).values_list("pk", flat=True))
+    may = set(Person.objects.recognisable().filter(pk__in=changed).values_list("pk", flat=True))
     stop_recognising_people(ledger, sorted(changed - may))
     resume_recognising_people(ledger, sorted(may))
     if veiled := ledger.changed("face", "is_veiled"):

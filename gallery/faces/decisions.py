@@ -161,7 +161,7 @@ def _find_rejected_faces(face_ids: Collection[int], person: Person) -> set[int]:
 
 def _lock_undecided_faces(face_ids: Collection[int], seen: dict[int, int]) -> list[int]:
     """Those without a decision and as the page showed them, held until the transaction ends."""
-    undecided = Face.objects.select_for_update().filter(decision=Decision.NONE)
+    undecided = Face.objects.undecided().select_for_update()
     found = (
         pair
         for some in split_into_chunks(sorted(face_ids))

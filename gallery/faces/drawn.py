@@ -15,7 +15,7 @@ from gallery.faces.naming import name_faces
 from gallery.index import engine
 from gallery.models import Face
 from gallery.models.fields import vector_to_bytes
-from gallery.models.querysets import is_embedding_forbidden, not_recognisable_q, recognition_off_q
+from gallery.models.querysets import not_recognisable_q, recognition_off_q
 from gallery.models.storage import get_media_path
 from recognition.analysis import embed_faces
 from recognition.images import Region
@@ -40,7 +40,7 @@ NO_FACE_QUALITY = {"is_usable": False, "reason": "no face"}
 def embed_drawn_face(pk: int) -> bool:
     """Find and embed the face in a drawn box, then search it; False if there is nothing to do."""
     face = Face.objects.select_related("photo__album", "person").filter(pk=pk, is_drawn=True).first()
-    if face is None or face.is_erased or not face.photo.may_be_recognised or is_embedding_forbidden(face):
+    if face is None or face.is_erased or not face.photo.may_be_recognised or not face.may_be_embedded:
         return False
     box = get_face_box(face)
     region = read_region(
@@ -100,6 +100,4 @@ def list_unembedded_drawn_faces(limit: int = 50) -> list[int]:
     """Drawn faces whose message was lost: nothing is known of them yet."""
     rows = Face.objects.filter(is_drawn=True, quality__isnull=True, landmarks__isnull=True)
     rows = rows.exclude(recognition_off_q("photo")).exclude(not_recognisable_q("person"))
-    return list(
-        rows.filter(photo__trashed_at__isnull=True).order_by("pk").values_list("pk", flat=True)[:limit]
-    )
+    return list(rows.outside_trash().order_by("pk").values_list("pk", flat=True)[:limit])

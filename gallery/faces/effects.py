@@ -12,7 +12,7 @@ from gallery.history.changeset import ChangeSet, split_into_chunks
 from gallery.jobs import dispatch
 from gallery.jobs.requeue import MAX_SENT_JOBS
 from gallery.models import Decision, Face, Photo, Reference, Status
-from gallery.models.querysets import mark_duplicate_names, not_recognisable_q
+from gallery.models.querysets import not_recognisable_q
 
 
 def follow_changed_faces(changes: ChangeSet) -> None:
@@ -24,7 +24,7 @@ def follow_changed_faces(changes: ChangeSet) -> None:
     for some in split_into_chunks(faces):
         _reject_unconfirmed_references(changes, some)
         _forget_masked_faces(some)
-        mark_duplicate_names(some)
+        Face.objects.filter(pk__in=some).mark_duplicate_names()
         dispatch.send_task("follow_faces", list(some))
 
 
@@ -49,7 +49,7 @@ def _reject_unconfirmed_references(changes: ChangeSet, faces: Sequence[int]) -> 
     """
     is_other = Q(source_face__person__isnull=True) | ~Q(source_face__person=F("person"))
     is_other |= ~Q(source_face__decision=Decision.CONFIRMED)
-    approved = Reference.objects.filter(status=Reference.Judgement.APPROVED, source_face__in=faces)
+    approved = Reference.objects.approved().filter(source_face__in=faces)
     wrong = list(approved.filter(is_other).values_list("pk", flat=True))
     if wrong:
         changes.update(Reference.objects.filter(pk__in=wrong), status=Reference.Judgement.REJECTED)

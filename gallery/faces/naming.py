@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from gallery.faces.matching import get_face_vectors, get_rejected_persons
 from gallery.index import engine, live
 from gallery.index.live import find_nearest_references
-from gallery.models import Candidate, Decision, Face, FaceRejection
+from gallery.models import Candidate, Decision, Face, FaceRejection, Reference
 from gallery.models.fields import vector_from_bytes
-from gallery.models.querysets import count_searchable_references, mark_duplicate_names, recognisable_q
+from gallery.models.querysets import recognisable_q
 from recognition.decide import decide, may_have_missed_runner_up
 from recognition.types import Bounds, Embedder, Embeddings, Neighbour, Outcome, State
 
@@ -47,7 +47,7 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | Non
         mark_proposed_unsure(face, rows[face.pk])
     _save_faces(open_faces, before, follower.horizon)
     _save_candidates(rows)
-    mark_duplicate_names([face.pk for face in faces])
+    Face.objects.filter(pk__in=[face.pk for face in faces]).mark_duplicate_names()
 
 
 def _save_faces(faces: Sequence[Face], before: dict[int, ColumnValues], searched: int) -> None:
@@ -110,7 +110,7 @@ def find_outcomes(
     usable = np.any(embeddings != 0, axis=1)
     bounds = bounds or engine.get_decision_bounds(embedder)
     neighbours = _find_neighbours(embeddings, embedder, is_fresh)
-    counts = count_searchable_references({near.person for found in neighbours for near in found})
+    counts = _count_references({near.person for found in neighbours for near in found})
     return [
         decide(
             near if is_usable else [],
@@ -121,6 +121,12 @@ def find_outcomes(
         )
         for row, (near, is_usable) in enumerate(zip(neighbours, usable, strict=True))
     ]
+
+
+def _count_references(persons: Collection[int]) -> dict[int, int]:
+    """How many references each of these people can be matched to by."""
+    rows = Reference.objects.searchable().filter(person__in=persons)
+    return dict(rows.order_by("person").values_list("person").annotate(number=Count("*")))
 
 
 def _find_neighbours(embeddings: Embeddings, embedder: Embedder, is_fresh: bool) -> list[list[Neighbour]]:
@@ -235,7 +241,7 @@ def propose_look_alikes(named: Collection[int], embedder: Embedder, least: float
 
 def _get_comparable_faces(embedder: Embedder) -> QuerySet[Face]:
     rows = Face.objects.filter(embedder_id=embedder.id, embedding__isnull=False)
-    return rows.filter(photo__trashed_at__isnull=True).order_by("pk")
+    return rows.outside_trash().order_by("pk")
 
 
 def _stream_unnamed_faces(embedder: Embedder) -> Iterator[tuple[list[int], Embeddings]]:

@@ -16,7 +16,7 @@ from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, po
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status
 from gallery.models.fields import vector_to_bytes
-from gallery.models.querysets import is_embedding_forbidden, recognition_off_q
+from gallery.models.querysets import recognition_off_q
 from gallery.models.storage import get_media_path
 from recognition.analysis import Analysis, analyse_photo
 from recognition.errors import RecognitionError
@@ -27,7 +27,7 @@ def process_photo(pk: int) -> bool:
     """Claim the photo and process it; False if it is not ours to do."""
     if is_processing_paused():
         return False
-    photo = claim_row(Photo.objects.filter(trashed_at__isnull=True), pk)
+    photo = claim_row(Photo.objects.outside_trash(), pk)
     if photo is None:
         return False
     with hold_lease(photo):
@@ -105,6 +105,6 @@ def _fill_in_face(face: Face, detection: Detection, vector: Embeddings, embedder
         return
     since = face.embedded_at if face.embedding is not None else None  # its time goes on, whoever embeds it
     face.embedding, face.embedder_id, face.embedded_at = None, "", None
-    if embedder is not None and face.is_usable and not is_embedding_forbidden(face):
+    if embedder is not None and face.is_usable and face.may_be_embedded:
         face.embedding, face.embedder_id = vector_to_bytes(vector), embedder.id
         face.embedded_at = since or timezone.now()

@@ -14,10 +14,7 @@ from gallery.faces.naming import name_faces, propose_look_alikes
 from gallery.index import engine, live
 from gallery.index.selectors import SERVING_EMBEDDER_KEY, get_active_build
 from gallery.models import Build, Candidate, Decision, Face, GalleryChange, NameChange, SiteSetting
-from gallery.models.querysets import (
-    get_site_setting,
-    undecided_faces,
-)
+from gallery.models.history import get_site_setting
 from recognition.types import Embedder
 
 FACES_PER_TRANSACTION = 200  # faces searched and written in one transaction
@@ -37,7 +34,9 @@ def is_following_due() -> bool:
         return False
     settled = GalleryChange.objects.filter(embedder_id=recipe["id"], at__lt=old).order_by("-pk")
     newest = settled.values_list("pk", flat=True).first() or 0
-    faces = undecided_faces().filter(embedder_id=recipe["id"], searched_change__lt=newest)
+    faces = (
+        Face.objects.undecided().outside_trash().filter(embedder_id=recipe["id"], searched_change__lt=newest)
+    )
     return faces.exists()
 
 
@@ -49,7 +48,7 @@ def follow_gallery(*, is_all: bool = False) -> int:
     embedder = engine.get_serving_embedder()
     follower = live.get_index_follower(embedder)
     follower.refresh()
-    rows = undecided_faces().filter(embedder_id=embedder.id).order_by("pk")
+    rows = Face.objects.undecided().outside_trash().filter(embedder_id=embedder.id).order_by("pk")
     if not is_all:
         rows = rows.filter(searched_change__lt=follower.horizon)
     build = get_active_build(embedder.id)
@@ -95,7 +94,7 @@ def search_faces_again(face_ids: Collection[int]) -> int:
     for start in range(0, len(ids), FACES_PER_SEARCH):
         with transaction.atomic():
             rows = Face.objects.select_for_update().filter(pk__in=ids[start : start + FACES_PER_SEARCH])
-            faces = list(rows.filter(decision=Decision.NONE, embedder_id=embedder.id))
+            faces = list(rows.undecided().filter(embedder_id=embedder.id))
             name_faces(faces, embedder)
             done += len(faces)
     return done
@@ -115,7 +114,7 @@ def spread_decisions(face_ids: Collection[int]) -> int:
     for start in range(0, len(ids), FACES_PER_SEARCH):
         with transaction.atomic():
             rows = Face.objects.select_for_update().filter(pk__in=ids[start : start + FACES_PER_SEARCH])
-            faces = list(rows.filter(decision=Decision.NONE, embedder_id=embedder.id))
+            faces = list(rows.undecided().filter(embedder_id=embedder.id))
             name_faces(faces, embedder, proposals)
             done += len(faces)
     return done

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Prefetch
 
-from gallery.core.visibility import get_query_key
 from gallery.faces.labels import (
     FaceLabel,
     SimilarityText,
@@ -19,12 +16,7 @@ from gallery.faces.labels import (
     prefetch_label_data,
 )
 from gallery.models import Candidate, Face, Person, Photo, Reference, Status, User
-from gallery.models.querysets import (
-    unseen_faces,
-    visible_faces,
-    visible_references,
-)
-from gallery.models.sql import count_rows, fetch_rows
+from gallery.models.querysets import FaceQuerySet
 from recognition.calibrate import Tail
 
 MAX_SHOWN_CANDIDATES = 3
@@ -54,7 +46,7 @@ class FaceMark:
 
 def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
     """The photo's faces, left to right."""
-    faces = prefetch_label_data(visible_faces(user).filter(photo=photo)).order_by("left", "pk")
+    faces = prefetch_label_data(Face.objects.visible_to(user).filter(photo=photo)).order_by("left", "pk")
     found = []
     for number, face in enumerate(faces, start=1):
         face.photo = photo
@@ -67,7 +59,7 @@ def _add_matched_references(user: User, found: list[FaceMark]) -> list[FaceMark]
     wanted = {mark.face.reference_id for mark in found if mark.said.person and mark.face.reference_id}
     if not wanted:
         return found
-    references = visible_references(user).in_bulk(list(wanted))
+    references = Reference.objects.visible_to(user).in_bulk(list(wanted))
     tail = get_similarity_tail(
         next(mark.face.embedder_id for mark in found if mark.face.reference_id in wanted)
     )
@@ -130,9 +122,9 @@ def get_face_detail(user: User, face: Face) -> FaceDetail:
     """Everything the panel of a face says; a constant number of queries."""
     candidates = list(face.candidates.select_related("person").order_by("rank")[: MAX_SHOWN_CANDIDATES + 1])
     wanted = {candidate.reference_id for candidate in candidates} | {face.reference_id}
-    references = visible_references(user).in_bulk([pk for pk in wanted if pk])
+    references = Reference.objects.visible_to(user).in_bulk([pk for pk in wanted if pk])
     tail = get_similarity_tail(face.embedder_id)
-    named = visible_faces(user).select_related("photo")
+    named = Face.objects.visible_to(user).select_related("photo")
     look_alikes = named.in_bulk([one.look_alike_id for one in candidates if one.look_alike_id])
     proposals = [
         replace(
@@ -148,7 +140,7 @@ def get_face_detail(user: User, face: Face) -> FaceDetail:
     if main is None and person:
         main = _find_other_reference(user, face, person)
     rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
-    cut = Reference.objects.filter(source_face=face, person=person, status=Reference.Judgement.APPROVED)
+    cut = Reference.objects.approved().filter(source_face=face, person=person)
     return FaceDetail(face, said, person, main, others, list(rejected), cut.exists())
 
 
@@ -166,7 +158,7 @@ def _make_person_proposal(
 
 def _find_other_reference(user: User, face: Face, person: Person) -> PersonProposal | None:
     """For a face named by somebody that no search had matched: another picture of the person to compare with."""
-    others = visible_references(user).filter(person=person, status=Reference.Judgement.APPROVED)
+    others = Reference.objects.visible_to(user).approved().filter(person=person)
     found = others.exclude(source_face=face.pk).order_by("pk").first()
     return PersonProposal(person, found, None) if found else None
 
@@ -189,7 +181,7 @@ def count_forgotten_faces(photo: Photo, found: list[FaceMark]) -> int:
 def find_visible_face(user: User, pk: int) -> Face | None:
     """A face with its photo and names, if this user may see it."""
     best = Candidate.objects.filter(rank=0).select_related("person")
-    faces = visible_faces(user).select_related("photo", "photo__album", "person", "decided_by")
+    faces = Face.objects.visible_to(user).select_related("photo", "photo__album", "person", "decided_by")
     return faces.prefetch_related(Prefetch("candidates", best, to_attr="best")).filter(pk=pk).first()
 
 
@@ -211,83 +203,24 @@ def list_faces_with_references(user: User, photo: Photo) -> list[FaceWithReferen
     rows = photo.faces.select_related("photo", "person").only(*LISTED_FACE_FIELDS)
     faces = list(rows.order_by("left", "pk")[:MAX_LISTED_FACES])
     cut: dict[int | None, list[Reference]] = defaultdict(list)
-    references = visible_references(user).filter(source_face__in=faces).only("source_face")
+    references = Reference.objects.visible_to(user).filter(source_face__in=faces).only("source_face")
     for reference in references.order_by("pk"):
         cut[reference.source_face_id].append(reference)
     return [FaceWithReferences(face, cut[face.pk]) for face in faces]
 
 
-IS_UNKNOWN = Q(decision="", person__isnull=True)
-COUNT_ROUNDING = 10_000  # faces; so that few queries are kept which count to an end
-
-FaceCounts = dict[int | None, int]
-
-
-def count_faces(user: User, most: int) -> int:
-    """All that this user may see, counted no further than `most`."""
-    unseen = count_rows(get_query_key(user, "unseen faces"), partial(_unseen_faces_of_user, user))
-    end = -(-(most + unseen) // COUNT_ROUNDING) * COUNT_ROUNDING
-    return max(0, min(most, count_rows(("faces", end), partial(_first_faces, end)) - unseen))
+def count_unnamed_by_cluster(user: User) -> dict[int | None, int]:
+    """How many faces without a name each cluster has, those in none under None."""
+    faces = Face.objects.visible_to(user).unnamed().order_by()
+    return dict(faces.values_list("cluster").annotate(number=Count("*")))
 
 
-def count_faces_by_person(user: User) -> FaceCounts:
-    """By person, those without one under None."""
-    unseen = fetch_rows(get_query_key(user, "unseen faces each"), partial(_unseen_by_person, user))
-    return _subtract_counts(fetch_rows("faces each", _faces_by_person), unseen)
-
-
-def count_unknown_by_cluster(user: User) -> FaceCounts:
-    """The faces without a name and without a decision, by their group, those in none under None."""
-    unseen = fetch_rows(get_query_key(user, "unseen unknown each"), partial(_unseen_unknown_by_cluster, user))
-    return _subtract_counts(fetch_rows("unknown each", _unknown_by_cluster), unseen)
-
-
-def _subtract_counts(everything: list[tuple[Any, ...]], unseen: list[tuple[Any, ...]]) -> FaceCounts:
-    """The difference; of the two one may know of what was written in between."""
-    found: FaceCounts = dict(everything)
-    for key, number in unseen:
-        found[key] = found.get(key, 0) - number
-    return {key: number for key, number in found.items() if number > 0}
-
-
-def _first_faces(end: int) -> QuerySet[Face]:
-    return Face.objects.order_by().only("pk")[:end]
-
-
-def _unseen_faces_of_user(user: User) -> QuerySet[Face]:
-    return unseen_faces(user).only("pk")
-
-
-def _faces_by_person() -> QuerySet[Face, Any]:
-    return _count_by_column("person", Face.objects.all())
-
-
-def _unseen_by_person(user: User) -> QuerySet[Face, Any]:
-    return _count_by_column("person", unseen_faces(user))
-
-
-def _unknown_by_cluster() -> QuerySet[Face, Any]:
-    return _count_by_column("cluster", Face.objects.filter(IS_UNKNOWN))
-
-
-def _unseen_unknown_by_cluster(user: User) -> QuerySet[Face, Any]:
-    return _count_by_column("cluster", unseen_faces(user).filter(IS_UNKNOWN))
-
-
-def _count_by_column(column: str, faces: QuerySet[Face]) -> QuerySet[Face, Any]:
-    return faces.order_by().values_list(column).annotate(number=Count("*"))
-
-
-NAMELESS_DECISIONS = ("ignored", "not_a_face")
-
-
-def find_most_frequent_people(faces: QuerySet[Face], limit: int) -> list[Person]:
+def find_most_frequent_people(faces: FaceQuerySet, limit: int) -> list[Person]:
     """Whose names stand on these faces in the most photos, with `times`; nobody who is hidden.
 
     The hidden are left out afterwards: they are few, and the faces would each have to be asked for theirs.
     """
-    named = faces.filter(person__isnull=False).exclude(decision__in=NAMELESS_DECISIONS)
-    times = named.order_by().values("person").annotate(times=Count("photo", distinct=True))
+    times = faces.named().order_by().values("person").annotate(times=Count("photo", distinct=True))
     ranked = times.order_by("-times", "person").values_list("person", "times")
     most, found, counts = 0, list[Person](), dict[int, int]()
     while len(found) < limit and len(counts) == most:

@@ -25,7 +25,6 @@ from gallery.history.audit import (
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, EventSubject, Face, Person, Photo, User
-from gallery.models.querysets import get_hidden_albums, visible_faces, visible_photos
 
 HISTORY_PAGE_SIZE = 40
 NON_ACT_VERBS = (*AUDIT_ONLY_VERBS, VERB_UPLOAD_REFUSED)
@@ -65,9 +64,7 @@ def visible_events(user: User) -> QuerySet[Event]:
     rows = Event.objects.select_related("actor", "undone_by").exclude(verb__in=NON_ACT_VERBS)
     if user.is_administrator:
         return rows
-    hidden = get_hidden_albums(user)
-    if hidden != []:
-        rows = rows.exclude(pk__in=_subjects_in_hidden_albums(hidden))
+    rows = rows.exclude(pk__in=_subjects_in_hidden_albums(user))
     return rows.exclude(pk__in=_events_on_removed_albums(user)).exclude(
         object_type__in=("user", "invitation")
     )
@@ -77,8 +74,9 @@ def _subjects_about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:
     return EventSubject.objects.filter(object_type=kind, object_id=pk).values("event")
 
 
-def _subjects_in_hidden_albums(albums: QuerySet[Any, Any] | list[int]) -> QuerySet[EventSubject, Any]:
-    """Acts on these albums and on their photos."""
+def _subjects_in_hidden_albums(user: User) -> QuerySet[EventSubject, Any]:
+    """Acts on albums that the user may not see, and on their photos."""
+    albums = Album.objects.hidden_from(user).order_by().values("pk")
     photos = Photo.objects.filter(album__in=albums).order_by()
     of_albums = Q(object_type="album", object_id__in=albums)
     of_photos = Q(object_type="photo", object_id__in=photos.values("pk"))
@@ -107,12 +105,12 @@ def build_history_entries(user: User, found: Iterable[Event]) -> list[HistoryEnt
     found = list(found)
     subjects = _find_first_faces(found)
     faces = (
-        visible_faces(user)
+        Face.objects.visible_to(user)
         .select_related("photo")
         .in_bulk([pk for kind, pk in subjects.values() if kind == "face"])
     )
     photo_ids = [event.summary.get("photo_id") or _get_object_id(event, "photo") for event in found]
-    photos = visible_photos(user).in_bulk([pk for pk in photo_ids if pk])
+    photos = Photo.objects.visible_to(user).in_bulk([pk for pk in photo_ids if pk])
     people = Person.objects.in_bulk([pk for pk in (_get_person_id(event) for event in found) if pk])
     return [
         HistoryEntry(

@@ -15,8 +15,8 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from gallery.core.limits import get_upload_limits
-from gallery.index.selectors import SERVING_EMBEDDER_KEY, get_applied_calibration
-from gallery.models.querysets import count_searchable_people, get_site_setting
+from gallery.index.selectors import SERVING_EMBEDDER_KEY, count_searchable_people, get_applied_calibration
+from gallery.models.history import get_site_setting
 from recognition import images
 from recognition.decide import tighten_for_gallery
 from recognition.detector import load_detector
@@ -148,6 +148,6 @@ def read_photo(path: Path) -> images.Photo:
 def get_decision_bounds(embedder: Embedder) -> Bounds:
     """The owner's measured bounds for this embedder, else its published ones for so many people."""
     found = get_applied_calibration(embedder.id)
-    return (
-        Bounds(**found.bounds) if found else tighten_for_gallery(embedder.bounds, count_searchable_people())
-    )
+    if found:
+        return Bounds(**found.bounds)
+    return tighten_for_gallery(embedder.bounds, count_searchable_people())

@@ -42,7 +42,7 @@ def announce_changed_references(changes: ChangeSet) -> None:
 
 def _announce_judged_references(references: Sequence[int]) -> None:
     found = Reference.objects.filter(pk__in=references)
-    approved = found.filter(status=Judgement.APPROVED)
+    approved = found.approved()
     record_reference_changes(ChangeKind.ADDED, approved)
     for pk in approved.exclude(work=Status.DONE).values_list("pk", flat=True):
         dispatch.send_task("embed_reference", pk)
@@ -51,7 +51,7 @@ def _announce_judged_references(references: Sequence[int]) -> None:
 
 def announce_people_references(people: Sequence[int]) -> None:
     """Tell searching processes that these people may, or may no longer, be recognised."""
-    found = Reference.objects.filter(person__in=people, status=Judgement.APPROVED)
+    found = Reference.objects.approved().filter(person__in=people)
     record_reference_changes(ChangeKind.ADDED, found.filter(recognisable_q("person")))
     record_reference_changes(ChangeKind.REMOVED, found.filter(not_recognisable_q("person")))
     dispatch.send_task("request_build")

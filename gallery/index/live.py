@@ -18,7 +18,6 @@ from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.models import Build, GalleryChange, Person, Reference, ReferenceVector
 from gallery.models.fields import vector_from_bytes
-from gallery.models.querysets import consent_expired_q, searchable_references
 from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.index import Index, LiveIndex, Part, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
@@ -88,7 +87,7 @@ class IndexFollower:
 
     def _mask(self) -> None:
         """A consent runs out by the clock, of which no feed tells: look at the date, every time."""
-        now = set(Person.objects.filter(consent_expired_q()).values_list("pk", flat=True))
+        now = set(Person.objects.with_expired_consent().values_list("pk", flat=True))
         if now == self._expired:
             return
         turned = Reference.objects.filter(person__in=now ^ self._expired).order_by("pk")
@@ -100,7 +99,7 @@ class IndexFollower:
         for start in range(0, len(references), MAX_IDS_PER_QUERY):
             some = references[start : start + MAX_IDS_PER_QUERY]
             rows = ReferenceVector.objects.filter(
-                reference__in=searchable_references().filter(pk__in=some),
+                reference__in=Reference.objects.searchable().filter(pk__in=some),
                 embedder_id=self.embedder_id,
             ).values_list("reference_id", "reference__person_id", "vector")
             found = list(rows)
@@ -159,7 +158,7 @@ REFERENCES_PER_PART = 5_000  # references read from the database at once
 
 def searchable_vectors(embedder_id: str) -> QuerySet[ReferenceVector]:
     """In the order of the references' numbers."""
-    searchable = searchable_references()
+    searchable = Reference.objects.searchable()
     return ReferenceVector.objects.filter(embedder_id=embedder_id, reference__in=searchable).order_by(
         "reference_id"
     )

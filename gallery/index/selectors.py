@@ -21,11 +21,12 @@ from gallery.models import (
     Event,
     GalleryChange,
     NameChange,
+    Person,
     Photo,
+    Reference,
     Status,
 )
-from gallery.models.querysets import get_site_setting
-from gallery.models.sql import fetch_first_column
+from gallery.models.history import get_site_setting
 
 BUILDS_PER_PAGE = 25
 NAME_CHANGES_PER_PAGE = 200
@@ -102,19 +103,8 @@ def has_recent_build_request() -> bool:
 
 
 def count_waiting_changes() -> int:
-    """What waits for the next build, as the pages around say it; nothing where there is no build yet.
-
-    Mostly nothing waits, which is told by one query.
-    """
-    if not fetch_first_column("builds that are behind", _outdated_builds):
-        return 0
+    """What waits for the next build, as the pages around say it; nothing where there is no build yet."""
     return count_changes_since(_serving_builds().only("embedder_id", "upto_change").first())
-
-
-def _outdated_builds() -> QuerySet[Build, int]:
-    """Builds that answer and lack a change of the gallery."""
-    later = GalleryChange.objects.filter(embedder_id=OuterRef("embedder_id"), pk__gt=OuterRef("upto_change"))
-    return Build.objects.filter(Exists(later), is_active=True).order_by().values_list("pk", flat=True)
 
 
 def get_build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> BuildPage:
@@ -222,6 +212,12 @@ SERVING_EMBEDDER_KEY = "serving"  # the SiteSetting with the recipe of the embed
 
 def get_active_build(embedder_id: str) -> Build | None:
     return Build.objects.filter(embedder_id=embedder_id, is_active=True).first()
+
+
+def count_searchable_people() -> int:
+    """How many people a face may be matched to. Asked for each photo, so it looks at people, not references."""
+    approved = Reference.objects.approved().filter(person=OuterRef("pk"))
+    return Person.objects.recognisable().filter(Exists(approved)).count()
 
 
 def get_applied_calibration(embedder_id: str) -> Calibration | None:

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models import Build, BulkAct, Erasure, PersonExport, Photo, Reference, ReferenceDraft, User
 from gallery.models.base import Work
-from gallery.models.querysets import visible_photos, visible_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,8 @@ def _visible_drafts(user: User) -> QuerySet[ReferenceDraft]:
 JOB_KINDS: dict[str, JobKind] = {
     kind.name: kind
     for kind in (
-        JobKind("photo", _("Photos"), Photo, "process_photo", visible_photos),
-        JobKind("reference", _("References"), Reference, "embed_reference", visible_references),
+        JobKind("photo", _("Photos"), Photo, "process_photo", Photo.objects.visible_to),
+        JobKind("reference", _("References"), Reference, "embed_reference", Reference.objects.visible_to),
         JobKind(
             "draft",
             _("Pictures for a person"),

@@ -29,7 +29,7 @@ from gallery.models import (
     WorkerBeat,
 )
 from gallery.models.failures import NO_FAILURE
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 
 # Tasks that hold no row, by their names in gallery.tasks
 TASK_TITLES: dict[str, str | Promise] = {

@@ -44,7 +44,7 @@ def _build_gauge(name: str, about: str, value: float) -> Metric:
 
 def _collect_jobs() -> Iterator[Metric]:
     kinds: list[tuple[str, QuerySet[Model]]] = [
-        ("photo", Photo.objects.filter(trashed_at__isnull=True)),
+        ("photo", Photo.objects.outside_trash()),
         ("reference", Reference.objects.all()),
         ("build", Build.objects.all()),
     ]

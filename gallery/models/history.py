@@ -63,6 +63,11 @@ class SiteSetting(models.Model):
         return self.key
 
 
+def get_site_setting(key: str, default: object = None) -> Any:
+    found = SiteSetting.objects.filter(pk=key).values_list("value", flat=True).first()
+    return default if found is None else found
+
+
 class WorkerBeat(models.Model):
     """A process of ours that says it lives, and what it is doing."""
 

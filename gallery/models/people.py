@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Status, Work
+from gallery.models.querysets import PersonQuerySet, ReferenceQuerySet
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
 
@@ -51,6 +52,8 @@ class Person(models.Model):
     cover = models.ForeignKey("Reference", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = PersonQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("person")
@@ -140,6 +143,8 @@ class Reference(Work):
     added_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = ReferenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("reference")

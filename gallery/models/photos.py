@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery.models.accounts import User
 from gallery.models.base import Work
 from gallery.models.people import Person, Reference
+from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
 
 
 class Album(models.Model):
@@ -25,6 +26,8 @@ class Album(models.Model):
     is_recognised = models.BooleanField(_("recognise faces"), default=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AlbumQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("album")
@@ -76,6 +79,8 @@ class Photo(Work):
     milliseconds = models.JSONField(default=dict, blank=True)  # decode, detect, embed, search
     detector = models.CharField(max_length=40, blank=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
+
+    objects = PhotoQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("photo")
@@ -151,6 +156,8 @@ class Face(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
 
+    objects = FaceQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("face")
         verbose_name_plural = _("faces")
@@ -197,6 +204,13 @@ class Face(models.Model):
         decision back: what it says is no reason to keep the decision from coming back."""
         machines = {"similarity", "reference_id"}
         return machines | {"person_id", "state"} if after.get("decision") == Decision.NONE else machines
+
+    @property
+    def may_be_embedded(self) -> bool:
+        """Whether it may be made comparable: not if it is, or was, somebody's who may not be recognised."""
+        if self.decision == Decision.CONFIRMED and self.person is not None:
+            return self.person.may_be_recognised
+        return not self.is_veiled or self.is_decided
 
 
 class FaceRejection(models.Model):

@@ -31,7 +31,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease, postpone_row
 from gallery.models import Face, Photo, Reference, ReferenceVector, SiteSetting, Status
 from gallery.models.fields import vector_to_bytes
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from gallery.models.storage import build_reference_name, get_media_path, remove_file, write_file
 from gallery.people.crops import cut_reference_crop, get_reference_face, set_crop_columns
 from recognition.errors import RecognitionError

@@ -22,7 +22,7 @@ from gallery.models.fields import vector_from_bytes
 from gallery.models.storage import build_reference_name, write_file
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face, set_crop_columns
 from gallery.people.embedding import store_reference_vector
-from gallery.people.selectors import get_person_by_name
+from gallery.people.selectors import find_person_by_name
 from recognition import images
 from recognition.errors import ImageError
 from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
@@ -139,7 +139,7 @@ class FolderImporter:
         except OSError as error:
             return ImportCandidate(source, refusal=describe_read_error(error))
         found = Reference.objects.filter(source_sha256=sha256).select_related("person").first()
-        if found and found.person == get_person_by_name(source.name):
+        if found and found.person == find_person_by_name(source.name):
             self.report.people.add(found.person_id)
         if found or sha256 in self._begun:
             whose = found.person.name if found else self._begun[sha256]
@@ -160,7 +160,7 @@ class FolderImporter:
     def _keep_plain_crop(self, asked: ImportCandidate) -> None:
         """A tight crop is kept whole when it is near the person's other references, as only a face can be."""
         source, pixels = asked.source, engine.read_photo(asked.source.path).pixels
-        person = self._people.get(source.name) or get_person_by_name(source.name)
+        person = self._people.get(source.name) or find_person_by_name(source.name)
         height, width = pixels.shape[:2]
         face = Detection(Box(0, 0, width, height), assume_landmarks(width, height), 0.0)
         crop = cut_reference_crop(pixels, face)
@@ -217,7 +217,7 @@ class FolderImporter:
 
     def _person(self, name: str) -> Person:
         if name not in self._people:
-            found = get_person_by_name(name)
+            found = find_person_by_name(name)
             if found is None:
                 found = Person()
                 found.set_name(name)

@@ -29,8 +29,9 @@ from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
 from gallery.jobs.requeue import requeue_rows
 from gallery.models import Decision, Event, Face, Person, Reference, SiteSetting, User
+from gallery.models.history import get_site_setting
 from gallery.models.people import clean_name
-from gallery.models.querysets import get_site_setting, recognisable_q, recognition_off_q
+from gallery.models.querysets import recognisable_q, recognition_off_q
 from gallery.models.storage import (
     ReceivedFile,
     build_reference_name,
@@ -395,7 +396,7 @@ def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
     for face in good:
         person = face.person_id
         if person not in have:
-            approved = Reference.objects.filter(person=person, status=Reference.Judgement.APPROVED)
+            approved = Reference.objects.approved().filter(person=person)
             have[person] = approved.count()
         if have[person] < MAX_AUTOMATIC_REFERENCES:
             have[person] += 1

@@ -258,7 +258,7 @@ def _record_person_change(
 
 
 def move_person_rows(ledger: ChangeSet, source: Person, target: Person) -> None:
-    own = Reference.objects.filter(person=target, status=Reference.Judgement.APPROVED).first()
+    own = Reference.objects.approved().filter(person=target).first()
     ledger.update(Reference.objects.filter(person=source), person=target)
     ledger.update(Face.objects.filter(person=source), person=target)
     _move_rejections(ledger, source, target)

@@ -21,7 +21,6 @@ from gallery.history.effects import apply_effects
 from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.accounts import create_token, hash_token
 from gallery.models.people import clean_name, get_search_key
-from gallery.models.querysets import visible_albums, visible_photos
 
 ALBUMS_PER_PAGE = 60
 
@@ -37,7 +36,7 @@ class AlbumCard:
 
 def list_albums(user: User) -> QuerySet[Album]:
     """The albums a user sees, the newest event first; those without a date last."""
-    return visible_albums(user).order_by(F("date").desc(nulls_last=True), "-pk")
+    return Album.objects.visible_to(user).order_by(F("date").desc(nulls_last=True), "-pk")
 
 
 def get_album_page(rows: QuerySet[Album], after: PageCursor | None) -> tuple[list[Album], PageCursor | None]:
@@ -64,7 +63,7 @@ def _albums_after_mark(rows: QuerySet[Album], after: PageCursor | None) -> Query
 def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
     """Cards for albums: the chosen cover, else the newest photo; two queries, however many they are."""
     found = list(rows)
-    there = Photo.objects.filter(trashed_at__isnull=True)
+    there = Photo.objects.outside_trash()
     counted = there.filter(album__in=[album.pk for album in found]).order_by().values_list("album")
     counts = {album: (newest, photos) for album, newest, photos in counted.annotate(Max("pk"), Count("pk"))}
     wanted = {album.cover_id for album in found} | {newest for newest, _photos in counts.values()}
@@ -78,7 +77,7 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
 
 def list_people_in_album(user: User, album: Album, limit: int = 12) -> list[Person]:
     """Who is in an album, most often first, with `times`."""
-    in_album = visible_photos(user).filter(album=album)
+    in_album = Photo.objects.visible_to(user).filter(album=album)
     return find_most_frequent_people(Face.objects.filter(photo__in=in_album.values("pk")), limit)
 
 
@@ -199,7 +198,7 @@ def remove_album(user: User, album: Album) -> Event:
 
 def find_album_by_name(user: User, name: str) -> Album | None:
     """The album of this name that the user sees, the latest where there are several."""
-    return visible_albums(user).filter(search=get_search_key(clean_name(name))[:400]).first()
+    return Album.objects.visible_to(user).filter(search=get_search_key(clean_name(name))[:400]).first()
 
 
 MAX_LINK_DAYS = 365

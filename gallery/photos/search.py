@@ -21,11 +21,10 @@ from django.utils.dates import MONTHS
 from gallery.core.pagination import parse_id
 from gallery.models import Album, Face, Person, Photo, User
 from gallery.models.people import get_name_key, get_search_key
-from gallery.models.querysets import visible_albums, visible_photos
+from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.albums import list_albums
 from gallery.photos.selectors import filter_photos
 
-NAMELESS_DECISIONS = ("ignored", "not_a_face")
 MAX_SEARCHED_PEOPLE = 8  # people in one question
 FEW_PEOPLE = 16  # people
 WITHOUT_PREFIXES = ("-", "without ", "not ")
@@ -130,9 +129,9 @@ def _find_one_person(name: str) -> Person | None:
     return found[0] if len(found) == 1 else None
 
 
-def search_photos(user: User, asked: SearchQuery) -> QuerySet[Photo]:
+def search_photos(user: User, asked: SearchQuery) -> PhotoQuerySet:
     """Photos that fulfil the wish; with nothing but text, by file name, album, people and date."""
-    rows = visible_photos(user)
+    rows = Photo.objects.visible_to(user)
     for person in asked.people:
         rows = rows.filter(pk__in=_photos_with_people([person]))
     if asked.without:
@@ -143,15 +142,12 @@ def search_photos(user: User, asked: SearchQuery) -> QuerySet[Photo]:
 
 
 def _photos_with_people(people: Iterable[Person]) -> QuerySet[Face, Any]:
-    rows = Face.objects.filter(person__in=[person.pk for person in people]).exclude(
-        decision__in=NAMELESS_DECISIONS
-    )
-    return rows.order_by().values("photo")
+    return Face.objects.named().filter(person__in=people).order_by().values("photo")
 
 
 def _matches_text(user: User, asked: SearchQuery) -> Q:
     key = get_search_key(asked.text)
-    named_albums = visible_albums(user).filter(search__contains=key).values("pk")
+    named_albums = Album.objects.visible_to(user).filter(search__contains=key).values("pk")
     found = Q(search__contains=key) | Q(album__in=named_albums) | _shows_person_named(key)
     return found | _is_taken_in_span(asked.span) if asked.span else found
 
@@ -164,11 +160,9 @@ def _shows_person_named(key: str) -> Q:
     named = Person.objects.filter(search__contains=key).order_by().values_list("pk", flat=True)
     some = list(named[: FEW_PEOPLE + 1])
     if len(some) <= FEW_PEOPLE:
-        faces = Face.objects.filter(person__in=some).exclude(decision__in=NAMELESS_DECISIONS)
+        faces = Face.objects.named().filter(person__in=some)
         return Q(pk__in=faces.order_by().values("photo"))
-    on_it = Face.objects.filter(photo=OuterRef("pk"), person__in=named).exclude(
-        decision__in=NAMELESS_DECISIONS
-    )
+    on_it = Face.objects.named().filter(photo=OuterRef("pk"), person__in=named)
     first = Subquery(on_it.values("pk")[:1])  # of what merely exists PostgreSQL would gather all, too
     return Q(IsNull(first, False))
 

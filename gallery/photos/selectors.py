@@ -6,18 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from django.db.models import Exists, F, Max, OuterRef, QuerySet
 from django.utils import timezone
 
 from gallery.core.pagination import KeysetPage, paginate_by_id
-from gallery.core.visibility import get_query_key
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
 from gallery.models import Decision, Face, Photo, Status, User, WorkerBeat
-from gallery.models.querysets import visible_album_q, visible_photos
-from gallery.models.sql import count_rows, fetch_rows, given_ids
+from gallery.models.querysets import PhotoQuerySet
 
 PHOTOS_PER_PAGE = 36
 UNFINISHED_STATUSES = (Status.QUEUED, Status.PROCESSING)
@@ -31,7 +28,7 @@ def has_open_face(**conditions: object) -> Exists:
     return Exists(Face.objects.filter(photo=OuterRef("pk"), decision="", **conditions))
 
 
-def filter_photos(photos: QuerySet[Photo], wanted: str) -> QuerySet[Photo]:
+def filter_photos(photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:
     """Photos narrowed to one of FILTERS; anything else narrows nothing."""
     if wanted == "unnamed":
         return photos.filter(has_open_face(state=Face.State.UNKNOWN))
@@ -53,7 +50,7 @@ def get_photo_grid(
 
 def list_unfinished_photos(user: User) -> list[Photo]:
     """What this user has sent and the worker has not looked at, the newest first."""
-    rows = visible_photos(user).filter(uploaded_by=user, work__in=UNFINISHED_STATUSES)
+    rows = Photo.objects.visible_to(user).filter(uploaded_by=user, work__in=UNFINISHED_STATUSES)
     return add_tile_summaries(rows.order_by("-pk")[:PHOTOS_PER_PAGE])
 
 
@@ -82,10 +79,7 @@ class ProcessingProgress:
 
 
 def get_processing_progress(user: User) -> ProcessingProgress:
-    left = count_rows(
-        get_query_key(user, "unfinished"),
-        lambda: visible_photos(user).filter(work__in=UNFINISHED_STATUSES).order_by().values("pk"),
-    )
+    left = Photo.objects.visible_to(user).filter(work__in=UNFINISHED_STATUSES).count()
     if not left:
         return ProcessingProgress(0, 0, has_worker=True)
     seen_at = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
@@ -124,9 +118,8 @@ def add_tile_summaries(photos: Iterable[Photo]) -> list[Photo]:
         return found
     names: dict[int, dict[str, None]] = defaultdict(dict)
     waiting: dict[int, int] = defaultdict(int)
-    for photo, state, decision, name in fetch_rows(
-        "glimpses", _tile_faces, ids=[photo.pk for photo in found]
-    ):
+    faces = Face.objects.filter(photo__in=found).order_by("left", "pk")
+    for photo, state, decision, name in faces.values_list("photo", "state", "decision", "person__name"):
         if name is not None and _is_face_named(state, decision):
             names[photo][name] = None
         waiting[photo] += decision == Decision.NONE and state != Face.State.KNOWN
@@ -134,11 +127,6 @@ def add_tile_summaries(photos: Iterable[Photo]) -> list[Photo]:
         said = TileSummary(", ".join(names[photo_row.pk]), waiting[photo_row.pk])
         photo_row.glimpse = said  # type: ignore[attr-defined]  # as an annotation would
     return found
-
-
-def _tile_faces() -> QuerySet[Face, Any]:
-    faces = Face.objects.filter(photo__in=given_ids()).order_by("left", "pk")
-    return faces.values_list("photo", "state", "decision", "person__name")
 
 
 def _is_face_named(state: str, decision: str) -> bool:
@@ -155,7 +143,7 @@ def get_tile_summary(photo: Photo) -> TileSummary:
 def find_photo_by_sha256(sha256: str, user: User | None = None) -> Photo | None:
     """The photo of this file, if this user may know of it (nobody in particular: any)."""
     found = Photo.objects.filter(sha256=sha256).order_by("copy")
-    return (found.filter(visible_album_q(user, "album")) if user else found).first()
+    return (found.in_visible_albums(user) if user else found).first()
 
 
 def get_next_copy_number(sha256: str) -> int:

@@ -139,7 +139,7 @@ def _taken_at_in_utc(taken_at: datetime | None) -> datetime | None:
 def trash_photo(user: User, photo: Photo) -> Event | None:
     """Put the photo into the trash; it can be restored."""
     ledger = ChangeSet()
-    there = Photo.objects.filter(pk=photo.pk, trashed_at__isnull=True)
+    there = Photo.objects.outside_trash().filter(pk=photo.pk)
     if ledger.update(there, trashed_at=timezone.now(), trashed_by=user):
         apply_effects(ledger)
         return record_event(user, "photo.trash", photo, {"name": photo.name}, undo=ledger)
@@ -150,9 +150,7 @@ def trash_photo(user: User, photo: Photo) -> Event | None:
 def restore_photo(user: User, photo: Photo) -> None:
     """Take the photo out of the trash; what was waiting goes on."""
     ledger = ChangeSet()
-    if ledger.update(
-        Photo.objects.filter(pk=photo.pk, trashed_at__isnull=False), trashed_at=None, trashed_by=None
-    ):
+    if ledger.update(Photo.objects.in_trash().filter(pk=photo.pk), trashed_at=None, trashed_by=None):
         apply_effects(ledger)
         record_event(user, "photo.restore", photo, {"name": photo.name}, undo=ledger)
 

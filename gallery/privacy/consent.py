@@ -17,7 +17,6 @@ from gallery.faces.consent import (
 from gallery.history.changeset import ChangeSet, record_event
 from gallery.index.feed import announce_people_references
 from gallery.models import Face, Person
-from gallery.models.querysets import consent_expired_q
 
 FACES_PER_TRANSACTION = 500  # faces in one transaction, so that nobody waits long for the database
 
@@ -35,13 +34,13 @@ def lapse_consents() -> int:
     the index built without them.
     """
     noted = Q(lapse_noted__isnull=False, lapse_noted=F("consent_until"))
-    people = list(Person.objects.filter(consent_expired_q()).exclude(noted).order_by("pk"))
+    people = list(Person.objects.with_expired_consent().exclude(noted).order_by("pk"))
     return sum(_lapse_consent(person.pk) for person in people)
 
 
 @transaction.atomic
 def _lapse_consent(pk: int) -> bool:
-    person = Person.objects.select_for_update().filter(consent_expired_q(), pk=pk).first()
+    person = Person.objects.select_for_update().with_expired_consent().filter(pk=pk).first()
     if person is None or person.lapse_noted == person.consent_until:
         return False
     ledger = ChangeSet()

@@ -53,7 +53,7 @@ from gallery.models import (
 from gallery.models.accounts import FORMER_USER_NAME
 from gallery.models.fields import VectorBytes
 from gallery.models.people import get_name_key
-from gallery.models.querysets import mark_duplicate_names
+from gallery.models.querysets import FaceQuerySet
 
 NEEDLE_BYTES = (
     24  # first bytes of a vector: enough to find it again in a file, too few to recognise anybody by
@@ -197,7 +197,7 @@ def _lock_faces(person: Person, with_likely: bool) -> FaceRows:
     return list(rows.values_list("pk", "photo_id", "embedding"))
 
 
-def find_faces_of_person(person: Person, *, with_likely: bool = False) -> QuerySet[Face]:
+def find_faces_of_person(person: Person, *, with_likely: bool = False) -> FaceQuerySet:
     """Faces that bear the name; `with_likely`, those that first of all may be the person, too."""
     named = Q(person=person) | Q(pk__in=list_veiled_faces(person), person__isnull=True, is_veiled=True)
     return Face.objects.filter(named | get_likely_faces_filter(person) if with_likely else named)
@@ -273,7 +273,7 @@ def _get_name_keys(verb: str) -> tuple[str, ...]:
 
 def _delete_proposals(person: Person) -> list[int]:
     """Nobody is asked any more whether a face is the person; the faces that were, to be searched again."""
-    unsure = Face.objects.filter(decision=Decision.NONE, person__isnull=True, candidates__person=person)
+    unsure = Face.objects.unnamed().filter(candidates__person=person)
     asked = list(unsure.distinct().values_list("pk", flat=True))
     Candidate.objects.filter(person=person).delete()
     for some in split_sorted_ids(asked):
@@ -290,7 +290,7 @@ def _blank_faces(user: User | None, faces: list[int]) -> None:
         rows.update(
             **ERASED_FACE_VALUES, decided_by=user, decided_at=timezone.now(), revision=F("revision") + 1
         )
-        mark_duplicate_names(list(some))
+        Face.objects.filter(pk__in=list(some)).mark_duplicate_names()
 
 
 def erase_photo(user: User | None, photo: Photo, *, with_references: bool = False) -> Erasure:
@@ -362,7 +362,7 @@ def _delete_look_alike_proposals(faces: set[int]) -> None:
     """Proposals that rest on a face of this photo go with it; the faces that had them are searched again."""
     for some in split_sorted_ids(faces):
         rests = Q(candidates__look_alike__in=some)
-        asked = Face.objects.filter(rests, decision=Decision.NONE, person__isnull=True).exclude(pk__in=faces)
+        asked = Face.objects.unnamed().filter(rests).exclude(pk__in=faces)
         pks = sorted(set(asked.values_list("pk", flat=True)))
         Face.objects.filter(pk__in=pks).update(
             state=Face.State.UNKNOWN, similarity=None, reference=None, searched_change=0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
-from gallery.models import Album, Decision, Event, Face, Person, Photo, Reference, ReferenceVector, User
+from gallery.models import Album, Event, Face, Person, Photo, Reference, ReferenceVector, User
 from gallery.privacy.erasure import (
     describe_kept_backups,
     find_faces_of_person,
@@ -64,7 +64,7 @@ def preview_person_erasure(person: Person) -> PersonErasurePreview:
     return PersonErasurePreview(
         references=references.count(),
         faces=faces.count(),
-        by_machine=faces.filter(decision=Decision.NONE).count(),
+        by_machine=faces.undecided().count(),
         likely=Face.objects.filter(get_likely_faces_filter(person)).count(),
         photos=faces.values("photo").distinct().count(),
         embeddings=embedded + ReferenceVector.objects.filter(reference__person=person).count(),

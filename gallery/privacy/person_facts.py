@@ -30,6 +30,7 @@ from gallery.models import (
     ShareLink,
 )
 from gallery.models.people import get_name_key
+from gallery.models.querysets import PhotoQuerySet
 
 NAME_KEYS = ("person", "source", "old")  # in an event's summary
 HIDDEN_NAME = "…"
@@ -120,7 +121,7 @@ def get_person_faces(person: Person) -> QuerySet[Face]:
     return Face.objects.filter(person=person).select_related("photo__album").order_by("photo", "left", "pk")
 
 
-def get_person_photos(person: Person) -> QuerySet[Photo]:
+def get_person_photos(person: Person) -> PhotoQuerySet:
     rows = Photo.objects.filter(pk__in=Face.objects.filter(person=person).values("photo"))
     return rows.select_related("album").order_by("pk")
 
@@ -238,9 +239,9 @@ def _list_findings(person: Person) -> list[Facts]:
     ]
 
 
-def _list_share_links(photos: QuerySet[Photo]) -> list[Facts]:
+def _list_share_links(photos: PhotoQuerySet) -> list[Facts]:
     """Links, working or not, to albums with a photo of theirs that is not in the trash."""
-    albums = Album.objects.filter(photos__in=photos.filter(trashed_at__isnull=True))
+    albums = Album.objects.filter(photos__in=photos.outside_trash())
     rows = ShareLink.objects.filter(album__in=albums).select_related("album").order_by("pk")
     return [
         {

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.core.pagination import PageCursor
 from gallery.models import Album, Decision, Erasure, Face, Person, Photo, Reference, User
-from gallery.models.querysets import get_today, visible_faces, visible_references
+from gallery.models.querysets import get_today
 from gallery.people.selectors import PersonCard, get_person_cards
 
 EXPIRING_SOON_DAYS = 30
@@ -79,16 +79,16 @@ class RecognitionLosses:
 
 
 def count_photo_losses(user: User, photo: Photo) -> RecognitionLosses:
-    return _count_losses(visible_faces(user).filter(photo=photo))
+    return _count_losses(Face.objects.visible_to(user).filter(photo=photo))
 
 
 def count_album_losses(user: User, album: Album) -> RecognitionLosses:
-    return _count_losses(visible_faces(user).filter(photo__album=album))
+    return _count_losses(Face.objects.visible_to(user).filter(photo__album=album))
 
 
 def count_person_losses(user: User, person: Person) -> RecognitionLosses:
-    references = visible_references(user).filter(person=person, status=Reference.Judgement.APPROVED)
-    return _count_losses(visible_faces(user).filter(person=person), references.count())
+    references = Reference.objects.visible_to(user).approved().filter(person=person)
+    return _count_losses(Face.objects.visible_to(user).filter(person=person), references.count())
 
 
 def _count_losses(faces: QuerySet[Face], references: int = 0) -> RecognitionLosses:

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 from django import template
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -20,8 +19,6 @@ from django.utils.translation import gettext, ngettext
 from gallery.faces.labels import FaceLabel, get_face_label
 from gallery.models import Album, Face, Photo, Status, User
 from gallery.models.failures import translate_failure
-from gallery.models.querysets import visible_albums
-from gallery.models.sql import fetch_first_column
 from gallery.photos.selectors import TileSummary, get_tile_summary
 from gallery.photos.services import MAX_CHOSEN_PHOTOS, MAX_ZIP_PHOTOS
 from gallery.templatetags.media import face_src, photo_src
@@ -41,12 +38,8 @@ def choosing_limits() -> dict[str, int]:
 def album_names(context: dict[str, Any]) -> list[str]:
     """The names of the newest albums that the user sees, each once."""
     user: User = context["request"].user
-
-    def newest() -> QuerySet[Any, str]:
-        return visible_albums(user).order_by("-pk").values_list("name", flat=True)[:ALBUMS]
-
-    key = ("names of albums", None if user.is_administrator else user.pk)
-    return list(dict.fromkeys(fetch_first_column(key, newest)))
+    newest = Album.objects.visible_to(user).order_by("-pk").values_list("name", flat=True)[:ALBUMS]
+    return list(dict.fromkeys(newest))
 
 
 @register.simple_tag

@@ -27,7 +27,6 @@ from gallery.core.visibility import (
 from gallery.history.audit import record_share_visit
 from gallery.history.locking import describe_conflict
 from gallery.models import Album, Person, Photo, ShareLink, User
-from gallery.models.querysets import not_recognisable_q, visible_albums, visible_photos
 from gallery.people.selectors import get_person_cards
 from gallery.photos.albums import (
     change_album,
@@ -70,8 +69,8 @@ def album_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def album_detail(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    album = get_object_or_404(visible_albums(user), pk=pk)
-    in_album = visible_photos(user).filter(album=album)
+    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
+    in_album = Photo.objects.visible_to(user).filter(album=album)
     page = get_photo_grid(in_album, parse_id(request.GET.get("after")))
     if request.headers.get("HX-Target") == "more":
         return render(request, "gallery/_tiles.html", {"page": page, "walk": album_navigation_key(album)})
@@ -141,12 +140,12 @@ def album_remove(request: HttpRequest, pk: int) -> HttpResponse:
 def photo_album_update(request: HttpRequest, pk: int) -> HttpResponse:
     """Put one photo into an album (`album`), or make it its album's cover (`cover`)."""
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
     if "cover" in request.POST and photo.album and can_change_album(user, photo.album):
         add_event_message(request, set_album_cover(user, photo.album, photo))
         return redirect(get_photo_url(photo, request.POST.get("in", "")))
     asked = parse_id(request.POST.get("album"))
-    album = get_object_or_404(visible_albums(user), pk=asked) if asked else None
+    album = get_object_or_404(Album.objects.visible_to(user), pk=asked) if asked else None
     if photo.album and photo.album.is_limited and not can_change_album(user, photo.album):
         raise PermissionDenied
     name = request.POST.get("new_album", "").strip()
@@ -161,7 +160,7 @@ def photo_album_update(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _get_changeable_album(request: HttpRequest, pk: int) -> Album:
     user = current_user(request)
-    album: Album = get_object_or_404(visible_albums(user), pk=pk)
+    album: Album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     if not can_change_album(user, album):
         raise PermissionDenied
     return album
@@ -176,7 +175,7 @@ SHARED_PAGE_SIZE = 60
 def album_share_links(request: HttpRequest, pk: int) -> HttpResponse:
     """The album's links, and a form for a new one; its address is shown once, here."""
     user = current_user(request)
-    album = get_object_or_404(visible_albums(user), pk=pk)
+    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     address = ""
     if request.method == "POST":
         days = request.POST.get("days", "")
@@ -195,7 +194,7 @@ def album_share_links(request: HttpRequest, pk: int) -> HttpResponse:
         "links": links,
         "days": SHARE_LINK_DAYS,
         "address": address,
-        "has_masked": Person.objects.filter(not_recognisable_q()).exists(),
+        "has_masked": Person.objects.not_recognisable().exists(),
     }
     return render(request, "share/links.html", context)
 
@@ -204,7 +203,7 @@ def album_share_links(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def share_link_revoke(request: HttpRequest, pk: int, link: int) -> HttpResponse:
     user = current_user(request)
-    album = get_object_or_404(visible_albums(user), pk=pk)
+    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     revoke_share_link(user, get_object_or_404(album.links, pk=link))
     messages.success(request, _("The link leads nowhere any more."))
     return redirect("album_share", album.pk)

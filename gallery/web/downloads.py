@@ -17,7 +17,6 @@ from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.permissions import current_user
 from gallery.history.audit import record_download
 from gallery.models import Photo, User
-from gallery.models.querysets import visible_photos
 from gallery.photos.exports import export_photo
 from gallery.photos.services import MAX_ZIP_PHOTOS
 from gallery.web.messages import get_next_url
@@ -30,7 +29,7 @@ PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}
 @require_safe
 def photo_export(request: HttpRequest, pk: int, kind: str) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user), pk=pk)
     if kind not in PHOTO_EXPORT_KINDS:
         raise Http404
     try:
@@ -56,7 +55,7 @@ def photos_download(request: HttpRequest) -> HttpResponseBase:
     try:
         if kind not in ZIP_EXPORT_KINDS:
             raise ActionRefused(_("Choose what to do with these photos."))
-        chosen = get_chosen_photos(request, visible_photos(user), MAX_ZIP_PHOTOS)
+        chosen = get_chosen_photos(request, Photo.objects.visible_to(user), MAX_ZIP_PHOTOS)
     except ActionRefused as refusal:
         messages.error(request, str(refusal))
         return redirect(get_next_url(request))

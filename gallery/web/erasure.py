@@ -19,7 +19,6 @@ from gallery.core.pagination import paginate_by_id, parse_id
 from gallery.core.permissions import administrator_required, current_user
 from gallery.models import Erasure, Person, Photo, User
 from gallery.models.people import get_name_key
-from gallery.models.querysets import visible_photos
 from gallery.privacy.erasure import erase_person, erase_photo, erase_photos, erase_user
 from gallery.privacy.erasure_preview import (
     preview_person_erasure,
@@ -78,7 +77,7 @@ def photos_erase(request: HttpRequest) -> HttpResponse:
     """Photos chosen in the trash (`photo`, ids): asked first, erased once their number is typed (`name`)."""
     user, refusal = current_user(request), ""
     try:
-        photos = get_chosen_photos(request, visible_photos(user, trashed=True))
+        photos = get_chosen_photos(request, Photo.objects.in_visible_albums(user).in_trash())
     except ActionRefused as error:
         messages.error(request, str(error))
         return redirect("trash")

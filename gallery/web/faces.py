@@ -28,8 +28,7 @@ from gallery.faces.decisions import (
     reject_person_of_face,
 )
 from gallery.faces.selectors import find_visible_face, get_face_detail, list_face_marks
-from gallery.models import Event, Face, Person, User
-from gallery.models.querysets import visible_faces, visible_photos
+from gallery.models import Event, Face, Person, Photo, User
 from gallery.people.references import use_face_as_reference
 from gallery.people.selectors import find_person_by_name, get_person_cards, list_people
 from gallery.people.services import get_or_create_person
@@ -50,7 +49,7 @@ FACE_ANSWERS = {"right", "wrong", "other", *PLAIN_ANSWERS}
 
 
 def get_visible_face(user: User, pk: int) -> Face:
-    rows = visible_faces(user).select_related("photo", "person", "decided_by")
+    rows = Face.objects.visible_to(user).select_related("photo", "person", "decided_by")
     return get_object_or_404(rows, pk=pk)
 
 
@@ -175,7 +174,7 @@ def _face_response(
 def face_draw(request: HttpRequest, pk: int) -> HttpResponse:
     """A box that somebody drew around a missed face; `pk` is the photo's."""
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user), pk=pk)
     try:
         left, top, width, height = (
             float(request.POST.get(side, "")) for side in ("left", "top", "width", "height")

@@ -29,8 +29,7 @@ from gallery.history.selectors import (
     visible_events,
 )
 from gallery.history.undo import undo_events
-from gallery.models import Event, Person, User
-from gallery.models.querysets import visible_photos
+from gallery.models import Event, Person, Photo, User
 from gallery.privacy.retention import get_audit_days
 from gallery.web.messages import get_next_url
 
@@ -50,7 +49,9 @@ def history_page(request: HttpRequest) -> HttpResponse:
         "page": page,
         "actor": User.objects.filter(pk=wanted["actor"]).first() if wanted["actor"] else None,
         "person": Person.objects.filter(pk=wanted["person"]).first() if wanted["person"] else None,
-        "photo": visible_photos(user).filter(pk=wanted["photo"]).first() if wanted["photo"] else None,
+        "photo": Photo.objects.visible_to(user).filter(pk=wanted["photo"]).first()
+        if wanted["photo"]
+        else None,
         "actors": User.objects.filter(Exists(Event.objects.filter(actor=OuterRef("pk")))).order_by(
             "username"
         ),

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
-from gallery.core.visibility import get_query_key
 from gallery.curation.findings import count_findings_for_badge
 from gallery.models import Face, Photo, User
-from gallery.models.querysets import visible_faces, visible_faces_for_counting, visible_photos
-from gallery.models.sql import count_rows
 from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_names
 from gallery.photos.albums import list_album_cards, list_albums
 from gallery.photos.search import SearchQuery, parse_search_query, search_albums, search_photos
@@ -44,30 +38,20 @@ class FirstSteps:
 def get_first_steps(user: User, newest: Sequence[Photo]) -> FirstSteps:
     """By the newest photos; where nobody on them has a name, others are looked through."""
     is_named = any(get_tile_summary(photo).names for photo in newest)
-    faces = visible_faces(user).filter(person__isnull=False)
+    faces = Face.objects.visible_to(user).filter(person__isnull=False)
     return FirstSteps(bool(newest), is_named or (bool(newest) and faces.exists()))
 
 
 def count_waiting_faces(user: User, state: Face.State) -> int:
     """How many faces of this state nobody has decided on, counted no further than MOST."""
-    return count_rows(
-        get_query_key(user, "faces that wait", state, MAX_COUNTED_FACES), partial(_waiting_faces, user, state)
-    )
-
-
-def _waiting_faces(user: User, state: Face.State) -> QuerySet[Face, Any]:
-    return (
-        visible_faces_for_counting(user)
-        .filter(state=state, decision="")
-        .order_by()
-        .values("pk")[:MAX_COUNTED_FACES]
-    )
+    faces = Face.objects.visible_to(user).undecided().filter(state=state)
+    return faces.order_by()[:MAX_COUNTED_FACES].count()
 
 
 @require_safe
 def home_page(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
-    page = get_photo_grid(visible_photos(user), None, MAX_RECENT_PHOTOS)
+    page = get_photo_grid(Photo.objects.visible_to(user), None, MAX_RECENT_PHOTOS)
     request.findings = count_findings_for_badge(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
     context = {
         "steps": get_first_steps(user, page.rows),

@@ -39,8 +39,7 @@ from gallery.index.services import (
     review_name_changes,
 )
 from gallery.jobs.singletons import get_singleton
-from gallery.models import Build, Calibration, Event
-from gallery.models.querysets import visible_photos
+from gallery.models import Build, Calibration, Event, Photo
 
 
 @curator_required
@@ -48,7 +47,7 @@ from gallery.models.querysets import visible_photos
 def index_overview(request: HttpRequest) -> HttpResponse:
     """All of it; to htmx only what changes while one looks."""
     serving = get_serving_build()
-    photos = visible_photos(current_user(request))
+    photos = Photo.objects.visible_to(current_user(request))
     page = get_build_list(photos, parse_id(request.GET.get("after")))
     verified = get_singleton(VERIFY_INDEX_JOB)
     is_building = any(build.work in UNFINISHED_STATUSES for build in page.rows)
@@ -71,7 +70,7 @@ def index_overview(request: HttpRequest) -> HttpResponse:
 @require_safe
 def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
     build = get_object_or_404(Build.objects.select_related("asked_by"), pk=pk)
-    photos = visible_photos(current_user(request))
+    photos = Photo.objects.visible_to(current_user(request))
     page = get_build_page(build, photos, parse_id(request.GET.get("after")))
     serving = get_serving_build()
     can_roll_back = build == serving and index_selectors.can_roll_back(serving)

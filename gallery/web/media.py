@@ -14,8 +14,7 @@ from django.views.decorators.http import require_safe
 
 from gallery.core.permissions import contributor_required, current_user
 from gallery.history.audit import record_download
-from gallery.models import Photo
-from gallery.models.querysets import viewable_photos, visible_faces, visible_photos, visible_references
+from gallery.models import Face, Photo, Reference
 from gallery.photos.renditions import (
     FACE_SIZES,
     PHOTO_WIDTHS,
@@ -36,7 +35,7 @@ CACHE_FOREVER = "private, max-age=31536000, immutable"
 
 @require_safe
 def photo_image(request: HttpRequest, pk: int, digest: str, width: int) -> HttpResponseBase:
-    photo = get_object_or_404(viewable_photos(current_user(request)), pk=pk)
+    photo = get_object_or_404(Photo.objects.viewable_by(current_user(request)), pk=pk)
     if digest != photo_digest(photo) or width not in PHOTO_WIDTHS:
         raise Http404
     return picture_response(request, f"{digest}-{width}", lambda: get_photo_rendition(photo, width))
@@ -44,7 +43,7 @@ def photo_image(request: HttpRequest, pk: int, digest: str, width: int) -> HttpR
 
 @require_safe
 def face_image(request: HttpRequest, pk: int, digest: str, size: int) -> HttpResponseBase:
-    faces = visible_faces(current_user(request)).select_related("photo")
+    faces = Face.objects.visible_to(current_user(request)).select_related("photo")
     face = get_object_or_404(faces, pk=pk)
     if digest != face_digest(face) or size not in FACE_SIZES:
         raise Http404
@@ -53,7 +52,7 @@ def face_image(request: HttpRequest, pk: int, digest: str, size: int) -> HttpRes
 
 @require_safe
 def reference_image(request: HttpRequest, pk: int, digest: str, size: int) -> HttpResponseBase:
-    reference = get_object_or_404(visible_references(current_user(request)), pk=pk)
+    reference = get_object_or_404(Reference.objects.visible_to(current_user(request)), pk=pk)
     if digest != reference_digest(reference) or size not in FACE_SIZES:
         raise Http404
     return picture_response(request, f"{digest}-{size}", lambda: get_reference_rendition(reference, size))
@@ -64,7 +63,7 @@ def reference_image(request: HttpRequest, pk: int, digest: str, size: int) -> Ht
 def photo_original(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The file as it was uploaded; without its position unless `position=yes` is asked for."""
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user), pk=pk)
     is_whole = request.GET.get("position") == "yes"
     response: HttpResponseBase
     if is_whole:

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from gallery.core.pagination import parse_id
 from gallery.models import Album, Person, Photo, User
-from gallery.models.querysets import visible_albums, visible_photos
 from gallery.people.selectors import list_photos_of_person
 from gallery.photos.search import parse_search_query, search_photos
 from gallery.photos.selectors import filter_photos, find_neighbour_ids
@@ -67,16 +66,16 @@ def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
 def _default_navigation(user: User, photo: Photo) -> PhotoNavigation:
     if photo.album:
         return _album_navigation(user, photo.album, "")
-    return PhotoNavigation("", _("Photos"), reverse("photos"), visible_photos(user))
+    return PhotoNavigation("", _("Photos"), reverse("photos"), Photo.objects.visible_to(user))
 
 
 def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
     address = reverse("album", args=(album.pk,))
-    return PhotoNavigation(key, album.name, address, visible_photos(user).filter(album=album))
+    return PhotoNavigation(key, album.name, address, Photo.objects.visible_to(user).filter(album=album))
 
 
 def _album_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
-    album = visible_albums(user).filter(pk=parse_id(rest) or 0).first()
+    album = Album.objects.visible_to(user).filter(pk=parse_id(rest) or 0).first()
     return _album_navigation(user, album, key) if album else None
 
 
@@ -95,7 +94,7 @@ def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
 
 def _photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     address = reverse("photos") + (f"?{urlencode({'show': rest})}" if rest else "")
-    return PhotoNavigation(key, _("Photos"), address, filter_photos(visible_photos(user), rest))
+    return PhotoNavigation(key, _("Photos"), address, filter_photos(Photo.objects.visible_to(user), rest))
 
 
 def _search_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:

@@ -18,8 +18,7 @@ from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import contributor_required, curator_required, current_user
 from gallery.faces.clusters import list_least_similar_faces
 from gallery.history.audit import record_view
-from gallery.models import Event, Person, Reference, Status, User
-from gallery.models.querysets import visible_faces, visible_references
+from gallery.models import Event, Face, Person, Reference, Status, User
 from gallery.people.references import upload_reference
 from gallery.people.selectors import (
     PersonCard,
@@ -111,7 +110,9 @@ def _get_companions(user: User, person: Person) -> list[PersonCard]:
 
 
 def _references_context(user: User, person: Person) -> dict[str, object]:
-    rows = visible_references(user).filter(person=person).exclude(status=Reference.Judgement.REJECTED)
+    rows = (
+        Reference.objects.visible_to(user).filter(person=person).exclude(status=Reference.Judgement.REJECTED)
+    )
     found = list(rows.order_by("-pk").defer("box", "landmarks")[: MAX_SHOWN_REFERENCES + 1])
     is_all = len(found) <= MAX_SHOWN_REFERENCES  # else the newest, among them those just added
     shown = sorted(found[:MAX_SHOWN_REFERENCES], key=lambda reference: (reference.status, reference.pk))
@@ -179,7 +180,7 @@ def person_display_edit(request: HttpRequest, pk: int) -> HttpResponse:
         add_event_message(request, set_person_hidden(user, person, request.POST["hidden"] == "1"))
     cover = parse_id(request.POST.get("cover"))
     if cover:
-        reference = get_object_or_404(visible_references(user), pk=cover, person=person)
+        reference = get_object_or_404(Reference.objects.visible_to(user), pk=cover, person=person)
         add_event_message(request, set_person_cover(user, person, reference))
     return redirect("person", person.pk)
 
@@ -301,7 +302,7 @@ def _split_ticked_faces(request: HttpRequest, user: User, person: Person) -> tup
     pairs = [entry.partition(":") for entry in request.POST.getlist("face")]
     seen = {int(pk): int(revision) for pk, _sep, revision in pairs if parse_id(pk) and revision.isdecimal()}
     ids = [parse_id(pk) for pk, _sep, _revision in pairs]
-    chosen = list(visible_faces(user).filter(pk__in=[pk for pk in ids if pk], person=person))
+    chosen = list(Face.objects.visible_to(user).filter(pk__in=[pk for pk in ids if pk], person=person))
     if not chosen:
         raise ActionRefused(_("Tick the faces that are somebody else."))
     target = _find_other_person(request.POST.get("person"), "")

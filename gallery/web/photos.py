@@ -19,8 +19,7 @@ from gallery.core.permissions import contributor_required, current_user
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.descriptions import describe_event
-from gallery.models import Event, Photo, User
-from gallery.models.querysets import visible_albums, visible_photos
+from gallery.models import Album, Event, Photo, User
 from gallery.photos.albums import find_album_by_name
 from gallery.photos.selectors import (
     PHOTOS_PER_PAGE,
@@ -59,7 +58,9 @@ PHOTO_FILTERS = (
 def photo_list(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     wanted = request.GET.get("show", "")
-    page = get_photo_grid(filter_photos(visible_photos(user), wanted), parse_id(request.GET.get("after")))
+    page = get_photo_grid(
+        filter_photos(Photo.objects.visible_to(user), wanted), parse_id(request.GET.get("after"))
+    )
     context = {
         "page": page,
         "filters": PHOTO_FILTERS,
@@ -78,7 +79,7 @@ def photo_progress(request: HttpRequest) -> HttpResponse:
     asked = [pk for pk in map(parse_id, request.GET.get("ids", "").split(",")) if pk is not None][
         :MAX_WATCHED_TILES
     ]
-    found = visible_photos(user).filter(pk__in=asked).exclude(work__in=UNFINISHED_STATUSES)
+    found = Photo.objects.visible_to(user).filter(pk__in=asked).exclude(work__in=UNFINISHED_STATUSES)
     context = {
         "ready": add_tile_summaries(found),
         "progress": get_processing_progress(user),
@@ -112,11 +113,11 @@ def get_photo_context(user: User, photo: Photo, face: int | None, key: str) -> d
 @require_safe
 def photo_detail(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user).select_related("album", "uploaded_by"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album", "uploaded_by"), pk=pk)
     record_view(user, photo)
     on = get_photo_navigation(user, request.GET.get("in", ""), photo)
     context = get_photo_context(user, photo, parse_id(request.GET.get("face")), on.key)
-    albums = visible_albums(user).order_by("-pk")[:MAX_ALBUM_CHOICES] if user.is_contributor else ()
+    albums = Album.objects.visible_to(user).order_by("-pk")[:MAX_ALBUM_CHOICES] if user.is_contributor else ()
     context |= {"on": on, "place": locate_photo(on, photo), "albums": albums}
     return render(request, "gallery/photo.html", context)
 
@@ -125,7 +126,7 @@ def photo_detail(request: HttpRequest, pk: int) -> HttpResponse:
 def photo_state(request: HttpRequest, pk: int) -> HttpResponse:
     """Boxes and faces anew, asked for while the worker is at it or after an act."""
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
     return render(
         request, "gallery/_photo_state.html", get_photo_context(user, photo, None, request.GET.get("in", ""))
     )
@@ -135,7 +136,7 @@ def photo_state(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def photo_trash(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
     on = get_photo_navigation(user, request.POST.get("in", ""), photo)
     add_event_message(request, trash_photo(user, photo))
     return redirect(on.address)
@@ -145,7 +146,7 @@ def photo_trash(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def photo_restore(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user, trashed=True), pk=pk)
+    photo = get_object_or_404(Photo.objects.in_visible_albums(user).in_trash(), pk=pk)
     restore_photo(user, photo)
     messages.success(request, _("%(name)s is back.") % {"name": photo.name})
     return redirect(get_next_url(request) if request.POST.get("next") else photo_page_url(photo))
@@ -155,7 +156,7 @@ def photo_restore(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 def photo_retry(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user), pk=pk)
     add_event_message(request, retry_photo(user, photo))
     return redirect(photo_page_url(photo))
 
@@ -169,7 +170,7 @@ def photo_page_url(photo: Photo) -> str:
 def trash_list(request: HttpRequest) -> HttpResponse:
     user = current_user(request)
     page = paginate_by_id(
-        visible_photos(user, trashed=True), parse_id(request.GET.get("after")), PHOTOS_PER_PAGE
+        Photo.objects.in_visible_albums(user).in_trash(), parse_id(request.GET.get("after")), PHOTOS_PER_PAGE
     )
     return render(request, "gallery/trash.html", {"page": page})
 
@@ -183,7 +184,9 @@ def photos_action(request: HttpRequest) -> HttpResponse:
     """Do what the button `do` says to the chosen photos (`photo`, ids); to htmx a message, else the page again."""
     user, word = current_user(request), request.POST.get("do", "")
     try:
-        chosen = get_chosen_photos(request, visible_photos(user, trashed=word == "restore"))
+        photos = Photo.objects.in_visible_albums(user)
+        photos = photos.in_trash() if word == "restore" else photos.outside_trash()
+        chosen = get_chosen_photos(request, photos)
         event, left = _apply_photos_action(request, user, word, chosen)
     except ActionRefused as refusal:
         return _refuse_action(request, str(refusal))

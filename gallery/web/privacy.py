@@ -25,8 +25,7 @@ from gallery.core.permissions import (
     curator_required,
     current_user,
 )
-from gallery.models import Event, Person, PersonExport
-from gallery.models.querysets import visible_albums, visible_photos
+from gallery.models import Album, Event, Person, PersonExport, Photo
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition
 from gallery.photos.services import set_photo_recognition
@@ -123,7 +122,7 @@ def person_recognition(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_recognition(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    photo = get_object_or_404(visible_photos(user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
     context = {"kind": "photo", "name": photo.name, "is_on": photo.is_recognised}
     back = reverse("photo", args=(pk,))
     return _ask_or_switch_recognition(
@@ -139,7 +138,7 @@ def photo_recognition(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def album_recognition(request: HttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
-    album = get_object_or_404(visible_albums(user), pk=pk)
+    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     if not can_change_album(user, album):
         raise PermissionDenied
     context = {"kind": "album", "name": album.name, "is_on": album.is_recognised}

@@ -33,8 +33,7 @@ from gallery.faces.clusters import (
 from gallery.faces.decisions import FaceGroupResult, ignore_face_group, name_face_group
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import can_undo
-from gallery.models import Event, Face, Person, User
-from gallery.models.querysets import visible_albums, visible_faces
+from gallery.models import Album, Event, Face, Person, User
 from gallery.people.references import has_automatic_references, set_automatic_references
 from gallery.web.faces import apply_face_answer, get_meant_person, get_visible_face
 from gallery.web.messages import add_event_message, get_undo_url
@@ -53,7 +52,7 @@ def review_page(request: HttpRequest) -> HttpResponse:
         "after": after,
         "is_automatic": has_automatic_references(),
         "person": Person.objects.filter(pk=person).first() if person else None,
-        "album": visible_albums(user).filter(pk=album).first() if album else None,
+        "album": Album.objects.visible_to(user).filter(pk=album).first() if album else None,
     }
     return render(request, "curation/review.html", context)
 
@@ -199,7 +198,11 @@ def _get_ticked_faces(request: HttpRequest, user: User) -> dict[int, int]:
     """Ids and revisions of the ticked faces that the user may see."""
     pairs = [entry.partition(":") for entry in request.POST.getlist("face")]
     asked = {int(pk): int(revision) for pk, _sep, revision in pairs if parse_id(pk) and revision.isdecimal()}
-    ids = visible_faces(user).filter(pk__in=list(asked)[:MAX_CLUSTER_FACES]).values_list("pk", flat=True)
+    ids = (
+        Face.objects.visible_to(user)
+        .filter(pk__in=list(asked)[:MAX_CLUSTER_FACES])
+        .values_list("pk", flat=True)
+    )
     return {pk: asked[pk] for pk in ids}
 
 

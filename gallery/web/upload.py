@@ -22,7 +22,6 @@ from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import contributor_required, current_user
 from gallery.models import Album, Photo, User
-from gallery.models.querysets import visible_albums, visible_photos
 from gallery.photos.albums import create_album
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
 from gallery.photos.services import add_photo
@@ -56,7 +55,7 @@ def upload_page(request: HttpRequest) -> HttpResponse:
 
 def _upload_context(user: User, album: int | None) -> dict[str, object]:
     return {
-        "albums": visible_albums(user).order_by("-pk")[:200],
+        "albums": Album.objects.visible_to(user).order_by("-pk")[:200],
         "album": album,
         "progress": get_processing_progress(user),
         "max_mb": settings.UPLOAD_MAX_MB,
@@ -119,7 +118,7 @@ def _get_target_album(request: HttpRequest) -> Album | None:
     if name:
         return _create_upload_album(request, name)
     pk = parse_id(request.POST.get("album"))
-    found = visible_albums(user).filter(pk=pk).first() if pk else None
+    found = Album.objects.visible_to(user).filter(pk=pk).first() if pk else None
     if pk and found is None:  # into none they would be seen by all, and looked at
         raise ActionRefused(
             _("The album is not there any more. Nothing was added; choose another album, or none.")
@@ -162,7 +161,7 @@ def _add_one_photo(user: User, chunks: Iterable[bytes], name: str, album: Album 
 
 
 def _duplicate_result(user: User, name: str, photo: Photo) -> UploadResult:
-    if visible_photos(user).filter(pk=photo.pk).exists():
+    if Photo.objects.visible_to(user).filter(pk=photo.pk).exists():
         return UploadResult(DUPLICATE, name, _("Already here."), photo)
     return UploadResult(
         DUPLICATE, name, _("Already here, in the trash. It can be restored from there."), is_trashed=True

@@ -31,8 +31,7 @@ from gallery.curation.worklists import (
     list_worklists_with_counts,
 )
 from gallery.jobs.singletons import get_singleton
-from gallery.models import Person, User
-from gallery.models.querysets import visible_faces
+from gallery.models import Face, Person, User
 from gallery.web.messages import add_event_message, get_undo_url
 from recognition.errors import ImageError
 
@@ -116,7 +115,9 @@ def _read_choice(request: HttpRequest, user: User) -> ChosenTarget:
     return ChosenTarget(
         name=request.POST.get("name", "").strip(),
         person=get_object_or_404(Person, pk=person) if person else None,
-        face=visible_faces(user).select_related("photo", "person").filter(pk=face).first() if face else None,
+        face=Face.objects.visible_to(user).select_related("photo", "person").filter(pk=face).first()
+        if face
+        else None,
     )
 
 

@@ -90,7 +90,7 @@ def test_photos_are_thrown_away_and_come_back_together(curator: Client) -> None:
     assert "You put 3 photos into the trash." in page.content.decode()
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 3
     undo(curator, page)
-    assert Photo.objects.filter(trashed_at__isnull=True).count() == 3
+    assert Photo.objects.outside_trash().count() == 3
     trash_photo(a_user(), rows[0])
     assert "2 of them are so already" in seen(curator, "restore", *rows)
     do(curator, "start")

@@ -15,6 +15,7 @@ from gallery.faces.processing import process_photo
 from gallery.faces.renaming import spread_decisions
 from gallery.history.changeset import find_events_about
 from gallery.history.undo import undo_events
+from gallery.index.selectors import count_searchable_people
 from gallery.models import (
     Album,
     Candidate,
@@ -27,7 +28,7 @@ from gallery.models import (
     Photo,
     Status,
 )
-from gallery.models.querysets import count_searchable_people, get_today
+from gallery.models.querysets import get_today
 from gallery.people.references import use_face_as_reference
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import change_album, put_photo_in_album, remove_album, set_album_recognition

@@ -29,7 +29,7 @@ from gallery.index.live import stream_vector_parts
 from gallery.index.services import cancel_build, request_roll_back
 from gallery.index.verify import compare_index_with_database
 from gallery.models import Build, Erasure, GalleryChange, Status
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from gallery.privacy.erasure_cleanup import clear_index_builds
 from recognition import index
 from recognition.errors import IndexUnusable

@@ -8,7 +8,7 @@ from gallery.index import engine
 from gallery.index.builds import request_build, run_build
 from gallery.index.engine import SERVING_RECIPE_KEY
 from gallery.models import Build, Photo, ReferenceVector, Status
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from gallery.people import embedding
 from gallery.people.embedding import SWITCH_PROGRESS_KEY, advance_embedder_switch
 from recognition.errors import RecognitionError

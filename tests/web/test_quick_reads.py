@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from django.db.models import QuerySet
 from django.test import Client, override_settings
 from django.test.html import parse_html
 from django.test.utils import override_script_prefix
@@ -17,7 +16,6 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from gallery.admin.people import PersonAdmin
-from gallery.core.permissions import remember_hidden_albums
 from gallery.curation import review
 from gallery.curation.review import get_review_queue, get_waiting_candidates
 from gallery.faces.clusters import (
@@ -28,18 +26,13 @@ from gallery.faces.clusters import (
     get_single_faces,
     list_clusters,
 )
-from gallery.faces.selectors import count_faces, count_faces_by_person, count_unknown_by_cluster
+from gallery.faces.selectors import count_unnamed_by_cluster
 from gallery.models import (
     Album,
     Candidate,
     Face,
-    Person,
     Role,
-    User,
-    sql,
 )
-from gallery.models.querysets import unseen_faces, visible_faces, visible_faces_for_counting
-from gallery.models.sql import GIVEN_ID, count_rows, fetch_rows, given_ids
 from gallery.people.selectors import PersonTimeline, get_person_timeline
 from gallery.photos.renditions import face_digest, photo_digest, reference_digest
 from gallery.templatetags.media import face_src, photo_src, reference_src
@@ -63,46 +56,11 @@ def test_faces_are_counted_as_they_are_seen_by_each_user() -> None:
         Face.objects.filter(pk=face.pk).update(person=(anna, bao, None)[number // 2], cluster=number)
     counts = {}
     for user in (maker, chosen, other, a_user("Admin", Role.ADMINISTRATOR)):
-        for _ in range(2):  # asked anew, as written before
-            remember_hidden_albums(user)
-            shown = set(visible_faces(user))
-            assert set(visible_faces_for_counting(user)) == shown == set(everything) - set(unseen_faces(user))
-            assert count_faces(user, 100) == len(shown)
-            assert count_faces_by_person(user) == Counter(face.person_id for face in shown)
-            nameless = [face.cluster for face in shown if face.person_id is None]
-            assert count_unknown_by_cluster(user) == Counter(nameless)
-            user = User.objects.get(pk=user.pk)
-        counts[user.username] = visible_faces_for_counting(user).count()
+        shown = set(Face.objects.visible_to(user))
+        nameless = [face.cluster for face in shown if face.person_id is None]
+        assert count_unnamed_by_cluster(user) == Counter(nameless)
+        counts[user.username] = len(shown)
     assert list(counts.values()) == [3, 3, 2, 3]
-
-
-def test_a_kept_query_is_asked_with_what_is_given_each_time() -> None:
-    anna, bao = a_person(), a_person("Bao")
-
-    def named() -> QuerySet[Person, str]:
-        return Person.objects.filter(pk__in=given_ids()).order_by("pk").values_list("name", flat=True)
-
-    def one() -> QuerySet[Person, str]:
-        return Person.objects.filter(pk=GIVEN_ID).values_list("name", flat=True)
-
-    for key in ("a test", "a test", None):
-        assert fetch_rows(key and f"{key} of some", named, ids=[bao.pk, anna.pk]) == [("Anna",), ("Bao",)]
-        assert fetch_rows(key and f"{key} of some", named, ids=(pk for pk in [bao.pk])) == [("Bao",)]
-        assert fetch_rows(key and f"{key} of some", named) == []
-        assert count_rows(key and f"{key} of all", Person.objects.all) == 2
-        assert fetch_rows(key and f"{key} of one", one, pk=bao.pk) == [("Bao",)]
-        assert fetch_rows(key and f"{key} of one", one, pk=anna.pk) == [("Anna",)]
-    assert "a test of some" in sql._kept_queries
-    assert None not in sql._kept_queries
-
-
-def test_no_more_queries_are_kept_than_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sql, "MAX_KEPT_QUERIES", 2)
-    monkeypatch.setattr(sql, "_kept_queries", {})
-    a_person()
-    for number in (1, 2, 3, 1):
-        assert fetch_rows(number, lambda: Person.objects.values_list("name")) == [("Anna",)]
-    assert len(sql._kept_queries) == 2
 
 
 @pytest.mark.parametrize("order", ["-4", "4", "-4.1", ""])

@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from gallery.core.exceptions import ActionRefused
 from gallery.curation.bulk.plan import BulkKind
 from gallery.history.undo import undo_events
-from gallery.models import BulkAct, Event, Person, Photo, Reference, User
-from gallery.models.querysets import viewable_photos, visible_albums
+from gallery.models import Album, BulkAct, Event, Person, Photo, Reference, User
 from gallery.people.member_lists import import_people_rows
 from gallery.people.references import embed_references_again, judge_references, move_references
 from gallery.people.services import merge_people, set_people_hidden
@@ -54,7 +53,7 @@ def run_embed_part(act: BulkAct, user: User, ids: Sequence[int]) -> PartOutcome:
 
 
 def _get_viewable_photos(user: User, ids: Sequence[int]) -> list[Photo]:
-    return list(viewable_photos(user).filter(pk__in=ids))
+    return list(Photo.objects.viewable_by(user).filter(pk__in=ids))
 
 
 def _build_outcome(event: Event | None) -> PartOutcome:
@@ -76,7 +75,9 @@ def run_recognition_part(act: BulkAct, user: User, ids: Sequence[int]) -> PartOu
 def run_album_part(act: BulkAct, user: User, ids: Sequence[int]) -> PartOutcome:
     album = None
     if act.kind == BulkKind.ALBUM:
-        album = visible_albums(user).select_for_update(of=("self",)).filter(pk=act.album or 0).first()
+        album = (
+            Album.objects.visible_to(user).select_for_update(of=("self",)).filter(pk=act.album or 0).first()
+        )
         if album is None:
             raise ActionRefused(_("The album they were to go to is no longer there."))
     return _build_outcome(put_photos_in_album(user, _get_viewable_photos(user, ids), album, act.batch))

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from gallery.core.sql import among_ids
 from gallery.index.selectors import count_changes_since, get_serving_build
 from gallery.models import (
     Album,
@@ -22,14 +23,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.curation import PHOTO_ACT_KINDS
-from gallery.models.querysets import (
-    viewable_photos,
-    visible_albums,
-    visible_faces,
-    visible_faces_for_counting,
-    visible_references,
-)
-from gallery.models.sql import among_ids
+from gallery.models.querysets import ReferenceQuerySet
 from gallery.people.services import preview_merge
 
 
@@ -71,7 +65,7 @@ def preview_people_act(user: User, act: BulkAct) -> BulkPreview:
     rows = Person.objects.filter(pk__in=among_ids(act.ids))
     found = BulkPreview(rows=rows.count(), same=rows.filter(is_hidden=act.kind == CountedKind.HIDE).count())
     found.people = found.rows
-    found.named = visible_faces_for_counting(user).filter(person__in=rows.values("pk")).count()
+    found.named = Face.objects.visible_to(user).filter(person__in=rows.values("pk")).count()
     found.owners = list(rows.order_by("search")[:MAX_NAMED_PEOPLE])
     return found
 
@@ -88,7 +82,7 @@ def preview_merge_act(user: User, act: BulkAct) -> BulkPreview:
         found.decided += one.decided
         found.photos += one.photos
     found.joining, found.waiting = found.searchable, count_changes_since(get_serving_build())
-    first = visible_references(user).filter(person__in=act.ids, status=Judgement.APPROVED)
+    first = Reference.objects.visible_to(user).approved().filter(person__in=act.ids)
     found.pictures = list(first.select_related("person").order_by("person", "pk")[:MAX_SHOWN_REFERENCES])
     return found
 
@@ -103,9 +97,9 @@ def preview_references_act(user: User, act: BulkAct) -> BulkPreview:
     if build is not None:
         vectors = ReferenceVector.objects.filter(embedder_id=build.embedder_id)
         found.joining = vectors.filter(reference__in=changing.values("pk")).count()
-    named = visible_faces(user).filter(reference__in=chosen, decision="", state=Face.State.KNOWN)
+    named = Face.objects.visible_to(user).filter(reference__in=chosen, decision="", state=Face.State.KNOWN)
     if act.kind == CountedKind.APPROVE:
-        found.undecided = visible_faces_for_counting(user).filter(decision="", person__isnull=True).count()
+        found.undecided = Face.objects.visible_to(user).unnamed().count()
     else:
         counted = named.aggregate(faces=Count("pk"), photos=Count("photo", distinct=True))
         found.named, found.photos = counted["faces"], counted["photos"]
@@ -115,7 +109,9 @@ def preview_references_act(user: User, act: BulkAct) -> BulkPreview:
         Person.objects.filter(pk__in=[pk for pk, _count in owners.most_common(MAX_NAMED_PEOPLE)])
     )
     shown = (
-        visible_references(user).filter(pk__in=act.ids[: MAX_SHOWN_REFERENCES * 4]).select_related("person")
+        Reference.objects.visible_to(user)
+        .filter(pk__in=act.ids[: MAX_SHOWN_REFERENCES * 4])
+        .select_related("person")
     )
     found.pictures = list(shown.order_by("pk")[:MAX_SHOWN_REFERENCES])
     return found
@@ -136,35 +132,35 @@ def preview_embedding_act(user: User, act: BulkAct) -> BulkPreview:
         found.vectors = vectors.filter(reference__in=rows.values("pk")).count()
     found.joining = rows.filter(status=Judgement.APPROVED, person__is_recognised=True).count()
     shown = (
-        visible_references(user).filter(pk__in=act.ids[: MAX_SHOWN_REFERENCES * 4]).select_related("person")
+        Reference.objects.visible_to(user)
+        .filter(pk__in=act.ids[: MAX_SHOWN_REFERENCES * 4])
+        .select_related("person")
     )
     found.pictures = list(shown.order_by("pk")[:MAX_SHOWN_REFERENCES])
     return found
 
 
-def _count_by_person(rows: QuerySet[Reference]) -> Counter[int]:
+def _count_by_person(rows: ReferenceQuerySet) -> Counter[int]:
     return Counter(dict(rows.order_by().values_list("person").annotate(Count("pk"))))
 
 
-def _get_unchanged_references(rows: QuerySet[Reference], act: BulkAct) -> QuerySet[Reference]:
+def _get_unchanged_references(rows: ReferenceQuerySet, act: BulkAct) -> ReferenceQuerySet:
     wanted = {CountedKind.APPROVE: "approved", CountedKind.REJECT: "rejected", CountedKind.PENDING: "pending"}
     return rows.filter(status=wanted[CountedKind(act.kind)]) if act.kind in wanted else rows.none()
 
 
-def _get_changing_references(rows: QuerySet[Reference], act: BulkAct) -> QuerySet[Reference]:
+def _get_changing_references(rows: ReferenceQuerySet, act: BulkAct) -> ReferenceQuerySet:
     """Those that searches will find newly, no longer, or under another name."""
     rows = rows.filter(person__is_recognised=True)
     if act.kind == CountedKind.APPROVE:
         return rows.exclude(status=Judgement.APPROVED)
-    return rows.filter(status=Judgement.APPROVED)
+    return rows.approved()
 
 
-def _find_orphaned_people(found: BulkPreview, rows: QuerySet[Reference]) -> None:
+def _find_orphaned_people(found: BulkPreview, rows: ReferenceQuerySet) -> None:
     """People of whom every approved reference goes."""
-    going = _count_by_person(rows.filter(status=Judgement.APPROVED))
-    have = _count_by_person(
-        Reference.objects.filter(person__in=among_ids(list(going)), status=Judgement.APPROVED)
-    )
+    going = _count_by_person(rows.approved())
+    have = _count_by_person(Reference.objects.approved().filter(person__in=among_ids(going)))
     left = [person for person, count in have.items() if count == going[person]]
     found.orphans_count = len(left)
     found.orphans = list(Person.objects.filter(pk__in=left[:MAX_NAMED_PEOPLE]).order_by("search"))
@@ -186,7 +182,7 @@ UNCHANGED_PHOTOS = {
 
 
 def preview_photos_act(user: User, act: BulkAct) -> BulkPreview:
-    rows = viewable_photos(user).filter(pk__in=among_ids(act.ids))
+    rows = Photo.objects.viewable_by(user).filter(pk__in=among_ids(act.ids))
     same = UNCHANGED_PHOTOS.get(PhotoActKind(act.kind), Q(pk__in=[]))
     counted = rows.order_by().aggregate(
         rows=Count("pk"),
@@ -198,7 +194,7 @@ def preview_photos_act(user: User, act: BulkAct) -> BulkPreview:
     found.albums_count = counted["albums"]
     changing = rows.exclude(same).order_by()
     _count_photo_faces(found, changing.values("pk"))
-    albums = visible_albums(user).filter(pk__in=changing.values("album"))
+    albums = Album.objects.visible_to(user).filter(pk__in=changing.values("album"))
     found.albums = list(albums.order_by("search")[:MAX_NAMED_IN_PHOTOS])
     found.waiting = count_changes_since(get_serving_build())
     found.shown = list(rows.filter(pk__in=act.ids[: MAX_SHOWN_PHOTOS * 4]).order_by("pk")[:MAX_SHOWN_PHOTOS])
@@ -222,7 +218,11 @@ def _count_photo_faces(found: BulkPreview, photos: QuerySet[Photo, Any]) -> None
 
 
 def list_choosable_albums(user: User, most: int = 1_000) -> list[Album]:
-    return list(visible_albums(user).order_by("search", "pk").only("pk", "name", "is_limited", "date")[:most])
+    return list(
+        Album.objects.visible_to(user)
+        .order_by("search", "pk")
+        .only("pk", "name", "is_limited", "date")[:most]
+    )
 
 
 ActKind = BulkAct.Kind

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
+from gallery.core.sql import among_ids
 from gallery.curation.bulk.actions import PART_RUNNERS
 from gallery.curation.bulk.plan import BulkKind, get_part_sizes, get_row_revisions
 from gallery.history.changeset import record_event
@@ -25,8 +26,6 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
 from gallery.models.curation import PHOTO_ACT_KINDS
-from gallery.models.querysets import visible_albums
-from gallery.models.sql import among_ids
 from gallery.people.selectors import find_person_by_name
 from gallery.people.services import create_person
 from gallery.photos.albums import create_album
@@ -100,7 +99,7 @@ def _get_or_create_album(user: User, act: BulkAct, name: str, target: int | None
         album = create_album(user, name)
         Event.objects.filter(verb="album.create", object_id=album.pk).update(batch=act.batch)
         return album
-    found = visible_albums(user).filter(pk=target or 0).first()
+    found = Album.objects.visible_to(user).filter(pk=target or 0).first()
     if found is None:
         raise ActionRefused(_("Choose an album, or write the name of a new one."))
     return found

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from gallery.management.erase import EraseCommand
 from gallery.models import Erasure, Person
-from gallery.people.selectors import get_person_by_name
+from gallery.people.selectors import find_person_by_name
 from gallery.privacy.erasure import erase_person
 from gallery.privacy.erasure_preview import PersonErasurePreview, preview_person_erasure
 
@@ -25,7 +25,7 @@ class Command(EraseCommand):
         )
 
     def find(self, name: str) -> Person | None:
-        found = get_person_by_name(name)
+        found = find_person_by_name(name)
         return found or (Person.objects.filter(pk=int(name)).first() if name.isdecimal() else None)
 
     def preview(self, row: Person) -> PersonErasurePreview:

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from gallery.history.audit import VERB_EXPORTED, write_audit_event
 from gallery.management.base import GalleryCommand
 from gallery.models import Person
-from gallery.people.selectors import get_person_by_name
+from gallery.people.selectors import find_person_by_name
 from gallery.privacy import person_export
 
 
@@ -45,7 +45,7 @@ class Command(GalleryCommand):
 
 
 def _get_named_person(text: str) -> Person:
-    found = get_person_by_name(text)
+    found = find_person_by_name(text)
     if found is None and text.isdecimal():
         found = Person.objects.filter(pk=int(text[:18])).first()
     if found is None:

@@ -20,7 +20,7 @@ from gallery.models.people import clean_name
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.exchange.importer import ImportResult, SamplePicture, check_imported_vectors
 from gallery.people.exchange.layout import GalleryUnreadable, make_placeholder_image
-from gallery.people.selectors import get_person_by_name
+from gallery.people.selectors import find_person_by_name
 from recognition import images
 from recognition.errors import EmbedderMismatch, ImageError
 from recognition.index import read_foreign
@@ -75,7 +75,7 @@ def _find_picture(directory: Path, image_path: str) -> Path | None:
 def _get_or_create_people(names: list[str], done: ImportResult) -> dict[str, Person]:
     people: dict[str, Person] = {}
     for name in dict.fromkeys(names):
-        person = get_person_by_name(name)
+        person = find_person_by_name(name)
         if person is None:
             person = Person()
             person.set_name(name)

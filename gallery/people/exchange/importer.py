@@ -36,7 +36,7 @@ from gallery.people.exchange.layout import (
     parse_csv_row,
     read_csv,
 )
-from gallery.people.selectors import get_person_by_name
+from gallery.people.selectors import find_person_by_name
 from recognition.errors import EmbedderMismatch, ImageError
 from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
 from recognition.types import Box, Embedder, Embeddings, FaceCrop, Image, Landmarks
@@ -200,7 +200,7 @@ def _import_people(directory: Path, done: ImportResult) -> dict[int, Person]:
     people = {}
     for row in read_csv(directory / PEOPLE_CSV):
         values = parse_csv_row(PERSON_COLUMNS, row)
-        person = get_person_by_name(values["name"])
+        person = find_person_by_name(values["name"])
         if person is None:
             person = Person(**{name: value for name, value in values.items() if name != "created_at"})
             person.set_name(values["name"])

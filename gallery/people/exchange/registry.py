@@ -11,7 +11,7 @@ import numpy as np
 from django.conf import settings
 
 from gallery.models import SiteSetting
-from gallery.models.querysets import get_site_setting
+from gallery.models.history import get_site_setting
 from gallery.people.exchange.layout import (
     INDEX_FILES,
     PEOPLE_CSV,
