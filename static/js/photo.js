@@ -1,7 +1,7 @@
 /** The photo's page: choosing faces, one key an act, arrows from face to face. */
 import { onKeys } from "./keys.js";
-import { startDrawing } from "./draw.js";
-import { startPeeking } from "./peek.js";
+import { startDrawing } from "./box_drawing.js";
+import { startPeeking } from "./face_preview.js";
 import { request } from "./request.js";
 import { startTypeahead } from "./typeahead.js";
 

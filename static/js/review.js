@@ -1,7 +1,7 @@
 /** The review queue: a grid of questions; arrows move, one key answers, and the next question is at hand. */
 import { Cards } from "./cards.js";
 import { request } from "./request.js";
-import { startSomeone } from "./someone.js";
+import { startSomeone } from "./person_dialog.js";
 
 /** Left and right go through the list; up and down to the nearest card of another line. */
 function move(all, card, key) {

@@ -2,7 +2,7 @@
  * Sending photos: two at a time, each file a request of its own, so that what is sent is safe whatever happens
  * to the rest. Without this script the form sends all of them at once.
  */
-import "./progress.js";
+import "./photo_progress.js";
 
 const AT_ONCE = 2;
 const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what systems put into folders by themselves

@@ -1,5 +1,5 @@
 /** Pictures of a person that are to become references: dropped, faces chosen on the picture, drawn where missed. */
-import { startDrawing } from "./draw.js";
+import { startDrawing } from "./box_drawing.js";
 
 const drop = document.querySelector("[data-drop]");
 const field = drop.querySelector("input[type=file]");
