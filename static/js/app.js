@@ -1,8 +1,39 @@
-/** What every page needs: menus that close, messages that come and go, answers to failed requests. */
-import { closeMenusOutside } from "./menu.js";
+/** What every page has: menus that close, messages, the keyboard's way to the search box, forms that send themselves. */
+import { onKeys, startKeysSwitch } from "./keys.js";
 import { startToasts } from "./toast.js";
-import { startSearchKey } from "./keys.js";
 
-closeMenusOutside();
+/** Menus are <details data-menu> and need no script to open. A click elsewhere closes them, and so does Escape. */
+function startMenus() {
+  const openMenus = () => document.querySelectorAll("details[data-menu][open]");
+  document.addEventListener("click", (event) => {
+    for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of openMenus()) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      event.stopPropagation();
+      event.preventDefault(); // so that Escape does nothing else
+    }
+  });
+}
+
+/** "/" goes to the search box. */
+function startSearchKey() {
+  const box = document.querySelector("[data-search]");
+  if (box) onKeys((key) => key === "/" && (box.focus(), box.select(), true));
+}
+
+/** A form with data-autosubmit is sent as soon as one of its boxes is ticked or unticked. */
+function startAutosubmit() {
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-autosubmit] input[type=checkbox]")) event.target.form.requestSubmit();
+  });
+}
+
+startMenus(); // first, as it keeps Escape from those that listen after it
 startToasts();
 startSearchKey();
+startKeysSwitch();
+startAutosubmit();
