@@ -1,10 +1,12 @@
-/** Drawing a box around a missed face: by dragging, or with the keyboard. Units are photo pixels. */
-import { request } from "./request.js";
+/** Drawing a box around a missed face, by dragging or with the keyboard. Units are photo pixels. */
 
 const SMALLEST = 12;
 
-/** `around` holds the button and the hint, where they are not in the viewer; `send` takes the finished box. */
-export function startDrawing(viewer, around = viewer, send = sendToPanel) {
+/**
+ * Calls `send(address, box)` with each finished box. The button that starts it, with its address in data-action, and the
+ * hint are in the viewer, or else in `around`.
+ */
+export function startBoxDrawing(viewer, send, around = viewer) {
   const button = around.querySelector("[data-draw]");
   if (!button) return;
   const frame = viewer.querySelector("[data-frame]") ?? viewer;
@@ -85,11 +87,6 @@ export function startDrawing(viewer, around = viewer, send = sendToPanel) {
     event.preventDefault();
     event.stopPropagation();
   });
-}
-
-async function sendToPanel(address, values) {
-  await request("POST", address, { target: "#panel", values });
-  document.getElementById("name")?.focus();
 }
 
 function middle(svg) {

@@ -1,46 +1,47 @@
-/** A face is pointed at with the mouse for a moment, or tabbed to: `show(box)` is called with its box. */
+/** Calls `show(box)` when a face is pointed at with the mouse for a moment, or tabbed to. */
 
-const MOMENT = 200; // milliseconds; passing over a face on the way elsewhere is no pointing
+const MOMENT = 200; // milliseconds; the mouse may pass over faces on its way elsewhere
 
-export function startPeeking(viewer, show) {
+/** Returns a function that runs `act` without a preview of what gets the focus by it. */
+export function startFacePreview(viewer, show) {
   let timer = 0;
-  let at = "";
-  let pointed = null;
-  let isStopped = false;
+  let mouseAt = "";
+  let pointedAt = null;
+  let isPaused = false;
 
-  const stop = () => {
+  const cancel = () => {
     clearTimeout(timer);
-    pointed = null;
+    pointedAt = null;
   };
   viewer.addEventListener("pointermove", (event) => {
     const place = `${event.clientX},${event.clientY}`;
-    if (event.pointerType !== "mouse" || place === at) return; // the page moved below a mouse at rest
-    at = place;
+    if (event.pointerType !== "mouse" || place === mouseAt) return; // else the page has moved under a mouse at rest
+    mouseAt = place;
     const box = event.target.closest("a.box");
-    if (box === pointed) return;
-    stop();
-    if (!box || event.buttons || viewer.classList.contains("is-drawing") || isSheet(viewer)) return;
-    pointed = box;
+    if (box === pointedAt) return;
+    cancel();
+    if (!box || event.buttons || viewer.classList.contains("is-drawing") || coversPhoto(viewer)) return;
+    pointedAt = box;
     timer = setTimeout(() => show(box), MOMENT);
   });
-  viewer.addEventListener("pointerleave", stop);
-  viewer.addEventListener("click", stop, true);
-  document.addEventListener("keydown", stop, true);
+  viewer.addEventListener("pointerleave", cancel);
+  viewer.addEventListener("click", cancel, true);
+  document.addEventListener("keydown", cancel, true);
 
   viewer.addEventListener("focusin", (event) => {
     const box = event.target.closest("a.box");
-    if (box?.matches(":focus-visible") && !isStopped && !isSheet(viewer)) show(box);
+    if (box?.matches(":focus-visible") && !isPaused && !coversPhoto(viewer)) show(box);
   });
 
-  /** Until the returned function is called, a box may get the focus without being shown. */
-  return () => {
-    stop();
-    isStopped = true;
-    return () => { isStopped = false; };
+  return (act) => {
+    cancel();
+    isPaused = true;
+    act();
+    isPaused = false;
   };
 }
 
-/** On small screens the panel lies over the photo: there a face is chosen, not pointed at. */
-function isSheet(viewer) {
+/** Whether the panel lies over the photo, as on small screens: there a face is chosen, not pointed at. */
+function coversPhoto(viewer) {
   return getComputedStyle(viewer.querySelector("[data-panel]")).position === "fixed" || innerWidth <= 1024;
 }

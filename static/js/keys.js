@@ -10,7 +10,7 @@ function isTyping(target) {
   return target.closest?.("input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]") !== null;
 }
 
-/** Calls `act(key, event)` for plain keys; where it returns true the browser's own action is prevented. */
+/** Calls `act(key, event)` for plain keys; where it returns true, nothing else comes of the key. */
 export function onKeys(act) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,5 +1,5 @@
 /** Pictures of a person that are to become references: dropped, faces chosen on the picture, drawn where missed. */
-import { startDrawing } from "./box_drawing.js";
+import { startBoxDrawing } from "./box_drawing.js";
 
 const drop = document.querySelector("[data-drop]");
 const field = drop.querySelector("input[type=file]");
@@ -45,7 +45,7 @@ function start(place) {
     });
   }
   const viewer = place.querySelector("[data-viewer]");
-  startDrawing(viewer, place, async (address, values) => {
+  startBoxDrawing(viewer, async (address, values) => {
     const body = new FormData();
     for (const [side, value] of Object.entries(values)) body.set(side, value);
     body.set("csrfmiddlewaretoken", drop.elements.csrfmiddlewaretoken.value);
@@ -53,7 +53,7 @@ function start(place) {
     if (!answer.ok) return;
     place.innerHTML = await answer.text();
     start(place);
-  });
+  }, place);
 }
 
 for (const place of document.querySelectorAll(".drafts [data-poll]")) {

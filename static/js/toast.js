@@ -11,12 +11,13 @@ export function startToasts() {
   const place = document.getElementById("toasts");
   for (const toast of place.querySelectorAll("[data-toast]")) watch(toast);
   document.body.addEventListener("toast", (event) => showToast(event.detail));
+  const tellFailure = (sentence) => {
+    showToast({ text: sentence ? decodeURIComponent(sentence) : place.dataset.failed, tags: "error" });
+  };
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
-    document.body.addEventListener(name, (event) => {
-      const said = event.detail.xhr?.getResponseHeader("X-Sentence");
-      showToast({ text: said ? decodeURIComponent(said) : place.dataset.failed, tags: "error" });
-    });
+    document.body.addEventListener(name, (event) => tellFailure(event.detail.xhr?.getResponseHeader("X-Sentence")));
   }
+  document.body.addEventListener("request-failed", (event) => tellFailure(event.detail.sentence));
 }
 
 export function showToast({ text, undo = "", tags = "" }) {
