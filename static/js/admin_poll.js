@@ -1,18 +1,21 @@
-/** What runs says how far it is, every two seconds while somebody looks; a few places at a time. */
-const EVERY = 2000;
+/**
+ * The same as poll.js for the admin, which has no htmx: what stands at the address in data-poll-url is fetched every two
+ * seconds while it holds something with data-running, and the event "polled" tells of it.
+ */
+const EVERY = 2000; // milliseconds
 const AT_ONCE = 6;
 
-async function look(place) {
-  const answer = await fetch(place.dataset.poll);
+async function pollPart(part) {
+  const answer = await fetch(part.dataset.pollUrl);
   if (!answer.ok) return;
-  place.innerHTML = await answer.text();
-  place.dispatchEvent(new Event("looked"));
+  part.innerHTML = await answer.text();
+  part.dispatchEvent(new Event("polled"));
 }
 
-function lookAround() {
+function pollRunning() {
   if (document.hidden) return;
-  const running = [...document.querySelectorAll("[data-poll]")].filter((place) => place.querySelector("[data-running]"));
-  running.slice(0, AT_ONCE).forEach(look);
+  const running = [...document.querySelectorAll("[data-poll-url]")].filter((part) => part.querySelector("[data-running]"));
+  running.slice(0, AT_ONCE).forEach(pollPart);
 }
 
-if (document.querySelector("[data-poll]")) setInterval(lookAround, EVERY);
+if (document.querySelector("[data-poll-url]")) setInterval(pollRunning, EVERY);

@@ -1,6 +1,6 @@
 /** Drawing a box around a missed face, by dragging or with the keyboard. Units are photo pixels. */
 
-const SMALLEST = 12;
+const SMALLEST = 12; // a smaller box is a slip of the hand
 
 /**
  * Calls `send(address, box)` with each finished box. The button that starts it, with its address in data-action, and the
@@ -17,7 +17,7 @@ export function startBoxDrawing(viewer, send, around = viewer) {
   const svg = () => viewer.querySelector("svg.boxes");
   const isOn = () => viewer.classList.contains("is-drawing");
 
-  function turn(on) {
+  function switchDrawing(on) {
     const wasOn = isOn();
     viewer.classList.toggle("is-drawing", on);
     button.setAttribute("aria-pressed", String(on));
@@ -25,10 +25,10 @@ export function startBoxDrawing(viewer, send, around = viewer) {
     const word = button.querySelector("[data-word]");
     if (word && on !== wasOn) [word.textContent, word.dataset.word] = [word.dataset.word, word.textContent];
     start = null;
-    if (!on) show(null);
+    if (!on) drawBox(null);
   }
 
-  function show(next) {
+  function drawBox(next) {
     box = next;
     const shown = next ?? { left: 0, top: 0, width: 0, height: 0 };
     const drawn = viewer.querySelector("[data-drawn]");
@@ -38,22 +38,22 @@ export function startBoxDrawing(viewer, send, around = viewer) {
     drawn.setAttribute("height", shown.height);
   }
 
-  function point(event) {
+  function pointInPhoto(event) {
     const { width, height } = svg().viewBox.baseVal;
     const found = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg().getScreenCTM().inverse());
     return { x: Math.min(Math.max(found.x, 0), width), y: Math.min(Math.max(found.y, 0), height) };
   }
 
-  async function keep() {
+  function finishBox() {
     const values = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value.toFixed(1)]));
     if (viewer.dataset.in) values.in = viewer.dataset.in;
-    if (box.width < SMALLEST || box.height < SMALLEST) return show(null);
-    turn(false);
-    await send(button.dataset.action, values);
+    if (box.width < SMALLEST || box.height < SMALLEST) return drawBox(null);
+    switchDrawing(false);
+    return send(button.dataset.action, values);
   }
 
   button.addEventListener("click", () => {
-    turn(!isOn());
+    switchDrawing(!isOn());
     if (isOn()) frame.focus({ preventScroll: true });
   });
   frame.tabIndex = -1;
@@ -61,12 +61,12 @@ export function startBoxDrawing(viewer, send, around = viewer) {
     if (!isOn() || event.button !== 0) return;
     event.preventDefault();
     frame.setPointerCapture(event.pointerId);
-    start = point(event);
+    start = pointInPhoto(event);
   });
   frame.addEventListener("pointermove", (event) => {
     if (!start) return;
-    const end = point(event);
-    show({
+    const end = pointInPhoto(event);
+    drawBox({
       left: Math.min(start.x, end.x),
       top: Math.min(start.y, end.y),
       width: Math.abs(end.x - start.x),
@@ -76,30 +76,31 @@ export function startBoxDrawing(viewer, send, around = viewer) {
   frame.addEventListener("pointerup", () => {
     if (!start) return;
     start = null;
-    if (box) keep();
+    if (box) finishBox();
   });
   document.addEventListener("keydown", (event) => {
     if (!isOn() || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Escape") turn(false);
-    else if (event.key === "Enter" && box) keep();
-    else if (event.key.startsWith("Arrow")) show(moved(box ?? middle(svg()), event.key, event.shiftKey, svg()));
+    if (event.key === "Escape") switchDrawing(false);
+    else if (event.key === "Enter" && box) finishBox();
+    else if (event.key.startsWith("Arrow")) drawBox(movedBox(box ?? middleBox(svg()), event.key, event.shiftKey, svg()));
     else return;
     event.preventDefault();
     event.stopPropagation();
   });
 }
 
-function middle(svg) {
+function middleBox(svg) {
   const { width, height } = svg.viewBox.baseVal;
   const side = Math.min(width, height) / 6;
   return { left: (width - side) / 2, top: (height - side) / 2, width: side, height: side };
 }
 
-function moved(box, key, isSizing, svg) {
+/** The box moved by an arrow key or, with Shift, sized. */
+function movedBox(box, key, isSizing, svg) {
   const { width, height } = svg.viewBox.baseVal;
-  const pace = Math.max(width, height) / 100;
-  const across = { ArrowLeft: -pace, ArrowRight: pace }[key] ?? 0;
-  const down = { ArrowUp: -pace, ArrowDown: pace }[key] ?? 0;
+  const step = Math.max(width, height) / 100;
+  const across = { ArrowLeft: -step, ArrowRight: step }[key] ?? 0;
+  const down = { ArrowUp: -step, ArrowDown: step }[key] ?? 0;
   const next = { ...box };
   if (isSizing) {
     next.width = Math.min(Math.max(SMALLEST, box.width + across), width - box.left);

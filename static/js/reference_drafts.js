@@ -1,17 +1,20 @@
-/** Pictures of a person that are to become references: dropped, faces chosen on the picture, drawn where missed. */
+/**
+ * Pictures of a person that are to become references: they are dropped here, the right face is chosen on each, and one that
+ * was not found is drawn.
+ */
 import { startBoxDrawing } from "./box_drawing.js";
 
 const drop = document.querySelector("[data-drop]");
 const field = drop.querySelector("input[type=file]");
 
-function send() {
+function sendPictures() {
   if (!field.files.length) return;
   const words = drop.querySelector("[data-dropwords]");
   words.textContent = words.dataset.dropwords;
   drop.requestSubmit();
 }
 
-field.addEventListener("change", send);
+field.addEventListener("change", sendPictures);
 for (const name of ["dragenter", "dragover"]) {
   document.addEventListener(name, (event) => {
     event.preventDefault();
@@ -24,39 +27,39 @@ document.addEventListener("drop", (event) => {
   drop.classList.remove("is-over");
   if (!event.dataTransfer.files.length) return;
   field.files = event.dataTransfer.files;
-  send();
+  sendPictures();
 });
 
-/** The chosen face is marked on the picture, and a click on a face chooses it. */
-function choose(place, number) {
-  for (const box of place.querySelectorAll("[data-face]")) box.classList.toggle("is-chosen", box.dataset.face === number);
+function markChosenFace(draft, number) {
+  for (const box of draft.querySelectorAll("[data-face]")) box.classList.toggle("is-chosen", box.dataset.face === number);
 }
 
-function start(place) {
-  for (const radio of place.querySelectorAll("input[type=radio]")) {
-    radio.addEventListener("change", () => choose(place, radio.value));
+/** A click on a face of the picture chooses it, as its radio button does. */
+function startDraft(draft) {
+  for (const radio of draft.querySelectorAll("input[type=radio]")) {
+    radio.addEventListener("change", () => markChosenFace(draft, radio.value));
   }
-  for (const box of place.querySelectorAll("[data-face]")) {
+  for (const box of draft.querySelectorAll("[data-face]")) {
     box.addEventListener("click", () => {
-      const radio = place.querySelector(`input[value="${box.dataset.face}"]`);
-      if (!radio || place.querySelector(".is-drawing")) return;
+      const radio = draft.querySelector(`input[value="${box.dataset.face}"]`);
+      if (!radio || draft.querySelector(".is-drawing")) return;
       radio.checked = true;
-      choose(place, radio.value);
+      markChosenFace(draft, radio.value);
     });
   }
-  const viewer = place.querySelector("[data-viewer]");
+  const viewer = draft.querySelector("[data-viewer]");
   startBoxDrawing(viewer, async (address, values) => {
     const body = new FormData();
     for (const [side, value] of Object.entries(values)) body.set(side, value);
     body.set("csrfmiddlewaretoken", drop.elements.csrfmiddlewaretoken.value);
     const answer = await fetch(address, { method: "POST", body });
     if (!answer.ok) return;
-    place.innerHTML = await answer.text();
-    start(place);
-  }, place);
+    draft.innerHTML = await answer.text();
+    startDraft(draft);
+  }, draft);
 }
 
-for (const place of document.querySelectorAll(".drafts [data-poll]")) {
-  start(place);
-  place.addEventListener("looked", () => start(place));
+for (const draft of document.querySelectorAll(".drafts [data-poll-url]")) {
+  startDraft(draft);
+  draft.addEventListener("polled", () => startDraft(draft));
 }
