@@ -1,39 +1,44 @@
-/** A grid of ticked faces: how many are chosen, all or none at once, a range with Shift. */
+/** A form with many faces to tick (data-picking): how many are ticked, all or none at once, a range with Shift. */
 import { startTypeahead } from "./typeahead.js";
 
-const form = document.querySelector("[data-picking]");
-const ticks = () => [...form.querySelectorAll("input[type=checkbox][name=face]")];
-const toggle = form?.querySelector("[data-all]");
-let last = null;
+function startFaceSelection(form) {
+  const allButton = form.querySelector("[data-all]");
+  let lastBox = null; // where a range begins
 
-function count() {
-  const chosen = ticks().filter((one) => one.checked).length;
-  for (const place of form.querySelectorAll("[data-count]")) {
-    place.textContent = place.dataset.words.replace("%1", chosen).replace("%2", ticks().length);
-  }
-  if (toggle) {
-    toggle.hidden = false;
-    toggle.textContent = chosen ? toggle.dataset.none : toggle.dataset.every;
-  }
-}
+  const allBoxes = () => [...form.querySelectorAll("input[type=checkbox][name=face]")];
+  const isAnyTicked = () => allBoxes().some((box) => box.checked);
 
-if (form) {
-  form.addEventListener("click", (event) => {
-    if (!event.target.matches("input[name=face]")) return;
-    const all = ticks();
-    if (event.shiftKey && last) {
-      const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((a, b) => a - b);
-      for (const one of all.slice(from, to + 1)) one.checked = event.target.checked;
+  function showCount() {
+    const boxes = allBoxes();
+    const ticked = boxes.filter((box) => box.checked).length;
+    for (const place of form.querySelectorAll("[data-count]")) {
+      place.textContent = place.dataset.words.replace("%1", ticked).replace("%2", boxes.length);
     }
-    last = event.target;
-    count();
+    if (!allButton) return;
+    allButton.hidden = false;
+    allButton.textContent = ticked ? allButton.dataset.none : allButton.dataset.every;
+  }
+
+  form.addEventListener("click", ({ target, shiftKey }) => {
+    if (!target.matches("input[name=face]")) return;
+    const boxes = allBoxes();
+    if (shiftKey && lastBox) {
+      const [from, to] = [boxes.indexOf(lastBox), boxes.indexOf(target)].sort((a, b) => a - b);
+      for (const box of boxes.slice(from, to + 1)) box.checked = target.checked;
+    }
+    lastBox = target;
+    showCount();
   });
-  toggle?.addEventListener("click", () => {
-    const some = ticks().some((one) => one.checked);
-    for (const one of ticks()) one.checked = !some;
-    count();
+  allButton?.addEventListener("click", () => {
+    const isOn = !isAnyTicked();
+    for (const box of allBoxes()) box.checked = isOn;
+    showCount();
   });
+  showCount();
   startTypeahead(form);
-  count();
-  if (matchMedia("(hover: hover)").matches && ticks().some((one) => one.checked)) form.elements.name?.focus({ preventScroll: true });
+  const hasKeyboard = matchMedia("(hover: hover)").matches;
+  if (hasKeyboard && isAnyTicked()) form.elements.name?.focus({ preventScroll: true }); // only the name is left to say
 }
+
+const form = document.querySelector("[data-picking]");
+if (form) startFaceSelection(form);

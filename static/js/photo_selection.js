@@ -1,123 +1,145 @@
 /**
- * Choosing many photos: boxes on tiles belong to the form "choosing", a bar at the bottom. Without this they are
- * a plain form. Here: the count, ranges with Shift, all of the page, keys, and acts that leave the page where it is.
+ * Selecting many photos. The boxes on the tiles belong to the form with data-choosing, the bar at the bottom, which works
+ * without this script. The script adds the count, ranges with Shift, "all on this page", keys, and acts that do not
+ * leave the page.
  */
 import { onKeys } from "./keys.js";
 import { request } from "./request.js";
 import { showToast } from "./toast.js";
 
-const form = document.querySelector("[data-choosing]");
-const chosen = new Set(); // ids, so that tiles which the server sends anew stay chosen
-let last = null;
-let isReloadDue = false;
+class PhotoSelection {
+  #ids = new Set(); // so that a tile which the server sends again stays selected
+  #lastBox = null; // where a range begins
+  #isReloadDue = false;
 
-const boxes = () => [...document.querySelectorAll("input[name=photo][form=choosing]")];
-const boxOf = (element) => element.closest(".tile, .binned")?.querySelector("input[name=photo]");
-
-function count() {
-  const place = form.querySelector("[data-count]");
-  const text = place.dataset.words.replace("%1", chosen.size);
-  if (place.textContent !== text) place.textContent = text;
-  document.body.classList.toggle("is-choosing", chosen.size > 0);
-}
-
-function set(box, isOn) {
-  if (isOn && !chosen.has(box.value) && chosen.size >= Number(form.dataset.most)) {
-    box.checked = false;
-    return false;
+  constructor(bar) {
+    this.bar = bar;
+    document.addEventListener("click", (event) => this.#onClick(event));
+    onKeys((key, event) => this.#onKey(key, event));
+    bar.addEventListener("submit", (event) => this.#onSubmit(event));
+    bar.addEventListener("reset", () => this.#onReset());
+    for (const menu of bar.querySelectorAll("details")) {
+      menu.addEventListener("toggle", () => { if (menu.open) menu.querySelector("input")?.focus(); });
+    }
+    document.body.addEventListener("photos-done", (event) => this.#onDone(event.detail.gone));
+    document.body.addEventListener("undone", () => { if (this.#isReloadDue) location.reload(); });
+    document.body.addEventListener("htmx:load", () => this.#tickSelected());
+    for (const button of document.querySelectorAll("[data-all]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => this.#setAll(allBoxes(), true));
+    }
+    this.#setAll(allBoxes().filter((box) => box.checked), true); // as the browser remembers them
   }
-  box.checked = isOn;
-  if (isOn) chosen.add(box.value);
-  else chosen.delete(box.value);
-  return true;
-}
 
-function setAll(some, isOn) {
-  const isRoom = some.map((box) => set(box, isOn)).every(Boolean);
-  if (!isRoom) showToast({ text: form.dataset.toomany, tags: "error" });
-  count();
-}
-
-/** The box as it should be now, and with Shift all between the last one and it. */
-function choose(box, isOn, isRange) {
-  const all = boxes();
-  const from = isRange && last ? all.indexOf(last) : -1;
-  const to = all.indexOf(box);
-  setAll(from < 0 ? [box] : all.slice(Math.min(from, to), Math.max(from, to) + 1), isOn);
-  last = box;
-}
-
-function clear() {
-  setAll(boxes().filter((box) => box.checked), false);
-  chosen.clear();
-  count();
-}
-
-function onClick(event) {
-  if (event.target.matches("input[form=choosing]")) {
-    choose(event.target, event.target.checked, event.shiftKey);
-    return;
+  #showCount() {
+    const place = this.bar.querySelector("[data-count]");
+    const text = place.dataset.words.replace("%1", this.#ids.size);
+    if (place.textContent !== text) place.textContent = text; // else it would be read out again
+    document.body.classList.toggle("is-choosing", this.#ids.size > 0);
   }
-  const link = event.target.closest(".tile > a");
-  const box = link && boxOf(link);
-  if (!box || event.ctrlKey || event.metaKey || !(chosen.size || event.shiftKey)) return;
-  event.preventDefault();
-  choose(box, event.shiftKey || !box.checked, event.shiftKey);
-}
 
-function onKey(key, event) {
-  const box = boxOf(event.target);
-  if (box && (key === "x" || (key === " " && event.target.matches("a")))) {
-    choose(box, !box.checked, event.shiftKey);
+  /** False where there is no room for one more. */
+  #set(box, isOn) {
+    if (isOn && !this.#ids.has(box.value) && this.#ids.size >= Number(this.bar.dataset.most)) {
+      box.checked = false;
+      return false;
+    }
+    box.checked = isOn;
+    if (isOn) this.#ids.add(box.value);
+    else this.#ids.delete(box.value);
     return true;
   }
-  if (!chosen.size) return false;
-  if (key === "Escape" && !document.querySelector("details[data-menu][open]")) {
-    clear();
+
+  #setAll(boxes, isOn) {
+    const hasRoom = boxes.map((box) => this.#set(box, isOn)).every(Boolean);
+    if (!hasRoom) showToast({ text: this.bar.dataset.toomany, tags: "error" });
+    this.#showCount();
+  }
+
+  /** Set a box and, for a range, all between the last one and it. */
+  #setUpTo(box, isOn, isRange) {
+    const boxes = allBoxes();
+    const from = isRange && this.#lastBox ? boxes.indexOf(this.#lastBox) : -1;
+    const to = boxes.indexOf(box);
+    this.#setAll(from < 0 ? [box] : boxes.slice(Math.min(from, to), Math.max(from, to) + 1), isOn);
+    this.#lastBox = box;
+  }
+
+  #clear() {
+    this.#setAll(allBoxes().filter((box) => box.checked), false);
+    this.#ids.clear(); // those on other pages of the list, too
+    this.#showCount();
+  }
+
+  #tickSelected() {
+    for (const box of allBoxes()) box.checked = this.#ids.has(box.value);
+  }
+
+  /** A click on a box; while any is ticked, or with Shift, a click on the photo does the same. */
+  #onClick(event) {
+    if (event.target.matches("input[form=choosing]")) {
+      this.#setUpTo(event.target, event.target.checked, event.shiftKey);
+      return;
+    }
+    const link = event.target.closest(".tile > a");
+    const box = link && boxOf(link);
+    if (!box || event.ctrlKey || event.metaKey || !(this.#ids.size || event.shiftKey)) return;
+    event.preventDefault();
+    this.#setUpTo(box, event.shiftKey || !box.checked, event.shiftKey);
+  }
+
+  #onKey(key, event) {
+    const box = boxOf(event.target);
+    if (box && (key === "x" || (key === " " && event.target.matches("a")))) {
+      this.#setUpTo(box, !box.checked, event.shiftKey);
+      return true;
+    }
+    if (!this.#ids.size) return false;
+    if (key === "Escape" && !document.querySelector("details[data-menu][open]")) {
+      this.#clear();
+      return true;
+    }
+    if (key === "m") this.bar.querySelector(".choosing-acts :is(summary, button)").focus();
+    else if (key === "Delete") this.bar.querySelector("[data-delete]")?.click();
+    else return false;
     return true;
   }
-  if (key === "m") form.querySelector(".choosing-acts :is(summary, button)").focus();
-  else if (key === "Delete") form.querySelector("[data-delete]")?.click();
-  else return false;
-  return true;
-}
 
-/** Acts are done in the background, unless nothing would be left to see, or a file or a question comes. */
-function onSubmit(event) {
-  const button = event.submitter;
-  if (!button || button.hasAttribute("formaction")) return;
-  if (button.hasAttribute("data-leaves") && chosen.size >= boxes().length) return;
-  event.preventDefault();
-  const values = Object.fromEntries(new FormData(form, button));
-  request("POST", form.action, { values: { ...values, photo: [...chosen] }, swap: "none" });
-}
-
-function onDone(event) {
-  const gone = new Set(event.detail.gone.map(String));
-  const there = boxes();
-  const after = there.find((box) => !gone.has(box.value) && there.indexOf(box) > there.findIndex((one) => gone.has(one.value)));
-  clear();
-  for (const menu of form.querySelectorAll("details[open]")) menu.open = false;
-  form.reset();
-  for (const box of there) if (gone.has(box.value)) box.closest(".tile, .binned").remove();
-  (gone.size ? after ?? boxes().at(-1) : last)?.closest(".tile, .binned").querySelector("a, button, input").focus({ preventScroll: true });
-  isReloadDue = true;
-}
-
-if (form) {
-  document.addEventListener("click", onClick);
-  onKeys(onKey);
-  form.addEventListener("submit", onSubmit);
-  for (const menu of form.querySelectorAll("details")) {
-    menu.addEventListener("toggle", () => { if (menu.open) menu.querySelector("input")?.focus(); });
+  /** Acts are sent in the background, unless a file or a question comes back, or nothing would be left to see. */
+  #onSubmit(event) {
+    const button = event.submitter;
+    if (!button || button.hasAttribute("formaction")) return;
+    if (button.hasAttribute("data-leaves") && this.#ids.size >= allBoxes().length) return;
+    event.preventDefault();
+    const values = Object.fromEntries(new FormData(this.bar, button));
+    request("POST", this.bar.action, { values: { ...values, photo: [...this.#ids] }, swap: "none" });
   }
-  form.addEventListener("reset", () => { if (chosen.size) { clear(); last?.focus({ preventScroll: true }); } });
-  document.body.addEventListener("photos-done", onDone);
-  document.body.addEventListener("undone", () => { if (isReloadDue) location.reload(); });
-  document.body.addEventListener("htmx:load", () => { for (const box of boxes()) box.checked = chosen.has(box.value); });
-  for (const all of document.querySelectorAll("[data-all]")) {
-    all.hidden = false;
-    all.addEventListener("click", () => setAll(boxes(), true));
+
+  #onReset() {
+    if (!this.#ids.size) return;
+    this.#clear();
+    this.#lastBox?.focus({ preventScroll: true });
   }
-  setAll(boxes().filter((box) => box.checked), true);
+
+  /** Remove the tiles that are gone; the focus goes to the one after them, or back to the last box. */
+  #onDone(ids) {
+    const gone = new Set(ids.map(String));
+    const boxes = allBoxes();
+    const firstGone = boxes.findIndex((box) => gone.has(box.value));
+    const after = boxes.find((box, place) => place > firstGone && !gone.has(box.value));
+    this.#clear();
+    for (const menu of this.bar.querySelectorAll("details[open]")) menu.open = false;
+    this.bar.reset();
+    for (const box of boxes) if (gone.has(box.value)) tileOf(box).remove();
+    const next = gone.size ? (after ?? allBoxes().at(-1)) : this.#lastBox;
+    if (next) tileOf(next)?.querySelector("a, button, input").focus({ preventScroll: true });
+    this.#isReloadDue = true;
+  }
 }
+
+const allBoxes = () => [...document.querySelectorAll("input[name=photo][form=choosing]")];
+const tileOf = (element) => element.closest(".tile, .binned");
+const boxOf = (element) => tileOf(element)?.querySelector("input[name=photo]");
+
+const bar = document.querySelector("[data-choosing]");
+if (bar) new PhotoSelection(bar);
