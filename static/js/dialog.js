@@ -1,4 +1,4 @@
-/** Links with data-dialog open what they lead to in a dialog; without this they are pages of their own. */
+/** Links with data-dialog open their page in a dialog; without this script they lead to it. */
 import { startTypeahead } from "./typeahead.js";
 
 const dialog = document.createElement("dialog");
@@ -6,8 +6,8 @@ dialog.id = "dialog";
 document.body.append(dialog);
 startTypeahead(dialog);
 
-/** What the server answers: a form again, or the address of the page to go to. */
-async function show(request) {
+/** Show what the server answers: a form, or the address of the page to go to. */
+async function showAnswer(request) {
   request.headers.set("HX-Request", "true");
   const answer = await fetch(request);
   const onward = answer.headers.get("HX-Redirect");
@@ -30,7 +30,7 @@ document.addEventListener("click", (event) => {
   if (link) {
     event.preventDefault();
     link.closest("details[open]")?.removeAttribute("open");
-    show(new Request(link.href));
+    showAnswer(new Request(link.href));
   } else if (dialog.open && event.target.closest("[data-dialog-close]")) {
     event.preventDefault();
     dialog.close();
@@ -41,6 +41,6 @@ dialog.addEventListener("submit", (event) => {
   const form = event.target;
   event.preventDefault();
   const values = new URLSearchParams(new FormData(form, event.submitter));
-  if (form.method === "get") show(new Request(`${form.action}?${values}`));
-  else show(new Request(form.action, { method: "POST", body: values }));
+  if (form.method === "get") showAnswer(new Request(`${form.action}?${values}`));
+  else showAnswer(new Request(form.action, { method: "POST", body: values }));
 });

@@ -152,7 +152,7 @@ export class FacePanel {
     if (keys.length) this.#pressLate(keys);
   }
 
-  /** Keys from before the panel was there: the last one counts or, if one leads to the name field, the name typed after it. */
+  /** Keys from before the panel was there: the last one, or the name typed after the key that leads to its field. */
   #pressLate(keys) {
     const first = keys.findIndex((key) => withKey(key)?.matches("input"));
     if (first < 0) return void this.press(keys.at(-1));
@@ -190,7 +190,9 @@ export class FacePanel {
 
   #markFace(face) {
     for (const box of this.#boxes()) box.classList.toggle("is-chosen", box.dataset.face === face);
-    for (const name of this.viewer.querySelectorAll("[data-name]")) name.classList.toggle("is-chosen", name.dataset.name === face);
+    for (const name of this.viewer.querySelectorAll("[data-name]")) {
+      name.classList.toggle("is-chosen", name.dataset.name === face);
+    }
     for (const line of this.viewer.querySelectorAll(".faceline")) {
       if (line.dataset.face === face) line.setAttribute("aria-current", "true");
       else line.removeAttribute("aria-current");

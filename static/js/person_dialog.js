@@ -1,14 +1,15 @@
-/** The dialog that asks who somebody is, for a card; `save(card, values)` gets a chosen `person` or a typed `name`. */
+/** The dialog that asks who the face of a card is. */
 import { startTypeahead } from "./typeahead.js";
 
-export function startSomeone(root, save) {
+/** Calls `save(card, values)` with the `person` that was chosen, or the `name` that was typed. */
+export function startPersonDialog(root, save) {
   const dialog = document.querySelector("[data-someone]");
 
   root.addEventListener("click", (event) => {
     const link = event.target.closest("[data-ask-who]");
     if (!link) return;
     event.preventDefault();
-    ask(dialog, link.closest("[data-card]"));
+    openPersonDialog(dialog, link.closest("[data-card]"));
   });
 
   startTypeahead(dialog);
@@ -24,7 +25,7 @@ export function startSomeone(root, save) {
   });
 }
 
-function ask(dialog, card) {
+function openPersonDialog(dialog, card) {
   const field = dialog.querySelector("input[name=name]");
   dialog.dataset.card = card.dataset.card;
   dialog.querySelector("[data-shown]").src = card.querySelector("img").src;

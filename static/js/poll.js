@@ -1,18 +1,19 @@
 /**
- * Parts of a page that follow work in the background: `data-poll="5"` with hx-trigger="poll" is asked for anew every
- * five seconds while the page is looked at, and at once when it is looked at again. Without data-poll it rests.
+ * Parts of a page that follow background work: one with data-poll="5" and hx-trigger="poll" is fetched every five
+ * seconds while the page is visible, and at once when it becomes visible again. Without data-poll it is left alone.
  */
-const asked = new WeakMap();
+const askedAt = new WeakMap();
 
-function look() {
+function pollParts() {
   if (document.hidden) return;
+  const now = Date.now();
   for (const part of document.querySelectorAll("[data-poll]")) {
-    const since = Date.now() - (asked.get(part) ?? asked.set(part, Date.now()).get(part));
-    if (since < Number(part.dataset.poll) * 1000) continue;
-    asked.set(part, Date.now());
+    if (!askedAt.has(part)) askedAt.set(part, now); // it is new, so its first turn comes later
+    if (now - askedAt.get(part) < Number(part.dataset.poll) * 1000) continue;
+    askedAt.set(part, now);
     window.htmx.trigger(part, "poll");
   }
 }
 
-setInterval(look, 500);
-document.addEventListener("visibilitychange", look);
+setInterval(pollParts, 500);
+document.addEventListener("visibilitychange", pollParts);

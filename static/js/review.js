@@ -1,33 +1,33 @@
-/** The review queue: a grid of questions; arrows move, one key answers, and the next question is at hand. */
+/** The review queue: a grid of questions. Arrow keys move, one key answers, and the focus goes on to the next question. */
 import { Cards } from "./cards.js";
+import { startPersonDialog } from "./person_dialog.js";
 import { request } from "./request.js";
-import { startSomeone } from "./person_dialog.js";
 
-/** Left and right go through the list; up and down to the nearest card of another line. */
-function move(all, card, key) {
+/** Left and right follow the list; up and down lead to the nearest card of the next line. */
+function moveInGrid(all, card, key) {
   if (key === "ArrowRight") return all[all.indexOf(card) + 1];
   if (key === "ArrowLeft") return all[all.indexOf(card) - 1];
   const from = card.getBoundingClientRect();
   const half = from.height / 2; // cards of one line need not begin at the same height
   const isDown = key === "ArrowDown";
-  const lines = all
+  const beyond = all
     .map((one) => ({ one, box: one.getBoundingClientRect() }))
     .filter(({ box }) => (isDown ? box.bottom > from.bottom + half : box.bottom < from.bottom - half));
-  if (!lines.length) return undefined;
-  const ends = lines.map(({ box }) => box.bottom);
-  const line = isDown ? Math.min(...ends) : Math.max(...ends);
-  const near = lines.filter(({ box }) => Math.abs(box.bottom - line) < half);
-  near.sort((a, b) => Math.abs(a.box.left - from.left) - Math.abs(b.box.left - from.left));
-  return near[0].one;
+  if (!beyond.length) return undefined;
+  const bottoms = beyond.map(({ box }) => box.bottom);
+  const nextBottom = isDown ? Math.min(...bottoms) : Math.max(...bottoms);
+  const line = beyond.filter(({ box }) => Math.abs(box.bottom - nextBottom) < half);
+  line.sort((a, b) => Math.abs(a.box.left - from.left) - Math.abs(b.box.left - from.left));
+  return line[0].one;
 }
-move.keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
+moveInGrid.keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"];
 
 const root = document.querySelector("[data-cards]");
 if (root) {
-  const cards = new Cards(root, { move, undoKeys: ["z"] });
-  startSomeone(root, (card, chosen) => {
+  const cards = new Cards(root, { move: moveInGrid, undoKeys: ["z"] });
+  startPersonDialog(root, (card, chosen) => {
     const form = card.querySelector(".qform");
-    if (!form) return;
+    if (!form) return; // somebody else has answered meanwhile
     const values = { say: "other", revision: form.elements.revision.value, ...chosen };
     request("POST", form.action, { target: `#${card.id}`, swap: "outerHTML", values });
     cards.focus(cards.nextAfter(card));

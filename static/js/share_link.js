@@ -1,19 +1,23 @@
-/** A link that is shown once: marked as a whole when it is come to, copied by a button, handed on where a phone can. */
-for (const place of document.querySelectorAll("[data-copying]")) {
+/** A share link, which is shown only once: selected when it gets the focus, copied by a button, sent where a device can. */
+function startShareLink(place) {
   const field = place.querySelector("input");
-  const copy = place.querySelector("[data-copy]");
-  const share = place.querySelector("[data-share]");
+  const copyButton = place.querySelector("[data-copy]");
+  const shareButton = place.querySelector("[data-share]");
   field.addEventListener("focus", () => field.select());
-  copy.hidden = false;
-  copy.addEventListener("click", async () => {
+  copyButton.hidden = false;
+  copyButton.addEventListener("click", async () => {
     field.select();
     try {
       await navigator.clipboard.writeText(field.value);
     } catch {
-      if (!document.execCommand("copy")) return; // it is marked: to be copied by hand
+      if (!document.execCommand("copy")) return; // it is selected, to be copied by hand
     }
-    copy.querySelector("span").textContent = copy.dataset.done;
+    copyButton.querySelector("span").textContent = copyButton.dataset.done;
   });
-  share.hidden = !navigator.share;
-  share.addEventListener("click", () => navigator.share({ title: share.dataset.title, url: field.value }).catch(() => {}));
+  shareButton.hidden = !navigator.share;
+  shareButton.addEventListener("click", () => {
+    navigator.share({ title: shareButton.dataset.title, url: field.value }).catch(() => {}); // cancelled
+  });
 }
+
+for (const place of document.querySelectorAll("[data-copying]")) startShareLink(place);

@@ -1,10 +1,10 @@
-/** From photo to photo by keys, on pages that have nothing else to do with them: arrows, and [ and ]. */
+/** A photo behind a share link: arrow keys, or [ and ], lead to the newer and the older one. */
 import { onKeys } from "./keys.js";
 
-const SIDES = { "[": "[", ArrowLeft: "[", "]": "]", ArrowRight: "]" };
+const KEYS = { "[": "[", ArrowLeft: "[", "]": "]", ArrowRight: "]" };
 
 onKeys((key) => {
-  const link = [...document.querySelectorAll("a[data-key]")].find((one) => one.dataset.key === SIDES[key]);
+  const link = [...document.querySelectorAll("a[data-key]")].find((one) => one.dataset.key === KEYS[key]);
   link?.click();
   return Boolean(link);
 });

@@ -1,5 +1,5 @@
 /**
- * Short messages at the bottom. The server sends them with the page, or with an htmx answer as the event
+ * Short messages at the bottom of the page. The server sends them with the page, or with an answer to htmx as the event
  * `toast`: HX-Trigger: {"toast": {"text": "...", "undo": "/address/to/post/to", "tags": "error"}}.
  */
 import { request } from "./request.js";
@@ -9,7 +9,7 @@ const SECONDS_WITH_UNDO = 20;
 
 export function startToasts() {
   const place = document.getElementById("toasts");
-  for (const toast of place.querySelectorAll("[data-toast]")) watch(toast);
+  for (const toast of place.querySelectorAll("[data-toast]")) startToast(toast);
   document.body.addEventListener("toast", (event) => showToast(event.detail));
   const tellFailure = (sentence) => {
     showToast({ text: sentence ? decodeURIComponent(sentence) : place.dataset.failed, tags: "error" });
@@ -27,34 +27,34 @@ export function showToast({ text, undo = "", tags = "" }) {
   const words = document.createElement("p");
   words.textContent = text;
   toast.append(words);
-  if (undo) toast.append(undoButton(undo, place.dataset.undo));
-  toast.append(closeButton(place.dataset.close));
+  if (undo) toast.append(makeUndoButton(undo, place.dataset.undo));
+  toast.append(makeCloseButton(place.dataset.close));
   place.append(toast);
   while (place.children.length > 3) place.firstElementChild.remove();
-  watch(toast);
+  startToast(toast);
 }
 
-function undoButton(address, label) {
+function makeUndoButton(address, label) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "linkbutton";
   button.textContent = label;
-  let isAsked = false;
+  let isSending = false;
   button.addEventListener("click", async () => {
-    if (isAsked) return;
-    isAsked = true;
+    if (isSending) return;
+    isSending = true;
     button.setAttribute("aria-busy", "true");
     const isDone = await request("POST", address, { swap: "none" });
-    isAsked = false;
+    isSending = false;
     button.removeAttribute("aria-busy");
-    if (!isDone) return; // the message stays, to try it once more
+    if (!isDone) return; // the message stays, so that one can try again
     button.closest(".toast")?.remove();
     document.body.dispatchEvent(new Event("undone"));
   });
   return button;
 }
 
-function closeButton(label) {
+function makeCloseButton(label) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "iconbutton";
@@ -64,8 +64,8 @@ function closeButton(label) {
   return button;
 }
 
-/** A message goes by itself, unless it is pointed at, holds the focus, or tells of a failure. */
-function watch(toast) {
+/** A message goes away by itself, unless it is pointed at, has the focus, or tells of a failure. */
+function startToast(toast) {
   toast.querySelector("[data-toast-close]").addEventListener("click", () => toast.remove());
   if (toast.classList.contains("error")) return;
   const seconds = toast.querySelector(".linkbutton") ? SECONDS_WITH_UNDO : SECONDS;

@@ -1,6 +1,8 @@
 /**
  * A text field (role combobox, inside data-typeahead) over a list of submit buttons that the server fills in.
- * Arrow keys go through the list, Enter takes the marked one; without a mark the typed name is sent as it is.
+ *
+ * Arrow keys go through the list and Enter takes the selected option. With none selected, Enter takes the person whose
+ * name is exactly what was typed, else it sends the typed name.
  */
 export function startTypeahead(root) {
   root.addEventListener("keydown", (event) => {
@@ -9,22 +11,14 @@ export function startTypeahead(root) {
     const options = [...field.closest("[data-typeahead]").querySelectorAll("[role=option]")];
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      move(field, options, event.key === "ArrowDown" ? 1 : -1);
+      selectNext(field, options, event.key === "ArrowDown" ? 1 : -1);
     } else if (event.key === "Enter") {
-      const marked = options.find((option) => option.getAttribute("aria-selected") === "true");
-      const taken = marked ?? exact(field, options);
-      if (taken) {
-        event.preventDefault();
-        taken.click();
-      } else {
-        event.preventDefault(); // else the browser would press the form's first button, the first suggestion
-        if (field.value.trim()) field.form.requestSubmit();
-      }
+      event.preventDefault(); // else the browser would press the form's first button, which is the first suggestion
+      const option = selectedOption(options) ?? optionNamed(field.value, options);
+      if (option) option.click();
+      else if (field.value.trim()) field.form.requestSubmit();
     } else if (event.key === "Escape") {
-      field.value = "";
-      field.closest("[data-typeahead]").querySelector("[role=listbox]").replaceChildren();
-      field.blur();
-      field.closest("section[tabindex]")?.focus();
+      leaveField(field);
       event.stopPropagation();
     }
   });
@@ -34,17 +28,25 @@ export function startTypeahead(root) {
   });
 }
 
-function move(field, options, by) {
+const isSelected = (option) => option.getAttribute("aria-selected") === "true";
+const selectedOption = (options) => options.find(isSelected);
+
+function optionNamed(text, options) {
+  const name = text.trim().toLocaleLowerCase();
+  return options.find((option) => option.querySelector("[dir]")?.textContent.trim().toLocaleLowerCase() === name);
+}
+
+function selectNext(field, options, by) {
   if (!options.length) return;
-  const here = options.findIndex((option) => option.getAttribute("aria-selected") === "true");
-  const next = (here + by + options.length) % options.length;
+  const next = (options.findIndex(isSelected) + by + options.length) % options.length;
   for (const [place, option] of options.entries()) option.setAttribute("aria-selected", String(place === next));
   field.setAttribute("aria-activedescendant", options[next].id);
   options[next].scrollIntoView({ block: "nearest" });
 }
 
-/** The one person whose name is just what was typed. */
-function exact(field, options) {
-  const typed = field.value.trim().toLocaleLowerCase();
-  return options.find((option) => option.querySelector("[dir]")?.textContent.trim().toLocaleLowerCase() === typed);
+function leaveField(field) {
+  field.value = "";
+  field.closest("[data-typeahead]").querySelector("[role=listbox]").replaceChildren();
+  field.blur();
+  field.closest("section[tabindex]")?.focus(); // a face's panel
 }

@@ -1,11 +1,11 @@
 /**
- * Sending photos: two at a time, each file a request of its own, so that what is sent is safe whatever happens
- * to the rest. Without this script the form sends all of them at once.
+ * Sends photos two at a time, each file in a request of its own, so that what has been sent is safe whatever happens to
+ * the rest. Without this script the form sends all of them at once.
  */
 import "./photo_progress.js";
 
 const AT_ONCE = 2;
-const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what systems put into folders by themselves
+const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what operating systems put into folders
 const form = document.querySelector("[data-upload]");
 const section = document.querySelector("[data-sending]");
 const list = section.querySelector("[data-files]");
@@ -14,15 +14,15 @@ const counts = { all: 0, sent: 0, duplicate: 0, refused: 0 };
 const queue = [];
 let sending = 0;
 
-const filled = (words) => words.replace(/\{(\w+)\}/g, (_, name) => counts[name]);
+const withCounts = (words) => words.replace(/\{(\w+)\}/g, (_, name) => counts[name]);
 
-function tell() {
+function showCounts() {
   const isOver = counts.sent >= counts.all;
   const words = section.querySelector("[data-sendwords]");
   section.hidden = counts.all === 0;
-  words.textContent = filled(isOver ? words.dataset.over : words.dataset.going);
+  words.textContent = withCounts(isOver ? words.dataset.over : words.dataset.going);
   const others = section.querySelector("[data-others]");
-  others.textContent = counts.duplicate + counts.refused ? filled(others.dataset.words) : "";
+  others.textContent = counts.duplicate + counts.refused ? withCounts(others.dataset.words) : "";
   const total = section.querySelector("[data-total]");
   total.max = counts.all || 1;
   total.value = counts.sent;
@@ -30,14 +30,14 @@ function tell() {
   section.querySelector("[data-next]").hidden = !(isOver && added.children.length);
 }
 
-/** Make the new album, if one was named, before the first file goes into it. Fulfilled with why not, or nothing. */
-let settling = null;
-function settleAlbum() {
-  settling ??= newAlbum().catch(() => form.dataset.failed).finally(() => { settling = null; });
-  return settling;
+/** Make the new album, if one was named, before the first file goes into it; resolves to why that failed, or "". */
+let albumBeingMade = null;
+function makeAlbumOnce() {
+  albumBeingMade ??= makeAlbum().catch(() => form.dataset.failed).finally(() => { albumBeingMade = null; });
+  return albumBeingMade;
 }
 
-async function newAlbum() {
+async function makeAlbum() {
   const name = form.elements.new_album;
   if (!name.value.trim()) return "";
   const body = new FormData();
@@ -46,7 +46,7 @@ async function newAlbum() {
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   const answer = await fetch(form.dataset.albumUrl, { method: "POST", body, headers: { Accept: "application/json" } });
   const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
-  if (!isJson) return whyNot({ status: answer.status, responseURL: answer.url });
+  if (!isJson) return failureOf({ status: answer.status, responseURL: answer.url });
   const { album, name: shown, error } = await answer.json();
   if (!album) return error || form.dataset.refused;
   form.elements.album.add(new Option(shown, album, true, true));
@@ -54,43 +54,42 @@ async function newAlbum() {
   return "";
 }
 
-async function take(files) {
-  const wanted = [...files].filter((file) => !CLUTTER.test(file.name));
-  if (!wanted.length) return;
-  for (const file of wanted) {
+function addFiles(files) {
+  for (const file of files) {
+    if (CLUTTER.test(file.name)) continue;
     counts.all += 1;
-    line(file);
+    enqueueFile(file);
   }
 }
 
-/** Into the queue, for the album it was for or that is chosen now; where that cannot be made nothing is sent. */
-async function line(file, album) {
-  const job = { file, album, row: newRow(file) };
-  tell();
+/** Queue a file for the album it was meant for, or else for the one chosen now; it is not sent if that cannot be made. */
+async function enqueueFile(file, album) {
+  const job = { file, album, row: addRow(file) };
+  showCounts();
   if (album === undefined) {
-    const why = await settleAlbum();
-    if (why) return broken(job, why);
+    const why = await makeAlbumOnce();
+    if (why) return showBroken(job, why);
     job.album = form.elements.album.value;
   }
   queue.push(job);
-  pump();
+  sendNextFiles();
 }
 
-function newRow(file) {
+function addRow(file) {
   const row = document.getElementById("file-row").content.firstElementChild.cloneNode(true);
   row.querySelector(".filename").textContent = file.name;
   list.append(row);
   return row;
 }
 
-function pump() {
+function sendNextFiles() {
   while (sending < AT_ONCE && queue.length) {
     sending += 1;
-    send(queue.shift());
+    sendFile(queue.shift());
   }
 }
 
-function send(job) {
+function sendFile(job) {
   const request = new XMLHttpRequest();
   const body = new FormData();
   const bar = job.row.querySelector("progress");
@@ -102,12 +101,12 @@ function send(job) {
   const isAnswered = () => request.status === 200 && request.getResponseHeader("Content-Type")?.includes("ndjson");
   const readLines = (isEnd) => {
     const end = isEnd ? request.responseText.length : request.responseText.lastIndexOf("\n") + 1;
-    for (const line of request.responseText.slice(read, end).split("\n")) if (line) show(job, JSON.parse(line));
+    for (const line of request.responseText.slice(read, end).split("\n")) if (line) showResult(job, JSON.parse(line));
     read = Math.max(read, end);
   };
-  const over = () => {
+  const finish = () => {
     sending -= 1;
-    pump();
+    sendNextFiles();
   };
   request.upload.addEventListener("progress", (event) => {
     bar.max = event.total || 1;
@@ -117,19 +116,19 @@ function send(job) {
   request.addEventListener("load", () => {
     if (isAnswered()) {
       readLines(true);
-      if (job.trouble) broken(job, job.trouble);
+      if (job.failure) showBroken(job, job.failure);
       else {
         job.row.remove();
         counts.sent += 1;
-        tell();
+        showCounts();
       }
-    } else broken(job, said(request) ?? whyNot(request));
-    over();
+    } else showBroken(job, errorIn(request) ?? failureOf(request));
+    finish();
   });
   for (const name of ["error", "abort", "timeout"]) {
     request.addEventListener(name, () => {
-      broken(job, form.dataset.failed);
-      over();
+      showBroken(job, form.dataset.failed);
+      finish();
     });
   }
   request.open("POST", form.dataset.file);
@@ -137,17 +136,17 @@ function send(job) {
   request.send(body);
 }
 
-/** What went wrong with a whole request, and what to do. */
-function whyNot({ status, responseURL }) {
+/** Why a whole request failed, and what to do about it. */
+function failureOf({ status, responseURL }) {
   const words = form.dataset;
   if (status === 200 || status === 401 || status === 403 || responseURL.includes("/login")) return words.signedout;
   return status === 413 || status === 400 ? words.toolarge : words.refused;
 }
 
-/** What became of one photo: a tile in the grid, or a line that says why not. */
-function show(job, { kind, html, sentence }) {
+/** Show what became of one photo: its tile in the grid, or a line that says why there is none. */
+function showResult(job, { kind, html, sentence }) {
   if (kind === "failed") {
-    job.trouble = sentence;
+    job.failure = sentence;
   } else if (kind === "added") {
     added.insertAdjacentHTML("afterbegin", html);
     document.querySelector("[data-progress]").dataset.left ||= "1";
@@ -158,12 +157,12 @@ function show(job, { kind, html, sentence }) {
 }
 
 /** Why the site could not take the file, in its own words. */
-function said(request) {
+function errorIn(request) {
   const isJson = request.getResponseHeader("Content-Type")?.startsWith("application/json");
   return isJson ? JSON.parse(request.responseText).error : null;
 }
 
-function broken(job, words) {
+function showBroken(job, words) {
   const button = job.row.querySelector("button");
   job.row.classList.add("broken");
   job.row.querySelector(".filesay").textContent = words;
@@ -171,23 +170,23 @@ function broken(job, words) {
   button.hidden = false;
   button.addEventListener("click", () => {
     job.row.remove();
-    line(job.file, job.album);
+    enqueueFile(job.file, job.album);
   }, { once: true });
 }
 
-/** All files below what was dropped, folders walked through. */
-async function dropped(transfer) {
+/** All files that were dropped, with those inside of folders. */
+async function droppedFiles(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   const found = entries.length ? [] : [...transfer.files];
   while (entries.length) {
     const entry = entries.shift();
     if (entry.isFile) found.push(await new Promise((done, fail) => entry.file(done, fail)));
-    else entries.push(...await children(entry.createReader()));
+    else entries.push(...await readFolder(entry.createReader()));
   }
   return found;
 }
 
-async function children(reader) {
+async function readFolder(reader) {
   const found = [];
   for (;;) {
     const some = await new Promise((done, fail) => reader.readEntries(done, fail));
@@ -198,7 +197,7 @@ async function children(reader) {
 
 for (const field of form.querySelectorAll("input[type=file]")) {
   field.addEventListener("change", () => {
-    take([...field.files]);
+    addFiles([...field.files]);
     field.value = "";
   });
 }
@@ -214,7 +213,7 @@ document.addEventListener("dragleave", (event) => event.relatedTarget ?? drop.cl
 document.addEventListener("drop", async (event) => {
   event.preventDefault();
   drop.classList.remove("is-over");
-  take(await dropped(event.dataTransfer));
+  addFiles(await droppedFiles(event.dataTransfer));
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {
