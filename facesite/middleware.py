@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from gallery.core.requests import HtmxHttpRequest
+
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
 log = logging.getLogger("facesite.request")
@@ -82,14 +84,12 @@ class SignInFirst(LoginRequiredMiddleware):
     """
 
     def handle_no_permission(  # type: ignore[override]  # the stubs know of plain redirects only
-        self, request: HttpRequest, view_func: Respond
+        self, request: HtmxHttpRequest, view_func: Respond
     ) -> HttpResponseBase:
-        is_part = request.headers.get("HX-Request") == "true"
+        is_part = bool(request.htmx)
         back = request.get_full_path()
         if is_part or request.method not in ("GET", "HEAD"):
-            back = _same_site(
-                request, request.headers.get("HX-Current-URL") or request.headers.get("Referer", "")
-            )
+            back = _same_site(request, request.htmx.current_url or request.headers.get("Referer", ""))
         answer = redirect_to_login(back, settings.LOGIN_URL)
         return HttpResponseClientRedirect(answer.url) if is_part else answer
 

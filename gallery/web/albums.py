@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import contributor_required, curator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.core.visibility import (
     faces_with_shared_names,
     find_faces_to_hide,
@@ -67,12 +68,12 @@ def album_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def album_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def album_detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     in_album = Photo.objects.visible_to(user).filter(album=album)
     page = get_photo_grid(in_album, parse_id(request.GET.get("after")))
-    if request.headers.get("HX-Target") == "more":
+    if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", {"page": page, "walk": album_navigation_key(album)})
     context = {
         "album": album,

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
 from gallery.core.permissions import administrator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.models import Erasure, Person, Photo, User
 from gallery.models.people import get_name_key
 from gallery.privacy.erasure import erase_person, erase_photo, erase_photos, erase_user
@@ -143,7 +144,7 @@ def erasure_list(request: HttpRequest) -> HttpResponse:
 
 @administrator_required
 @require_safe
-def erasure_detail(request: HttpRequest, receipt: uuid.UUID) -> HttpResponse:
+def erasure_detail(request: HtmxHttpRequest, receipt: uuid.UUID) -> HttpResponse:
     """The receipt; while something is left to clear, the page asks again by itself."""
     found = get_object_or_404(Erasure, receipt=receipt)
     context = {
@@ -151,7 +152,7 @@ def erasure_detail(request: HttpRequest, receipt: uuid.UUID) -> HttpResponse:
         "lines": list_receipt_lines(found),
         "backups": list_held_backups(found.backups),
     }
-    is_part = request.headers.get("HX-Target") == "receipt"
+    is_part = request.htmx.target == "receipt"
     return render(request, "erasing/_receipt.html" if is_part else "erasing/receipt.html", context)
 
 

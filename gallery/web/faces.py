@@ -5,7 +5,6 @@ right, wrong, somebody else, not a face.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -14,10 +13,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused, EditConflict, translate_error
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import contributor_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.faces.decisions import (
     clear_face_decision,
     confirm_face,
@@ -89,11 +90,11 @@ def get_panel_face(user: User, pk: int) -> Face:
 
 
 @require_safe
-def face_panel(request: HttpRequest, pk: int) -> HttpResponse:
+def face_panel(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """The panel of one face; without scripts, the photo's page with it."""
     user, key = current_user(request), request.GET.get("in", "")
     face = get_panel_face(user, pk)
-    if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if not request.htmx:
         return redirect(get_photo_url(face.photo, key, face.pk))
     context = {"chosen": face, "photo": face.photo, "detail": get_face_detail(user, face), "walk": key}
     return render(request, "gallery/_face.html", context)
@@ -101,7 +102,7 @@ def face_panel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @contributor_required
 @require_POST
-def face_answer(request: HttpRequest, pk: int) -> HttpResponse:
+def face_answer(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """One act on one face: `say` is right, wrong, other, or one of PLAIN_WORDS."""
     user = current_user(request)
     face, word = get_panel_face(user, pk), request.POST.get("say", "")
@@ -148,7 +149,7 @@ def _next_open_face(user: User, face: Face) -> int:
 
 
 def _face_response(
-    request: HttpRequest,
+    request: HtmxHttpRequest,
     user: User,
     face: Face,
     sentence: str,
@@ -159,19 +160,18 @@ def _face_response(
 ) -> HttpResponse:
     """To htmx the panel, the boxes and a message with undo; without scripts the page again."""
     shown, key = show or face.pk, request.POST.get("in", "")
-    if not request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if not request.htmx:
         messages.add_message(request, messages.ERROR if tags else messages.SUCCESS, sentence)
         return redirect(get_photo_url(face.photo, key, shown))
     context = get_photo_context(user, face.photo, shown, key)
     response = render(request, "gallery/_said.html", context)
-    toast = {"text": sentence, "tags": tags, "undo": get_undo_url(event)}
-    response["HX-Trigger"] = json.dumps({"toast": toast, "faces-changed": {"show": shown}})
-    return response
+    trigger_client_event(response, "toast", {"text": sentence, "tags": tags, "undo": get_undo_url(event)})
+    return trigger_client_event(response, "faces-changed", {"show": shown})
 
 
 @contributor_required
 @require_POST
-def face_draw(request: HttpRequest, pk: int) -> HttpResponse:
+def face_draw(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """A box that somebody drew around a missed face; `pk` is the photo's."""
     user = current_user(request)
     photo = get_object_or_404(Photo.objects.visible_to(user), pk=pk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 from django.contrib import messages
@@ -13,10 +12,12 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
 from gallery.core.permissions import administrator_required, contributor_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import (
     AUDIT_PAGE_SIZE,
@@ -61,7 +62,7 @@ def history_page(request: HttpRequest) -> HttpResponse:
 
 @contributor_required
 @require_POST
-def event_undo(request: HttpRequest, pk: int) -> HttpResponse:
+def event_undo(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Take one act back; to htmx a message and the faces concerned, without scripts the page again."""
     user = current_user(request)
     event = get_object_or_404(visible_events(user), pk=pk)
@@ -73,7 +74,7 @@ def event_undo(request: HttpRequest, pk: int) -> HttpResponse:
         sentence = _("Undone: %(what)s.") % {"what": describe_event(event)}
     except ActionRefused as error:
         refusal = sentence = str(error)
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return _undo_response(event, sentence, is_refused=bool(refusal))
     messages.add_message(request, messages.ERROR if refusal else messages.SUCCESS, sentence)
     return redirect(get_next_url(request))
@@ -84,9 +85,8 @@ def _undo_response(event: Event, sentence: str, *, is_refused: bool) -> HttpResp
         event.subjects.filter(object_type="face").values_list("object_id", flat=True)[:MAX_UNDONE_FACES]
     )
     toast = {"text": sentence, "tags": "error" if is_refused else ""}
-    response = HttpResponse(status=204)
-    response["HX-Trigger"] = json.dumps({"toast": toast, "event-undone": {"event": event.pk, "faces": faces}})
-    return response
+    response = trigger_client_event(HttpResponse(status=204), "toast", toast)
+    return trigger_client_event(response, "event-undone", {"event": event.pk, "faces": faces})
 
 
 AUDIT_KINDS = (

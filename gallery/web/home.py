@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.curation.findings import count_findings_for_badge
 from gallery.models import Face, Photo, User
 from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_names
@@ -72,13 +73,13 @@ MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
 
 
 @require_safe
-def search_page(request: HttpRequest) -> HttpResponse:
+def search_page(request: HtmxHttpRequest) -> HttpResponse:
     """What the address asks for (see `finding.wish_of`): photos, and for a text people and albums too."""
     user = current_user(request)
     asked = parse_search_query(request.GET)
     page = get_photo_grid(search_photos(user, asked), parse_id(request.GET.get("after")))
     context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
-    if request.headers.get("HX-Target") == "more":
+    if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", context)
     context |= {"asked": asked, "names": list_person_names()}
     if asked.text and not (asked.people or asked.without):

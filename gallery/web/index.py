@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.curation.calibration import (
     get_calibration_page,
     parse_chosen_rate,
@@ -44,7 +45,7 @@ from gallery.models import Build, Calibration, Event, Photo
 
 @curator_required
 @require_safe
-def index_overview(request: HttpRequest) -> HttpResponse:
+def index_overview(request: HtmxHttpRequest) -> HttpResponse:
     """All of it; to htmx only what changes while one looks."""
     serving = get_serving_build()
     photos = Photo.objects.visible_to(current_user(request))
@@ -61,7 +62,7 @@ def index_overview(request: HttpRequest) -> HttpResponse:
         "changes": count_changes_since(serving),
         "verified": verified,
     }
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return render(request, "builds/_now.html", context)
     return render(request, "builds/builds.html", {**context, "figures": list_build_plots(serving)})
 

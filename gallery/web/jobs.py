@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.jobs.services import (
     cancel_waiting_jobs,
     forget_process,
@@ -26,10 +27,10 @@ from gallery.web.messages import add_event_message
 
 @curator_required
 @require_safe
-def job_overview(request: HttpRequest) -> HttpResponse:
+def job_overview(request: HtmxHttpRequest) -> HttpResponse:
     """All of it; to htmx only what changes while one looks."""
     found = jobs_page.build_jobs_page(current_user(request))
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return render(request, "jobs/_now.html", {"jobs": found})
     return render(request, "jobs/jobs.html", {"jobs": found, "history": get_processing_history()})
 

@@ -16,6 +16,7 @@ from gallery.core.exceptions import ActionRefused, NameTaken, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import contributor_required, curator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.faces.clusters import list_least_similar_faces
 from gallery.history.audit import record_view
 from gallery.models import Event, Face, Person, Reference, Status, User
@@ -68,10 +69,10 @@ def person_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def person_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def person_detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     person = get_object_or_404(Person.objects.select_related("cover"), pk=pk)
-    part = request.headers.get("HX-Target")
+    part = request.htmx.target
     if part == "references":  # that are looked at just now
         return render(
             request, "gallery/_references.html", {"person": person, **_references_context(user, person)}
@@ -226,26 +227,26 @@ def _get_person(pk: int) -> Person:
 
 
 def _render_dialog(
-    request: HttpRequest, name: str, context: dict[str, object], status: int = 200
+    request: HtmxHttpRequest, name: str, context: dict[str, object], status: int = 200
 ) -> HttpResponse:
     """The form alone for a dialog, or a page around it."""
-    is_dialog = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    is_dialog = request.htmx
     template = f"curation/_{name}.html" if is_dialog else "curation/form_page.html"
     return render(request, template, {**context, "form": f"curation/_{name}.html"}, status=status)
 
 
-def _finish_person_act(request: HttpRequest, event: Event | None, person: Person) -> HttpResponse:
+def _finish_person_act(request: HtmxHttpRequest, event: Event | None, person: Person) -> HttpResponse:
     """To the person's page, or where they came from, with what was done and a button to undo it."""
     add_event_message(request, event)
     onward = get_next_url(request) if request.POST.get("next") else reverse("person", args=(person.pk,))
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return HttpResponseClientRedirect(onward)
     return redirect(onward)
 
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_merge(request: HttpRequest, pk: int) -> HttpResponse:
+def person_merge(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Choose the other person (`into`, or a typed `name`), see what will change, do it."""
     user, person = current_user(request), _get_person(pk)
     values = request.POST if request.method == "POST" else request.GET
@@ -284,7 +285,7 @@ def _get_portrait(user: User, person: Person) -> PersonCard | None:
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_split(request: HttpRequest, pk: int) -> HttpResponse:
+def person_split(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Tick the faces of somebody else, and say who that is."""
     user, person = current_user(request), _get_person(pk)
     refusal = None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,10 +10,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
 from gallery.core.permissions import contributor_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.descriptions import describe_event
@@ -55,7 +55,7 @@ PHOTO_FILTERS = (
 
 
 @require_safe
-def photo_list(request: HttpRequest) -> HttpResponse:
+def photo_list(request: HtmxHttpRequest) -> HttpResponse:
     user = current_user(request)
     wanted = request.GET.get("show", "")
     page = get_photo_grid(
@@ -68,7 +68,7 @@ def photo_list(request: HttpRequest) -> HttpResponse:
         "progress": get_processing_progress(user),
         "walk": f"photos:{wanted}",
     }
-    is_more = request.headers.get("HX-Target") == "more"
+    is_more = request.htmx.target == "more"
     return render(request, "gallery/_tiles.html" if is_more else "gallery/photos.html", context)
 
 
@@ -180,7 +180,7 @@ ACTIONS_THAT_REMOVE = {"out", "trash", "restore"}  # acts after which a photo is
 
 @contributor_required
 @require_POST
-def photos_action(request: HttpRequest) -> HttpResponse:
+def photos_action(request: HtmxHttpRequest) -> HttpResponse:
     """Do what the button `do` says to the chosen photos (`photo`, ids); to htmx a message, else the page again."""
     user, word = current_user(request), request.POST.get("do", "")
     try:
@@ -190,7 +190,7 @@ def photos_action(request: HttpRequest) -> HttpResponse:
         event, left = _apply_photos_action(request, user, word, chosen)
     except ActionRefused as refusal:
         return _refuse_action(request, str(refusal))
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return _action_response(request, event, word, left)
     if left:
         messages.warning(request, left)
@@ -258,9 +258,9 @@ def _unchanged_sentence() -> str:
     return _("Nothing to change: these photos are so already.")
 
 
-def _refuse_action(request: HttpRequest, sentence: str) -> HttpResponse:
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
-        return _trigger_response({"toast": {"text": sentence, "tags": "error"}})
+def _refuse_action(request: HtmxHttpRequest, sentence: str) -> HttpResponse:
+    if request.htmx:
+        return trigger_client_event(HttpResponse(status=204), "toast", {"text": sentence, "tags": "error"})
     messages.error(request, sentence)
     return redirect(get_next_url(request))
 
@@ -269,16 +269,10 @@ def _action_response(request: HttpRequest, event: Event | None, word: str, left:
     said = [_("You %(what)s.") % {"what": describe_event(event)}] if event else []
     text = " ".join([*said, left]).strip() or _unchanged_sentence()
     done = _list_changed_photo_ids(event) if event and word in ACTIONS_THAT_REMOVE else []
-    return _trigger_response(
-        {"toast": {"text": text, "undo": get_undo_url(event)}, "photos-done": {"gone": done, "act": word}}
-    )
+    toast = {"text": text, "undo": get_undo_url(event)}
+    response = trigger_client_event(HttpResponse(status=204), "toast", toast)
+    return trigger_client_event(response, "photos-done", {"gone": done, "act": word})
 
 
 def _list_changed_photo_ids(event: Event) -> list[int]:
     return list(event.subjects.filter(object_type="photo").values_list("object_id", flat=True))
-
-
-def _trigger_response(what: dict[str, object]) -> HttpResponse:
-    response = HttpResponse(status=204)
-    response["HX-Trigger"] = json.dumps(what)
-    return response

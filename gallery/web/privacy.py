@@ -25,6 +25,7 @@ from gallery.core.permissions import (
     curator_required,
     current_user,
 )
+from gallery.core.requests import HtmxHttpRequest
 from gallery.models import Album, Event, Person, PersonExport, Photo
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition
@@ -107,7 +108,7 @@ SwitchRecognition = Callable[[bool], Event | None]
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_recognition(request: HttpRequest, pk: int) -> HttpResponse:
+def person_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     user, person = current_user(request), get_object_or_404(Person, pk=pk)
 
     def act(is_on: bool) -> Event | None:
@@ -120,7 +121,7 @@ def person_recognition(request: HttpRequest, pk: int) -> HttpResponse:
 
 @contributor_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def photo_recognition(request: HttpRequest, pk: int) -> HttpResponse:
+def photo_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
     context = {"kind": "photo", "name": photo.name, "is_on": photo.is_recognised}
@@ -136,7 +137,7 @@ def photo_recognition(request: HttpRequest, pk: int) -> HttpResponse:
 
 @contributor_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def album_recognition(request: HttpRequest, pk: int) -> HttpResponse:
+def album_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     if not can_change_album(user, album):
@@ -157,14 +158,14 @@ def _is_from_consents(request: HttpRequest) -> bool:
 
 
 def _ask_or_switch_recognition(
-    request: HttpRequest,
+    request: HtmxHttpRequest,
     context: dict[str, object],
     losses: RecognitionLosses,
     back: str,
     act: SwitchRecognition,
 ) -> HttpResponse:
     """Ask, or do what was asked for (`on`: 0 or 1)."""
-    is_dialog = request.htmx  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    is_dialog = request.htmx
     context |= {"losses": losses, "back": back, "is_from_consents": _is_from_consents(request)}
     if request.method == "POST":
         try:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
 from gallery.core.permissions import contributor_required, curator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.curation.review import (
     ReviewCursor,
     get_face_verdict,
@@ -88,7 +89,7 @@ def review_decided_cards(request: HttpRequest) -> HttpResponse:
 
 @contributor_required
 @require_POST
-def review_answer(request: HttpRequest, pk: int) -> HttpResponse:
+def review_answer(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     user = current_user(request)
     face = get_visible_face(user, pk)
     refusal, event = "", None
@@ -96,7 +97,7 @@ def review_answer(request: HttpRequest, pk: int) -> HttpResponse:
         event = apply_face_answer(request, user, face)
     except ActionRefused as error:
         refusal = str(error)
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return _render_review_card(request, user, get_visible_face(user, pk), refusal, get_undo_url(event))
     if refusal:
         messages.error(request, refusal)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
+from gallery.core.requests import HtmxHttpRequest
 from gallery.curation.findings import find_worklist_items
 from gallery.curation.services import (
     GALLERY_CHECK_JOB,
@@ -89,7 +90,7 @@ def worklist_decided_cards(request: HttpRequest, kind: str) -> HttpResponse:
 
 @curator_required
 @require_POST
-def worklist_action(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
+def worklist_action(request: HtmxHttpRequest, kind: str, pk: int) -> HttpResponse:
     user = current_user(request)
     if not find_worklist_items(_get_known_kind(kind), [pk], user):
         said = _("This is no longer in question: the gallery has been checked again.")
@@ -101,7 +102,7 @@ def worklist_action(request: HttpRequest, kind: str, pk: int) -> HttpResponse:
         )
     except (ActionRefused, ImageError) as error:
         refusal = translate_error(error)
-    if request.htmx:  # type: ignore[attr-defined]  # set by django_htmx's middleware
+    if request.htmx:
         return _render_worklist_card(request, user, kind, pk, refusal, get_undo_url(event))
     if refusal:
         messages.error(request, refusal)
