@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from gallery.index import engine
 from gallery.models import Calibration, Reference, ReferenceVector
-from gallery.models.fields import vector_from_bytes
 from gallery.people.crops import ReferenceCrop, cut_reference_crop
 from gallery.people.folder_import import ImportReport, PersonImage, embed_crops
 from recognition.calibrate import Calibration as MeasuredGallery
@@ -58,7 +57,7 @@ def _read_vector_parts(embedder_id: str) -> Iterator[tuple[NDArray[np.int64], ND
         yield (
             np.array(ids, np.int64),
             np.array(persons, np.int64),
-            np.stack([vector_from_bytes(v) for v in vectors]),
+            np.stack(vectors),
         )
         last = ids[-1]
 

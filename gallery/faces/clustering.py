@@ -10,7 +10,6 @@ from django.db.models import QuerySet
 
 from gallery.index import engine
 from gallery.models import Decision, Face
-from gallery.models.fields import vector_from_bytes
 from recognition.cluster import NO_GROUP, cluster
 
 FACES_PER_UPDATE = 500  # faces in one statement
@@ -42,7 +41,7 @@ def cluster_all_faces() -> int:
     faces = list(rows.only("pk", "embedding", "cluster", "decision").order_by("pk"))
     if not faces:
         return 0
-    vectors = np.stack([vector_from_bytes(face.embedding or b"") for face in faces])
+    vectors = np.stack([face.embedding for face in faces if face.embedding is not None])
     found = cluster(vectors, engine.get_decision_bounds(embedder).known, _earlier_clusters(faces))
     changed = _reassign_faces(faces, found)
     Face.objects.bulk_update(changed, ["cluster"], batch_size=FACES_PER_UPDATE)

@@ -14,7 +14,6 @@ from gallery.faces.matching import get_face_box
 from gallery.faces.naming import name_faces
 from gallery.index import engine
 from gallery.models import Face
-from gallery.models.fields import vector_to_bytes
 from gallery.models.querysets import not_recognisable_q, recognition_off_q
 from gallery.models.storage import get_media_path
 from recognition.analysis import embed_faces
@@ -92,7 +91,7 @@ def _fill_in_face(
     face.quality = asdict(quality) if quality else None
     face.is_usable = quality is None or quality.is_usable
     if face.is_usable:
-        face.embedding, face.embedder_id = vector_to_bytes(vector), engine.get_serving_embedder().id
+        face.embedding, face.embedder_id = vector, engine.get_serving_embedder().id
         face.embedded_at = since or timezone.now()
 
 

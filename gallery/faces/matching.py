@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from gallery.models import Face, FaceRejection
-from gallery.models.fields import vector_from_bytes
 from recognition.types import Box, Embedder, Embeddings
 
 ERASED_FACE_OVERLAP = 0.15  # from which a new box is that of an erased face: rather too many than one too few
@@ -46,7 +45,7 @@ def get_face_vectors(faces: Sequence[Face], embedder: Embedder) -> Embeddings:
     vectors = np.zeros((len(faces), embedder.dimension), np.float32)
     for row, face in enumerate(faces):
         if face.embedding is not None and face.embedder_id == embedder.id:
-            vectors[row] = vector_from_bytes(face.embedding)
+            vectors[row] = face.embedding
     return vectors
 
 

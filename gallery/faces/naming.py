@@ -16,7 +16,6 @@ from gallery.faces.matching import get_face_vectors, get_rejected_persons
 from gallery.index import engine, live
 from gallery.index.live import find_nearest_references
 from gallery.models import Candidate, Decision, Face, FaceRejection, Reference
-from gallery.models.fields import vector_from_bytes
 from gallery.models.querysets import recognisable_q
 from recognition.decide import decide, may_have_missed_runner_up
 from recognition.types import Bounds, Embedder, Embeddings, Neighbour, Outcome, State
@@ -220,7 +219,7 @@ def propose_look_alikes(named: Collection[int], embedder: Embedder, least: float
     faces = list(confirmed.filter(recognisable_q("person")))
     if not faces:
         return {}
-    vectors = np.stack([vector_from_bytes(face.embedding) for face in faces if face.embedding is not None])
+    vectors = np.stack([face.embedding for face in faces if face.embedding is not None])
     found: Proposals = {}
     for ids, others in _stream_unnamed_faces(embedder):
         similarities = others @ vectors.T
@@ -246,9 +245,10 @@ def _get_comparable_faces(embedder: Embedder) -> QuerySet[Face]:
 
 def _stream_unnamed_faces(embedder: Embedder) -> Iterator[tuple[list[int], Embeddings]]:
     rows = _get_comparable_faces(embedder).filter(decision=Decision.NONE, person__isnull=True)
-    part: list[tuple[int, bytes]] = []
+    part: list[tuple[int, Embeddings]] = []
     for pk, vector in rows.values_list("pk", "embedding").iterator(FACES_PER_COMPARISON):
-        part.append((pk, bytes(vector or b"")))
+        if vector is not None:
+            part.append((pk, vector))
         if len(part) == FACES_PER_COMPARISON:
             yield _stack_vectors(part)
             part = []
@@ -256,8 +256,8 @@ def _stream_unnamed_faces(embedder: Embedder) -> Iterator[tuple[list[int], Embed
         yield _stack_vectors(part)
 
 
-def _stack_vectors(part: list[tuple[int, bytes]]) -> tuple[list[int], Embeddings]:
-    return [pk for pk, _ in part], np.stack([vector_from_bytes(vector) for _, vector in part])
+def _stack_vectors(part: list[tuple[int, Embeddings]]) -> tuple[list[int], Embeddings]:
+    return [pk for pk, _ in part], np.stack([vector for _, vector in part])
 
 
 def _drop_rejected_proposals(found: Proposals) -> Proposals:

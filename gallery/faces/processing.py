@@ -15,7 +15,6 @@ from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status
-from gallery.models.fields import vector_to_bytes
 from gallery.models.querysets import recognition_off_q
 from gallery.models.storage import get_media_path
 from recognition.analysis import Analysis, analyse_photo
@@ -106,5 +105,5 @@ def _fill_in_face(face: Face, detection: Detection, vector: Embeddings, embedder
     since = face.embedded_at if face.embedding is not None else None  # its time goes on, whoever embeds it
     face.embedding, face.embedder_id, face.embedded_at = None, "", None
     if embedder is not None and face.is_usable and face.may_be_embedded:
-        face.embedding, face.embedder_id = vector_to_bytes(vector), embedder.id
+        face.embedding, face.embedder_id = vector, embedder.id
         face.embedded_at = since or timezone.now()

@@ -15,16 +15,18 @@ undo_clash_message   what to say when another row has taken the place of a delet
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+import numpy as np
 from django.apps import apps
 from django.db import models
 from django.db.models import F, ForeignKey, Model, QuerySet
-from django.utils.hashable import make_hashable
+from django.db.models.fields.files import FieldFile
 
 from gallery.core.exceptions import CannotUndo
 from gallery.models import Event, EventSubject, User
@@ -50,8 +52,10 @@ def query_rows(model: type[Model], ids: Iterable[int] | None = None) -> QuerySet
 def _to_json_value(value: object) -> object:
     if isinstance(value, date):  # and datetime
         return value.isoformat()
-    if isinstance(value, bytes | memoryview):
-        return base64.b64encode(value).decode()
+    if isinstance(value, bytes | memoryview | np.ndarray):
+        return base64.b64encode(bytes(value)).decode()
+    if isinstance(value, FieldFile):
+        return str(value)
     return value
 
 
@@ -100,17 +104,13 @@ class ChangeSet:
         model = rows.model
         names = [_get_attname(model, name) for name in columns]
         after = dict(zip(names, (v.pk if isinstance(v, Model) else v for v in columns.values()), strict=True))
-        rows_alike: dict[Any, tuple[list[Any], list[int]]] = {}
+        rows_alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
         for pk, *before in rows.order_by("pk").values_list("pk", *names):
-            rows_alike.setdefault(make_hashable(before), (before, []))[1].append(pk)
+            values = {name: _to_json_value(value) for name, value in zip(names, before, strict=True)}
+            rows_alike.setdefault(json.dumps(values), (values, []))[1].append(pk)
         extra = {"revision": F("revision") + 1} if has_revision(model) else {}
         for before, ids in rows_alike.values():
-            self._note(
-                model,
-                ids,
-                {name: _to_json_value(value) for name, value in zip(names, before, strict=True)},
-                {name: _to_json_value(value) for name, value in after.items()},
-            )
+            self._note(model, ids, before, {name: _to_json_value(value) for name, value in after.items()})
         written = [pk for _before, ids in rows_alike.values() for pk in ids]
         for some in split_into_chunks(written):
             query_rows(model, some).update(**after, **extra)

@@ -17,7 +17,6 @@ from gallery.index.engine import load_once, threads_per_photo
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.models import Build, GalleryChange, Person, Reference, ReferenceVector
-from gallery.models.fields import vector_from_bytes
 from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.index import Index, LiveIndex, Part, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
@@ -103,7 +102,7 @@ class IndexFollower:
                 embedder_id=self.embedder_id,
             ).values_list("reference_id", "reference__person_id", "vector")
             found = list(rows)
-            vectors = [vector_from_bytes(vector) for _, _, vector in found]
+            vectors = [vector for _, _, vector in found]
             self.live.apply(
                 removed=some,
                 added=[reference for reference, _, _ in found],
@@ -173,7 +172,7 @@ def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = N
         yield Part(
             np.array(ids, np.int64),
             np.array(persons, np.int64),
-            np.stack([vector_from_bytes(vector) for vector in vectors]),
+            np.stack(vectors),
             images if pictures is None else [pictures[pk] for pk in ids],
             names,
         )

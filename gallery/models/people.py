@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Status, Work
+from gallery.models.fields import VectorField
 from gallery.models.querysets import PersonQuerySet, ReferenceQuerySet
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -178,7 +179,7 @@ class ReferenceVector(models.Model):
 
     reference = models.ForeignKey(Reference, models.CASCADE, related_name="vectors")
     embedder_id = models.CharField(max_length=40)
-    vector = models.BinaryField()
+    vector = VectorField()
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

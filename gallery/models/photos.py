@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Work
+from gallery.models.fields import VectorField
 from gallery.models.people import Person, Reference
 from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
 
@@ -131,7 +132,7 @@ class Face(models.Model):
         _("clear enough to be matched"), default=True
     )  # good enough to be matched to a name
     is_drawn = models.BooleanField(_("drawn by a person"), default=False)  # a person drew the box
-    embedding = models.BinaryField(null=True, blank=True)  # unit float32, little-endian
+    embedding = VectorField(null=True, blank=True)
     embedder_id = models.CharField(max_length=40, blank=True)
     embedded_at = models.DateTimeField(null=True, blank=True)
     # Made unrecognisable in what is shared: it bore the name of somebody who may no longer be recognised.

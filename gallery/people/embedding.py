@@ -30,7 +30,6 @@ from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease, postpone_row
 from gallery.models import Face, Photo, Reference, ReferenceVector, SiteSetting, Status
-from gallery.models.fields import vector_to_bytes
 from gallery.models.history import get_site_setting
 from gallery.models.storage import build_reference_name, get_media_path, remove_file, write_file
 from gallery.people.crops import cut_reference_crop, get_reference_face, set_crop_columns
@@ -42,7 +41,7 @@ from recognition.types import Embedder
 def store_reference_vector(reference: Reference, embedder: Embedder, vector: np.ndarray[Any, Any]) -> None:
     """Keep the embedding and, if the reference counts, announce it; inside the caller's transaction."""
     ReferenceVector.objects.update_or_create(
-        reference=reference, embedder_id=embedder.id, defaults={"vector": vector_to_bytes(vector)}
+        reference=reference, embedder_id=embedder.id, defaults={"vector": vector}
     )
     if reference.status == Reference.Judgement.APPROVED:
         record_reference_changes(ChangeKind.ADDED, [reference])

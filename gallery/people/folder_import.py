@@ -18,7 +18,6 @@ from gallery.faces.tagging import map_in_threads
 from gallery.index import engine
 from gallery.index.engine import work_side_by_side
 from gallery.models import Person, Reference, Status
-from gallery.models.fields import vector_from_bytes
 from gallery.models.storage import build_reference_name, write_file
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face, set_crop_columns
 from gallery.people.embedding import store_reference_vector
@@ -174,7 +173,7 @@ class FolderImporter:
         rows = person.references.filter(
             status=Judgement.APPROVED, vectors__embedder_id=self.embedder.id
         ).values_list("vectors__vector", flat=True)
-        others = [vector_from_bytes(row) for row in rows]
+        others = list(rows)
         return (
             bool(others)
             and float(np.max(np.stack(others) @ vector)) >= engine.get_decision_bounds(self.embedder).known

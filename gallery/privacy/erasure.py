@@ -51,9 +51,10 @@ from gallery.models import (
     User,
 )
 from gallery.models.accounts import FORMER_USER_NAME
-from gallery.models.fields import VectorBytes
+from gallery.models.fields import vector_to_bytes
 from gallery.models.people import get_name_key
 from gallery.models.querysets import FaceQuerySet
+from recognition.types import Embeddings
 
 NEEDLE_BYTES = (
     24  # first bytes of a vector: enough to find it again in a file, too few to recognise anybody by
@@ -90,9 +91,9 @@ class ErasureTodo:
         self.builds = {embedder_id: get_latest_change_id(embedder_id) for embedder_id in self.builds}
         return count
 
-    def add_needle(self, vector: VectorBytes) -> None:
+    def add_needle(self, vector: Embeddings) -> None:
         if len(self.needles) < MAX_NEEDLES:
-            self.needles.append(bytes(vector)[:NEEDLE_BYTES])
+            self.needles.append(vector_to_bytes(vector)[:NEEDLE_BYTES])
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -187,7 +188,7 @@ def erase_person(
         return begin_erasure(user, Erasure.Kind.PERSON, counts, todo)
 
 
-FaceRows = list[tuple[int, int, VectorBytes | None]]  # face, photo, vector
+FaceRows = list[tuple[int, int, Embeddings | None]]  # face, photo, vector
 
 
 def _lock_faces(person: Person, with_likely: bool) -> FaceRows:

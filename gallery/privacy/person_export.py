@@ -43,7 +43,6 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.models.fields import vector_from_bytes
 from gallery.models.storage import get_media_path
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide, get_original_path
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
@@ -51,7 +50,7 @@ from recognition.draw import anonymise_faces
 from recognition.errors import ImageError
 from recognition.images import Region, encode_pixels
 from recognition.images.sandbox import make_rendition, read_region, read_regions
-from recognition.types import Box
+from recognition.types import Box, Embeddings
 
 FACE_MARGIN = 0.35  # of a face's box, on every side
 REFERENCE_MARGIN = 0.8  # a reference is a crop of them already
@@ -164,12 +163,12 @@ def collect_embeddings(person: Person) -> dict[str, dict[str, dict[int, list[flo
     for row in ReferenceVector.objects.filter(reference__person=person).order_by("pk"):
         found[row.embedder_id]["references"][row.reference_id] = _round_vector(row.vector)
     for face in get_person_faces(person).filter(embedding__isnull=False):
-        found[face.embedder_id]["faces"][face.pk] = _round_vector(face.embedding or b"")
+        found[face.embedder_id]["faces"][face.pk] = _round_vector(face.embedding)
     return dict(found)
 
 
-def _round_vector(vector: bytes | bytearray | memoryview) -> list[float]:
-    return [round(float(number), EMBEDDING_DIGITS) for number in vector_from_bytes(vector)]
+def _round_vector(vector: Embeddings) -> list[float]:
+    return [round(float(number), EMBEDDING_DIGITS) for number in vector]
 
 
 def _add_picture_names(known: Facts, person: Person, missing: set[str]) -> None:

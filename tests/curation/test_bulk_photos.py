@@ -199,7 +199,7 @@ def test_references_are_embedded_again_after_a_look_and_taken_out_of_the_queue_b
 ) -> None:
     anna = a_person("Anna")
     rows = [a_reference(anna), a_reference(anna, work=Status.FAILED, failure="No face was found.")]
-    vectors = list(rows[0].vectors.values_list("vector", flat=True))
+    vectors = [bytes(row.vector) for row in rows[0].vectors.all()]
     said = seen(curator, "embed_again", *rows, address=REFERENCES)
     assert "The worker makes their vectors anew" in said
     assert "What it has embedded again stays" in said
@@ -211,7 +211,7 @@ def test_references_are_embedded_again_after_a_look_and_taken_out_of_the_queue_b
     undo(curator, page)
     assert [row.work for row in Reference.objects.order_by("pk")] == ["done", "failed"]
     assert Reference.objects.order_by("pk")[1].failure == "No face was found."
-    assert list(rows[0].vectors.values_list("vector", flat=True)) == vectors
+    assert [bytes(row.vector) for row in rows[0].vectors.all()] == vectors
 
 
 ACTS: dict[str, dict[str, Any]] = {

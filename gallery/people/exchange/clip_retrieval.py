@@ -15,7 +15,6 @@ from django.utils import timezone
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector, Status
-from gallery.models.fields import vector_to_bytes
 from gallery.models.people import clean_name
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.exchange.importer import ImportResult, SamplePicture, check_imported_vectors
@@ -105,7 +104,7 @@ def _store_batch(
                 done.already += 1
                 continue
             new.append(_build_reference(people[name], path[-1000:], file, done))
-            vectors.append(vector_to_bytes(vector))
+            vectors.append(vector)
         _save_references(new, vectors, embedder)
     except BaseException:
         for reference in new:
@@ -115,7 +114,7 @@ def _store_batch(
 
 
 @transaction.atomic
-def _save_references(new: list[Reference], vectors: list[bytes], embedder: Embedder) -> None:
+def _save_references(new: list[Reference], vectors: list[Embeddings], embedder: Embedder) -> None:
     references = Reference.objects.bulk_create(new)
     ReferenceVector.objects.bulk_create(
         ReferenceVector(reference=reference, embedder_id=embedder.id, vector=vector)

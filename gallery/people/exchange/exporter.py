@@ -14,7 +14,6 @@ from django.db import transaction
 from gallery.index import engine
 from gallery.index.live import stream_vector_parts
 from gallery.models import Person, Reference, ReferenceVector
-from gallery.models.fields import vector_from_bytes
 from gallery.models.storage import get_media_path
 from gallery.people.exchange.layout import (
     PEOPLE_CSV,
@@ -125,8 +124,7 @@ def _write_vectors(partial: Path, done: ExportResult) -> None:
         found = rows.filter(embedder_id=embedder_id).values_list("reference_id", "vector")
         ids, vectors = zip(*found.iterator(EXPORT_CHUNK_SIZE), strict=True)
         done.embeddings += len(ids)
-        stacked = np.stack([vector_from_bytes(vector) for vector in vectors])
-        np.savez(folder / f"{embedder_id}.npz", ids=np.array(ids, np.int64), vectors=stacked)
+        np.savez(folder / f"{embedder_id}.npz", ids=np.array(ids, np.int64), vectors=np.stack(vectors))
 
 
 def _write_index(partial: Path, pictures: dict[int, str], done: ExportResult) -> None:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector, Status
-from gallery.models.fields import vector_to_bytes
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.crops import shrink_image
 from gallery.people.exchange.layout import (
@@ -300,9 +299,7 @@ def _build_vector_rows(
     for embedder_id, found in vectors.items():
         for old, new in numbers.items():
             if (vector := found.get(old)) is not None:
-                yield ReferenceVector(
-                    reference_id=new, embedder_id=embedder_id, vector=vector_to_bytes(vector)
-                )
+                yield ReferenceVector(reference_id=new, embedder_id=embedder_id, vector=vector)
 
 
 @transaction.atomic
