@@ -131,6 +131,10 @@ STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing 
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_URL = "/media/"
+STORAGES = {
+    "default": {"BACKEND": "gallery.models.storage.MediaStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 # Where a proxy serves the data directory internally (nginx: `internal`); empty: files are sent from here.
 ACCEL_PREFIX = env.text("FACESITE_ACCEL").rstrip("/")
 

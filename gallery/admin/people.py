@@ -42,7 +42,6 @@ from gallery.history.audit import record_export
 from gallery.history.forms import OptimisticLockForm
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
-from gallery.models.storage import get_media_path
 from gallery.people.drafts import DraftResult, add_draft, draw_draft_face, save_drafts
 from gallery.people.member_lists import MAX_CSV_BYTES, draft_people_import, write_people_csv
 from gallery.people.selectors import find_person_by_name
@@ -127,7 +126,7 @@ class ReferenceDraftsAdmin(EventMessagesAdmin):
     @method_decorator(require_safe)
     def draft_image(self, request: HttpRequest, pk: int) -> HttpResponse:
         draft = _get_own_draft(current_user(request), pk)
-        content = make_rendition(get_media_path(draft.image), MAX_DRAFT_PIXELS, RENDITION_LIMITS)
+        content = make_rendition(draft.image.path, MAX_DRAFT_PIXELS, RENDITION_LIMITS)
         response = HttpResponse(content, content_type="image/webp")
         response["Cache-Control"] = "private, max-age=86400, immutable"
         return response

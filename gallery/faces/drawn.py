@@ -15,7 +15,6 @@ from gallery.faces.naming import name_faces
 from gallery.index import engine
 from gallery.models import Face
 from gallery.models.querysets import not_recognisable_q, recognition_off_q
-from gallery.models.storage import get_media_path
 from recognition.analysis import embed_faces
 from recognition.images import Region
 from recognition.images.sandbox import read_region
@@ -43,7 +42,7 @@ def embed_drawn_face(pk: int) -> bool:
         return False
     box = get_face_box(face)
     region = read_region(
-        get_media_path(face.photo.file),
+        face.photo.file.path,
         box.padded(DRAWN_BOX_MARGIN),
         get_upload_limits(),
         max_side=MAX_REGION_SIDE,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,7 +17,6 @@ from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, po
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status
 from gallery.models.querysets import recognition_off_q
-from gallery.models.storage import get_media_path
 from recognition.analysis import Analysis, analyse_photo
 from recognition.errors import RecognitionError
 from recognition.types import Detection, Embedder, Embeddings
@@ -45,7 +45,7 @@ def _process_claimed_photo(photo: Photo) -> None:
     """Where nobody is to be recognised, faces are found, so that they can be hidden, and no more."""
     detector = engine.get_detector()
     embedder = engine.get_serving_embedder() if photo.may_be_recognised else None
-    analysis = analyse_photo(get_media_path(photo.file), engine.read_photo, detector, embedder)
+    analysis = analyse_photo(Path(photo.file.path), engine.read_photo, detector, embedder)
     with transaction.atomic():
         if not Photo.objects.select_for_update().filter(pk=photo.pk).exists():
             raise LeaseLost(f"photo {photo.pk} was erased")

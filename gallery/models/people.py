@@ -110,7 +110,7 @@ class Reference(Work):
         REJECTED = "rejected", _("Rejected")
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="references", verbose_name=_("person"))
-    image = models.CharField(max_length=200, unique=True)  # path of the crop below MEDIA_ROOT
+    image = models.FileField(max_length=200, unique=True)  # the crop
     sha256 = models.CharField(max_length=64, db_index=True, editable=False)  # of the crop file
     status = models.CharField(
         _("status"), max_length=16, choices=Judgement, default=Judgement.PENDING, db_index=True
@@ -216,7 +216,7 @@ class ReferenceDraft(Work):
     """A picture somebody sent for a person. Its work is being looked at for faces."""
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="drafts", verbose_name=_("person"))
-    image = models.CharField(max_length=200, unique=True)  # path below MEDIA_ROOT, in "drafts"
+    image = models.FileField(max_length=200, unique=True)
     sha256 = models.CharField(max_length=64, db_index=True)
     name = models.CharField(max_length=255)
     width = models.PositiveIntegerField()  # upright

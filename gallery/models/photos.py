@@ -60,7 +60,7 @@ class ShareLink(models.Model):
 
 class Photo(Work):
     album = models.ForeignKey(Album, models.SET_NULL, null=True, blank=True, related_name="photos")
-    file = models.CharField(max_length=200, unique=True)  # path of the original below MEDIA_ROOT
+    file = models.FileField(max_length=200, unique=True)  # the original
     name = models.CharField(_("file name"), max_length=255)
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
     sha256 = models.CharField(max_length=64, editable=False)

@@ -5,13 +5,22 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+
+
+class MediaStorage(FileSystemStorage):
+    """The default storage: what is saved to it is received in full before it gets its name."""
+
+    def _save(self, name: str, content: File[bytes]) -> str:
+        return receive_file(content.chunks(), sys.maxsize).keep(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +49,13 @@ class FileTooLong(Exception):
 
 
 def get_media_path(name: str) -> Path:
-    """The full path of a stored file; only for names this module made."""
-    return Path(settings.MEDIA_ROOT) / name
+    """The full path of a stored file."""
+    return Path(default_storage.path(name))
 
 
 def receive_file(chunks: Iterable[bytes], limit: int) -> ReceivedFile:
     """Write the chunks to a temporary file and sync it; FileTooLong past `limit` bytes, OSError on a full disk."""
-    folder = Path(settings.MEDIA_ROOT) / "incoming"
+    folder = get_media_path("incoming")
     folder.mkdir(parents=True, exist_ok=True)
     digest, count = hashlib.sha256(), 0
     handle, name = tempfile.mkstemp(dir=folder, prefix="part-")
@@ -81,7 +90,7 @@ def build_draft_name(extension: str) -> str:
 
 
 def write_file(name: str, content: bytes) -> str:
-    """Store content under a name; its SHA-256 comes back."""
+    """Store content under a name, in the place of what had it; its SHA-256 comes back."""
     received = receive_file([content], len(content))
     received.keep(name)
     return received.sha256
@@ -90,7 +99,7 @@ def write_file(name: str, content: bytes) -> str:
 def remove_file(name: str) -> None:
     """Delete a stored file; not being there is fine."""
     if name:
-        get_media_path(name).unlink(missing_ok=True)
+        default_storage.delete(name)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,7 +14,6 @@ from gallery.faces.drawn import DRAWN_BOX_MARGIN, find_best_detection
 from gallery.index import engine
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
 from gallery.models import ReferenceDraft, Status
-from gallery.models.storage import get_media_path
 from recognition.errors import ImageError
 from recognition.images import Region
 from recognition.images.sandbox import read_region
@@ -85,7 +84,7 @@ def _detect_face_in_box(draft: ReferenceDraft, box: Box) -> None:
 
 
 def _read_draft_region(draft: ReferenceDraft, box: Box, side: int) -> Region:
-    return read_region(get_media_path(draft.image), box, get_upload_limits(), max_side=side)
+    return read_region(draft.image.path, box, get_upload_limits(), max_side=side)
 
 
 def _convert_face_to_json(face: Detection, region: Region) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from gallery.models.people import clean_name
 from gallery.models.storage import (
     build_draft_name,
     build_reference_name,
-    get_media_path,
     remove_file,
     write_file,
 )
@@ -128,7 +127,7 @@ def _cut_draft_crop(draft: ReferenceDraft, number: int) -> DraftCrop:
     found = draft.faces[number]
     box = Box(*found["box"])
     region = read_region(
-        get_media_path(draft.image), box.padded(REGION_MARGIN), get_upload_limits(), max_side=MAX_REGION_SIDE
+        draft.image.path, box.padded(REGION_MARGIN), get_upload_limits(), max_side=MAX_REGION_SIDE
     )
     file = build_reference_name(".jpg")
     jpeg = images.encode_pixels(region.pixels, form="JPEG", quality=95)
@@ -156,7 +155,7 @@ def _create_draft_reference(user: User, person: Person, draft: ReferenceDraft, c
 def delete_drafts(drafts: Iterable[ReferenceDraft]) -> int:
     """Remove these, and their pictures once that is certain."""
     found = list(drafts)
-    files = [draft.image for draft in found]
+    files = [str(draft.image) for draft in found]
     ReferenceDraft.objects.filter(pk__in=[draft.pk for draft in found]).delete()
     transaction.on_commit(lambda: _remove_files(files))
     return len(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def _finish_reference(reference: Reference, embedder: Embedder, vector: np.ndarr
 
 def _embed_claimed_reference(reference: Reference) -> None:
     embedder = engine.get_serving_embedder()
-    old_image, new_image = reference.image, ""
+    old_image, new_image = str(reference.image), ""
     pixels = engine.read_photo(get_media_path(old_image)).pixels
     if reference.box is None:
         crop = cut_reference_crop(pixels, find_main_face(pixels, engine.get_detector()))
@@ -156,7 +157,7 @@ def _reembed_reference(pk: int, embedder: Embedder) -> None:
     reference = Reference.objects.filter(pk=pk).first()
     if reference is None:
         return  # erased meanwhile
-    pixels = engine.read_photo(get_media_path(reference.image)).pixels
+    pixels = engine.read_photo(Path(reference.image.path)).pixels
     vector = embedder.embed([get_reference_face(reference, pixels)])[0]
     with transaction.atomic():
         current = Reference.objects.select_for_update().filter(pk=pk).first()

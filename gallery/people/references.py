@@ -35,7 +35,6 @@ from gallery.models.querysets import recognisable_q, recognition_off_q
 from gallery.models.storage import (
     ReceivedFile,
     build_reference_name,
-    get_media_path,
     receive_file,
     remove_file,
     write_file,
@@ -264,7 +263,7 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
         return _approve_reference_again(user, face, rejected)
     box = Box(face.left, face.top, face.width, face.height)
     region = read_region(
-        get_media_path(face.photo.file),
+        face.photo.file.path,
         box.padded(REGION_MARGIN),
         get_upload_limits(),
         max_side=MAX_REGION_SIDE,

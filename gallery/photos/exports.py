@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from dataclasses import dataclass, replace
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -19,7 +19,6 @@ from gallery.core.visibility import faces_without_consent
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
 from gallery.models import Face, Photo, User
-from gallery.models.storage import get_media_path
 from gallery.photos.renditions import get_box_to_hide
 from recognition import draw, regions
 from recognition.images.sandbox import read_photo
@@ -53,7 +52,7 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
 
 
 def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
-    read = read_photo(get_media_path(photo.file), get_upload_limits(), max_side=MAX_PICTURE_SIDE)
+    read = read_photo(photo.file.path, get_upload_limits(), max_side=MAX_PICTURE_SIDE)
     labels = [
         draw.Label(read.box_in_pixels(_get_face_box(mark.face)), mark.said.name, _get_mark_state(mark))
         for mark in shown
@@ -82,7 +81,7 @@ def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> 
         regions.NamedFace(_get_face_box(mark.face), mark.said.name) for mark in shown if mark.said.is_named
     ]
     copy = make_tagged_copy(
-        get_media_path(photo.file), named, keep_position=keep_position, limits=get_upload_limits()
+        Path(photo.file.path), named, keep_position=keep_position, limits=get_upload_limits()
     )
     return ExportedFile(copy.data, copy.media_type, f"{_file_stem(photo)}-names{copy.suffix}")
 

@@ -81,7 +81,7 @@ RENDITION_LIMITS = Limits(bytes=2_000_000_000, pixels=500_000_000)
 
 
 def get_original_path(photo: Photo) -> Path:
-    return Path(settings.MEDIA_ROOT) / photo.file
+    return Path(photo.file.path)
 
 
 def get_photo_rendition(photo: Photo, width: int) -> Path:
@@ -150,9 +150,7 @@ def get_reference_rendition(reference: Reference, size: int) -> Path:
     path = reference_folder(reference.sha256) / f"{reference_digest(reference)}-{size}{RENDITION_SUFFIX}"
 
     def make() -> None:
-        write_atomically(
-            path, make_rendition(Path(settings.MEDIA_ROOT) / reference.image, size, RENDITION_LIMITS)
-        )
+        write_atomically(path, make_rendition(reference.image.path, size, RENDITION_LIMITS))
 
     return make_file_once(path, make)
 

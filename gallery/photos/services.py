@@ -27,7 +27,7 @@ from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.requeue import requeue_rows
 from gallery.models import Album, Event, Photo, Status, User
 from gallery.models.people import clean_name, get_search_key
-from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, get_media_path, receive_file
+from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
 from gallery.photos.albums import make_unsaved_album
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageError, ImageTooLarge
@@ -96,10 +96,10 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
 
 def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
     """Its file may have been lost: then the same file, sent again, takes its place."""
-    if get_media_path(photo.file).exists():
+    if photo.file.storage.exists(str(photo.file)):
         received.drop()
         return
-    received.keep(photo.file)
+    received.keep(str(photo.file))
     with transaction.atomic():
         enqueue_rows(Photo.objects.filter(pk=photo.pk, work=Status.FAILED))
         dispatch.send_task("process_photo", photo.pk)

@@ -78,7 +78,7 @@ class ErasureTodo:
         """Announce that these references are gone, and note what is left of them; how many vectors they had."""
         found = list(rows)
         record_reference_changes(ChangeKind.ERASED, found)
-        self.files += [row.image for row in found]
+        self.files += [str(row.image) for row in found]
         self.references += [row.sha256 for row in found]
         self.gone.ids.setdefault("reference", set()).update(row.pk for row in found)
         count = 0
@@ -321,7 +321,7 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
         todo = ErasureTodo(
             ErasedObjects({"photo": pks, "face": ids}, frozenset(photo.name for photo in held))
         )
-        todo.files, todo.photos = [photo.file for photo in held], [photo.sha256 for photo in held]
+        todo.files, todo.photos = [str(photo.file) for photo in held], [photo.sha256 for photo in held]
         embedded = sum(face.embedding is not None for face in faces)
         counts = {"photos": len(held), "faces": len(faces), "embeddings": embedded}
         for face in faces:

@@ -43,7 +43,6 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.models.storage import get_media_path
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide, get_original_path
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
 from recognition.draw import anonymise_faces
@@ -77,7 +76,7 @@ def get_face_file_name(face: Face) -> str:
 
 
 def _encode_reference(reference: Reference) -> bytes | None:
-    path = get_media_path(reference.image)
+    path = Path(reference.image.path)
     try:
         if not reference.box:
             return make_rendition(path, MAX_PICTURE_SIDE, RENDITION_LIMITS, form="JPEG", quality=90)
@@ -162,8 +161,9 @@ def collect_embeddings(person: Person) -> dict[str, dict[str, dict[int, list[flo
     found: dict[str, dict[str, dict[int, list[float]]]] = defaultdict(lambda: {"references": {}, "faces": {}})
     for row in ReferenceVector.objects.filter(reference__person=person).order_by("pk"):
         found[row.embedder_id]["references"][row.reference_id] = _round_vector(row.vector)
-    for face in get_person_faces(person).filter(embedding__isnull=False):
-        found[face.embedder_id]["faces"][face.pk] = _round_vector(face.embedding)
+    for face in get_person_faces(person):
+        if face.embedding is not None:
+            found[face.embedder_id]["faces"][face.pk] = _round_vector(face.embedding)
     return dict(found)
 
 

@@ -67,7 +67,7 @@ def photo_original(request: HttpRequest, pk: int) -> HttpResponseBase:
     is_whole = request.GET.get("position") == "yes"
     response: HttpResponseBase
     if is_whole:
-        kind = mimetypes.guess_type(photo.file)[0] or "application/octet-stream"
+        kind = mimetypes.guess_type(photo.file.path)[0] or "application/octet-stream"
         response = file_response(get_original_path(photo), kind, photo.name, attachment=True)
     else:
         copy = _copy_without_position(photo)

@@ -28,7 +28,7 @@ from gallery.backup.layout import (
 from gallery.backup.restore import RestoreResult, _list_erased_since
 from gallery.backup.store import FileStore, hold_folder_lock
 from gallery.models import Erasure, Photo
-from gallery.models.storage import get_media_path, remove_file, write_file
+from gallery.models.storage import remove_file, write_file
 from tests.making import a_person, a_photo, a_reference
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a transaction of the test's own would never end
@@ -45,7 +45,7 @@ def place(settings: Any, tmp_path: Path) -> Path:
 
 def a_kept_photo(content: bytes, **columns: Any) -> Photo:
     photo = a_photo(**columns)
-    photo.sha256 = write_file(photo.file, content)
+    photo.sha256 = write_file(photo.file.name, content)
     photo.save()
     return photo
 
@@ -62,7 +62,7 @@ def test_a_backup_holds_the_database_and_every_file_once(place: Path) -> None:
     a_kept_photo(b"one", name="one.jpg")
     a_kept_photo(b"one", name="copy.jpg", copy=1)
     reference = a_reference(a_person())
-    reference.sha256 = write_file(reference.image, b"crop")
+    reference.sha256 = write_file(reference.image.name, b"crop")
     reference.save()
     made = make_backup(place)
     assert len(names(place)) == 3
@@ -131,7 +131,7 @@ def test_each_backup_says_when_it_will_be_gone(place: Path) -> None:
 
 def test_a_file_that_was_lost_before_is_said_and_the_rest_kept(place: Path) -> None:
     lost, kept = a_kept_photo(b"lost"), a_kept_photo(b"kept")
-    remove_file(lost.file)
+    remove_file(lost.file.name)
     made = make_backup(place)
     assert made.manifest.missing == [lost.file]
     assert names(place) == [f"media/{kept.file}"]
@@ -139,7 +139,7 @@ def test_a_file_that_was_lost_before_is_said_and_the_rest_kept(place: Path) -> N
 
 def test_a_file_that_changed_is_kept_as_it_is_and_said(place: Path) -> None:
     photo = a_kept_photo(b"right")
-    get_media_path(photo.file).write_bytes(b"wrong")
+    Path(photo.file.path).write_bytes(b"wrong")
     made = make_backup(place)
     assert made.manifest.altered == [photo.file]
     assert verify_backup(made).is_sound
@@ -189,7 +189,7 @@ def test_a_photo_removed_after_its_file_was_taken_is_in_whole_or_not_at_all(plac
     photo = a_kept_photo(b"second")
 
     def remove() -> None:
-        remove_file(photo.file)
+        remove_file(photo.file.name)
         photo.delete()
 
     made = make_backup(place, progress=at("database", remove))
@@ -261,7 +261,7 @@ def test_a_disk_elsewhere_gets_copies_that_share_nothing(
     monkeypatch.setattr(os, "link", refuse)
     photo = a_kept_photo(b"one")
     made = make_backup(place)
-    get_media_path(photo.file).write_bytes(b"overwritten")
+    Path(photo.file.path).write_bytes(b"overwritten")
     assert verify_backup(made).is_sound
 
 

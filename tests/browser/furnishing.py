@@ -91,7 +91,7 @@ def furnish(montage: str) -> dict[str, Any]:
 def _photograph(world: World, montage: str) -> Photo:
     """The world's photo becomes a real one, with faces in every state."""
     photo = Photo.objects.get(pk=world.value("photo"))
-    shutil.copy(montage, Path(settings.MEDIA_ROOT) / photo.file)
+    shutil.copy(montage, Path(settings.MEDIA_ROOT) / photo.file.name)
     width, height = Image.open(montage).size
     Photo.objects.filter(pk=photo.pk).update(
         width=width,

@@ -13,7 +13,6 @@ from django.test import Client, RequestFactory
 
 from gallery.core.limits import remove_stale_files
 from gallery.models import Photo, Role, Status
-from gallery.models.storage import get_media_path
 from gallery.photos.services import add_photo
 from gallery.web.error_pages import explain_server_error, server_error
 from tests.making import a_user
@@ -64,10 +63,10 @@ def test_a_picture_that_is_being_made_stays(folders: Path) -> None:
 def test_a_photo_whose_file_was_lost_is_whole_again_when_it_is_sent_again() -> None:
     user = a_user(role=Role.CURATOR)
     photo = add_photo(user, [jpeg()], "one.jpg").photo
-    get_media_path(photo.file).unlink()
+    Path(photo.file.path).unlink()
     Photo.objects.update(work=Status.FAILED, failure="gone")
     assert add_photo(user, [jpeg()], "one.jpg").is_duplicate
-    assert get_media_path(photo.file).read_bytes() == jpeg()
+    assert Path(photo.file.path).read_bytes() == jpeg()
     assert Photo.objects.get().work == Status.QUEUED
 
 

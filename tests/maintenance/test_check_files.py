@@ -38,7 +38,7 @@ def everything_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_kept_photo(content: bytes = b"photo") -> Photo:
     photo = a_photo()
-    photo.sha256 = write_file(photo.file, content)
+    photo.sha256 = write_file(photo.file.name, content)
     photo.save()
     return photo
 
@@ -68,14 +68,14 @@ def test_a_photo_whose_file_is_nowhere_is_marked_with_the_reason() -> None:
 
 def test_a_lost_file_comes_back_from_a_backup_and_is_worked_on_again(data: Path) -> None:
     photo = a_kept_photo(b"precious")
-    get_media_path(photo.file).unlink()
+    Path(photo.file.path).unlink()
     mended()
-    write_file(photo.file, b"precious")
+    write_file(photo.file.name, b"precious")
     make_backup(data / "backups")
-    get_media_path(photo.file).unlink()
+    Path(photo.file.path).unlink()
     found = mended()
     assert found.restored == [photo.file]
-    assert get_media_path(photo.file).read_bytes() == b"precious"
+    assert Path(photo.file.path).read_bytes() == b"precious"
     photo.refresh_from_db()
     assert (photo.work, photo.failure_text) == (Status.QUEUED, "")
     assert find_file_problems(with_hash=True).is_sound
@@ -84,12 +84,12 @@ def test_a_lost_file_comes_back_from_a_backup_and_is_worked_on_again(data: Path)
 def test_what_a_backup_holds_is_not_trusted_unread(data: Path) -> None:
     photo = a_kept_photo(b"precious")
     made = make_backup(data / "backups")
-    get_media_path(photo.file).unlink()
+    Path(photo.file.path).unlink()
     kept = made.store / photo.sha256[:2] / photo.sha256
     kept.write_bytes(b"precioux")
     found = mended()
     assert (found.restored, found.failed) == ([], [photo.file])
-    assert not get_media_path(photo.file).exists()
+    assert not Path(photo.file.path).exists()
 
 
 def test_an_altered_file_is_found_by_its_content_and_replaced(
@@ -101,12 +101,12 @@ def test_an_altered_file_is_found_by_its_content_and_replaced(
     monkeypatch.setattr(os, "link", refuse)  # a backup on another disk
     photo = a_kept_photo(b"right")
     make_backup(data / "backups")
-    get_media_path(photo.file).write_bytes(b"wrong")
+    Path(photo.file.path).write_bytes(b"wrong")
     assert find_file_problems().is_sound
     found = mended(with_hash=True)
     assert [row.file for row in found.altered] == found.restored == [photo.file]
-    assert get_media_path(photo.file).read_bytes() == b"right"
-    assert (data / "lost+found" / photo.file).read_bytes() == b"wrong"
+    assert Path(photo.file.path).read_bytes() == b"right"
+    assert (data / "lost+found" / photo.file.name).read_bytes() == b"wrong"
 
 
 @pytest.mark.usefixtures("everything_is_old")
@@ -139,12 +139,12 @@ def test_a_row_that_came_since_the_check_keeps_its_file() -> None:
 def test_a_photo_erased_since_the_check_is_not_brought_back(data: Path) -> None:
     photo = a_kept_photo(b"private")
     make_backup(data / "backups")
-    remove_file(photo.file)
+    remove_file(photo.file.name)
     found = find_file_problems()
     photo.delete()
     mend_files(found)
     assert found.restored == []
-    assert not get_media_path(photo.file).exists()
+    assert not Path(photo.file.path).exists()
 
 
 @pytest.mark.usefixtures("everything_is_old")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from gallery.core.exceptions import ActionRefused
 from gallery.faces.decisions import confirm_face, name_face_group
 from gallery.history.undo import undo_events
 from gallery.models import Decision, Event, Face, GalleryChange, Reference, ReferenceVector, SiteSetting
-from gallery.models.storage import get_media_path
 from gallery.people import references
 from gallery.people.references import add_references_from_faces, choose_reference_faces, use_face_as_reference
 from recognition.images import sandbox
@@ -35,7 +35,7 @@ def sent(monkeypatch, settings, tmp_path):
 
 def a_clear_face(**columns):
     photo = a_photo()
-    path = get_media_path(photo.file)
+    path = Path(photo.file.path)
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(5).integers(0, 255, (600, 800, 3), np.uint8)
     Image.fromarray(noise).save(path)
@@ -51,7 +51,7 @@ def test_a_confirmed_face_becomes_a_reference_with_its_surroundings(sent):
     event = use_face_as_reference(user, face)
     reference = Reference.objects.get()
     assert (reference.person, reference.source_face, reference.status) == (anna, face, "approved")
-    with Image.open(get_media_path(reference.image)) as crop:
+    with Image.open(Path(reference.image.path)) as crop:
         assert crop.size == (260, 312)
     assert reference.box == [80, 96, 100, 120]
     assert reference.landmarks[0] == [80 + 30, 96 + 48]

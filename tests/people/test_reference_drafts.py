@@ -101,7 +101,7 @@ def test_another_face_is_chosen_and_saved_where_it_is_and_undone(
     assert (round(width), round(height)) == (40, 50)
     assert (left, top) == (20, 30)  # the crop reaches to the picture's edge
     assert (reference.status, reference.source_path, reference.person) == ("approved", "a.jpg", person)
-    assert get_media_path(reference.image).exists()
+    assert Path(reference.image.path).exists()
     assert not ReferenceDraft.objects.exists()
     event = Event.objects.get(verb="references.add")
     assert event.actor is not None
@@ -122,7 +122,7 @@ def test_what_is_left_out_is_forgotten_with_its_file(
         save(curator, person, **{f"face_{draft.pk}": "none"})
     assert not Reference.objects.exists()
     assert not ReferenceDraft.objects.exists()
-    assert not get_media_path(draft.image).exists()
+    assert not Path(draft.image.path).exists()
 
 
 def test_two_faces_of_one_size_are_asked_about(

@@ -17,7 +17,6 @@ from PIL import Image
 
 from gallery.history.undo import undo_events
 from gallery.models import Album, Erasure, Event, Photo, Role, Status, User
-from gallery.models.storage import get_media_path
 from gallery.photos.services import check_photo_count, put_photos_in_album, restore_photos, trash_photos
 from tests.making import a_named_face, a_person, a_photo, a_user
 
@@ -196,8 +195,8 @@ def test_an_event_on_many_is_told_to_nobody_who_may_not_see_one_of_them(client: 
 
 def a_real_photo(name: str, **columns: Any) -> Photo:
     photo = a_photo(name, **columns)
-    get_media_path(photo.file).parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (800, 600), "teal").save(get_media_path(photo.file))
+    Path(photo.file.path).parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (800, 600), "teal").save(Path(photo.file.path))
     return photo
 
 

@@ -109,7 +109,7 @@ def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
 
 def test_the_original_is_for_contributors_and_leaves_its_place_behind_unless_asked(own_data: Path) -> None:
     photo = add_photo(own_data)
-    stored = (own_data / "media" / photo.file).read_bytes()
+    stored = (own_data / "media" / photo.file.name).read_bytes()
     client = browser(user("co", Role.CONTRIBUTOR))
     plain = client.get(f"/photos/{photo.pk}/original")
     assert plain["Content-Disposition"] == 'attachment; filename="a.jpg"'
@@ -194,7 +194,7 @@ def test_a_picture_asked_for_by_many_at_once_is_made_once(own_data: Path, monkey
 
 def test_a_broken_original_is_a_missing_picture_and_leaves_nothing_behind(own_data: Path) -> None:
     photo = add_photo(own_data)
-    (own_data / "media" / photo.file).write_bytes(b"\xff\xd8\xff nothing of the kind")
+    (own_data / "media" / photo.file.name).write_bytes(b"\xff\xd8\xff nothing of the kind")
     assert browser(user("vy")).get(src("photo_src photo", photo=photo)).status_code == 404
     assert not list((own_data / "cache").rglob("*.webp"))
 

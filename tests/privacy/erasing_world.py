@@ -36,7 +36,6 @@ from gallery.history.undo import undo_events
 from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Album, Erasure, Event, Face, Person, Photo, Reference, Role, Status, User
-from gallery.models.storage import get_media_path
 from gallery.people.embedding import process_reference
 from gallery.people.references import use_face_as_reference
 from gallery.people.services import (
@@ -114,7 +113,7 @@ def needles_of_person() -> dict[str, str]:
     found = {**remains.of_name(NAME), **remains.of_name(FORMER), **remains.of_name(MERGED)}
     for reference in Reference.objects.filter(person=person):
         label = f"reference {reference.pk}"
-        found |= remains.of_file(label, get_media_path(reference.image))
+        found |= remains.of_file(label, Path(reference.image.path))
         found |= {f"{label} sha": reference.sha256.encode()}
         found |= _of_folder(label, reference_folder(reference.sha256))
         for row in reference.vectors.all():
@@ -150,7 +149,7 @@ def name_the_other() -> int:
 def needles_of_photo(pk: int) -> dict[str, str]:
     photo = Photo.objects.get(pk=pk)
     found = {**remains.of_name(photo.name), "sha": photo.sha256.encode()}
-    found |= remains.of_file("original", get_media_path(photo.file))
+    found |= remains.of_file("original", Path(photo.file.path))
     found |= _of_folder("picture", photo_folder(photo.sha256))
     for face in photo.faces.exclude(embedding=None):
         found |= remains.of_vector(f"face {face.pk}", bytes(face.embedding))

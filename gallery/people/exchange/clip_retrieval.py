@@ -108,7 +108,7 @@ def _store_batch(
         _save_references(new, vectors, embedder)
     except BaseException:
         for reference in new:
-            remove_file(reference.image)
+            remove_file(str(reference.image))
         raise
     done.added += len(new)
 

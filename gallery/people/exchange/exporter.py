@@ -14,7 +14,6 @@ from django.db import transaction
 from gallery.index import engine
 from gallery.index.live import stream_vector_parts
 from gallery.models import Person, Reference, ReferenceVector
-from gallery.models.storage import get_media_path
 from gallery.people.exchange.layout import (
     PEOPLE_CSV,
     PEOPLE_FOLDER,
@@ -89,7 +88,7 @@ def _write_references(partial: Path, folders: dict[int, str], done: ExportResult
 
     def rows() -> Iterator[dict[str, str]]:
         for reference in Reference.objects.order_by("pk").iterator(EXPORT_CHUNK_SIZE):
-            suffix = Path(reference.image).suffix
+            suffix = Path(reference.image.path).suffix
             picture = f"{PEOPLE_FOLDER}/{folders[reference.person_id]}/{reference.pk}{suffix}"
             pictures[reference.pk] = picture if _copy_picture(reference, partial / picture) else ""
             if not pictures[reference.pk]:
@@ -110,7 +109,7 @@ def _write_references(partial: Path, folders: dict[int, str], done: ExportResult
 def _copy_picture(reference: Reference, target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        shutil.copyfile(get_media_path(reference.image), target)
+        shutil.copyfile(Path(reference.image.path), target)
     except FileNotFoundError:
         return False
     return True

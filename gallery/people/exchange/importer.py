@@ -242,7 +242,7 @@ def _import_batch(
         numbers = _store_references(new, vectors)
     except BaseException:
         for each in new:
-            remove_file(each.reference.image)
+            remove_file(str(each.reference.image))
         raise
     done.added += len(new)
     return numbers
