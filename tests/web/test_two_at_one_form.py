@@ -82,3 +82,31 @@ def test_the_second_save_after_the_warning_keeps_the_firsts_note(curator: Client
     assert curator.post(address, {**form, **as_shown(again)}).status_code == 302
     found = Person.objects.get()
     assert (found.name, found.note) == ("Anne", "A long note")
+
+
+def test_who_was_chosen_in_an_empty_list_is_kept_by_a_form_that_comes_back(
+    curator: Client, nam: User
+) -> None:
+    album, member = create_album(nam, "Trip"), a_user("Vy", Role.VIEWER)
+    address = f"/albums/{album.pk}/edit"
+    form = {"name": "", "is_recognised": "on", "is_limited": "on", "members": [str(member.pk)]}
+    again = curator.post(address, {**form, **as_shown(curator.get(address))})
+    assert again.context["form"].errors["name"]
+    assert curator.post(address, {**form, "name": "Trip", **as_shown(again)}).status_code == 302
+    assert member in album.members.all()
+
+
+@pytest.mark.parametrize("value", ["x", "-1"])
+def test_values_that_no_form_was_shown_with_are_an_ordinary_difference(curator: Client, value: str) -> None:
+    album = create_album(a_user("Vy"), "Trip")
+    sent = {
+        "initial-name": value,
+        "initial-date": value,
+        "initial-members": [value],
+        "initial-is_limited": value,
+    }
+    page = curator.post(f"/albums/{album.pk}/edit", {"name": "Trip 2", "is_recognised": "on", **sent})
+    assert page.status_code == 200
+    assert page.context["form"].non_field_errors()
+    album.refresh_from_db()
+    assert album.name == "Trip"
