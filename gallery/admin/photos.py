@@ -89,8 +89,8 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
         try:
             with report_events(request):
                 if not change:
-                    obj.pk = create_album(user, **form.fresh()).pk
-                elif given := form.given():
+                    obj.pk = create_album(user, **form.get_row_values()).pk
+                elif given := form.get_changed_values():
                     change_album(user, Album.objects.get(pk=obj.pk), given)
         except ActionRefused as refusal:
             messages.error(request, str(refusal))

@@ -46,12 +46,12 @@ class OptimisticLockForm(ModelFormBase):
             for name in shown.values():
                 self.data.setlistdefault(name)  # no browser sends a list that was shown empty
 
-    def given(self) -> dict[str, Any]:
+    def get_changed_values(self) -> dict[str, Any]:
         """Of the row's columns those that this person has changed, with their values."""
-        return {name: value for name, value in self.fresh().items() if name in self.changed_data}
+        return {name: value for name, value in self.get_row_values().items() if name in self.changed_data}
 
-    def fresh(self) -> dict[str, Any]:
-        """The row's columns as the form has them, for a new row."""
+    def get_row_values(self) -> dict[str, Any]:
+        """The row's columns as the form has them."""
         return {name: self.cleaned_data[name] for name in self._list_model_fields()}
 
     def clean(self) -> dict[str, Any] | None:

@@ -98,7 +98,7 @@ def album_create(request: HttpRequest) -> HttpResponse:
     form = AlbumForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            album = create_album(current_user(request), **form.fresh())
+            album = create_album(current_user(request), **form.get_row_values())
         except ActionRefused as refusal:
             form.add_error("name", str(refusal))
         else:
@@ -114,7 +114,7 @@ def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
     form = AlbumForm(request.POST or None, instance=Album.objects.get(pk=pk))
     if request.method == "POST" and form.is_valid():
         try:
-            event = change_album(current_user(request), album, form.given())
+            event = change_album(current_user(request), album, form.get_changed_values())
         except ActionRefused as refusal:
             form.add_error("name", str(refusal))
         else:

@@ -166,7 +166,7 @@ def person_edit(request: HttpRequest, pk: int) -> HttpResponse:
 @transaction.atomic
 def _save_person_form(request: HttpRequest, person: Person, form: PersonForm) -> list[Event]:
     """Both or neither, and only what this person has changed."""
-    user, given = current_user(request), form.given()
+    user, given = current_user(request), form.get_changed_values()
     renamed = rename_person(user, person, given["name"]) if "name" in given else None
     noted = set_person_note(user, person, given["note"]) if "note" in given else None
     return [event for event in (renamed, noted) if event]
