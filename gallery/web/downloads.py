@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator, Sequence
-from typing import IO, cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -12,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
+from zipstream import ZipStream
 
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.permissions import current_user
@@ -66,41 +65,20 @@ def photos_download(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-class _ZipBuffer:
-    """A file that cannot be sought: what was written is taken away piece by piece."""
-
-    def __init__(self) -> None:
-        self.pieces: list[bytes] = []
-
-    def write(self, data: bytes) -> int:
-        self.pieces.append(bytes(data))
-        return len(data)
-
-    def flush(self) -> None:
-        pass
-
-    def taken(self) -> bytes:
-        data, self.pieces = b"".join(self.pieces), []
-        return data
-
-
 def _stream_zip(user: User, photos: Sequence[Photo], kind: str) -> Iterator[bytes]:
-    sink, names, missing = _ZipBuffer(), set[str](), list[str]()
-    with zipfile.ZipFile(
-        cast("IO[bytes]", sink), "w", zipfile.ZIP_STORED
-    ) as archive:  # pictures are compressed already
-        for photo in photos:
-            try:
-                made = export_photo(user, photo, kind)
-            except (RecognitionError, OSError) as error:
-                missing.append(f"{photo.name}: {translate_error(error)}")
-                continue
-            archive.writestr(_free_file_name(made.name, photo.pk, names), made.data)
-            record_download(user, photo, kind=kind, position=False)
-            yield sink.taken()
-        if missing:
-            archive.writestr(_("left out") + ".txt", "\n".join(missing))
-    yield sink.taken()
+    archive, names, missing = ZipStream(), set[str](), list[str]()
+    for photo in photos:
+        try:
+            made = export_photo(user, photo, kind)
+        except (RecognitionError, OSError) as error:
+            missing.append(f"{photo.name}: {translate_error(error)}")
+            continue
+        archive.add(made.data, _free_file_name(made.name, photo.pk, names))
+        record_download(user, photo, kind=kind, position=False)
+        yield from archive.all_files()
+    if missing:
+        archive.add("\n".join(missing), _("left out") + ".txt")
+    yield from archive.finalize()
 
 
 def _free_file_name(name: str, pk: int, taken: set[str]) -> str:
