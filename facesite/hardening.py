@@ -26,6 +26,23 @@ CONTENT_POLICY = {
     "frame-ancestors": ["'none'"],
 }
 
+# What pages of this site never need: browsers refuse it even to a script that slipped in.
+REFUSED_FEATURES = (
+    "accelerometer",
+    "browsing-topics",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "serial",
+    "usb",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

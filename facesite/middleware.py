@@ -20,31 +20,12 @@ Respond = Callable[[HttpRequest], HttpResponseBase]
 
 log = logging.getLogger("facesite.request")
 
-# What pages of this site never need: browsers refuse it even to a script that slipped in.
-REFUSED = (
-    "accelerometer",
-    "browsing-topics",
-    "camera",
-    "display-capture",
-    "geolocation",
-    "gyroscope",
-    "hid",
-    "magnetometer",
-    "microphone",
-    "midi",
-    "payment",
-    "serial",
-    "usb",
-)
-PERMISSIONS = ", ".join(f"{feature}=()" for feature in REFUSED)
-
 
 def headers(get_response: Respond) -> Respond:
-    """Permissions-Policy, and pages that no shared cache keeps."""
+    """Only this site may show what it sends, and no shared cache keeps it."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "private, no-cache")
         return response

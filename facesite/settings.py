@@ -39,6 +39,7 @@ MIDDLEWARE = [
     "facesite.middleware.request_log",
     "facesite.middleware.headers",
     "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -166,6 +167,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = env.words("FACESITE_TRUSTED_ORIGINS")
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": hardening.CONTENT_POLICY}
+PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in hardening.REFUSED_FEATURES}
 
 # Uploads
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
