@@ -5,18 +5,17 @@ decoding of the original. Functions that make one raise ImageError when the orig
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from django.conf import settings
 from django.db.models import Model, QuerySet
+from filelock import FileLock
 from PIL import Image as Pillow
 
 from gallery.models import Face, Photo, Reference
@@ -173,19 +172,10 @@ def get_box_to_hide(face: Face) -> Box:
     return Box(left, top, max(box.right, found.right) - left, max(box.bottom, found.bottom) - top)
 
 
-@contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock. The system lets go of it when the process dies, however it dies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def make_file_once(path: Path, make: Callable[[], None]) -> Path:
     """`path`, after `make` has written it if it was not there; who comes second waits for the first."""
     if not path.exists():
-        with lock_folder(path.parent):
+        with FileLock(path.parent / ".lock"):  # the system lets go of it when the process dies
             if not path.exists():
                 make()
     return path
