@@ -26,8 +26,8 @@ DAY = date(2024, 5, 1)
 
 @pytest.fixture(autouse=True)
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (people_selectors, photos_albums):
-        monkeypatch.setattr(module, "PAGE", 3)
+    monkeypatch.setattr(people_selectors, "PEOPLE_PER_PAGE", 3)
+    monkeypatch.setattr(photos_albums, "ALBUMS_PER_PAGE", 3)
 
 
 def people_page(after: PageCursor | None = None) -> tuple[list[Person], PageCursor | None]:
