@@ -96,7 +96,7 @@ class BulkActAdmin(ReadOnlyAdmin):
         is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
         return rows.filter(confirmed_at__isnull=False).defer("ids", "rows", "seen") if is_list else rows
 
-    @admin.display(description=_("act"), ordering="kind")
+    @admin.display(description=_("action"), ordering="kind")
     def what(self, act: BulkAct) -> str:
         if act.event is None:
             return str(act)

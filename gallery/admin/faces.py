@@ -101,7 +101,7 @@ class EventSubjectFilter(ConditionFilter):
             "faces": (_("Faces"), ("face",)),
             "photos": (_("Photos"), ("photo",)),
             "albums": (_("Albums"), ("album",)),
-            "many": (_("Acts on many"), ("bulk",)),
+            "many": (_("Bulk actions"), ("bulk",)),
             "undone": (_("Undo"), ("undo", "redo")),
         }
         return {key: (label, _verb_starts_with(starts)) for key, (label, starts) in words.items()}
@@ -129,7 +129,7 @@ class EventAdmin(ReadOnlyAdmin):
         rows = list_history_events(current_user(request), actor=None, person=None, photo=None)
         return rows.defer("undo").order_by("-pk")
 
-    @admin.display(description=gettext_lazy("act"))
+    @admin.display(description=gettext_lazy("action"))
     def says(self, event: Event) -> str:
         return describe_event(event)
 

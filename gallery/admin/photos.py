@@ -180,7 +180,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
             row.times = counts.get(row.pk, 0)
         return changes
 
-    @admin.display(description=gettext_lazy("work"), ordering="work")
+    @admin.display(description=gettext_lazy("job status"), ordering="work")
     def reached(self, photo: Photo) -> SafeString | str:
         return render_progress(photo)
 

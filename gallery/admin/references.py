@@ -80,7 +80,7 @@ class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
     def added(self, reference: Reference) -> datetime:
         return reference.created_at
 
-    @admin.display(description=gettext_lazy("work"))
+    @admin.display(description=gettext_lazy("job status"))
     def reached(self, reference: Reference) -> SafeString | str:
         return render_progress(reference)
 

@@ -53,7 +53,7 @@ JOB_KINDS: dict[str, JobKind] = {
         ),
         JobKind(
             "bulk",
-            _("Acts on many"),
+            _("Bulk actions"),
             BulkAct,
             "run_bulk",
             lambda user: BulkAct.objects.filter(confirmed_at__isnull=False),

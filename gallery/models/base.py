@@ -18,7 +18,9 @@ class Status(models.TextChoices):
 
 
 class Work(models.Model):
-    work = models.CharField(_("work"), max_length=16, choices=Status, default=Status.QUEUED, db_index=True)
+    work = models.CharField(
+        _("job status"), max_length=16, choices=Status, default=Status.QUEUED, db_index=True
+    )
     failure = models.TextField(_("reason of failure"), blank=True)  # of what has no code
     failure_code = models.CharField(max_length=40, blank=True, editable=False)
     failure_params = models.JSONField(default=dict, blank=True, editable=False)

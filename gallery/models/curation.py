@@ -79,7 +79,7 @@ class BulkAct(Work):
         RESTORE = "restore", _("Take photos out of the trash")
         UNDO = "undo", _("Undo")
 
-    kind = models.CharField(_("act"), max_length=20, choices=Kind)
+    kind = models.CharField(_("action"), max_length=20, choices=Kind)
     ids = models.JSONField(default=list)  # of the rows, or of the events that an undo takes back, in order
     rows = models.JSONField(default=list)  # of an import; emptied once it is done
     person = models.BigIntegerField(
@@ -103,8 +103,8 @@ class BulkAct(Work):
     is_stop_wanted = models.BooleanField(default=False)
 
     class Meta:
-        verbose_name = _("act on many")
-        verbose_name_plural = _("acts on many")
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
         ordering = ("-pk",)
 
     def __str__(self) -> str:

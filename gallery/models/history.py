@@ -15,7 +15,7 @@ class Event(models.Model):
 
     at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)
     actor = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="events")
-    verb = models.CharField(_("act"), max_length=40, db_index=True)  # for example "face.confirm"
+    verb = models.CharField(_("action"), max_length=40, db_index=True)  # for example "face.confirm"
     object_type = models.CharField(max_length=20, blank=True)
     object_id = models.BigIntegerField(null=True, blank=True)
     summary = models.JSONField(default=dict, blank=True)  # what the page says: names, counts
