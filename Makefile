@@ -69,6 +69,8 @@ test: $(FULL)
 
 check: $(FULL)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/djlint --quiet --check --lint templates
+	@! LC_ALL=C.UTF-8 grep -rnE --include '*.html' '.{161}' templates
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PY) manage.py makemigrations --check --dry-run
