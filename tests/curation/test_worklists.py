@@ -19,6 +19,7 @@ from gallery.history.undo import undo_events
 from gallery.jobs.singletons import track_singleton
 from gallery.models import Album, Decision, Event, Face, Finding, Person, Reference, Status, User
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
+from tests.pages import folded
 
 pytestmark = pytest.mark.django_db
 Kind = Finding.Kind
@@ -104,7 +105,7 @@ MAKERS: dict[str, Callable[[int], Any]] = {
 def page(client: Client, kind: str, **query: str) -> str:
     answer = client.get(reverse("worklist", args=(kind,)), query)
     assert answer.status_code == 200
-    return answer.content.decode()
+    return folded(answer)
 
 
 def act(client: Client, kind: str, pk: int, word: str, **values: object) -> str:

@@ -20,6 +20,7 @@ from gallery.models.people import Person
 from gallery.photos.albums import create_album, put_photo_in_album
 from gallery.photos.selectors import PHOTOS_PER_PAGE
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
+from tests.pages import folded
 
 pytestmark = pytest.mark.django_db
 
@@ -240,7 +241,7 @@ def test_references_are_asked_for_again_only_while_one_is_looked_at(mai: Client)
     assert asks not in mai.get(address).content.decode()
     looked_at = a_reference(person, work=Status.QUEUED)
     assert asks in mai.get(address).content.decode()
-    part = mai.get(address, headers={"HX-Request": "true", "HX-Target": "references"}).content.decode()
+    part = folded(mai.get(address, headers={"HX-Request": "true", "HX-Target": "references"}))
     assert part.startswith('<div id="references"')
     assert asks in part
     assert part.count('class="reference"') == 2
