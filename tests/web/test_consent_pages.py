@@ -162,7 +162,7 @@ def test_what_goes_is_said_before_a_person_is_switched_off(curator: Client) -> N
     page = text(curator, f"/people/{anna.pk}/recognition")
     rows = ["taken away", "compared with others", "people gave, kept", "but not searched"]
     for row, count in zip(rows, (1, 2, 1, 1), strict=True):
-        assert f'{row}</dt><dd class="numbers">{count}</dd>' in page
+        assert re.search(rf'{row} ?</dt><dd class="numbers"> ?{count} ?</dd>', page)
     assert Face.objects.filter(embedding__isnull=False).count() == 2, "asking changes nothing"
     answer = curator.post(f"/people/{anna.pk}/recognition", {"on": "0"})
     assert answer["Location"] == f"/people/{anna.pk}/"
