@@ -20,7 +20,7 @@ def find_share_link(token: str) -> ShareLink | None:
 
 def shared_photos(link: ShareLink) -> QuerySet[Photo]:
     """What a link shows: photos whose faces have been looked at, so that who must be hidden is hidden."""
-    return Photo.objects.filter(album=link.album_id, trashed_at__isnull=True, work=Status.DONE)
+    return Photo.objects.outside_trash().filter(album=link.album_id, work=Status.DONE)
 
 
 def _unshareable_face_q() -> Q:

@@ -17,7 +17,7 @@ FACES_PER_UPDATE = 500  # faces in one statement
 
 def clusterable_faces() -> QuerySet[Face]:
     """Faces that may be in a group: recognisable, without a name and without a decision."""
-    rows = Face.objects.filter(embedding__isnull=False, photo__trashed_at__isnull=True)
+    rows = Face.objects.outside_trash().filter(embedding__isnull=False)
     return rows.unnamed()
 
 

@@ -37,7 +37,7 @@ def follow_changed_bounds(changes: ChangeSet) -> None:
 def resume_restored_photos(changes: ChangeSet) -> None:
     """What was waiting when it came into the trash goes on when it is back."""
     for some in split_into_chunks(changes.changed("photo", "trashed_at")):
-        back = Photo.objects.filter(pk__in=some, trashed_at__isnull=True, work=Status.QUEUED)
+        back = Photo.objects.outside_trash().filter(pk__in=some, work=Status.QUEUED)
         for pk in islice(back.values_list("pk", flat=True), MAX_SENT_JOBS):
             dispatch.send_task("process_photo", pk)
 

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F
 
 from gallery.faces.matching import get_face_vectors, get_rejected_persons
 from gallery.index import engine, live
 from gallery.index.live import find_nearest_references
 from gallery.models import Candidate, Decision, Face, FaceRejection, Reference
-from gallery.models.querysets import recognisable_q
+from gallery.models.querysets import FaceQuerySet, recognisable_q
 from recognition.decide import decide, may_have_missed_runner_up
 from recognition.types import Bounds, Embedder, Embeddings, Neighbour, Outcome, State
 
@@ -238,13 +238,13 @@ def propose_look_alikes(named: Collection[int], embedder: Embedder, least: float
     return _drop_rejected_proposals(found)
 
 
-def _get_comparable_faces(embedder: Embedder) -> QuerySet[Face]:
+def _get_comparable_faces(embedder: Embedder) -> FaceQuerySet:
     rows = Face.objects.filter(embedder_id=embedder.id, embedding__isnull=False)
     return rows.outside_trash().order_by("pk")
 
 
 def _stream_unnamed_faces(embedder: Embedder) -> Iterator[tuple[list[int], Embeddings]]:
-    rows = _get_comparable_faces(embedder).filter(decision=Decision.NONE, person__isnull=True)
+    rows = _get_comparable_faces(embedder).unnamed()
     part: list[tuple[int, Embeddings]] = []
     for pk, vector in rows.values_list("pk", "embedding").iterator(FACES_PER_COMPARISON):
         if vector is not None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from gallery.faces.naming import name_faces, propose_look_alikes
 from gallery.index import engine, live
 from gallery.index.selectors import SERVING_EMBEDDER_KEY, get_active_build
-from gallery.models import Build, Candidate, Decision, Face, GalleryChange, NameChange, SiteSetting
+from gallery.models import Build, Candidate, Face, GalleryChange, NameChange, SiteSetting
 from gallery.models.history import get_site_setting
 from recognition.types import Embedder
 
@@ -62,7 +62,7 @@ def follow_gallery(*, is_all: bool = False) -> int:
 @transaction.atomic
 def _search_part_again(ids: list[int], embedder: Embedder, build: Build | None) -> int:
     SiteSetting.objects.update_or_create(key=FOLLOW_HEARTBEAT_KEY, defaults={"value": ids[-1]})
-    rows = Face.objects.select_for_update().filter(pk__in=ids, decision=Decision.NONE)
+    rows = Face.objects.undecided().select_for_update().filter(pk__in=ids)
     faces = list(rows.filter(embedder_id=embedder.id))
     before = {face.pk: (face.person_id, face.state) for face in faces}
     name_faces(faces, embedder)

@@ -226,7 +226,7 @@ def find_most_frequent_people(faces: FaceQuerySet, limit: int) -> list[Person]:
     while len(found) < limit and len(counts) == most:
         most = 4 * most or 2 * limit  # once is enough, unless half of them are hidden
         counts = dict(ranked[:most])
-        found = list(Person.objects.filter(pk__in=counts, is_hidden=False))
+        found = list(Person.objects.shown().filter(pk__in=counts))
     for person in found:
         person.times = counts[person.pk]  # type: ignore[attr-defined]  # as an annotation would
     return sorted(found, key=lambda person: (-counts[person.pk], person.search))[:limit]

@@ -174,7 +174,7 @@ def _activate_embedder() -> None:
 
 def _queue_stale_faces(embedder: Embedder) -> bool:
     """Queue photos whose faces still have another embedder's vectors, a few at a time."""
-    stale = Face.objects.filter(photo__trashed_at__isnull=True).exclude(embedder_id__in=("", embedder.id))
+    stale = Face.objects.outside_trash().exclude(embedder_id__in=("", embedder.id))
     photos = Photo.objects.filter(pk__in=stale.filter(is_drawn=False).values("photo_id"), work=Status.DONE)
     # A face that is not found again would send its photo round for ever, so each goes once a switch.
     photos = photos.filter(finished_at__lt=_get_switch_time())

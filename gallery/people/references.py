@@ -381,7 +381,7 @@ def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
     """The best of these confirmed faces, as many as their people still need."""
     if not has_automatic_references():
         return []
-    rows = Face.objects.filter(pk__in=face_ids, decision=Decision.CONFIRMED, photo__trashed_at__isnull=True)
+    rows = Face.objects.outside_trash().filter(pk__in=face_ids, decision=Decision.CONFIRMED)
     made = Reference.objects.filter(source_face__in=face_ids).values_list("source_face_id", flat=True)
     rows = (
         rows.exclude(pk__in=list(made)).filter(recognisable_q("person")).exclude(recognition_off_q("photo"))

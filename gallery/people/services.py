@@ -293,7 +293,7 @@ def _move_rejections(ledger: ChangeSet, source: Person, target: Person) -> None:
     ledger.delete(FaceRejection.objects.filter(person=source, face_id__in=already))
     ledger.update(FaceRejection.objects.filter(person=source), person=target)
     rejected = FaceRejection.objects.filter(person=target).values("face_id")
-    guessed = Face.objects.filter(person=target, decision=Decision.NONE, pk__in=rejected)
+    guessed = Face.objects.undecided().filter(person=target, pk__in=rejected)
     ledger.update(guessed, **UNNAMED_COLUMNS)
 
 

@@ -25,7 +25,7 @@ PHOTO_FILTERS = ("unnamed", "unsure", "waiting", "failed")
 
 def has_open_face(**conditions: object) -> Exists:
     """Photos that have a face nobody has decided on, which fulfils these conditions."""
-    return Exists(Face.objects.filter(photo=OuterRef("pk"), decision="", **conditions))
+    return Exists(Face.objects.undecided().filter(photo=OuterRef("pk"), **conditions))
 
 
 def filter_photos(photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:

@@ -97,7 +97,7 @@ def preview_references_act(user: User, act: BulkAct) -> BulkPreview:
     if build is not None:
         vectors = ReferenceVector.objects.filter(embedder_id=build.embedder_id)
         found.joining = vectors.filter(reference__in=changing.values("pk")).count()
-    named = Face.objects.visible_to(user).filter(reference__in=chosen, decision="", state=Face.State.KNOWN)
+    named = Face.objects.visible_to(user).undecided().filter(reference__in=chosen, state=Face.State.KNOWN)
     if act.kind == CountedKind.APPROVE:
         found.undecided = Face.objects.visible_to(user).unnamed().count()
     else:
@@ -130,7 +130,7 @@ def preview_embedding_act(user: User, act: BulkAct) -> BulkPreview:
     if build is not None:
         vectors = ReferenceVector.objects.filter(embedder_id=build.embedder_id)
         found.vectors = vectors.filter(reference__in=rows.values("pk")).count()
-    found.joining = rows.filter(status=Judgement.APPROVED, person__is_recognised=True).count()
+    found.joining = rows.approved().filter(person__is_recognised=True).count()
     shown = (
         Reference.objects.visible_to(user)
         .filter(pk__in=act.ids[: MAX_SHOWN_REFERENCES * 4])
