@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.admin.changelist import GalleryModelAdmin
 from gallery.core.permissions import current_user
-from gallery.history.descriptions import describe_event
+from gallery.history.messages import add_event_message
 from gallery.models import Event
 from gallery.models.querysets import visible_album_q
 
@@ -59,25 +59,24 @@ class VisibleAdmin(ModelAdminBase):
         return rows.filter(visible_album_q(current_user(request), path))
 
 
-REPORTED_ATTRIBUTE = "_is_told"
+REPORTED_ATTRIBUTE = "_are_events_reported"
 
 
 @contextmanager
 def report_events(request: HttpRequest) -> Iterator[None]:
-    """Every act of this user in the block is told of on the next page."""
+    """Add a message for every act of this user in the block."""
     last = Event.objects.aggregate(last=Max("pk"))["last"] or 0
     yield
     done = Event.objects.filter(actor=current_user(request), pk__gt=last, batch__isnull=True)
     for event in done.order_by("pk"):
-        tag = f"undo-{event.pk}" if event.undo is not None else ""
-        messages.success(request, _("You %(what)s.") % {"what": describe_event(event)}, extra_tags=tag)
+        add_event_message(request, event)
     if not done:
         messages.info(request, _("Nothing had to be changed."))
     setattr(request, REPORTED_ATTRIBUTE, True)
 
 
 class EventMessagesAdmin(GalleryModelAdmin):
-    """Says what was done in place of the admin's own sentence."""
+    """Messages about what was done, in place of the admin's own."""
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **named: Any) -> None:
         if not getattr(request, REPORTED_ATTRIBUTE, False):
@@ -85,7 +84,7 @@ class EventMessagesAdmin(GalleryModelAdmin):
 
 
 class ErasableAdminMixin:
-    """Put it first among the bases, name `erase_for_good` among the actions, and say where the page is."""
+    """Put it first among the bases, name `erase_for_good` among the actions, and its page `erase_page`."""
 
     erase_page: ClassVar[str]
 

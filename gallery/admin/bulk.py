@@ -32,6 +32,7 @@ from gallery.curation.bulk.services import (
     stop_bulk_act,
 )
 from gallery.history.descriptions import describe_event
+from gallery.history.messages import add_event_message
 from gallery.history.selectors import visible_events
 from gallery.history.undo import can_undo
 from gallery.models import BulkAct, Person
@@ -68,13 +69,10 @@ def add_bulk_messages(request: HttpRequest, act: BulkAct) -> None:
     if event is None:
         return
     event.refresh_from_db()  # its count has grown with the parts
-    sentence = _("You %(what)s.") % {"what": describe_event(event)}
     if not act.changed and act.kind != BulkAct.Kind.UNDO:
         messages.info(request, _("Nothing had to be changed."))
-    elif event.undo is not None and event.undone_at is None:
-        messages.success(request, sentence, extra_tags=f"undo-{event.pk}")
     else:
-        messages.success(request, sentence)
+        add_event_message(request, event)
     if act.left:
         messages.warning(request, describe_skipped_rows(act))
     for refusal in act.refused[:5]:

@@ -35,10 +35,10 @@ class SearchKeyAdmin(ModelAdminBase):
         return super().get_search_results(request, queryset, get_search_key(search_term))
 
 
-def render_picture(address: str, size: int = 56, says: str = "") -> SafeString:
-    """A square picture; `says` is what it is called where it is all that a link has."""
+def render_picture(address: str, size: int = 56, alt: str = "") -> SafeString:
+    """A square picture; `alt` names it where a link has nothing else."""
     html = '<img src="{}" width="{}" height="{}" loading="lazy" alt="{}">'
-    return format_html(html, address, size, size, says)
+    return format_html(html, address, size, size, alt)
 
 
 def render_link(text: object, name: str, pk: int) -> SafeString:

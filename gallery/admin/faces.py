@@ -118,11 +118,11 @@ def _verb_starts_with(words: tuple[str, ...]) -> Q:
 class EventAdmin(ReadOnlyAdmin):
     """The history, to look through: undoing is done on its own page."""
 
-    list_display = ("at", "actor", "says", "undone")
-    list_display_links = ("says",)
+    list_display = ("at", "actor", "description", "undone")
+    list_display_links = ("description",)
     list_filter = ("actor", EventSubjectFilter, ("undone_at", admin.EmptyFieldListFilter), "at")
     list_select_related = ("actor", "undone_by")
-    fields = ("at", "actor", "says", "undone", "object_type", "object_id")
+    fields = ("at", "actor", "description", "undone", "object_type", "object_id")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
@@ -130,7 +130,7 @@ class EventAdmin(ReadOnlyAdmin):
         return rows.defer("undo").order_by("-pk")
 
     @admin.display(description=gettext_lazy("action"))
-    def says(self, event: Event) -> str:
+    def description(self, event: Event) -> str:
         return describe_event(event)
 
     @admin.display(description=gettext_lazy("undone"))

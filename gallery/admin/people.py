@@ -317,7 +317,7 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
     @admin.display(description=gettext_lazy("picture"))
     def face(self, person: Person) -> SafeString | str:
         reference = getattr(person, "shown", None)
-        return render_picture(reference_src(reference, 128), says=person.name) if reference else "–"
+        return render_picture(reference_src(reference, 128), alt=person.name) if reference else "–"
 
     @admin.display(description=gettext_lazy("references"), ordering="approved")
     def approved_count(self, person: Any) -> SafeString:

@@ -23,7 +23,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.permissions import current_user
 from gallery.core.themes import THEMES
 from gallery.history.audit import is_reset_throttled, record_reset_request
-from gallery.web.messages import get_next_url
+from gallery.web.redirects import get_next_url
 
 LOGIN_BACKEND = "gallery.core.permissions.RoleBackend"
 DUMMY_EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"

@@ -27,6 +27,7 @@ from gallery.core.visibility import (
 )
 from gallery.history.audit import record_share_visit
 from gallery.history.locking import describe_conflict
+from gallery.history.messages import add_event_message
 from gallery.models import Album, Person, Photo, ShareLink, User
 from gallery.people.selectors import get_person_cards
 from gallery.photos.albums import (
@@ -55,7 +56,6 @@ from gallery.photos.selectors import find_neighbour_ids, get_photo_grid, get_pro
 from gallery.photos.services import put_photos_in_album
 from gallery.web.forms import AlbumForm
 from gallery.web.media import picture_response
-from gallery.web.messages import add_event_message
 from gallery.web.navigation import album_navigation_key, get_photo_url
 from recognition.types import Box
 

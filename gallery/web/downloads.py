@@ -18,8 +18,8 @@ from gallery.history.audit import record_download
 from gallery.models import Photo, User
 from gallery.photos.exports import export_photo
 from gallery.photos.services import MAX_ZIP_PHOTOS
-from gallery.web.messages import get_next_url
 from gallery.web.photos import get_chosen_photos
+from gallery.web.redirects import get_next_url
 from recognition.errors import RecognitionError
 
 PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
@@ -28,12 +28,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
     _drain_request(request)
     if status == 500:
         return HttpResponse(loader.get_template("500.html").render(), status=500)
-    said = explain_server_error(error)
+    explanation = explain_server_error(error)
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
     if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"error": said}, status=status, headers=headers)
+        return JsonResponse({"error": explanation}, status=status, headers=headers)
     page = loader.get_template("trouble.html").render(
-        {"sentence": said}
+        {"sentence": explanation}
     )  # without request: that asks the database
     return HttpResponse(page, status=status, headers=headers)
 
@@ -70,8 +70,3 @@ def explain_server_error(error: BaseException | None) -> str:
     if isinstance(error, OSError):
         return _("The site cannot write to its disk. Tell your administrator, then try again.")
     return _("The database is busy or away. Try again in a moment; nothing is taken twice.")
-
-
-def close_broken_connection() -> None:
-    """Drop a connection that broke, so that what comes next in this request gets a new one."""
-    close_old_connections()

@@ -33,9 +33,9 @@ from gallery.models import Event, Face, Person, Photo, User
 from gallery.people.references import use_face_as_reference
 from gallery.people.selectors import find_person_by_name, get_person_cards, list_people
 from gallery.people.services import get_or_create_person
-from gallery.web.messages import get_undo_url
 from gallery.web.navigation import get_photo_url
 from gallery.web.photos import get_photo_context
+from gallery.web.redirects import get_undo_url
 from recognition.errors import ImageError
 
 AnswerAct = Callable[[User, Face, int | None], Event | None]
@@ -181,8 +181,8 @@ def face_draw(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         )
         face = draw_face(user, photo, (left, top, width, height))
     except (ValueError, ActionRefused) as error:
-        said = str(error) if isinstance(error, ActionRefused) else _("Draw the box again.")
-        return HttpResponse(said, status=422, headers={"X-Sentence": quote(said)})
+        sentence = str(error) if isinstance(error, ActionRefused) else _("Draw the box again.")
+        return HttpResponse(sentence, status=422, headers={"X-Sentence": quote(sentence)})
     return _face_response(request, user, get_panel_face(user, face.pk), _("Who is it?"))
 
 

@@ -32,7 +32,7 @@ from gallery.history.selectors import (
 from gallery.history.undo import undo_events
 from gallery.models import Event, Person, Photo, User
 from gallery.privacy.retention import get_audit_days
-from gallery.web.messages import get_next_url
+from gallery.web.redirects import get_next_url
 
 MAX_UNDONE_FACES = 500  # faces named to the page that asked for an undo
 

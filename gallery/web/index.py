@@ -20,6 +20,7 @@ from gallery.curation.calibration import (
     request_measurement,
     take_calibration_out_of_force,
 )
+from gallery.history.messages import add_event_message
 from gallery.index import selectors as index_selectors
 from gallery.index.selectors import (
     UNFINISHED_STATUSES,
@@ -40,7 +41,7 @@ from gallery.index.services import (
     review_name_changes,
 )
 from gallery.jobs.singletons import get_singleton
-from gallery.models import Build, Calibration, Event, Photo
+from gallery.models import Build, Calibration, Photo
 
 
 @curator_required
@@ -80,16 +81,11 @@ def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def _add_undo_message(request: HttpRequest, sentence: str, event: Event) -> None:
-    """What happens now, with a button that undoes it."""
-    messages.success(request, sentence, extra_tags=f"undo-{event.pk}")
-
-
 @curator_required
 @require_POST
 def build_request(request: HttpRequest) -> HttpResponse:
     event = request_rebuild(current_user(request))
-    _add_undo_message(request, _("The index will be built anew as soon as a worker is free."), event)
+    add_event_message(request, event, _("The index will be built anew as soon as a worker is free."))
     return redirect("builds")
 
 
@@ -106,7 +102,7 @@ def index_verify(request: HttpRequest) -> HttpResponse:
 def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         event = cancel_build(current_user(request), get_object_or_404(Build, pk=pk))
-        _add_undo_message(request, _("The build is being stopped."), event)
+        add_event_message(request, event, _("The build is being stopped."))
     except ActionRefused as refusal:
         messages.error(request, str(refusal))
     return redirect("builds")
@@ -118,7 +114,7 @@ def build_roll_back(request: HttpRequest) -> HttpResponse:
     serving = get_serving_build()
     try:
         event = request_roll_back(current_user(request), serving.embedder_id if serving else "")
-        _add_undo_message(request, _("The build before will serve again in a moment."), event)
+        add_event_message(request, event, _("The build before will serve again in a moment."))
     except ActionRefused as refusal:
         messages.error(request, str(refusal))
     return redirect("builds")

@@ -12,6 +12,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
 from gallery.core.requests import HtmxHttpRequest
+from gallery.history.messages import add_event_message
 from gallery.jobs.services import (
     cancel_waiting_jobs,
     forget_process,
@@ -22,7 +23,6 @@ from gallery.jobs.timings import get_processing_history
 from gallery.models import Event, User
 from gallery.web import jobs_page
 from gallery.web.jobs_page import request_maintenance_job, retry_failed_jobs
-from gallery.web.messages import add_event_message
 
 
 @curator_required

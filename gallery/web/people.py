@@ -19,6 +19,7 @@ from gallery.core.permissions import contributor_required, curator_required, cur
 from gallery.core.requests import HtmxHttpRequest
 from gallery.faces.clusters import list_least_similar_faces
 from gallery.history.audit import record_view
+from gallery.history.messages import add_event_message
 from gallery.models import Event, Face, Person, Reference, Status, User
 from gallery.people.references import upload_reference
 from gallery.people.selectors import (
@@ -43,8 +44,8 @@ from gallery.people.services import (
 )
 from gallery.photos.selectors import get_photo_grid
 from gallery.web.forms import PersonForm
-from gallery.web.messages import add_event_message, get_next_url, is_same_site_url
 from gallery.web.navigation import person_navigation_key
+from gallery.web.redirects import get_next_url, is_same_site_url
 from recognition.errors import ImageError
 
 MAX_SHOWN_REFERENCES = 24  # references
@@ -200,8 +201,8 @@ def _refused_files_sentence(files: list[str]) -> str:
     if len(files) == 1:
         return files[0]
     count = ngettext("%(count)s file was not taken.", "%(count)s files were not taken.", len(files))
-    told = [*files[:MAX_NAMED_REFUSALS], *(["…"] if len(files) > MAX_NAMED_REFUSALS else [])]
-    return "\n".join([count % {"count": len(files)}, *told])
+    named = [*files[:MAX_NAMED_REFUSALS], *(["…"] if len(files) > MAX_NAMED_REFUSALS else [])]
+    return "\n".join([count % {"count": len(files)}, *named])
 
 
 def _add_reference_pictures(request: HttpRequest, user: User, person: Person) -> None:

@@ -18,7 +18,7 @@ from gallery.core.permissions import contributor_required, current_user
 from gallery.core.requests import HtmxHttpRequest
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
-from gallery.history.descriptions import describe_event
+from gallery.history.messages import add_event_message, describe_own_event
 from gallery.models import Album, Event, Photo, User
 from gallery.photos.albums import find_album_by_name
 from gallery.photos.selectors import (
@@ -41,8 +41,8 @@ from gallery.photos.services import (
     trash_photo,
     trash_photos,
 )
-from gallery.web.messages import add_event_message, get_next_url, get_undo_url
 from gallery.web.navigation import get_photo_navigation, locate_photo
+from gallery.web.redirects import get_next_url, get_undo_url
 
 MAX_WATCHED_TILES = 120  # tiles one page may ask about at once
 PHOTO_FILTERS = (
@@ -266,12 +266,12 @@ def _refuse_action(request: HtmxHttpRequest, sentence: str) -> HttpResponse:
 
 
 def _action_response(request: HttpRequest, event: Event | None, word: str, left: str) -> HttpResponse:
-    said = [_("You %(what)s.") % {"what": describe_event(event)}] if event else []
-    text = " ".join([*said, left]).strip() or _unchanged_sentence()
-    done = _list_changed_photo_ids(event) if event and word in ACTIONS_THAT_REMOVE else []
+    done = describe_own_event(event) if event else ""
+    text = f"{done} {left}".strip() or _unchanged_sentence()
+    gone = _list_changed_photo_ids(event) if event and word in ACTIONS_THAT_REMOVE else []
     toast = {"text": text, "undo": get_undo_url(event)}
     response = trigger_client_event(HttpResponse(status=204), "toast", toast)
-    return trigger_client_event(response, "photos-done", {"gone": done, "act": word})
+    return trigger_client_event(response, "photos-done", {"gone": gone, "act": word})
 
 
 def _list_changed_photo_ids(event: Event) -> list[int]:

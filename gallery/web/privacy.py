@@ -26,6 +26,7 @@ from gallery.core.permissions import (
     current_user,
 )
 from gallery.core.requests import HtmxHttpRequest
+from gallery.history.messages import add_event_message
 from gallery.models import Album, Event, Person, PersonExport, Photo
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition
@@ -50,7 +51,6 @@ from gallery.privacy.selectors import (
 )
 from gallery.web.albums import can_change_album
 from gallery.web.forms import ConsentForm
-from gallery.web.messages import add_event_message
 
 
 @curator_required

@@ -33,11 +33,12 @@ from gallery.faces.clusters import (
 )
 from gallery.faces.decisions import FaceGroupResult, ignore_face_group, name_face_group
 from gallery.history.descriptions import describe_event
+from gallery.history.messages import add_event_message
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, Face, Person, User
 from gallery.people.references import has_automatic_references, set_automatic_references
 from gallery.web.faces import apply_face_answer, get_meant_person, get_visible_face
-from gallery.web.messages import add_event_message, get_undo_url
+from gallery.web.redirects import get_undo_url
 
 MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
 

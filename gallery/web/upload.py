@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -25,7 +26,7 @@ from gallery.models import Album, Photo, User
 from gallery.photos.albums import create_album
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
 from gallery.photos.services import add_photo
-from gallery.web.error_pages import TRANSIENT_ERRORS, close_broken_connection, explain_server_error
+from gallery.web.error_pages import TRANSIENT_ERRORS, explain_server_error
 from recognition.errors import ImageError
 from recognition.images.archive import Member, is_archive, read_archive_members
 
@@ -153,7 +154,7 @@ def _add_one_photo(user: User, chunks: Iterable[bytes], name: str, album: Album 
     except (ImageError, ActionRefused) as error:
         return UploadResult(REFUSED, name, translate_error(error))
     except TRANSIENT_ERRORS as error:
-        close_broken_connection()
+        close_old_connections()  # what comes next in this request gets one that is not broken
         return UploadResult(FAILED, name, explain_server_error(error))
     if not added.is_duplicate:
         return UploadResult(ADDED, name, photo=added.photo)

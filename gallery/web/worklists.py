@@ -31,9 +31,10 @@ from gallery.curation.worklists import (
     list_closed_cards,
     list_worklists_with_counts,
 )
+from gallery.history.messages import add_event_message
 from gallery.jobs.singletons import get_singleton
 from gallery.models import Face, Person, User
-from gallery.web.messages import add_event_message, get_undo_url
+from gallery.web.redirects import get_undo_url
 from recognition.errors import ImageError
 
 MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
@@ -93,8 +94,8 @@ def worklist_decided_cards(request: HttpRequest, kind: str) -> HttpResponse:
 def worklist_action(request: HtmxHttpRequest, kind: str, pk: int) -> HttpResponse:
     user = current_user(request)
     if not find_worklist_items(_get_known_kind(kind), [pk], user):
-        said = _("This is no longer in question: the gallery has been checked again.")
-        return HttpResponse(said, status=404, headers={"X-Sentence": quote(said)})
+        sentence = _("This is no longer in question: the gallery has been checked again.")
+        return HttpResponse(sentence, status=404, headers={"X-Sentence": quote(sentence)})
     refusal, event = "", None
     try:
         event = resolve_worklist_item(

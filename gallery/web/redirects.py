@@ -1,22 +1,12 @@
-"""Messages about acts with a button that undoes them, and where to go next."""
+"""Addresses that an answer leads to: of the undo of an act, and where to go next."""
 
 from __future__ import annotations
 
-from django.contrib import messages
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext as _
 
-from gallery.history.descriptions import describe_event as sentence
 from gallery.models import Event
-
-
-def add_event_message(request: HttpRequest, event: Event | None) -> None:
-    """Say on the next page what was done, with a button that undoes it."""
-    if event is not None:
-        tag = f"undo-{event.pk}" if event.undo is not None else ""
-        messages.success(request, _("You %(what)s.") % {"what": sentence(event)}, extra_tags=tag)
 
 
 def get_undo_url(event: Event | None) -> str:
