@@ -94,7 +94,7 @@ def picture_response(request: HttpRequest, tag: str, make: Callable[[], Path]) -
     else:
         try:
             response = file_response(make(), "image/webp", f"{tag}.webp", attachment=False)
-        except ImageError as error:
+        except (ImageError, FileNotFoundError) as error:  # the second: erased while it was waited for
             raise Http404(str(error)) from error
     response["ETag"] = etag
     response["Cache-Control"] = CACHE_FOREVER

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
+import time
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.http import Http404
 from django.template import Context, Template
-from django.test import Client
+from django.test import Client, RequestFactory
+from filelock import FileLock
 from PIL import Image
 
 from gallery.models import Album, Event, Face, Person, Photo, Reference, Role, User
@@ -20,8 +24,10 @@ from gallery.photos.renditions import (
     delete_photo_renditions,
     get_face_rendition,
     get_photo_rendition,
+    make_file_once,
     photo_digest,
 )
+from gallery.web.media import picture_response
 from recognition.images.sandbox import make_rendition
 
 pytestmark = pytest.mark.django_db
@@ -224,3 +230,21 @@ def test_forgetting_a_photo_removes_all_that_was_made_from_it(own_data: Path) ->
     get_face_rendition(face, 128)
     delete_photo_renditions(photo.sha256)
     assert not list((own_data / "cache").rglob("*.webp"))
+
+
+def test_a_picture_that_is_erased_while_somebody_waits_for_it_is_not_found(own_data: Path) -> None:
+    path, is_held = own_data / "cache" / "photos" / "ab" / "picture.webp", threading.Event()
+
+    def erase_while_it_is_made() -> None:
+        with FileLock(path.parent / ".lock"):
+            is_held.set()
+            time.sleep(0.3)
+            shutil.rmtree(path.parent)
+
+    eraser = threading.Thread(target=erase_while_it_is_made)
+    eraser.start()
+    is_held.wait()
+    with pytest.raises(Http404):
+        picture_response(RequestFactory().get("/"), "tag", lambda: make_file_once(path, path.touch))
+    eraser.join()
+    assert not path.parent.exists()
