@@ -216,7 +216,7 @@ def _check_failures(before: dict[str, dict[str, dict[str, str]]]) -> None:
     from django.utils import translation
 
     for name in ("Photo", "Reference", "Build"):
-        for row in apps.get_model("gallery", name).objects.all():
+        for row in apps.get_model("gallery", name).objects.filter(pk__in=before[name]):
             assert repr(row.failure_text) == before[name][str(row.pk)]["failure"], (name, row.pk)
     photo, build = (
         apps.get_model("gallery", "Photo").objects.get(pk=2),
