@@ -50,8 +50,3 @@ def face_src(face: Face, size: int = 128) -> str:
 def reference_src(reference: Reference, size: int = 128) -> str:
     parts = (reference.pk, reference_digest(reference), choose_face_size(size))
     return reverse("reference_image", args=parts)
-
-
-@register.simple_tag
-def path(name: str, pk: int) -> str:
-    return reverse(name, args=(pk,))
