@@ -1,4 +1,4 @@
-"""The Celery application: configuration only. Tasks live in gallery.tasks."""
+"""The Celery application: configuration only. Tasks live in the rooms' tasks.py, which gallery.tasks imports."""
 
 import os
 

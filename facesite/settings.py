@@ -215,20 +215,20 @@ SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
 CELERY_BEAT_SCHEDULER = "gallery.jobs.scheduler:HeartbeatScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds between two ticks at most, each a sign of life
 CELERY_BEAT_SCHEDULE = {
-    "forget-old": {"task": "gallery.tasks.forget_old", "schedule": 6 * 3600.0},
-    "verify-index": {"task": "gallery.tasks.verify_index", "schedule": 24 * 3600.0},
+    "forget-old": {"task": "forget_old", "schedule": 6 * 3600.0},
+    "verify-index": {"task": "verify_index", "schedule": 24 * 3600.0},
     "look-after-data": {
-        "task": "gallery.tasks.look_after_data",
+        "task": "look_after_data",
         "schedule": 300.0,
         "options": {"expires": 280},
     },
     "switch-embedder": {
-        "task": "gallery.tasks.switch_embedder",
+        "task": "switch_embedder",
         "schedule": 60.0,
         "options": {"expires": 50},
     },
     "sweep": {
-        "task": "gallery.tasks.sweep",
+        "task": "sweep",
         "schedule": SWEEP_SECONDS,
         "options": {"expires": max(SWEEP_SECONDS, 5)},
     },

@@ -16,6 +16,7 @@ class GalleryConfig(AppConfig):
         connect_auth_signals()
         _register_effects()
         _register_inverses()
+        _register_jobs()
 
 
 def _register_effects() -> None:
@@ -54,6 +55,26 @@ def _register_inverses() -> None:
     register_inverse(undo_added_references, "reference.add", "references.add", "face.use_as_reference")
     register_inverse(undo_automatic_setting, "setting.references_on", "setting.references_off")
     register_inverse(undo_bulk_act, *BULK_VERBS)
+
+
+def _register_jobs() -> None:
+    """The kinds of job, in the order of the jobs page."""
+    from gallery.backup import jobs as backup
+    from gallery.curation import jobs as curation
+    from gallery.faces import jobs as faces
+    from gallery.index import jobs as index
+    from gallery.jobs.registry import register_jobs
+    from gallery.maintenance import jobs as maintenance
+    from gallery.people import jobs as people
+    from gallery.privacy import jobs as privacy
+
+    register_jobs(faces.JOB_KINDS, task_titles=faces.TASK_TITLES)
+    register_jobs(people.JOB_KINDS, task_titles=people.TASK_TITLES)
+    register_jobs(index.JOB_KINDS, index.SINGLETON_KINDS, index.TASK_TITLES)
+    register_jobs(curation.JOB_KINDS, curation.SINGLETON_KINDS, curation.TASK_TITLES)
+    register_jobs((), backup.SINGLETON_KINDS, backup.TASK_TITLES)
+    register_jobs((), maintenance.SINGLETON_KINDS, maintenance.TASK_TITLES)
+    register_jobs(privacy.JOB_KINDS, task_titles=privacy.TASK_TITLES)
 
 
 class GalleryAdminConfig(SimpleAdminConfig):

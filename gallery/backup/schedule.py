@@ -19,13 +19,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from gallery.backup.create import make_backup
+from gallery.backup.jobs import BACKUP_JOB
 from gallery.backup.layout import Backup, get_backup_folder
 from gallery.backup.store import is_folder_locked
 from gallery.jobs.singletons import get_singleton, track_singleton
 from gallery.models import Photo, SiteSetting
 from gallery.models.history import get_site_setting
 
-BACKUP_JOB = "make_backup"
 PROGRESS_SETTING, SUCCESS_SETTING = "backup.progress", "backup.succeeded"  # SiteSettings
 RETRY_AFTER = timedelta(hours=1)  # after a failure
 MAX_AGE_BY_HAND = timedelta(days=14)  # how old the last may be where none are made by themselves

@@ -13,7 +13,6 @@ from gallery.core.exceptions import ActionRefused, EditConflict
 from gallery.curation.findings import WorklistItem, find_worklist_items, get_worklist_rows
 from gallery.history.changeset import ChangeSet, find_events_about, record_event
 from gallery.history.locking import describe_conflict
-from gallery.jobs.singletons import request_singleton
 from gallery.models import Event, Face, Finding, Person, Reference, User
 from gallery.people.references import (
     embed_references_again,
@@ -22,8 +21,6 @@ from gallery.people.references import (
     use_face_as_reference,
 )
 from gallery.people.services import get_or_create_person
-
-GALLERY_CHECK_JOB = "check_gallery"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +50,6 @@ def dismiss_findings(user: User, findings: Iterable[Finding]) -> Event:
         "reference": [finding.reference_id for finding in found if finding.reference_id],
     }
     return record_event(user, "finding.dismiss", None, {"count": len(done)}, ledger, subjects=subjects)
-
-
-def request_gallery_check(user: User | None = None) -> None:
-    """Have the gallery checked by the worker."""
-    request_singleton(GALLERY_CHECK_JOB, user)
 
 
 def resolve_worklist_item(

@@ -27,7 +27,7 @@ def _send_now(task: str, args: tuple[object, ...], countdown: float) -> None:
     from facesite.celery import app
 
     try:
-        app.send_task(f"gallery.tasks.{task}", args=args, countdown=countdown or None, retry=False)
+        app.send_task(task, args=args, countdown=countdown or None, retry=False)
     except _get_broker_errors() as error:
         _silent_until = time.monotonic() + BROKER_RETRY_SECONDS
         log.warning("The broker cannot be reached (%s); the sweep will find the work.", error)

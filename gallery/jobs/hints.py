@@ -23,11 +23,7 @@ def is_retry_useful(row: Work) -> bool:
     return row.failure_code not in DAMAGED_FILE_CODES | WRONG_FORMAT_CODES | WRONG_PICTURE_CODES
 
 
-def suggest_remedy(row: Work, kind: str) -> str:
-    if kind == "draft":
-        return _("Leave it out on the person's page and send a good copy, or another picture.")
-    if kind == "export":
-        return _("Make room on the disk and try again, or ask for it anew on the person's page.")
+def suggest_remedy(row: Work) -> str:
     code = row.failure_code
     if code in DAMAGED_FILE_CODES:
         return _("Trying again will not help. Add a good copy of the file and put this one into the trash.")

@@ -1,8 +1,8 @@
-"""The kinds of jobs that rows carry: the task that does them, and which of them a user may know of."""
+"""The kinds of job: rooms say theirs in their jobs.py, and `GalleryConfig.ready` registers them in order."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,63 +10,66 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models import Build, BulkAct, Erasure, PersonExport, Photo, Reference, ReferenceDraft, User
+from gallery.jobs.leases import list_claimable_ids
+from gallery.models import User
 from gallery.models.base import Work
+
+Text = str | Promise
+TRY_AGAIN = _("Try again. If it fails again, the worker's log says more.")
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
+    """Jobs that rows of one model carry."""
+
     name: str
-    title: str | Promise
+    title: Text
     model: type[Work]
     task: str  # what is sent to have one row done
-    rows: Callable[[User], QuerySet[Any]]
-    can_wait: bool = True  # what waits can be set aside, and queued again
+    rows: Callable[[User], QuerySet[Any]]  # which of them a user may know of
+    label: Callable[[Any], str]
+    url: Callable[[Any], str]  # of the page that says more about a row
+    columns: tuple[str, ...] = ()  # all that the label and the address read, of rows that are wide
+    list_url: str = ""  # name of the page with all of them
+    waiting: Callable[[], QuerySet[Any]] | None = None  # which of them may be begun, if not all
+    batch: int = 50  # of them at one sweep
+    can_wait: bool = False  # what waits can be set aside, and queued again
+    failed: Callable[[], QuerySet[Any]] | None = None  # which failures still matter, if not all
+    retry: Callable[[User, Sequence[int]], int] | None = None  # where trying again is more than waiting again
+    remedy: Text = ""  # where it does not depend on the failure
+
+    def list_due(self) -> list[int]:
+        """Ids of rows that wait and may be begun, the oldest first."""
+        return list_claimable_ids(
+            self.waiting() if self.waiting else self.model._default_manager.all(), self.batch
+        )
 
 
-def _visible_erasures(user: User) -> QuerySet[Erasure]:
-    """Receipts are for administrators."""
-    return Erasure.objects.all() if user.is_administrator else Erasure.objects.none()
+@dataclass(frozen=True, slots=True)
+class SingletonKind:
+    """A job without rows: it is about the whole site, and once is enough."""
+
+    name: str  # of its task as well
+    title: Text
+    request: Callable[[User], None]
+    list_url: str = ""  # name of the page that says more
+    is_for_administrators: bool = False
+    remedy: Text = TRY_AGAIN
+    # What somebody must see to though it did not fail, from its result
+    find_problem: Callable[[Mapping[str, Any]], str] = lambda result: ""
+    problem_remedy: Text = ""
 
 
-def _visible_drafts(user: User) -> QuerySet[ReferenceDraft]:
-    """Who sent a picture corrects it; administrators know of all."""
-    rows = ReferenceDraft.objects.select_related("person")
-    return rows if user.is_administrator else rows.filter(added_by=user)
+JOB_KINDS: dict[str, JobKind] = {}
+SINGLETON_KINDS: dict[str, SingletonKind] = {}
+TASK_TITLES: dict[str, Text] = {}  # what a process is doing, for tasks that hold no row
 
 
-JOB_KINDS: dict[str, JobKind] = {
-    kind.name: kind
-    for kind in (
-        JobKind("photo", _("Photos"), Photo, "process_photo", Photo.objects.visible_to),
-        JobKind("reference", _("References"), Reference, "embed_reference", Reference.objects.visible_to),
-        JobKind(
-            "draft",
-            _("Pictures for a person"),
-            ReferenceDraft,
-            "look_at_draft",
-            _visible_drafts,
-            can_wait=False,
-        ),
-        JobKind(
-            "build", _("Index builds"), Build, "run_build", lambda user: Build.objects.all(), can_wait=False
-        ),
-        JobKind(
-            "bulk",
-            _("Bulk actions"),
-            BulkAct,
-            "run_bulk",
-            lambda user: BulkAct.objects.filter(confirmed_at__isnull=False),
-            can_wait=False,
-        ),
-        JobKind(
-            "export",
-            _("Exports of a person"),
-            PersonExport,
-            "make_person_export",
-            lambda user: PersonExport.objects.select_related("person"),
-            can_wait=False,
-        ),
-        JobKind("erasure", _("Erasures"), Erasure, "erase", _visible_erasures, can_wait=False),
-    )
-}
+def register_jobs(
+    kinds: Iterable[JobKind] = (),
+    singletons: Iterable[SingletonKind] = (),
+    task_titles: Mapping[str, Text] | None = None,
+) -> None:
+    JOB_KINDS.update((kind.name, kind) for kind in kinds)
+    SINGLETON_KINDS.update((kind.name, kind) for kind in singletons)
+    TASK_TITLES.update(task_titles or {})

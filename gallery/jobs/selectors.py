@@ -1,4 +1,4 @@
-"""Counts and lists of jobs, and the processes that work on them."""
+"""What the jobs page shows: counts and lists of jobs, and the processes that work on them."""
 
 from __future__ import annotations
 
@@ -7,56 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Count, F, Subquery, Value
-from django.db.models.functions import Coalesce
-from django.urls import reverse
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.db.models import CharField, Count, F, QuerySet, Value
 
 from gallery.jobs.heartbeats import get_heartbeat_deadline, get_host_name
 from gallery.jobs.hints import suggest_remedy
-from gallery.jobs.registry import JOB_KINDS, JobKind
-from gallery.models import (
-    Build,
-    BulkAct,
-    Erasure,
-    Person,
-    Photo,
-    Reference,
-    ReferenceDraft,
-    Status,
-    User,
-    WorkerBeat,
-)
+from gallery.jobs.registry import JOB_KINDS, SINGLETON_KINDS, TASK_TITLES, JobKind, SingletonKind, Text
+from gallery.jobs.singletons import list_singletons
+from gallery.jobs.timings import estimate_minutes_left
+from gallery.models import Photo, Status, User, WorkerBeat
 from gallery.models.failures import NO_FAILURE
 from gallery.models.history import get_site_setting
-
-# Tasks that hold no row, by their names in gallery.tasks
-TASK_TITLES: dict[str, str | Promise] = {
-    "check_gallery": _("checking the gallery"),
-    "verify_index": _("verifying the index"),
-    "measure_gallery": _("measuring the gallery"),
-    "follow_gallery": _("searching older faces again"),
-    "follow_faces": _("following decisions on faces"),
-    "group_new_faces": _("grouping unknown faces"),
-    "switch_embedder": _("moving to another embedder"),
-    "forget_old": _("forgetting what is too old to keep"),
-    "embed_face": _("looking at a drawn face"),
-    "make_backup": _("making a backup"),
-    "check_files": _("looking whether every file is there"),
-    "look_after_data": _("looking after backups and files"),
-    "look_at_draft": _("looking at a picture that was added"),
-    "roll_back": _("going back to the build before"),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class RunningJob:
     """A row that a process holds."""
 
-    kind: str  # of gallery.works
-    pk: int
     label: str
+    url: str
     since: datetime | None
     worker: str
 
@@ -70,7 +38,7 @@ class ProcessStatus:
     is_alive: bool
     is_replaced: bool  # it died, and another one on the same machine has started since
     holds: tuple[RunningJob, ...]
-    errand: str | Promise
+    errand: Text
     errand_since: datetime | None
 
     @property
@@ -108,11 +76,10 @@ def _has_taken_over(other: WorkerBeat, row: WorkerBeat) -> bool:
     return is_same and other.started_at > row.seen_at
 
 
+# Seconds between two looks of an open page; with heartbeats.DEAD_AFTER, a death is shown within a minute
+BUSY_POLL_SECONDS, IDLE_POLL_SECONDS = 5, 25
 MAX_SHOWN_JOBS = 20
-LABEL_FIELDS = {
-    "photo": "name",
-    "reference": "person__name",
-}  # what is told of rows that are wide, and may be many
+LISTED_COLUMNS = (*NO_FAILURE, "started_at", "lease_owner")
 MAX_NEXT_PHOTOS = 5
 UNDONE_STATUSES = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELLED)
 
@@ -136,7 +103,6 @@ class FailedJob:
     url: str
     reason: str
     remedy: str
-    at: datetime | None
 
 
 def list_next_photos(user: User) -> list[Photo]:
@@ -158,77 +124,136 @@ def count_jobs_by_kind(user: User) -> list[JobCounts]:
     ]
     for name, work, number in kinds[0].union(*kinds[1:], all=True):
         counts[name, work] = number
-    if ("build", Status.FAILED) in counts:
-        counts["build", Status.FAILED] = failed_builds().count()
-    counts["build", Status.CANCELLED] = 0  # which nobody can queue again
+    for name, kind in JOB_KINDS.items():
+        if kind.failed and (name, Status.FAILED) in counts:
+            counts[name, Status.FAILED] = kind.failed().count()
+        if kind.failed:
+            counts[name, Status.CANCELLED] = 0  # which nobody can queue again
     return [
         JobCounts(kind, *(counts.get((name, work), 0) for work in UNDONE_STATUSES))
         for name, kind in JOB_KINDS.items()
     ]
 
 
-def failed_builds() -> Any:
-    """Builds that failed since the last that did not: what a later one made good is history."""
-    done = Build.objects.filter(work=Status.DONE).order_by("-pk").values("pk")[:1]
-    return Build.objects.filter(work=Status.FAILED, pk__gt=Coalesce(Subquery(done), 0))
-
-
 def list_running_jobs(user: User, kinds: Sequence[JobKind]) -> list[RunningJob]:
-    found = []
-    for kind in kinds:
-        rows = kind.rows(user).filter(work=Status.PROCESSING).order_by("started_at")
-        found += [
-            RunningJob(kind.name, row.pk, _get_job_label(row), row.started_at, row.lease_owner)
-            for row in rows[:MAX_SHOWN_JOBS]
+    return [
+        RunningJob(kind.label(row), kind.url(row), row.started_at, row.lease_owner)
+        for kind in kinds
+        for row in _narrow_rows(kind, kind.rows(user).filter(work=Status.PROCESSING)).order_by("started_at")[
+            :MAX_SHOWN_JOBS
         ]
-    return found
+    ]
 
 
-def list_failed_jobs(user: User, kind: JobKind) -> Sequence[FailedJob]:
-    rows = failed_builds() if kind.name == "build" else kind.rows(user).filter(work=Status.FAILED)
-    if kind.name in LABEL_FIELDS:
-        rows = rows.select_related(None).only(*NO_FAILURE, "finished_at", LABEL_FIELDS[kind.name])
-    if kind.name == "reference":
-        rows = rows.select_related("person")
+def list_failed_jobs(user: User, kind: JobKind) -> list[FailedJob]:
+    rows = kind.failed() if kind.failed else kind.rows(user).filter(work=Status.FAILED)
     return [
         FailedJob(
             kind.name,
             str(row.pk),
-            _get_job_label(row),
-            _get_job_url(row),
+            kind.label(row),
+            kind.url(row),
             row.failure_text,
-            suggest_remedy(row, kind.name),
-            row.finished_at,
+            str(kind.remedy or suggest_remedy(row)),
         )
-        for row in rows.order_by("-pk")[:MAX_SHOWN_JOBS]
+        for row in _narrow_rows(kind, rows).order_by("-pk")[:MAX_SHOWN_JOBS]
     ]
 
 
-def _get_job_label(row: Any) -> str:
-    if isinstance(row, Photo):
-        return row.name
-    if isinstance(row, BulkAct | Erasure | ReferenceDraft):
-        return str(row)
-    person: Person | None = getattr(row, "person", None)
-    return person.name if person else str(row.pk)
+def _narrow_rows(kind: JobKind, rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Only what a list shows of them: some rows are wide."""
+    if not kind.columns:
+        return rows
+    related = [column.partition("__")[0] for column in kind.columns if "__" in column]
+    rows = rows.select_related(None).only(*LISTED_COLUMNS, *kind.columns)
+    return rows.select_related(*related) if related else rows
 
 
-def _get_job_url(row: Any) -> str:
-    if isinstance(row, Photo):
-        return reverse("photo", args=(row.pk,))
-    if isinstance(row, Build):
-        return reverse("build", args=(row.pk,))
-    if isinstance(row, Erasure):
-        return reverse("erasure", args=(row.receipt,))
-    if isinstance(row, BulkAct):
-        return reverse("admin:gallery_bulkact_change", args=(row.pk,))
-    if isinstance(row, ReferenceDraft):
-        return reverse("admin:gallery_person_change", args=(row.person_id,))
-    if isinstance(row, Reference):
-        return reverse("worklist", args=("faceless",))
-    return reverse("person", args=(row.person_id,))
+@dataclass(frozen=True, slots=True)
+class FailedSingleton:
+    """Its last run failed, or found what somebody must see to."""
+
+    kind: SingletonKind
+    failure: str
+    remedy: Text
+
+
+def list_failed_singletons(user: User) -> list[FailedSingleton]:
+    """In one query."""
+    kinds = [
+        kind for kind in SINGLETON_KINDS.values() if user.is_administrator or not kind.is_for_administrators
+    ]
+    found = []
+    for kind, last in zip(kinds, list_singletons([kind.name for kind in kinds]), strict=True):
+        if last.failure:
+            found.append(FailedSingleton(kind, last.failure, kind.remedy))
+        elif problem := kind.find_problem(last.result):
+            found.append(FailedSingleton(kind, problem, kind.problem_remedy))
+    return found
 
 
 def is_processing_paused() -> bool:
     """Processing of photos is paused by a curator."""
     return get_site_setting("is_paused", False) is True
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    lines: list[JobCounts]
+    running: list[RunningJob]
+    failures: list[FailedJob]
+    chores: list[FailedSingleton]  # whose last run failed, or found what somebody must see to
+    processes: list[ProcessStatus]
+    waiting_photos: list[Photo]  # the next ones
+    is_paused: bool
+    minutes_left: int | None
+
+    @property
+    def orphans(self) -> list[RunningJob]:
+        """What is still held by a process that nobody knows any more."""
+        known = {one.name for one in self.processes}
+        return [one for one in self.running if one.worker not in known]
+
+    @property
+    def has_worker(self) -> bool:
+        return any(one.is_alive for one in self.processes if one.kind == "worker")
+
+    @property
+    def has_scheduler(self) -> bool:
+        return any(one.is_alive for one in self.processes if one.kind == "scheduler")
+
+    @property
+    def missed(self) -> list[ProcessStatus]:
+        return [one for one in self.processes if one.is_missed]
+
+    @property
+    def failed(self) -> int:
+        return sum(line.failed for line in self.lines)
+
+    @property
+    def is_going_on(self) -> bool:
+        """Photos that wait while processing is paused do not move, so there is little to watch."""
+        waits = (line.waiting for line in self.lines if line.kind.name != "photo" or not self.is_paused)
+        return bool(self.running) or any(waits)
+
+    @property
+    def poll(self) -> int:
+        return BUSY_POLL_SECONDS if self.is_going_on else IDLE_POLL_SECONDS
+
+
+def build_jobs_page(user: User) -> JobsPage:
+    lines = count_jobs_by_kind(user)
+    running = list_running_jobs(user, [line.kind for line in lines if line.running])
+    found = list_processes(running)
+    waiting = next(line.waiting for line in lines if line.kind.name == "photo")
+    alive = sum(one.is_alive for one in found if one.kind == "worker")
+    return JobsPage(
+        lines=lines,
+        running=running,
+        failures=[failure for line in lines if line.failed for failure in list_failed_jobs(user, line.kind)],
+        chores=list_failed_singletons(user),
+        processes=found,
+        waiting_photos=list_next_photos(user) if waiting else [],
+        is_paused=is_processing_paused(),
+        minutes_left=estimate_minutes_left(waiting, alive),
+    )

@@ -1,7 +1,8 @@
-"""What a curator does to the queue: pause and resume it, cancel waiting jobs, requeue cancelled ones."""
+"""What a curator does to the queue: pause and resume it, cancel waiting jobs, try again what failed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -9,11 +10,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
-from gallery.history.changeset import record_event
+from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.effects import apply_effects
 from gallery.jobs import dispatch
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.jobs.leases import enqueue_rows
-from gallery.jobs.registry import JOB_KINDS
+from gallery.jobs.registry import JOB_KINDS, SINGLETON_KINDS
+from gallery.jobs.requeue import requeue_rows
 from gallery.models import Event, SiteSetting, Status, User, WorkerBeat
 
 PAUSED_SETTING_KEY = "is_paused"
@@ -33,8 +36,8 @@ def undo_pause(user: User, event: Event) -> dict[str, bool]:
     return {"paused": not wanted}
 
 
-def enqueue_jobs(kind: str, rows: QuerySet[Any], ids: list[int]) -> None:
-    enqueue_rows(rows)
+def enqueue_jobs(kind: str, ids: Sequence[int]) -> None:
+    enqueue_rows(JOB_KINDS[kind].model._default_manager.filter(pk__in=ids))
     for pk in ids:
         dispatch.send_task(JOB_KINDS[kind].task, pk)
 
@@ -83,7 +86,7 @@ def _change_job_status(kind: str, ids: list[int], verb: str) -> list[int]:
         if verb == "queue.cancel":
             rows.update(work=Status.CANCELLED)
         else:
-            enqueue_jobs(kind, model._default_manager.filter(pk__in=some), some)
+            enqueue_jobs(kind, some)
         done += some
     return done
 
@@ -95,6 +98,36 @@ def undo_cancel_or_requeue(user: User, event: Event) -> dict[str, Any]:
     if not done:
         raise CannotUndo(_("All of them have been dealt with since."))
     return {**undo, "verb": "queue.cancel" if verb == "queue.again" else "queue.again"}
+
+
+@transaction.atomic
+def retry_failed_jobs(user: User, kind: str = "", pk: int | None = None) -> Event | None:
+    """What failed waits again: one row, one kind, or everything. None if nothing had failed.
+
+    Taken back, what the worker has not begun is failed again, with its reason. Kinds with a `retry` of their own are
+    not taken back by this: they have undoing of their own, or none.
+    """
+    changes, count = ChangeSet(), 0
+    for name in [kind] if kind else JOB_KINDS:
+        rows, retry = get_job_rows(user, name, Status.FAILED, pk), JOB_KINDS[name].retry
+        if retry is None:
+            count += len(requeue_rows(changes, rows))
+        elif ids := list(rows.values_list("pk", flat=True)):
+            count += retry(user, ids)
+    if not count:
+        return None
+    apply_effects(changes)
+    subjects = {name: changes.touched(name)[:500] for name in ("photo", "reference")}
+    undo = changes if changes.groups else None
+    return record_event(user, "queue.retry", None, {"count": count}, undo, subjects=subjects)
+
+
+def request_maintenance_job(user: User, name: str) -> None:
+    """Have the worker do a job that is about the whole site."""
+    kind = SINGLETON_KINDS.get(name)
+    if kind is None or (kind.is_for_administrators and not user.is_administrator):
+        raise ActionRefused(_("Choose one of the answers."))
+    kind.request(user)
 
 
 def forget_process(name: str) -> None:

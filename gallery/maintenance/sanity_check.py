@@ -32,6 +32,7 @@ from gallery.core.limits import remove_stale_files
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.singletons import get_singleton, track_singleton
+from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
 from gallery.models.failures import build_failure_columns
 from gallery.models.storage import get_media_path, sync_folder
@@ -246,7 +247,6 @@ def _quarantine_file(name: str) -> bool:
     return True
 
 
-SANITY_CHECK_JOB = "check_files"
 CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
 
 

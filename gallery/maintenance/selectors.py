@@ -11,9 +11,9 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from gallery.backup.jobs import BACKUP_JOB
 from gallery.backup.layout import KeptBackup, get_backup_folder
 from gallery.backup.schedule import (
-    BACKUP_JOB,
     BackupSuccess,
     get_backup_warning,
     get_last_success,
@@ -26,7 +26,7 @@ from gallery.backup.selectors import (
     read_kept_backups,
 )
 from gallery.jobs.singletons import SingletonJob, get_singleton
-from gallery.maintenance.sanity_check import SANITY_CHECK_JOB
+from gallery.maintenance.jobs import SANITY_CHECK_JOB
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,3 +136,7 @@ PHOTO_ACT_KINDS = {
     BulkAct.Kind.TRASH,
     BulkAct.Kind.RESTORE,
 }
+
+
+def get_confirmed_acts() -> models.QuerySet[BulkAct]:
+    return BulkAct.objects.filter(confirmed_at__isnull=False)

@@ -30,7 +30,7 @@ from gallery.history.redaction import (
     redact_bulk_acts,
 )
 from gallery.index.builds import drop_build_files, request_build, run_build
-from gallery.jobs import dispatch, leases
+from gallery.jobs import dispatch
 from gallery.jobs.leases import claim_row, finish_row, hold_lease, postpone_row
 from gallery.models import (
     Build,
@@ -216,10 +216,6 @@ CLEANUP_STEPS: tuple[CleanupStep, ...] = (
     clear_index_builds,
     remove_erased_renditions,
 )
-
-
-def list_waiting_erasures(limit: int = 20) -> list[int]:
-    return leases.list_claimable_ids(Erasure.objects.all(), limit)
 
 
 def revive_erasures() -> None:

@@ -8,10 +8,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.backup.services import request_backup
+from gallery.backup.jobs import request_backup
 from gallery.core.permissions import administrator_required, current_user
+from gallery.maintenance.jobs import request_file_check
 from gallery.maintenance.selectors import get_backups_page as page
-from gallery.maintenance.services import request_file_check
 
 
 @administrator_required

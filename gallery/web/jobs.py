@@ -13,23 +13,24 @@ from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
 from gallery.core.requests import HtmxHttpRequest
 from gallery.history.messages import add_event_message
+from gallery.jobs.selectors import build_jobs_page
 from gallery.jobs.services import (
     cancel_waiting_jobs,
     forget_process,
+    request_maintenance_job,
     requeue_cancelled_jobs,
+    retry_failed_jobs,
     set_processing_paused,
 )
 from gallery.jobs.timings import get_processing_history
 from gallery.models import Event, User
-from gallery.web import jobs_page
-from gallery.web.jobs_page import request_maintenance_job, retry_failed_jobs
 
 
 @curator_required
 @require_safe
 def job_overview(request: HtmxHttpRequest) -> HttpResponse:
     """All of it; to htmx only what changes while one looks."""
-    found = jobs_page.build_jobs_page(current_user(request))
+    found = build_jobs_page(current_user(request))
     if request.htmx:
         return render(request, "jobs/_now.html", {"jobs": found})
     return render(request, "jobs/jobs.html", {"jobs": found, "history": get_processing_history()})

@@ -16,12 +16,8 @@ from gallery.core.pagination import parse_id
 from gallery.core.permissions import curator_required, current_user
 from gallery.core.requests import HtmxHttpRequest
 from gallery.curation.findings import find_worklist_items
-from gallery.curation.services import (
-    GALLERY_CHECK_JOB,
-    ChosenTarget,
-    request_gallery_check,
-    resolve_worklist_item,
-)
+from gallery.curation.jobs import GALLERY_CHECK_JOB, request_gallery_check
+from gallery.curation.services import ChosenTarget, resolve_worklist_item
 from gallery.curation.worklists import (
     WORKLISTS,
     WorklistCursor,

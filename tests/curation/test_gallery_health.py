@@ -21,7 +21,8 @@ from gallery.curation.findings import (
     find_poor_references,
     get_open_findings,
 )
-from gallery.curation.services import dismiss_findings, request_gallery_check
+from gallery.curation.jobs import request_gallery_check
+from gallery.curation.services import dismiss_findings
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Role, Status

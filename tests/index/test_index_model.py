@@ -22,9 +22,10 @@ from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.index.live import IndexFollower
 from gallery.index.verify import compare_index_with_database
 from gallery.jobs.leases import recover_expired_leases
+from gallery.jobs.registry import JOB_KINDS
 from gallery.models import Build, Erasure, Person, Reference, Status
 from gallery.privacy.erasure import erase_person
-from gallery.privacy.erasure_cleanup import finish_erasure, list_waiting_erasures
+from gallery.privacy.erasure_cleanup import finish_erasure
 from recognition.errors import IndexUnusable
 from recognition.index import builder
 from tests.engines import FakeEngine
@@ -148,7 +149,7 @@ class IndexMachine(RuleBasedStateMachine):
                 lease_until=timezone.now() - timedelta(seconds=1)
             )
             recover_expired_leases(Build.objects.all())
-        for pk in list_waiting_erasures():
+        for pk in JOB_KINDS["erasure"].list_due():
             finish_erasure(pk)
 
     @rule()

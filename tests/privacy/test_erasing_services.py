@@ -27,6 +27,7 @@ from gallery.history.undo import undo_events
 from gallery.index.builds import request_build, run_build
 from gallery.index.feed import get_latest_change_id
 from gallery.jobs.leases import LeaseLost
+from gallery.jobs.registry import JOB_KINDS
 from gallery.models import (
     Album,
     Build,
@@ -62,7 +63,7 @@ from gallery.people.services import (
 from gallery.privacy import erasure, erasure_cleanup
 from gallery.privacy import erasure as privacy_erasure
 from gallery.privacy.erasure import erase_person, erase_photo, erase_user, note_holding_backups
-from gallery.privacy.erasure_cleanup import _has_any_needle, finish_erasure, list_waiting_erasures
+from gallery.privacy.erasure_cleanup import _has_any_needle, finish_erasure
 from gallery.privacy.erasure_preview import preview_person_erasure, preview_photo_erasure
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
@@ -326,7 +327,7 @@ def test_an_erasure_waits_for_a_running_build_and_is_never_set_aside(
     for _ in range(4):
         Erasure.objects.update(queued_at=None)
         assert not finish_erasure(erasure.pk)
-    assert list_waiting_erasures() == []  # not before some seconds have passed
+    assert JOB_KINDS["erasure"].list_due() == []  # not before some seconds have passed
     monkeypatch.undo()
 
 

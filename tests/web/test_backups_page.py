@@ -22,16 +22,17 @@ from gallery.backup.schedule import (
     run_scheduled_backup,
 )
 from gallery.backup.store import hold_folder_lock
+from gallery.backup.tasks import make_backup
 from gallery.jobs.singletons import get_singleton
 from gallery.maintenance import sanity_check
+from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.sanity_check import (
-    SANITY_CHECK_JOB,
     find_file_problems,
     is_sanity_check_due,
     run_sanity_check,
 )
+from gallery.maintenance.tasks import check_files, look_after_data
 from gallery.models import Role
-from gallery.tasks import check_files, look_after_data, make_backup
 from tests.making import a_photo, a_user
 
 pytestmark = pytest.mark.django_db(

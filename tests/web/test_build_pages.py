@@ -14,8 +14,8 @@ from gallery.core.exceptions import CannotUndo
 from gallery.faces.renaming import follow_gallery
 from gallery.history.undo import undo_events
 from gallery.index.builds import request_build, run_build
+from gallery.index.tasks import roll_back, verify_index
 from gallery.models import Album, Build, Event, NameChange, ReferenceVector, Role, Status, User
-from gallery.tasks import roll_back, verify_index
 from tests.gallery_world import an_unnamed_face, know, near, world
 from tests.making import EMBEDDER, a_person, a_photo, a_user, a_vector
 

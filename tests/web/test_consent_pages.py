@@ -245,7 +245,7 @@ def test_the_sweep_is_not_needed_for_the_day_but_takes_names_back_soon_after(set
     person = until(-1)
     face = a_named_face(person, **VECTOR)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("celery.app.task.Task.delay", lambda *args, **kwargs: None)
+        patch.setattr("gallery.jobs.dispatch.send_task", lambda *args, **kwargs: None)
         sweep()
     face.refresh_from_db()
     assert face.person is None

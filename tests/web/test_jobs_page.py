@@ -21,8 +21,9 @@ from gallery.history.undo import undo_events
 from gallery.jobs.heartbeats import DEAD_AFTER, get_host_name, set_current_task, write_heartbeat
 from gallery.jobs.leases import claim_row, get_process_name
 from gallery.jobs.scheduler import HeartbeatScheduler
-from gallery.jobs.selectors import is_processing_paused
+from gallery.jobs.selectors import IDLE_POLL_SECONDS, is_processing_paused
 from gallery.jobs.singletons import track_singleton
+from gallery.jobs.tasks import say_goodbye
 from gallery.models import (
     Album,
     Build,
@@ -37,8 +38,7 @@ from gallery.models import (
     User,
     WorkerBeat,
 )
-from gallery.tasks import say_goodbye, sweep
-from gallery.web.jobs_page import IDLE_POLL_SECONDS
+from gallery.tasks import sweep
 from tests.making import EMBEDDER, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db

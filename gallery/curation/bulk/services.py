@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,16 +24,12 @@ from gallery.history.changeset import record_event
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
-from gallery.models.curation import PHOTO_ACT_KINDS
+from gallery.models.curation import PHOTO_ACT_KINDS, get_confirmed_acts
 from gallery.people.selectors import find_person_by_name
 from gallery.people.services import create_person
 from gallery.photos.albums import create_album
 
 MAX_KEPT_REFUSALS = 20  # sentences on what was refused
-
-
-def get_confirmed_acts() -> QuerySet[BulkAct]:
-    return BulkAct.objects.filter(confirmed_at__isnull=False)
 
 
 @transaction.atomic

@@ -1,0 +1,35 @@
+"""This room's job. Loaded at every start, so it stays light."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from gallery.history.changeset import record_event
+from gallery.jobs.registry import SingletonKind
+from gallery.jobs.singletons import request_singleton
+from gallery.models import User
+
+BACKUP_JOB = "make_backup"
+
+
+@transaction.atomic
+def request_backup(user: User) -> None:
+    """A worker makes a backup as soon as one is free."""
+    record_event(user, "backup.request", None, {"count": 1})
+    request_singleton(BACKUP_JOB, user)
+
+
+SINGLETON_KINDS = (
+    SingletonKind(
+        BACKUP_JOB,
+        _("Making a backup"),
+        request_backup,
+        list_url="backups",
+        is_for_administrators=True,
+        remedy=_(
+            "See whether the folder for backups is there, can be written to and has room; then try again."
+        ),
+    ),
+)
+TASK_TITLES = {BACKUP_JOB: _("making a backup")}

@@ -1,0 +1,26 @@
+"""This room's Celery tasks."""
+
+from __future__ import annotations
+
+from gallery.curation.bulk.services import run_bulk_act
+from gallery.curation.check import check_all_references
+from gallery.curation.jobs import GALLERY_CHECK_JOB
+from gallery.curation.measurement import calibrate_gallery
+from gallery.jobs.singletons import track_singleton
+from gallery.jobs.tasks import register_task
+
+
+@register_task("run_bulk")
+def run_bulk(pk: int) -> None:
+    run_bulk_act(pk)
+
+
+@register_task(GALLERY_CHECK_JOB)
+def check_gallery() -> None:
+    with track_singleton(GALLERY_CHECK_JOB) as result:
+        result["found"] = check_all_references()
+
+
+@register_task("measure_gallery")
+def measure_gallery(false_name_rate: float) -> None:
+    calibrate_gallery(false_name_rate)

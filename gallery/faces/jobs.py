@@ -1,0 +1,37 @@
+"""This room's kinds of job."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from gallery.jobs.registry import JobKind
+from gallery.jobs.selectors import is_processing_paused
+from gallery.models import Photo
+
+
+def _get_waiting_photos() -> QuerySet[Photo]:
+    return Photo.objects.none() if is_processing_paused() else Photo.objects.outside_trash()
+
+
+JOB_KINDS = (
+    JobKind(
+        name="photo",
+        title=_("Photos"),
+        model=Photo,
+        task="process_photo",
+        rows=Photo.objects.visible_to,
+        label=lambda photo: photo.name,
+        url=lambda photo: reverse("photo", args=(photo.pk,)),
+        columns=("name",),
+        waiting=_get_waiting_photos,
+        can_wait=True,
+    ),
+)
+TASK_TITLES = {
+    "embed_face": _("looking at a drawn face"),
+    "follow_faces": _("following decisions on faces"),
+    "follow_gallery": _("searching older faces again"),
+    "group_new_faces": _("grouping unknown faces"),
+}

@@ -1,0 +1,54 @@
+"""This room's job. Loaded at every start, so it stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from gallery.history.changeset import record_event
+from gallery.jobs.registry import SingletonKind
+from gallery.jobs.singletons import request_singleton
+from gallery.models import User
+
+SANITY_CHECK_JOB = "check_files"
+
+
+@transaction.atomic
+def request_file_check(user: User, *, is_mending: bool = False) -> None:
+    """A worker compares files and rows, and puts right what it can."""
+    record_event(user, "files.mend" if is_mending else "files.check", None, {"count": 1})
+    request_singleton(SANITY_CHECK_JOB, user, is_mending)
+
+
+def _describe_missing_files(result: Mapping[str, Any]) -> str:
+    count = sum(int((result.get(kind) or {}).get("count", 0)) for kind in ("lost", "altered"))
+    if not count:
+        return ""
+    return ngettext(
+        "%(count)s file is gone or is not what it was.",
+        "%(count)s files are gone or are not what they were.",
+        count,
+    ) % {"count": count}
+
+
+SINGLETON_KINDS = (
+    SingletonKind(
+        SANITY_CHECK_JOB,
+        _("Looking whether every file is there"),
+        request_file_check,
+        list_url="backups",
+        is_for_administrators=True,
+        find_problem=_describe_missing_files,
+        problem_remedy=_(
+            "Have it put right on the page about backups: what a backup still holds comes back from there."
+        ),
+    ),
+)
+TASK_TITLES = {
+    SANITY_CHECK_JOB: _("looking whether every file is there"),
+    "look_after_data": _("looking after backups and files"),
+}

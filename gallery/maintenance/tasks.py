@@ -1,0 +1,22 @@
+"""This room's Celery tasks."""
+
+from __future__ import annotations
+
+from gallery.backup.schedule import is_backup_due, run_scheduled_backup
+from gallery.jobs.tasks import register_task
+from gallery.maintenance.jobs import SANITY_CHECK_JOB
+from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
+
+
+@register_task(SANITY_CHECK_JOB)
+def check_files(is_mending: bool = False) -> None:
+    run_sanity_check(is_mending=is_mending)
+
+
+@register_task("look_after_data")
+def look_after_data() -> None:
+    """Every few minutes: a backup and the check of files, if they are due or a wish for them was lost."""
+    if is_backup_due():
+        run_scheduled_backup()
+    if is_sanity_check_due():
+        run_sanity_check()

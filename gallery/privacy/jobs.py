@@ -1,0 +1,52 @@
+"""This room's kinds of job. Loaded at every start, so it stays light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from gallery.jobs.registry import JobKind
+from gallery.jobs.services import enqueue_jobs
+from gallery.models import Erasure, PersonExport, User
+
+
+def _visible_erasures(user: User) -> QuerySet[Erasure]:
+    """Receipts are for administrators."""
+    return Erasure.objects.all() if user.is_administrator else Erasure.objects.none()
+
+
+def _resume_erasures(user: User, ids: Sequence[int]) -> int:
+    """An erasure goes on; it is not taken back by undoing that."""
+    enqueue_jobs("erasure", ids)
+    return len(ids)
+
+
+JOB_KINDS = (
+    JobKind(
+        name="export",
+        title=_("Exports of a person"),
+        model=PersonExport,
+        task="make_person_export",
+        rows=lambda user: PersonExport.objects.select_related("person"),
+        label=lambda export: _now("an export of %(name)s") % {"name": export.person.name},
+        url=lambda export: reverse("person", args=(export.person_id,)),
+        batch=5,
+        remedy=_("Make room on the disk and try again, or ask for it anew on the person's page."),
+    ),
+    JobKind(
+        name="erasure",
+        title=_("Erasures"),
+        model=Erasure,
+        task="erase",
+        rows=_visible_erasures,
+        label=str,
+        url=lambda erasure: reverse("erasure", args=(erasure.receipt,)),
+        batch=20,
+        retry=_resume_erasures,
+    ),
+)
+TASK_TITLES = {"forget_old": _("forgetting what is too old to keep")}
