@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
@@ -19,7 +20,6 @@ from gallery.models import (
     Calibration,
     Erasure,
     Event,
-    Face,
     Finding,
     Invitation,
     Person,
@@ -29,9 +29,11 @@ from gallery.models import (
     ReferenceDraft,
     Role,
     ShareLink,
+    Status,
     User,
 )
 from gallery.photos.renditions import face_digest, photo_digest, reference_digest
+from tests.making import a_face, a_person, a_photo, a_user
 
 NOBODY = "nobody"
 HIDEABLE = {"album", "photo", "face", "reference", "sharelink", "finding"}  # words that an album can hide
@@ -52,16 +54,16 @@ class World:
         return self.values[key]
 
 
-def make_world(media: Path) -> World:
-    """Rows, and a small file for each picture below `media`."""
-    world = World()
+def make_world() -> World:
+    """Rows, and a small file for each picture."""
+    world, media = World(), Path(settings.MEDIA_ROOT)
     for role in Role:
-        world.users[role.value] = _user(f"a_{role.value}", role)
-    owner = _user("an_owner", Role.CONTRIBUTOR)
-    person = _person("Lan")
+        world.users[role.value] = a_user(f"a_{role.value}", role)
+    owner = a_user("an_owner", Role.CONTRIBUTOR)
+    person = a_person("Lan")
     world.values |= {
         "person": person.pk,
-        "other_person": _person("Minh").pk,
+        "other_person": a_person("Minh").pk,
         "user": owner.pk,
         "build": Build.objects.create(embedder_id="dlib-000000000000").pk,
         "bulkact": BulkAct.objects.create(kind="approve", ids=[1], total=1).pk,
@@ -80,7 +82,7 @@ def make_world(media: Path) -> World:
         "export_kind": "json",
         "receipt": Erasure.objects.create(kind=Erasure.Kind.PERSON).receipt,
     }
-    world.values["person_export"] = _export(person, media)
+    world.values["person_export"] = _export(person)
     world.values["trashed_photo"] = Photo.objects.create(
         file="t.jpg", name="t.jpg", sha256="t", trashed_at=timezone.now()
     ).pk
@@ -90,17 +92,6 @@ def make_world(media: Path) -> World:
         for name in ("a.jpg", "r.jpg"):
             Image.new("RGB", (800, 600), "gray").save(media / f"{prefix}{name}")
     return world
-
-
-def _user(name: str, role: Role) -> User:
-    return User.objects.create_user(name, role=role)
-
-
-def _person(name: str) -> Person:
-    person = Person()
-    person.set_name(name)
-    person.save()
-    return person
 
 
 def _draft(user: User, person: Person, media: Path) -> int:
@@ -116,10 +107,11 @@ def _invitation(by: User) -> Invitation:
     return Invitation.objects.create(email="b@example.org", token_hash="h", invited_by=by, expires_at=soon)
 
 
-def _export(person: Person, media: Path) -> int:
-    """A file about them, made already; the tests' media folder is their data directory."""
-    (media / "exports").mkdir(exist_ok=True)
-    (media / "exports" / "e.zip").write_bytes(b"zip")
+def _export(person: Person) -> int:
+    """A file about them, made already."""
+    folder = Path(settings.DATA_DIR) / "exports"
+    folder.mkdir(exist_ok=True)
+    (folder / "e.zip").write_bytes(b"zip")
     soon = timezone.now() + timedelta(days=7)
     return PersonExport.objects.create(person=person, file="e.zip", work="done", expires_at=soon).pk
 
@@ -127,12 +119,8 @@ def _export(person: Person, media: Path) -> int:
 def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
     album = Album.objects.create(name=f"{prefix}trip", is_limited=bool(prefix), created_by=owner)
     name = f"{prefix}a.jpg"
-    photo = Photo.objects.create(
-        album=album, file=name, name=name, sha256=f"{prefix}sha", width=800, height=600
-    )
-    face = Face.objects.create(
-        photo=photo, left=10, top=10, width=50, height=50, person=person, state="known"
-    )
+    photo = a_photo(name, album, file=name, sha256=f"{prefix}sha", work=Status.QUEUED)
+    face = a_face(photo, left=10, top=10, width=50, height=50, person=person, state="known")
     reference = Reference.objects.create(
         person=person, image=f"{prefix}r.jpg", sha256=f"{prefix}ref", source_face=face, status="approved"
     )

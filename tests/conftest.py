@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -54,9 +55,33 @@ def in_english() -> Iterator[None]:
 
 
 @pytest.fixture
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tasks are sent to nobody."""
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """The tasks that were sent, each with its arguments; no worker gets them."""
+    tasks: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: tasks.append(args))
+    return tasks
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    """A curator."""
+    return a_user("Curator")
+
+
+@pytest.fixture
+def curator(client: Client, user: User) -> Client:
+    """The test's client, with that curator signed in."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def own_data(settings: Any, tmp_path: Path) -> Path:
+    """Folders of the test's own for what the site keeps."""
+    settings.DATA_DIR = tmp_path
+    settings.MEDIA_ROOT, settings.CACHE_ROOT = tmp_path / "media", tmp_path / "cache"
+    settings.MEDIA_ROOT.mkdir()
+    return tmp_path
 
 
 @pytest.fixture

@@ -24,11 +24,10 @@ PLACE: dict[str, Any] = {"box": [10.0, 10.0, 80.0, 100.0], "landmarks": [[20.0, 
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> FakeEngine:
+def world(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, sent: list[Any]) -> FakeEngine:
     """Fake engines, an empty index folder, no broker."""
     fake = FakeEngine()
     settings.INDEX_ROOT = tmp_path / "index"
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
     for name in ("get_detector", "get_serving_embedder", "get_configured_embedder"):
         monkeypatch.setattr(engine, name, lambda: fake)
     monkeypatch.setattr(engine, "read_photo", fake.read)

@@ -39,16 +39,15 @@ def a_person(name: str = "Anna") -> Person:
 def a_photo(name: str = "", album: Album | None = None, **columns: Any) -> Photo:
     number = next(_numbers)
     name = name or f"IMG_{number}.jpg"
-    return Photo.objects.create(
-        name=name,
-        search=name.casefold(),
-        album=album,
-        file=f"photos/{number}.jpg",
-        sha256=hashlib.sha256(str(number).encode()).hexdigest(),
-        width=800,
-        height=600,
-        **{"work": Status.DONE, **columns},
-    )
+    values: dict[str, Any] = {
+        "file": f"photos/{number}.jpg",
+        "sha256": hashlib.sha256(str(number).encode()).hexdigest(),
+        "width": 800,
+        "height": 600,
+        "work": Status.DONE,
+        **columns,
+    }
+    return Photo.objects.create(name=name, search=name.casefold(), album=album, **values)
 
 
 def a_vector(seed: int, near: bytes | None = None, spread: float = 0.1, dimension: int = 16) -> bytes:

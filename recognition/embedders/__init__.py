@@ -20,7 +20,7 @@ EMBEDDER_NAMES = ("dlib", "clip", "onnx")
 def get_unavailable_reason(name: str, *, model: str = "", pretrained: str = "") -> str | None:
     """None when the embedder can run here; otherwise a sentence saying what is missing and how to get it.
 
-    ``model`` and ``pretrained`` are those of ``load``.
+    ``model`` and ``pretrained`` are those of ``load_embedder``.
     """
     if name == "dlib":
         return explain_missing_dlib()

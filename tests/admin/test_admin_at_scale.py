@@ -78,9 +78,8 @@ def _copy(row: Person | Reference, count: int, columns: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def curator(db: None, crowd: User, client: Client) -> Client:
-    client.force_login(crowd)
-    return client
+def user(db: None, crowd: User) -> User:
+    return crowd
 
 
 def asked(client: Client, address: str, **values: Any) -> tuple[int, Any]:

@@ -23,12 +23,6 @@ PEOPLE = reverse("admin:gallery_person_changelist")
 PHOTOS = reverse("admin:gallery_photo_changelist")
 
 
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user("Curator", Role.CURATOR))
-    return client
-
-
 def queries(client: Client, address: str) -> int:
     with CaptureQueriesContext(
         connection,

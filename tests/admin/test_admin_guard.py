@@ -19,12 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user("Curator", Role.CURATOR))
-    return client
-
-
-@pytest.fixture
 def other() -> User:
     return a_user("Hoa", Role.CURATOR)
 

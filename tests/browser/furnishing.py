@@ -76,7 +76,7 @@ NO_PAGES = {
 def furnish(montage: str) -> dict[str, Any]:
     """Fills the empty site; the addresses of its pages by name, the least role for each, and more to look at."""
     Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
-    world = make_world(Path(settings.MEDIA_ROOT))
+    world = make_world()
     for user in world.users.values():
         user.set_password(PASSWORD)
         user.save()

@@ -15,7 +15,7 @@ from django.conf import settings as site
 from django.test import Client
 
 from facesite import hardening
-from gallery.models import Role, User
+from gallery.models import User
 
 ROOT = Path(__file__).resolve().parents[2]
 SAFE: dict[str, Any] = {
@@ -104,13 +104,6 @@ def test_the_key_made_at_first_start_is_long_and_only_its_owners_to_read(tmp_pat
 
 
 # Every answer
-
-
-@pytest.fixture
-def curator(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("cu", role=Role.CURATOR))
-    return client
 
 
 @pytest.mark.parametrize(

@@ -13,24 +13,13 @@ from gallery.curation.bulk import services as bulk_services
 from gallery.curation.bulk.plan import BulkKind, create_bulk_draft, delete_bulk_drafts
 from gallery.curation.bulk.services import run_bulk_act, start_bulk_act, stop_bulk_act
 from gallery.history.undo import undo_events
-from gallery.models import BulkAct, Event, GalleryChange, Person, Reference, Role, Status, User
+from gallery.models import BulkAct, Event, GalleryChange, Person, Reference, Status, User
 from gallery.people.services import create_person
 from tests.making import a_named_face, a_person, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
 REFERENCES = reverse("admin:gallery_reference_changelist")
 PEOPLE = reverse("admin:gallery_person_changelist")
-
-
-@pytest.fixture
-def user() -> User:
-    return a_user("Curator", Role.CURATOR)
-
-
-@pytest.fixture
-def curator(client: Client, user: User) -> Client:
-    client.force_login(user)
-    return client
 
 
 def chosen(client: Client, action: str, *rows: Any, address: str = REFERENCES, **more: str) -> Any:

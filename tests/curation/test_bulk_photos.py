@@ -21,7 +21,7 @@ from gallery.curation.bulk.services import run_bulk_act, start_bulk_act
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.jobs.leases import claim_row, finish_row
-from gallery.models import Album, BulkAct, Event, Face, Person, Photo, Reference, Role, Status, User
+from gallery.models import Album, BulkAct, Event, Face, Person, Photo, Reference, Status, User
 from gallery.people.services import merge_people
 from gallery.photos.albums import create_album, put_photo_in_album
 from gallery.photos.services import retry_photo, set_taken_at, trash_photo
@@ -32,26 +32,6 @@ from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a
 
 pytestmark = pytest.mark.django_db
 PHOTOS = reverse("admin:gallery_photo_changelist")
-
-
-@pytest.fixture
-def user() -> User:
-    return a_user("Curator", Role.CURATOR)
-
-
-@pytest.fixture
-def curator(client: Client, user: User) -> Client:
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    found: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: found.append((task, *args))
-    )
-    return found
 
 
 def seen(client: Client, action: str, *rows: Any, address: str = PHOTOS) -> str:

@@ -31,13 +31,6 @@ PUBLISHED = Bounds(0.92, 0.90, 0.015)
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
-    calls: list[tuple[object, ...]] = []
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: calls.append(args))
-    return calls
-
-
-@pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> FakeEngine:
     made = FakeEngine(bounds=PUBLISHED, dimension=128)
     monkeypatch.setattr(engine, "get_serving_embedder", lambda: made)

@@ -21,11 +21,10 @@ from gallery.people.references import (
     use_face_as_reference,
 )
 from gallery.people.services import merge_people, split_person
-from tests.curation.test_evaluate import sent
 from tests.index.test_index_races import Start, finish, read_line, start
 from tests.making import EMBEDDER, a_face, a_person, a_reference, a_user
 
-__all__ = ["sent", "start"]  # fixtures
+__all__ = ["start"]  # a fixture
 Kind = Finding.Kind
 
 

@@ -21,27 +21,9 @@ from gallery.models import Album, Decision, Event, Face, Finding, Person, Refere
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
 from tests.pages import folded
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 Kind = Finding.Kind
 GOOD = {"is_usable": True, "size": 60.0, "sharpness": 0.2, "yaw": 1.0, "exposure": 0.5, "reason": ""}
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    sent: list[Any] = []
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: sent.append(args))
-    return sent
-
-
-@pytest.fixture
-def user() -> User:
-    return a_user("Kim")
-
-
-@pytest.fixture
-def curator(client: Client, user: User) -> Client:
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -242,12 +224,12 @@ def test_a_poor_picture_is_said_to_be_poor_in_words(curator: Client) -> None:
     assert "Tiny: 9 pixels between the eyes, 14 are the least." in shown
 
 
-def test_a_faceless_picture_is_looked_at_again(curator: Client, no_broker: list[Any]) -> None:
+def test_a_faceless_picture_is_looked_at_again(curator: Client, sent: list[Any]) -> None:
     made = a_faceless_reference()
     assert NO_FACE in page(curator, "faceless")
     act(curator, "faceless", made.pk, "again")
     assert Reference.objects.get(pk=made.pk).work == Status.QUEUED
-    assert ("embed_reference", made.pk) in no_broker
+    assert ("embed_reference", made.pk) in sent
     assert "data-waits" not in page(curator, "faceless")
 
 
@@ -369,9 +351,9 @@ def test_the_navigation_says_how_much_waits(curator: Client) -> None:
     assert '<span class="badge">1<' in curator.get("/history/").content.decode()
 
 
-def test_a_check_asked_for_is_watched_until_it_is_done(curator: Client, no_broker: list[Any]) -> None:
+def test_a_check_asked_for_is_watched_until_it_is_done(curator: Client, sent: list[Any]) -> None:
     curator.post(reverse("gallery_check"))
-    assert no_broker == [("check_gallery",)]
+    assert sent == [("check_gallery",)]
     assert "The gallery is being checked." in curator.get(reverse("gallery_health")).content.decode()
     with track_singleton("check_gallery") as result:
         result["found"] = 0

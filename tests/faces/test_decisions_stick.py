@@ -34,11 +34,10 @@ OTHER_EMBEDDER = "other-0123456789ab"
 
 
 @pytest.fixture
-def seen(monkeypatch, settings, tmp_path):
+def seen(monkeypatch, settings, tmp_path, sent):
     """The engine, which sees two people in every photo."""
     settings.INDEX_ROOT, settings.MEDIA_ROOT = tmp_path / "index", tmp_path / "media"
     fake = FakeEngine([somebody(100, seed=1), somebody(400, seed=2)])
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
     for name in ("get_detector", "get_serving_embedder", "get_configured_embedder"):
         monkeypatch.setattr(engine, name, lambda: fake)
     monkeypatch.setattr(engine, "read_photo", fake.read)

@@ -20,17 +20,7 @@ from gallery.history.undo import undo_events
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection
 from tests.making import a_face, a_named_face, a_person, a_photo, a_user, an_unsure_face
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch):
-    """The tasks an act queues, instead of a broker."""
-    tasks = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
-    )
-    return tasks
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 def columns(face):

@@ -16,10 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def fake(monkeypatch):
+def fake(monkeypatch, sent):
     monkeypatch.setattr(engine, "get_serving_embedder", lambda: FakeEngine())
     monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: embedder.bounds)
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
 
 
 def somebody(seed: int, times: int, **columns: object) -> list[Face]:

@@ -11,7 +11,7 @@ from gallery.models import Album, BulkAct, Event, Photo, Role, User
 from gallery.photos.albums import change_album, create_album, put_photo_in_album, remove_album
 from tests.making import a_photo, a_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 NAME = "Secret wedding"
 
 

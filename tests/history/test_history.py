@@ -24,10 +24,7 @@ from gallery.people.services import rename_person
 from gallery.privacy.erasure import erase_person
 from tests.making import a_face, a_person, a_photo, a_user
 
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch):
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
+pytestmark = pytest.mark.usefixtures("sent")
 
 
 @pytest.mark.django_db

@@ -16,7 +16,7 @@ from gallery.models import BulkAct, Candidate, Face, FaceRejection, Person, Refe
 from gallery.people.services import merge_people, split_person
 from tests.making import a_face, a_named_face, a_person, a_reference, a_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 @pytest.fixture

@@ -25,17 +25,7 @@ from gallery.photos.services import restore_photo, trash_photo
 from gallery.privacy.retention import delete_expired_records
 from tests.making import a_person, a_photo, a_reference, a_user
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch, settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    tasks = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
-    )
-    return tasks
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
 
 
 def last() -> Event:

@@ -21,14 +21,9 @@ pytestmark = pytest.mark.django_db(
 
 
 @pytest.fixture(autouse=True)
-def data(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    settings.DATA_DIR = tmp_path
-    settings.MEDIA_ROOT = tmp_path / "media"
-    settings.INDEX_ROOT = tmp_path / "index"
-    settings.CACHE_ROOT = tmp_path / "cache"
-    settings.BACKUP_DIR = tmp_path / "backups"
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
-    return tmp_path
+def data(settings: Any, own_data: Path, sent: list[Any]) -> Path:
+    settings.INDEX_ROOT, settings.BACKUP_DIR = own_data / "index", own_data / "backups"
+    return own_data
 
 
 @pytest.fixture

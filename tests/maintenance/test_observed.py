@@ -33,10 +33,8 @@ TOKEN = "t0ken-" * 6
 
 
 @pytest.fixture
-def world(settings: Any, tmp_path: Path) -> World:
-    settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
-    settings.CACHE_ROOT = tmp_path / "cache"
-    return make_world(tmp_path)
+def world(own_data: Path) -> World:
+    return make_world()
 
 
 def browser(who: User) -> Client:

@@ -20,17 +20,7 @@ from recognition.types import Box
 from tests.engines import GOOD, landmarks_in
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_user, a_vector
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch, settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
-    tasks = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
-    )
-    return tasks
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
 
 
 def a_clear_face(**columns):

@@ -21,16 +21,7 @@ from gallery.people.services import (
 )
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_reference, a_user, an_unsure_face
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch):
-    tasks = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
-    )
-    return tasks
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 def everything():

@@ -28,14 +28,7 @@ from tests.gallery_world import world
 from tests.making import a_person, a_user
 
 __all__ = ["world"]
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def curator(client: Client, settings: Any, tmp_path: Path) -> Client:
-    settings.MEDIA_ROOT = settings.DATA_DIR = tmp_path
-    client.force_login(a_user("Curator", Role.CURATOR))
-    return client
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_data")]
 
 
 def a_picture(shade: int = 90) -> bytes:
@@ -53,7 +46,7 @@ def sees(world: FakeEngine, monkeypatch: pytest.MonkeyPatch, *boxes: Box) -> Non
     monkeypatch.setattr(type(world), "detect", lambda self, image: found)
 
 
-def sent(client: Client, person: Person, *files: tuple[str, bytes]) -> list[ReferenceDraft]:
+def send_pictures(client: Client, person: Person, *files: tuple[str, bytes]) -> list[ReferenceDraft]:
     address = reverse("admin:gallery_person_pictures", args=(person.pk,))
     client.post(address, {"pictures": [SimpleUploadedFile(name, content) for name, content in files]})
     for draft in ReferenceDraft.objects.all():
@@ -74,7 +67,7 @@ def test_the_face_found_is_shown_and_nothing_is_a_reference_before_saving(
 ) -> None:
     person = a_person()
     sees(world, monkeypatch, SMALL, LARGE)
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
     assert (draft.work, len(draft.faces), draft.faces[draft.chosen or 0]["box"]) == (
         Status.DONE,
         2,
@@ -93,7 +86,7 @@ def test_another_face_is_chosen_and_saved_where_it_is_and_undone(
 ) -> None:
     person = a_person()
     sees(world, monkeypatch, SMALL, LARGE)
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
     page = save(curator, person, **{f"face_{draft.pk}": "1"})
     assert "You added 1 reference of “Anna”" in page.content.decode()
     reference = Reference.objects.get()
@@ -117,7 +110,7 @@ def test_what_is_left_out_is_forgotten_with_its_file(
 ) -> None:
     person = a_person()
     sees(world, monkeypatch, LARGE)
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
     with django_capture_on_commit_callbacks(execute=True):
         save(curator, person, **{f"face_{draft.pk}": "none"})
     assert not Reference.objects.exists()
@@ -130,7 +123,7 @@ def test_two_faces_of_one_size_are_asked_about(
 ) -> None:
     person = a_person()
     sees(world, monkeypatch, Box(60, 100, 80, 100), Box(260, 100, 80, 100))
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
     assert (draft.chosen, draft.says) == (None, DRAFT_SEVERAL_FACES)
 
 
@@ -139,7 +132,7 @@ def test_a_face_that_was_missed_is_drawn(
 ) -> None:
     person = a_person()
     sees(world, monkeypatch)
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
     assert (draft.faces, draft.says) == ([], DRAFT_NO_FACE)
     sees(world, monkeypatch, Box(60, 75, 100, 125))  # in the region around the box
     address = reverse("admin:gallery_person_draft", args=(draft.pk,))
@@ -155,7 +148,7 @@ def test_a_box_too_small_is_refused(
     curator: Client, world: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sees(world, monkeypatch)
-    (draft,) = sent(curator, a_person(), ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, a_person(), ("a.jpg", a_picture()))
     address = reverse("admin:gallery_person_draft", args=(draft.pk,))
     for box in ({"left": "1", "top": "1", "width": "3", "height": "nan"}, {}):
         assert "The box is too small" in curator.post(address, box).content.decode()
@@ -170,7 +163,7 @@ def test_a_zip_is_taken_apart_and_what_is_no_picture_is_said(
         packed.writestr("trip/one.jpg", a_picture(1))
         packed.writestr("trip/two.jpg", a_picture(2))
         packed.writestr("trip/broken.jpg", a_picture(3)[:200])
-    found = sent(curator, person, ("all.zip", file.getvalue()))
+    found = send_pictures(curator, person, ("all.zip", file.getvalue()))
     assert [draft.name for draft in found] == ["one.jpg", "two.jpg"]
     page = curator.get(reverse("admin:gallery_person_pictures", args=(person.pk,))).content.decode()
     assert "broken.jpg" in page
@@ -181,16 +174,16 @@ def test_the_same_picture_twice_is_one_draft_and_one_that_is_a_reference_is_none
 ) -> None:
     person = a_person()
     sees(world, monkeypatch, LARGE)
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()), ("b.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()), ("b.jpg", a_picture()))
     save(curator, person, **{f"face_{draft.pk}": "0"})
-    assert sent(curator, person, ("a.jpg", a_picture())) == []
+    assert send_pictures(curator, person, ("a.jpg", a_picture())) == []
 
 
 def test_others_do_not_see_what_somebody_is_about_to_save(
     curator: Client, world: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sees(world, monkeypatch, LARGE)
-    (draft,) = sent(curator, a_person(), ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, a_person(), ("a.jpg", a_picture()))
     other = Client()
     other.force_login(a_user("Other", Role.CURATOR))
     assert other.get(reverse("admin:gallery_person_draft", args=(draft.pk,))).status_code == 404
@@ -204,7 +197,7 @@ def test_drafts_follow_a_merge_and_old_ones_and_files_of_none_are_forgotten(
 ) -> None:
     anna, double = a_person("Anna"), a_person("Anne")
     sees(world, monkeypatch, LARGE)
-    (draft,) = sent(curator, double, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, double, ("a.jpg", a_picture()))
     merge_people(a_user("Other"), double, anna)
     draft.refresh_from_db()
     assert draft.person == anna
@@ -221,7 +214,7 @@ def test_erasing_a_person_takes_the_drafts_and_their_files(
 ) -> None:
     person = a_person("Anna Berg")
     sees(world, monkeypatch, LARGE)
-    (draft,) = sent(curator, person, ("a.jpg", a_picture()))
+    (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
     erasure = erase_person(draft.added_by, person)
     assert draft.image in erasure.todo["files"]
     assert not ReferenceDraft.objects.exists()

@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from gallery.core.exceptions import ActionRefused
-from gallery.models import BulkAct, Event, Person, Role
+from gallery.models import BulkAct, Event, Person
 from gallery.people.member_lists import read_people_csv
 from gallery.people.services import set_person_note
 from tests.curation.test_bulk import do, undo
@@ -24,13 +24,7 @@ pytestmark = pytest.mark.django_db
 IMPORT, EXPORT = reverse("admin:gallery_person_import"), reverse("admin:gallery_person_export")
 
 
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user("Curator", Role.CURATOR))
-    return client
-
-
-def sent(client: Client, content: str | bytes) -> str:
+def import_csv(client: Client, content: str | bytes) -> str:
     data = content.encode() if isinstance(content, str) else content
     page = client.post(IMPORT, {"file": SimpleUploadedFile("people.csv", data)}, follow=True)
     return html.unescape(page.content.decode())
@@ -56,7 +50,7 @@ def test_what_spreadsheets_save_is_understood(content: bytes) -> None:
 
 
 def test_a_file_in_an_old_encoding_is_read_and_the_page_says_so(curator: Client) -> None:
-    assert "it was read as Windows text" in sent(curator, "name\nJosé\n".encode("cp1252"))
+    assert "it was read as Windows text" in import_csv(curator, "name\nJosé\n".encode("cp1252"))
 
 
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\x00\x00", b"surname\nLan\n", b"name\n\n"])
@@ -78,7 +72,7 @@ def test_each_line_is_told_before_anything_is_done(curator: Client) -> None:
         ",Dan,,perhaps",
         ",,only a note,",
     ]
-    page = sent(curator, "\n".join(lines))
+    page = import_csv(curator, "\n".join(lines))
     assert "1 new person: <bdi>Bea</bdi>." in page
     assert "1 person changes" in page
     assert "Anna Berg" in page
@@ -92,7 +86,9 @@ def test_each_line_is_told_before_anything_is_done(curator: Client) -> None:
 
 def test_a_file_is_taken_in_as_one_act_and_undone_as_one(curator: Client) -> None:
     anna = a_person("Anna")
-    sent(curator, "name,note,recognise,consent_until\nAnna,Met in June,no,24/11/2030\nBea,,,\nCleo,,,\n")
+    import_csv(
+        curator, "name,note,recognise,consent_until\nAnna,Met in June,no,24/11/2030\nBea,,,\nCleo,,,\n"
+    )
     page = do(curator, "start")
     anna.refresh_from_db()
     assert names() == {"Anna", "Bea", "Cleo"}
@@ -108,7 +104,7 @@ def test_a_file_is_taken_in_as_one_act_and_undone_as_one(curator: Client) -> Non
 @pytest.mark.parametrize("answer", ["", "new", "person"])
 def test_a_name_that_differs_only_in_accents_is_asked_about(curator: Client, answer: str) -> None:
     lan = a_person("Đào Lan")
-    sent(curator, "name,note\nDao Lan,who\nBea,\n")
+    import_csv(curator, "name,note\nDao Lan,who\nBea,\n")
     do(curator, "start", **{"line-2": str(lan.pk) if answer == "person" else answer})
     expected = {"": {"Đào Lan", "Bea"}, "new": {"Đào Lan", "Dao Lan", "Bea"}, "person": {"Dao Lan", "Bea"}}
     assert names() == expected[answer]
@@ -116,7 +112,7 @@ def test_a_name_that_differs_only_in_accents_is_asked_about(curator: Client, ans
 
 def test_a_person_changed_since_the_preview_is_left_as_they_are(curator: Client) -> None:
     anna = a_person("Anna")
-    sent(curator, "name,note\nAnna,from the file\nBea,\n")
+    import_csv(curator, "name,note\nAnna,from the file\nBea,\n")
     set_person_note(a_user("Other"), anna, "from the other")
     page = html.unescape(do(curator, "start").content.decode())
     assert "Line 2 (Anna) was left out" in page
@@ -143,7 +139,7 @@ def test_no_cell_is_a_formula_and_every_name_comes_back_as_it_was(curator: Clien
     person = a_person(name)
     content, rows = exported(curator)
     assert not rows[0]["name"].startswith(("=", "+", "-", "@"))
-    page = sent(curator, content)
+    page = import_csv(curator, content)
     assert "1 line changes nothing" in page
     assert Person.objects.get(pk=person.pk).name == name
 
@@ -154,5 +150,5 @@ def test_an_export_taken_in_again_changes_nothing(curator: Client) -> None:
         note='two\nlines, "quoted"', is_hidden=True, consent_until=date(2031, 1, 2)
     )
     content, _rows = exported(curator)
-    assert "1 line changes nothing" in sent(curator, content)
+    assert "1 line changes nothing" in import_csv(curator, content)
     assert "Nothing in this file is new or changed." in html.unescape(do(curator, "start").content.decode())

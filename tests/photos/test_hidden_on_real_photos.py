@@ -17,7 +17,7 @@ import pytest
 from django.test import Client
 from PIL import Image
 
-from gallery.models import Album, Decision, Face, Person, Photo, Role, Status
+from gallery.models import Album, Decision, Face, Person, Photo, Role
 from gallery.models.fields import vector_to_bytes
 from gallery.people.services import set_person_recognised
 from gallery.photos.albums import share_album
@@ -28,7 +28,7 @@ from recognition.types import Bounds, Box, FaceCrop, Neighbour, State
 from recognition.types import Image as Pixels
 from tests.embedded_faces import engines, group, needs_labelled_photos, portraits
 from tests.labelled import folder
-from tests.making import a_person, a_user
+from tests.making import a_face, a_person, a_photo, a_user
 
 pytestmark = [needs_labelled_photos, pytest.mark.slow, pytest.mark.django_db]
 PLACES = {"obama_and_biden.jpg": ("biden", "obama"), "kit_with_rose.jpg": ("rose_leslie", "kit_harington")}
@@ -49,26 +49,22 @@ class Scene:
 
 
 @pytest.fixture(params=sorted(PLACES))
-def scene(request: Any, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
-    settings.CACHE_ROOT = tmp_path / "cache"
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, **named: None)
+def scene(request: Any, own_data: Path, sent: list[Any]) -> Scene:
     base, name = folder(), request.param
     assert base is not None
-    (tmp_path / name).write_bytes((base / "five" / "photos" / name).read_bytes())
-    found = group(tmp_path / name)
+    path = own_data / "media" / name
+    path.write_bytes((base / "five" / "photos" / name).read_bytes())
+    found = group(path)
     rows = sorted(range(len(found.detections)), key=lambda row: -found.detections[row].box.area)[:2]
     rows.sort(key=lambda row: found.detections[row].box.left)  # there may be somebody far behind them
     mai = a_user("mai")
-    photo = Photo.objects.create(
-        name="photo.jpg", file=name, sha256="0" * 64, width=found.width, height=found.height, work=Status.DONE
-    )
+    photo = a_photo("photo.jpg", file=name, sha256="0" * 64, width=found.width, height=found.height)
     album = Album.objects.create(name="Press", created_by=mai)
     Photo.objects.update(album=album)
     named = tuple(a_person(who) for who in PLACES[name])
     faces = tuple(
-        Face.objects.create(
-            photo=photo,
+        a_face(
+            photo,
             left=found.detections[row].box.left,
             top=found.detections[row].box.top,
             width=found.detections[row].box.width,

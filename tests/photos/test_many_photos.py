@@ -20,18 +20,8 @@ from gallery.models import Album, Erasure, Event, Photo, Role, Status, User
 from gallery.photos.services import check_photo_count, put_photos_in_album, restore_photos, trash_photos
 from tests.making import a_named_face, a_person, a_photo, a_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
 Sent = list[tuple[Any, ...]]
-
-
-@pytest.fixture(autouse=True)
-def sent(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Sent:
-    settings.MEDIA_ROOT = tmp_path
-    tasks: Sent = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: tasks.append((task, *args))
-    )
-    return tasks
 
 
 def act(client: Client, user: User, word: str, photos: list[Photo], **more: str) -> Any:

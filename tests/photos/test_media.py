@@ -17,7 +17,7 @@ from django.test import Client, RequestFactory
 from filelock import FileLock
 from PIL import Image
 
-from gallery.models import Album, Event, Face, Person, Photo, Reference, Role, User
+from gallery.models import Album, Event, Photo, Reference, Role, User
 from gallery.photos.renditions import (
     _face_rendition_path,
     delete_orphan_renditions,
@@ -29,19 +29,9 @@ from gallery.photos.renditions import (
 )
 from gallery.web.media import picture_response
 from recognition.images.sandbox import make_rendition
+from tests.making import a_face, a_person, a_photo, a_user
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def own_data(settings: Any, tmp_path: Path) -> Path:
-    settings.DATA_DIR = tmp_path
-    settings.MEDIA_ROOT, settings.CACHE_ROOT = tmp_path / "media", tmp_path / "cache"
-    return tmp_path
-
-
-def user(name: str, role: Role = Role.VIEWER) -> User:
-    return User.objects.create_user(name, password="a long enough one", role=role)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_data")]
 
 
 def browser(who: User) -> Client:
@@ -68,7 +58,7 @@ def jpeg(path: Path, *, orientation: int = 1, position: bool = True) -> bytes:
 def add_photo(data: Path, name: str = "a.jpg", album: Album | None = None, **look: Any) -> Photo:
     content = jpeg(data / "media" / name, **look)
     digest = hashlib.sha256(content + name.encode()).hexdigest()
-    return Photo.objects.create(file=name, name=name, sha256=digest, album=album, width=400, height=200)
+    return a_photo(name, album, file=name, sha256=digest, width=400, height=200)
 
 
 def src(tag: str, **context: object) -> str:
@@ -81,13 +71,13 @@ def opened(response: Any) -> Image.Image:
 
 def test_a_photo_is_shown_at_the_width_asked_for_and_kept_by_the_browser(own_data: Path) -> None:
     photo = add_photo(own_data)
-    response = browser(user("vy")).get(src("photo_src photo 300", photo=photo))
+    response = browser(a_user("vy", Role.VIEWER)).get(src("photo_src photo 300", photo=photo))
     assert response.status_code == 200
     assert opened(response).size == (320, 160)
     assert response["Cache-Control"] == "private, max-age=31536000, immutable"
     assert response["Content-Type"] == "image/webp"
     assert response["X-Content-Type-Options"] == "nosniff"
-    again = browser(user("an")).get(
+    again = browser(a_user("an", Role.VIEWER)).get(
         src("photo_src photo 300", photo=photo), headers={"If-None-Match": response["ETag"]}
     )
     assert again.status_code == 304
@@ -95,7 +85,7 @@ def test_a_photo_is_shown_at_the_width_asked_for_and_kept_by_the_browser(own_dat
 
 def test_what_is_shown_stands_upright_and_says_nothing_of_the_place(own_data: Path) -> None:
     photo = add_photo(own_data, orientation=6)
-    image = opened(browser(user("vy")).get(src("photo_src photo 2048", photo=photo)))
+    image = opened(browser(a_user("vy", Role.VIEWER)).get(src("photo_src photo 2048", photo=photo)))
     assert image.size == (200, 400)
     assert image.getpixel((100, 20))[0] > 200  # type: ignore[index] -- RGB
     assert not image.getexif()
@@ -104,9 +94,9 @@ def test_what_is_shown_stands_upright_and_says_nothing_of_the_place(own_data: Pa
 
 def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
     photo = add_photo(own_data)
-    face = Face.objects.create(photo=photo, left=300, top=60, width=40, height=60)
-    other = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
-    client = browser(user("vy"))
+    face = a_face(photo, left=300, top=60, width=40, height=60)
+    other = a_face(photo, left=30, top=60, width=40, height=60)
+    client = browser(a_user("vy", Role.VIEWER))
     image = opened(client.get(src("face_src face", face=face))).convert("RGB")
     assert image.size == (68, 102)
     assert image.getpixel((30, 50))[2] > 200  # type: ignore[index] -- RGB: blue
@@ -116,7 +106,7 @@ def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
 def test_the_original_is_for_contributors_and_leaves_its_place_behind_unless_asked(own_data: Path) -> None:
     photo = add_photo(own_data)
     stored = (own_data / "media" / photo.file.name).read_bytes()
-    client = browser(user("co", Role.CONTRIBUTOR))
+    client = browser(a_user("co", Role.CONTRIBUTOR))
     plain = client.get(f"/photos/{photo.pk}/original")
     assert plain["Content-Disposition"] == 'attachment; filename="a.jpg"'
     assert plain["Cache-Control"] == "private, no-store"
@@ -125,14 +115,14 @@ def test_the_original_is_for_contributors_and_leaves_its_place_behind_unless_ask
     assert not copy.getexif().get_ifd(0x8825)
     asked = client.get(f"/photos/{photo.pk}/original?position=yes")
     assert b"".join(asked.streaming_content) == stored
-    assert browser(user("vy")).get(f"/photos/{photo.pk}/original").status_code == 403
+    assert browser(a_user("vy", Role.VIEWER)).get(f"/photos/{photo.pk}/original").status_code == 403
     taken = Event.objects.filter(verb="downloaded", object_id=photo.pk)
     assert [event.summary["position"] for event in taken.order_by("pk")] == [False, True]
 
 
 def test_widths_and_digests_that_were_never_offered_do_not_exist(own_data: Path) -> None:
     photo = add_photo(own_data)
-    client = browser(user("vy"))
+    client = browser(a_user("vy", Role.VIEWER))
     good = src("photo_src photo 640", photo=photo)
     assert client.get(good).status_code == 200
     assert client.get(good.replace("/640", "/641")).status_code == 404
@@ -141,13 +131,11 @@ def test_widths_and_digests_that_were_never_offered_do_not_exist(own_data: Path)
 
 def test_strangers_to_a_limited_album_get_none_of_its_pictures(own_data: Path) -> None:
     album = Album.objects.create(name="Wedding", is_limited=True)
-    guest, stranger = user("guest"), user("stranger", Role.CURATOR)
+    guest, stranger = a_user("guest", Role.VIEWER), a_user("stranger", Role.CURATOR)
     album.members.add(guest)
     photo = add_photo(own_data, album=album)
-    face = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
-    person = Person(name="An")
-    person.set_name("An")
-    person.save()
+    face = a_face(photo, left=30, top=60, width=40, height=60)
+    person = a_person("An")
     jpeg(own_data / "media" / "r.jpg")
     reference = Reference.objects.create(person=person, image="r.jpg", sha256="ab" * 32, source_face=face)
     addresses = [
@@ -166,14 +154,14 @@ def test_a_photo_in_the_trash_is_seen_only_by_who_may_restore_it(own_data: Path)
     photo = add_photo(own_data)
     Photo.objects.filter(pk=photo.pk).update(trashed_at=timezone.now())
     address = src("photo_src photo", photo=photo)
-    assert browser(user("vy")).get(address).status_code == 404
-    assert browser(user("co", Role.CONTRIBUTOR)).get(address).status_code == 200
+    assert browser(a_user("vy", Role.VIEWER)).get(address).status_code == 404
+    assert browser(a_user("co", Role.CONTRIBUTOR)).get(address).status_code == 200
 
 
 def test_a_proxy_is_told_which_file_to_send(own_data: Path, settings: Any) -> None:
     settings.ACCEL_PREFIX = "/_data"
     photo = add_photo(own_data)
-    response = browser(user("vy")).get(src("photo_src photo 320", photo=photo))
+    response = browser(a_user("vy", Role.VIEWER)).get(src("photo_src photo 320", photo=photo))
     sent = response["X-Accel-Redirect"]
     assert sent.startswith("/_data/cache/photos/")
     assert (own_data / sent.removeprefix("/_data/")).is_file()
@@ -201,7 +189,7 @@ def test_a_picture_asked_for_by_many_at_once_is_made_once(own_data: Path, monkey
 def test_a_broken_original_is_a_missing_picture_and_leaves_nothing_behind(own_data: Path) -> None:
     photo = add_photo(own_data)
     (own_data / "media" / photo.file.name).write_bytes(b"\xff\xd8\xff nothing of the kind")
-    assert browser(user("vy")).get(src("photo_src photo", photo=photo)).status_code == 404
+    assert browser(a_user("vy", Role.VIEWER)).get(src("photo_src photo", photo=photo)).status_code == 404
     assert not list((own_data / "cache").rglob("*.webp"))
 
 
@@ -225,7 +213,7 @@ def test_pictures_of_photos_that_are_no_more_are_swept_away_and_others_stay(own_
 
 def test_forgetting_a_photo_removes_all_that_was_made_from_it(own_data: Path) -> None:
     photo = add_photo(own_data)
-    face = Face.objects.create(photo=photo, left=30, top=60, width=40, height=60)
+    face = a_face(photo, left=30, top=60, width=40, height=60)
     get_photo_rendition(photo, 320)
     get_face_rendition(face, 128)
     delete_photo_renditions(photo.sha256)

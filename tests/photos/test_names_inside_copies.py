@@ -13,7 +13,7 @@ from tests import corpus
 from tests.making import a_face, a_named_face, a_person, a_photo
 from tests.recognition.test_regions import needs_exiftool, said
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker"), needs_exiftool]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent"), needs_exiftool]
 
 
 @pytest.fixture

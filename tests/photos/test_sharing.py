@@ -22,14 +22,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world(settings: Any, tmp_path: Path) -> World:
-    settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
-    settings.CACHE_ROOT = tmp_path / "cache"
-    world = make_world(tmp_path)
+def world(own_data: Path) -> World:
+    world = make_world()
     Photo.objects.update(work=Status.DONE)
     Face.objects.update(state="known")
     for prefix in ("", "hidden_"):  # not gray: a hidden face must be seen to be hidden
-        Image.effect_noise((800, 600), 120).convert("RGB").save(tmp_path / f"{prefix}a.jpg", quality=95)
+        Image.effect_noise((800, 600), 120).convert("RGB").save(
+            own_data / "media" / f"{prefix}a.jpg", quality=95
+        )
     return world
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from gallery.models import Album, Decision, Photo
 from tests.making import a_face, a_named_face, a_person, a_photo
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 @pytest.fixture

@@ -50,10 +50,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def folder(settings: Any, tmp_path: Path) -> Path:
-    settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
-    settings.CACHE_ROOT = tmp_path / "cache"
-    return tmp_path
+def folder(own_data: Path) -> Path:
+    return own_data
 
 
 def picture(path: Path, *patches: tuple[tuple[int, int, int, int], str]) -> None:
@@ -78,7 +76,7 @@ def anna(folder: Path) -> Person:
     set_person_consent(mai, anna, "Signed on 3 May", timezone.localdate() + timedelta(days=9))
     album = create_album(mai, "Trip")
     photo = a_photo("beach.jpg", album=album, taken_at=timezone.now())
-    picture(folder / photo.file.name, ((300, 200, 400, 320), "red"), ((390, 200, 470, 320), "blue"))
+    picture(folder / "media" / photo.file.name, ((300, 200, 400, 320), "red"), ((390, 200, 470, 320), "blue"))
     place = {"top": 200.0, "height": 120.0, "embedder_id": EMBEDDER}
     own = a_face(photo, left=300.0, width=100.0, embedding=a_vector(7), **place)
     other = a_face(photo, left=390.0, width=80.0, embedding=a_vector(8), **place)
@@ -87,7 +85,7 @@ def anna(folder: Path) -> Person:
     reference = a_reference(
         anna, box=[300, 200, 100, 120], source_path="/home/mai/faces/anna 1.jpg", source_face=own
     )
-    picture(folder / reference.image.name, ((300, 200, 400, 320), "red"))
+    picture(folder / "media" / reference.image.name, ((300, 200, 400, 320), "red"))
     maybe = a_face(a_photo("maybe.jpg"), state="unsure")
     Candidate.objects.create(face=maybe, person=anna, similarity=0.9, rank=0)
     FaceRejection.objects.create(face=a_face(), person=anna, by=mai)
@@ -169,7 +167,7 @@ def test_cut_outs_show_their_face_and_make_others_unrecognisable(anna: Person, f
     assert middle[0] > 150
     assert middle[2] < 100
     beside = cut[230 - top : 290 - top, 412 - left :, 0]  # where the other face reaches into the cut
-    photo = Image.open(folder / Photo.objects.get(name="beach.jpg").file.name)
+    photo = Image.open(folder / "media" / Photo.objects.get(name="beach.jpg").file.name)
     assert np.asarray(photo)[230:290, 412:435, 0].std(axis=1).mean() > 50
     assert beside.std(axis=1).mean() < 25
     assert all(
@@ -195,8 +193,8 @@ def test_the_page_reads_well_in_the_language_asked_for(anna: Person, folder: Pat
 
 
 def test_an_original_that_is_gone_is_said_and_stops_nothing(anna: Person, folder: Path) -> None:
-    (folder / Photo.objects.get(name="beach.jpg").file.name).unlink()
-    (folder / Reference.objects.get().image.name).unlink()
+    (folder / "media" / Photo.objects.get(name="beach.jpg").file.name).unlink()
+    (folder / "media" / Reference.objects.get().image.name).unlink()
     written = person_export.write_person_file(anna, folder / "out.zip")
     assert written.without_picture == 3
     data = json.loads(zipfile.ZipFile(folder / "out.zip").read("data.json"))

@@ -13,7 +13,6 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 from PIL import Image
 
-from gallery.jobs import dispatch
 from gallery.models import (
     Album,
     Build,
@@ -30,34 +29,22 @@ from gallery.models import (
 from gallery.people.services import preview_merge
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
+from tests.making import a_face, a_user
 from tests.making_pictures import jpeg
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
 SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(2)>'
-
-
-@pytest.fixture(autouse=True)
-def own_data(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    settings.DATA_DIR = tmp_path
-    settings.MEDIA_ROOT, settings.CACHE_ROOT = tmp_path / "media", tmp_path / "cache"
-    (tmp_path / "media").mkdir()
-    monkeypatch.setattr(dispatch, "send_task", lambda *task, **options: None)
-    return tmp_path
 
 
 @pytest.fixture
 def world(own_data: Path) -> World:
-    return make_world(own_data / "media")
+    return make_world()
 
 
 def browser(who: User) -> Client:
     client = Client()
     client.force_login(who)
     return client
-
-
-def user(name: str, role: Role) -> User:
-    return User.objects.create_user(name, role=role)
 
 
 def upload(client: Client, content: bytes, name: str = "a.jpg", **form: Any) -> list[dict[str, str]]:
@@ -71,16 +58,16 @@ def upload(client: Client, content: bytes, name: str = "a.jpg", **form: Any) -> 
 
 def test_a_flood_of_photos_is_stopped_for_its_user_only(settings: Any) -> None:
     settings.UPLOADS_PER_HOUR = 3
-    flood = browser(user("co", Role.CONTRIBUTOR))
+    flood = browser(a_user("co", Role.CONTRIBUTOR))
     kinds = [upload(flood, jpeg(shade))[0]["kind"] for shade in range(10, 60, 10)]
     assert kinds == ["added"] * 3 + ["refused"] * 2
     assert "hour" in upload(flood, jpeg(70))[0]["sentence"]
-    assert upload(browser(user("vy", Role.CONTRIBUTOR)), jpeg(80))[0]["kind"] == "added"
+    assert upload(browser(a_user("vy", Role.CONTRIBUTOR)), jpeg(80))[0]["kind"] == "added"
 
 
 def test_files_that_are_no_photos_count_as_well(settings: Any) -> None:
     settings.UPLOADS_PER_HOUR = 3
-    flood = browser(user("co", Role.CONTRIBUTOR))
+    flood = browser(a_user("co", Role.CONTRIBUTOR))
     for _ in range(3):
         upload(flood, b"not a photo at all")
     assert "hour" in upload(flood, jpeg())[0]["sentence"]
@@ -88,7 +75,7 @@ def test_files_that_are_no_photos_count_as_well(settings: Any) -> None:
 
 def test_bytes_count_too_and_nothing_of_what_is_refused_stays(settings: Any, own_data: Path) -> None:
     settings.UPLOAD_GB_PER_HOUR = 0
-    assert upload(browser(user("co", Role.CONTRIBUTOR)), jpeg())[0]["kind"] == "refused"
+    assert upload(browser(a_user("co", Role.CONTRIBUTOR)), jpeg())[0]["kind"] == "refused"
     assert not [path for path in (own_data / "media").rglob("*") if path.is_file()]
 
 
@@ -118,7 +105,7 @@ def test_who_may_not_upload_writes_no_byte_to_the_disk(
         "/account/login"
     )  # with the cookie of its form, whose counterpart is then looked for in the body
     if who:
-        client.force_login(user("vy", who))
+        client.force_login(a_user("vy", who))
     for address in ("/account/login", "/upload/file", "/upload/plain", "/language", "/healthz"):
         client.post(address, {"photos": SimpleUploadedFile("a.jpg", b"x" * 3_000_000)})
     assert made == []
@@ -126,7 +113,7 @@ def test_who_may_not_upload_writes_no_byte_to_the_disk(
 
 def test_a_request_larger_than_the_limit_is_refused_before_it_is_read(settings: Any) -> None:
     settings.UPLOAD_REQUEST_MAX_MB = 1
-    client = browser(user("co", Role.CONTRIBUTOR))
+    client = browser(a_user("co", Role.CONTRIBUTOR))
     answer = client.post("/upload/file", {"photos": SimpleUploadedFile("a.zip", b"x" * 1_100_000)})
     assert answer.status_code in {400, 413}
 
@@ -135,7 +122,7 @@ def test_a_request_larger_than_the_limit_is_refused_before_it_is_read(settings: 
 
 
 def test_uploading_a_photo_that_is_in_an_album_for_others_tells_nothing(settings: Any) -> None:
-    owner, stranger = user("ow", Role.CONTRIBUTOR), user("st", Role.CONTRIBUTOR)
+    owner, stranger = a_user("ow", Role.CONTRIBUTOR), a_user("st", Role.CONTRIBUTOR)
     album = Album.objects.create(name="Secret", is_limited=True, created_by=owner)
     upload(browser(owner), jpeg(), album=album.pk)
     first = upload(browser(stranger), jpeg())[0]
@@ -186,11 +173,11 @@ def test_no_page_says_a_word_of_an_album_for_others(world: World, role: Role) ->
 def _everything_about(hidden: Face, face: Face, crop: Reference) -> list[Face]:
     """Faces of the hidden photo in the review queue and among unknown groups, and what builds and checks found."""
     photo, person = hidden.photo, crop.person
-    unsure = Face.objects.create(photo=photo, left=200, top=10, width=50, height=50, state="unsure")
+    unsure = a_face(photo, left=200, top=10, width=50, height=50, state="unsure")
     Candidate.objects.create(face=unsure, person=person, reference=crop, similarity=0.8, rank=0)
-    alone = Face.objects.create(photo=photo, left=300, top=10, width=50, height=50, cluster=7)
+    alone = a_face(photo, left=300, top=10, width=50, height=50, cluster=7)
     alike = [
-        Face.objects.create(photo=where, left=400, top=10 + 60 * n, width=50, height=50, cluster=8)
+        a_face(where, left=400, top=10 + 60 * n, width=50, height=50, cluster=8)
         for n, where in enumerate((photo, photo, face.photo, face.photo))
     ]
     build = Build.objects.get()
@@ -247,7 +234,7 @@ def test_the_preview_of_a_merge_counts_only_what_its_curator_may_see(world: Worl
 )
 @pytest.mark.parametrize("address", ["/photos/{}/", "/faces/{}/", "/people/{}/", "/albums/{}/", "/?face={}"])
 def test_ids_that_are_made_up_find_nothing_and_break_nothing(db: None, address: str, forged: str) -> None:
-    client = browser(User.objects.create_user("ad", role=Role.ADMINISTRATOR))
+    client = browser(a_user("ad", Role.ADMINISTRATOR))
     status = client.get(address.format(forged)).status_code
     assert status == 404 or (status == 200 and "?" in address)
 
@@ -291,7 +278,7 @@ def test_a_script_in_a_file_name_and_in_exif_arrives_as_text() -> None:
     exif[0x010E] = exif[0x013B] = exif[0x8298] = (
         "<b onclick=alert(1)>{{ 7|add:1 }}"  # description, artist, ...
     )
-    client = browser(user("co", Role.CONTRIBUTOR))
+    client = browser(a_user("co", Role.CONTRIBUTOR))
     told = upload(client, jpeg(exif=exif), name='<img src=x onerror=alert(2)>".jpg')[0]
     assert "<img src=x" not in told["html"]
     photo = Photo.objects.filter(uploaded_by__username="co").get()
@@ -301,7 +288,7 @@ def test_a_script_in_a_file_name_and_in_exif_arrives_as_text() -> None:
 
 
 def test_a_photo_is_served_as_what_it_is_whatever_it_is_called() -> None:
-    client = browser(user("co", Role.CONTRIBUTOR))
+    client = browser(a_user("co", Role.CONTRIBUTOR))
     polyglot = jpeg() + b"<html><script>alert(1)</script></html>"
     assert upload(client, polyglot, name="both.jpg")[0]["kind"] == "refused"
     upload(client, jpeg(), name="page.html")

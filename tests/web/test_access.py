@@ -85,10 +85,8 @@ def browser(world: World, who: str) -> Client:
 
 
 @pytest.fixture
-def world(settings: Any, tmp_path: Path) -> World:
-    settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
-    settings.CACHE_ROOT = tmp_path / "cache"
-    return make_world(tmp_path)
+def world(own_data: Path) -> World:
+    return make_world()
 
 
 ALL = {address.name: address for address in addresses()}

@@ -41,11 +41,10 @@ pytestmark = pytest.mark.django_db(
 
 
 @pytest.fixture
-def place(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(settings: Any, tmp_path: Path, sent: list[Any]) -> Path:
     settings.DATA_DIR = tmp_path / "data"
     settings.MEDIA_ROOT = settings.DATA_DIR / "media"
     settings.BACKUP_DIR = tmp_path / "backups"
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
     return tmp_path / "backups"
 
 

@@ -23,12 +23,6 @@ __all__ = ["world"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("world")]
 
 
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user())
-    return client
-
-
 def build_now() -> Build:
     made = run_build(request_build("test", delay=0).pk)
     assert made is not None
@@ -98,11 +92,7 @@ def test_names_in_photos_a_curator_may_not_see_stay_out(curator: Client) -> None
     assert ("hidden.jpg" in text) == (curator.get(f"/photos/{hidden.pk}/").status_code == 200)
 
 
-def test_the_worker_is_asked_to_build_and_to_go_back(
-    curator: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent: list[tuple[Any, ...]] = []
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: sent.append(args))
+def test_the_worker_is_asked_to_build_and_to_go_back(curator: Client, sent: list[Any]) -> None:
     curator.post("/builds/request")
     curator.post("/builds/roll-back")
     assert [args[0] for args in sent] == ["request_build"]
@@ -147,13 +137,6 @@ def test_a_long_list_of_changes_ends_between_photos(curator: Client, monkeypatch
         address = f"/builds/{build.pk}/{more[1] if more else ''}"
     assert more is None
     assert seen == photos[::-1]
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    found: list[Any] = []
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: found.append(args))
-    return found
 
 
 def test_figures_are_plotted_once_there_are_two_builds(curator: Client) -> None:

@@ -16,18 +16,12 @@ from gallery.curation.measurement import calibrate_gallery
 from gallery.index import engine
 from gallery.models import Calibration, Role, SiteSetting, User
 from recognition.types import Bounds
-from tests.curation.test_evaluate import fake, fill, sent
+from tests.curation.test_evaluate import fake, fill
 from tests.engines import FakeEngine
 from tests.making import a_user
 
-__all__ = ["fake", "sent"]  # fixtures
+__all__ = ["fake"]  # a fixture
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user())
-    return client
 
 
 def test_before_anything_is_measured_the_page_says_what_decides(curator: Client) -> None:

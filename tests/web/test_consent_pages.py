@@ -6,7 +6,6 @@ import html
 import json
 import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,19 +22,7 @@ from tests.admin.test_admin_guard import as_shown
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
 from tests.pages import folded
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def folders(settings: Any, tmp_path: Path) -> None:
-    settings.DATA_DIR = settings.MEDIA_ROOT = tmp_path
-    settings.CACHE_ROOT = tmp_path / "cache"
-
-
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user("mai"))
-    return client
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_data")]
 
 
 def until(days: int, name: str = "Anna") -> Person:

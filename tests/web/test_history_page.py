@@ -10,7 +10,7 @@ from gallery.models import Album
 from gallery.people.services import rename_person
 from tests.making import a_face, a_person, a_photo, a_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 def entries(client, **query):

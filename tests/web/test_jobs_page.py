@@ -44,27 +44,12 @@ from tests.making import EMBEDDER, a_person, a_photo, a_reference, a_user
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user("Curator", Role.CURATOR))
-    return client
-
-
 def page(client: Client) -> str:
     return client.get(reverse("jobs")).content.decode()
 
 
 def act(client: Client, word: str, **values: object) -> None:
     assert client.post(reverse("jobs_act"), {"act": word, **values}).status_code == 302
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    found: list[Any] = []
-    monkeypatch.setattr(
-        "gallery.jobs.dispatch.send_task", lambda task, *args, countdown=0: found.append((task, *args[:0]))
-    )
-    return found
 
 
 def test_a_failure_is_shown_with_its_reason_and_tried_again(curator: Client) -> None:
@@ -226,7 +211,7 @@ def test_a_failed_erasure_is_for_administrators_to_see_and_try_again(
     curator.force_login(a_user("Admin", Role.ADMINISTRATOR))
     assert "The disk is gone." in page(curator)
     act(curator, "retry", kind="erasure", pk=erasure.pk)
-    assert sent == [("erase",)]
+    assert sent == [("erase", erasure.pk)]
 
 
 def test_a_failed_build_that_a_later_one_made_good_is_history(curator: Client) -> None:
@@ -379,7 +364,7 @@ def test_a_picture_that_could_not_be_looked_at_is_told_to_who_sent_it_and_tried_
     assert "theirs.jpg" not in shown
     assert "Leave it out on the person" in shown
     act(curator, "retry", kind="draft", pk=mine.pk)
-    assert sent == [("look_at_draft",)]
+    assert sent == [("look_at_draft", mine.pk)]
     assert ReferenceDraft.objects.get(pk=mine.pk).work == Status.QUEUED
     undo_events(me, Event.objects.get(verb="queue.retry"))
     assert ReferenceDraft.objects.get(pk=mine.pk).failure == "The file is cut off."

@@ -14,8 +14,7 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture(autouse=True)
-def kim(client, monkeypatch):
-    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: None)
+def kim(client, sent):
     user = a_user("Kim", Role.CURATOR)
     client.force_login(user)
     return user

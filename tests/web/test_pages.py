@@ -25,12 +25,6 @@ from tests.pages import folded
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def mai(client: Client) -> Client:
-    client.force_login(a_user())
-    return client
-
-
 def fill(photos: int) -> None:
     """Photos with two faces each, one of them named."""
     for number in range(photos):
@@ -58,60 +52,60 @@ def queries(client: Client, address: str) -> int:
     ],
     ids=["home", "photos", "people", "albums", "progress"],
 )
-def test_more_rows_ask_no_more_queries(mai: Client, address: Callable[[], str]) -> None:
+def test_more_rows_ask_no_more_queries(curator: Client, address: Callable[[], str]) -> None:
     fill(2)
-    queries(mai, address())  # what is asked once, such as the session
-    few = queries(mai, address())
+    queries(curator, address())  # what is asked once, such as the session
+    few = queries(curator, address())
     Face.objects.all().delete()
     Person.objects.all().delete()
     fill(9)
-    assert queries(mai, address()) == few
+    assert queries(curator, address()) == few
 
 
-def test_a_photo_with_many_faces_asks_no_more_queries(mai: Client) -> None:
+def test_a_photo_with_many_faces_asks_no_more_queries(curator: Client) -> None:
     photo = a_photo()
     a_face(photo)
-    queries(mai, reverse("photo", args=(photo.pk,)))  # what is asked once
-    few = queries(mai, reverse("photo", args=(photo.pk,)))
+    queries(curator, reverse("photo", args=(photo.pk,)))  # what is asked once
+    few = queries(curator, reverse("photo", args=(photo.pk,)))
     for number in range(12):
         a_face(photo, person=a_person(f"Person {number}"), state=Face.State.KNOWN)
-    assert queries(mai, reverse("photo", args=(photo.pk,))) == few
+    assert queries(curator, reverse("photo", args=(photo.pk,))) == few
 
 
-def test_the_grid_goes_on_by_key(mai: Client) -> None:
+def test_the_grid_goes_on_by_key(curator: Client) -> None:
     pks = [a_photo().pk for _ in range(PHOTOS_PER_PAGE + 5)]
-    first = mai.get(reverse("photos"))
+    first = curator.get(reverse("photos"))
     assert [photo.pk for photo in first.context["page"].rows] == pks[:4:-1]
-    rest = mai.get(reverse("photos"), {"after": first.context["page"].after})
+    rest = curator.get(reverse("photos"), {"after": first.context["page"].after})
     assert [photo.pk for photo in rest.context["page"].rows] == pks[4::-1]
     assert rest.context["page"].after is None
 
 
-def test_nonsense_in_an_address_is_ignored(mai: Client) -> None:
+def test_nonsense_in_an_address_is_ignored(curator: Client) -> None:
     a_photo()
     for query in ("after=x", "after=-3", "after=99999999999999999999", "show=nothing", "face=x"):
-        assert mai.get(f"{reverse('photos')}?{query}").status_code == 200
+        assert curator.get(f"{reverse('photos')}?{query}").status_code == 200
 
 
-def test_faces_that_are_none_leave_the_counts(mai: Client) -> None:
+def test_faces_that_are_none_leave_the_counts(curator: Client) -> None:
     person = a_person("Hoa")
     a_face(a_photo(), person=person, state=Face.State.KNOWN)
     a_face(a_photo(), person=person, decision=Decision.NOT_A_FACE)
-    page = mai.get(reverse("person", args=(person.pk,)))
+    page = curator.get(reverse("person", args=(person.pk,)))
     assert page.context["portrait"].photos == 1
 
 
-def test_who_is_often_on_the_same_photos_is_asked_for_by_the_page_or_by_its_link(mai: Client) -> None:
+def test_who_is_often_on_the_same_photos_is_asked_for_by_the_page_or_by_its_link(curator: Client) -> None:
     person, photo = a_person("Hoa"), a_photo()
     address = reverse("person", args=(person.pk,))
-    assert "Often together" not in mai.get(address).content.decode()  # there are no photos
+    assert "Often together" not in curator.get(address).content.decode()  # there are no photos
     for one in (person, a_person("Linh")):
         a_face(photo, person=one, state=Face.State.KNOWN)
-    page = mai.get(address).content.decode()
+    page = curator.get(address).content.decode()
     assert f'hx-get="{address}?together=1"' in page
     assert 'href="?together=1#together"' in page
-    part = mai.get(address, {"together": "1"}, headers={"HX-Request": "true", "HX-Target": "together"})
-    whole = mai.get(address, {"together": "1"}).content.decode()
+    part = curator.get(address, {"together": "1"}, headers={"HX-Request": "true", "HX-Target": "together"})
+    whole = curator.get(address, {"together": "1"}).content.decode()
     for text in (part.content.decode(), whole):
         assert "Linh" in text
         assert "hx-get=" not in text.partition('id="together"')[2].partition("</section>")[0]
@@ -120,20 +114,20 @@ def test_who_is_often_on_the_same_photos_is_asked_for_by_the_page_or_by_its_link
 
 
 def test_a_person_with_many_references_shows_some_and_leads_to_all(
-    mai: Client, monkeypatch: pytest.MonkeyPatch
+    curator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gallery.web.people.MAX_SHOWN_REFERENCES", 2)
     person = a_person("Hoa")
     for number in range(4):
         a_reference(person, work=Status.FAILED if number == 3 else Status.DONE)
-        page = mai.get(reverse("person", args=(person.pk,)))
+        page = curator.get(reverse("person", args=(person.pk,)))
         assert len(page.context["references"]) == min(2, number + 1)
         assert page.context["used"] == min(3, number + 1)
         assert ("The newest 2 are shown" in page.content.decode()) == (number >= 2)
 
 
 def test_the_first_page_counts_what_waits_no_further_than_it_says(
-    mai: Client, monkeypatch: pytest.MonkeyPatch
+    curator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gallery.web.home.MAX_COUNTED_FACES", 3)
     for _ in range(2):
@@ -141,17 +135,17 @@ def test_the_first_page_counts_what_waits_no_further_than_it_says(
     for _ in range(4):
         a_face(state=Face.State.UNKNOWN)
     a_face(a_photo(trashed_at=timezone.now()), state=Face.State.UNSURE)
-    page = mai.get(reverse("home")).content.decode()
+    page = curator.get(reverse("home")).content.decode()
     assert "2 faces to check" in page
     assert "3 and more unknown faces" in page
 
 
-def test_a_name_cannot_become_a_formula_in_a_spreadsheet(mai: Client) -> None:
+def test_a_name_cannot_become_a_formula_in_a_spreadsheet(curator: Client) -> None:
     photo = a_photo()
     a_face(photo, person=a_person("=1+1"), state=Face.State.KNOWN, decision=Decision.CONFIRMED)
-    table = mai.get(reverse("photo_export", args=(photo.pk, "csv"))).content.decode("utf-8-sig")
+    table = curator.get(reverse("photo_export", args=(photo.pk, "csv"))).content.decode("utf-8-sig")
     assert next(csv.DictReader(io.StringIO(table)))["name"] == "'=1+1"
-    document = json.loads(mai.get(reverse("photo_export", args=(photo.pk, "json"))).content)
+    document = json.loads(curator.get(reverse("photo_export", args=(photo.pk, "json"))).content)
     assert document["faces"][0]["name"] == "=1+1"
 
 
@@ -164,12 +158,12 @@ def test_only_who_made_an_album_and_curators_change_it(client: Client) -> None:
     assert client.get(reverse("album_edit", args=(mine.pk,))).status_code == 403
 
 
-def test_the_theme_is_kept_and_leads_back_only_into_the_site(mai: Client) -> None:
-    answer = mai.post(reverse("theme"), {"theme": "dark", "next": "https://elsewhere.example/"})
+def test_the_theme_is_kept_and_leads_back_only_into_the_site(curator: Client) -> None:
+    answer = curator.post(reverse("theme"), {"theme": "dark", "next": "https://elsewhere.example/"})
     assert answer["Location"] == reverse("home")
-    assert 'media="all"' in mai.get(reverse("home")).content.decode()
-    mai.post(reverse("theme"), {"theme": "<b>", "next": "/photos/"})
-    assert "prefers-color-scheme" in mai.get(reverse("home")).content.decode()
+    assert 'media="all"' in curator.get(reverse("home")).content.decode()
+    curator.post(reverse("theme"), {"theme": "<b>", "next": "/photos/"})
+    assert "prefers-color-scheme" in curator.get(reverse("home")).content.decode()
 
 
 def test_a_photo_goes_into_an_album_old_or_new_by_its_name(client: Client) -> None:
@@ -233,20 +227,20 @@ def test_a_photo_that_somebody_has_moved_meanwhile_is_left_where_it_is(client: C
     assert photo.album == there
 
 
-def test_references_are_asked_for_again_only_while_one_is_looked_at(mai: Client) -> None:
+def test_references_are_asked_for_again_only_while_one_is_looked_at(curator: Client) -> None:
     person = a_person("Anna")
     a_reference(person)
     address = reverse("person", args=(person.pk,))
     asks = f'hx-get="{address}"'
-    assert asks not in mai.get(address).content.decode()
+    assert asks not in curator.get(address).content.decode()
     looked_at = a_reference(person, work=Status.QUEUED)
-    assert asks in mai.get(address).content.decode()
-    part = folded(mai.get(address, headers={"HX-Request": "true", "HX-Target": "references"}))
+    assert asks in curator.get(address).content.decode()
+    part = folded(curator.get(address, headers={"HX-Request": "true", "HX-Target": "references"}))
     assert part.startswith('<div id="references"')
     assert asks in part
     assert part.count('class="reference"') == 2
     looked_at.work, looked_at.failure = Status.FAILED, "No face was found in the picture."
     looked_at.save()
-    part = mai.get(address, headers={"HX-Request": "true", "HX-Target": "references"}).content.decode()
+    part = curator.get(address, headers={"HX-Request": "true", "HX-Target": "references"}).content.decode()
     assert asks not in part
     assert "not used" in part

@@ -11,7 +11,7 @@ from gallery.models import Album, Decision, Event, Face, Role
 from gallery.people.references import has_automatic_references
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 def say(client, face, word, **values):

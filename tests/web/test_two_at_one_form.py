@@ -11,7 +11,7 @@ from gallery.photos.albums import change_album, create_album
 from tests.admin.test_admin_guard import as_shown
 from tests.making import a_person, a_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 @pytest.fixture
@@ -19,21 +19,17 @@ def nam() -> User:
     return a_user("Nam")
 
 
-@pytest.fixture
-def curator(client: Client) -> Client:
-    client.force_login(a_user())
-    return client
-
-
-def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(curator: Client, nam: User) -> None:
+def test_a_stale_form_does_not_open_an_album_that_was_limited_meanwhile(
+    curator: Client, user: User, nam: User
+) -> None:
     album, member = create_album(nam, "Trip"), a_user("Vy", Role.VIEWER)
-    change_album(nam, Album.objects.get(), {"members": [User.objects.get(username="Mai")]})
+    change_album(nam, Album.objects.get(), {"members": [user]})
     address = f"/albums/{album.pk}/edit"
     shown = curator.get(address)
     limits = {
         "is_limited": True,
         "is_recognised": False,
-        "members": [User.objects.get(username="Mai"), member],
+        "members": [user, member],
     }
     change_album(nam, Album.objects.get(), limits)
     form = {

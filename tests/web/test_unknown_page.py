@@ -9,7 +9,7 @@ from gallery.faces.decisions import ignore_face
 from gallery.models import Album, Decision, Event, Face
 from tests.making import a_face, a_person, a_photo, a_user, an_unsure_face
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_broker")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
 def a_group(size, **columns):
