@@ -169,7 +169,7 @@ def test_a_photo_that_comes_and_goes_around_the_copy_is_not_half_in_it(place: Pa
     held: list[Photo] = []
 
     def remove() -> None:
-        remove_file(held[0].file)
+        remove_file(held[0].file.name)
         held[0].delete()
 
     def progress(name: str, done: int, total: int) -> None:

@@ -143,7 +143,7 @@ def _unknown_look_alikes(world: World) -> None:
         note="Der ganze Verein, bei Sonne.",
     )
     group = []
-    source = Path(settings.MEDIA_ROOT) / Photo.objects.get(pk=world.value("photo")).file
+    source = Path(Photo.objects.get(pk=world.value("photo")).file.path)
     for number in range(4):
         file = f"group-{number}.jpg"
         shutil.copy(source, Path(settings.MEDIA_ROOT) / file)

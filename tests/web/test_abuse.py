@@ -90,7 +90,7 @@ def test_a_picture_of_a_person_is_checked_like_a_photo_and_counted(settings: Any
         client.post(address, {"pictures": SimpleUploadedFile("a.html", jpeg(shade))})
     made = Reference.objects.order_by("-pk")[0]
     assert Reference.objects.count() == before + 1
-    assert made.image.endswith(".jpg")
+    assert made.image.name.endswith(".jpg")
 
 
 @pytest.mark.parametrize("who", [None, Role.VIEWER])
