@@ -48,8 +48,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
-        rows = super().get_queryset(request)
-        return rows.filter(photo__trashed_at=None).defer("embedding")
+        return Face.objects.visible_to(current_user(request)).order_by("-pk").defer("embedding")
 
     @admin.display(description=gettext_lazy("picture"))
     def shown(self, face: Face) -> SafeString:

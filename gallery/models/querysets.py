@@ -99,8 +99,14 @@ class FaceQuerySet(QuerySet["Face"]):
         return self.filter(photo__trashed_at__isnull=True)
 
     def visible_to(self, user: User) -> Self:
-        """Faces in photos the user may see, outside the trash."""
-        return self.filter(visible_album_q(user, "photo__album")).outside_trash()
+        """Faces in photos the user may see, outside the trash.
+
+        The others are excluded: they are few, and to find a person's faces SQLite would else go through all photos.
+        """
+        from gallery.models.photos import Photo  # which takes its manager from here
+
+        unseen = Photo.objects.filter(Q(trashed_at__isnull=False) | ~visible_album_q(user, "album"))
+        return self.exclude(photo__in=unseen.order_by().values("pk"))
 
     def undecided(self) -> Self:
         """Faces whose name the machine may still change."""
