@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.utils import timezone
 
@@ -73,7 +74,14 @@ def names_of(face: Face) -> tuple[int | None, str, bool]:
 def as_they_are(*rows: Any) -> list[dict[str, Any]]:
     skipped = {"revision", "_state"}
     fresh = [type(row).objects.get(pk=row.pk) for row in rows]
-    return [{key: value for key, value in vars(row).items() if key not in skipped} for row in fresh]
+    return [
+        {
+            key: value.tobytes() if isinstance(value, np.ndarray) else value
+            for key, value in vars(row).items()
+            if key not in skipped
+        }
+        for row in fresh
+    ]
 
 
 # A consent that runs out

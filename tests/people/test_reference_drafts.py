@@ -26,6 +26,7 @@ from recognition.types import Box, Detection
 from tests.engines import FakeEngine
 from tests.gallery_world import world
 from tests.making import a_person, a_user
+from tests.pages import folded
 
 __all__ = ["world"]
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_data")]
@@ -73,7 +74,7 @@ def test_the_face_found_is_shown_and_nothing_is_a_reference_before_saving(
         2,
         [200, 100, 80, 100],
     )
-    page = curator.get(reverse("admin:gallery_person_pictures", args=(person.pk,))).content.decode()
+    page = folded(curator.get(reverse("admin:gallery_person_pictures", args=(person.pk,))))
     assert "This face was found." in page
     assert f'name="face-{draft.pk}" value="0" checked' in page
     image = curator.get(reverse("admin:gallery_person_draft_image", args=(draft.pk,)))

@@ -19,6 +19,7 @@ from gallery.people.member_lists import read_people_csv
 from gallery.people.services import set_person_note
 from tests.curation.test_bulk import do, undo
 from tests.making import a_person, a_user
+from tests.pages import folded
 
 pytestmark = pytest.mark.django_db
 IMPORT, EXPORT = reverse("admin:gallery_person_import"), reverse("admin:gallery_person_export")
@@ -27,7 +28,7 @@ IMPORT, EXPORT = reverse("admin:gallery_person_import"), reverse("admin:gallery_
 def import_csv(client: Client, content: str | bytes) -> str:
     data = content.encode() if isinstance(content, str) else content
     page = client.post(IMPORT, {"file": SimpleUploadedFile("people.csv", data)}, follow=True)
-    return html.unescape(page.content.decode())
+    return html.unescape(folded(page))
 
 
 def names() -> set[str]:
