@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,13 @@ if "FACESITE_DATA_DIR" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     _folder = tempfile.mkdtemp(prefix="facesite-test-")
     os.environ["FACESITE_DATA_DIR"] = _folder
     atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+
+
+def pytest_configure() -> None:
+    """Labelled photos that are named but missing end the run: gates that were skipped look like gates passed."""
+    folder = os.environ.get(FACES)
+    if folder and not any(Path(folder).glob("*/*")):
+        raise pytest.UsageError(f"{FACES} names {folder}, where there are no labelled photos.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
