@@ -11,9 +11,11 @@ from django.test import Client
 from django.utils import translation
 
 from facesite.texts import compile_texts
+from gallery.index import engine
 from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 from gallery.models import Role, User
 from tests import servers
+from tests.engines import PUBLISHED, FakeEngine
 from tests.making import a_user
 from tests.site import Site
 
@@ -73,6 +75,14 @@ def curator(client: Client, user: User) -> Client:
     """The test's client, with that curator signed in."""
     client.force_login(user)
     return client
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> FakeEngine:
+    """Serves embeddings of 128 numbers with the bounds that dlib's authors published."""
+    made = FakeEngine(bounds=PUBLISHED, dimension=128)
+    monkeypatch.setattr(engine, "get_serving_embedder", lambda: made)
+    return made
 
 
 @pytest.fixture

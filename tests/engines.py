@@ -12,6 +12,7 @@ from recognition.types import Bounds, Box, Detection, Embeddings, FaceCrop, Imag
 from tests.making import EMBEDDER, a_vector
 
 BOUNDS = Bounds(known=0.9, unsure=0.7, margin=0.01)
+PUBLISHED = Bounds(0.92, 0.90, 0.015)
 GOOD = Quality(size=60, sharpness=0.2, yaw=0, roll=0, exposure=0.5, contrast=0.2, is_usable=True)
 
 

@@ -20,6 +20,8 @@ from gallery.models import (
     Status,
     User,
 )
+from gallery.models.fields import vector_to_bytes
+from tests.fake_people import fake_people
 
 EMBEDDER = "test-0123456789ab"
 _numbers = itertools.count(1)
@@ -91,3 +93,14 @@ def a_reference(person: Person, **columns: Any) -> Reference:
     reference = Reference.objects.create(person=person, **values)
     ReferenceVector.objects.create(reference=reference, embedder_id=EMBEDDER, vector=a_vector(number))
     return reference
+
+
+def fill_gallery(persons: int, pictures: int) -> None:
+    """People with references whose vectors are like those of real people."""
+    vectors, whose = fake_people(persons, pictures, seed=31)
+    people = [a_person(f"Person {number}") for number in range(persons)]
+    for vector, person in zip(vectors, whose, strict=True):
+        reference = a_reference(people[person])
+        ReferenceVector.objects.update_or_create(
+            reference=reference, embedder_id=EMBEDDER, defaults={"vector": vector_to_bytes(vector)}
+        )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,6 +12,7 @@ from gallery.models import Person, Reference, Role, User
 from gallery.people.references import move_references
 from gallery.people.services import set_person_hidden, set_person_note
 from tests.making import a_person, a_reference, a_user
+from tests.pages import as_shown
 
 pytestmark = pytest.mark.django_db
 
@@ -21,17 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def other() -> User:
     return a_user("Hoa", Role.CURATOR)
-
-
-def as_shown(page: Any) -> dict[str, list[str]]:
-    """What a browser sends back of the values that the form was shown with."""
-    found: dict[str, list[str]] = {}
-    for tag in re.findall(r'<input type="hidden" name="initial-[^>]*>', page.content.decode()):
-        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
-        assert name
-        found.setdefault(name[1], []).append(html.unescape(value[1]) if value else "")
-    assert found, "the form carries no values it was shown with"
-    return found
 
 
 def test_the_second_is_told_field_by_field_what_the_first_changed_and_by_whom(

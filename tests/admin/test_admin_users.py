@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from gallery.accounts.services import change_user, invite_user
 from gallery.models import Event, Invitation, Role, User
-from tests.admin.test_admin_guard import as_shown
 from tests.making import a_user
+from tests.pages import as_shown
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a good long password"

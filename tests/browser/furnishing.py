@@ -44,8 +44,8 @@ from recognition.calibrate import calibrate, get_published_figures
 from recognition.types import Bounds
 from tests.access_table import TABLE
 from tests.access_world import World, make_world
+from tests.addresses import ADMIN, ALL, rule_of
 from tests.making import a_person
-from tests.web.test_access import ADMIN, ALL, rule_of
 
 PASSWORD = "a good long password"
 # where the two faces of the demonstration's photo are: left, top, width, height

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_curation import check, database, keep, signed_in, start_afresh
+from tests.browser.curated import check, database, keep, signed_in, start_afresh
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

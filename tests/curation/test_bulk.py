@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -15,31 +13,10 @@ from gallery.curation.bulk.services import run_bulk_act, start_bulk_act, stop_bu
 from gallery.history.undo import undo_events
 from gallery.models import BulkAct, Event, GalleryChange, Person, Reference, Status, User
 from gallery.people.services import create_person
+from tests.bulk import PEOPLE, chosen, do, undo
 from tests.making import a_named_face, a_person, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
-REFERENCES = reverse("admin:gallery_reference_changelist")
-PEOPLE = reverse("admin:gallery_person_changelist")
-
-
-def chosen(client: Client, action: str, *rows: Any, address: str = REFERENCES, **more: str) -> Any:
-    """The page that says what the action would change."""
-    ids = [str(row.pk) for row in rows]
-    return client.post(address, {"action": action, "_selected_action": ids, **more}, follow=True)
-
-
-def do(client: Client, word: str, **more: Any) -> Any:
-    """Press a button of the newest act."""
-    act = BulkAct.objects.exclude(kind="undo").latest("pk")
-    return client.post(
-        reverse("admin:gallery_bulkact_act", args=(act.pk,)), {"do": word, **more}, follow=True
-    )
-
-
-def undo(client: Client, page: Any) -> None:
-    """Press Undo in the message of the page."""
-    message = next(m for m in page.context["messages"] if (m.extra_tags or "").startswith("undo-"))
-    client.post(reverse("event_undo", args=(message.extra_tags.removeprefix("undo-"),)))
 
 
 def statuses() -> set[str]:

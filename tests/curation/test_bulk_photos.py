@@ -26,9 +26,9 @@ from gallery.people.services import merge_people
 from gallery.photos.albums import create_album, put_photo_in_album
 from gallery.photos.services import retry_photo, set_taken_at, trash_photo
 from recognition.errors import ImageError
-from tests.admin.test_admin_guard import as_shown
-from tests.curation.test_bulk import REFERENCES, chosen, do, undo
+from tests.bulk import REFERENCES, chosen, do, undo
 from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
+from tests.pages import as_shown
 
 pytestmark = pytest.mark.django_db
 PHOTOS = reverse("admin:gallery_photo_changelist")

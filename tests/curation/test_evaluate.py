@@ -16,35 +16,14 @@ from gallery.curation.measurement import HISTOGRAM_BINS, calibrate_gallery
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.index import engine
-from gallery.models import Calibration, Event, Reference, ReferenceVector
-from gallery.models.fields import vector_to_bytes
+from gallery.models import Calibration, Event, Reference
 from recognition import calibrate
 from recognition.decide import tighten_for_gallery
 from recognition.types import Bounds
 from tests.embedded_faces import needs_labelled_photos
-from tests.engines import FakeEngine
-from tests.fake_people import fake_people
+from tests.engines import PUBLISHED, FakeEngine
 from tests.labelled import folder
-from tests.making import EMBEDDER, a_person, a_reference, a_user
-
-PUBLISHED = Bounds(0.92, 0.90, 0.015)
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, sent: list[Any]) -> FakeEngine:
-    made = FakeEngine(bounds=PUBLISHED, dimension=128)
-    monkeypatch.setattr(engine, "get_serving_embedder", lambda: made)
-    return made
-
-
-def fill(persons: int, pictures: int) -> None:
-    vectors, whose = fake_people(persons, pictures, seed=31)
-    people = [a_person(f"Person {number}") for number in range(persons)]
-    for vector, person in zip(vectors, whose, strict=True):
-        reference = a_reference(people[person])
-        ReferenceVector.objects.update_or_create(
-            reference=reference, embedder_id=EMBEDDER, defaults={"vector": vector_to_bytes(vector)}
-        )
+from tests.making import a_user, fill_gallery
 
 
 def evaluate(*args: str) -> tuple[dict[str, Any], int]:
@@ -58,7 +37,7 @@ def evaluate(*args: str) -> tuple[dict[str, Any], int]:
 
 @pytest.mark.django_db
 def test_the_report_has_what_the_contract_says_and_changes_nothing(fake: FakeEngine) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     found, code = evaluate()
     assert code == 0
     assert (found["references"], found["persons"], found["rank1"]) == (120, 40, 1.0)
@@ -73,7 +52,7 @@ def test_the_report_has_what_the_contract_says_and_changes_nothing(fake: FakeEng
 
 @pytest.mark.django_db
 def test_applied_bounds_decide_for_that_embedder_only(fake: FakeEngine, sent: list[Any]) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     found, code = evaluate("--apply", "--false-name-rate", "0.05")
     assert code == 0
     assert found["is_applied"] is True
@@ -85,7 +64,7 @@ def test_applied_bounds_decide_for_that_embedder_only(fake: FakeEngine, sent: li
 
 @pytest.mark.django_db
 def test_too_few_references_apply_nothing_and_say_so(fake: FakeEngine) -> None:
-    fill(3, 2)
+    fill_gallery(3, 2)
     found, code = evaluate("--apply")
     assert code == 1
     assert "Too few" in found["suggestion"]["reason"]
@@ -95,7 +74,7 @@ def test_too_few_references_apply_nothing_and_say_so(fake: FakeEngine) -> None:
 
 @pytest.mark.django_db
 def test_only_approved_references_are_measured(fake: FakeEngine) -> None:
-    fill(10, 3)
+    fill_gallery(10, 3)
     Reference.objects.filter(pk__in=Reference.objects.values_list("pk")[:4]).update(status="rejected")
     assert evaluate()[0]["references"] == 26
 
@@ -111,7 +90,7 @@ def test_an_empty_gallery_and_a_silly_rate_are_refused_with_a_sentence(fake: Fak
 
 @pytest.mark.django_db
 def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine, sent: list[Any]) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     user, measured = a_user(), calibrate_gallery(0.05)
     event = put_calibration_in_force(user, measured)
     assert (
@@ -126,7 +105,7 @@ def test_applying_is_an_act_with_a_sentence_that_can_be_undone(fake: FakeEngine,
 
 @pytest.mark.django_db
 def test_withdrawing_brings_back_the_published_bounds(fake: FakeEngine) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     first, second = calibrate_gallery(0.05), calibrate_gallery(0.01)
     put_calibration_in_force(None, first)
     put_calibration_in_force(None, second)
@@ -138,7 +117,7 @@ def test_withdrawing_brings_back_the_published_bounds(fake: FakeEngine) -> None:
 
 @pytest.mark.django_db
 def test_a_calibration_that_is_not_founded_cannot_be_applied(fake: FakeEngine) -> None:
-    fill(3, 2)
+    fill_gallery(3, 2)
     measured = calibrate_gallery(0.005)
     with pytest.raises(ActionRefused, match="too few references"):
         put_calibration_in_force(a_user(), measured)
@@ -146,7 +125,7 @@ def test_a_calibration_that_is_not_founded_cannot_be_applied(fake: FakeEngine) -
 
 @pytest.mark.django_db
 def test_a_stored_report_reads_back_as_what_was_measured(fake: FakeEngine) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     measured = calibrate_gallery(0.05)
     measured.refresh_from_db()
     again = calibrate.Calibration.from_json(measured.report)

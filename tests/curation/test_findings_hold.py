@@ -21,7 +21,7 @@ from gallery.people.references import (
     use_face_as_reference,
 )
 from gallery.people.services import merge_people, split_person
-from tests.index.test_index_races import Start, finish, read_line, start
+from tests.index.processes import Start, finish, read_line, start
 from tests.making import EMBEDDER, a_face, a_person, a_reference, a_user
 
 __all__ = ["start"]  # a fixture

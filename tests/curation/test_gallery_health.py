@@ -28,12 +28,10 @@ from gallery.history.undo import undo_events
 from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Role, Status
 from gallery.models.fields import vector_to_bytes
 from gallery.people.references import move_references, reject_references
-from tests.curation.test_evaluate import fake
 from tests.engines import FakeEngine
 from tests.fake_people import fake_people
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
 
-__all__ = ["fake"]  # a fixture
 pytestmark = pytest.mark.django_db
 Kind = Finding.Kind
 

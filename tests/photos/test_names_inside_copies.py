@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from gallery.models import Photo
 from tests import corpus
+from tests.exif import needs_exiftool, read_with_exiftool
 from tests.making import a_face, a_named_face, a_person, a_photo
-from tests.recognition.test_regions import needs_exiftool, said
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent"), needs_exiftool]
 
@@ -34,7 +34,7 @@ def photo(settings: Any, tmp_path: Path) -> Photo:
 def downloaded(client: Any, photo: Photo, tmp_path: Path, query: str = "") -> dict[str, Any]:
     answer = client.get(reverse("photo_export", args=(photo.pk, "xmp")) + query)
     assert answer["Content-Disposition"].startswith("attachment")
-    return said(answer.content, tmp_path / "downloaded.jpg")
+    return read_with_exiftool(answer.content, tmp_path / "downloaded.jpg")
 
 
 def test_each_name_stands_at_its_region_and_nothing_else_does(client, bao, photo, tmp_path):

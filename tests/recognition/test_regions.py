@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
-import shutil
 import struct
 import subprocess
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -23,24 +20,9 @@ from recognition.regions.position import exif_without_position
 from recognition.regions.xmp import build_xmp_packet
 from recognition.types import Box
 from tests import corpus
+from tests.exif import EXIFTOOL, needs_exiftool, read_with_exiftool
 
-EXIFTOOL = shutil.which("exiftool")
-needs_exiftool = pytest.mark.skipif(
-    EXIFTOOL is None, reason="exiftool is not installed (apt install libimage-exiftool-perl): NOT CHECKED"
-)
 HOSTILE_NAME = "\"><script>&'<![CDATA[ ]]> \x00\x0b\ud800 Đặng"
-
-
-def said(data: bytes, path: Path) -> dict[str, Any]:
-    """What exiftool, an independent reader, finds in a file."""
-    path.write_bytes(data)
-    assert EXIFTOOL
-    done = subprocess.run(
-        [EXIFTOOL, "-j", "-struct", "-G1", "-n", "-a", str(path)], capture_output=True, text=True, check=True
-    )
-    (answer,) = json.loads(done.stdout)
-    assert "ExifTool:Error" not in answer
-    return dict(answer)
 
 
 @needs_exiftool
@@ -52,7 +34,7 @@ def test_exiftool_reads_names_and_boxes_of_a_photo_however_it_is_turned(
     info = images.probe_photo(data)
     box = Box(info.width * 0.1, info.height * 0.2, info.width * 0.2, info.height * 0.1)
     copy = make_tagged_copy(data, [NamedFace(box, "Nguyễn Thị Hoa"), NamedFace(Box(0, 0, 10, 10))])
-    answer = said(copy.data, tmp_path / "photo.jpg")
+    answer = read_with_exiftool(copy.data, tmp_path / "photo.jpg")
     regions = answer["XMP-mwg-rs:RegionInfo"]
     assert regions["AppliedToDimensions"] == {"W": 400, "H": 300, "Unit": "pixel"}
     first, second = regions["RegionList"]
@@ -71,12 +53,12 @@ def test_exiftool_reads_names_and_boxes_of_a_photo_however_it_is_turned(
 @needs_exiftool
 def test_exiftool_finds_no_position_unless_it_was_asked_for(tmp_path: Path) -> None:
     data = corpus.jpeg_with_position()
-    assert "GPS:GPSLatitude" in said(data, tmp_path / "before.jpg")
-    stripped = said(make_tagged_copy(data, []).data, tmp_path / "after.jpg")
+    assert "GPS:GPSLatitude" in read_with_exiftool(data, tmp_path / "before.jpg")
+    stripped = read_with_exiftool(make_tagged_copy(data, []).data, tmp_path / "after.jpg")
     assert not [key for key in stripped if "GPS" in key]
     assert stripped["ExifIFD:DateTimeOriginal"] == "2021:07:04 12:30:00"
     assert "ExifTool:Warning" not in stripped
-    kept = said(make_tagged_copy(data, [], keep_position=True).data, tmp_path / "kept.jpg")
+    kept = read_with_exiftool(make_tagged_copy(data, [], keep_position=True).data, tmp_path / "kept.jpg")
     assert kept["GPS:GPSLatitude"] == pytest.approx(48.858, abs=0.01)
 
 
@@ -91,14 +73,14 @@ def test_metadata_written_by_exiftool_survive_and_places_do_not(tmp_path: Path) 
                "RegionList=[{Name=Stale,Type=Face}]}"]  # fmt: skip
     subprocess.run([EXIFTOOL, "-q", "-overwrite_original", *written, str(path)], check=True)
     copy = make_tagged_copy(path, [NamedFace(Box(10, 10, 50, 50), "New Friend")])
-    answer = said(copy.data, tmp_path / "copy.jpg")
+    answer = read_with_exiftool(copy.data, tmp_path / "copy.jpg")
     assert answer["XMP-dc:Title"] == "Summer"
     assert answer["IPTC:Caption-Abstract"] == "All of us"
     assert answer["IFD0:Artist"] == "Ann"
     assert answer["XMP-iptcExt:PersonInImage"] == ["Old Friend", "New Friend"]
     assert [region["Name"] for region in answer["XMP-mwg-rs:RegionInfo"]["RegionList"]] == ["New Friend"]
     assert not [key for key in answer if "GPS" in key or "City" in key]
-    kept = said(make_tagged_copy(path, [], keep_position=True).data, tmp_path / "kept.jpg")
+    kept = read_with_exiftool(make_tagged_copy(path, [], keep_position=True).data, tmp_path / "kept.jpg")
     assert kept["IPTC:City"] == "Hue"
     assert kept["XMP-photoshop:City"] == "Hue"
 
@@ -116,7 +98,7 @@ def test_png_keeps_its_pixels_and_the_other_kinds_become_jpeg(tmp_path: Path) ->
         data = corpus.PLAIN[name]()
         copy = make_tagged_copy(data, faces)
         assert copy.suffix == form
-        answer = said(copy.data, tmp_path / f"{name}{form}")
+        answer = read_with_exiftool(copy.data, tmp_path / f"{name}{form}")
         (region,) = answer["XMP-mwg-rs:RegionInfo"]["RegionList"]
         assert region["Name"] == "Ann"
         assert region["Area"]["X"] == pytest.approx(0.2)
@@ -126,7 +108,7 @@ def test_png_keeps_its_pixels_and_the_other_kinds_become_jpeg(tmp_path: Path) ->
 
 @needs_exiftool
 def test_hostile_names_arrive_as_text(tmp_path: Path) -> None:
-    answer = said(
+    answer = read_with_exiftool(
         make_tagged_copy(corpus.jpeg(), [NamedFace(Box(1, 1, 5, 5), HOSTILE_NAME)]).data, tmp_path / "a.jpg"
     )
     name = answer["XMP-mwg-rs:RegionInfo"]["RegionList"][0]["Name"]
@@ -141,8 +123,8 @@ def test_a_png_with_position_loses_it(tmp_path: Path) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Raw profile type exif", "\nexif\n 8\n4578696600004949", zip=True)
     data = corpus.saved(corpus.picture(), "PNG", exif=exif, pnginfo=text)
-    assert "GPS:GPSLatitude" in said(data, tmp_path / "before.png")
-    answer = said(make_tagged_copy(data, []).data, tmp_path / "after.png")
+    assert "GPS:GPSLatitude" in read_with_exiftool(data, tmp_path / "before.png")
+    answer = read_with_exiftool(make_tagged_copy(data, []).data, tmp_path / "after.png")
     assert not [key for key in answer if "GPS" in key or "Raw" in key]
     assert answer["IFD0:Orientation"] == 6
 

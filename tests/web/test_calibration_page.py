@@ -16,11 +16,9 @@ from gallery.curation.measurement import calibrate_gallery
 from gallery.index import engine
 from gallery.models import Calibration, Role, SiteSetting, User
 from recognition.types import Bounds
-from tests.curation.test_evaluate import fake, fill
 from tests.engines import FakeEngine
-from tests.making import a_user
+from tests.making import a_user, fill_gallery
 
-__all__ = ["fake"]  # a fixture
 pytestmark = pytest.mark.django_db
 
 
@@ -51,7 +49,7 @@ def test_the_page_says_that_a_measurement_is_under_way_and_when_it_is_late(
 
 
 def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: FakeEngine) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     calibrate_gallery(0.05)
     page = curator.get("/names/").content.decode()
     assert page.count('<svg class="plot"') == 2
@@ -62,7 +60,7 @@ def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: F
 
 
 def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     calibrate_gallery(0.05)
     page = get_calibration_page()
     assert page.likeness is not None
@@ -77,7 +75,7 @@ def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine)
 
 
 def test_bounds_are_applied_and_taken_out_of_force_again(curator: Client, fake: FakeEngine) -> None:
-    fill(40, 3)
+    fill_gallery(40, 3)
     measured = calibrate_gallery(0.05)
     before = engine.get_decision_bounds(fake)
     curator.post(f"/names/{measured.pk}/apply")
@@ -88,7 +86,7 @@ def test_bounds_are_applied_and_taken_out_of_force_again(curator: Client, fake: 
 
 
 def test_too_few_references_are_said_and_offer_nothing_to_apply(curator: Client, fake: FakeEngine) -> None:
-    fill(3, 2)
+    fill_gallery(3, 2)
     measured = calibrate_gallery(0.005)
     page = curator.get("/names/").content.decode()
     assert "too few references" in page

@@ -18,9 +18,8 @@ from gallery.models.querysets import get_today
 from gallery.people.services import set_person_consent
 from gallery.photos.albums import create_album, remove_album
 from gallery.privacy import selectors as privacy_selectors
-from tests.admin.test_admin_guard import as_shown
 from tests.making import EMBEDDER, a_face, a_named_face, a_person, a_photo, a_reference, a_user, a_vector
-from tests.pages import folded
+from tests.pages import as_shown, folded
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_data")]
 

@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from gallery.models import Event, Person, Role
-from tests.admin.test_admin_guard import as_shown
 from tests.making import a_named_face, a_person, a_reference, a_user
+from tests.pages import as_shown
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}

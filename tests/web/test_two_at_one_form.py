@@ -8,8 +8,8 @@ from django.test import Client
 from gallery.models import Album, Event, Person, Role, User
 from gallery.people.services import set_person_note
 from gallery.photos.albums import change_album, create_album
-from tests.admin.test_admin_guard import as_shown
 from tests.making import a_person, a_user
+from tests.pages import as_shown
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 

@@ -17,7 +17,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.models import BulkAct, Event, Person
 from gallery.people.member_lists import read_people_csv
 from gallery.people.services import set_person_note
-from tests.curation.test_bulk import do, undo
+from tests.bulk import do, undo
 from tests.making import a_person, a_user
 from tests.pages import folded
 

@@ -1,0 +1,50 @@
+"""What tests in a browser share on sites of their own: signing in, axe, and a database that is put back."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.site import Site
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def signed_in(browser: Browser, address: str, name: str, **context: Any) -> Page:
+    page = browser.new_context(base_url=address, **context).new_page()
+    page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+    page.goto("/account/login")
+    page.fill("[name=username]", name)
+    page.fill("[name=password]", "correct horse")
+    page.locator("main button, main [type=submit]").first.click()
+    expect(page.get_by_role("heading", level=1)).to_be_attached()
+    return page
+
+
+def check(page: Page) -> None:
+    """Nothing for axe to find, and nothing wider than the screen."""
+    page.emulate_media(reduced_motion="reduce")  # what is half faded in has half its contrast
+    found = Axe().run(page, options=WCAG).response["violations"]
+    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def database(site: Site) -> sqlite3.Connection:
+    return sqlite3.connect(site.folder / "facesite.sqlite3", timeout=20)
+
+
+def keep(site: Site) -> None:
+    """Remember the database as it is."""
+    with closing(database(site)) as now, closing(sqlite3.connect(site.folder / "kept.sqlite3")) as kept:
+        now.backup(kept)
+
+
+def start_afresh(site: Site) -> None:
+    """The database as it was kept: four faces unsure, four in a group of unknown ones, nothing decided."""
+    with closing(database(site)) as now, closing(sqlite3.connect(site.folder / "kept.sqlite3")) as kept:
+        kept.backup(now)
