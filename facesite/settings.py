@@ -212,7 +212,7 @@ else:
 WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
-CELERY_BEAT_SCHEDULER = "gallery.jobs.scheduler:HeartbeatScheduler"
+CELERY_BEAT_SCHEDULER = "gallery.jobs.tasks:HeartbeatScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds between two ticks at most, each a sign of life
 CELERY_BEAT_SCHEDULE = {
     "forget-old": {"task": "forget_old", "schedule": 6 * 3600.0},

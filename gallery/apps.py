@@ -26,7 +26,7 @@ def _register_effects() -> None:
     from gallery.faces.effects import follow_changed_bounds, follow_changed_faces, resume_restored_photos
     from gallery.history.effects import register_receivers
     from gallery.index.feed import announce_changed_references
-    from gallery.jobs.requeue import send_requeued_jobs
+    from gallery.jobs.services import send_requeued_jobs
 
     register_receivers(
         apply_consent_changes,
@@ -68,13 +68,8 @@ def _register_jobs() -> None:
     from gallery.people import jobs as people
     from gallery.privacy import jobs as privacy
 
-    register_jobs(faces.JOB_KINDS, task_titles=faces.TASK_TITLES)
-    register_jobs(people.JOB_KINDS, task_titles=people.TASK_TITLES)
-    register_jobs(index.JOB_KINDS, index.SINGLETON_KINDS, index.TASK_TITLES)
-    register_jobs(curation.JOB_KINDS, curation.SINGLETON_KINDS, curation.TASK_TITLES)
-    register_jobs((), backup.SINGLETON_KINDS, backup.TASK_TITLES)
-    register_jobs((), maintenance.SINGLETON_KINDS, maintenance.TASK_TITLES)
-    register_jobs(privacy.JOB_KINDS, task_titles=privacy.TASK_TITLES)
+    for room in (faces, people, index, curation, backup, maintenance, privacy):
+        register_jobs(*room.JOBS)
 
 
 class GalleryAdminConfig(SimpleAdminConfig):

@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from gallery.history.changeset import record_event
-from gallery.jobs.registry import SingletonKind
-from gallery.jobs.singletons import request_singleton
+from gallery.jobs.registry import SiteJobKind
+from gallery.jobs.services import request_job
 from gallery.models import User
 
 BACKUP_JOB = "make_backup"
@@ -17,14 +17,15 @@ BACKUP_JOB = "make_backup"
 def request_backup(user: User) -> None:
     """A worker makes a backup as soon as one is free."""
     record_event(user, "backup.request", None, {"count": 1})
-    request_singleton(BACKUP_JOB, user)
+    request_job(BACKUP_JOB, user)
 
 
-SINGLETON_KINDS = (
-    SingletonKind(
-        BACKUP_JOB,
-        _("Making a backup"),
-        request_backup,
+JOBS = (
+    SiteJobKind(
+        task=BACKUP_JOB,
+        title=_("Making a backup"),
+        doing=_("making a backup"),
+        request=request_backup,
         list_url="backups",
         is_for_administrators=True,
         remedy=_(
@@ -32,4 +33,3 @@ SINGLETON_KINDS = (
         ),
     ),
 )
-TASK_TITLES = {BACKUP_JOB: _("making a backup")}

@@ -1,6 +1,4 @@
-"""Scheduled backups:
-
-when one is due, how far it is, how the last one ended, and when to warn.
+"""Scheduled backups: when one is due, how far it is, how the last one ended, and when to warn.
 
 A background job remembers when a backup was asked for and how it ended; the folder's lock says whether one is
 running, and the folders themselves say which backups there are.
@@ -8,28 +6,40 @@ running, and the folders themselves say which backups there are.
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from gallery.backup.create import make_backup
+from gallery.backup.create import ProgressCallback, make_backup
 from gallery.backup.jobs import BACKUP_JOB
-from gallery.backup.layout import Backup, get_backup_folder
+from gallery.backup.layout import Backup, BackupError, KeptBackup, get_backup_folder, list_kept_backups
 from gallery.backup.store import is_folder_locked
-from gallery.jobs.singletons import get_singleton, track_singleton
+from gallery.jobs.services import track_job
 from gallery.models import Photo, SiteSetting
+from gallery.models.base import get_job
 from gallery.models.history import get_site_setting
 
 PROGRESS_SETTING, SUCCESS_SETTING = "backup.progress", "backup.succeeded"  # SiteSettings
 RETRY_AFTER = timedelta(hours=1)  # after a failure
 MAX_AGE_BY_HAND = timedelta(days=14)  # how old the last may be where none are made by themselves
 NOTE_INTERVAL = 1.0  # seconds between two notes of the progress
+STEP_LABELS: dict[str, str | Promise] = {
+    "photos": gettext_lazy("Copying photos"),
+    "references": gettext_lazy("Copying references"),
+    "database": gettext_lazy("Copying the database"),
+    "new files": gettext_lazy("Copying what came meanwhile"),
+    "write": gettext_lazy("Writing the list"),
+    "prune": gettext_lazy("Removing the oldest"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +51,26 @@ class BackupSuccess:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class RunningBackup:
+    label: str | Promise
+    share: float | None  # 0 to 1; None where it is not known
+
+
 def is_backup_running() -> bool:
     return is_folder_locked(get_backup_folder())
 
 
 def is_backup_due(now: datetime | None = None) -> bool:
     """Somebody asked for one, or the last is old enough; not soon after a failure, and not while one is made."""
-    now, chore = now or timezone.now(), get_singleton(BACKUP_JOB)
+    now, job = now or timezone.now(), get_job(BACKUP_JOB)
     if is_backup_running():
         return False
-    if chore.is_waiting:
+    if job.is_waiting:
         return True
     if not settings.BACKUP_HOURS:
         return False
-    if chore.failure and chore.done_at and chore.done_at > now - RETRY_AFTER:
+    if job.failure and job.done_at and job.done_at > now - RETRY_AFTER:
         return False
     last = get_last_success()
     return last is None or last.at <= now - timedelta(hours=settings.BACKUP_HOURS)
@@ -62,7 +78,7 @@ def is_backup_due(now: datetime | None = None) -> bool:
 
 def run_scheduled_backup() -> None:
     """Make one in the place of scheduled backups and keep as many as said; what went wrong is kept for the page."""
-    with track_singleton(BACKUP_JOB) as result:
+    with track_job(BACKUP_JOB) as result:
         made = make_backup(get_backup_folder(), keep=settings.BACKUP_KEEP, progress=_make_progress_callback())
         note_backup_success(made)
         manifest = made.manifest
@@ -85,7 +101,7 @@ def get_last_success() -> BackupSuccess | None:
     return BackupSuccess(datetime.fromisoformat(found["at"]), found["seconds"], found["bytes"])
 
 
-def _make_progress_callback() -> Any:
+def _make_progress_callback() -> ProgressCallback:
     """Writes the progress down, once a second at most."""
     last = float("-inf")
 
@@ -100,9 +116,13 @@ def _make_progress_callback() -> Any:
     return note
 
 
-def get_backup_progress() -> dict[str, Any]:
-    found = get_site_setting(PROGRESS_SETTING, {})
-    return found if isinstance(found, dict) else {}
+def get_running_backup() -> RunningBackup | None:
+    if not is_backup_running():
+        return None
+    now = get_site_setting(PROGRESS_SETTING, {})
+    done, total = int(now.get("done", 0)), int(now.get("total", 0))
+    label = STEP_LABELS.get(str(now.get("step")), _("Making a backup"))
+    return RunningBackup(label, done / total if total > 1 else None)
 
 
 def is_backup_overdue(now: datetime | None = None) -> bool:
@@ -117,7 +137,7 @@ def is_backup_overdue(now: datetime | None = None) -> bool:
 
 def get_backup_warning() -> str:
     """What administrators should be told on other pages; empty: all is well."""
-    failure = get_singleton(BACKUP_JOB).failure
+    failure = get_job(BACKUP_JOB).failure
     if failure:
         return _("The last backup failed: %(reason)s") % {"reason": failure}
     if not is_backup_overdue():
@@ -127,3 +147,28 @@ def get_backup_warning() -> str:
         return _("There is no backup of this site yet.")
     when = date_format(timezone.localtime(last.at), "DATETIME_FORMAT")
     return _("The last backup is of %(when)s. Newer photos and names would be lost.") % {"when": when}
+
+
+def read_kept_backups() -> tuple[list[KeptBackup], str]:
+    """The backups that are kept, or why their folder cannot be read."""
+    try:
+        return list_kept_backups(), ""
+    except (BackupError, OSError) as error:
+        return [], str(error)
+
+
+def _find_existing_folder(place: Path) -> Path:
+    """The place, or the nearest folder above it that is there."""
+    return next(each for each in (place, *place.parents) if each.exists())
+
+
+def is_on_data_disk(place: Path) -> bool:
+    devices = {_find_existing_folder(each).stat().st_dev for each in (place, Path(settings.DATA_DIR))}
+    return len(devices) == 1
+
+
+def get_free_bytes(place: Path) -> int | None:
+    try:
+        return shutil.disk_usage(_find_existing_folder(place)).free
+    except OSError:
+        return None

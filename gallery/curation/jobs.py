@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from gallery.jobs.registry import JobKind, SingletonKind
-from gallery.jobs.singletons import request_singleton
+from gallery.jobs.registry import JobKind, SiteJobKind, TaskKind
+from gallery.jobs.services import request_job
 from gallery.models import BulkAct, User
 from gallery.models.curation import get_confirmed_acts
 
@@ -17,7 +17,7 @@ GALLERY_CHECK_JOB = "check_gallery"
 
 def request_gallery_check(user: User | None = None) -> None:
     """Have the gallery checked by the worker."""
-    request_singleton(GALLERY_CHECK_JOB, user)
+    request_job(GALLERY_CHECK_JOB, user)
 
 
 def _resume_bulk_acts(user: User, ids: Sequence[int]) -> int:
@@ -28,7 +28,7 @@ def _resume_bulk_acts(user: User, ids: Sequence[int]) -> int:
     return len(ids)
 
 
-JOB_KINDS = (
+JOBS = (
     JobKind(
         name="bulk",
         title=_("Bulk actions"),
@@ -41,9 +41,11 @@ JOB_KINDS = (
         batch=5,
         retry=_resume_bulk_acts,
     ),
+    SiteJobKind(
+        task=GALLERY_CHECK_JOB,
+        title=_("Checking the gallery"),
+        doing=_("checking the gallery"),
+        request=request_gallery_check,
+    ),
+    TaskKind(task="measure_gallery", doing=_("measuring the gallery")),
 )
-SINGLETON_KINDS = (SingletonKind(GALLERY_CHECK_JOB, _("Checking the gallery"), request_gallery_check),)
-TASK_TITLES = {
-    GALLERY_CHECK_JOB: _("checking the gallery"),
-    "measure_gallery": _("measuring the gallery"),
-}

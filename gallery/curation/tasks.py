@@ -6,7 +6,7 @@ from gallery.curation.bulk.services import run_bulk_act
 from gallery.curation.check import check_all_references
 from gallery.curation.jobs import GALLERY_CHECK_JOB
 from gallery.curation.measurement import calibrate_gallery
-from gallery.jobs.singletons import track_singleton
+from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
 
 
@@ -17,7 +17,7 @@ def run_bulk(pk: int) -> None:
 
 @register_task(GALLERY_CHECK_JOB)
 def check_gallery() -> None:
-    with track_singleton(GALLERY_CHECK_JOB) as result:
+    with track_job(GALLERY_CHECK_JOB) as result:
         result["found"] = check_all_references()
 
 

@@ -25,7 +25,7 @@ from gallery.curation.findings import (
 )
 from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
 from gallery.history.descriptions import describe_event
-from gallery.jobs.hints import is_retry_useful
+from gallery.jobs.selectors import is_retry_useful
 from gallery.models import Decision, Event, EventSubject, Face, Finding, Person, Reference, User
 from gallery.people.references import GOOD_FACE_COLUMNS, is_good_reference_face
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE

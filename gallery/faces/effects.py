@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from gallery.faces.consent import forget_face_vectors
 from gallery.history.changeset import ChangeSet, split_into_chunks
 from gallery.jobs import dispatch
-from gallery.jobs.requeue import MAX_SENT_JOBS
+from gallery.jobs.services import MAX_SENT_JOBS
 from gallery.models import Decision, Face, Photo, Reference, Status
 from gallery.models.querysets import not_recognisable_q
 

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from gallery.jobs.registry import JobKind
+from gallery.jobs.registry import JobKind, TaskKind
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Photo
 
@@ -15,7 +15,7 @@ def _get_waiting_photos() -> QuerySet[Photo]:
     return Photo.objects.none() if is_processing_paused() else Photo.objects.outside_trash()
 
 
-JOB_KINDS = (
+JOBS = (
     JobKind(
         name="photo",
         title=_("Photos"),
@@ -28,10 +28,8 @@ JOB_KINDS = (
         waiting=_get_waiting_photos,
         can_wait=True,
     ),
+    TaskKind(task="embed_face", doing=_("looking at a drawn face")),
+    TaskKind(task="follow_faces", doing=_("following decisions on faces")),
+    TaskKind(task="follow_gallery", doing=_("searching older faces again")),
+    TaskKind(task="group_new_faces", doing=_("grouping unknown faces")),
 )
-TASK_TITLES = {
-    "embed_face": _("looking at a drawn face"),
-    "follow_faces": _("following decisions on faces"),
-    "follow_gallery": _("searching older faces again"),
-    "group_new_faces": _("grouping unknown faces"),
-}

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from gallery.index.services import VERIFY_INDEX_JOB, request_rebuild, request_verification
-from gallery.jobs.registry import JobKind, SingletonKind
+from gallery.jobs.registry import JobKind, SiteJobKind, TaskKind
 from gallery.models import Build, Status, User
 
 
@@ -28,7 +28,7 @@ def _retry_builds(user: User, ids: Sequence[int]) -> int:
     return 1
 
 
-JOB_KINDS = (
+JOBS = (
     JobKind(
         name="build",
         title=_("Index builds"),
@@ -42,9 +42,11 @@ JOB_KINDS = (
         failed=_get_recent_failures,
         retry=_retry_builds,
     ),
+    SiteJobKind(
+        task=VERIFY_INDEX_JOB,
+        title=_("Verifying the index"),
+        doing=_("verifying the index"),
+        request=request_verification,
+    ),
+    TaskKind(task="roll_back", doing=_("going back to the build before")),
 )
-SINGLETON_KINDS = (SingletonKind(VERIFY_INDEX_JOB, _("Verifying the index"), request_verification),)
-TASK_TITLES = {
-    "roll_back": _("going back to the build before"),
-    VERIFY_INDEX_JOB: _("verifying the index"),
-}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import record_event
 from gallery.jobs import dispatch
-from gallery.jobs.singletons import request_singleton
+from gallery.jobs.services import request_job
 from gallery.models import Build, Event, NameChange, Status, User
 
 VERIFY_INDEX_JOB = "verify_index"
@@ -85,7 +85,7 @@ def reverse_roll_back(user: User, event: Event) -> dict[str, str]:
 def request_verification(user: User) -> None:
     """Have the index compared with the database, row by row, and built anew where it differs."""
     record_event(user, "build.verify", None, {"name": _("index")})
-    request_singleton(VERIFY_INDEX_JOB, user)
+    request_job(VERIFY_INDEX_JOB, user)
 
 
 def review_name_changes(user: User, build: Build, name_changes: Collection[int]) -> int:

@@ -7,7 +7,7 @@ import logging
 from gallery.index import builds, engine
 from gallery.index.services import VERIFY_INDEX_JOB
 from gallery.index.verify import compare_index_with_database
-from gallery.jobs.singletons import track_singleton
+from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
 from gallery.models import User
 from recognition.errors import RecognitionError
@@ -38,7 +38,7 @@ def roll_back() -> None:
 
 @register_task(VERIFY_INDEX_JOB)
 def verify_index() -> None:
-    with track_singleton(VERIFY_INDEX_JOB) as result:
+    with track_job(VERIFY_INDEX_JOB) as result:
         found = compare_index_with_database(mend=True)
         result.update(found.as_json())
         if not found.is_sound:

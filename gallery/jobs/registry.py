@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,21 @@ Text = str | Promise
 TRY_AGAIN = _("Try again. If it fails again, the worker's log says more.")
 
 
-@dataclass(frozen=True, slots=True)
-class JobKind:
-    """Jobs that rows of one model carry."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskKind:
+    """A task that belongs to no job: the sweep or another task asks for it."""
+
+    task: str
+    doing: Text = ""  # what the jobs page says of a process that runs it and holds no row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobKind(TaskKind):
+    """Jobs that rows of one model carry; the task does one row."""
 
     name: str
     title: Text
     model: type[Work]
-    task: str  # what is sent to have one row done
     rows: Callable[[User], QuerySet[Any]]  # which of them a user may know of
     label: Callable[[Any], str]
     url: Callable[[Any], str]  # of the page that says more about a row
@@ -45,11 +52,10 @@ class JobKind:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SingletonKind:
-    """A job without rows: it is about the whole site, and once is enough."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteJobKind(TaskKind):
+    """A job about the whole site: once is enough, and a row of `Job`, named as its task, says how it stands."""
 
-    name: str  # of its task as well
     title: Text
     request: Callable[[User], None]
     list_url: str = ""  # name of the page that says more
@@ -61,15 +67,14 @@ class SingletonKind:
 
 
 JOB_KINDS: dict[str, JobKind] = {}
-SINGLETON_KINDS: dict[str, SingletonKind] = {}
-TASK_TITLES: dict[str, Text] = {}  # what a process is doing, for tasks that hold no row
+SITE_JOB_KINDS: dict[str, SiteJobKind] = {}
+TASK_KINDS: dict[str, TaskKind] = {}  # all of them, by the names of their tasks
 
 
-def register_jobs(
-    kinds: Iterable[JobKind] = (),
-    singletons: Iterable[SingletonKind] = (),
-    task_titles: Mapping[str, Text] | None = None,
-) -> None:
-    JOB_KINDS.update((kind.name, kind) for kind in kinds)
-    SINGLETON_KINDS.update((kind.name, kind) for kind in singletons)
-    TASK_TITLES.update(task_titles or {})
+def register_jobs(*kinds: TaskKind) -> None:
+    for kind in kinds:
+        TASK_KINDS[kind.task] = kind
+        if isinstance(kind, JobKind):
+            JOB_KINDS[kind.name] = kind
+        elif isinstance(kind, SiteJobKind):
+            SITE_JOB_KINDS[kind.task] = kind

@@ -8,15 +8,51 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import CharField, Count, F, QuerySet, Value
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from gallery.jobs.heartbeats import get_heartbeat_deadline, get_host_name
-from gallery.jobs.hints import suggest_remedy
-from gallery.jobs.registry import JOB_KINDS, SINGLETON_KINDS, TASK_TITLES, JobKind, SingletonKind, Text
-from gallery.jobs.singletons import list_singletons
+from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS, TASK_KINDS, TRY_AGAIN, JobKind, Text
 from gallery.jobs.timings import estimate_minutes_left
-from gallery.models import Photo, Status, User, WorkerBeat
-from gallery.models.failures import NO_FAILURE
+from gallery.models import Job, Photo, Status, User, Work, WorkerBeat
+from gallery.models.failures import NO_FAILURE, translate_failure
 from gallery.models.history import get_site_setting
+
+# Seconds between two looks of an open page; with heartbeats.DEAD_AFTER, a death is shown within a minute
+BUSY_POLL_SECONDS, IDLE_POLL_SECONDS = 5, 25
+MAX_SHOWN_JOBS = 20
+MAX_NEXT_PHOTOS = 5
+LISTED_COLUMNS = (*NO_FAILURE, "started_at", "lease_owner")
+UNDONE_STATUSES = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELLED)
+DAMAGED_FILE_CODES = {
+    "empty", "header_cut_off", "cut_off", "undecodable", "false_start", "broken_pages", "too_many_properties",
+    "no_pixels", "decoder_failed", "two_at_once",
+}  # fmt: skip
+TOO_LARGE_CODES = {
+    "too_many_bytes", "over_the_bytes", "too_long_a_side", "too_many_pixels", "far_too_many_pixels",
+    "too_much_memory", "too_long", "too_much_metadata", "too_many_frames",
+}  # fmt: skip
+WRONG_FORMAT_CODES = {"no_photo", "looks_like"}
+WRONG_PICTURE_CODES = {"no_face", "several_faces"}
+
+
+def is_retry_useful(row: Work) -> bool:
+    """Whether it could end otherwise: not where the picture itself is at fault."""
+    return row.failure_code not in DAMAGED_FILE_CODES | WRONG_FORMAT_CODES | WRONG_PICTURE_CODES
+
+
+def suggest_remedy(row: Work) -> Text:
+    """What can be done about a failed job, in a sentence."""
+    code = row.failure_code
+    if code in DAMAGED_FILE_CODES:
+        return _("Trying again will not help. Add a good copy of the file and put this one into the trash.")
+    if code in TOO_LARGE_CODES:
+        return _("Save it smaller and add it anew, or have the administrator raise the limit and try again.")
+    if code in WRONG_FORMAT_CODES:
+        return _("Save it as JPEG or PNG and add it anew.")
+    if code in WRONG_PICTURE_CODES:
+        return _("Choose a picture with one clear face, and reject this one.")
+    return TRY_AGAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +67,11 @@ class RunningJob:
 
 @dataclass(frozen=True, slots=True)
 class ProcessStatus:
-    name: str
-    kind: str  # worker or scheduler
-    started_at: datetime
-    seen_at: datetime
+    beat: WorkerBeat
     is_alive: bool
     is_replaced: bool  # it died, and another one on the same machine has started since
     holds: tuple[RunningJob, ...]
-    errand: Text
-    errand_since: datetime | None
+    doing: Text  # a task that holds no row
 
     @property
     def is_missed(self) -> bool:
@@ -49,44 +81,29 @@ class ProcessStatus:
 
 def list_processes(running: Sequence[RunningJob] = ()) -> list[ProcessStatus]:
     """All that were heard of within a day: schedulers last, the dead ones first among their kind."""
-    rows = list(WorkerBeat.objects.order_by("-kind", "name"))
+    beats = list(WorkerBeat.objects.order_by("-kind", "name"))
     silent = get_heartbeat_deadline()
-    found = [_build_process_status(row, rows, running, silent) for row in rows]
-    return sorted(found, key=lambda one: (one.kind != "worker", one.is_alive, one.name))
+    found = [
+        ProcessStatus(
+            beat,
+            is_alive=beat.seen_at >= silent,
+            is_replaced=any(_has_taken_over(other, beat) for other in beats),
+            holds=tuple(one for one in running if one.worker == beat.name),
+            doing=TASK_KINDS[beat.doing].doing if beat.doing in TASK_KINDS else "",
+        )
+        for beat in beats
+    ]
+    return sorted(found, key=lambda one: (one.beat.kind != "worker", one.is_alive, one.beat.name))
 
 
-def _build_process_status(
-    row: WorkerBeat, rows: Sequence[WorkerBeat], running: Sequence[RunningJob], silent: datetime
-) -> ProcessStatus:
-    return ProcessStatus(
-        row.name,
-        row.kind,
-        row.started_at,
-        row.seen_at,
-        is_alive=row.seen_at >= silent,
-        is_replaced=any(_has_taken_over(other, row) for other in rows),
-        holds=tuple(one for one in running if one.worker == row.name),
-        errand=TASK_TITLES.get(row.doing, ""),
-        errand_since=row.since,
-    )
-
-
-def _has_taken_over(other: WorkerBeat, row: WorkerBeat) -> bool:
-    is_same = other.kind == row.kind and get_host_name(other.name) == get_host_name(row.name)
-    return is_same and other.started_at > row.seen_at
-
-
-# Seconds between two looks of an open page; with heartbeats.DEAD_AFTER, a death is shown within a minute
-BUSY_POLL_SECONDS, IDLE_POLL_SECONDS = 5, 25
-MAX_SHOWN_JOBS = 20
-LISTED_COLUMNS = (*NO_FAILURE, "started_at", "lease_owner")
-MAX_NEXT_PHOTOS = 5
-UNDONE_STATUSES = (Status.QUEUED, Status.PROCESSING, Status.FAILED, Status.CANCELLED)
+def _has_taken_over(other: WorkerBeat, beat: WorkerBeat) -> bool:
+    is_same = other.kind == beat.kind and get_host_name(other.name) == get_host_name(beat.name)
+    return is_same and other.started_at > beat.seen_at
 
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """How one kind of work stands."""
+    """How the jobs of one kind stand."""
 
     kind: JobKind
     waiting: int
@@ -97,21 +114,19 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True)
 class FailedJob:
+    """A job that failed, or a site job that found what somebody must see to."""
+
+    act: str  # the jobs page's word for trying it again
     kind: str
-    pk: str
-    label: str
+    pk: int | None
+    label: Text
     url: str
     reason: str
-    remedy: str
-
-
-def list_next_photos(user: User) -> list[Photo]:
-    rows = JOB_KINDS["photo"].rows(user).filter(work=Status.QUEUED)
-    return list(rows.order_by(F("queued_at").asc(nulls_first=True), "pk")[:MAX_NEXT_PHOTOS])
+    remedy: Text
 
 
 def count_jobs_by_kind(user: User) -> list[JobCounts]:
-    """How all kinds of work stand; two queries."""
+    """How the jobs of all kinds stand; two queries."""
     counts: dict[tuple[str, str], int] = {}
     kinds = [
         kind.rows(user)
@@ -149,12 +164,13 @@ def list_failed_jobs(user: User, kind: JobKind) -> list[FailedJob]:
     rows = kind.failed() if kind.failed else kind.rows(user).filter(work=Status.FAILED)
     return [
         FailedJob(
+            "retry",
             kind.name,
-            str(row.pk),
+            row.pk,
             kind.label(row),
             kind.url(row),
             row.failure_text,
-            str(kind.remedy or suggest_remedy(row)),
+            kind.remedy or suggest_remedy(row),
         )
         for row in _narrow_rows(kind, rows).order_by("-pk")[:MAX_SHOWN_JOBS]
     ]
@@ -169,26 +185,20 @@ def _narrow_rows(kind: JobKind, rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.select_related(*related) if related else rows
 
 
-@dataclass(frozen=True, slots=True)
-class FailedSingleton:
-    """Its last run failed, or found what somebody must see to."""
-
-    kind: SingletonKind
-    failure: str
-    remedy: Text
-
-
-def list_failed_singletons(user: User) -> list[FailedSingleton]:
+def list_failed_site_jobs(user: User) -> list[FailedJob]:
     """In one query."""
-    kinds = [
-        kind for kind in SINGLETON_KINDS.values() if user.is_administrator or not kind.is_for_administrators
-    ]
+    jobs = Job.objects.in_bulk(list(SITE_JOB_KINDS))
     found = []
-    for kind, last in zip(kinds, list_singletons([kind.name for kind in kinds]), strict=True):
-        if last.failure:
-            found.append(FailedSingleton(kind, last.failure, kind.remedy))
-        elif problem := kind.find_problem(last.result):
-            found.append(FailedSingleton(kind, problem, kind.problem_remedy))
+    for name, kind in SITE_JOB_KINDS.items():
+        job = jobs.get(name)
+        if job is None or (kind.is_for_administrators and not user.is_administrator):
+            continue
+        reason, remedy = translate_failure("", {}, job.failure), kind.remedy
+        if not reason:
+            reason, remedy = kind.find_problem(job.result), kind.problem_remedy
+        if reason:
+            url = reverse(kind.list_url) if kind.list_url else ""
+            found.append(FailedJob("run", name, None, kind.title, url, reason, remedy))
     return found
 
 
@@ -201,26 +211,30 @@ def is_processing_paused() -> bool:
 class JobsPage:
     lines: list[JobCounts]
     running: list[RunningJob]
+    site_failures: list[FailedJob]
     failures: list[FailedJob]
-    chores: list[FailedSingleton]  # whose last run failed, or found what somebody must see to
     processes: list[ProcessStatus]
     waiting_photos: list[Photo]  # the next ones
     is_paused: bool
     minutes_left: int | None
 
     @property
+    def all_failures(self) -> list[FailedJob]:
+        return [*self.site_failures, *self.failures]
+
+    @property
     def orphans(self) -> list[RunningJob]:
         """What is still held by a process that nobody knows any more."""
-        known = {one.name for one in self.processes}
+        known = {one.beat.name for one in self.processes}
         return [one for one in self.running if one.worker not in known]
 
     @property
     def has_worker(self) -> bool:
-        return any(one.is_alive for one in self.processes if one.kind == "worker")
+        return any(one.is_alive for one in self.processes if one.beat.kind == "worker")
 
     @property
     def has_scheduler(self) -> bool:
-        return any(one.is_alive for one in self.processes if one.kind == "scheduler")
+        return any(one.is_alive for one in self.processes if one.beat.kind == "scheduler")
 
     @property
     def missed(self) -> list[ProcessStatus]:
@@ -244,16 +258,18 @@ class JobsPage:
 def build_jobs_page(user: User) -> JobsPage:
     lines = count_jobs_by_kind(user)
     running = list_running_jobs(user, [line.kind for line in lines if line.running])
-    found = list_processes(running)
+    processes = list_processes(running)
     waiting = next(line.waiting for line in lines if line.kind.name == "photo")
-    alive = sum(one.is_alive for one in found if one.kind == "worker")
+    queued = JOB_KINDS["photo"].rows(user).filter(work=Status.QUEUED)
+    next_photos = queued.order_by(F("queued_at").asc(nulls_first=True), "pk")[:MAX_NEXT_PHOTOS]
+    alive = sum(one.is_alive for one in processes if one.beat.kind == "worker")
     return JobsPage(
         lines=lines,
         running=running,
+        site_failures=list_failed_site_jobs(user),
         failures=[failure for line in lines if line.failed for failure in list_failed_jobs(user, line.kind)],
-        chores=list_failed_singletons(user),
-        processes=found,
-        waiting_photos=list_next_photos(user) if waiting else [],
+        processes=processes,
+        waiting_photos=list(next_photos) if waiting else [],
         is_paused=is_processing_paused(),
         minutes_left=estimate_minutes_left(waiting, alive),
     )

@@ -1,25 +1,77 @@
-"""What a curator does to the queue: pause and resume it, cancel waiting jobs, try again what failed."""
+"""Requests jobs, and what a curator does to the queue: pause it, cancel waiting jobs, try again what failed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
-from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.changeset import ChangeSet, query_rows, record_event, split_into_chunks
 from gallery.history.effects import apply_effects
 from gallery.jobs import dispatch
 from gallery.jobs.heartbeats import get_heartbeat_deadline
-from gallery.jobs.leases import enqueue_rows
-from gallery.jobs.registry import JOB_KINDS, SINGLETON_KINDS
-from gallery.jobs.requeue import requeue_rows
-from gallery.models import Event, SiteSetting, Status, User, WorkerBeat
+from gallery.jobs.leases import enqueue_rows, get_database_time
+from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS
+from gallery.models import Event, Job, SiteSetting, Status, User, WorkerBeat
+from gallery.models.failures import NO_FAILURE
+from recognition.errors import RecognitionError
 
+log = logging.getLogger(__name__)
 PAUSED_SETTING_KEY = "is_paused"
+MAX_SENT_JOBS = 500  # messages at once; the sweep finds the rest
+BUSY_STATUSES = (Status.QUEUED, Status.PROCESSING)
+
+
+@transaction.atomic
+def request_job(name: str, user: User | None, *args: object) -> None:
+    """Queue the site job of this name; its page says so until there is a result."""
+    Job.objects.update_or_create(pk=name, defaults={"asked_at": timezone.now(), "asked_by": user})
+    dispatch.send_task(name, *args)
+
+
+@contextmanager
+def track_job(name: str) -> Iterator[dict[str, Any]]:
+    """Around the work; what is put into the dictionary is its result. A named failure is kept and ends here."""
+    result: dict[str, Any] = {}
+    failure, started = "", timezone.now()
+    try:
+        yield result
+    except (RecognitionError, OSError) as error:
+        log.error("%s failed: %s", name, error)
+        failure = str(error) or type(error).__name__
+    now = timezone.now()
+    done = {"done_at": now, "seconds": (now - started).total_seconds(), "failure": failure, "result": result}
+    Job.objects.update_or_create(pk=name, defaults=done)
+
+
+def requeue_rows(changes: ChangeSet, rows: QuerySet[Any]) -> list[int]:
+    """Those of the rows that neither wait nor run; their ids. Inside a transaction, `apply_effects` to come."""
+    wanted = list(rows.exclude(work__in=BUSY_STATUSES).order_by("pk").values_list("pk", flat=True))
+    first, at, ids = len(changes.groups), get_database_time(), list[int]()
+    for some in split_into_chunks(wanted):
+        resting = query_rows(rows.model, some).exclude(work__in=BUSY_STATUSES).select_for_update()
+        held = list(resting.values_list("pk", flat=True))  # nobody else's by now
+        changes.update(query_rows(rows.model, held), work=Status.QUEUED, attempts=0, **NO_FAILURE)
+        query_rows(rows.model, held).update(queued_at=at)
+        ids += held
+    for group in changes.groups[first:]:  # by this it is known whether they still wait because of this act
+        group["after"]["queued_at"] = at.isoformat()
+    return ids
+
+
+def send_requeued_jobs(changes: ChangeSet) -> None:
+    """Tell the workers of rows that an act lets wait."""
+    for kind in JOB_KINDS.values():
+        for pk in islice(changes.changed(kind.model._meta.model_name or "", "work"), MAX_SENT_JOBS):
+            dispatch.send_task(kind.task, pk)
 
 
 @transaction.atomic
@@ -80,14 +132,14 @@ def _change_job_status(kind: str, ids: list[int], verb: str) -> list[int]:
     before = Status.QUEUED if verb == "queue.cancel" else Status.CANCELLED
     model = JOB_KINDS[kind].model
     done: list[int] = []
-    for start in range(0, len(ids), 500):
-        rows = model._default_manager.filter(pk__in=ids[start : start + 500], work=before)
-        some = list(rows.select_for_update().values_list("pk", flat=True))
+    for some in split_into_chunks(ids):
+        rows = query_rows(model, some).filter(work=before)
+        held = list(rows.select_for_update().values_list("pk", flat=True))
         if verb == "queue.cancel":
             rows.update(work=Status.CANCELLED)
         else:
-            enqueue_jobs(kind, some)
-        done += some
+            enqueue_jobs(kind, held)
+        done += held
     return done
 
 
@@ -122,9 +174,9 @@ def retry_failed_jobs(user: User, kind: str = "", pk: int | None = None) -> Even
     return record_event(user, "queue.retry", None, {"count": count}, undo, subjects=subjects)
 
 
-def request_maintenance_job(user: User, name: str) -> None:
-    """Have the worker do a job that is about the whole site."""
-    kind = SINGLETON_KINDS.get(name)
+def retry_site_job(user: User, name: str) -> None:
+    """Have the worker do a site job again that failed, or found what somebody must see to."""
+    kind = SITE_JOB_KINDS.get(name)
     if kind is None or (kind.is_for_administrators and not user.is_administrator):
         raise ActionRefused(_("Choose one of the answers."))
     kind.request(user)

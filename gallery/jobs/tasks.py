@@ -1,18 +1,27 @@
-"""How rooms register their Celery tasks, and how worker processes say that they live and what they do."""
+"""How rooms register their Celery tasks, and how workers and the scheduler say that they live and what they do."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from celery import Task, shared_task
+from celery.beat import PersistentScheduler
 from celery.signals import task_postrun, task_prerun, worker_process_init, worker_process_shutdown
 
-from gallery.jobs.heartbeats import set_current_task, start_heartbeat_thread, stop_heartbeats
-
-OLD_PREFIX = (
-    "gallery.tasks."  # what the release before put before the names; its messages may still be queued
+from gallery.jobs.heartbeats import (
+    HEARTBEAT_SECONDS,
+    set_current_task,
+    start_heartbeat_thread,
+    stop_heartbeats,
+    try_heartbeat,
 )
+
+log = logging.getLogger(__name__)
+OLD_PREFIX = "gallery.tasks."  # of the names in the release before, whose messages may still be queued
+CLOCK_JUMP_SECONDS = 5.0  # by which the two clocks may come to differ between two ticks
 
 
 def register_task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -46,3 +55,36 @@ def say_begun(task: Task[..., Any], **_: object) -> None:
 @task_postrun.connect
 def say_done(**_: object) -> None:
     set_current_task("")
+
+
+class HeartbeatScheduler(PersistentScheduler):
+    """Celery's scheduler with a heartbeat of its own, which does not wait in the queue behind photos.
+
+    When the computer's clock jumps, it starts counting anew."""
+
+    _beat_at = float("-inf")
+    _ahead: float | None = None  # how far the computer's clock is ahead of the one that never jumps
+
+    def setup_schedule(self) -> None:
+        super().setup_schedule()
+        for entry in self.schedule.values():
+            if entry.last_run_at is None or entry.last_run_at > entry.default_now():
+                entry.last_run_at = entry.default_now()
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        ahead = time.time() - time.monotonic()
+        if self._ahead is not None and abs(ahead - self._ahead) > CLOCK_JUMP_SECONDS:
+            log.warning("The clock has jumped by %.0f seconds.", ahead - self._ahead)
+            for entry in self.schedule.values():
+                entry.last_run_at = entry.default_now()
+            self._heap = None  # filled again at the next tick
+        self._ahead = ahead
+        wait: float = super().tick(*args, **kwargs)
+        if time.monotonic() - self._beat_at >= HEARTBEAT_SECONDS:
+            self._beat_at = time.monotonic()
+            try_heartbeat("scheduler")
+        return wait
+
+    def close(self) -> None:
+        super().close()
+        stop_heartbeats()

@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from gallery.history.changeset import record_event
-from gallery.jobs.registry import SingletonKind
-from gallery.jobs.singletons import request_singleton
+from gallery.jobs.registry import SiteJobKind, TaskKind
+from gallery.jobs.services import request_job
 from gallery.models import User
 
 SANITY_CHECK_JOB = "check_files"
@@ -21,7 +21,7 @@ SANITY_CHECK_JOB = "check_files"
 def request_file_check(user: User, *, is_mending: bool = False) -> None:
     """A worker compares files and rows, and puts right what it can."""
     record_event(user, "files.mend" if is_mending else "files.check", None, {"count": 1})
-    request_singleton(SANITY_CHECK_JOB, user, is_mending)
+    request_job(SANITY_CHECK_JOB, user, is_mending)
 
 
 def _describe_missing_files(result: Mapping[str, Any]) -> str:
@@ -35,11 +35,12 @@ def _describe_missing_files(result: Mapping[str, Any]) -> str:
     ) % {"count": count}
 
 
-SINGLETON_KINDS = (
-    SingletonKind(
-        SANITY_CHECK_JOB,
-        _("Looking whether every file is there"),
-        request_file_check,
+JOBS = (
+    SiteJobKind(
+        task=SANITY_CHECK_JOB,
+        title=_("Looking whether every file is there"),
+        doing=_("looking whether every file is there"),
+        request=request_file_check,
         list_url="backups",
         is_for_administrators=True,
         find_problem=_describe_missing_files,
@@ -47,8 +48,5 @@ SINGLETON_KINDS = (
             "Have it put right on the page about backups: what a backup still holds comes back from there."
         ),
     ),
+    TaskKind(task="look_after_data", doing=_("looking after backups and files")),
 )
-TASK_TITLES = {
-    SANITY_CHECK_JOB: _("looking whether every file is there"),
-    "look_after_data": _("looking after backups and files"),
-}

@@ -31,9 +31,10 @@ from gallery.core.exceptions import JobFailed
 from gallery.core.limits import remove_stale_files
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
-from gallery.jobs.singletons import get_singleton, track_singleton
+from gallery.jobs.services import track_job
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
+from gallery.models.base import get_job
 from gallery.models.failures import build_failure_columns
 from gallery.models.storage import get_media_path, sync_folder
 from gallery.photos.renditions import delete_orphan_renditions
@@ -251,16 +252,16 @@ CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
 
 
 def is_sanity_check_due(now: datetime | None = None) -> bool:
-    now, chore = now or timezone.now(), get_singleton(SANITY_CHECK_JOB)
-    return chore.is_late or chore.done_at is None or chore.done_at < now - CHECK_INTERVAL
+    now, job = now or timezone.now(), get_job(SANITY_CHECK_JOB)
+    return job.is_late or job.done_at is None or job.done_at < now - CHECK_INTERVAL
 
 
 def run_sanity_check(*, is_mending: bool = False) -> None:
     """Check, and mend if so; the result is kept for the page."""
-    now, before = timezone.now(), get_singleton(SANITY_CHECK_JOB).result
+    now, before = timezone.now(), get_job(SANITY_CHECK_JOB).result
     last_hashed = before.get("hashed_at")
     is_hash_due = not last_hashed or datetime.fromisoformat(last_hashed) < now - HASHED_CHECK_INTERVAL
-    with track_singleton(SANITY_CHECK_JOB) as result:
+    with track_job(SANITY_CHECK_JOB) as result:
         result["hashed_at"] = last_hashed
         found = find_file_problems(with_hash=is_hash_due)
         if is_mending:

@@ -1,7 +1,7 @@
 """What the database keeps: the truth, of which index and thumbnails are caches."""
 
 from gallery.models.accounts import Invitation, Role, User
-from gallery.models.base import Status, Work
+from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
 from gallery.models.history import Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.index import Build, Calibration, GalleryChange, NameChange
@@ -24,6 +24,7 @@ __all__ = [
     "Finding",
     "GalleryChange",
     "Invitation",
+    "Job",
     "NameChange",
     "Person",
     "PersonExport",

@@ -1,9 +1,14 @@
-"""The base of all rows that are worked on: their status, and the lease a worker holds on them."""
+"""Background jobs: the base of all rows that are worked on, with the lease a worker holds on them, and site jobs."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models.failures import translate_failure
@@ -40,3 +45,35 @@ class Work(models.Model):
     def failure_text(self) -> str:
         """Why the work failed, in the language of whoever reads it."""
         return translate_failure(self.failure_code, self.failure_params, self.failure)
+
+
+class Job(models.Model):
+    """A job about the whole site, which no other row carries: when it was requested, and how it last ended."""
+
+    LATE_AFTER = timedelta(minutes=10)
+
+    name = models.CharField(max_length=40, primary_key=True)  # of its task
+    asked_at = models.DateTimeField(null=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    done_at = models.DateTimeField(null=True)
+    seconds = models.FloatField(default=0)
+    failure = models.TextField(blank=True)
+    result: models.JSONField[Any, Any] = models.JSONField(default=dict, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_waiting(self) -> bool:
+        """Requested, and not done since."""
+        return self.asked_at is not None and (self.done_at is None or self.done_at < self.asked_at)
+
+    @property
+    def is_late(self) -> bool:
+        is_long_ago = self.asked_at is not None and self.asked_at < timezone.now() - self.LATE_AFTER
+        return self.is_waiting and is_long_ago
+
+
+def get_job(name: str) -> Job:
+    """The job of this name, as it stands; an empty one if nobody has requested it yet."""
+    return Job.objects.filter(pk=name).first() or Job(name=name)

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from gallery.jobs.registry import JobKind
+from gallery.jobs.registry import JobKind, TaskKind
 from gallery.models import Reference, ReferenceDraft, User
 
 
@@ -17,7 +17,7 @@ def _visible_drafts(user: User) -> QuerySet[ReferenceDraft]:
     return rows if user.is_administrator else rows.filter(added_by=user)
 
 
-JOB_KINDS = (
+JOBS = (
     JobKind(
         name="reference",
         title=_("References"),
@@ -34,13 +34,11 @@ JOB_KINDS = (
         title=_("Pictures for a person"),
         model=ReferenceDraft,
         task="look_at_draft",
+        doing=_("looking at a picture that was added"),
         rows=_visible_drafts,
         label=lambda draft: _now("the picture %(name)s") % {"name": draft},
         url=lambda draft: reverse("admin:gallery_person_change", args=(draft.person_id,)),
         remedy=_("Leave it out on the person's page and send a good copy, or another picture."),
     ),
+    TaskKind(task="switch_embedder", doing=_("moving to another embedder")),
 )
-TASK_TITLES = {
-    "look_at_draft": _("looking at a picture that was added"),
-    "switch_embedder": _("moving to another embedder"),
-}

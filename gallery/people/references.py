@@ -27,7 +27,7 @@ from gallery.history.effects import apply_effects
 from gallery.history.locking import lock_face, lock_references
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
-from gallery.jobs.requeue import requeue_rows
+from gallery.jobs.services import requeue_rows
 from gallery.models import Decision, Event, Face, Person, Reference, SiteSetting, User
 from gallery.models.history import get_site_setting
 from gallery.models.people import clean_name

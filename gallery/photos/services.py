@@ -24,7 +24,7 @@ from gallery.history.changeset import ChangeSet, record_event
 from gallery.history.effects import apply_effects
 from gallery.jobs import dispatch, leases
 from gallery.jobs.leases import enqueue_rows
-from gallery.jobs.requeue import requeue_rows
+from gallery.jobs.services import requeue_rows
 from gallery.models import Album, Event, Photo, Status, User
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file

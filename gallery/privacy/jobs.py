@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from gallery.jobs.registry import JobKind
+from gallery.jobs.registry import JobKind, TaskKind
 from gallery.jobs.services import enqueue_jobs
 from gallery.models import Erasure, PersonExport, User
 
@@ -25,7 +25,7 @@ def _resume_erasures(user: User, ids: Sequence[int]) -> int:
     return len(ids)
 
 
-JOB_KINDS = (
+JOBS = (
     JobKind(
         name="export",
         title=_("Exports of a person"),
@@ -48,5 +48,5 @@ JOB_KINDS = (
         batch=20,
         retry=_resume_erasures,
     ),
+    TaskKind(task="forget_old", doing=_("forgetting what is too old to keep")),
 )
-TASK_TITLES = {"forget_old": _("forgetting what is too old to keep")}

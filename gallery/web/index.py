@@ -40,8 +40,8 @@ from gallery.index.services import (
     request_verification,
     review_name_changes,
 )
-from gallery.jobs.singletons import get_singleton
 from gallery.models import Build, Calibration, Photo
+from gallery.models.base import get_job
 
 
 @curator_required
@@ -51,7 +51,7 @@ def index_overview(request: HtmxHttpRequest) -> HttpResponse:
     serving = get_serving_build()
     photos = Photo.objects.visible_to(current_user(request))
     page = get_build_list(photos, parse_id(request.GET.get("after")))
-    verified = get_singleton(VERIFY_INDEX_JOB)
+    verified = get_job(VERIFY_INDEX_JOB)
     is_building = any(build.work in UNFINISHED_STATUSES for build in page.rows)
     context = {
         "page": page,

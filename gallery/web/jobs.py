@@ -17,9 +17,9 @@ from gallery.jobs.selectors import build_jobs_page
 from gallery.jobs.services import (
     cancel_waiting_jobs,
     forget_process,
-    request_maintenance_job,
     requeue_cancelled_jobs,
     retry_failed_jobs,
+    retry_site_job,
     set_processing_paused,
 )
 from gallery.jobs.timings import get_processing_history
@@ -62,8 +62,8 @@ def _perform_job_action(request: HttpRequest, user: User, act: str) -> None:
     elif act in ("cancel", "again"):
         turn = cancel_waiting_jobs if act == "cancel" else requeue_cancelled_jobs
         _message_job_event(request, turn(user, kind or "photo", pk))
-    elif act == "errand":
-        request_maintenance_job(user, kind)
+    elif act == "run":
+        retry_site_job(user, kind)
         messages.success(request, _("The worker does it as soon as it is free."))
     elif act == "forget":
         forget_process(request.POST.get("name", ""))

@@ -28,8 +28,8 @@ from gallery.curation.worklists import (
     list_worklists_with_counts,
 )
 from gallery.history.messages import add_event_message
-from gallery.jobs.singletons import get_singleton
 from gallery.models import Face, Person, User
+from gallery.models.base import get_job
 from gallery.web.redirects import get_undo_url
 from recognition.errors import ImageError
 
@@ -43,7 +43,7 @@ def health_overview(request: HttpRequest) -> HttpResponse:
     request.findings = count_findings_in_worklists(lists)  # type: ignore[attr-defined]  # for the side bar, too
     context = {
         "lists": lists,
-        "check": get_singleton(GALLERY_CHECK_JOB),
+        "check": get_job(GALLERY_CHECK_JOB),
     }
     return render(request, "health/overview.html", context)
 

@@ -16,7 +16,7 @@ from django.utils import translation
 from gallery.curation.findings import count_worklist_items
 from gallery.history.changeset import record_event
 from gallery.history.undo import undo_events
-from gallery.jobs.singletons import track_singleton
+from gallery.jobs.services import track_job
 from gallery.models import Album, Decision, Event, Face, Finding, Person, Reference, Status, User
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_reference, a_user
 from tests.pages import folded
@@ -355,7 +355,7 @@ def test_a_check_asked_for_is_watched_until_it_is_done(curator: Client, sent: li
     curator.post(reverse("gallery_check"))
     assert sent == [("check_gallery",)]
     assert "The gallery is being checked." in curator.get(reverse("gallery_health")).content.decode()
-    with track_singleton("check_gallery") as result:
+    with track_job("check_gallery") as result:
         result["found"] = 0
     shown = curator.get(reverse("gallery_health")).content.decode()
     assert "data-poll" not in shown
@@ -363,6 +363,6 @@ def test_a_check_asked_for_is_watched_until_it_is_done(curator: Client, sent: li
 
 
 def test_a_check_that_failed_is_said_to_have(curator: Client) -> None:
-    with track_singleton("check_gallery"):
+    with track_job("check_gallery"):
         raise OSError("the disk is full")
     assert "failed: the disk is full" in curator.get(reverse("gallery_health")).content.decode()

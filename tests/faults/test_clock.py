@@ -13,7 +13,7 @@ from celery.schedules import schedule
 from facesite.celery import app
 from gallery.jobs import leases
 from gallery.jobs.leases import claim_row, extend_lease, finish_row, postpone_row, recover_expired_leases
-from gallery.jobs.scheduler import HeartbeatScheduler
+from gallery.jobs.tasks import HeartbeatScheduler
 from gallery.models import Photo, Status
 from tests.faults.scene import Scene
 from tests.making import a_photo
@@ -107,12 +107,12 @@ def test_the_scheduler_goes_on_when_the_clock_jumps(
     sent: list[str] = []
     real, offset = time.time, 0.0
     monkeypatch.setattr(HeartbeatScheduler, "apply_async", lambda self, entry, **_: sent.append(entry.name))
-    monkeypatch.setattr(HeartbeatScheduler, "_say_alive", lambda self: None)
+    monkeypatch.setattr("gallery.jobs.tasks.try_heartbeat", lambda kind: None)
     monkeypatch.setattr(
         app.conf, "beat_schedule", {"sweep": {"task": "none", "schedule": schedule(0.2, app=app)}}
     )
     monkeypatch.setattr(app, "now", lambda: datetime.fromtimestamp(real() + offset, UTC))
-    monkeypatch.setattr("gallery.jobs.scheduler.time.time", lambda: real() + offset)
+    monkeypatch.setattr("gallery.jobs.tasks.time.time", lambda: real() + offset)
     scheduler = HeartbeatScheduler(app, schedule_filename=str(tmp_path / "schedule"))
     for _ in range(2):
         wait_for(lambda: scheduler.tick() and sent, "the first message", 5)

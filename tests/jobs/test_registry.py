@@ -10,7 +10,7 @@ from django.conf import settings
 
 import gallery
 from facesite.celery import app
-from gallery.jobs.registry import JOB_KINDS, SINGLETON_KINDS, TASK_TITLES
+from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS, TASK_KINDS
 
 # Of the release before this one: such messages may still be in a queue.
 OLD_NAMES = (
@@ -28,7 +28,7 @@ def list_registered_names() -> set[str]:
 
 def list_sent_names() -> set[str]:
     """What services name where they send a task, and what the kinds of job name."""
-    named = {kind.task for kind in JOB_KINDS.values()} | set(SINGLETON_KINDS)
+    named = {kind.task for kind in JOB_KINDS.values()} | set(SITE_JOB_KINDS)
     for path in Path(gallery.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not isinstance(node, ast.Call) or not node.args:
@@ -61,7 +61,8 @@ def test_messages_of_the_release_before_still_run(name: str) -> None:
 
 
 def test_processes_say_what_they_do_by_names_that_exist() -> None:
-    assert set(TASK_TITLES) <= list_registered_names()
+    assert set(TASK_KINDS) <= list_registered_names()
+    assert str(TASK_KINDS["check_gallery"].doing) == "checking the gallery"
 
 
 def test_the_kinds_stand_in_the_order_of_the_jobs_page() -> None:

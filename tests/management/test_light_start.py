@@ -75,7 +75,7 @@ def test_effects_follow_an_act_in_the_order_of_the_rooms() -> None:
         "gallery.index.feed",
         "gallery.faces.consent",
         "gallery.faces.effects",
-        "gallery.jobs.requeue",
+        "gallery.jobs.services",
         "gallery.faces.effects",
     ]
 

@@ -4,6 +4,8 @@ python -m tests.models.old_database migrate NAME      up to this migration, with
 python -m tests.models.old_database fill NAME FILE    rows of every kind by the models of that time, noted in FILE
 python -m tests.models.old_database check FILE [MODEL...]    the rows hold the same, but for these models; failures
     are shown, old acts undone
+python -m tests.models.old_database request NAME      jobs about the whole site, as settings told of them
+python -m tests.models.old_database jobs              the rows of jobs say the same, and the settings are gone
 
 """
 
@@ -269,6 +271,53 @@ def _ask_for_pages() -> None:
     assert set(answers.values()) == {200}, answers
 
 
+def request_jobs(name: str) -> None:
+    """One job was requested and done since, one waits, one was only ever done by the schedule, and failed."""
+    apps = unsquashed().loader.project_state([("gallery", name)]).apps
+    apps.get_model("gallery", "User").objects.create(username="Hoa")
+    asked = {"at": "2026-01-02T03:04:05+00:00", "by": "Hoa"}
+    done = {"at": "2026-01-02T03:05:00.250000+00:00", "seconds": 54.5, "failure": "", "result": {"found": 3}}
+    values = {
+        "check_gallery.asked": asked,
+        "check_gallery.done": done,
+        "check_files.asked": {**asked, "at": "2026-01-02T04:00:00+00:00", "by": "of somebody who is gone"},
+        "check_files.done": done,
+        "make_backup.done": {**done, "failure": "The disk is full.", "result": {}},
+        "verify_index.asked": {**asked, "by": ""},
+    }
+    for key, value in values.items():
+        apps.get_model("gallery", "SiteSetting").objects.create(key=f"chore.{key}", value=value)
+    apps.get_model("gallery", "SiteSetting").objects.create(key="is_paused", value=True)
+
+
+def check_jobs() -> None:
+    from gallery.models import Job, SiteSetting, User
+    from gallery.models.base import get_job
+
+    user, asked_at = User.objects.get(username="Hoa"), MOMENT
+    done = {"done_at": datetime(2026, 1, 2, 3, 5, 0, 250_000, tzinfo=UTC), "seconds": 54.5}
+    requested = {"asked_at": asked_at, "asked_by": user.pk}
+    nobody = {"asked_at": None, "asked_by": None}
+    later = {"asked_at": datetime(2026, 1, 2, 4, tzinfo=UTC), "asked_by": None}
+    assert {row.pop("name"): row for row in Job.objects.values(*(f.name for f in Job._meta.fields))} == {
+        "check_gallery": {**requested, **done, "failure": "", "result": {"found": 3}},
+        "check_files": {**later, **done, "failure": "", "result": {"found": 3}},
+        "make_backup": {**nobody, **done, "failure": "The disk is full.", "result": {}},
+        "verify_index": {
+            "asked_at": asked_at,
+            "asked_by": None,
+            "done_at": None,
+            "seconds": 0,
+            "failure": "",
+            "result": {},
+        },
+    }
+    waiting = {job.name for job in Job.objects.all() if job.is_waiting}
+    assert waiting == {"check_files", "verify_index"}
+    assert get_job("check_files").is_late
+    assert list(SiteSetting.objects.values_list("key", "value")) == [("is_paused", True)]
+
+
 if __name__ == "__main__":
     import django
 
@@ -278,5 +327,9 @@ if __name__ == "__main__":
         migrate(*arguments)
     elif program == "fill":
         fill(arguments[0], Path(arguments[1]))
+    elif program == "request":
+        request_jobs(*arguments)
+    elif program == "jobs":
+        check_jobs()
     else:
         check(Path(arguments[0]), set(arguments[1:]))

@@ -65,6 +65,14 @@ def test_rows_of_an_earlier_release_are_intact_acts_are_undone_and_pages_answer(
     site.program("check", str(kept))
 
 
+@pytest.mark.parametrize("state", [RELEASES[0], "0030_field_words"])
+def test_jobs_that_settings_told_of_become_rows(site: Untouched, state: str) -> None:
+    site.program("migrate", state)
+    site.program("request", state)
+    site.manage("migrate", "--verbosity=0")
+    site.program("jobs")
+
+
 @pytest.mark.parametrize("release", [RELEASES[0], RELEASES[-1]])
 def test_a_backup_of_an_earlier_release_is_restored(release: str, tmp_path: Path) -> None:
     site, kept = Untouched(tmp_path / "old"), tmp_path / "held.json"

@@ -23,7 +23,6 @@ from gallery.backup.schedule import (
 )
 from gallery.backup.store import hold_folder_lock
 from gallery.backup.tasks import make_backup
-from gallery.jobs.singletons import get_singleton
 from gallery.maintenance import sanity_check
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.sanity_check import (
@@ -33,6 +32,7 @@ from gallery.maintenance.sanity_check import (
 )
 from gallery.maintenance.tasks import check_files, look_after_data
 from gallery.models import Role
+from gallery.models.base import get_job
 from tests.making import a_photo, a_user
 
 pytestmark = pytest.mark.django_db(
@@ -153,7 +153,7 @@ def test_the_check_of_files_stands_on_the_page_and_runs_daily(client: Client, pl
     assert is_sanity_check_due(in_days(1.1))
     assert "Photos and references whose file is gone: <b>1</b>" in page(client)
     act(client, "mend")
-    assert get_singleton(SANITY_CHECK_JOB).is_waiting
+    assert get_job(SANITY_CHECK_JOB).is_waiting
     check_files(is_mending=True)
     assert "1 were marked as failed" in page(client)
 

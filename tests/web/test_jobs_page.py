@@ -20,10 +20,9 @@ from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.jobs.heartbeats import DEAD_AFTER, get_host_name, set_current_task, write_heartbeat
 from gallery.jobs.leases import claim_row, get_process_name
-from gallery.jobs.scheduler import HeartbeatScheduler
 from gallery.jobs.selectors import IDLE_POLL_SECONDS, is_processing_paused
-from gallery.jobs.singletons import track_singleton
-from gallery.jobs.tasks import say_goodbye
+from gallery.jobs.services import track_job
+from gallery.jobs.tasks import HeartbeatScheduler, say_goodbye
 from gallery.models import (
     Album,
     Build,
@@ -220,11 +219,11 @@ def test_a_failed_build_that_a_later_one_made_good_is_history(curator: Client) -
     assert "The disk is full." not in page(curator)
 
 
-def test_an_errand_that_failed_is_said_and_run_again(curator: Client, sent: list[Any]) -> None:
-    with track_singleton("verify_index"):
+def test_a_site_job_that_failed_is_said_and_run_again(curator: Client, sent: list[Any]) -> None:
+    with track_job("verify_index"):
         raise OSError("the disk is gone")
     assert "the disk is gone" in page(curator)
-    act(curator, "errand", kind="verify_index")
+    act(curator, "run", kind="verify_index")
     assert sent == [("verify_index",)]
 
 
@@ -373,20 +372,20 @@ def test_a_picture_that_could_not_be_looked_at_is_told_to_who_sent_it_and_tried_
 def test_failed_backups_and_file_checks_are_for_administrators_to_see_and_run_again(
     curator: Client, sent: list[Any]
 ) -> None:
-    with track_singleton("make_backup"):
+    with track_job("make_backup"):
         raise OSError("the disk is full")
-    with track_singleton("check_files") as result:
+    with track_job("check_files") as result:
         result["lost"] = {"count": 2, "first": ["photos/1.jpg"]}
     assert "the disk is full" not in page(curator)
-    act(curator, "errand", kind="make_backup")
+    act(curator, "run", kind="make_backup")
     assert not sent
     curator.force_login(a_user("Admin", Role.ADMINISTRATOR))
     shown = page(curator)
     assert "the disk is full" in shown
     assert "See whether the folder for backups is there" in shown
     assert "2 files are gone or are not what they were." in shown
-    act(curator, "errand", kind="make_backup")
-    act(curator, "errand", kind="check_files")
+    act(curator, "run", kind="make_backup")
+    act(curator, "run", kind="check_files")
     assert [args[0] for args in sent] == ["make_backup", "check_files"]
 
 
