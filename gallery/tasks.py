@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gallery.backup import tasks as backup_tasks
 from gallery.curation import tasks as curation_tasks
 from gallery.faces import tasks as faces_tasks
 from gallery.faces.clustering import is_clustering_due
@@ -24,7 +23,6 @@ TASK_MODULES = (
     people_tasks,
     index_tasks,
     curation_tasks,
-    backup_tasks,
     maintenance_tasks,
     privacy_tasks,
 )

@@ -17,19 +17,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from facesite import VERSION
-from gallery.backup.database import (
-    DatabaseContents,
-    NamedFile,
-    get_database_engine,
-    get_dump_file_name,
-    snapshot_database,
-)
+from gallery.backup.database import DatabaseContents, NamedFile, get_database
 from gallery.backup.layout import (
     LISTING_FILE,
     MANIFEST_FILE,
@@ -56,13 +51,23 @@ from gallery.backup.store import (
 from gallery.models import Photo, Reference
 from gallery.models.storage import sync_folder
 
+T = TypeVar("T")
 ProgressCallback = Callable[[str, int, int], None]  # step, done, of how many
+PROGRESS_INTERVAL = 50  # files between two reports
 MAX_SNAPSHOTS = 5  # copies of the database until none of its files is gone
-TAKE_PROGRESS_INTERVAL = 50  # files between two reports
+MAX_LISTED_FILES = 20
 
 
 def ignore_progress(step: str, done: int, total: int) -> None:
     """Tell nobody."""
+
+
+def report_progress(items: Iterable[T], progress: ProgressCallback, step: str, total: int) -> Iterator[T]:
+    """The items, with a report now and then."""
+    for done, each in enumerate(items):
+        if done % PROGRESS_INTERVAL == 0:
+            progress(step, done, total)
+        yield each
 
 
 @dataclass(slots=True)
@@ -76,29 +81,104 @@ class BackupInProgress:
     missing: list[str] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
 
-    def take(self, named: Iterable[NamedFile], total: int, step: str) -> None:
+    def take_named_files(self) -> None:
+        """The long part, before the copy of the database: what the rows of now name."""
+        photos = Photo.objects.exclude(file="").values_list("file", "sha256")
+        references = Reference.objects.exclude(image="").values_list("image", "sha256")
+        for rows, step in ((photos, "photos"), (references, "references")):
+            named = (NamedFile(*row) for row in rows.order_by("pk").iterator(chunk_size=2_000))
+            self._take(named, step, rows.count())
+
+    def _take(self, named: Iterable[NamedFile], step: str, total: int) -> None:
         """Bring files that rows name into the store; what is gone or altered is noted."""
-        for done, each in enumerate(named):
-            if done % TAKE_PROGRESS_INTERVAL == 0:
-                self.progress(step, done, total)
-            self._take_one(each)
+        for each in report_progress(named, self.progress, step, total):
+            name = f"media/{each.name}"
+            known = self.entries.get(name)
+            if known is not None and known.sha256 == each.sha256:
+                continue
+            try:
+                sha256, size = self.store.put(Path(settings.MEDIA_ROOT) / each.name, each.sha256)
+            except FileNotFoundError:
+                self.missing.append(each.name)
+                continue
+            self.entries[name] = BackupEntry(name, sha256, size)
+            if each.sha256 != sha256:
+                self.altered.append(each.name)
 
-    def look(self, found: DatabaseContents) -> None:
-        self.take(found.files, len(found.files), "new files")
+    def copy_database(self) -> DatabaseContents:
+        """Copy the database, until every file that its rows name is here or was lost before."""
 
-    def _take_one(self, named: NamedFile) -> None:
-        name = f"media/{named.name}"
-        known = self.entries.get(name)
-        if known is not None and known.sha256 == named.sha256:
-            return
-        try:
-            sha256, size = self.store.put(Path(settings.MEDIA_ROOT) / named.name, named.sha256)
-        except FileNotFoundError:
-            self.missing.append(named.name)
-            return
-        self.entries[name] = BackupEntry(name, sha256, size)
-        if named.sha256 != sha256:
-            self.altered.append(named.name)
+        def take_new_files(found: DatabaseContents) -> None:
+            self._take(found.files, "new files", len(found.files))
+
+        for attempt in range(MAX_SNAPSHOTS):
+            self.progress("database", attempt, MAX_SNAPSHOTS)
+            self.missing, self.altered = [], []
+            found = get_database().snapshot(self.part, take_new_files)
+            if not any(_is_unnamed_file(name) for name in self.missing):
+                break
+        named = {f"media/{each.name}" for each in found.files}
+        self.entries = {name: entry for name, entry in self.entries.items() if name in named}
+        return found
+
+    def take_index_files(self, builds: list[str]) -> None:
+        """The files of the builds that serve; a build that is no longer there is made anew after a restore."""
+        self.progress("index", 0, len(builds))
+        for build in builds:
+            folder = Path(settings.INDEX_ROOT) / build
+            taken = {}
+            try:
+                for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+                    name = f"index/{path.relative_to(settings.INDEX_ROOT).as_posix()}"
+                    taken[name] = BackupEntry(name, *self.store.put(path, ""))
+            except FileNotFoundError:
+                continue
+            self.entries |= taken
+
+    def write_lists(self, name: str, made_at: datetime, found: DatabaseContents, started: float) -> None:
+        """The list of files, the manifest, and the sums of both and of the database."""
+        self.progress("write", 0, 1)
+        listing, database = self.part / LISTING_FILE, self.part / get_database().dump_file
+        entries = [self.entries[each] for each in sorted(self.entries)]
+        lines = (
+            json.dumps({"name": each.name, "sha256": each.sha256, "bytes": each.bytes}, ensure_ascii=False)
+            for each in entries
+        )
+        write_synced_text(listing, "".join(f"{line}\n" for line in lines))
+        sums = {path.name: compute_sha256(path) for path in (listing, database)}
+        manifest = Manifest(
+            name=name,
+            made_at=made_at,
+            version=VERSION,
+            seconds=round(time.monotonic() - started, 1),
+            engine=connection.vendor,
+            database={
+                "file": database.name,
+                "sha256": sums[database.name],
+                "bytes": database.stat().st_size,
+            },
+            listing={
+                "sha256": sums[listing.name],
+                "files": len(entries),
+                "bytes": sum(each.bytes for each in entries),
+            },
+            migrations=found.migrations,
+            counts=found.counts,
+            settings=collect_settings(),
+            missing=self.missing,
+            altered=self.altered,
+            has_index=any(each.startswith("index/") for each in self.entries),
+        )
+        text = json.dumps(manifest.as_json(), ensure_ascii=False, indent=1)
+        write_synced_text(self.part / MANIFEST_FILE, text + "\n")
+        sums[MANIFEST_FILE] = compute_sha256(self.part / MANIFEST_FILE)
+        write_synced_text(self.part / SUMS_FILE, "".join(f"{sums[each]}  {each}\n" for each in sums))
+        sync_folder(self.part)
+
+
+def _is_unnamed_file(name: str) -> bool:
+    """No row names this file any more: it was removed, not lost."""
+    return not (Photo.objects.filter(file=name).exists() or Reference.objects.filter(image=name).exists())
 
 
 def make_backup(
@@ -113,18 +193,23 @@ def make_backup(
         progress("clean", 0, 1)
         remove_partial_backups(place)
         made_at = datetime.now(UTC).replace(microsecond=0)
-        name = _choose_free_name(place, made_at)
-        making = BackupInProgress(
-            place / f"{PARTIAL_BACKUP_PREFIX}{name}", FileStore(place / "files"), progress
-        )
-        making.part.mkdir(mode=0o700)  # it holds everything about everybody
+        stamp = made_at.strftime(STAMP_FORMAT)
+        names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+        name = next(name for name in names if not (place / name).exists())
+        part = place / f"{PARTIAL_BACKUP_PREFIX}{name}"
+        part.mkdir(mode=0o700)  # it holds everything about everybody
+        making = BackupInProgress(part, FileStore(place / "files"), progress)
         try:
-            _fill_backup(making, name, made_at, with_index=with_index, started=started)
+            making.take_named_files()
+            found = making.copy_database()
+            if with_index:
+                making.take_index_files(found.builds)
+            making.write_lists(name, made_at, found, started)
             progress("finish", 0, 1)
-            making.part.replace(place / name)
+            part.replace(place / name)
             sync_folder(place)
         except BaseException as error:
-            shutil.rmtree(making.part, ignore_errors=True)
+            shutil.rmtree(part, ignore_errors=True)
             if isinstance(error, OSError | sqlite3.Error):
                 remove_unheld_files(place)  # gives back the room that an unfinished backup took
             raise
@@ -132,117 +217,6 @@ def make_backup(
         prune_backups(place, keep)
         progress("done", 1, 1)
         return read_backup(place / name)
-
-
-def _choose_free_name(place: Path, made_at: datetime) -> str:
-    stamp = made_at.strftime(STAMP_FORMAT)
-    names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
-    return next(name for name in names if not (place / name).exists())
-
-
-def _fill_backup(
-    making: BackupInProgress, name: str, made_at: datetime, *, with_index: bool, started: float
-) -> None:
-    _take_named_files(making)
-    found = _copy_database(making)
-    if with_index:
-        _take_index_files(making, found.builds)
-    making.progress("write", 0, 1)
-    listing = _write_listing(making)
-    database = making.part / get_dump_file_name()
-    manifest = Manifest(
-        name=name,
-        made_at=made_at,
-        version=VERSION,
-        seconds=round(time.monotonic() - started, 1),
-        engine=get_database_engine(),
-        database=_describe_file(database),
-        listing=listing,
-        migrations=found.migrations,
-        counts=found.counts,
-        settings=collect_settings(),
-        missing=making.missing,
-        altered=making.altered,
-        has_index=any(each.startswith("index/") for each in making.entries),
-    )
-    _write_manifest(making.part, manifest, database)
-
-
-def _take_named_files(making: BackupInProgress) -> None:
-    """The long part, before the copy of the database: what the rows of now name."""
-    photos = Photo.objects.exclude(file="").values_list("file", "sha256")
-    references = Reference.objects.exclude(image="").values_list("image", "sha256")
-    for rows, step in ((photos, "photos"), (references, "references")):
-        named = (NamedFile(*row) for row in rows.order_by("pk").iterator(chunk_size=2_000))
-        making.take(named, rows.count(), step)
-
-
-def _copy_database(making: BackupInProgress) -> DatabaseContents:
-    """Copy the database, until every file that its rows name is here or was lost before."""
-    for attempt in range(MAX_SNAPSHOTS):
-        making.progress("database", attempt, MAX_SNAPSHOTS)
-        making.missing, making.altered = [], []
-        found = snapshot_database(making.part, making.look)
-        if not any(_is_unnamed_file(name) for name in making.missing):
-            break
-    named = {f"media/{each.name}" for each in found.files}
-    making.entries = {name: entry for name, entry in making.entries.items() if name in named}
-    return found
-
-
-def _is_unnamed_file(name: str) -> bool:
-    """No row names this file any more: it was removed, not lost."""
-    return not (Photo.objects.filter(file=name).exists() or Reference.objects.filter(image=name).exists())
-
-
-def _take_index_files(making: BackupInProgress, builds: list[str]) -> None:
-    """The files of the builds that serve; a build that is no longer there is made anew after a restore."""
-    making.progress("index", 0, len(builds))
-    for build in builds:
-        folder = Path(settings.INDEX_ROOT) / build
-        taken = {}
-        try:
-            for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-                name = f"index/{path.relative_to(settings.INDEX_ROOT).as_posix()}"
-                taken[name] = BackupEntry(name, *making.store.put(path, ""))
-        except FileNotFoundError:
-            continue
-        making.entries |= taken
-
-
-def _write_listing(making: BackupInProgress) -> dict[str, object]:
-    path = making.part / LISTING_FILE
-    entries = [making.entries[name] for name in sorted(making.entries)]
-    lines = (
-        json.dumps({"name": each.name, "sha256": each.sha256, "bytes": each.bytes}, ensure_ascii=False)
-        for each in entries
-    )
-    write_synced_text(path, "".join(f"{line}\n" for line in lines))
-    return {
-        "sha256": compute_sha256(path),
-        "files": len(entries),
-        "bytes": sum(each.bytes for each in entries),
-    }
-
-
-def _describe_file(path: Path) -> dict[str, object]:
-    return {"file": path.name, "sha256": compute_sha256(path), "bytes": path.stat().st_size}
-
-
-def _write_manifest(part: Path, manifest: Manifest, database: Path) -> None:
-    text = json.dumps(manifest.as_json(), ensure_ascii=False, indent=1)
-    write_synced_text(part / MANIFEST_FILE, text + "\n")
-    sums = {
-        MANIFEST_FILE: compute_sha256(part / MANIFEST_FILE),
-        LISTING_FILE: manifest.listing["sha256"],
-        database.name: manifest.database["sha256"],
-    }
-    write_synced_text(part / SUMS_FILE, "".join(f"{digest}  {name}\n" for name, digest in sums.items()))
-    sync_folder(part)
-
-
-MAX_LISTED_FILES = 20
-VERIFY_PROGRESS_INTERVAL = 50  # files between two reports
 
 
 @dataclass(slots=True)
@@ -271,11 +245,9 @@ def verify_backup(backup: Backup, progress: ProgressCallback = ignore_progress) 
     _check_sums(backup)
     found = VerifyResult(backup.folder.name)
     total = int(backup.manifest.listing["files"])
-    for entry in backup.entries():
-        if found.files % VERIFY_PROGRESS_INTERVAL == 0:
-            progress("verify", found.files, total)
+    for entry in report_progress(backup.entries(), progress, "verify", total):
         found.files += 1
-        path = backup.store / entry.sha256[:2] / entry.sha256
+        path = backup.get_stored_file(entry)
         if not path.is_file():
             found.missing.append(entry.name)
         elif compute_sha256(path) != entry.sha256:
@@ -284,18 +256,16 @@ def verify_backup(backup: Backup, progress: ProgressCallback = ignore_progress) 
 
 
 def _check_sums(backup: Backup) -> None:
-    for name, digest in _list_sums(backup):
+    manifest, written = backup.manifest, backup.folder / SUMS_FILE
+    lines = written.read_text().splitlines() if written.is_file() else []
+    sums = {
+        MANIFEST_FILE: "",
+        **{line[66:]: line[:64] for line in lines},
+        LISTING_FILE: str(manifest.listing["sha256"]),
+        str(manifest.database["file"]): str(manifest.database["sha256"]),
+    }
+    for name, digest in sums.items():
         path = backup.folder / name
         if not path.is_file() or compute_sha256(path) != digest:
             text = _("%(path)s is damaged. This backup cannot be relied on; take the one before.")
             raise BackupDamaged(text % {"path": path})
-
-
-def _list_sums(backup: Backup) -> Iterator[tuple[str, str]]:
-    manifest = backup.manifest
-    yield LISTING_FILE, str(manifest.listing["sha256"])
-    yield str(manifest.database["file"]), str(manifest.database["sha256"])
-    sums = backup.folder / SUMS_FILE
-    lines = sums.read_text().splitlines() if sums.is_file() else []
-    written = {line[66:]: line[:64] for line in lines}
-    yield MANIFEST_FILE, written.get(MANIFEST_FILE, "")

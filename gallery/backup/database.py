@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.utils.translation import gettext as _
 
-from gallery.backup.layout import BackupError
+from gallery.backup.layout import BackupDamaged, BackupError
+from gallery.backup.store import copy_and_sync, sync_file
+from gallery.models.storage import sync_folder
 
 
 class SqlReader(Protocol):
@@ -87,42 +92,219 @@ def migrate_database(address: str = "") -> None:
         raise BackupError(text % {"error": said[0]})
 
 
-def get_database_engine() -> str:
-    """sqlite or postgresql: what this site keeps its rows in."""
-    return connection.vendor
+class SiteDatabase(Protocol):
+    """The site's database, on either engine."""
+
+    dump_file: str
+
+    def snapshot(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+        """Copy it as it is at one moment into the folder; `look` is shown what it names, as soon as known."""
+
+    def prepare(self, source: Path, work: Path, mark: str) -> None:
+        """Get a copy ready to be put in, with `mark` as the setting "restored"; the database is not touched."""
+
+    def commit(self, work: Path) -> None:
+        """Put in what was prepared: all of it, or nothing."""
+
+    def forget_prepared(self) -> None:
+        """Remove what `prepare` left outside the working folder."""
 
 
-def _load_engine_module() -> ModuleType:
-    """The one that is wanted: the other's driver is loaded for nobody."""
-    return import_module(f"{__package__}.{'sqlite' if get_database_engine() == 'sqlite' else 'postgres'}")
+def get_database() -> SiteDatabase:
+    return SqliteDatabase() if connection.vendor == "sqlite" else PostgresDatabase()
 
 
-def get_dump_file_name() -> str:
-    name: str = _load_engine_module().DUMP_FILE
-    return name
+class SqliteDatabase:
+    """Copied by SQLite's online backup while it is written to, and replaced by one rename."""
+
+    dump_file = "database.sqlite3"
+
+    def __init__(self) -> None:
+        self.live = Path(connection.settings_dict["NAME"])
+        self.staged = self.live.with_name(
+            f".restoring-{self.live.name}"
+        )  # beside it, so that a rename is enough
+
+    def snapshot(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+        if connection.in_atomic_block:
+            raise RuntimeError("SQLite would wait for this transaction for ever.")
+        target = folder / self.dump_file
+        target.unlink(missing_ok=True)
+        connection.ensure_connection()
+        with closing(sqlite3.connect(target)) as made:
+            connection.connection.backup(made)  # all pages in one step: writers go on in the write-ahead log
+            made.execute("PRAGMA journal_mode=DELETE")
+            _check_database_sound(made, target)
+            found = read_contents(made)
+            look(found)
+        sync_file(target)
+        return found
+
+    def prepare(self, source: Path, work: Path, mark: str) -> None:
+        """Bring the copy beside the live database, sound, up to this version and marked."""
+        self.forget_prepared()
+        self.staged.parent.mkdir(parents=True, exist_ok=True)
+        copy_and_sync(source, self.staged)
+        with closing(sqlite3.connect(self.staged)) as made:
+            _check_database_sound(made, self.staged)
+        migrate_database(f"sqlite:///{self.staged}")
+        with closing(sqlite3.connect(self.staged)) as made, made:
+            made.execute("DELETE FROM gallery_sitesetting WHERE key = 'restored'")
+            made.execute("INSERT INTO gallery_sitesetting VALUES ('restored', ?, datetime('now'))", (mark,))
+        with closing(sqlite3.connect(self.staged)) as made:
+            made.execute("PRAGMA journal_mode=DELETE")
+        sync_file(self.staged)
+
+    def commit(self, work: Path) -> None:
+        connections.close_all()
+        if self.live.exists():
+            self._fold_write_ahead_log()
+        for suffix in ("-wal", "-shm"):
+            self.live.with_name(self.live.name + suffix).unlink(missing_ok=True)
+        self.staged.replace(self.live)
+        sync_folder(self.live.parent)
+
+    def _fold_write_ahead_log(self) -> None:
+        """The write-ahead log of the old file must not be taken for the new one's.
+
+        SQLite gives the log up only where no other process has the database open, reading or not: what the site
+        wrote through a connection it keeps would go into the file that is replaced.
+        """
+        with closing(sqlite3.connect(self.live, timeout=5)) as old:
+            try:
+                mode = old.execute("PRAGMA journal_mode=DELETE").fetchone()[0]
+            except sqlite3.OperationalError:  # it is locked
+                mode = ""
+        log = self.live.with_name(self.live.name + "-wal")
+        if mode != "delete" or (log.exists() and log.stat().st_size):
+            raise BackupError(_("The database is in use. Stop the site and its worker, then restore again."))
+
+    def forget_prepared(self) -> None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self.staged.with_name(self.staged.name + suffix).unlink(missing_ok=True)
 
 
-def snapshot_database(folder: Path, look: ContentsCallback) -> DatabaseContents:
-    """Copy the database as it is at one moment into the folder; `look` is shown what it names, as soon as known."""
-    found: DatabaseContents = _load_engine_module().snapshot_database(folder, look)
-    return found
+def _check_database_sound(made: sqlite3.Connection, path: Path) -> None:
+    try:
+        said = made.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        text = _("The copy of the database %(path)s is damaged: %(error)s.")
+        raise BackupDamaged(text % {"path": path, "error": said})
 
 
-def prepare_database(source: Path, work: Path, mark: str) -> None:
-    """Get a copy ready to be put in; the database is not touched. `mark` is JSON, kept as the setting "restored"."""
-    _load_engine_module().prepare_database(source, work, mark)
+PR_SET_PDEATHSIG = 1
+DUMP_BEFORE, RESTORE_SCRIPT, PUT_BACK_SCRIPT = "before.dump", "restore.sql", "put-back.sql"
+DUMP_OPTIONS = ("--format=custom", "--no-owner", "--no-acl")
+DROP_ALL_SQL = """
+DO $$ DECLARE name text; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
+    EXECUTE format('DROP TABLE IF EXISTS %I CASCADE', name);
+  END LOOP;
+END $$;
+"""
+MARK_SQL = """
+RESET search_path;
+DELETE FROM gallery_sitesetting WHERE key = 'restored';
+INSERT INTO gallery_sitesetting (key, value, changed_at) VALUES ('restored', '{mark}', now());
+"""
+NEWER_ONLY_LINE = (
+    b"SET transaction_timeout = 0;"  # written by PostgreSQL 17's programs, not understood by older servers
+)
 
 
-def commit_database(work: Path) -> None:
-    """Put in what was prepared: all of it, or nothing."""
-    _load_engine_module().commit_database(work)
+class PostgresDatabase:
+    """Copied by pg_dump, from the same snapshot in which we read which files its rows name."""
+
+    dump_file = "database.dump"
+
+    def snapshot(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+        """`look` is called before pg_dump, which takes its time, so that fewer of the files are gone by then."""
+        import psycopg  # which a site on SQLite does without
+
+        target = folder / self.dump_file
+        with closing(connection.get_new_connection(connection.get_connection_params())) as reader:
+            reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            reader.autocommit = False
+            exported = reader.execute("SELECT pg_export_snapshot()").fetchone()[0]
+            found = read_contents(reader)
+            look(found)
+            _run_postgres_program("pg_dump", *DUMP_OPTIONS, f"--snapshot={exported}", f"--file={target}")
+            reader.rollback()
+        sync_file(target)
+        return found
+
+    def prepare(self, source: Path, work: Path, mark: str) -> None:
+        """Write the scripts that bring the copy in, and the way back."""
+        if connection.introspection.table_names():
+            _run_postgres_program("pg_dump", *DUMP_OPTIONS, f"--file={work / DUMP_BEFORE}")
+            _write_script(work / DUMP_BEFORE, work / PUT_BACK_SCRIPT, "")
+        else:
+            (work / PUT_BACK_SCRIPT).write_text(DROP_ALL_SQL)
+        _write_script(source, work / RESTORE_SCRIPT, MARK_SQL.format(mark=mark.replace("'", "''")))
+
+    def commit(self, work: Path) -> None:
+        """One transaction; an old copy is then brought up to this version, and taken out again if that fails."""
+        _run_script(work / RESTORE_SCRIPT)
+        try:
+            migrate_database()
+        except BackupError:
+            _run_script(work / PUT_BACK_SCRIPT)
+            raise
+
+    def forget_prepared(self) -> None:
+        """Everything is in the working folder."""
 
 
-def undo_database(work: Path) -> None:
-    """Put back what was there before."""
-    _load_engine_module().undo_database(work)
+def _write_script(dump: Path, script: Path, ending: str) -> None:
+    """A script for one transaction: everything in our schema goes, everything in the dump comes."""
+    plain = script.with_suffix(".plain")
+    _run_postgres_program(
+        "pg_restore", "--no-owner", "--no-acl", f"--file={plain}", str(dump), connects=False
+    )
+    with plain.open("rb") as lines, script.open("wb") as written:
+        written.write(DROP_ALL_SQL.encode())
+        written.writelines(line for line in lines if not line.startswith(NEWER_ONLY_LINE))
+        written.write(ending.encode())
+    plain.unlink()
 
 
-def forget_prepared_database() -> None:
-    """Remove what `prepare` left outside the working folder."""
-    _load_engine_module().forget_prepared_database()
+def _run_script(script: Path) -> None:
+    connections.close_all()
+    _run_postgres_program(
+        "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", stdin=script
+    )
+
+
+def _run_postgres_program(
+    program: str, *options: str, stdin: Path | None = None, connects: bool = True
+) -> None:
+    """Run one of PostgreSQL's programs on our database; BackupError with what it said when it fails."""
+    path = shutil.which(program)
+    if path is None:
+        text = _(
+            "%(program)s is not installed here. Install PostgreSQL's client programs (postgresql-client)."
+        )
+        raise BackupError(text % {"program": program})
+    client: Any = connection.client  # as Django's dbshell does, with the password in the environment
+    arguments, environment = client.settings_to_cmd_args_env(connection.settings_dict, options)
+    arguments = ["--no-password", *arguments[1:]] if connects else options
+    with (stdin or Path(os.devnull)).open("rb") as given:
+        done = subprocess.run(
+            [path, *arguments],
+            env={**os.environ, **(environment or {})},
+            stdin=given,
+            capture_output=True,
+            check=False,
+            preexec_fn=_end_with_parent,  # a psql that outlived us could commit after the restore was undone
+        )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        text = _("%(program)s failed: %(error)s")
+        raise BackupError(text % {"program": program, "error": " ".join(said[:3]) or done.returncode})
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -89,8 +89,6 @@ STAMP_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 BACKUP_NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
 PARTIAL_BACKUP_PREFIX = ".part-"
 MANIFEST_FILE, LISTING_FILE, SUMS_FILE = "manifest.json", "files.jsonl", "SHA256SUMS"
-
-
 SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 DATA_FOLDERS = ("media", "index")  # folders of the data directory whose files are held
 
@@ -148,9 +146,8 @@ class Backup:
     def database(self) -> Path:
         return self.folder / str(self.manifest.database["file"])
 
-    @property
-    def store(self) -> Path:
-        return self.folder.parent / "files"
+    def get_stored_file(self, entry: BackupEntry) -> Path:
+        return self.folder.parent / "files" / entry.sha256[:2] / entry.sha256
 
     def entries(self) -> Iterator[BackupEntry]:
         with (self.folder / LISTING_FILE).open(encoding="utf-8") as lines:
@@ -203,9 +200,7 @@ def find_backup(folder: Path) -> Backup:
     return kept[0]
 
 
-ELSEWHERE_SETTING = (
-    "backups_elsewhere"  # the SiteSetting that remembers backups made to other folders by hand
-)
+ELSEWHERE_SETTING = "backups_elsewhere"  # a SiteSetting: backups made to other folders by hand
 MAX_REMEMBERED_BACKUPS = 100  # of those that are remembered
 
 
@@ -229,31 +224,18 @@ def list_kept_backups() -> list[KeptBackup]:
 
     Raises BackupDamaged where a manifest cannot be read, OSError where the folder cannot.
     """
-    found = list_backups(get_backup_folder())
-    newest = found[0].manifest.made_at if found else None
-    own = [
-        KeptBackup(each.folder, each.manifest.made_at, _compute_expiry(newest, place), each.manifest.bytes)
-        for place, each in enumerate(found)
-    ]
-    return sorted([*own, *_list_backups_elsewhere()], key=lambda kept: kept.made_at, reverse=True)
-
-
-def _compute_expiry(newest: datetime | None, place: int) -> datetime | None:
-    """When the one in this place, counted from the newest, is one too many; None without a schedule."""
-    if newest is None or not settings.BACKUP_HOURS:
-        return None
-    return newest + timedelta(hours=settings.BACKUP_HOURS * max(1, settings.BACKUP_KEEP - place))
-
-
-def _list_backups_elsewhere() -> list[KeptBackup]:
-    """Backups made to other folders, but for those that can be seen to be gone."""
-    found = []
+    kept, found = [], list_backups(get_backup_folder())
+    for place, each in enumerate(found):
+        expires_at = None
+        if settings.BACKUP_HOURS:  # when it is one too many
+            hours = settings.BACKUP_HOURS * max(1, settings.BACKUP_KEEP - place)
+            expires_at = found[0].manifest.made_at + timedelta(hours=hours)
+        kept.append(KeptBackup(each.folder, each.manifest.made_at, expires_at, each.manifest.bytes))
     for folder, made_at in _read_noted_backups().items():
         path = Path(folder)
-        if path.parent.is_dir() and not path.is_dir():
-            continue
-        found.append(KeptBackup(path, datetime.fromisoformat(made_at), None, is_elsewhere=True))
-    return found
+        if path.is_dir() or not path.parent.is_dir():  # else it can be seen to be gone
+            kept.append(KeptBackup(path, datetime.fromisoformat(made_at), None, is_elsewhere=True))
+    return sorted(kept, key=lambda each: each.made_at, reverse=True)
 
 
 def _read_noted_backups() -> dict[str, str]:

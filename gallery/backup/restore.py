@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,13 +24,14 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.backup.create import ProgressCallback, VerifyResult, ignore_progress, make_backup, verify_backup
-from gallery.backup.database import (
-    commit_database,
-    forget_prepared_database,
-    get_database_engine,
-    prepare_database,
+from gallery.backup.create import (
+    ProgressCallback,
+    ignore_progress,
+    make_backup,
+    report_progress,
+    verify_backup,
 )
+from gallery.backup.database import get_database
 from gallery.backup.layout import (
     DATA_FOLDERS,
     Backup,
@@ -45,17 +48,21 @@ from gallery.models import Album, Build, Erasure, Person, Photo, Reference, Stat
 from gallery.models.history import get_site_setting
 from gallery.models.storage import sync_folder
 
-WORKER_SILENCE = timedelta(seconds=40)  # a process says every 15 seconds that it lives
+WORKER_SILENCE = timedelta(seconds=40)  # a process says every 10 seconds that it lives
+WORK_FOLDER = "restoring"  # folder in the data directory
+JOURNAL_FILE, NEW_FOLDER, BEFORE_FOLDER = "journal.json", "new", "before"
+RESTORED_SETTING = "restored"  # the SiteSetting written with the database
+RUNNING_STATES = (Status.QUEUED, Status.PROCESSING)
 
 
 def check_backup_fits(backup: Backup) -> None:
     """BackupError where this installation cannot take it."""
     manifest = backup.manifest
-    if manifest.engine != get_database_engine():
+    if manifest.engine != connection.vendor:
         text = _(
             "The backup is of a %(theirs)s database and this site has %(ours)s. Set DATABASE_URL to that kind."
         )
-        raise BackupError(text % {"theirs": manifest.engine, "ours": get_database_engine()})
+        raise BackupError(text % {"theirs": manifest.engine, "ours": connection.vendor})
     known = set(MigrationLoader(None).disk_migrations)
     unknown = [
         f"{app}.{name}"
@@ -73,8 +80,7 @@ def check_backup_fits(backup: Backup) -> None:
 def check_workers_stopped() -> None:
     """BackupError while a worker is at work here."""
     try:
-        beats = WorkerBeat.objects.filter(seen_at__gte=timezone.now() - WORKER_SILENCE)
-        is_alive = beats.exists()
+        is_alive = WorkerBeat.objects.filter(seen_at__gte=timezone.now() - WORKER_SILENCE).exists()
     except DatabaseError:
         return
     if is_alive:
@@ -85,42 +91,30 @@ def check_workers_stopped() -> None:
 
 
 def check_site_empty() -> None:
-    """NotEmpty where people, photos or files would be replaced. Accounts may be there: set-up makes the first."""
-    if found := _find_existing_rows() or _find_existing_files():
+    """SiteNotEmpty where people, photos or files would be replaced. Accounts may be there: set-up makes the first."""
+    if found := next(_list_contents(), None):
         text = _("This installation is not empty (%(what)s). Restore into an empty one, or say --replace.")
         raise SiteNotEmpty(text % {"what": found})
 
 
+def _list_contents() -> Iterator[object]:
+    with suppress(DatabaseError):  # no tables yet
+        for model in (Photo, Person, Reference, Album):
+            if model._default_manager.exists():
+                yield model._meta.verbose_name_plural
+    for kind in ("photos", "references"):
+        yield from Path(settings.MEDIA_ROOT).glob(f"{kind}/*/*")
+
+
 def check_tables_ours() -> None:
-    """NotEmpty where other programs have tables in the database: they would go."""
+    """SiteNotEmpty where other programs have tables in the database: they would go."""
     ours = {*connection.introspection.django_table_names(), "django_migrations"}
     others = sorted(set(connection.introspection.table_names()) - ours)
-    if get_database_engine() == "postgresql" and others:
+    if connection.vendor == "postgresql" and others:
         text = _(
             "The database holds tables that are not Facesite's (%(tables)s). Give Facesite a database of its own."
         )
         raise SiteNotEmpty(text % {"tables": ", ".join(others[:5])})
-
-
-def _find_existing_rows() -> str:
-    try:
-        for model in (Photo, Person, Reference, Album):
-            if model._default_manager.exists():
-                return str(model._meta.verbose_name_plural)
-    except DatabaseError:  # no tables yet
-        return ""
-    return ""
-
-
-def _find_existing_files() -> str:
-    root = Path(settings.MEDIA_ROOT)
-    found = next((path for kind in ("photos", "references") for path in root.glob(f"{kind}/*/*")), None)
-    return str(found) if found else ""
-
-
-WORK_FOLDER = "restoring"  # folder in the data directory
-JOURNAL_FILE, NEW_FOLDER, BEFORE_FOLDER = "journal.json", "new", "before"
-RESTORED_SETTING = "restored"  # the SiteSetting written with the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,16 +165,12 @@ class RestoreFolder:
         for path in self.root.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name != ".lock":
+            elif path.name != LOCK_FILE:
                 path.unlink()
 
 
 def _get_live_folder(kind: str) -> Path:
     return Path({"media": settings.MEDIA_ROOT, "index": settings.INDEX_ROOT}[kind])
-
-
-def get_restore_folder() -> RestoreFolder:
-    return RestoreFolder(Path(settings.DATA_DIR) / WORK_FOLDER)
 
 
 def is_restored_database(mark: str) -> bool:
@@ -190,10 +180,6 @@ def is_restored_database(mark: str) -> bool:
     except DatabaseError:  # no tables yet
         return False
     return isinstance(value, dict) and value.get("mark") == mark
-
-
-COPY_PROGRESS_INTERVAL = 50  # files between two reports
-RUNNING_STATES = (Status.QUEUED, Status.PROCESSING)
 
 
 @dataclass(slots=True)
@@ -209,7 +195,7 @@ class RestoreResult:
     erased_since: list[dict[str, str]] = field(default_factory=list)  # here, and perhaps back
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
+        return asdict(self)
 
 
 def restore_backup(
@@ -220,20 +206,28 @@ def restore_backup(
     progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
     """Restore the backup in this folder, or the newest kept there. BackupError, and nothing changed, if it fails."""
-    root = Path(settings.DATA_DIR) / WORK_FOLDER
-    with convert_to_backup_errors(root), hold_folder_lock(root, _("Another restore is running.")):
-        _settle_earlier_restore(get_restore_folder())
-        get_restore_folder().clear()
+    with _hold_restore_folder() as place:
         backup = find_backup(source)
         done = RestoreResult(backup.folder.name, backup.manifest.made_at.isoformat(), backup.manifest.counts)
-        _check_restore_possible(backup, replace=replace)
+        check_backup_fits(backup)
+        check_tables_ours()
+        check_workers_stopped()
+        if not replace:
+            check_site_empty()
         done.erased_since = _list_erased_since(backup)
         progress("verify", 0, 1)
-        done.left_out = _list_left_out_files(verify_backup(backup, progress), without_damaged=without_damaged)
+        found = verify_backup(backup, progress)
+        done.left_out = [*found.missing, *found.damaged]
+        if done.left_out and not without_damaged:
+            text = _(
+                "%(count)s files of this backup are damaged or missing (%(first)s). Take the backup before,"
+                " or say --without-damaged to restore all the others."
+            )
+            raise BackupDamaged(text % {"count": len(done.left_out), "first": done.left_out[0]})
         if replace:
             progress("back up", 0, 1)
             done.before = str(make_backup(get_backup_folder(), progress=progress).folder)
-        _put_in_backup(backup, get_restore_folder(), done, progress)
+        _put_in_backup(backup, place, done, progress)
         done.differing = _find_differing_settings(backup)
         return done
 
@@ -242,27 +236,31 @@ def end_earlier_restore() -> None:
     """Undo a restore that died before the database was put in, finish one that died after; for set-up."""
     root = Path(settings.DATA_DIR) / WORK_FOLDER
     if root.is_dir() and any(path.name != LOCK_FILE for path in root.iterdir()):
-        with convert_to_backup_errors(root), hold_folder_lock(root, _("Another restore is running.")):
-            _settle_earlier_restore(get_restore_folder())
-            get_restore_folder().clear()
+        with _hold_restore_folder():
+            pass
 
 
-def _settle_earlier_restore(place: RestoreFolder) -> None:
-    if not place.mark:
-        return
-    if is_restored_database(place.mark):
-        _request_missing_builds()
-    else:
+@contextmanager
+def _hold_restore_folder() -> Iterator[RestoreFolder]:
+    """The working folder, ours alone, with an earlier restore undone or finished."""
+    place = RestoreFolder(Path(settings.DATA_DIR) / WORK_FOLDER)
+    with (
+        convert_to_backup_errors(place.root),
+        hold_folder_lock(place.root, _("Another restore is running.")),
+    ):
+        if place.mark and is_restored_database(place.mark):
+            _request_missing_builds()
+            place.clear()
+        else:
+            _undo_restore(place)
+        yield place
+
+
+def _undo_restore(place: RestoreFolder) -> None:
+    if place.mark:
         place.swap_back()
-        forget_prepared_database()
-
-
-def _check_restore_possible(backup: Backup, *, replace: bool) -> None:
-    check_backup_fits(backup)
-    check_tables_ours()
-    check_workers_stopped()
-    if not replace:
-        check_site_empty()
+    get_database().forget_prepared()
+    place.clear()
 
 
 def _list_erased_since(backup: Backup) -> list[dict[str, str]]:
@@ -277,18 +275,6 @@ def _list_erased_since(backup: Backup) -> list[dict[str, str]]:
         return []
 
 
-def _list_left_out_files(found: VerifyResult, *, without_damaged: bool) -> list[str]:
-    """Files that must be left out; BackupDamaged unless that is wanted."""
-    bad = [*found.missing, *found.damaged]
-    if bad and not without_damaged:
-        text = _(
-            "%(count)s files of this backup are damaged or missing (%(first)s). Take the backup before,"
-            " or say --without-damaged to restore all the others."
-        )
-        raise BackupDamaged(text % {"count": len(bad), "first": bad[0]})
-    return bad
-
-
 def _put_in_backup(
     backup: Backup, place: RestoreFolder, done: RestoreResult, progress: ProgressCallback
 ) -> None:
@@ -297,28 +283,20 @@ def _put_in_backup(
         done.files = _stage_files(backup, place, set(done.left_out), progress)
         progress("database", 0, 1)
         note = {"mark": mark, "backup": backup.folder.name, "at": timezone.now().isoformat()}
-        prepare_database(backup.database, place.root, json.dumps(note))
+        get_database().prepare(backup.database, place.root, json.dumps(note))
         progress("switch", 0, 3)
         place.begin(mark)
         place.swap()
         progress("switch", 1, 3)
-        commit_database(place.root)
+        get_database().commit(place.root)
         progress("switch", 2, 3)
     except BaseException:
-        if not (
-            place.mark and is_restored_database(mark)
-        ):  # else it is in, and the next restore or set-up finishes it
-            _put_back_folders(place)
+        # If the database is in, the next restore or set-up finishes it.
+        if not (place.mark and is_restored_database(mark)):
+            _undo_restore(place)
         raise
     done.builds = _request_missing_builds()
     progress("switch", 3, 3)
-    place.clear()
-
-
-def _put_back_folders(place: RestoreFolder) -> None:
-    if place.mark:
-        place.swap_back()
-    forget_prepared_database()
     place.clear()
 
 
@@ -326,20 +304,16 @@ def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progr
     """Copy the files into the working folder, comparing each once more; how many."""
     for kind in DATA_FOLDERS:
         (place.new / kind).mkdir(parents=True)
-    count, total = 0, int(backup.manifest.listing["files"])
-    for entry in backup.entries():
-        if count % COPY_PROGRESS_INTERVAL == 0:
-            progress("copy", count, total)
-        if entry.name in left_out:
-            continue
+    kept = (entry for entry in backup.entries() if entry.name not in left_out)
+    total = int(backup.manifest.listing["files"]) - len(left_out)
+    for entry in report_progress(kept, progress, "copy", total):
         target = place.new / entry.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if copy_and_sync(backup.store / entry.sha256[:2] / entry.sha256, target) != entry.sha256:
+        if copy_and_sync(backup.get_stored_file(entry), target) != entry.sha256:
             raise BackupDamaged(_("%(name)s changed while it was copied.") % {"name": entry.name})
-        count += 1
     for folder in {path.parent for path in place.new.rglob("*")}:
         sync_folder(folder)
-    return count
+    return total
 
 
 def _request_missing_builds() -> list[int]:
@@ -349,7 +323,8 @@ def _request_missing_builds() -> list[int]:
         for build in Build.objects.exclude(directory=""):
             if (Path(settings.INDEX_ROOT) / build.directory).is_dir():
                 continue
-            if build.is_active and not _is_build_coming(build.embedder_id):
+            coming = Build.objects.filter(embedder_id=build.embedder_id, work__in=RUNNING_STATES)
+            if build.is_active and not coming.exists():
                 row = Build.objects.create(
                     embedder_id=build.embedder_id, queued_at=timezone.now(), reason="restored from a backup"
                 )
@@ -359,10 +334,6 @@ def _request_missing_builds() -> list[int]:
         text = _("The backup is restored, but its index could not be asked for (%(error)s). Run build_index.")
         raise BackupError(text % {"error": error}) from error
     return asked
-
-
-def _is_build_coming(embedder_id: str) -> bool:
-    return Build.objects.filter(embedder_id=embedder_id, work__in=RUNNING_STATES).exists()
 
 
 def _find_differing_settings(backup: Backup) -> dict[str, str]:

@@ -1,7 +1,4 @@
-"""The files of all backups, each kept once under its SHA-256;
-
-with the folder's lock and the pruning of old backups.
-"""
+"""The files of all backups, each kept once under its SHA-256; the folder's lock, and the pruning of old backups."""
 
 from __future__ import annotations
 
@@ -10,11 +7,10 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, BackupRunning, list_backups
 from gallery.models.storage import sync_folder
@@ -70,16 +66,12 @@ def copy_and_sync(source: Path, target: Path) -> str:
     """Copy the content and sync it; the SHA-256 of what was copied."""
     digest = hashlib.sha256()
     with source.open("rb") as incoming, target.open("wb") as outgoing:
-        _copy_chunks(incoming, outgoing, digest)
+        while piece := incoming.read(COPY_CHUNK_BYTES):
+            digest.update(piece)
+            outgoing.write(piece)
         outgoing.flush()
         os.fsync(outgoing.fileno())
     return digest.hexdigest()
-
-
-def _copy_chunks(incoming: BinaryIO, outgoing: BinaryIO, digest: hashlib._Hash) -> None:
-    while piece := incoming.read(COPY_CHUNK_BYTES):
-        digest.update(piece)
-        outgoing.write(piece)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +117,25 @@ class FileStore:
                 return compute_sha256(part)
         return copy_and_sync(source, part)
 
-    def clean(self) -> None:
-        """Remove what a dead process left half-written; only for who holds the place's lock."""
-        for part in self.root.glob(f"{PARTIAL_FILE_PREFIX}*"):
-            part.unlink(missing_ok=True)
-
-    def drop_all_but(self, kept: Iterable[str]) -> int:
-        """Remove what no backup holds; the bytes of that."""
-        wanted, freed = set(kept), 0
-        for path in self.root.glob("??/*"):
-            if path.name not in wanted:
-                freed += path.stat().st_size
-                path.unlink()
-        return freed
-
 
 def remove_partial_backups(place: Path) -> None:
-    """Remove what processes that died left half-made; files they had whole stay for the next backup."""
+    """Remove what processes that died left half-made, if we hold the lock; whole files stay for the next backup."""
     for part in place.glob(f"{PARTIAL_BACKUP_PREFIX}*"):
         shutil.rmtree(part, ignore_errors=True)
-    FileStore(place / "files").clean()
+    for part in (place / "files").glob(f"{PARTIAL_FILE_PREFIX}*"):
+        part.unlink(missing_ok=True)
 
 
 def remove_unheld_files(place: Path) -> None:
     """Remove files that no whole backup holds."""
-    kept = list_backups(place)
-    FileStore(place / "files").drop_all_but(entry.sha256 for backup in kept for entry in backup.entries())
+    kept = {entry.sha256 for backup in list_backups(place) for entry in backup.entries()}
+    for path in (place / "files").glob("??/*"):
+        if path.name not in kept:
+            path.unlink()
 
 
-def prune_backups(place: Path, keep: int) -> list[str]:
-    """Remove the oldest backups until so many are left (0: all stay); their names."""
+def prune_backups(place: Path, keep: int) -> None:
+    """Remove the oldest backups until so many are left (0: all stay)."""
     gone = list_backups(place)[keep:] if keep else []
     for backup in reversed(gone):
         dying = place / f"{PARTIAL_BACKUP_PREFIX}{backup.folder.name}"
@@ -163,4 +144,3 @@ def prune_backups(place: Path, keep: int) -> list[str]:
     if gone:
         sync_folder(place)
     remove_unheld_files(place)
-    return [backup.folder.name for backup in gone]

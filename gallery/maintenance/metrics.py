@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gallery.history.audit import VERB_SIGN_IN_FAILED
-from gallery.jobs.heartbeats import DEAD_AFTER
+from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.models import Build, Event, GalleryChange, Photo, Reference, Status, WorkerBeat
 
 ONE_HOUR = timedelta(hours=1)
@@ -42,46 +42,41 @@ def _build_gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(f"facesite_{name}", about, value=value)
 
 
+def _build_gauges(name: str, about: str, labels: str, values: Mapping[tuple[str, ...], float]) -> Metric:
+    gauge = GaugeMetricFamily(f"facesite_{name}", about, labels=labels.split())
+    for key, value in values.items():
+        gauge.add_metric(key, value)
+    return gauge
+
+
 def _collect_jobs() -> Iterator[Metric]:
-    kinds: list[tuple[str, QuerySet[Model]]] = [
-        ("photo", Photo.objects.outside_trash()),
-        ("reference", Reference.objects.all()),
-        ("build", Build.objects.all()),
-    ]
-    states = GaugeMetricFamily(
-        "facesite_work", "Rows by kind and state of their work", labels=("kind", "state")
-    )
-    oldest = GaugeMetricFamily(
-        "facesite_oldest_queued_seconds", "Age of what waits longest", labels=("kind",)
-    )
-    failed = GaugeMetricFamily(
-        "facesite_failed_last_hour", "Rows that failed within an hour", labels=("kind",)
-    )
-    now = timezone.now()
-    for kind, rows in kinds:
+    kinds: dict[str, QuerySet[Model]] = {
+        "photo": Photo.objects.outside_trash(),
+        "reference": Reference.objects.all(),
+        "build": Build.objects.all(),
+    }
+    states, oldest, failed, now = {}, {}, {}, timezone.now()
+    for kind, rows in kinds.items():
         counts = dict(rows.order_by().values_list("work").annotate(count=Count("pk")))
-        for state in Status.values:
-            states.add_metric((kind, state), counts.get(state, 0))
+        states |= {(kind, state): counts.get(state, 0) for state in Status.values}
         since = rows.filter(work=Status.QUEUED).aggregate(since=Min("queued_at"))["since"]
-        oldest.add_metric((kind,), max(0.0, (now - since).total_seconds()) if since else 0)
-        recent = rows.filter(work=Status.FAILED, finished_at__gt=now - ONE_HOUR)
-        failed.add_metric((kind,), recent.count())
-    yield from (states, oldest, failed)
+        oldest[kind,] = max(0.0, (now - since).total_seconds()) if since else 0
+        failed[kind,] = rows.filter(work=Status.FAILED, finished_at__gt=now - ONE_HOUR).count()
+    yield _build_gauges("work", "Rows by kind and state of their work", "kind state", states)
+    yield _build_gauges("oldest_queued_seconds", "Age of what waits longest", "kind", oldest)
+    yield _build_gauges("failed_last_hour", "Rows that failed within an hour", "kind", failed)
 
 
 def _collect_timings() -> Iterator[Metric]:
-    steps = GaugeMetricFamily(
-        "facesite_photo_step_seconds",
-        f"Mean time of a step over the newest {MEASURED_PHOTOS} photos",
-        labels=("step",),
-    )
     done = Photo.objects.filter(work=Status.DONE).order_by("-pk").values_list("milliseconds", flat=True)
     newest = [times for times in done[:MEASURED_PHOTOS] if isinstance(times, dict)]
+    means = {}
     for step in sorted({step for times in newest for step in times}):
         known = [times[step] for times in newest if isinstance(times.get(step), int | float)]
         if known:
-            steps.add_metric((step,), sum(known) / len(known) / 1000)
-    yield steps
+            means[step,] = sum(known) / len(known) / 1000
+    about = f"Mean time of a step over the newest {MEASURED_PHOTOS} photos"
+    yield _build_gauges("photo_step_seconds", about, "step", means)
     finished = Photo.objects.filter(work=Status.DONE, finished_at__gt=timezone.now() - ONE_HOUR)
     yield _build_gauge("photos_done_last_hour", "Photos finished within an hour", finished.count())
     took = finished.aggregate(mean=Avg(F("finished_at") - F("started_at")))["mean"]
@@ -91,36 +86,26 @@ def _collect_timings() -> Iterator[Metric]:
 
 
 def _collect_index() -> Iterator[Metric]:
-    about = (
-        ("index_vectors", "References in the active build"),
-        ("index_age_seconds", "Since the active build was finished"),
-        ("index_waiting_changes", "Changes of the gallery that the active build does not contain yet"),
-        ("index_milliseconds", "How long the active build took"),
-    )
-    metrics = [
-        GaugeMetricFamily(f"facesite_{name}", sentence, labels=("embedder",)) for name, sentence in about
-    ]
+    vectors, ages, changes, times = {}, {}, {}, {}
     for build in Build.objects.filter(is_active=True):
-        label = (build.embedder_id,)
+        key = (build.embedder_id,)
         age = timezone.now() - build.finished_at if build.finished_at else timedelta()
-        waiting = GalleryChange.objects.filter(
-            embedder_id=build.embedder_id, pk__gt=build.upto_change
-        ).count()
-        figures = (build.vectors, age.total_seconds(), waiting, build.milliseconds)
-        for metric, figure in zip(metrics, figures, strict=True):
-            metric.add_metric(label, figure)
-    yield from metrics
+        waiting = GalleryChange.objects.filter(embedder_id=build.embedder_id, pk__gt=build.upto_change)
+        vectors[key], ages[key] = build.vectors, age.total_seconds()
+        changes[key], times[key] = waiting.count(), build.milliseconds
+    about = "Changes of the gallery that the active build does not contain yet"
+    yield _build_gauges("index_vectors", "References in the active build", "embedder", vectors)
+    yield _build_gauges("index_age_seconds", "Since the active build was finished", "embedder", ages)
+    yield _build_gauges("index_waiting_changes", about, "embedder", changes)
+    yield _build_gauges("index_milliseconds", "How long the active build took", "embedder", times)
 
 
 def _collect_environment() -> Iterator[Metric]:
-    alive = GaugeMetricFamily("facesite_processes", "Live processes", labels=("kind",))
-    seen = WorkerBeat.objects.filter(seen_at__gt=timezone.now() - DEAD_AFTER)
-    counts = dict(seen.order_by().values_list("kind").annotate(count=Count("pk")))
-    for kind in ("worker", "scheduler"):
-        alive.add_metric((kind,), counts.get(kind, 0))
-    yield alive
+    beats = WorkerBeat.objects.filter(seen_at__gte=get_heartbeat_deadline()).order_by()
+    counts = dict(beats.values_list("kind").annotate(count=Count("pk")))
+    alive = {(kind,): counts.get(kind, 0) for kind in ("worker", "scheduler")}
+    yield _build_gauges("processes", "Live processes", "kind", alive)
     failures = Event.objects.filter(verb=VERB_SIGN_IN_FAILED, at__gt=timezone.now() - ONE_HOUR)
     yield _build_gauge("failed_sign_ins_last_hour", "Failed sign-ins within an hour", failures.count())
-    yield _build_gauge(
-        "disk_free_bytes", "Free on the data directory's disk", shutil.disk_usage(settings.DATA_DIR).free
-    )
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    yield _build_gauge("disk_free_bytes", "Free on the data directory's disk", free)

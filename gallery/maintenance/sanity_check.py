@@ -43,16 +43,37 @@ YOUNG_SECONDS = 3600.0  # seconds; an upload, an import or a build at work is do
 MAX_LISTED_FILES = 20
 FILE_LOST = "file_lost"  # the code of rows whose file no backup holds
 MEDIA_FOLDERS = ("photos", "references")  # of the media folder
+QUARANTINE_FOLDER = "lost+found"
+CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class FileColumn:
+    """Where rows name files, and the task that works on a row."""
+
+    model: type[Photo] | type[Reference]
+    name: str
+    task: str
+
+
+FILE_COLUMNS = (
+    FileColumn(Photo, "file", "process_photo"),
+    FileColumn(Reference, "image", "embed_reference"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LostFile:
     """A row whose file is gone or altered."""
 
-    kind: str  # photo or reference
+    column: FileColumn
     pk: int
     file: str
     sha256: str
+
+    def get_rows(self) -> QuerySet[Any]:
+        """The row if it is there and names this file: it was neither erased nor given another meanwhile."""
+        return self.column.model._default_manager.filter(pk=self.pk, **{self.column.name: self.file})
 
 
 @dataclass(slots=True)
@@ -75,21 +96,21 @@ class SanityReport:
         return not (self.lost or self.altered or self.orphans or self.indexes)
 
     def as_json(self) -> dict[str, Any]:
-        def part(items: list[str]) -> dict[str, Any]:
-            return {"count": len(items), "first": items[:MAX_LISTED_FILES]}
-
+        lists = {
+            "lost": [each.file for each in self.lost],
+            "altered": [each.file for each in self.altered],
+            "orphans": self.orphans,
+            "indexes": self.indexes,
+            "restored": self.restored,
+            "failed": self.failed,
+            "quarantined": self.quarantined,
+        }
         return {
             "is_sound": self.is_sound,
             "rows": self.rows,
             "files": self.files,
             "is_hashed": self.is_hashed,
-            "lost": part([each.file for each in self.lost]),
-            "altered": part([each.file for each in self.altered]),
-            "orphans": part(self.orphans),
-            "indexes": part(self.indexes),
-            "restored": part(self.restored),
-            "failed": part(self.failed),
-            "quarantined": part(self.quarantined),
+            **{name: {"count": len(each), "first": each[:MAX_LISTED_FILES]} for name, each in lists.items()},
             "removed": self.removed,
         }
 
@@ -106,28 +127,18 @@ def find_file_problems(*, with_hash: bool = False) -> SanityReport:
         elif with_hash and row.sha256 and compute_sha256(path) != row.sha256:
             found.altered.append(row)
     _find_orphans(names, found)
-    found.lost = [row for row in found.lost if is_file_of_row(row)]
-    found.altered = [row for row in found.altered if is_file_of_row(row)]
+    found.lost = [row for row in found.lost if row.get_rows().exists()]
+    found.altered = [row for row in found.altered if row.get_rows().exists()]
     found.indexes = list(_find_unowned_indexes())
     return found
 
 
 def _read_file_rows() -> Iterator[LostFile]:
-    tables: tuple[tuple[str, str, QuerySet[Any]], ...] = (
-        ("photo", "file", Photo.objects.all()),
-        ("reference", "image", Reference.objects.all()),
-    )
-    for kind, column, rows in tables:
-        named = rows.exclude(**{column: ""}).order_by("pk").values_list("pk", column, "sha256")
-        for pk, file, sha256 in named.iterator(chunk_size=2_000):
-            yield LostFile(kind, pk, file, sha256)
-
-
-def is_file_of_row(row: LostFile) -> bool:
-    """The row is there and names this file: it was neither erased nor given another meanwhile."""
-    if row.kind == "photo":
-        return Photo.objects.filter(pk=row.pk, file=row.file).exists()
-    return Reference.objects.filter(pk=row.pk, image=row.file).exists()
+    for column in FILE_COLUMNS:
+        named = column.model._default_manager.exclude(**{column.name: ""}).order_by("pk")
+        columns = named.values_list("pk", column.name, "sha256")
+        for row in columns.iterator(chunk_size=2_000):
+            yield LostFile(column, *row)
 
 
 def _find_orphans(names: set[str], found: SanityReport) -> None:
@@ -143,7 +154,7 @@ def _find_orphans(names: set[str], found: SanityReport) -> None:
 
 
 def is_file_named(name: str) -> bool:
-    return Photo.objects.filter(file=name).exists() or Reference.objects.filter(image=name).exists()
+    return any(each.model._default_manager.filter(**{each.name: name}).exists() for each in FILE_COLUMNS)
 
 
 def is_young_file(path: Path) -> bool:
@@ -166,18 +177,17 @@ def _find_unowned_indexes() -> Iterator[str]:
             yield name
 
 
-QUARANTINE_FOLDER = "lost+found"
-
-
 def mend_files(found: SanityReport) -> None:
     """Everything in it, each looked at once more just before; what was done is noted there."""
     for row in [*found.lost, *found.altered]:
-        if not is_file_of_row(row):
+        if not row.get_rows().exists():
             continue
         if _restore_from_backup(row):
             found.restored.append(row.file)
         elif row in found.lost:
-            _mark_as_failed(row)
+            failure = {"work": Status.FAILED, "finished_at": timezone.now()}
+            failure |= build_failure_columns(JobFailed(FILE_LOST))
+            row.get_rows().exclude(work=Status.PROCESSING).update(**failure)
             found.failed.append(row.file)
     for name in found.orphans:
         if not is_file_named(name) and _quarantine_file(name):
@@ -188,7 +198,7 @@ def mend_files(found: SanityReport) -> None:
 
 
 def _restore_from_backup(row: LostFile) -> bool:
-    """From the backups; what was altered goes into quarantine first."""
+    """From the backups; what was altered goes into quarantine first. A row marked as failed is worked on again."""
     store, target = FileStore(get_backup_folder() / "files"), get_media_path(row.file)
     if not row.sha256 or store.size(row.sha256) is None:
         return False
@@ -203,33 +213,9 @@ def _restore_from_backup(row: LostFile) -> bool:
         sync_folder(target.parent)
     finally:
         part.unlink(missing_ok=True)
-    _requeue_row(row)
+    if enqueue_rows(row.get_rows().filter(work=Status.FAILED, failure_code=FILE_LOST)):
+        dispatch.send_task(row.column.task, row.pk)
     return True
-
-
-def _requeue_row(row: LostFile) -> None:
-    """What had been marked for its lost file is worked on again."""
-    rows, task = {
-        "photo": (
-            Photo.objects.filter(pk=row.pk, work=Status.FAILED, failure_code=FILE_LOST),
-            "process_photo",
-        ),
-        "reference": (
-            Reference.objects.filter(pk=row.pk, work=Status.FAILED, failure_code=FILE_LOST),
-            "embed_reference",
-        ),
-    }[row.kind]
-    if enqueue_rows(rows):
-        dispatch.send_task(task, row.pk)
-
-
-def _mark_as_failed(row: LostFile) -> None:
-    failure = build_failure_columns(JobFailed("file_lost"))
-    columns = {"work": Status.FAILED, "finished_at": timezone.now(), **failure}
-    if row.kind == "photo":
-        Photo.objects.filter(pk=row.pk).exclude(work=Status.PROCESSING).update(**columns)
-    else:
-        Reference.objects.filter(pk=row.pk).exclude(work=Status.PROCESSING).update(**columns)
 
 
 def _quarantine_file(name: str) -> bool:
@@ -246,9 +232,6 @@ def _quarantine_file(name: str) -> bool:
         return False
     sync_folder(target.parent)
     return True
-
-
-CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
 
 
 def is_sanity_check_due(now: datetime | None = None) -> bool:

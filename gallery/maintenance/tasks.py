@@ -1,11 +1,18 @@
-"""This room's Celery tasks."""
+"""The Celery tasks that look after the site's data: its backups, and the check of its files."""
 
 from __future__ import annotations
 
-from gallery.backup.schedule import is_backup_due, run_scheduled_backup
+from gallery.backup.jobs import BACKUP_JOB
+from gallery.backup.schedule import is_backup_due, is_backup_running, run_scheduled_backup
 from gallery.jobs.tasks import register_task
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
+
+
+@register_task(BACKUP_JOB)
+def make_backup() -> None:
+    if not is_backup_running():  # else it stays requested, and `look_after_data` finds it
+        run_scheduled_backup()
 
 
 @register_task(SANITY_CHECK_JOB)
@@ -15,7 +22,7 @@ def check_files(is_mending: bool = False) -> None:
 
 @register_task("look_after_data")
 def look_after_data() -> None:
-    """Every few minutes: a backup and the check of files, if they are due or a wish for them was lost."""
+    """Every few minutes: a backup and the check of files, if they are due or a request for them was lost."""
     if is_backup_due():
         run_scheduled_backup()
     if is_sanity_check_due():

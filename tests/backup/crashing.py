@@ -193,9 +193,9 @@ def backup_rounds(kind: str, source: Path, step: int) -> dict[str, Any]:
 def restore_rounds(kind: str, source: Path, step: int) -> dict[str, Any]:
     from django.conf import settings
 
-    from gallery.backup import sqlite
+    from gallery.backup import database
 
-    sqlite.migrate_database = lambda address="": None  # a process of its own, tried elsewhere
+    database.migrate_database = lambda address="": None  # a process of its own, tried elsewhere
     data, template = Path(settings.DATA_DIR), Path(settings.DATA_DIR).with_name("template")
     shutil.copytree(data, template)
     empty = must(state)

@@ -206,7 +206,7 @@ def test_two_backups_at_once_are_refused(place: Path) -> None:
 def test_damage_is_found(place: Path) -> None:
     photo = a_kept_photo(b"right")
     made = make_backup(place)
-    path = made.store / photo.sha256[:2] / photo.sha256
+    path = made.folder.parent / "files" / photo.sha256[:2] / photo.sha256
     path.unlink()
     path.write_bytes(b"wrong")
     assert verify_backup(made).damaged == [f"media/{photo.file}"]

@@ -53,7 +53,7 @@ def test_a_gallery_in_order_is_sound() -> None:
 def test_a_photo_whose_file_is_nowhere_is_marked_with_the_reason() -> None:
     photo, reference = a_photo(), a_reference(a_person())
     found = mended()
-    assert {row.kind for row in found.lost} == {"photo", "reference"}
+    assert {row.column.model for row in found.lost} == {Photo, Reference}
     assert len(found.failed) == 2
     photo.refresh_from_db()
     assert (photo.work, photo.failure_code) == (Status.FAILED, FILE_LOST)
@@ -80,7 +80,7 @@ def test_what_a_backup_holds_is_not_trusted_unread(data: Path) -> None:
     photo = a_kept_photo(b"precious")
     made = make_backup(data / "backups")
     Path(photo.file.path).unlink()
-    kept = made.store / photo.sha256[:2] / photo.sha256
+    kept = made.folder.parent / "files" / photo.sha256[:2] / photo.sha256
     kept.write_bytes(b"precioux")
     found = mended()
     assert (found.restored, found.failed) == ([], [photo.file])

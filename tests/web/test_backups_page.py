@@ -22,7 +22,6 @@ from gallery.backup.schedule import (
     run_scheduled_backup,
 )
 from gallery.backup.store import hold_folder_lock
-from gallery.backup.tasks import make_backup
 from gallery.maintenance import sanity_check
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.sanity_check import (
@@ -30,7 +29,7 @@ from gallery.maintenance.sanity_check import (
     is_sanity_check_due,
     run_sanity_check,
 )
-from gallery.maintenance.tasks import check_files, look_after_data
+from gallery.maintenance.tasks import check_files, look_after_data, make_backup
 from gallery.models import Role
 from gallery.models.base import get_job
 from tests.making import a_photo, a_user
