@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,13 +16,20 @@ from gallery.core.checks import SETTINGS_TAG
 from recognition.errors import RecognitionError
 
 T = TypeVar("T")
+Argument = Mapping[str, Any]  # what argparse's add_argument takes besides the name
+FOLDER: Argument = {"metavar": "DIR"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
+
+
+def flag(text: str) -> Argument:
+    return {"action": "store_true", "help": text}
 
 
 class GalleryCommand(BaseCommand):
     """A command of ours: named errors end it with a sentence and exit code 1."""
 
-    is_failed = False
+    arguments: Mapping[str, Argument] = {}
+    is_failed = is_json = False
     # What an owner may have set wrong. Django's other checks are of the code: `make check` runs them.
     requires_system_checks: tuple[str, ...] = (SETTINGS_TAG, Tags.security)
 
@@ -32,9 +39,12 @@ class GalleryCommand(BaseCommand):
         return sys.stderr.isatty()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON document a line on stdout")
+        parser.add_argument("--json", **flag("one JSON document a line on stdout"))
+        for name, argument in self.arguments.items():
+            parser.add_argument(name, **argument)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        self.is_json = bool(options.get("json"))
         try:
             result = super().execute(*args, **options)
         except RecognitionError as error:
@@ -47,8 +57,20 @@ class GalleryCommand(BaseCommand):
     def say_json(self, document: object) -> None:
         self.stdout.write(json.dumps(document, ensure_ascii=False))
 
+    def say_result(self, document: object, sentence: str) -> None:
+        """Either, as was asked for."""
+        if self.is_json:
+            self.say_json(document)
+        else:
+            self.stdout.write(sentence)
+
     def warn(self, text: str) -> None:
         self.stderr.write(text)
+
+    def fail(self, text: str) -> None:
+        """Say why, and end with exit code 1 when all else is said."""
+        self.warn(text)
+        self.is_failed = True
 
     def progress(self, items: Iterable[T], total: int, unit: str) -> Iterator[T]:
         """The items, with a bar on stderr where a person is watching."""
@@ -81,7 +103,6 @@ def list_files_below(path: Path) -> list[Path]:
 
 
 def list_photos_below(path: Path) -> list[Path]:
-    """Like `files_below`, of a folder only what is named like a picture."""
-    if not path.is_dir():
-        return [path]
-    return [each for each in list_files_below(path) if each.suffix.lower() in IMAGE_SUFFIXES]
+    """Like `list_files_below`, of a folder only what is named like a picture."""
+    found = list_files_below(path)
+    return [each for each in found if each == path or each.suffix.lower() in IMAGE_SUFFIXES]

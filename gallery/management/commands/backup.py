@@ -6,43 +6,48 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from gallery.backup.create import make_backup, verify_backup
-from gallery.backup.layout import find_backup, get_backup_folder, list_backups, note_backup_elsewhere
+from gallery.backup.layout import (
+    Backup,
+    find_backup,
+    get_backup_folder,
+    list_backups,
+    note_backup_elsewhere,
+)
 from gallery.backup.schedule import note_backup_success
-from gallery.management.base import GalleryCommand
+from gallery.management.base import GalleryCommand, flag
 
 
 class Command(GalleryCommand):
     help = "Backs up database, photos and references to DIR (FACESITE_BACKUP_DIR), or with --verify checks a backup."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR", nargs="?", help="where backups are kept")
-        parser.add_argument(
-            "--with-index", action="store_true", help="take the index along; it can be rebuilt"
-        )
-        parser.add_argument("--keep", type=int, help="remove the oldest until so many are left (0: none)")
-        parser.add_argument(
-            "--verify", action="store_true", help="check the backup DIR, or the newest in DIR"
-        )
-        parser.add_argument("--list", action="store_true", dest="is_list", help="say what is kept")
+    arguments = {
+        "folder": {"metavar": "DIR", "nargs": "?", "help": "where backups are kept"},
+        "--with-index": flag("take the index along; it can be rebuilt"),
+        "--keep": {"type": int, "help": "remove the oldest until so many are left (0: none)"},
+        "--verify": flag("check the backup DIR, or the newest in DIR"),
+        "--list": flag("say what is kept"),
+    }
 
-    def handle(self, *, folder: str | None, verify: bool, is_list: bool, **options: Any) -> None:
+    def handle(self, *, folder: str | None, verify: bool, with_index: bool, **options: Any) -> None:
         place = Path(folder).expanduser().absolute() if folder else get_backup_folder()
-        if verify and is_list:
+        keep: int | None = options["keep"]
+        if verify and options["list"]:
             raise CommandError("Say --verify or --list, not both.", returncode=2)
-        if (options["keep"] or 0) < 0:
+        if (keep or 0) < 0:
             raise CommandError("--keep takes 0 or more.", returncode=2)
-        if is_list:
-            self._list(place, is_json=options["json"])
+        if options["list"]:
+            for each in list_backups(place):
+                sentence = f"{each.folder}: {each.manifest.counts['photos']} photos"
+                self.say_result(describe_backup(each), f"{sentence}, {each.manifest.bytes / 1e6:.1f} MB")
         elif verify:
-            self._verify(place, is_json=options["json"])
+            self._verify(place)
         else:
-            self._make(place, **options)
+            self._make(place, keep, with_index=with_index)
 
-    def _make(self, place: Path, *, with_index: bool, keep: int | None, **options: Any) -> None:
+    def _make(self, place: Path, keep: int | None, *, with_index: bool) -> None:
         is_own = place == get_backup_folder()
         number = keep if keep is not None else settings.BACKUP_KEEP if is_own else 0
         made = make_backup(place, with_index=with_index, keep=number, progress=self.say_step)
@@ -55,18 +60,16 @@ class Command(GalleryCommand):
             self.warn(f"{name} is not there, so it is not in the backup. Run check_files.")
         for name in manifest.altered[:20]:
             self.warn(f"{name} is not what it was when it came; it is in the backup as it is now.")
-        if options["json"]:
-            self.say_json({"folder": str(made.folder), **manifest.as_json(), "bytes": manifest.bytes})
-            return
-        self.stdout.write(
+        self.say_result(
+            describe_backup(made),
             f"{made.folder}: {manifest.counts['photos']} photos, {manifest.counts['references']} references, "
-            f"{manifest.bytes / 1e6:.1f} MB, {manifest.seconds:.1f} s."
+            f"{manifest.bytes / 1e6:.1f} MB, {manifest.seconds:.1f} s.",
         )
 
-    def _verify(self, place: Path, *, is_json: bool) -> None:
+    def _verify(self, place: Path) -> None:
         found = verify_backup(find_backup(place), self.say_step)
         self.is_failed = not found.is_sound
-        if is_json:
+        if self.is_json:
             self.say_json(found.as_json())
             return
         for kind in ("missing", "damaged"):
@@ -75,12 +78,7 @@ class Command(GalleryCommand):
         state = "is sound" if found.is_sound else "is damaged"
         self.stdout.write(f"{found.backup} {state} ({found.files} files and the database).")
 
-    def _list(self, place: Path, *, is_json: bool) -> None:
-        for each in list_backups(place):
-            manifest = each.manifest
-            if is_json:
-                self.say_json({"folder": str(each.folder), **manifest.as_json(), "bytes": manifest.bytes})
-            else:
-                self.stdout.write(
-                    f"{each.folder}: {manifest.counts['photos']} photos, {manifest.bytes / 1e6:.1f} MB"
-                )
+
+def describe_backup(backup: Backup) -> dict[str, Any]:
+    manifest = backup.manifest
+    return {"folder": str(backup.folder), **manifest.as_json(), "bytes": manifest.bytes}

@@ -8,16 +8,21 @@ from gallery.index.builds import request_build, run_build
 from gallery.management.base import GalleryCommand
 from gallery.models import Build, Status
 
+BUILD_FIGURES = (
+    "embedder_id", "directory", "vectors", "dimension", "index_key", "index_param", "size", "milliseconds",
+    "recall", "is_active", "figures",
+)  # fmt: skip
+
 
 class Command(GalleryCommand):
     help = "Builds the index with AutoFaiss and makes it the one that serves."
 
     def handle(self, **options: Any) -> None:
-        asked = request_build("build_index", delay=0)
-        build = run_build(asked.pk) or Build.objects.get(pk=asked.pk)
+        build = build_at_once("build_index")
         self.is_failed = build.work != Status.DONE
-        if options["json"]:
-            self.say_json(get_build_figures(build))
+        if self.is_json:
+            figures = {name: getattr(build, name) for name in BUILD_FIGURES}
+            self.say_json({"build": build.pk, "status": build.work, "failure": build.failure_text, **figures})
         elif self.is_failed:
             self.warn(build.failure_text or "Another process is building the index; this build waits for it.")
         else:
@@ -27,17 +32,7 @@ class Command(GalleryCommand):
             )
 
 
-def get_build_figures(build: Build) -> dict[str, Any]:
-    names = [
-        "embedder_id",
-        "directory",
-        "vectors",
-        "dimension",
-        "index_key",
-        "index_param",
-        "size",
-    ]
-    names += ["milliseconds", "recall", "is_active", "figures"]
-    return {"build": build.pk, "status": build.work, "failure": build.failure_text} | {
-        name: getattr(build, name) for name in names
-    }
+def build_at_once(reason: str) -> Build:
+    """Request a build and run it in this process, or find it waiting for another that is running."""
+    asked = request_build(reason, delay=0)
+    return run_build(asked.pk) or Build.objects.get(pk=asked.pk)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from gallery.core.exceptions import ActionRefused
@@ -18,7 +18,7 @@ from gallery.curation.measurement import (
     store_calibration,
 )
 from gallery.index import engine
-from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below
+from gallery.management.base import GalleryCommand, flag, get_existing_folder, list_files_below
 from gallery.people.folder_import import find_person_images
 from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
 from recognition.types import Embedder
@@ -30,17 +30,16 @@ class Command(GalleryCommand):
         "share of strangers who may be given a name. With DIR, does so for DIR/<person>/<image>; keeps no picture."
     )
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR", nargs="?")
-        parser.add_argument("--apply", action="store_true", help="put the suggested bounds into force")
-        parser.add_argument(
-            "--false-name-rate",
-            type=float,
-            default=FALSE_NAME_RATE,
-            metavar="SHARE",
-            help="of strangers, how many may get a name: 0.005 is one in two hundred (the default)",
-        )
+    arguments = {
+        "folder": {"metavar": "DIR", "nargs": "?"},
+        "--apply": flag("put the suggested bounds into force"),
+        "--false-name-rate": {
+            "type": float,
+            "default": FALSE_NAME_RATE,
+            "metavar": "SHARE",
+            "help": "of strangers, how many may get a name: 0.005 is one in two hundred (the default)",
+        },
+    }
 
     def handle(self, *, folder: str | None, **options: Any) -> None:
         rate = options["false_name_rate"]
@@ -57,7 +56,7 @@ class Command(GalleryCommand):
         with tqdm(total=len(labelled.persons), unit=" references", disable=not self.is_watched) as bar:
             found = measure_bounds(labelled, embedder, rate, lambda done, _total: bar.update(done - bar.n))
         is_applied = bool(options["apply"]) and self._apply(found)
-        if options["json"]:
+        if self.is_json:
             self.say_json(found.to_json() | {"skipped": skipped, "is_applied": is_applied})
         else:
             self._tell(found, is_applied)
@@ -75,8 +74,7 @@ class Command(GalleryCommand):
         try:
             put_calibration_in_force(None, store_calibration(found))
         except ActionRefused as error:
-            self.is_failed = True
-            self.warn(str(error))
+            self.fail(str(error))
             return False
         return True
 

@@ -6,18 +6,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 
-from gallery.management.base import GalleryCommand
+from gallery.management.base import FOLDER, GalleryCommand
 from gallery.people.exchange.exporter import export_gallery
 
 
 class Command(GalleryCommand):
     help = "Exports people, references, embeddings and the index to a new directory."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR")
+    arguments = {"folder": FOLDER}
 
     def handle(self, *, folder: str, **options: Any) -> None:
         try:
@@ -28,10 +26,8 @@ class Command(GalleryCommand):
             raise CommandError(f"{folder} cannot be written: {error.strerror or error}.") from error
         if done.without_picture:
             self.warn(f"{len(done.without_picture)} references have lost their picture's file.")
-        if options["json"]:
-            self.say_json(asdict(done))
-            return
-        self.stdout.write(
+        self.say_result(
+            asdict(done),
             f"{done.people} people, {done.references} references, {done.embeddings} embeddings, "
-            f"{done.indexed} of them in the index."
+            f"{done.indexed} of them in the index.",
         )

@@ -13,7 +13,7 @@ class Command(GalleryCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         gone = delete_expired_records()
-        if options["json"]:
+        if self.is_json:
             self.say_json(gone)
             return
         for kind, count in gone.items():

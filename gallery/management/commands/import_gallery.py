@@ -5,24 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 
-from gallery.index.builds import request_build, run_build
-from gallery.management.base import GalleryCommand, get_existing_folder
-from gallery.models import Build, Status
+from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder
+from gallery.management.commands.build_index import build_at_once
+from gallery.models import Status
 from gallery.people.exchange.clip_retrieval import import_clip_retrieval
-from gallery.people.exchange.importer import ImportResult, import_gallery, is_gallery_export
+from gallery.people.exchange.importer import import_gallery, is_gallery_export
 
 
 class Command(GalleryCommand):
     help = "Imports a directory of export_gallery, or one with img_emb/ and metadata/ made elsewhere."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR")
-        parser.add_argument(
-            "--embedder", help="who made the vectors of a directory made elsewhere: dlib, clip or onnx"
-        )
+    arguments = {
+        "folder": FOLDER,
+        "--embedder": {"help": "who made the vectors of a directory made elsewhere: dlib, clip or onnx"},
+    }
 
     def handle(self, *, folder: str, embedder: str | None, **options: Any) -> None:
         directory = get_existing_folder(folder)
@@ -35,13 +33,9 @@ class Command(GalleryCommand):
             )
         else:
             done = import_clip_retrieval(directory, embedder)
-        asked = request_build("import_gallery", delay=0)
-        build = run_build(asked.pk) or Build.objects.get(pk=asked.pk)
+        build = build_at_once("import_gallery")
         self.is_failed = build.work != Status.DONE
-        self._report(done, build, bool(options["json"]))
-
-    def _report(self, done: ImportResult, build: Build, is_json: bool) -> None:
-        if is_json:
+        if self.is_json:
             figures = {"status": build.work, "vectors": build.vectors, "failure": build.failure_text}
             self.say_json({**asdict(done), "build": figures})
             return

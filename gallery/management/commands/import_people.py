@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
-
-from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below
+from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, list_files_below
 from gallery.models.people import clean_name, get_name_key
 from gallery.people.folder_import import FolderImporter, ImportReport, find_person_images
 
@@ -17,9 +15,7 @@ class Command(GalleryCommand):
         "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, approves it."
     )
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR")
+    arguments = {"folder": FOLDER}
 
     def handle(self, *, folder: str, **options: Any) -> None:
         root = get_existing_folder(folder)
@@ -34,7 +30,15 @@ class Command(GalleryCommand):
             importer.flush()
             self.warn("Stopped. What was done is kept; run it again to go on.")
             raise SystemExit(130) from None
-        self._report(importer.finish(), bool(options["json"]))
+        report = importer.finish()
+        if self.is_json:
+            self.say_json({"people": len(report.people), "added": report.added, "skipped": report.skipped})
+            return
+        for skipped in report.skipped:
+            self.warn(f"{skipped['path']}: {skipped['reason']}")
+        self.stdout.write(
+            f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped."
+        )
 
     def _look_at_folders(self, root: Path, files: list[Path], report: ImportReport) -> None:
         """Say which folders are empty, and which stand for one person because only case or form differs."""
@@ -49,13 +53,3 @@ class Command(GalleryCommand):
                 report.skip(each, "The folder's name has no letters to use as a person's name.")
             elif (first := keys.setdefault(get_name_key(each.name), each.name)) != each.name:
                 self.warn(f"{each.name!r} and {first!r} differ only in case or Unicode form: one person.")
-
-    def _report(self, report: ImportReport, is_json: bool) -> None:
-        if is_json:
-            self.say_json({"people": len(report.people), "added": report.added, "skipped": report.skipped})
-            return
-        for skipped in report.skipped:
-            self.warn(f"{skipped['path']}: {skipped['reason']}")
-        self.stdout.write(
-            f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped."
-        )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
-
-from gallery.management.base import GalleryCommand, get_existing_folder, list_photos_below
+from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, list_photos_below
 from gallery.models import Album
 from gallery.models.people import get_search_key
 from gallery.photos.services import add_photo
@@ -18,10 +16,10 @@ CHUNK_BYTES = 1024 * 1024
 class Command(GalleryCommand):
     help = "Adds the photos below a folder; the worker finds and names their faces."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR")
-        parser.add_argument("--album", help="name of the album they go into, made if it is not there")
+    arguments = {
+        "folder": FOLDER,
+        "--album": {"help": "name of the album they go into, made if it is not there"},
+    }
 
     def handle(self, *, folder: str, album: str | None, **options: Any) -> None:
         root = get_existing_folder(folder)
@@ -35,15 +33,11 @@ class Command(GalleryCommand):
             except (ImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 report["refused"].append({"path": str(path), "reason": reason})
-                self.warn(f"{path}: {reason}")
+                self.fail(f"{path}: {reason}")
                 continue
             report["already" if done.is_duplicate else "added"].append(str(path))
-        self.is_failed = bool(report["refused"])
-        if options["json"]:
-            self.say_json(report)
-        else:
-            counts = [len(report[part]) for part in ("added", "already", "refused")]
-            self.stdout.write("{} added, {} already there, {} refused.".format(*counts))
+        added, already, refused = (len(part) for part in report.values())
+        self.say_result(report, f"{added} added, {already} already there, {refused} refused.")
 
 
 def get_or_create_album(name: str) -> Album:

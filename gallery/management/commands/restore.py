@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from gallery.backup import restore as backup_restore
-from gallery.management.base import GalleryCommand, get_existing_folder
+from gallery.management.base import FOLDER, GalleryCommand, flag, get_existing_folder
 
 
 class Command(GalleryCommand):
     help = "Restores the backup DIR, or the newest kept in DIR, into this empty installation. Stop the site first."
     requires_system_checks = ()
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("folder", metavar="DIR")
-        parser.add_argument(
-            "--replace", action="store_true", help="replace what is here, after a backup of it has been made"
-        )
-        parser.add_argument(
-            "--without-damaged", action="store_true", help="restore what is sound of a damaged backup"
-        )
+    arguments = {
+        "folder": FOLDER,
+        "--replace": flag("replace what is here, after a backup of it has been made"),
+        "--without-damaged": flag("restore what is sound of a damaged backup"),
+    }
 
     def handle(self, *, folder: str, replace: bool, without_damaged: bool, **options: Any) -> None:
-        source: Path = get_existing_folder(folder).absolute()
+        source = get_existing_folder(folder).absolute()
         done = backup_restore.restore_backup(
             source, replace=replace, without_damaged=without_damaged, progress=self.say_step
         )
-        if options["json"]:
+        if self.is_json:
             self.say_json(done.as_json())
             return
         for name in done.left_out[:20]:

@@ -19,7 +19,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from gallery.management.base import GalleryCommand
 
 STOP_TIMEOUT_SECONDS = 20  # seconds a child may take to end its work
-PR_SET_PDEATHSIG = 1  # PR_SET_PDEATHSIG
+PR_SET_PDEATHSIG = 1
 
 
 class Command(BaseCommand):
@@ -70,18 +70,8 @@ def worker_command(*, with_scheduler: bool) -> list[str]:
     if with_scheduler:
         schedule = Path(settings.BROKER_DIR) / "schedule"
         options += ["--beat", "--schedule", str(schedule)]
-    return [
-        sys.executable,
-        "-m",
-        "celery",
-        "-q",
-        "-A",
-        "facesite",
-        "worker",
-        "--without-mingle",
-        "--without-gossip",
-        *options,
-    ]
+    command = [sys.executable, "-m", "celery", "-q", "-A", "facesite", "worker"]
+    return [*command, "--without-mingle", "--without-gossip", *options]
 
 
 def start_process(command: list[str]) -> subprocess.Popen[bytes]:

@@ -7,13 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import CommandParser
 
 from facesite.texts import compile_texts
 from gallery.backup.restore import end_earlier_restore
 from gallery.faces.processing import process_photo
-from gallery.index.builds import request_build, run_build
-from gallery.management.base import GalleryCommand, list_photos_below
+from gallery.management.base import GalleryCommand, flag, list_photos_below
+from gallery.management.commands.build_index import build_at_once
 from gallery.management.commands.import_photos import get_or_create_album
 from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 from gallery.models import Photo, Role, SiteSetting, Status, User
@@ -26,9 +25,7 @@ DEMO_SETTING_KEY = "demo"  # the SiteSetting that says what became of it
 class Command(GalleryCommand):
     help = "Prepares the database, a first administrator and, unless --no-demo, the demonstration."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("--no-demo", action="store_true", help="leave the gallery empty")
+    arguments = {"--no-demo": flag("leave the gallery empty")}
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:
         compile_texts()
@@ -56,7 +53,7 @@ class Command(GalleryCommand):
         for _ in importer.add_all(list(find_person_images(people, importer.report, files))):
             pass
         importer.finish()
-        run_build(request_build("demonstration", delay=0).pk)
+        build_at_once("demonstration")
         album = get_or_create_album("Demonstration")
         for path in list_photos_below(photos):
             photo = add_photo(None, [path.read_bytes()], path.name, album).photo

@@ -6,8 +6,6 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from gallery.faces.tagging import TaggedPhoto, tag_photos
 from gallery.index import engine
 from gallery.management.base import GalleryCommand, list_photos_below
@@ -18,11 +16,11 @@ from recognition.draw import Label, annotate_photo
 class Command(GalleryCommand):
     help = "Names the faces in photos and folders of photos; needs no worker and stores nothing."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("photos", nargs="+", metavar="PHOTO", type=Path)
-        parser.add_argument("--out", type=Path, help="folder for the photos with boxes and names drawn")
-        parser.add_argument("--width", type=int, default=640, help="their width in pixels (640)")
+    arguments = {
+        "photos": {"nargs": "+", "metavar": "PHOTO", "type": Path},
+        "--out": {"type": Path, "help": "folder for the photos with boxes and names drawn"},
+        "--width": {"type": int, "default": 640, "help": "their width in pixels (640)"},
+    }
 
     def handle(self, *, photos: list[Path], out: Path | None, width: int, **options: Any) -> None:
         self._names: set[str] = set()
@@ -31,11 +29,10 @@ class Command(GalleryCommand):
             out.mkdir(parents=True, exist_ok=True)
         for tagged in self.progress(tag_photos(paths), len(paths), "photos"):
             if tagged.error:
-                self.is_failed = True
-                self.warn(f"{tagged.path}: {tagged.error}")
+                self.fail(f"{tagged.path}: {tagged.error}")
             elif out:
                 self._draw(tagged, out, width)
-            if options["json"]:
+            if self.is_json:
                 self.say_json(tagged.as_json())
             elif not tagged.error:
                 self._print(tagged)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import CommandParser
-
 from gallery.index.verify import MAX_LISTED_IDS, compare_index_with_database
-from gallery.management.base import GalleryCommand
+from gallery.management.base import GalleryCommand, flag
 
 
 class Command(GalleryCommand):
     help = "Compares the index that answers searches with the database, and with --mend builds it anew."
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        super().add_arguments(parser)
-        parser.add_argument("--mend", action="store_true", help="build the index anew if it differs")
+    arguments = {"--mend": flag("build the index anew if it differs")}
 
     def handle(self, *, mend: bool, **options: Any) -> None:
         found = compare_index_with_database(mend=mend)
         self.is_failed = not (found.is_sound or found.is_mended)
-        if options["json"]:
+        if self.is_json:
             self.say_json(found.as_json())
             return
         if found.problem:
