@@ -16,7 +16,7 @@ from gallery.jobs.leases import get_process_name
 from gallery.models import WorkerBeat
 
 log = logging.getLogger(__name__)
-HEARTBEAT_SECONDS = 10.0  # seconds
+HEARTBEAT_SECONDS = 10.0
 DEAD_AFTER = timedelta(seconds=35)  # unheard of for so long: dead. With the page's own pace, within a minute.
 HEARTBEATS_KEPT_FOR = timedelta(days=1)
 

@@ -28,6 +28,22 @@ from gallery.core.exceptions import JobFailed
 from gallery.models import Status, Work
 from gallery.models.failures import NO_FAILURE, build_failure_columns
 
+log = logging.getLogger(__name__)
+WorkRow = TypeVar("WorkRow", bound=Work)
+LONGEST_DELAY = timedelta(minutes=15)  # what is due later than this was dated by a wrong clock
+LEASE_SLACK = timedelta(seconds=60)  # by which a lease may lie too far ahead before it is doubted
+RETRY_DELAY_SECONDS = 30.0  # until a row is tried again after trouble of the machine
+DATABASE_WAIT_SECONDS = 60.0  # in which a database that is away is waited for, to give a row back
+# Of the machine, not of the row: it passes, so the attempt does not count.
+TRANSIENT_ERRNOS = {
+    errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE,
+}  # fmt: skip
+_NO_LEASE = {"lease_owner": "", "lease_until": None, "lease_doubted": False}
+
+
+class LeaseLost(Exception):
+    """Somebody else has taken the row up: this process must not write its result."""
+
 
 def get_database_time() -> datetime:
     """PostgreSQL's clock, which all machines share; on SQLite there is one machine, so its own."""
@@ -37,17 +53,6 @@ def get_database_time() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         found: datetime = cursor.fetchone()[0]
     return found
-
-
-WorkRow = TypeVar("WorkRow", bound=Work)
-LONGEST_DELAY = timedelta(
-    minutes=15
-)  # nothing is put off longer: what is due later was dated by a wrong clock
-LEASE_SLACK = timedelta(seconds=60)  # by which a lease may lie too far ahead before it is doubted
-
-
-class LeaseLost(Exception):
-    """Somebody else has taken the row up: this process must not write its result."""
 
 
 def get_process_name() -> str:
@@ -83,37 +88,28 @@ def claim_row(rows: QuerySet[WorkRow], pk: int) -> WorkRow | None:
 
 def list_claimable_ids(rows: QuerySet[WorkRow], limit: int) -> list[int]:
     """Ids of rows that can be claimed, oldest first."""
-    ready = rows.filter(_claimable_q(get_database_time())).order_by(
-        F("queued_at").asc(nulls_first=True), "pk"
-    )
-    return list(ready.values_list("pk", flat=True)[:limit])
+    ready = rows.filter(_claimable_q(get_database_time()))
+    oldest_first = ready.order_by(F("queued_at").asc(nulls_first=True), "pk")
+    return list(oldest_first.values_list("pk", flat=True)[:limit])
 
 
 def recover_expired_leases(rows: QuerySet[WorkRow]) -> None:
     """Doubt leases that look run out; at the second look, let what nobody extended wait again or set it aside."""
     now = get_database_time()
-    is_odd = (
-        Q(lease_until__isnull=True)
-        | Q(lease_until__lt=now)
-        | Q(lease_until__gt=now + _lease_duration() + LEASE_SLACK)
-    )
+    latest = now + _lease_duration() + LEASE_SLACK
+    is_odd = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_until__gt=latest)
     odd = rows.filter(is_odd, work=Status.PROCESSING)
     dead = odd.filter(lease_doubted=True)
-    dead.filter(attempts__gte=settings.MAX_ATTEMPTS).update(
-        work=Status.FAILED,
-        finished_at=now,
-        **build_failure_columns(JobFailed("worker_stopped")),
-        **_NO_LEASE,
-    )
+    failure = {**build_failure_columns(JobFailed("worker_stopped")), **_NO_LEASE}
+    dead.filter(attempts__gte=settings.MAX_ATTEMPTS).update(work=Status.FAILED, finished_at=now, **failure)
     dead.update(work=Status.QUEUED, **_NO_LEASE)
     odd.filter(lease_doubted=False).update(lease_doubted=True, lease_until=now + _lease_duration() / 2)
 
 
 def extend_lease(row: Work) -> None:
     """Prolong the lease; LeaseLost if the row is no longer ours."""
-    if not _query_own_row(row).update(
-        lease_until=get_database_time() + _lease_duration(), lease_doubted=False
-    ):
+    until = get_database_time() + _lease_duration()
+    if not _query_own_row(row).update(lease_until=until, lease_doubted=False):
         raise LeaseLost(f"{type(row).__name__} {row.pk}")
 
 
@@ -155,29 +151,11 @@ def enqueue_rows(rows: QuerySet[WorkRow], *, delay: float = 0) -> int:
     )
 
 
-_NO_LEASE = {"lease_owner": "", "lease_until": None, "lease_doubted": False}
-
-
 def _query_own_row(row: WorkRow) -> QuerySet[WorkRow]:
     rows: QuerySet[WorkRow] = type(row)._default_manager.all()
     return rows.filter(
         pk=row.pk, work=Status.PROCESSING, lease_owner=get_process_name(), attempts=row.attempts
     )
-
-
-log = logging.getLogger(__name__)
-# Of the machine, not of the row: it passes, so the attempt does not count.
-TRANSIENT_ERRNOS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.ENOMEM,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EIO,
-    errno.ESTALE,
-}
-RETRY_DELAY_SECONDS = 30.0  # seconds until a row is tried again after such trouble
-DATABASE_WAIT_SECONDS = 60.0  # seconds in which a database that is away is waited for, to give a row back
 
 
 @contextmanager

@@ -211,7 +211,6 @@ def is_processing_paused() -> bool:
 class JobsPage:
     lines: list[JobCounts]
     running: list[RunningJob]
-    site_failures: list[FailedJob]
     failures: list[FailedJob]
     processes: list[ProcessStatus]
     waiting_photos: list[Photo]  # the next ones
@@ -219,8 +218,9 @@ class JobsPage:
     minutes_left: int | None
 
     @property
-    def all_failures(self) -> list[FailedJob]:
-        return [*self.site_failures, *self.failures]
+    def has_more_failures(self) -> bool:
+        """Of rows; every site job that failed is shown."""
+        return self.failed > sum(one.pk is not None for one in self.failures)
 
     @property
     def orphans(self) -> list[RunningJob]:
@@ -266,8 +266,8 @@ def build_jobs_page(user: User) -> JobsPage:
     return JobsPage(
         lines=lines,
         running=running,
-        site_failures=list_failed_site_jobs(user),
-        failures=[failure for line in lines if line.failed for failure in list_failed_jobs(user, line.kind)],
+        failures=list_failed_site_jobs(user)
+        + [failure for line in lines if line.failed for failure in list_failed_jobs(user, line.kind)],
         processes=processes,
         waiting_photos=list(next_photos) if waiting else [],
         is_paused=is_processing_paused(),

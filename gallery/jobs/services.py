@@ -102,29 +102,16 @@ def get_job_rows(user: User, kind: str, work: Status, pk: int | None) -> QuerySe
 
 
 @transaction.atomic
-def cancel_waiting_jobs(user: User, kind: str = "photo", pk: int | None = None) -> Event | None:
-    """What waits, one row or all, is set aside; it can be queued again. None if nothing waited."""
-    return _cancel_or_requeue(user, kind, pk, Status.QUEUED, "queue.cancel")
-
-
-@transaction.atomic
-def requeue_cancelled_jobs(user: User, kind: str = "photo", pk: int | None = None) -> Event | None:
-    """What was set aside, one row or all, waits again."""
-    return _cancel_or_requeue(user, kind, pk, Status.CANCELLED, "queue.again")
-
-
-def _cancel_or_requeue(user: User, kind: str, pk: int | None, work: Status, verb: str) -> Event | None:
+def cancel_or_requeue_jobs(user: User, verb: str, kind: str = "photo", pk: int | None = None) -> Event | None:
+    """`queue.cancel` sets aside what waits, one row or all; by `queue.again` it waits again. None if nothing did."""
     if kind not in JOB_KINDS or not JOB_KINDS[kind].can_wait:
         raise ActionRefused(_("This cannot be set aside."))
-    rows = get_job_rows(user, kind, work, pk)
-    ids = list(rows.order_by("pk").values_list("pk", flat=True))
-    done = _change_job_status(kind, ids, verb)
+    rows = get_job_rows(user, kind, Status.QUEUED if verb == "queue.cancel" else Status.CANCELLED, pk)
+    done = _change_job_status(kind, list(rows.order_by("pk").values_list("pk", flat=True)), verb)
     if not done:
         return None
-    subjects = {kind: done[:500]}
-    return record_event(
-        user, verb, None, {"count": len(done)}, {"kind": kind, "ids": done}, subjects=subjects
-    )
+    undo, subjects = {"kind": kind, "ids": done}, {kind: done[:500]}
+    return record_event(user, verb, None, {"count": len(done)}, undo, subjects=subjects)
 
 
 def _change_job_status(kind: str, ids: list[int], verb: str) -> list[int]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
@@ -37,16 +38,19 @@ class ProcessingHistory:
     times: Chart | None  # seconds of each of the last photos
     pace: Chart | None  # photos done in each of the last hours
     photos: int
-    done: int  # within HOURS
+    done: int  # within HISTORY_HOURS
+
+
+def _list_finished_photos(number: int) -> list[tuple[datetime, float, Any]]:
+    """When the last photos were finished, the seconds each took, and the milliseconds of its steps; oldest first."""
+    done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
+    rows = done.order_by("-finished_at").values_list("started_at", "finished_at", "milliseconds")[:number]
+    return [(end, (end - begin).total_seconds(), steps) for begin, end, steps in rows if begin and end][::-1]
 
 
 def estimate_minutes_left(waiting: int, workers: int = 0) -> int | None:
     """By the median of the last photos; None where nothing waits or none was done yet."""
-    if not waiting:
-        return None
-    done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
-    times = done.order_by("-finished_at").values_list("started_at", "finished_at")[:RECENT_PHOTOS]
-    seconds = [(end - begin).total_seconds() for begin, end in times if begin and end]
+    seconds = [took for _end, took, _steps in _list_finished_photos(RECENT_PHOTOS)] if waiting else []
     if not seconds:
         return None
     side_by_side = workers or settings.WORKER_PROCESSES
@@ -55,59 +59,47 @@ def estimate_minutes_left(waiting: int, workers: int = 0) -> int | None:
 
 def get_processing_history() -> ProcessingHistory:
     """Of all photos, whoever may see them: only their times are told."""
-    done = Photo.objects.filter(work=Status.DONE, finished_at__isnull=False, started_at__isnull=False)
-    rows = list(
-        done.order_by("-finished_at").values_list("started_at", "finished_at", "milliseconds")[
-            :MEASURED_PHOTOS
-        ]
-    )
-    rows.reverse()
-    seconds = [(end - begin).total_seconds() for begin, end, _steps in rows if begin and end]
+    rows = _list_finished_photos(MEASURED_PHOTOS)
+    times = None
+    if len(rows) > 1:
+        first, last = (
+            date_format(timezone.localtime(end), "SHORT_DATETIME_FORMAT") for end in (rows[0][0], rows[-1][0])
+        )
+        times = draw_line_chart([("kept", [took for _end, took, _steps in rows])], ends=(first, last))
     counts = _count_photos_by_hour()
+    done = sum(counts.values())
+    hours = [date_format(hour, "TIME_FORMAT") for hour in counts]
     return ProcessingHistory(
-        steps=_measure_steps([steps for _begin, _end, steps in rows if isinstance(steps, dict)]),
-        times=draw_line_chart([("kept", seconds)], ends=_format_ends(rows[0][1], rows[-1][1]))
-        if len(seconds) > 1
-        else None,
-        pace=draw_bar_chart([number for _label, number in counts], [label for label, _number in counts])
-        if any(number for _label, number in counts)
-        else None,
-        photos=len(seconds),
-        done=sum(number for _label, number in counts),
+        steps=_measure_steps(steps for _end, _took, steps in rows if isinstance(steps, dict)),
+        times=times,
+        pace=draw_bar_chart(list(counts.values()), hours) if done else None,
+        photos=len(rows),
+        done=done,
     )
 
 
-def _format_ends(first: datetime | None, last: datetime | None) -> tuple[str, str]:
-    return _format_moment(first), _format_moment(last)
-
-
-def _format_moment(time: datetime | None) -> str:
-    return date_format(timezone.localtime(time), "SHORT_DATETIME_FORMAT") if time else ""
-
-
-def _measure_steps(times: Sequence[dict[str, float]]) -> list[StepTiming]:
+def _measure_steps(times: Iterable[dict[str, Any]]) -> list[StepTiming]:
     by_step: dict[str, list[float]] = defaultdict(list)
     for photo in times:
         for name, value in photo.items():
             if isinstance(value, int | float):
                 by_step[name].append(float(value))
     order = [name for name in STEP_ORDER if name in by_step] + sorted(set(by_step) - set(STEP_ORDER))
-    return [
-        StepTiming(name, statistics.median(by_step[name]), _get_slow_time(by_step[name])) for name in order
-    ]
+    found = []
+    for name in order:
+        values = sorted(by_step[name])
+        slow = values[max(0, math.ceil(0.9 * len(values)) - 1)]
+        found.append(StepTiming(name, statistics.median(values), slow))
+    return found
 
 
-def _get_slow_time(values: Sequence[float]) -> float:
-    return sorted(values)[max(0, math.ceil(0.9 * len(values)) - 1)]
-
-
-def _count_photos_by_hour() -> list[tuple[str, int]]:
+def _count_photos_by_hour() -> dict[datetime, int]:
     """Photos finished in each of the last hours, the present one included."""
     now = timezone.localtime().replace(minute=0, second=0, microsecond=0)
     since = now - timedelta(hours=HISTORY_HOURS - 1)
-    rows = Photo.objects.filter(work=Status.DONE, finished_at__gte=since).annotate(
-        hour=TruncHour("finished_at")
+    rows = Photo.objects.filter(work=Status.DONE, finished_at__gte=since)
+    found = dict(
+        rows.order_by().annotate(hour=TruncHour("finished_at")).values_list("hour").annotate(n=Count("pk"))
     )
-    found = dict(rows.order_by("hour").values_list("hour").annotate(number=Count("pk")))
-    hours = [since + timedelta(hours=number) for number in range(HISTORY_HOURS)]
-    return [(date_format(hour, "TIME_FORMAT"), found.get(hour, 0)) for hour in hours]
+    hours = (since + timedelta(hours=number) for number in range(HISTORY_HOURS))
+    return {hour: found.get(hour, 0) for hour in hours}

@@ -15,9 +15,8 @@ from gallery.core.requests import HtmxHttpRequest
 from gallery.history.messages import add_event_message
 from gallery.jobs.selectors import build_jobs_page
 from gallery.jobs.services import (
-    cancel_waiting_jobs,
+    cancel_or_requeue_jobs,
     forget_process,
-    requeue_cancelled_jobs,
     retry_failed_jobs,
     retry_site_job,
     set_processing_paused,
@@ -60,8 +59,8 @@ def _perform_job_action(request: HttpRequest, user: User, act: str) -> None:
     elif act == "retry":
         _message_job_event(request, retry_failed_jobs(user, kind, pk))
     elif act in ("cancel", "again"):
-        turn = cancel_waiting_jobs if act == "cancel" else requeue_cancelled_jobs
-        _message_job_event(request, turn(user, kind or "photo", pk))
+        event = cancel_or_requeue_jobs(user, f"queue.{act}", kind or "photo", pk)
+        _message_job_event(request, event)
     elif act == "run":
         retry_site_job(user, kind)
         messages.success(request, _("The worker does it as soon as it is free."))
