@@ -114,7 +114,7 @@ class BackupInProgress:
         for attempt in range(MAX_SNAPSHOTS):
             self.progress("database", attempt, MAX_SNAPSHOTS)
             self.missing, self.altered = [], []
-            found = get_database().snapshot(self.part, take_new_files)
+            found = get_database().copy_to(self.part, take_new_files)
             if not any(_is_unnamed_file(name) for name in self.missing):
                 break
         named = {f"media/{each.name}" for each in found.files}

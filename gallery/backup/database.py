@@ -97,17 +97,17 @@ class SiteDatabase(Protocol):
 
     dump_file: str
 
-    def snapshot(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+    def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
         """Copy it as it is at one moment into the folder; `look` is shown what it names, as soon as known."""
 
-    def prepare(self, source: Path, work: Path, mark: str) -> None:
+    def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
         """Get a copy ready to be put in, with `mark` as the setting "restored"; the database is not touched."""
 
-    def commit(self, work: Path) -> None:
+    def commit_copy(self, work: Path) -> None:
         """Put in what was prepared: all of it, or nothing."""
 
-    def forget_prepared(self) -> None:
-        """Remove what `prepare` left outside the working folder."""
+    def forget_copy(self) -> None:
+        """Remove what `prepare_copy` left outside the working folder."""
 
 
 def get_database() -> SiteDatabase:
@@ -125,7 +125,7 @@ class SqliteDatabase:
             f".restoring-{self.live.name}"
         )  # beside it, so that a rename is enough
 
-    def snapshot(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+    def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
         if connection.in_atomic_block:
             raise RuntimeError("SQLite would wait for this transaction for ever.")
         target = folder / self.dump_file
@@ -140,9 +140,9 @@ class SqliteDatabase:
         sync_file(target)
         return found
 
-    def prepare(self, source: Path, work: Path, mark: str) -> None:
+    def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
         """Bring the copy beside the live database, sound, up to this version and marked."""
-        self.forget_prepared()
+        self.forget_copy()
         self.staged.parent.mkdir(parents=True, exist_ok=True)
         copy_and_sync(source, self.staged)
         with closing(sqlite3.connect(self.staged)) as made:
@@ -155,7 +155,7 @@ class SqliteDatabase:
             made.execute("PRAGMA journal_mode=DELETE")
         sync_file(self.staged)
 
-    def commit(self, work: Path) -> None:
+    def commit_copy(self, work: Path) -> None:
         connections.close_all()
         if self.live.exists():
             self._fold_write_ahead_log()
@@ -179,7 +179,7 @@ class SqliteDatabase:
         if mode != "delete" or (log.exists() and log.stat().st_size):
             raise BackupError(_("The database is in use. Stop the site and its worker, then restore again."))
 
-    def forget_prepared(self) -> None:
+    def forget_copy(self) -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.staged.with_name(self.staged.name + suffix).unlink(missing_ok=True)
 
@@ -219,7 +219,7 @@ class PostgresDatabase:
 
     dump_file = "database.dump"
 
-    def snapshot(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+    def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
         """`look` is called before pg_dump, which takes its time, so that fewer of the files are gone by then."""
         import psycopg  # which a site on SQLite does without
 
@@ -235,7 +235,7 @@ class PostgresDatabase:
         sync_file(target)
         return found
 
-    def prepare(self, source: Path, work: Path, mark: str) -> None:
+    def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
         """Write the scripts that bring the copy in, and the way back."""
         if connection.introspection.table_names():
             _run_postgres_program("pg_dump", *DUMP_OPTIONS, f"--file={work / DUMP_BEFORE}")
@@ -244,7 +244,7 @@ class PostgresDatabase:
             (work / PUT_BACK_SCRIPT).write_text(DROP_ALL_SQL)
         _write_script(source, work / RESTORE_SCRIPT, MARK_SQL.format(mark=mark.replace("'", "''")))
 
-    def commit(self, work: Path) -> None:
+    def commit_copy(self, work: Path) -> None:
         """One transaction; an old copy is then brought up to this version, and taken out again if that fails."""
         _run_script(work / RESTORE_SCRIPT)
         try:
@@ -253,7 +253,7 @@ class PostgresDatabase:
             _run_script(work / PUT_BACK_SCRIPT)
             raise
 
-    def forget_prepared(self) -> None:
+    def forget_copy(self) -> None:
         """Everything is in the working folder."""
 
 

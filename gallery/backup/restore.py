@@ -259,7 +259,7 @@ def _hold_restore_folder() -> Iterator[RestoreFolder]:
 def _undo_restore(place: RestoreFolder) -> None:
     if place.mark:
         place.swap_back()
-    get_database().forget_prepared()
+    get_database().forget_copy()
     place.clear()
 
 
@@ -283,12 +283,12 @@ def _put_in_backup(
         done.files = _stage_files(backup, place, set(done.left_out), progress)
         progress("database", 0, 1)
         note = {"mark": mark, "backup": backup.folder.name, "at": timezone.now().isoformat()}
-        get_database().prepare(backup.database, place.root, json.dumps(note))
+        get_database().prepare_copy(backup.database, place.root, json.dumps(note))
         progress("switch", 0, 3)
         place.begin(mark)
         place.swap()
         progress("switch", 1, 3)
-        get_database().commit(place.root)
+        get_database().commit_copy(place.root)
         progress("switch", 2, 3)
     except BaseException:
         # If the database is in, the next restore or set-up finishes it.

@@ -6,11 +6,9 @@ running, and the folders themselves say which backups there are.
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
@@ -21,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.backup.create import ProgressCallback, make_backup
 from gallery.backup.jobs import BACKUP_JOB
-from gallery.backup.layout import Backup, BackupError, KeptBackup, get_backup_folder, list_kept_backups
+from gallery.backup.layout import Backup, get_backup_folder
 from gallery.backup.store import is_folder_locked
 from gallery.jobs.services import track_job
 from gallery.models import Photo, SiteSetting
@@ -40,15 +38,6 @@ STEP_LABELS: dict[str, str | Promise] = {
     "write": gettext_lazy("Writing the list"),
     "prune": gettext_lazy("Removing the oldest"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class BackupSuccess:
-    """The last backup that was made, as the database remembers it: no folder is looked at."""
-
-    at: datetime
-    seconds: float
-    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +62,7 @@ def is_backup_due(now: datetime | None = None) -> bool:
     if job.failure and job.done_at and job.done_at > now - RETRY_AFTER:
         return False
     last = get_last_success()
-    return last is None or last.at <= now - timedelta(hours=settings.BACKUP_HOURS)
+    return last is None or last <= now - timedelta(hours=settings.BACKUP_HOURS)
 
 
 def run_scheduled_backup() -> None:
@@ -86,19 +75,15 @@ def run_scheduled_backup() -> None:
 
 
 def note_backup_success(made: Backup) -> None:
-    value = {
-        "at": made.manifest.made_at.isoformat(),
-        "seconds": made.manifest.seconds,
-        "bytes": made.manifest.bytes,
-    }
+    manifest = made.manifest
+    value = {"at": manifest.made_at.isoformat(), "seconds": manifest.seconds, "bytes": manifest.bytes}
     SiteSetting.objects.update_or_create(pk=SUCCESS_SETTING, defaults={"value": value})
 
 
-def get_last_success() -> BackupSuccess | None:
+def get_last_success() -> datetime | None:
+    """When the last backup was made, as the database remembers it: no folder is looked at."""
     found = get_site_setting(SUCCESS_SETTING)
-    if not isinstance(found, dict):
-        return None
-    return BackupSuccess(datetime.fromisoformat(found["at"]), found["seconds"], found["bytes"])
+    return datetime.fromisoformat(found["at"]) if isinstance(found, dict) else None
 
 
 def _make_progress_callback() -> ProgressCallback:
@@ -131,7 +116,7 @@ def is_backup_overdue(now: datetime | None = None) -> bool:
     allowed = timedelta(hours=2 * hours) if hours else MAX_AGE_BY_HAND
     limit, last = (now or timezone.now()) - allowed, get_last_success()
     if last is not None:
-        return last.at < limit
+        return last < limit
     return Photo.objects.filter(added_at__lt=limit).exists()
 
 
@@ -145,30 +130,5 @@ def get_backup_warning() -> str:
     last = get_last_success()
     if last is None:
         return _("There is no backup of this site yet.")
-    when = date_format(timezone.localtime(last.at), "DATETIME_FORMAT")
+    when = date_format(timezone.localtime(last), "DATETIME_FORMAT")
     return _("The last backup is of %(when)s. Newer photos and names would be lost.") % {"when": when}
-
-
-def read_kept_backups() -> tuple[list[KeptBackup], str]:
-    """The backups that are kept, or why their folder cannot be read."""
-    try:
-        return list_kept_backups(), ""
-    except (BackupError, OSError) as error:
-        return [], str(error)
-
-
-def _find_existing_folder(place: Path) -> Path:
-    """The place, or the nearest folder above it that is there."""
-    return next(each for each in (place, *place.parents) if each.exists())
-
-
-def is_on_data_disk(place: Path) -> bool:
-    devices = {_find_existing_folder(each).stat().st_dev for each in (place, Path(settings.DATA_DIR))}
-    return len(devices) == 1
-
-
-def get_free_bytes(place: Path) -> int | None:
-    try:
-        return shutil.disk_usage(_find_existing_folder(place)).free
-    except OSError:
-        return None

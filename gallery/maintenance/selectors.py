@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -10,17 +13,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gallery.backup.jobs import BACKUP_JOB
-from gallery.backup.layout import KeptBackup, get_backup_folder
-from gallery.backup.schedule import (
-    BackupSuccess,
-    RunningBackup,
-    get_backup_warning,
-    get_free_bytes,
-    get_last_success,
-    get_running_backup,
-    is_on_data_disk,
-    read_kept_backups,
-)
+from gallery.backup.layout import BackupError, KeptBackup, get_backup_folder, list_kept_backups
+from gallery.backup.schedule import RunningBackup, get_backup_warning, get_last_success, get_running_backup
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Job
 from gallery.models.base import get_job
@@ -38,7 +32,7 @@ class BackupsPage:
     place: Path
     kept: list[KeptBackup]
     problem: str  # why the folder cannot be read
-    last: BackupSuccess | None
+    last: datetime | None
     job: Job
     check: Job
     running: RunningBackup | None
@@ -64,8 +58,15 @@ class BackupsPage:
 
 
 def get_backups_page() -> BackupsPage:
-    place = get_backup_folder()
-    kept, problem = read_kept_backups()
+    place, kept, problem = get_backup_folder(), list[KeptBackup](), ""
+    try:
+        kept = list_kept_backups()
+    except (BackupError, OSError) as error:
+        problem = str(error)
+    backups, data = _find_existing_folder(place), _find_existing_folder(Path(settings.DATA_DIR))
+    free = None
+    with suppress(OSError):
+        free = shutil.disk_usage(backups).free
     return BackupsPage(
         place=place,
         kept=kept,
@@ -75,6 +76,11 @@ def get_backups_page() -> BackupsPage:
         check=get_job(SANITY_CHECK_JOB),
         running=get_running_backup(),
         warning=get_backup_warning(),
-        is_same_disk=is_on_data_disk(place),
-        free=get_free_bytes(place),
+        is_same_disk=backups.stat().st_dev == data.stat().st_dev,
+        free=free,
     )
+
+
+def _find_existing_folder(place: Path) -> Path:
+    """The place, or the nearest folder above it that is there."""
+    return next(each for each in (place, *place.parents) if each.exists())

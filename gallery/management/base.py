@@ -21,7 +21,7 @@ FOLDER: Argument = {"metavar": "DIR"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
 
 
-def flag(text: str) -> Argument:
+def make_flag(text: str) -> Argument:
     return {"action": "store_true", "help": text}
 
 
@@ -39,7 +39,7 @@ class GalleryCommand(BaseCommand):
         return sys.stderr.isatty()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--json", **flag("one JSON document a line on stdout"))
+        parser.add_argument("--json", **make_flag("one JSON document a line on stdout"))
         for name, argument in self.arguments.items():
             parser.add_argument(name, **argument)
 
@@ -67,7 +67,7 @@ class GalleryCommand(BaseCommand):
     def warn(self, text: str) -> None:
         self.stderr.write(text)
 
-    def fail(self, text: str) -> None:
+    def fail_with(self, text: str) -> None:
         """Say why, and end with exit code 1 when all else is said."""
         self.warn(text)
         self.is_failed = True

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from gallery.core.exceptions import ActionRefused
-from gallery.management.base import GalleryCommand, flag
+from gallery.management.base import GalleryCommand, make_flag
 from gallery.models import Erasure, Person
 from gallery.people.selectors import find_person_by_name
 from gallery.privacy.erasure import note_holding_backups
 from gallery.privacy.erasure_cleanup import finish_erasure
 
-ERASE_FLAG = flag("erase; without this, only say what would go")
+ERASE_FLAG = make_flag("erase; without this, only say what would go")
 
 
 def find_named_person(text: str) -> Person | None:
@@ -36,7 +36,7 @@ class EraseCommand(GalleryCommand):
     def handle(self, *, name: str, yes: bool, **options: Any) -> None:
         row = self.find(name)
         if row is None:
-            self.fail(f"There is no {self.kind} “{name}”.")
+            self.fail_with(f"There is no {self.kind} “{name}”.")
         elif not yes:
             self._say_preview(asdict(self.preview(row)))
         else:
@@ -54,7 +54,7 @@ class EraseCommand(GalleryCommand):
         try:
             erasure = self.erase(None, row, **choices)
         except ActionRefused as refusal:
-            self.fail(str(refusal))
+            self.fail_with(str(refusal))
             return
         is_complete = finish_erasure(erasure.pk, note_holding_backups)
         erasure.refresh_from_db()

@@ -17,7 +17,7 @@ from gallery.backup.layout import (
     note_backup_elsewhere,
 )
 from gallery.backup.schedule import note_backup_success
-from gallery.management.base import GalleryCommand, flag
+from gallery.management.base import GalleryCommand, make_flag
 
 
 class Command(GalleryCommand):
@@ -25,10 +25,10 @@ class Command(GalleryCommand):
 
     arguments = {
         "folder": {"metavar": "DIR", "nargs": "?", "help": "where backups are kept"},
-        "--with-index": flag("take the index along; it can be rebuilt"),
+        "--with-index": make_flag("take the index along; it can be rebuilt"),
         "--keep": {"type": int, "help": "remove the oldest until so many are left (0: none)"},
-        "--verify": flag("check the backup DIR, or the newest in DIR"),
-        "--list": flag("say what is kept"),
+        "--verify": make_flag("check the backup DIR, or the newest in DIR"),
+        "--list": make_flag("say what is kept"),
     }
 
     def handle(self, *, folder: str | None, verify: bool, with_index: bool, **options: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery.maintenance.sanity_check import QUARANTINE_FOLDER, find_file_problems, mend_files
-from gallery.management.base import GalleryCommand, flag
+from gallery.management.base import GalleryCommand, make_flag
 
 PROBLEM_LABELS = {
     "lost": "rows without their file",
@@ -19,8 +19,8 @@ class Command(GalleryCommand):
     help = "Looks for photos without their file and files without a row, and with --mend puts that right."
 
     arguments = {
-        "--hash": flag("read every file and compare its SHA-256"),
-        "--mend": flag(
+        "--hash": make_flag("read every file and compare its SHA-256"),
+        "--mend": make_flag(
             f"bring lost files back from backups, mark what stays lost, move the rest to {QUARANTINE_FOLDER}"
         ),
     }

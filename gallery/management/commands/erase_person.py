@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.management.base import flag
+from gallery.management.base import make_flag
 from gallery.management.erase import ERASE_FLAG, EraseCommand, find_named_person
 from gallery.privacy.erasure import erase_person
 from gallery.privacy.erasure_preview import preview_person_erasure
@@ -13,7 +13,7 @@ class Command(EraseCommand):
     kind = "person"
     arguments = {
         "name": {"metavar": "NAME|ID"},
-        "--also-likely": flag("also faces that are only proposed as the person"),
+        "--also-likely": make_flag("also faces that are only proposed as the person"),
         "--yes": ERASE_FLAG,
     }
     choices = {"also_likely": "with_likely"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.management.base import flag
+from gallery.management.base import make_flag
 from gallery.management.erase import ERASE_FLAG, EraseCommand
 from gallery.models import Photo
 from gallery.privacy.erasure import erase_photo
@@ -16,7 +16,7 @@ class Command(EraseCommand):
     kind = "photo"
     arguments = {
         "name": {"metavar": "ID", "help": "the number in the photo's address"},
-        "--also-references": flag("also the references that were cut from it"),
+        "--also-references": make_flag("also the references that were cut from it"),
         "--yes": ERASE_FLAG,
     }
     choices = {"also_references": "with_references"}

@@ -18,7 +18,7 @@ from gallery.curation.measurement import (
     store_calibration,
 )
 from gallery.index import engine
-from gallery.management.base import GalleryCommand, flag, get_existing_folder, list_files_below
+from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below, make_flag
 from gallery.people.folder_import import find_person_images
 from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
 from recognition.types import Embedder
@@ -32,7 +32,7 @@ class Command(GalleryCommand):
 
     arguments = {
         "folder": {"metavar": "DIR", "nargs": "?"},
-        "--apply": flag("put the suggested bounds into force"),
+        "--apply": make_flag("put the suggested bounds into force"),
         "--false-name-rate": {
             "type": float,
             "default": FALSE_NAME_RATE,
@@ -74,7 +74,7 @@ class Command(GalleryCommand):
         try:
             put_calibration_in_force(None, store_calibration(found))
         except ActionRefused as error:
-            self.fail(str(error))
+            self.fail_with(str(error))
             return False
         return True
 

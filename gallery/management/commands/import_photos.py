@@ -33,7 +33,7 @@ class Command(GalleryCommand):
             except (ImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 report["refused"].append({"path": str(path), "reason": reason})
-                self.fail(f"{path}: {reason}")
+                self.fail_with(f"{path}: {reason}")
                 continue
             report["already" if done.is_duplicate else "added"].append(str(path))
         added, already, refused = (len(part) for part in report.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gallery.backup import restore as backup_restore
-from gallery.management.base import FOLDER, GalleryCommand, flag, get_existing_folder
+from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, make_flag
 
 
 class Command(GalleryCommand):
@@ -14,8 +14,8 @@ class Command(GalleryCommand):
 
     arguments = {
         "folder": FOLDER,
-        "--replace": flag("replace what is here, after a backup of it has been made"),
-        "--without-damaged": flag("restore what is sound of a damaged backup"),
+        "--replace": make_flag("replace what is here, after a backup of it has been made"),
+        "--without-damaged": make_flag("restore what is sound of a damaged backup"),
     }
 
     def handle(self, *, folder: str, replace: bool, without_damaged: bool, **options: Any) -> None:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from facesite.texts import compile_texts
 from gallery.backup.restore import end_earlier_restore
 from gallery.faces.processing import process_photo
-from gallery.management.base import GalleryCommand, flag, list_photos_below
+from gallery.management.base import GalleryCommand, list_photos_below, make_flag
 from gallery.management.commands.build_index import build_at_once
 from gallery.management.commands.import_photos import get_or_create_album
 from gallery.management.demo import DemoUnavailable, prepare_demo_folders
@@ -25,7 +25,7 @@ DEMO_SETTING_KEY = "demo"  # the SiteSetting that says what became of it
 class Command(GalleryCommand):
     help = "Prepares the database, a first administrator and, unless --no-demo, the demonstration."
 
-    arguments = {"--no-demo": flag("leave the gallery empty")}
+    arguments = {"--no-demo": make_flag("leave the gallery empty")}
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:
         compile_texts()

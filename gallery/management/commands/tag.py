@@ -29,7 +29,7 @@ class Command(GalleryCommand):
             out.mkdir(parents=True, exist_ok=True)
         for tagged in self.progress(tag_photos(paths), len(paths), "photos"):
             if tagged.error:
-                self.fail(f"{tagged.path}: {tagged.error}")
+                self.fail_with(f"{tagged.path}: {tagged.error}")
             elif out:
                 self._draw(tagged, out, width)
             if self.is_json:

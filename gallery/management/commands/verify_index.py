@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from gallery.index.verify import MAX_LISTED_IDS, compare_index_with_database
-from gallery.management.base import GalleryCommand, flag
+from gallery.management.base import GalleryCommand, make_flag
 
 
 class Command(GalleryCommand):
     help = "Compares the index that answers searches with the database, and with --mend builds it anew."
 
-    arguments = {"--mend": flag("build the index anew if it differs")}
+    arguments = {"--mend": make_flag("build the index anew if it differs")}
 
     def handle(self, *, mend: bool, **options: Any) -> None:
         found = compare_index_with_database(mend=mend)
