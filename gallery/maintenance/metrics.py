@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -17,6 +17,7 @@ from gallery.history.audit import VERB_SIGN_IN_FAILED
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.models import Build, Event, GalleryChange, Photo, Reference, Status, WorkerBeat
 
+Figures = dict[tuple[str, ...], float]  # by the values of the labels
 ONE_HOUR = timedelta(hours=1)
 MEASURED_PHOTOS = 200  # the newest photos, for the time of each step
 
@@ -42,7 +43,7 @@ def _build_gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(f"facesite_{name}", about, value=value)
 
 
-def _build_gauges(name: str, about: str, labels: str, values: Mapping[tuple[str, ...], float]) -> Metric:
+def _build_gauges(name: str, about: str, labels: str, values: Figures) -> Metric:
     gauge = GaugeMetricFamily(f"facesite_{name}", about, labels=labels.split())
     for key, value in values.items():
         gauge.add_metric(key, value)
@@ -55,7 +56,7 @@ def _collect_jobs() -> Iterator[Metric]:
         "reference": Reference.objects.all(),
         "build": Build.objects.all(),
     }
-    states, oldest, failed, now = {}, {}, {}, timezone.now()
+    states, oldest, failed, now = Figures(), Figures(), Figures(), timezone.now()
     for kind, rows in kinds.items():
         counts = dict(rows.order_by().values_list("work").annotate(count=Count("pk")))
         states |= {(kind, state): counts.get(state, 0) for state in Status.values}
@@ -70,7 +71,7 @@ def _collect_jobs() -> Iterator[Metric]:
 def _collect_timings() -> Iterator[Metric]:
     done = Photo.objects.filter(work=Status.DONE).order_by("-pk").values_list("milliseconds", flat=True)
     newest = [times for times in done[:MEASURED_PHOTOS] if isinstance(times, dict)]
-    means = {}
+    means = Figures()
     for step in sorted({step for times in newest for step in times}):
         known = [times[step] for times in newest if isinstance(times.get(step), int | float)]
         if known:
@@ -86,7 +87,7 @@ def _collect_timings() -> Iterator[Metric]:
 
 
 def _collect_index() -> Iterator[Metric]:
-    vectors, ages, changes, times = {}, {}, {}, {}
+    vectors, ages, changes, times = Figures(), Figures(), Figures(), Figures()
     for build in Build.objects.filter(is_active=True):
         key = (build.embedder_id,)
         age = timezone.now() - build.finished_at if build.finished_at else timedelta()
@@ -103,7 +104,7 @@ def _collect_index() -> Iterator[Metric]:
 def _collect_environment() -> Iterator[Metric]:
     beats = WorkerBeat.objects.filter(seen_at__gte=get_heartbeat_deadline()).order_by()
     counts = dict(beats.values_list("kind").annotate(count=Count("pk")))
-    alive = {(kind,): counts.get(kind, 0) for kind in ("worker", "scheduler")}
+    alive: Figures = {(kind,): counts.get(kind, 0) for kind in ("worker", "scheduler")}
     yield _build_gauges("processes", "Live processes", "kind", alive)
     failures = Event.objects.filter(verb=VERB_SIGN_IN_FAILED, at__gt=timezone.now() - ONE_HOUR)
     yield _build_gauge("failed_sign_ins_last_hour", "Failed sign-ins within an hour", failures.count())
