@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils import translation
 
@@ -26,6 +27,12 @@ COMBINATIONS = ("embedded broker, SQLite", "Redis, PostgreSQL")
 def texts() -> None:
     """The languages, compiled; where several test processes start at once, whichever comes first."""
     compile_texts()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_on_demand() -> None:
+    """Each test client starts the site anew; it need not read two hundred static files each time."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 # What takes longest comes first, so that at the end no process waits for another; see also GROUPS of the browser's

@@ -208,11 +208,12 @@ class IndexMachine(RuleBasedStateMachine):
         assert (found.missing, found.extra, found.misplaced, found.altered) == ([], [], [], [])
 
 
-def test_the_index_is_a_dictionary_whatever_happens(world: FakeEngine) -> None:
+@pytest.mark.parametrize("examples", [6, pytest.param(100, marks=pytest.mark.long)])
+def test_the_index_is_a_dictionary_whatever_happens(world: FakeEngine, examples: int) -> None:
     run_state_machine_as_test(
         IndexMachine,
         settings=settings(
-            max_examples=30,
+            max_examples=examples,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,

@@ -239,18 +239,19 @@ def test_ids_that_are_made_up_find_nothing_and_break_nothing(db: None, address: 
     assert status == 404 or (status == 200 and "?" in address)
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["after", "year", "face", "ids", "from", "with", "without", "album", "show", "page", "actor", "person"],
-)
+KEYS = ("after", "year", "face", "ids", "from", "with", "without", "album", "show", "page", "actor", "person")
+
+
+@pytest.mark.parametrize("keys", [KEYS, *(pytest.param((key,), marks=pytest.mark.long) for key in KEYS)])
 @pytest.mark.parametrize("value", ["9" * 30, "-5", "abc", "%00", "1,2,x", "٣"])
-def test_queries_that_are_made_up_break_nothing(world: World, query: str, value: str) -> None:
+def test_queries_that_are_made_up_break_nothing(world: World, keys: tuple[str, ...], value: str) -> None:
+    query = "&".join(f"{key}={value}" for key in keys)
     client = browser(world.users["curator"])
     lists = ["/", *(f"/{name}/" for name in ("photos", "people", "albums", "trash", "search", "upload", "history",
                                              "review", "unknown", "builds"))]  # fmt: skip
     for page in [*lists, "/photos/progress", *(f"/{kind}/{world.values[word]}/" for kind, word in
                  (("people", "person"), ("photos", "photo"), ("albums", "album"), ("builds", "build")))]:  # fmt: skip
-        assert client.get(f"{page}?{query}={value}").status_code in {200, 302, 400, 404}, page
+        assert client.get(f"{page}?{query}").status_code in {200, 302, 400, 404}, page
 
 
 # Stored scripts

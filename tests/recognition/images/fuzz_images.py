@@ -14,7 +14,7 @@ import sys
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -175,7 +175,8 @@ def _use(data: bytes, rng: random.Random, tally: Tally) -> str:
     return "pixels"
 
 
-def fuzz(seconds: float, seed: int) -> Tally:
+def fuzz(turns: Iterable[object], seed: int) -> Tally:
+    """One mutated file for each turn."""
     rng = random.Random(seed)
     made = list(seeds().values())
     by_kind: dict[str, list[bytes]] = {}
@@ -183,10 +184,15 @@ def fuzz(seconds: float, seed: int) -> Tally:
         by_kind.setdefault(get_photo_kind(data[:1024]), []).append(data)
     kinds = sorted(by_kind)
     tally = Tally()
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    for _ in turns:
         attempt(mutated(rng.choice(by_kind[rng.choice(kinds)]), rng, made), rng, tally)
     return tally
+
+
+def turns_for(seconds: float) -> Iterator[None]:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield
 
 
 def main() -> int:
@@ -195,7 +201,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--keep", type=Path, help="folder for files that made a decoder die")
     options = parser.parse_args()
-    tally = fuzz(options.seconds, options.seed)
+    tally = fuzz(turns_for(options.seconds), options.seed)
     for outcome, count in tally.outcomes.most_common():
         sys.stdout.write(f"{count:8}  {outcome}\n")
     if options.keep:
