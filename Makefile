@@ -1,5 +1,6 @@
 # make run    everything from nothing to the running site
 # make test   the whole suite        make check  style, types, import rules, docs
+# make test-long   what takes too long for each change: long soaks, fuzzing and property runs
 # make bench  speed, side by side    make help   this list
 # make soak   random load and random kills of all parts, MINUTES=30
 # make fuzz   hostile image files, SECONDS=600
@@ -15,10 +16,10 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: light-image full-image run test check audit bench soak fuzz screenshots help light full
+.PHONY: light-image full-image run test test-long check audit bench soak fuzz screenshots help light full
 
 help:
-	@head -6 Makefile | cut -c3-
+	@head -7 Makefile | cut -c3-
 
 # PYTHON=... uses that one; else the quickest that is here.
 PYTHON ?=
@@ -63,9 +64,13 @@ PROCESSES ?= $(shell echo $$(($$(nproc) + 1)))
 
 test: $(FULL)
 	@.ci/servers
-	@nice $(PY) -m pytest $(TORCH) > $(VENV)/torch-tests.txt 2>&1 & torch=$$!; \
-	$(PY) -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 15 $(TORCH:%=--ignore=%); \
+	@nice $(PY) -m pytest -m "not long" $(TORCH) > $(VENV)/torch-tests.txt 2>&1 & torch=$$!; \
+	$(PY) -m pytest -m "not long" -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 15 $(TORCH:%=--ignore=%); \
 	rest=$$?; wait $$torch; own=$$?; cat $(VENV)/torch-tests.txt; [ $$rest = 0 ] && [ $$own = 0 ]
+
+test-long: $(FULL)
+	@.ci/servers
+	@$(PY) -m pytest -m long -n $(PROCESSES) --dist loadgroup --durations 15
 
 check: $(FULL)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

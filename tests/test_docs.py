@@ -42,3 +42,12 @@ def test_every_command_of_the_readme_is_there() -> None:
     there = {path.stem for path in (ROOT / "gallery" / "management" / "commands").glob("*.py")}
     assert len(commands) > 5
     assert not commands - there
+
+
+def test_every_file_with_long_tests_stands_in_contributing() -> None:
+    files = [
+        path for path in (ROOT / "tests").glob("*/**/test_*.py") if "pytest.mark.long" in path.read_text()
+    ]
+    assert len(files) > 5
+    contributing = (ROOT / "CONTRIBUTING.md").read_text()
+    assert not [path.name for path in files if f"`{path.relative_to(ROOT)}`" not in contributing]
