@@ -3,6 +3,7 @@
  * was not found is drawn.
  */
 import { startBoxDrawing } from "./box_drawing.js";
+import { startFileDrop } from "./file_drop.js";
 
 const drop = document.querySelector("[data-drop]");
 const field = drop.querySelector("input[type=file]");
@@ -15,18 +16,9 @@ function sendPictures() {
 }
 
 field.addEventListener("change", sendPictures);
-for (const name of ["dragenter", "dragover"]) {
-  document.addEventListener(name, (event) => {
-    event.preventDefault();
-    drop.classList.add("is-over");
-  });
-}
-document.addEventListener("dragleave", (event) => event.relatedTarget ?? drop.classList.remove("is-over"));
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  drop.classList.remove("is-over");
-  if (!event.dataTransfer.files.length) return;
-  field.files = event.dataTransfer.files;
+startFileDrop(drop, (transfer) => {
+  if (!transfer.files.length) return;
+  field.files = transfer.files;
   sendPictures();
 });
 

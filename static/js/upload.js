@@ -2,6 +2,7 @@
  * Sends photos two at a time, each file in a request of its own, so that what has been sent is safe whatever happens to
  * the rest. Without this script the form sends all of them at once.
  */
+import { startFileDrop } from "./file_drop.js";
 import "./photo_progress.js";
 
 const AT_ONCE = 2;
@@ -202,19 +203,7 @@ for (const field of form.querySelectorAll("input[type=file]")) {
   });
 }
 
-const drop = form.querySelector("[data-drop]");
-for (const name of ["dragenter", "dragover"]) {
-  document.addEventListener(name, (event) => {
-    event.preventDefault();
-    drop.classList.add("is-over");
-  });
-}
-document.addEventListener("dragleave", (event) => event.relatedTarget ?? drop.classList.remove("is-over"));
-document.addEventListener("drop", async (event) => {
-  event.preventDefault();
-  drop.classList.remove("is-over");
-  addFiles(await droppedFiles(event.dataTransfer));
-});
+startFileDrop(form.querySelector("[data-drop]"), async (transfer) => addFiles(await droppedFiles(transfer)));
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {
   if (sending || queue.length) event.preventDefault();

@@ -1,0 +1,18 @@
+/**
+ * Files that are dragged onto the page, wherever on it: `area` is marked while they are over the page, and
+ * `take(transfer)` gets what was dropped.
+ */
+export function startFileDrop(area, take) {
+  for (const name of ["dragenter", "dragover"]) {
+    document.addEventListener(name, (event) => {
+      event.preventDefault();
+      area.classList.add("is-over");
+    });
+  }
+  document.addEventListener("dragleave", (event) => event.relatedTarget ?? area.classList.remove("is-over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    area.classList.remove("is-over");
+    take(event.dataTransfer);
+  });
+}
