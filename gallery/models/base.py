@@ -41,6 +41,10 @@ class Work(models.Model):
         abstract = True
 
     @property
+    def is_unfinished(self) -> bool:
+        return self.work in (Status.QUEUED, Status.PROCESSING)
+
+    @property
     @admin.display(description=_("reason of failure"))
     def failure_text(self) -> str:
         """Why the work failed, in the language of whoever reads it."""

@@ -66,7 +66,7 @@ def apply_face_answer(
     request: HttpRequest, user: User, face: Face, person: Person | None = None
 ) -> Event | None:
     """Do what the button `say` asks; Refused, or ImageError, where that cannot be. `person`: who is meant."""
-    word, seen = request.POST.get("say", ""), parse_id(request.POST.get("revision"))
+    word, seen = request.POST.get("answer", ""), parse_id(request.POST.get("revision"))
     shown = parse_id(request.POST.get("person"))
     if word == "reference" and shown not in (None, face.person_id):  # the machine writes without a revision
         raise EditConflict(_("Somebody has changed this face's name meanwhile. Look again."))
@@ -105,7 +105,7 @@ def face_panel(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def face_answer(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """One act on one face: `say` is right, wrong, other, or one of PLAIN_WORDS."""
     user = current_user(request)
-    face, word = get_panel_face(user, pk), request.POST.get("say", "")
+    face, word = get_panel_face(user, pk), request.POST.get("answer", "")
     if word not in FACE_ANSWERS:
         return HttpResponseBadRequest()
     try:

@@ -191,7 +191,7 @@ def unknown_answer(request: HttpRequest) -> HttpResponse:
 
 
 def _answer_ticked_faces(request: HttpRequest, user: User, seen: dict[int, int]) -> FaceGroupResult:
-    if request.POST.get("say") == "ignore":
+    if request.POST.get("answer") == "ignore":
         return ignore_face_group(user, list(seen), seen)
     return name_face_group(user, list(seen), get_meant_person(request, user), seen)
 

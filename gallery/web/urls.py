@@ -161,9 +161,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/setting", review_setting, name="review_setting"),
     path("review/decided", review_decided_cards, name="review_decided"),
     path("review/<int:pk>/", review_card, name="review_card"),
-    path("review/<int:pk>/say", review_answer, name="review_say"),
+    path("review/<int:pk>/say", review_answer, name="review_answer"),
     path("unknown/", unknown_faces_page, name="unknown"),
-    path("unknown/say", unknown_answer, name="unknown_say"),
+    path("unknown/say", unknown_answer, name="unknown_answer"),
     path("unknown/<int:key>/", unknown_group, name="unknown_group"),
     path("unknown/<slug:which>/", unknown_others, name="unknown_others"),
     path("people/<int:pk>/merge", person_merge, name="person_merge"),
@@ -231,7 +231,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("upload/album", upload_new_album, name="upload_album"),
     # Faces
     path("faces/<int:pk>/", face_panel, name="face"),
-    path("faces/<int:pk>/say", face_answer, name="face_say"),
+    path("faces/<int:pk>/say", face_answer, name="face_answer"),
     # Albums
     path("albums/", album_list, name="albums"),
     path("albums/new", album_create, name="album_new"),

@@ -1,10 +1,10 @@
 /**
- * The panel that shows one face of a photo and takes what people say about it.
+ * The panel that shows one face of a photo and takes answers about it.
  *
  * It is always in one of three states:
  *   idle                  the panel shows a face, or nothing; keys and clicks act at once
  *   loading(face, focus)  the panel of a face is being fetched; keys wait for it
- *   acting(face)          what was said about the face is being sent; keys are dropped, as the next face follows
+ *   acting(face)          an answer about the face is being sent; keys are dropped, as the next face follows
  * Leaving `loading` aborts its request. An act goes on when its state is left, because another face was chosen: its answer
  * then updates the boxes and the list, but not the panel.
  */
@@ -110,7 +110,7 @@ export class FacePanel {
     return true;
   }
 
-  /** Send what was said about the shown face; resolves to whether the panel now shows the answer. */
+  /** Send an answer about the shown face; resolves to whether the panel now shows what came of it. */
   async act(address, values) {
     const isSecond = this.#state.name === "acting"; // as when a box is drawn while an answer is being sent
     const acting = isSecond ? this.#state : this.#enter({ name: "acting", face: this.shownFace, pending: 0 });
@@ -235,7 +235,7 @@ export class FacePanel {
   }
 
   #onSubmit(event) {
-    const form = event.target.closest("[data-say]");
+    const form = event.target.closest("[data-answer]");
     if (!form) return;
     event.preventDefault();
     if (this.#state !== IDLE) return;

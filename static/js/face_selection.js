@@ -1,4 +1,4 @@
-/** A form with many faces to tick (data-picking): how many are ticked, all or none at once, a range with Shift. */
+/** A form with many faces to tick (data-face-selection): how many are ticked, all or none at once, a range with Shift. */
 import { startTypeahead } from "./typeahead.js";
 
 function startFaceSelection(form) {
@@ -37,8 +37,8 @@ function startFaceSelection(form) {
   showCount();
   startTypeahead(form);
   const hasKeyboard = matchMedia("(hover: hover)").matches;
-  if (hasKeyboard && isAnyTicked()) form.elements.name?.focus({ preventScroll: true }); // only the name is left to say
+  if (hasKeyboard && isAnyTicked()) form.elements.name?.focus({ preventScroll: true }); // only the name is missing
 }
 
-const form = document.querySelector("[data-picking]");
+const form = document.querySelector("[data-face-selection]");
 if (form) startFaceSelection(form);

@@ -3,7 +3,7 @@ import { startTypeahead } from "./typeahead.js";
 
 /** Calls `save(card, values)` with the `person` that was chosen, or the `name` that was typed. */
 export function startPersonDialog(root, save) {
-  const dialog = document.querySelector("[data-someone]");
+  const dialog = document.querySelector("[data-person-dialog]");
 
   root.addEventListener("click", (event) => {
     const link = event.target.closest("[data-ask-who]");

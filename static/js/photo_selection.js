@@ -1,5 +1,5 @@
 /**
- * Selecting many photos. The boxes on the tiles belong to the form with data-choosing, the bar at the bottom, which works
+ * Selecting many photos. The boxes on the tiles belong to the form with data-photo-selection, the bar at the bottom, which works
  * without this script. The script adds the count, ranges with Shift, "all on this page", keys, and acts that do not
  * leave the page.
  */
@@ -35,7 +35,7 @@ class PhotoSelection {
     const place = this.bar.querySelector("[data-count]");
     const text = place.dataset.words.replace("%1", this.#ids.size);
     if (place.textContent !== text) place.textContent = text; // else it would be read out again
-    document.body.classList.toggle("is-choosing", this.#ids.size > 0);
+    document.body.classList.toggle("is-selecting", this.#ids.size > 0);
   }
 
   /** False where there is no room for one more. */
@@ -77,7 +77,7 @@ class PhotoSelection {
 
   /** A click on a box; while any is ticked, or with Shift, a click on the photo does the same. */
   #onClick(event) {
-    if (event.target.matches("input[form=choosing]")) {
+    if (event.target.matches("input[form=selection]")) {
       this.#setUpTo(event.target, event.target.checked, event.shiftKey);
       return;
     }
@@ -99,7 +99,7 @@ class PhotoSelection {
       this.#clear();
       return true;
     }
-    if (key === "m") this.bar.querySelector(".choosing-acts :is(summary, button)").focus();
+    if (key === "m") this.bar.querySelector(".selection-acts :is(summary, button)").focus();
     else if (key === "Delete") this.bar.querySelector("[data-delete]")?.click();
     else return false;
     return true;
@@ -137,9 +137,9 @@ class PhotoSelection {
   }
 }
 
-const allBoxes = () => [...document.querySelectorAll("input[name=photo][form=choosing]")];
+const allBoxes = () => [...document.querySelectorAll("input[name=photo][form=selection]")];
 const tileOf = (element) => element.closest(".tile, .binned");
 const boxOf = (element) => tileOf(element)?.querySelector("input[name=photo]");
 
-const bar = document.querySelector("[data-choosing]");
+const bar = document.querySelector("[data-photo-selection]");
 if (bar) new PhotoSelection(bar);

@@ -28,7 +28,7 @@ if (root) {
   startPersonDialog(root, (card, chosen) => {
     const form = card.querySelector(".qform");
     if (!form) return; // somebody else has answered meanwhile
-    const values = { say: "other", revision: form.elements.revision.value, ...chosen };
+    const values = { answer: "other", revision: form.elements.revision.value, ...chosen };
     request("POST", form.action, { target: `#${card.id}`, swap: "outerHTML", values });
     cards.focus(cards.nextAfter(card));
   });

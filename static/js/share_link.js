@@ -20,4 +20,4 @@ function startShareLink(place) {
   });
 }
 
-for (const place of document.querySelectorAll("[data-copying]")) startShareLink(place);
+for (const place of document.querySelectorAll("[data-share-link]")) startShareLink(place);

@@ -21,7 +21,7 @@ SET_UP = """async () => {
   window.facePanel = new FacePanel(document.querySelector("[data-viewer]"));
 }"""
 PANEL = """<section class="facepanel" data-chosen="{face}" tabindex="-1"><h2>Face {face}</h2>
-  <form data-say action="/acts/{face}"><button name="say" value="right" data-key="y">Right</button>
+  <form data-answer action="/acts/{face}"><button name="answer" value="right" data-key="y">Right</button>
   <input name="name" data-key="s" data-asks></form></section>"""
 # What comes with the answer to an act, whatever becomes of the panel
 MARKED = '<p id="marked" hx-swap-oob="beforeend:#main">The boxes have changed</p>'

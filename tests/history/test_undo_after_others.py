@@ -131,8 +131,8 @@ def test_a_face_named_anew_since_is_no_reference_of_that_name(mai: User, client:
     face = a_named_face(anna, landmarks=[[1.0, 1.0]] * 5)
     machine_says(face, a_person("Eva"))
     client.force_login(mai)
-    data = {"say": "reference", "revision": face.revision, "person": anna.pk}
-    page = client.post(reverse("face_say", args=(face.pk,)), data, follow=True).content.decode()
+    data = {"answer": "reference", "revision": face.revision, "person": anna.pk}
+    page = client.post(reverse("face_answer", args=(face.pk,)), data, follow=True).content.decode()
     assert "has changed this face&#x27;s name meanwhile" in page
     assert not Reference.objects.exists()
 

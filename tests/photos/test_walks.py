@@ -123,8 +123,8 @@ def test_the_way_is_kept_through_faces_acts_and_the_trash(client, bao, trip):
     key = f"person:{anna.pk}"
     page = client.get(reverse("photo", args=(photos[1].pk,)), {"in": key, "face": face.pk})
     assert page.content.decode().count(f"&amp;in=person%3A{anna.pk}") >= 2  # the box and the line of the face
-    data = {"say": "right", "person": anna.pk, "revision": 0, "in": key}
-    answer = client.post(reverse("face_say", args=(face.pk,)), data)
+    data = {"answer": "right", "person": anna.pk, "revision": 0, "in": key}
+    answer = client.post(reverse("face_answer", args=(face.pk,)), data)
     assert answer["Location"].endswith(f"?face={face.pk}&in=person%3A{anna.pk}")
     answer = client.post(reverse("photo_trash", args=(photos[1].pk,)), {"in": key})
     assert answer["Location"] == f"/people/{anna.pk}/"

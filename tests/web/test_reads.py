@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client, override_settings
 from django.test.html import parse_html
 from django.test.utils import override_script_prefix
@@ -31,13 +32,14 @@ from gallery.models import (
     Album,
     Candidate,
     Face,
+    Photo,
     Role,
 )
 from gallery.people.selectors import PersonTimeline, get_person_timeline
 from gallery.photos.renditions import face_digest, photo_digest, reference_digest
 from gallery.templatetags.media import face_src, photo_src, reference_src
-from gallery.templatetags.photos import album_options, picks, suggestions, tile
 from tests.making import a_face, a_person, a_photo, a_reference, a_user
+from tests.pages import folded
 
 pytestmark = pytest.mark.django_db
 
@@ -107,24 +109,33 @@ STATES = [
 ]
 
 
+def render_tile(photo: Photo, **context: object) -> str:
+    return render_to_string("gallery/_tile.html", {"photo": photo, **context})
+
+
+def render_face_boxes(faces: list[Face], **context: object) -> str:
+    return render_to_string("curation/_face_boxes.html", {"faces": faces, **context})
+
+
 @pytest.mark.parametrize(("columns", "kind", "says"), STATES)
 def test_a_tile_says_how_far_its_photo_is(columns: dict[str, Any], kind: str, says: str) -> None:
     photo = a_photo("<b>.jpg")
     for name, value in columns.items():
         setattr(photo, name, value)
-    html = tile(photo)
-    assert f'<li class="tile {kind}" id="tile-{photo.pk}"' in html
+    html = render_tile(photo)
+    attributes = dict(parse_html(html).attributes)
+    assert (set(attributes["class"].split()), attributes["id"]) == ({"tile", kind}, f"tile-{photo.pk}")
     assert escape(says) in html
     assert ("data-busy" in html) == (kind == "busy")
     assert ("<img" in html) == bool(photo.width)
     assert "<b>" not in html
     assert "checkbox" not in html
     assert "hx-swap-oob" not in html
-    assert 'hx-swap-oob="true"' in tile(photo, swap=True)
-    in_album = tile(photo, "album:7")
+    assert 'hx-swap-oob="true"' in render_tile(photo, swap=True)
+    in_album = render_tile(photo, walk="album:7")
     assert f'href="{reverse("photo", args=(photo.pk,))}?in=album%3A7"' in in_album
-    assert f'value="{photo.pk}" form="choosing"' in in_album
-    assert parse_html(in_album)
+    box = dict(parse_html(in_album[in_album.index("<input") : in_album.index("</label>")]).attributes)
+    assert (box["type"], box["value"], box["form"]) == ("checkbox", str(photo.pk), "selection")
 
 
 def test_a_tile_says_who_is_there_and_how_many_are_not_named() -> None:
@@ -132,7 +143,7 @@ def test_a_tile_says_who_is_there_and_how_many_are_not_named() -> None:
     a_face(photo, person=a_person("Anna & Bao"), state="known")
     for _ in range(2):
         a_face(photo, state="unknown")
-    html = tile(photo)
+    html = render_tile(photo)
     assert 'alt="Anna &amp; Bao"' in html
     assert html.count("2 faces without a name") == 2
     assert "tile-" in html
@@ -140,12 +151,12 @@ def test_a_tile_says_who_is_there_and_how_many_are_not_named() -> None:
 
 def test_faces_to_tick_are_told_apart() -> None:
     first, second = a_face(a_photo("<1>.jpg")), a_face()
-    html = picks([first, second])
+    html = render_face_boxes([first, second])
     assert [each in html for each in (f'value="{first.pk}:0"', f'value="{second.pk}:0"')] == [True, True]
     assert 'alt="Face 1, in &lt;1&gt;.jpg"' in html
     assert f'href="{reverse("photo", args=(second.photo_id,))}?face={second.pk}"' in html
     assert "checked" not in html
-    assert picks([first], True).count(" checked") == 1
+    assert render_face_boxes([first], is_ticked=True).count(" checked") == 1
     assert parse_html(html)
 
 
@@ -261,11 +272,12 @@ def test_a_queue_of_one_page_counts_what_it_shows() -> None:
     assert get_review_queue(a_user(), None).left == 1
 
 
-def test_long_lists_of_names_are_written_safely() -> None:
-    assert suggestions(['Bao "B"', "<i>"]) == (
-        '<option value="Bao &quot;B&quot;"></option><option value="&lt;i&gt;"></option>'
-    )
+def test_names_in_lists_to_choose_from_are_escaped(client: Client) -> None:
+    client.force_login(a_user())
+    a_person('Bao "B"')
+    assert '<option value="Bao &quot;B&quot;"></option>' in client.get(reverse("search")).content.decode()
     first, second = (Album.objects.create(name=name) for name in ("One", "T&wo"))
-    assert album_options([first, second], second.pk) == (
-        f'<option value="{first.pk}">One</option><option value="{second.pk}" selected>T&amp;wo</option>'
-    )
+    photo = a_photo(album=second)
+    page = folded(client.get(reverse("photo", args=(photo.pk,))))
+    assert f'<option value="{first.pk}"> One </option>' in page
+    assert f'<option value="{second.pk}" selected> T&amp;wo </option>' in page

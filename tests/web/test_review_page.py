@@ -14,9 +14,9 @@ from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, a
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
 
-def say(client, face, word, **values):
-    data = {"say": word, "revision": 0, **values}
-    return client.post(reverse("review_say", args=(face.pk,)), data, headers={"HX-Request": "true"})
+def answer(client, face, word, **values):
+    data = {"answer": word, "revision": 0, **values}
+    return client.post(reverse("review_answer", args=(face.pk,)), data, headers={"HX-Request": "true"})
 
 
 def test_faces_are_asked_about_person_by_person_the_likeliest_first(client, bao):
@@ -55,7 +55,7 @@ def test_a_broken_place_in_the_address_is_the_beginning(client, bao):
 def test_an_answer_is_saved_at_once_and_the_card_says_so(client, bao):
     anna = a_person("Anna")
     face = an_unsure_face(anna)
-    page = say(client, face, "right", person=anna.pk).content.decode()
+    page = answer(client, face, "right", person=anna.pk).content.decode()
     face.refresh_from_db()
     assert (face.person, face.decision) == (anna, Decision.CONFIRMED)
     assert "Anna" in page
@@ -68,7 +68,7 @@ def test_an_answer_is_saved_at_once_and_the_card_says_so(client, bao):
 )
 def test_each_key_says_its_word(client, bao, word, decision):
     face = an_unsure_face(a_person())
-    say(client, face, word)
+    answer(client, face, word)
     face.refresh_from_db()
     assert face.decision == decision
 
@@ -76,14 +76,14 @@ def test_each_key_says_its_word(client, bao, word, decision):
 def test_wrong_withdraws_the_person_for_good(client, bao):
     anna = a_person("Anna")
     face = an_unsure_face(anna)
-    page = say(client, face, "wrong", person=anna.pk).content.decode()
+    page = answer(client, face, "wrong", person=anna.pk).content.decode()
     assert "Not Anna" in page
     assert face.rejections.get().person == anna
 
 
 def test_somebody_else_may_be_a_new_person(client, bao):
     face = an_unsure_face(a_person("Anna"))
-    say(client, face, "other", name="Bảo Ngọc")
+    answer(client, face, "other", name="Bảo Ngọc")
     face.refresh_from_db()
     assert face.person.name == "Bảo Ngọc"
 
@@ -92,7 +92,7 @@ def test_the_second_reviewer_sees_what_the_first_said_and_nothing_is_lost(client
     mai, anna, eva = a_user("Mai"), a_person("Anna"), a_person("Eva")
     face = an_unsure_face(anna, eva)
     confirm_face(mai, face, anna)
-    page = say(client, face, "other", person=eva.pk).content.decode()
+    page = answer(client, face, "other", person=eva.pk).content.decode()
     face.refresh_from_db()
     assert face.person == anna
     assert "said Mai" in page
@@ -130,8 +130,8 @@ def test_a_card_that_comes_alone_shows_the_name_it_would_give(client, bao):
 def test_without_scripts_an_answer_leads_back_to_the_queue(client, bao):
     anna = a_person("Anna")
     face = an_unsure_face(anna)
-    data = {"say": "right", "person": anna.pk, "revision": 0, "query": "person=1"}
-    response = client.post(reverse("review_say", args=(face.pk,)), data)
+    data = {"answer": "right", "person": anna.pk, "revision": 0, "query": "person=1"}
+    response = client.post(reverse("review_answer", args=(face.pk,)), data)
     assert response["Location"] == f"{reverse('review')}?person=1"
 
 
@@ -139,7 +139,7 @@ def test_faces_of_limited_albums_are_asked_only_of_their_members(client, bao):
     album = Album.objects.create(name="Trip", is_limited=True)
     face = an_unsure_face(a_person(), photo=a_photo(album=album))
     assert client.get(reverse("review")).context["queue"].left == 0
-    assert say(client, face, "unknown").status_code == 404
+    assert answer(client, face, "unknown").status_code == 404
     album.members.add(bao)
     assert client.get(reverse("review")).context["queue"].left == 1
 

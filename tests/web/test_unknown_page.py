@@ -46,8 +46,8 @@ def test_named_decided_and_hidden_faces_are_in_no_group(client, bao):
 
 def test_a_whole_group_is_named_after_unticking_strays(client, bao):
     group = a_group(4)
-    data = {"face": ticked(group[:3]), "name": "Lan", "say": "name", "key": group[0].pk}
-    response = client.post(reverse("unknown_say"), data)
+    data = {"face": ticked(group[:3]), "name": "Lan", "answer": "name", "key": group[0].pk}
+    response = client.post(reverse("unknown_answer"), data)
     assert set(Face.objects.filter(person__name="Lan")) == set(group[:3])
     event = Event.objects.get(verb="face.name_group")
     assert response["Location"] == f"{reverse('unknown')}?done={event.pk}"
@@ -58,7 +58,7 @@ def test_a_whole_group_is_named_after_unticking_strays(client, bao):
 
 def test_undo_brings_the_group_back(client, bao):
     group = a_group(3)
-    client.post(reverse("unknown_say"), {"face": ticked(group), "name": "Lan"})
+    client.post(reverse("unknown_answer"), {"face": ticked(group), "name": "Lan"})
     assert shown(client) == []
     client.post(reverse("event_undo", args=(Event.objects.get(verb="face.name_group").pk,)))
     assert [found.size for found in shown(client)] == [3]
@@ -66,7 +66,7 @@ def test_undo_brings_the_group_back(client, bao):
 
 def test_an_ignored_group_does_not_come_back(client, bao):
     group = a_group(3)
-    client.post(reverse("unknown_say"), {"face": ticked(group), "say": "ignore"})
+    client.post(reverse("unknown_answer"), {"face": ticked(group), "answer": "ignore"})
     assert Face.objects.filter(decision=Decision.IGNORED).count() == 3
     assert shown(client) == []
 
@@ -82,17 +82,17 @@ def test_look_alikes_of_ignored_faces_are_kept_aside_but_not_lost(client, bao):
 def test_what_others_decided_meanwhile_is_left_out_and_said(client, bao):
     group = a_group(3)
     ignore_face(a_user("Mai"), group[0])
-    response = client.post(reverse("unknown_say"), {"face": ticked(group), "name": "Lan"}, follow=True)
+    response = client.post(reverse("unknown_answer"), {"face": ticked(group), "name": "Lan"}, follow=True)
     assert "1 face was left out" in response.content.decode()
     assert Face.objects.filter(person__name="Lan").count() == 2
 
 
 def test_nothing_ticked_or_no_name_is_refused_with_a_sentence(client, bao):
     group = a_group(2)
-    nothing = client.post(reverse("unknown_say"), {"name": "Lan", "key": group[0].pk}, follow=True)
+    nothing = client.post(reverse("unknown_answer"), {"name": "Lan", "key": group[0].pk}, follow=True)
     assert "Tick at least one face." in nothing.content.decode()
     nameless = client.post(
-        reverse("unknown_say"), {"face": ticked(group), "name": " ", "key": group[0].pk}, follow=True
+        reverse("unknown_answer"), {"face": ticked(group), "name": " ", "key": group[0].pk}, follow=True
     )
     assert "Write a name." in nameless.content.decode()
     assert not Face.objects.exclude(decision="").exists()
@@ -101,7 +101,7 @@ def test_nothing_ticked_or_no_name_is_refused_with_a_sentence(client, bao):
 def test_faces_the_user_may_not_see_are_not_named(client, bao):
     limited = Album.objects.create(name="Trip", is_limited=True)
     group = a_group(2, photo=a_photo(album=limited))
-    client.post(reverse("unknown_say"), {"face": ticked(group), "name": "Lan"})
+    client.post(reverse("unknown_answer"), {"face": ticked(group), "name": "Lan"})
     assert not Face.objects.filter(person__isnull=False).exists()
 
 
