@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -65,7 +65,7 @@ class SignInFirst(LoginRequiredMiddleware):
     """
 
     def handle_no_permission(  # type: ignore[override]  # the stubs know of plain redirects only
-        self, request: HtmxHttpRequest, view_func: Respond
+        self, request: PageRequest, view_func: Respond
     ) -> HttpResponseBase:
         is_part = bool(request.htmx)
         back = request.get_full_path()

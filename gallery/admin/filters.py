@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.core.pagination import parse_id
-from gallery.core.sql import among_ids
 from gallery.curation.findings import (
     filter_faceless_references,
     filter_poor_references,
@@ -24,7 +23,7 @@ from gallery.curation.findings import (
     get_open_findings,
 )
 from gallery.models import Build, Decision, Face, Finding, Person, Reference, ReferenceVector
-from gallery.models.querysets import get_today
+from gallery.models.querysets import among_ids, get_today
 from gallery.privacy.selectors import EXPIRING_SOON_DAYS
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 

@@ -64,8 +64,9 @@ class ChartScale:
         return tuple(ChartTick(self.x(value), f"{value:g}") for value in values if value <= self.high)
 
 
-def _place_share(share: float) -> float:
-    return round(CHART_HEIGHT - MARGIN_BOTTOM - share * (CHART_HEIGHT - MARGIN_TOP - MARGIN_BOTTOM), 1)
+def _place_value(value: float, top: float = 1.0) -> float:
+    """The height of a value between 0 and `top`."""
+    return round(CHART_HEIGHT - MARGIN_BOTTOM - value / top * (CHART_HEIGHT - MARGIN_TOP - MARGIN_BOTTOM), 1)
 
 
 def draw_similarity_chart(found: Calibration) -> Chart:
@@ -83,11 +84,11 @@ def draw_similarity_chart(found: Calibration) -> Chart:
 
 def _draw_area(histogram: Histogram, scale: ChartScale) -> str:
     most = max(histogram.counts)
-    points = [(scale.x(histogram.start), _place_share(0))]
+    points = [(scale.x(histogram.start), _place_value(0))]
     for place, number in enumerate(histogram.counts):
         for edge in (place, place + 1):
-            points.append((scale.x(histogram.start + edge * histogram.width), _place_share(number / most)))
-    points.append((scale.x(histogram.start + len(histogram.counts) * histogram.width), _place_share(0)))
+            points.append((scale.x(histogram.start + edge * histogram.width), _place_value(number / most)))
+    points.append((scale.x(histogram.start + len(histogram.counts) * histogram.width), _place_value(0)))
     return _draw_path(points) + "Z"
 
 
@@ -95,10 +96,10 @@ def draw_bounds_chart(found: Calibration) -> Chart:
     """For each bound: the share of people who keep their name, and of strangers who are given one."""
     bounds = [point.bounds.known for point in found.curve]
     scale = ChartScale(min(bounds, default=0.0), max(bounds, default=1.0))
-    kept = [(scale.x(p.bounds.known), _place_share(p.kept)) for p in found.curve if p.kept is not None]
-    named = [(scale.x(p.bounds.known), _place_share(p.strangers_named)) for p in found.curve]
+    kept = [(scale.x(p.bounds.known), _place_value(p.kept)) for p in found.curve if p.kept is not None]
+    named = [(scale.x(p.bounds.known), _place_value(p.strangers_named)) for p in found.curve]
     lines = (ChartLine("kept", _draw_path(kept)), ChartLine("named", _draw_path(named)))
-    up = tuple(ChartTick(_place_share(share / 100), f"{share} %") for share in (0, 25, 50, 75, 100))
+    up = tuple(ChartTick(_place_value(share / 100), f"{share} %") for share in (0, 25, 50, 75, 100))
     return Chart(lines, _mark_bounds(found, scale), scale.ticks(), up)
 
 
@@ -120,9 +121,7 @@ MAX_BAR_LABELS = 6
 def draw_line_chart(lines: Sequence[tuple[str, Sequence[float]]], *, ends: tuple[str, str]) -> Chart:
     """Values in order, each line with its class in the style sheet; `ends` name the first and the last."""
     top, up = _scale_values([value for _kind, values in lines for value in values])
-    drawn = tuple(
-        ChartLine(kind, _join_points(_place_points(values, top))) for kind, values in lines if values
-    )
+    drawn = tuple(ChartLine(kind, _draw_path(_place_points(values, top))) for kind, values in lines if values)
     across = (ChartTick(MARGIN_LEFT + 50, ends[0]), ChartTick(CHART_WIDTH - MARGIN_RIGHT - 50, ends[1]))
     return Chart(drawn, (), across, up)
 
@@ -161,17 +160,9 @@ def _scale_values(values: Sequence[float]) -> tuple[float, tuple[ChartTick, ...]
     return top, tuple(ticks)
 
 
-def _place_value(value: float, top: float) -> float:
-    return round(CHART_HEIGHT - MARGIN_BOTTOM - value / top * (CHART_HEIGHT - MARGIN_TOP - MARGIN_BOTTOM), 1)
-
-
 def _place_points(values: Sequence[float], top: float) -> list[tuple[float, float]]:
     apart = (CHART_WIDTH - MARGIN_LEFT - MARGIN_RIGHT) / max(1, len(values) - 1)
     return [
         (round(MARGIN_LEFT + place * apart, 1), _place_value(value, top))
         for place, value in enumerate(values)
     ]
-
-
-def _join_points(points: Sequence[tuple[float, float]]) -> str:
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)

@@ -1,4 +1,4 @@
-"""Roles as permissions: what the admin may show, and what a view requires of its user."""
+"""Requests and their users: roles as permissions, what the admin may show and what a view requires."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 
 from gallery.models import Role, User
 
 ViewFunction = Callable[..., HttpResponseBase]
+
+
+class PageRequest(HttpRequest):
+    """A request as views behind the login get it, with what django-htmx's middleware sets."""
+
+    user: User
+    htmx: HtmxDetails
+
 
 CURATOR_MODELS = {
     "person",

@@ -6,10 +6,14 @@ so do the photos in them, their faces, the references cut from those faces, and 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from datetime import date
 from typing import TYPE_CHECKING, Self
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from gallery.models.accounts import User
@@ -166,3 +170,11 @@ class PersonQuerySet(QuerySet["Person"]):
     def with_expired_consent(self) -> Self:
         """People who would be recognised but for a consent that has run out."""
         return self.filter(is_recognised=True, consent_until__lt=get_today())
+
+
+def among_ids(ids: Iterable[int]) -> RawSQL:
+    """For `pk__in=among_ids(ids)`: any number of ids as one parameter, where a list has a parameter for each."""
+    listed = [int(pk) for pk in ids]
+    if connection.vendor == "postgresql":
+        return RawSQL("SELECT unnest(%s::bigint[])", [listed])
+    return RawSQL("SELECT value FROM json_each(%s)", [json.dumps(listed)])

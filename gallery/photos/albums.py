@@ -1,16 +1,14 @@
-"""Albums: listed with their covers, made, changed, given photos, shared by a link, taken apart."""
+"""Albums: listed with their covers, made, changed, given photos, taken apart."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, F, Max, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused
@@ -19,7 +17,6 @@ from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, record_event
 from gallery.history.effects import apply_effects
 from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
-from gallery.models.accounts import create_token, hash_token
 from gallery.models.people import clean_name, get_search_key
 
 ALBUMS_PER_PAGE = 60
@@ -199,32 +196,3 @@ def remove_album(user: User, album: Album) -> Event:
 def find_album_by_name(user: User, name: str) -> Album | None:
     """The album of this name that the user sees, the latest where there are several."""
     return Album.objects.visible_to(user).filter(search=get_search_key(clean_name(name))[:400]).first()
-
-
-MAX_LINK_DAYS = 365
-
-
-@transaction.atomic
-def share_album(
-    user: User, album: Album, *, days: int, has_names: bool = False, hides_unnamed: bool = False
-) -> tuple[ShareLink, str]:
-    """A link and its token, which is said this once and kept nowhere."""
-    token = create_token()
-    link = ShareLink.objects.create(
-        album=album,
-        token_hash=hash_token(token),
-        has_names=has_names,
-        hides_unnamed=hides_unnamed,
-        created_by=user,
-        expires_at=timezone.now() + timedelta(days=min(max(days, 1), MAX_LINK_DAYS)),
-    )
-    record_event(user, "album.share", album, {"name": album.name, "names": has_names, "days": days})
-    return link, token
-
-
-@transaction.atomic
-def revoke_share_link(user: User, link: ShareLink) -> None:
-    """From now on the link leads nowhere."""
-    changed = ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now())
-    if changed:
-        record_event(user, "album.unshare", link.album, {"name": link.album.name})

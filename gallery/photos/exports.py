@@ -15,11 +15,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from gallery.core.limits import get_upload_limits
-from gallery.core.visibility import faces_without_consent
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
 from gallery.models import Face, Photo, User
 from gallery.photos.renditions import get_box_to_hide
+from gallery.photos.sharing import faces_without_consent
 from recognition import draw, regions
 from recognition.images.sandbox import read_photo
 from recognition.regions import make_tagged_copy

@@ -19,11 +19,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery.accounts.forms import AccountForm, JoinForm
 from gallery.accounts.services import accept_invitation, find_open_invitation, sign_out_everywhere
-from gallery.core.exceptions import ActionRefused
-from gallery.core.permissions import current_user
-from gallery.core.themes import THEMES
+from gallery.core.permissions import PageRequest
 from gallery.history.audit import is_reset_throttled, record_reset_request
-from gallery.web.redirects import get_next_url
+from gallery.templatetags.site import THEMES
+from gallery.web.responses import get_next_url, refusals_as_errors
 
 LOGIN_BACKEND = "gallery.core.permissions.RoleBackend"
 DUMMY_EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
@@ -58,9 +57,8 @@ class PasswordResetView(auth.PasswordResetView):
 
 
 @require_http_methods(["GET", "POST"])
-def account_settings(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
-    form = AccountForm(request.POST or None, instance=user)
+def account_settings(request: PageRequest) -> HttpResponse:
+    form = AccountForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, _("Saved."))
@@ -69,8 +67,8 @@ def account_settings(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def end_other_sessions(request: HttpRequest) -> HttpResponse:
-    count = sign_out_everywhere(current_user(request), keep=request.session.session_key)
+def end_other_sessions(request: PageRequest) -> HttpResponse:
+    count = sign_out_everywhere(request.user, keep=request.session.session_key)
     said = ngettext("%(count)s other session was ended.", "%(count)s other sessions were ended.", count)
     messages.success(request, said % {"count": count})
     return redirect("account")
@@ -87,11 +85,8 @@ def join_by_invitation(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     form = JoinForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
+        with refusals_as_errors(form):
             user = accept_invitation(token, form.cleaned_data["username"], form.cleaned_data["password1"])
-        except ActionRefused as error:
-            form.add_error(None, str(error))
-        else:
             login(request, user, backend=LOGIN_BACKEND)
             return redirect("home")
     return render(request, "accounts/invitation.html", {"form": form, "invitation": found})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
@@ -13,19 +15,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import PageCursor, parse_id
-from gallery.core.permissions import contributor_required, curator_required, current_user
-from gallery.core.requests import HtmxHttpRequest
-from gallery.core.visibility import (
-    faces_with_shared_names,
-    find_faces_to_hide,
-    find_share_link,
-    shared_photos,
-)
+from gallery.core.pagination import PageCursor, paginate_by_id, parse_id
+from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.history.audit import record_share_visit
+from gallery.history.forms import OptimisticLockForm
 from gallery.history.locking import describe_conflict
 from gallery.history.messages import add_event_message
 from gallery.models import Album, Person, Photo, ShareLink, User
@@ -40,9 +36,7 @@ from gallery.photos.albums import (
     list_people_in_album,
     put_photo_in_album,
     remove_album,
-    revoke_share_link,
     set_album_cover,
-    share_album,
 )
 from gallery.photos.renditions import (
     PHOTO_WIDTHS,
@@ -54,22 +48,55 @@ from gallery.photos.renditions import (
 )
 from gallery.photos.selectors import find_neighbour_ids, get_photo_grid, get_processing_progress
 from gallery.photos.services import put_photos_in_album
-from gallery.web.forms import AlbumForm
+from gallery.photos.sharing import (
+    faces_with_shared_names,
+    find_faces_to_hide,
+    find_share_link,
+    revoke_share_link,
+    share_album,
+    shared_photos,
+)
 from gallery.web.media import picture_response
 from gallery.web.navigation import album_navigation_key, get_photo_url
+from gallery.web.responses import refusals_as_errors, refusals_as_messages
 from recognition.types import Box
 
 
+class AlbumForm(OptimisticLockForm):
+    class Meta:
+        model = Album
+        fields: ClassVar = ["name", "date", "note", "is_recognised", "is_limited", "members"]
+        widgets: ClassVar = {
+            "date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            "note": forms.Textarea(attrs={"rows": 3}),
+            "members": forms.CheckboxSelectMultiple,
+        }
+        help_texts: ClassVar = {
+            "date": gettext_lazy("The day of the event, or the first one."),
+            "is_recognised": gettext_lazy(
+                "Off: nobody is recognised in this album's photos. What faces are compared by and names the machine "
+                "gave are removed; names people gave stay. In what is shared by links all faces are hidden."
+            ),
+            "is_limited": gettext_lazy(
+                "On: only you, administrators and the users chosen below see this album."
+            ),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        members = cast("forms.ModelMultipleChoiceField[User]", self.fields["members"])
+        members.queryset = User.objects.filter(is_active=True).order_by("username")
+
+
 @require_safe
-def album_list(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
-    rows, following = get_album_page(list_albums(user), PageCursor.read(request.GET.get("after", "")))
+def album_list(request: PageRequest) -> HttpResponse:
+    rows, following = get_album_page(list_albums(request.user), PageCursor.read(request.GET.get("after", "")))
     return render(request, "gallery/albums.html", {"covers": list_album_cards(rows), "next": following})
 
 
 @require_safe
-def album_detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
+def album_detail(request: PageRequest, pk: int) -> HttpResponse:
+    user = request.user
     album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     in_album = Photo.objects.visible_to(user).filter(album=album)
     page = get_photo_grid(in_album, parse_id(request.GET.get("after")))
@@ -92,16 +119,20 @@ def can_change_album(user: User, album: Album) -> bool:
     return user.is_curator or (user.is_contributor and album.created_by_id == user.pk)
 
 
+def get_changeable_album(user: User, pk: int) -> Album:
+    album: Album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
+    if not can_change_album(user, album):
+        raise PermissionDenied
+    return album
+
+
 @contributor_required
 @require_http_methods(["GET", "POST"])
-def album_create(request: HttpRequest) -> HttpResponse:
+def album_create(request: PageRequest) -> HttpResponse:
     form = AlbumForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
-            album = create_album(current_user(request), **form.get_row_values())
-        except ActionRefused as refusal:
-            form.add_error("name", str(refusal))
-        else:
+        with refusals_as_errors(form, "name"):
+            album = create_album(request.user, **form.get_row_values())
             return redirect("album", album.pk)
     return render(request, "gallery/album_form.html", {"form": form})
 
@@ -109,15 +140,12 @@ def album_create(request: HttpRequest) -> HttpResponse:
 @contributor_required
 @require_http_methods(["GET", "POST"])
 @transaction.atomic
-def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    album = _get_changeable_album(request, pk)
+def album_edit(request: PageRequest, pk: int) -> HttpResponse:
+    album = get_changeable_album(request.user, pk)
     form = AlbumForm(request.POST or None, instance=Album.objects.get(pk=pk))
     if request.method == "POST" and form.is_valid():
-        try:
-            event = change_album(current_user(request), album, form.get_changed_values())
-        except ActionRefused as refusal:
-            form.add_error("name", str(refusal))
-        else:
+        with refusals_as_errors(form, "name"):
+            event = change_album(request.user, album, form.get_changed_values())
             add_event_message(request, event)
             return redirect("album", album.pk)
     return render(request, "gallery/album_form.html", {"form": form, "album": album})
@@ -125,22 +153,19 @@ def album_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @contributor_required
 @require_POST
-def album_remove(request: HttpRequest, pk: int) -> HttpResponse:
-    album = _get_changeable_album(request, pk)
-    try:
-        event = remove_album(current_user(request), album)
-    except ActionRefused as refusal:
-        messages.error(request, str(refusal))
-        return redirect("album", album.pk)
-    add_event_message(request, event)
-    return redirect("albums")
+def album_remove(request: PageRequest, pk: int) -> HttpResponse:
+    album = get_changeable_album(request.user, pk)
+    with refusals_as_messages(request):
+        add_event_message(request, remove_album(request.user, album))
+        return redirect("albums")
+    return redirect("album", album.pk)
 
 
 @contributor_required
 @require_POST
-def photo_album_update(request: HttpRequest, pk: int) -> HttpResponse:
+def photo_album_update(request: PageRequest, pk: int) -> HttpResponse:
     """Put one photo into an album (`album`), or make it its album's cover (`cover`)."""
-    user = current_user(request)
+    user = request.user
     photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
     if "cover" in request.POST and photo.album and can_change_album(user, photo.album):
         add_event_message(request, set_album_cover(user, photo.album, photo))
@@ -159,32 +184,22 @@ def photo_album_update(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect(get_photo_url(photo, request.POST.get("in", "")))
 
 
-def _get_changeable_album(request: HttpRequest, pk: int) -> Album:
-    user = current_user(request)
-    album: Album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
-    if not can_change_album(user, album):
-        raise PermissionDenied
-    return album
-
-
 SHARE_LINK_DAYS = (7, 30, 90, 365)
 SHARED_PAGE_SIZE = 60
 
 
 @curator_required
 @require_http_methods(["GET", "POST"])
-def album_share_links(request: HttpRequest, pk: int) -> HttpResponse:
+def album_share_links(request: PageRequest, pk: int) -> HttpResponse:
     """The album's links, and a form for a new one; its address is shown once, here."""
-    user = current_user(request)
-    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
+    album = get_object_or_404(Album.objects.visible_to(request.user), pk=pk)
     address = ""
     if request.method == "POST":
-        days = request.POST.get("days", "")
-        wanted = int(days) if days.isdecimal() and int(days) in SHARE_LINK_DAYS else SHARE_LINK_DAYS[0]
+        days = parse_id(request.POST.get("days"))
         _link, token = share_album(
-            user,
+            request.user,
             album,
-            days=wanted,
+            days=days if days in SHARE_LINK_DAYS else SHARE_LINK_DAYS[0],
             has_names="names" in request.POST,
             hides_unnamed="unnamed" in request.POST,
         )
@@ -202,10 +217,9 @@ def album_share_links(request: HttpRequest, pk: int) -> HttpResponse:
 
 @curator_required
 @require_POST
-def share_link_revoke(request: HttpRequest, pk: int, link: int) -> HttpResponse:
-    user = current_user(request)
-    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
-    revoke_share_link(user, get_object_or_404(album.links, pk=link))
+def share_link_revoke(request: PageRequest, pk: int, link: int) -> HttpResponse:
+    album = get_object_or_404(Album.objects.visible_to(request.user), pk=pk)
+    revoke_share_link(request.user, get_object_or_404(album.links, pk=link))
     messages.success(request, _("The link leads nowhere any more."))
     return redirect("album_share", album.pk)
 
@@ -222,20 +236,15 @@ def _get_open_link(token: str) -> ShareLink:
 @require_safe
 def shared_album(request: HttpRequest, token: str) -> HttpResponse:
     link = _get_open_link(token)
-    after = request.GET.get("after", "")
-    found = shared_photos(link).order_by("-pk")
-    if after.isdecimal():
-        found = found.filter(pk__lt=int(after[:18]))
-    rows = list(found.select_related("album")[: SHARED_PAGE_SIZE + 1])
+    photos = shared_photos(link).select_related("album")
+    page = paginate_by_id(photos, parse_id(request.GET.get("after")), SHARED_PAGE_SIZE)
     record_share_visit(link)
-    hidden = _find_boxes_to_hide(link, rows[:SHARED_PAGE_SIZE])
+    hidden = _find_boxes_to_hide(link, page.rows)
     context = {
         "link": link,
         "token": token,
-        "shown": [
-            (photo, _shared_photo_digest(photo, hidden[photo.pk])) for photo in rows[:SHARED_PAGE_SIZE]
-        ],
-        "after": rows[SHARED_PAGE_SIZE - 1].pk if len(rows) > SHARED_PAGE_SIZE else None,
+        "shown": [(photo, _shared_photo_digest(photo, hidden[photo.pk])) for photo in page.rows],
+        "after": page.after,
     }
     return _add_unlisted_headers(render(request, "share/album.html", context))
 
@@ -245,15 +254,13 @@ def shared_album(request: HttpRequest, token: str) -> HttpResponse:
 def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     link = _get_open_link(token)
     photo = get_object_or_404(shared_photos(link).select_related("album"), pk=pk)
-    names = faces_with_shared_names(photo) if link.has_names else []
-    digest = _shared_photo_digest(photo, _find_boxes_to_hide(link, [photo])[photo.pk])
     newer, older = find_neighbour_ids(shared_photos(link), photo)
     context = {
         "link": link,
         "token": token,
         "photo": photo,
-        "digest": digest,
-        "names": names,
+        "digest": _shared_photo_digest(photo, _find_boxes_to_hide(link, [photo])[photo.pk]),
+        "names": faces_with_shared_names(photo) if link.has_names else [],
         "newer": newer,
         "older": older,
     }
@@ -268,11 +275,10 @@ def shared_image(request: HttpRequest, token: str, pk: int, digest: str, width: 
     boxes = _find_boxes_to_hide(link, [photo])[photo.pk]
     if digest != _shared_photo_digest(photo, boxes) or width not in PHOTO_WIDTHS:
         raise Http404
+    tag = f"{digest}-{width}"
     if not boxes:
-        return picture_response(request, f"{digest}-{width}", lambda: get_photo_rendition(photo, width))
-    return picture_response(
-        request, f"{digest}-{width}", lambda: get_hidden_photo_rendition(photo, width, boxes)
-    )
+        return picture_response(request, tag, lambda: get_photo_rendition(photo, width))
+    return picture_response(request, tag, lambda: get_hidden_photo_rendition(photo, width, boxes))
 
 
 def _find_boxes_to_hide(link: ShareLink, photos: Sequence[Photo]) -> dict[int, list[Box]]:

@@ -16,8 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
-from gallery.core.permissions import administrator_required, current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest, administrator_required
 from gallery.models import Erasure, Person, Photo, User
 from gallery.models.people import get_name_key
 from gallery.privacy.erasure import erase_person, erase_photo, erase_photos, erase_user
@@ -46,8 +45,8 @@ class ErasureQuestion:
 
 @administrator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_erase(request: HttpRequest, pk: int) -> HttpResponse:
-    person, user = get_object_or_404(Person, pk=pk), current_user(request)
+def person_erase(request: PageRequest, pk: int) -> HttpResponse:
+    person, user = get_object_or_404(Person, pk=pk), request.user
 
     def erase(asked: HttpRequest) -> Erasure:
         is_wide, seen = "likely" in asked.POST, parse_id(asked.POST.get("revision"))
@@ -60,12 +59,11 @@ def person_erase(request: HttpRequest, pk: int) -> HttpResponse:
 
 @administrator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def photo_erase(request: HttpRequest, pk: int) -> HttpResponse:
+def photo_erase(request: PageRequest, pk: int) -> HttpResponse:
     photo = get_object_or_404(Photo.objects.select_related("album"), pk=pk)
-    user = current_user(request)
 
     def erase(asked: HttpRequest) -> Erasure:
-        return erase_photo(user, photo, with_references="references" in asked.POST)
+        return erase_photo(request.user, photo, with_references="references" in asked.POST)
 
     return _confirm_erasure(
         request, ErasureQuestion("photo", photo, photo.name, preview_photo_erasure(photo), erase)
@@ -74,9 +72,9 @@ def photo_erase(request: HttpRequest, pk: int) -> HttpResponse:
 
 @administrator_required
 @require_POST
-def photos_erase(request: HttpRequest) -> HttpResponse:
+def photos_erase(request: PageRequest) -> HttpResponse:
     """Photos chosen in the trash (`photo`, ids): asked first, erased once their number is typed (`name`)."""
-    user, refusal = current_user(request), ""
+    user, refusal = request.user, ""
     try:
         photos = get_chosen_photos(request, Photo.objects.in_visible_albums(user).in_trash())
     except ActionRefused as error:
@@ -100,8 +98,8 @@ def photos_erase(request: HttpRequest) -> HttpResponse:
 
 @administrator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def user_erase(request: HttpRequest, pk: int) -> HttpResponse:
-    user, by = get_object_or_404(User, pk=pk), current_user(request)
+def user_erase(request: PageRequest, pk: int) -> HttpResponse:
+    user, by = get_object_or_404(User, pk=pk), request.user
 
     def erase(asked: HttpRequest) -> Erasure:
         erasure = erase_user(by, user)
@@ -144,7 +142,7 @@ def erasure_list(request: HttpRequest) -> HttpResponse:
 
 @administrator_required
 @require_safe
-def erasure_detail(request: HtmxHttpRequest, receipt: uuid.UUID) -> HttpResponse:
+def erasure_detail(request: PageRequest, receipt: uuid.UUID) -> HttpResponse:
     """The receipt; while something is left to clear, the page asks again by itself."""
     found = get_object_or_404(Erasure, receipt=receipt)
     context = {

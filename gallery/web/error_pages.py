@@ -32,9 +32,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"error": explanation}, status=status, headers=headers)
-    page = loader.get_template("trouble.html").render(
-        {"sentence": explanation}
-    )  # without request: that asks the database
+    template = loader.get_template("trouble.html")
+    page = template.render({"sentence": explanation})  # without the request, which would ask the database
     return HttpResponse(page, status=status, headers=headers)
 
 

@@ -16,8 +16,7 @@ from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
-from gallery.core.permissions import administrator_required, contributor_required, current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest, administrator_required, contributor_required
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import (
     AUDIT_PAGE_SIZE,
@@ -32,60 +31,50 @@ from gallery.history.selectors import (
 from gallery.history.undo import undo_events
 from gallery.models import Event, Person, Photo, User
 from gallery.privacy.retention import get_audit_days
-from gallery.web.redirects import get_next_url
+from gallery.web.responses import add_toast, get_next_url
 
 MAX_UNDONE_FACES = 500  # faces named to the page that asked for an undo
 
 
 @contributor_required
 @require_safe
-def history_page(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
+def history_page(request: PageRequest) -> HttpResponse:
     wanted = {name: parse_id(request.GET.get(name)) for name in ("actor", "person", "photo")}
     entries, page = get_history_page(
-        user, list_history_events(user, **wanted), parse_id(request.GET.get("after"))
+        request.user, list_history_events(request.user, **wanted), parse_id(request.GET.get("after"))
     )
+    did_something = Exists(Event.objects.filter(actor=OuterRef("pk")))
     context = {
         "entries": entries,
         "page": page,
-        "actor": User.objects.filter(pk=wanted["actor"]).first() if wanted["actor"] else None,
-        "person": Person.objects.filter(pk=wanted["person"]).first() if wanted["person"] else None,
-        "photo": Photo.objects.visible_to(user).filter(pk=wanted["photo"]).first()
-        if wanted["photo"]
-        else None,
-        "actors": User.objects.filter(Exists(Event.objects.filter(actor=OuterRef("pk")))).order_by(
-            "username"
-        ),
+        "actor": User.objects.filter(pk=wanted["actor"]).first(),
+        "person": Person.objects.filter(pk=wanted["person"]).first(),
+        "photo": Photo.objects.visible_to(request.user).filter(pk=wanted["photo"]).first(),
+        "actors": User.objects.filter(did_something).order_by("username"),
     }
     return render(request, "curation/history.html", context)
 
 
 @contributor_required
 @require_POST
-def event_undo(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def event_undo(request: PageRequest, pk: int) -> HttpResponse:
     """Take one act back; to htmx a message and the faces concerned, without scripts the page again."""
-    user = current_user(request)
+    user = request.user
     event = get_object_or_404(visible_events(user), pk=pk)
-    refusal = ""
+    is_error = False
     try:
         if not (user.is_curator or event.actor_id == user.pk):
             raise ActionRefused(_("Only curators undo what somebody else did."))
         undo_events(user, event)
         sentence = _("Undone: %(what)s.") % {"what": describe_event(event)}
-    except ActionRefused as error:
-        refusal = sentence = str(error)
-    if request.htmx:
-        return _undo_response(event, sentence, is_refused=bool(refusal))
-    messages.add_message(request, messages.ERROR if refusal else messages.SUCCESS, sentence)
-    return redirect(get_next_url(request))
-
-
-def _undo_response(event: Event, sentence: str, *, is_refused: bool) -> HttpResponse:
-    faces = list(
-        event.subjects.filter(object_type="face").values_list("object_id", flat=True)[:MAX_UNDONE_FACES]
-    )
-    toast = {"text": sentence, "tags": "error" if is_refused else ""}
-    response = trigger_client_event(HttpResponse(status=204), "toast", toast)
+    except ActionRefused as refusal:
+        sentence, is_error = str(refusal), True
+    if not request.htmx:
+        messages.add_message(request, messages.ERROR if is_error else messages.SUCCESS, sentence)
+        return redirect(get_next_url(request))
+    subjects = event.subjects.filter(object_type="face").values_list("object_id", flat=True)
+    response = add_toast(HttpResponse(status=204), sentence, is_error=is_error)
+    faces = list(subjects[:MAX_UNDONE_FACES])
     return trigger_client_event(response, "event-undone", {"event": event.pk, "faces": faces})
 
 
@@ -138,10 +127,8 @@ def audit_page(request: HttpRequest) -> HttpResponse:
 
 def _audit_row(event: Event) -> tuple[Event, str, str, str]:
     """The event, what was done, to what, and what else is known of it."""
-    words, kind = (
-        describe_audit_event(event),
-        dict(AUDIT_OBJECT_TYPES).get(event.object_type, event.object_type),
-    )
+    words = describe_audit_event(event)
+    kind = dict(AUDIT_OBJECT_TYPES).get(event.object_type, event.object_type)
     about = f"{kind} {event.object_id}" if event.object_id else ""
     return event, words, about, describe_audit_details(event, words)
 

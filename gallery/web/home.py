@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from gallery.core.pagination import parse_id
-from gallery.core.permissions import current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest
 from gallery.curation.findings import count_findings_for_badge
 from gallery.models import Face, Photo, User
 from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_names
@@ -24,38 +20,21 @@ MAX_RECENT_PHOTOS = 18
 MAX_COUNTED_FACES = 1_000  # faces; of more it is said that there are more
 
 
-@dataclass(frozen=True, slots=True)
-class FirstSteps:
-    """Where somebody new stands on the way to the first named photo."""
-
-    has_photo: bool
-    has_name: bool
-
-    @property
-    def is_done(self) -> bool:
-        return self.has_photo and self.has_name
-
-
-def get_first_steps(user: User, newest: Sequence[Photo]) -> FirstSteps:
-    """By the newest photos; where nobody on them has a name, others are looked through."""
-    is_named = any(get_tile_summary(photo).names for photo in newest)
-    faces = Face.objects.visible_to(user).filter(person__isnull=False)
-    return FirstSteps(bool(newest), is_named or (bool(newest) and faces.exists()))
-
-
 def count_waiting_faces(user: User, state: Face.State) -> int:
-    """How many faces of this state nobody has decided on, counted no further than MOST."""
+    """How many faces of this state nobody has decided on, counted no further than MAX_COUNTED_FACES."""
     faces = Face.objects.visible_to(user).undecided().filter(state=state)
     return faces.order_by()[:MAX_COUNTED_FACES].count()
 
 
 @require_safe
-def home_page(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
+def home_page(request: PageRequest) -> HttpResponse:
+    user = request.user
     page = get_photo_grid(Photo.objects.visible_to(user), None, MAX_RECENT_PHOTOS)
-    request.findings = count_findings_for_badge(user) if user.is_curator else 0  # type: ignore[attr-defined]  # for the side bar, too
+    named = Face.objects.visible_to(user).filter(person__isnull=False)
+    findings = count_findings_for_badge(user) if user.is_curator else 0
+    request.findings = findings  # type: ignore[attr-defined]  # for the side bar, too
     context = {
-        "steps": get_first_steps(user, page.rows),
+        "has_name": any(get_tile_summary(photo).names for photo in page.rows) or named.exists(),
         "progress": get_processing_progress(user),
         "page": page,
         "covers": list_album_cards(list_albums(user)[:6]),
@@ -64,7 +43,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
         "unsure": count_waiting_faces(user, Face.State.UNSURE),
         "unknown": count_waiting_faces(user, Face.State.UNKNOWN),
         "most": MAX_COUNTED_FACES,
-        "doubtful": request.findings,  # type: ignore[attr-defined]  # set above
+        "doubtful": findings,
     }
     return render(request, "gallery/home.html", context)
 
@@ -73,24 +52,23 @@ MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
 
 
 @require_safe
-def search_page(request: HtmxHttpRequest) -> HttpResponse:
-    """What the address asks for (see `finding.wish_of`): photos, and for a text people and albums too."""
-    user = current_user(request)
+def search_page(request: PageRequest) -> HttpResponse:
+    """What the address asks for (see photos/search.py): photos, and for a text people and albums too."""
     asked = parse_search_query(request.GET)
-    page = get_photo_grid(search_photos(user, asked), parse_id(request.GET.get("after")))
+    page = get_photo_grid(search_photos(request.user, asked), parse_id(request.GET.get("after")))
     context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", context)
     context |= {"asked": asked, "names": list_person_names()}
     if asked.text and not (asked.people or asked.without):
         found = list_people(text=asked.text)[:MAX_FOUND_PEOPLE]
-        context["portraits"] = get_person_cards(user, found)
-        context["covers"] = list_album_cards(search_albums(user, asked)[:MAX_FOUND_ALBUMS])
+        context["portraits"] = get_person_cards(request.user, found)
+        context["covers"] = list_album_cards(search_albums(request.user, asked)[:MAX_FOUND_ALBUMS])
     return render(request, "curation/search.html", context)
 
 
 def build_search_query(asked: SearchQuery) -> str:
-    """The wish as a query string."""
+    """The search as a query string."""
     query = QueryDict(mutable=True)
     if asked.text and not (asked.people or asked.without):
         query["q"] = asked.text

@@ -9,10 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
-from gallery.core.permissions import curator_required, current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest, curator_required
 from gallery.curation.calibration import (
     get_calibration_page,
     parse_chosen_rate,
@@ -21,7 +19,6 @@ from gallery.curation.calibration import (
     take_calibration_out_of_force,
 )
 from gallery.history.messages import add_event_message
-from gallery.index import selectors as index_selectors
 from gallery.index.selectors import (
     UNFINISHED_STATUSES,
     can_roll_back,
@@ -42,14 +39,15 @@ from gallery.index.services import (
 )
 from gallery.models import Build, Calibration, Photo
 from gallery.models.base import get_job
+from gallery.web.responses import refusals_as_messages
 
 
 @curator_required
 @require_safe
-def index_overview(request: HtmxHttpRequest) -> HttpResponse:
+def index_overview(request: PageRequest) -> HttpResponse:
     """All of it; to htmx only what changes while one looks."""
     serving = get_serving_build()
-    photos = Photo.objects.visible_to(current_user(request))
+    photos = Photo.objects.visible_to(request.user)
     page = get_build_list(photos, parse_id(request.GET.get("after")))
     verified = get_job(VERIFY_INDEX_JOB)
     is_building = any(build.work in UNFINISHED_STATUSES for build in page.rows)
@@ -70,63 +68,60 @@ def index_overview(request: HtmxHttpRequest) -> HttpResponse:
 
 @curator_required
 @require_safe
-def build_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def build_detail(request: PageRequest, pk: int) -> HttpResponse:
     build = get_object_or_404(Build.objects.select_related("asked_by"), pk=pk)
-    photos = Photo.objects.visible_to(current_user(request))
-    page = get_build_page(build, photos, parse_id(request.GET.get("after")))
+    photos = Photo.objects.visible_to(request.user)
     serving = get_serving_build()
-    can_roll_back = build == serving and index_selectors.can_roll_back(serving)
-    return render(
-        request, "builds/build.html", {"page": page, "build": build, "can_roll_back": can_roll_back}
-    )
+    context = {
+        "page": get_build_page(build, photos, parse_id(request.GET.get("after"))),
+        "build": build,
+        "can_roll_back": build == serving and can_roll_back(serving),
+    }
+    return render(request, "builds/build.html", context)
 
 
 @curator_required
 @require_POST
-def build_request(request: HttpRequest) -> HttpResponse:
-    event = request_rebuild(current_user(request))
+def build_request(request: PageRequest) -> HttpResponse:
+    event = request_rebuild(request.user)
     add_event_message(request, event, _("The index will be built anew as soon as a worker is free."))
     return redirect("builds")
 
 
 @curator_required
 @require_POST
-def index_verify(request: HttpRequest) -> HttpResponse:
-    request_verification(current_user(request))
+def index_verify(request: PageRequest) -> HttpResponse:
+    request_verification(request.user)
     messages.success(request, _("The worker compares the index with the database as soon as it is free."))
     return redirect("builds")
 
 
 @curator_required
 @require_POST
-def build_cancel(request: HttpRequest, pk: int) -> HttpResponse:
-    try:
-        event = cancel_build(current_user(request), get_object_or_404(Build, pk=pk))
+def build_cancel(request: PageRequest, pk: int) -> HttpResponse:
+    with refusals_as_messages(request):
+        event = cancel_build(request.user, get_object_or_404(Build, pk=pk))
         add_event_message(request, event, _("The build is being stopped."))
-    except ActionRefused as refusal:
-        messages.error(request, str(refusal))
     return redirect("builds")
 
 
 @curator_required
 @require_POST
-def build_roll_back(request: HttpRequest) -> HttpResponse:
+def build_roll_back(request: PageRequest) -> HttpResponse:
     serving = get_serving_build()
-    try:
-        event = request_roll_back(current_user(request), serving.embedder_id if serving else "")
+    with refusals_as_messages(request):
+        event = request_roll_back(request.user, serving.embedder_id if serving else "")
         add_event_message(request, event, _("The build before will serve again in a moment."))
-    except ActionRefused as refusal:
-        messages.error(request, str(refusal))
     return redirect("builds")
 
 
 @curator_required
 @require_POST
-def build_changes_review(request: HttpRequest, pk: int) -> HttpResponse:
+def build_changes_review(request: PageRequest, pk: int) -> HttpResponse:
     """Mark the changed names that were on the page as looked at."""
     build = get_object_or_404(Build, pk=pk)
     ids = [found for text in request.POST.getlist("change") if (found := parse_id(text))]
-    count = review_name_changes(current_user(request), build, ids)
+    count = review_name_changes(request.user, build, ids)
     said = ngettext("%(count)s change looked at.", "%(count)s changes looked at.", count) % {"count": count}
     messages.success(request, said)
     return redirect("build", pk)
@@ -141,24 +136,21 @@ def calibration_page(request: HttpRequest) -> HttpResponse:
 @curator_required
 @require_POST
 def calibration_measure(request: HttpRequest) -> HttpResponse:
-    rate = parse_chosen_rate(request.POST.get("rate", ""))
-    request_measurement(rate)
+    request_measurement(parse_chosen_rate(request.POST.get("rate", "")))
     messages.success(request, _("The gallery is being measured in the background."))
     return redirect("calibration")
 
 
 @curator_required
 @require_POST
-def calibration_apply(request: HttpRequest, pk: int) -> HttpResponse:
+def calibration_apply(request: PageRequest, pk: int) -> HttpResponse:
     """Put measured bounds into force, or with `withdraw` back out of it."""
-    user, found = current_user(request), get_object_or_404(Calibration, pk=pk)
-    try:
+    found = get_object_or_404(Calibration, pk=pk)
+    with refusals_as_messages(request):
         if "withdraw" in request.POST:
-            take_calibration_out_of_force(user, found)
+            take_calibration_out_of_force(request.user, found)
             messages.success(request, _("Out of force. Names are being said anew."))
         else:
-            put_calibration_in_force(user, found)
+            put_calibration_in_force(request.user, found)
             messages.success(request, _("In force now. Names are being said anew; the history can undo it."))
-    except ActionRefused as refusal:
-        messages.error(request, str(refusal))
     return redirect("calibration")

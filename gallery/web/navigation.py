@@ -60,10 +60,8 @@ def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
     """What the key in an address means; where it means nothing to this user, the photo's album, or all photos."""
     kind, _colon, rest = key.partition(":")
     found = _NAVIGATION_KINDS[kind](user, rest, key) if kind in _NAVIGATION_KINDS else None
-    return found or _default_navigation(user, photo)
-
-
-def _default_navigation(user: User, photo: Photo) -> PhotoNavigation:
+    if found:
+        return found
     if photo.album:
         return _album_navigation(user, photo.album, "")
     return PhotoNavigation("", _("Photos"), reverse("photos"), Photo.objects.visible_to(user))
@@ -75,21 +73,24 @@ def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
 
 
 def _album_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
-    album = Album.objects.visible_to(user).filter(pk=parse_id(rest) or 0).first()
+    album = Album.objects.visible_to(user).filter(pk=parse_id(rest)).first()
     return _album_navigation(user, album, key) if album else None
 
 
 def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     pk, _colon, text = rest.partition(":")
-    person, year = Person.objects.filter(pk=parse_id(pk) or 0).first(), parse_id(text)
+    person, year = Person.objects.filter(pk=parse_id(pk)).first(), parse_id(text)
     if person is None:
         return None
-    found, address = list_photos_of_person(user, person), reverse("person", args=(person.pk,))
+    name, address = person.name, reverse("person", args=(person.pk,))
+    photos = list_photos_of_person(user, person)
     if year and 1 <= year <= 9999:
-        return PhotoNavigation(
-            key, f"{person.name}, {year}", f"{address}?year={year}", found.filter(taken_at__year=year)
+        name, address, photos = (
+            f"{name}, {year}",
+            f"{address}?year={year}",
+            photos.filter(taken_at__year=year),
         )
-    return PhotoNavigation(key, person.name, address, found)
+    return PhotoNavigation(key, name, address, photos)
 
 
 def _photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:

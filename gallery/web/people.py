@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from gallery.core.exceptions import ActionRefused, NameTaken, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import PageCursor, parse_id
-from gallery.core.permissions import contributor_required, curator_required, current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.faces.clusters import list_least_similar_faces
 from gallery.history.audit import record_view
+from gallery.history.forms import OptimisticLockForm
 from gallery.history.messages import add_event_message
 from gallery.models import Event, Face, Person, Reference, Status, User
 from gallery.people.references import upload_reference
 from gallery.people.selectors import (
-    PersonCard,
     find_people_seen_with,
     find_person_by_name,
     get_people_page,
@@ -43,19 +45,18 @@ from gallery.people.services import (
     split_person,
 )
 from gallery.photos.selectors import get_photo_grid
-from gallery.web.forms import PersonForm
+from gallery.web.faces import parse_ticked_faces
 from gallery.web.navigation import person_navigation_key
-from gallery.web.redirects import get_next_url, is_same_site_url
+from gallery.web.responses import get_next_url, is_same_site_url, refusals_as_errors
 from recognition.errors import ImageError
 
 MAX_SHOWN_REFERENCES = 24  # references
-UNFINISHED_STATUSES = (Status.QUEUED, Status.PROCESSING)
 MAX_NAMED_REFUSALS = 5  # refused files named in a message
 
 
 @require_safe
-def person_list(request: HttpRequest) -> HttpResponse:
-    user, text = current_user(request), request.GET.get("name", "").strip()
+def person_list(request: PageRequest) -> HttpResponse:
+    user, text = request.user, request.GET.get("name", "").strip()
     is_hidden = "hidden" in request.GET and user.is_curator
     after = PageCursor.read(request.GET.get("after", ""))
     rows, following = get_people_page(list_people(hidden=is_hidden, text=text), after)
@@ -70,45 +71,39 @@ def person_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def person_detail(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
+def person_detail(request: PageRequest, pk: int) -> HttpResponse:
+    user, part = request.user, request.htmx.target
     person = get_object_or_404(Person.objects.select_related("cover"), pk=pk)
-    part = request.htmx.target
     if part == "references":  # that are looked at just now
-        return render(
-            request, "gallery/_references.html", {"person": person, **_references_context(user, person)}
-        )
+        context = {"person": person, **_references_context(user, person)}
+        return render(request, "gallery/_references.html", context)
+    companions = None  # asked for by the page, once that part of it is seen
+    if part == "together" or "together" in request.GET:
+        companions = get_person_cards(user, find_people_seen_with(user, person))
     if part == "together":
-        return render(request, "gallery/_together.html", {"companions": _get_companions(user, person)})
+        return render(request, "gallery/_together.html", {"companions": companions})
     record_view(user, person)
-    year = parse_id(request.GET.get("year"))
-    seen = list_photos_of_person(user, person)
+    year, photos = parse_id(request.GET.get("year")), list_photos_of_person(user, person)
     if year and 1 <= year <= 9999:
-        seen = seen.filter(taken_at__year=year)
-    walk = person_navigation_key(person, year)
-    page = get_photo_grid(seen, parse_id(request.GET.get("after")))
-    shown = {"page": page, "walk": walk, "is_followed": True}  # by what else there is of the person
+        photos = photos.filter(taken_at__year=year)
+    context = {
+        "page": get_photo_grid(photos, parse_id(request.GET.get("after"))),
+        "walk": person_navigation_key(person, year),
+        "is_followed": True,  # by what else there is of the person
+    }
     if part == "more":
-        return render(request, "gallery/_tiles.html", shown)
-    # else asked for by the page, once that part of it is seen
-    companions = _get_companions(user, person) if "together" in request.GET else None
-    context = {**shown, "year": year, "companions": companions, **_person_context(user, person)}
-    return render(request, "gallery/person.html", context)
-
-
-def _person_context(user: User, person: Person) -> dict[str, object]:
-    found = get_person_timeline(user, person)
-    person.times = found.photos  # type: ignore[attr-defined]  # as an annotation would
-    return {
+        return render(request, "gallery/_tiles.html", context)
+    timeline = get_person_timeline(user, person)
+    person.times = timeline.photos  # type: ignore[attr-defined]  # as an annotation would
+    context |= {
         "person": person,
         "portrait": get_person_cards(user, [person])[0],
+        "year": year,
+        "years": timeline.years,
+        "companions": companions,
         **_references_context(user, person),
-        "years": found.years,
     }
-
-
-def _get_companions(user: User, person: Person) -> list[PersonCard]:
-    return get_person_cards(user, find_people_seen_with(user, person))
+    return render(request, "gallery/person.html", context)
 
 
 def _references_context(user: User, person: Person) -> dict[str, object]:
@@ -123,23 +118,30 @@ def _references_context(user: User, person: Person) -> dict[str, object]:
         "references": shown,
         "used": used if is_all else rows.exclude(work=Status.FAILED).count(),
         "has_more": not is_all,
-        "is_looking": any(reference.work in UNFINISHED_STATUSES for reference in shown),
+        "is_looking": any(reference.is_unfinished for reference in shown),
     }
+
+
+class PersonForm(OptimisticLockForm):
+    class Meta:
+        model = Person
+        fields: ClassVar = ["name", "note"]
+
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    note = forms.CharField(
+        label=gettext_lazy("Note"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
 
 @contributor_required
 @require_http_methods(["GET", "POST"])
-def person_create(request: HttpRequest) -> HttpResponse:
+def person_create(request: PageRequest) -> HttpResponse:
     """A new person, with pictures of them if there are some at hand."""
     form = PersonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        user = current_user(request)
-        try:
-            person = create_person(user, form.cleaned_data["name"], form.cleaned_data["note"])
-        except ActionRefused as refusal:
-            form.add_error("name", str(refusal))
-        else:
-            _add_reference_pictures(request, user, person)
+        with refusals_as_errors(form, "name"):
+            person = create_person(request.user, form.cleaned_data["name"], form.cleaned_data["note"])
+            _add_reference_pictures(request, person)
             return redirect("person", person.pk)
     return render(request, "gallery/person_form.html", {"form": form})
 
@@ -147,37 +149,31 @@ def person_create(request: HttpRequest) -> HttpResponse:
 @curator_required
 @require_http_methods(["GET", "POST"])
 @transaction.atomic
-def person_edit(request: HttpRequest, pk: int) -> HttpResponse:
+def person_edit(request: PageRequest, pk: int) -> HttpResponse:
     person = get_object_or_404(Person, pk=pk)
     form = PersonForm(request.POST or None, instance=Person.objects.get(pk=pk))
     context: dict[str, object] = {"form": form, "person": person}
     if request.method == "POST" and form.is_valid():
+        given = form.get_changed_values()
         try:
-            events = _save_person_form(request, person, form)
+            with transaction.atomic():  # both or neither
+                renamed = rename_person(request.user, person, given["name"]) if "name" in given else None
+                noted = set_person_note(request.user, person, given["note"]) if "note" in given else None
         except ActionRefused as refusal:
             form.add_error("name", str(refusal))
             context["other"] = refusal.person if isinstance(refusal, NameTaken) else None
         else:
-            for event in events:
-                add_event_message(request, event)
+            add_event_message(request, renamed)
+            add_event_message(request, noted)
             return redirect("person", person.pk)
     return render(request, "gallery/person_form.html", context)
 
 
-@transaction.atomic
-def _save_person_form(request: HttpRequest, person: Person, form: PersonForm) -> list[Event]:
-    """Both or neither, and only what this person has changed."""
-    user, given = current_user(request), form.get_changed_values()
-    renamed = rename_person(user, person, given["name"]) if "name" in given else None
-    noted = set_person_note(user, person, given["note"]) if "note" in given else None
-    return [event for event in (renamed, noted) if event]
-
-
 @curator_required
 @require_POST
-def person_display_edit(request: HttpRequest, pk: int) -> HttpResponse:
+def person_display_edit(request: PageRequest, pk: int) -> HttpResponse:
     """Hide or show a person (`hidden`), or choose their cover (`cover`, a reference's id)."""
-    user, person = current_user(request), get_object_or_404(Person, pk=pk)
+    user, person = request.user, get_object_or_404(Person, pk=pk)
     if "hidden" in request.POST:
         add_event_message(request, set_person_hidden(user, person, request.POST["hidden"] == "1"))
     cover = parse_id(request.POST.get("cover"))
@@ -189,11 +185,29 @@ def person_display_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @contributor_required
 @require_POST
-def person_add_pictures(request: HttpRequest, pk: int) -> HttpResponse:
+def person_add_pictures(request: PageRequest, pk: int) -> HttpResponse:
     """More pictures of a person, as references."""
     person = get_object_or_404(Person, pk=pk)
-    _add_reference_pictures(request, current_user(request), person)
+    _add_reference_pictures(request, person)
     return redirect("person", person.pk)
+
+
+def _add_reference_pictures(request: PageRequest, person: Person) -> None:
+    """Contributors' pictures wait for a curator's word."""
+    is_curator, added, refused = request.user.is_curator, 0, []
+    status = Reference.Judgement.APPROVED if is_curator else Reference.Judgement.PENDING
+    for file in request.FILES.getlist("pictures"):
+        try:
+            content = file.read(get_upload_limits().bytes + 1)
+            added += not upload_reference(request.user, person, content, file.name or "", status).is_duplicate
+        except (ImageError, ActionRefused) as refusal:
+            refused.append(f"{file.name}: {translate_error(refusal)}")
+    if refused:
+        messages.error(request, _refused_files_sentence(refused))
+    if added:
+        sentence = ngettext("%(count)s picture added.", "%(count)s pictures added.", added) % {"count": added}
+        waits = "" if is_curator else " " + _("A curator looks at it before it is used.")
+        messages.success(request, sentence + waits)
 
 
 def _refused_files_sentence(files: list[str]) -> str:
@@ -205,38 +219,14 @@ def _refused_files_sentence(files: list[str]) -> str:
     return "\n".join([count % {"count": len(files)}, *named])
 
 
-def _add_reference_pictures(request: HttpRequest, user: User, person: Person) -> None:
-    """Contributors' pictures wait for a curator's word."""
-    status = Reference.Judgement.APPROVED if user.is_curator else Reference.Judgement.PENDING
-    added, refused = 0, []
-    for file in request.FILES.getlist("pictures"):
-        try:
-            content = file.read(get_upload_limits().bytes + 1)
-            added += not upload_reference(user, person, content, file.name or "", status).is_duplicate
-        except (ImageError, ActionRefused) as refusal:
-            refused.append(f"{file.name}: {translate_error(refusal)}")
-    if refused:
-        messages.error(request, _refused_files_sentence(refused))
-    if added:
-        sentence = ngettext("%(count)s picture added.", "%(count)s pictures added.", added) % {"count": added}
-        waits = "" if user.is_curator else " " + _("A curator looks at it before it is used.")
-        messages.success(request, sentence + waits)
-
-
-def _get_person(pk: int) -> Person:
-    return get_object_or_404(Person, pk=pk)
-
-
-def _render_dialog(
-    request: HtmxHttpRequest, name: str, context: dict[str, object], status: int = 200
-) -> HttpResponse:
+def _render_dialog(request: PageRequest, template: str, context: dict[str, object]) -> HttpResponse:
     """The form alone for a dialog, or a page around it."""
-    is_dialog = request.htmx
-    template = f"curation/_{name}.html" if is_dialog else "curation/form_page.html"
-    return render(request, template, {**context, "form": f"curation/_{name}.html"}, status=status)
+    if request.htmx:
+        return render(request, template, context)
+    return render(request, "curation/form_page.html", {**context, "form": template})
 
 
-def _finish_person_act(request: HtmxHttpRequest, event: Event | None, person: Person) -> HttpResponse:
+def _finish_person_act(request: PageRequest, event: Event | None, person: Person) -> HttpResponse:
     """To the person's page, or where they came from, with what was done and a button to undo it."""
     add_event_message(request, event)
     onward = get_next_url(request) if request.POST.get("next") else reverse("person", args=(person.pk,))
@@ -247,66 +237,53 @@ def _finish_person_act(request: HtmxHttpRequest, event: Event | None, person: Pe
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_merge(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def person_merge(request: PageRequest, pk: int) -> HttpResponse:
     """Choose the other person (`into`, or a typed `name`), see what will change, do it."""
-    user, person = current_user(request), _get_person(pk)
+    user, person = request.user, get_object_or_404(Person, pk=pk)
     values = request.POST if request.method == "POST" else request.GET
-    other = _find_other_person(values.get("into") or values.get("person"), values.get("name", ""))
-    context: dict[str, object] = {"person": person, "portrait": _get_portrait(user, person)}
     onward = values.get("next", "")
-    context["next"] = onward if is_same_site_url(request, onward) else ""
+    context: dict[str, object] = {
+        "person": person,
+        "portrait": get_person_cards(user, [person])[0],
+        "next": onward if is_same_site_url(request, onward) else "",
+    }
+    chosen = parse_id(values.get("into") or values.get("person"))
+    other = (
+        Person.objects.filter(pk=chosen).first() if chosen else find_person_by_name(values.get("name", ""))
+    )
     if other is None or other == person:
         if values.get("name") or other == person:
             context["refusal"] = _("Choose somebody else, from the people there are.")
-        return _render_dialog(request, "merge_choose", context)
+        return _render_dialog(request, "curation/_merge_choose.html", context)
     context |= {
         "other": other,
-        "other_portrait": _get_portrait(user, other),
+        "other_portrait": get_person_cards(user, [other])[0],
         "preview": preview_merge(person, user),
     }
-    if request.method != "POST":
-        return _render_dialog(request, "merge", context)
-    try:
-        return _finish_person_act(
-            request, merge_people(user, person, other, parse_id(values.get("revision"))), other
-        )
-    except ActionRefused as refusal:
-        return _render_dialog(request, "merge", {**context, "refusal": refusal})
-
-
-def _find_other_person(pk: str | None, name: str) -> Person | None:
-    found = parse_id(pk)
-    return Person.objects.filter(pk=found).first() if found else find_person_by_name(name)
-
-
-def _get_portrait(user: User, person: Person) -> PersonCard | None:
-    found = get_person_cards(user, [person])
-    return found[0] if found else None
+    if request.method == "POST":
+        try:
+            event = merge_people(user, person, other, parse_id(values.get("revision")))
+            return _finish_person_act(request, event, other)
+        except ActionRefused as refusal:
+            context["refusal"] = refusal
+    return _render_dialog(request, "curation/_merge.html", context)
 
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_split(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """Tick the faces of somebody else, and say who that is."""
-    user, person = current_user(request), _get_person(pk)
-    refusal = None
+def person_split(request: PageRequest, pk: int) -> HttpResponse:
+    """Tick the faces of somebody else (`face`, each "id:revision"), and say who that is."""
+    user, person, refusal = request.user, get_object_or_404(Person, pk=pk), None
     if request.method == "POST":
+        seen = parse_ticked_faces(request)
+        chosen = list(Face.objects.visible_to(user).filter(pk__in=list(seen), person=person))
+        target = Person.objects.filter(pk=parse_id(request.POST.get("person"))).first()
         try:
-            event, other = _split_ticked_faces(request, user, person)
-            return _finish_person_act(request, event, other)
+            if not chosen:
+                raise ActionRefused(_("Tick the faces that are somebody else."))
+            event = split_person(user, chosen, target.name if target else request.POST.get("name", ""), seen)
+            return _finish_person_act(request, event, get_object_or_404(Person, pk=event.object_id))
         except ActionRefused as error:
             refusal = error
     context = {"person": person, "faces": list_least_similar_faces(user, person), "refusal": refusal}
     return render(request, "curation/split.html", context)
-
-
-def _split_ticked_faces(request: HttpRequest, user: User, person: Person) -> tuple[Event, Person]:
-    pairs = [entry.partition(":") for entry in request.POST.getlist("face")]
-    seen = {int(pk): int(revision) for pk, _sep, revision in pairs if parse_id(pk) and revision.isdecimal()}
-    ids = [parse_id(pk) for pk, _sep, _revision in pairs]
-    chosen = list(Face.objects.visible_to(user).filter(pk__in=[pk for pk in ids if pk], person=person))
-    if not chosen:
-        raise ActionRefused(_("Tick the faces that are somebody else."))
-    target = _find_other_person(request.POST.get("person"), "")
-    event = split_person(user, chosen, target.name if target else request.POST.get("name", ""), seen)
-    return event, get_object_or_404(Person, pk=event.object_id)

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -14,8 +13,7 @@ from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
-from gallery.core.permissions import contributor_required, current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.messages import add_event_message, describe_own_event
@@ -42,7 +40,7 @@ from gallery.photos.services import (
     trash_photos,
 )
 from gallery.web.navigation import get_photo_navigation, locate_photo
-from gallery.web.redirects import get_next_url, get_undo_url
+from gallery.web.responses import add_toast, get_next_url, get_undo_url, parse_ids
 
 MAX_WATCHED_TILES = 120  # tiles one page may ask about at once
 PHOTO_FILTERS = (
@@ -55,17 +53,16 @@ PHOTO_FILTERS = (
 
 
 @require_safe
-def photo_list(request: HtmxHttpRequest) -> HttpResponse:
-    user = current_user(request)
+def photo_list(request: PageRequest) -> HttpResponse:
     wanted = request.GET.get("show", "")
     page = get_photo_grid(
-        filter_photos(Photo.objects.visible_to(user), wanted), parse_id(request.GET.get("after"))
+        filter_photos(Photo.objects.visible_to(request.user), wanted), parse_id(request.GET.get("after"))
     )
     context = {
         "page": page,
         "filters": PHOTO_FILTERS,
         "show": wanted,
-        "progress": get_processing_progress(user),
+        "progress": get_processing_progress(request.user),
         "walk": f"photos:{wanted}",
     }
     is_more = request.htmx.target == "more"
@@ -73,16 +70,13 @@ def photo_list(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_safe
-def photo_progress(request: HttpRequest) -> HttpResponse:
+def photo_progress(request: PageRequest) -> HttpResponse:
     """How many are left, and the tiles (asked for by id) that are ready now, in their new form."""
-    user = current_user(request)
-    asked = [pk for pk in map(parse_id, request.GET.get("ids", "").split(",")) if pk is not None][
-        :MAX_WATCHED_TILES
-    ]
-    found = Photo.objects.visible_to(user).filter(pk__in=asked).exclude(work__in=UNFINISHED_STATUSES)
+    ids = parse_ids(request.GET.get("ids", ""), MAX_WATCHED_TILES)
+    found = Photo.objects.visible_to(request.user).filter(pk__in=ids).exclude(work__in=UNFINISHED_STATUSES)
     context = {
         "ready": add_tile_summaries(found),
-        "progress": get_processing_progress(user),
+        "progress": get_processing_progress(request.user),
         "swap": True,
         "walk": request.GET.get("in", ""),
     }
@@ -111,8 +105,8 @@ def get_photo_context(user: User, photo: Photo, face: int | None, key: str) -> d
 
 
 @require_safe
-def photo_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
+def photo_detail(request: PageRequest, pk: int) -> HttpResponse:
+    user = request.user
     photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album", "uploaded_by"), pk=pk)
     record_view(user, photo)
     on = get_photo_navigation(user, request.GET.get("in", ""), photo)
@@ -123,55 +117,44 @@ def photo_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-def photo_state(request: HttpRequest, pk: int) -> HttpResponse:
+def photo_state(request: PageRequest, pk: int) -> HttpResponse:
     """Boxes and faces anew, asked for while the worker is at it or after an act."""
-    user = current_user(request)
-    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
-    return render(
-        request, "gallery/_photo_state.html", get_photo_context(user, photo, None, request.GET.get("in", ""))
-    )
+    photo = get_object_or_404(Photo.objects.visible_to(request.user).select_related("album"), pk=pk)
+    context = get_photo_context(request.user, photo, None, request.GET.get("in", ""))
+    return render(request, "gallery/_photo_state.html", context)
 
 
 @contributor_required
 @require_POST
-def photo_trash(request: HttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
-    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
-    on = get_photo_navigation(user, request.POST.get("in", ""), photo)
-    add_event_message(request, trash_photo(user, photo))
+def photo_trash(request: PageRequest, pk: int) -> HttpResponse:
+    photo = get_object_or_404(Photo.objects.visible_to(request.user).select_related("album"), pk=pk)
+    on = get_photo_navigation(request.user, request.POST.get("in", ""), photo)
+    add_event_message(request, trash_photo(request.user, photo))
     return redirect(on.address)
 
 
 @contributor_required
 @require_POST
-def photo_restore(request: HttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
-    photo = get_object_or_404(Photo.objects.in_visible_albums(user).in_trash(), pk=pk)
-    restore_photo(user, photo)
+def photo_restore(request: PageRequest, pk: int) -> HttpResponse:
+    photo = get_object_or_404(Photo.objects.in_visible_albums(request.user).in_trash(), pk=pk)
+    restore_photo(request.user, photo)
     messages.success(request, _("%(name)s is back.") % {"name": photo.name})
-    return redirect(get_next_url(request) if request.POST.get("next") else photo_page_url(photo))
+    return redirect(get_next_url(request)) if request.POST.get("next") else redirect("photo", pk)
 
 
 @contributor_required
 @require_POST
-def photo_retry(request: HttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
-    photo = get_object_or_404(Photo.objects.visible_to(user), pk=pk)
-    add_event_message(request, retry_photo(user, photo))
-    return redirect(photo_page_url(photo))
-
-
-def photo_page_url(photo: Photo) -> str:
-    return reverse("photo", args=(photo.pk,))
+def photo_retry(request: PageRequest, pk: int) -> HttpResponse:
+    photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
+    add_event_message(request, retry_photo(request.user, photo))
+    return redirect("photo", pk)
 
 
 @contributor_required
 @require_safe
-def trash_list(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
-    page = paginate_by_id(
-        Photo.objects.in_visible_albums(user).in_trash(), parse_id(request.GET.get("after")), PHOTOS_PER_PAGE
-    )
+def trash_list(request: PageRequest) -> HttpResponse:
+    trashed = Photo.objects.in_visible_albums(request.user).in_trash()
+    page = paginate_by_id(trashed, parse_id(request.GET.get("after")), PHOTOS_PER_PAGE)
     return render(request, "gallery/trash.html", {"page": page})
 
 
@@ -180,22 +163,27 @@ ACTIONS_THAT_REMOVE = {"out", "trash", "restore"}  # acts after which a photo is
 
 @contributor_required
 @require_POST
-def photos_action(request: HtmxHttpRequest) -> HttpResponse:
+def photos_action(request: PageRequest) -> HttpResponse:
     """Do what the button `do` says to the chosen photos (`photo`, ids); to htmx a message, else the page again."""
-    user, word = current_user(request), request.POST.get("do", "")
+    word, event, left = request.POST.get("do", ""), None, ""
+    photos = Photo.objects.in_visible_albums(request.user)
     try:
-        photos = Photo.objects.in_visible_albums(user)
-        photos = photos.in_trash() if word == "restore" else photos.outside_trash()
-        chosen = get_chosen_photos(request, photos)
-        event, left = _apply_photos_action(request, user, word, chosen)
+        chosen = get_chosen_photos(
+            request, photos.in_trash() if word == "restore" else photos.outside_trash()
+        )
+        event, left = _apply_photos_action(request, word, chosen)
     except ActionRefused as refusal:
-        return _refuse_action(request, str(refusal))
+        if request.htmx:
+            return add_toast(HttpResponse(status=204), str(refusal), is_error=True)
+        messages.error(request, str(refusal))
+        return redirect(get_next_url(request))
+    unchanged = "" if event or left else _("Nothing to change: these photos are so already.")
     if request.htmx:
-        return _action_response(request, event, word, left)
+        return _action_response(event, word, left or unchanged)
     if left:
         messages.warning(request, left)
-    if event is None and not left:
-        messages.info(request, _unchanged_sentence())
+    if unchanged:
+        messages.info(request, unchanged)
     add_event_message(request, event)
     return redirect(get_next_url(request))
 
@@ -203,7 +191,7 @@ def photos_action(request: HtmxHttpRequest) -> HttpResponse:
 def get_chosen_photos(
     request: HttpRequest, among: QuerySet[Photo], most: int = MAX_CHOSEN_PHOTOS
 ) -> list[Photo]:
-    """The photos whose ids were sent, of those the user may act on; Refused where they are none, or too many."""
+    """The photos whose ids were sent, of those the user may act on; ActionRefused for none, or too many."""
     ids = {pk for pk in map(parse_id, request.POST.getlist("photo")) if pk is not None}
     check_photo_count(sorted(ids), most)
     found = list(among.filter(pk__in=ids).order_by("pk"))
@@ -212,10 +200,9 @@ def get_chosen_photos(
     return found
 
 
-def _apply_photos_action(
-    request: HttpRequest, user: User, word: str, chosen: list[Photo]
-) -> tuple[Event | None, str]:
+def _apply_photos_action(request: PageRequest, word: str, chosen: list[Photo]) -> tuple[Event | None, str]:
     """What was done, and a sentence on what was left as it is."""
+    user = request.user
     if word == "trash":
         return trash_photos(user, chosen), ""
     if word == "restore":
@@ -224,16 +211,20 @@ def _apply_photos_action(
         return set_photos_recognition(user, chosen, word == "recognise"), ""
     if word not in ("album", "out"):
         raise ActionRefused(_("Choose what to do with these photos."))
-    target, kept = None, _list_movable_photos(user, chosen)
+    name, target = request.POST.get("album", "").strip(), None
     if word == "album":
-        name = request.POST.get("album", "").strip()
         if not name:
             raise ActionRefused(_("Write the name of an album, an old or a new one."))
         target = find_album_by_name(user, name) or name
-    left = len(chosen) - len(kept)
-    return (put_photos_in_album(user, kept, target) if kept else None), _left_in_album_sentence(
-        left
-    ) if left else ""
+    movable = _list_movable_photos(user, chosen)
+    event = put_photos_in_album(user, movable, target) if movable else None
+    left = len(chosen) - len(movable)
+    sentence = ngettext(
+        "%(count)s photo stays where it is: it is in an album for chosen users that is not yours to change.",
+        "%(count)s photos stay where they are: they are in albums for chosen users that are not yours to change.",
+        left,
+    )
+    return event, sentence % {"count": left} if left else ""
 
 
 def _list_movable_photos(user: User, chosen: list[Photo]) -> list[Photo]:
@@ -246,33 +237,11 @@ def _list_movable_photos(user: User, chosen: list[Photo]) -> list[Photo]:
     return [photo for photo in chosen if photo.pk in ids]
 
 
-def _left_in_album_sentence(count: int) -> str:
-    return ngettext(
-        "%(count)s photo stays where it is: it is in an album for chosen users that is not yours to change.",
-        "%(count)s photos stay where they are: they are in albums for chosen users that are not yours to change.",
-        count,
-    ) % {"count": count}
-
-
-def _unchanged_sentence() -> str:
-    return _("Nothing to change: these photos are so already.")
-
-
-def _refuse_action(request: HtmxHttpRequest, sentence: str) -> HttpResponse:
-    if request.htmx:
-        return trigger_client_event(HttpResponse(status=204), "toast", {"text": sentence, "tags": "error"})
-    messages.error(request, sentence)
-    return redirect(get_next_url(request))
-
-
-def _action_response(request: HttpRequest, event: Event | None, word: str, left: str) -> HttpResponse:
-    done = describe_own_event(event) if event else ""
-    text = f"{done} {left}".strip() or _unchanged_sentence()
-    gone = _list_changed_photo_ids(event) if event and word in ACTIONS_THAT_REMOVE else []
-    toast = {"text": text, "undo": get_undo_url(event)}
-    response = trigger_client_event(HttpResponse(status=204), "toast", toast)
+def _action_response(event: Event | None, word: str, rest: str) -> HttpResponse:
+    """To htmx: a message, and the photos whose tiles leave the page."""
+    text = f"{describe_own_event(event) if event else ''} {rest}".strip()
+    response = add_toast(HttpResponse(status=204), text, undo=get_undo_url(event))
+    gone: list[int | None] = []
+    if event and word in ACTIONS_THAT_REMOVE:
+        gone = list(event.subjects.filter(object_type="photo").values_list("object_id", flat=True))
     return trigger_client_event(response, "photos-done", {"gone": gone, "act": word})
-
-
-def _list_changed_photo_ids(event: Event) -> list[int]:
-    return list(event.subjects.filter(object_type="photo").values_list("object_id", flat=True))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import content_disposition_header
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
@@ -20,14 +20,14 @@ from django_htmx.http import HttpResponseClientRedirect
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import (
+    PageRequest,
     administrator_required,
     contributor_required,
     curator_required,
-    current_user,
 )
-from gallery.core.requests import HtmxHttpRequest
+from gallery.history.forms import OptimisticLockForm
 from gallery.history.messages import add_event_message
-from gallery.models import Album, Event, Person, PersonExport, Photo
+from gallery.models import Event, Person, PersonExport, Photo
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition
 from gallery.photos.services import set_photo_recognition
@@ -49,18 +49,17 @@ from gallery.privacy.selectors import (
     get_people_with_expired_consent,
     get_people_with_expiring_consent,
 )
-from gallery.web.albums import can_change_album
-from gallery.web.forms import ConsentForm
+from gallery.web.albums import get_changeable_album
+from gallery.web.responses import as_download, refusals_as_errors
 
 
 @curator_required
 @require_safe
-def consent_list(request: HttpRequest) -> HttpResponse:
+def consent_list(request: PageRequest) -> HttpResponse:
     """Those that have run out, and those that soon will (`show=soon`)."""
-    user = current_user(request)
     is_soon = request.GET.get("show") == "soon"
     rows = get_people_with_expiring_consent() if is_soon else get_people_with_expired_consent()
-    portraits, after = get_consent_page(user, rows, PageCursor.read(request.GET.get("after", "")))
+    portraits, after = get_consent_page(request.user, rows, PageCursor.read(request.GET.get("after", "")))
     context = {
         "counts": count_consents(),
         "portraits": portraits,
@@ -71,36 +70,46 @@ def consent_list(request: HttpRequest) -> HttpResponse:
     return render(request, "privacy/consents.html", context)
 
 
+class ConsentForm(OptimisticLockForm):
+    class Meta:
+        model = Person
+        fields: ClassVar = ["consent_note", "consent_until"]
+
+    consent_note = forms.CharField(
+        label=gettext_lazy("What was agreed"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=gettext_lazy(
+            "To what, when, how, and where the paper is: “Signed form of 3 May, folder 12”."
+        ),
+    )
+    consent_until = forms.DateField(
+        label=gettext_lazy("Last day it is valid"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=gettext_lazy("Empty: it has no end."),
+    )
+
+
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @transaction.atomic
-def person_consent(request: HttpRequest, pk: int) -> HttpResponse:
+def person_consent(request: PageRequest, pk: int) -> HttpResponse:
     """What the person agreed to and until when; comes back to the worklist where it was asked from there."""
     person = get_object_or_404(Person, pk=pk)
     form = ConsentForm(request.POST or None, instance=Person.objects.get(pk=pk))
-    back = _consent_return_url(request, person)
+    back = reverse("consents") if _is_from_consents(request) else reverse("person", args=(pk,))
     if request.method == "POST" and form.is_valid():
-        try:
-            event = set_person_consent(
-                current_user(request),
-                person,
-                form.cleaned_data["consent_note"],
-                form.cleaned_data["consent_until"],
-            )
-        except ActionRefused as refusal:
-            form.add_error(None, str(refusal))
-        else:
+        given = form.cleaned_data
+        with refusals_as_errors(form):
+            event = set_person_consent(request.user, person, given["consent_note"], given["consent_until"])
             add_event_message(request, event)
             return redirect(back)
     return render(request, "privacy/consent.html", {"person": person, "form": form, "back": back})
 
 
-def _consent_return_url(request: HttpRequest, person: Person) -> str:
-    """Only to places of ours: the address is made here, never taken from the request."""
-    values = request.POST if request.method == "POST" else request.GET
-    if values.get("from") == "consents":
-        return reverse("consents")
-    return reverse("person", args=(person.pk,))
+def _is_from_consents(request: HttpRequest) -> bool:
+    return "consents" in (request.POST.get("from"), request.GET.get("from"))
 
 
 SwitchRecognition = Callable[[bool], Event | None]
@@ -108,8 +117,8 @@ SwitchRecognition = Callable[[bool], Event | None]
 
 @curator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    user, person = current_user(request), get_object_or_404(Person, pk=pk)
+def person_recognition(request: PageRequest, pk: int) -> HttpResponse:
+    user, person = request.user, get_object_or_404(Person, pk=pk)
 
     def act(is_on: bool) -> Event | None:
         return set_person_recognised(user, person, is_on, parse_id(request.POST.get("revision")))
@@ -121,27 +130,23 @@ def person_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @contributor_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def photo_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
-    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
+def photo_recognition(request: PageRequest, pk: int) -> HttpResponse:
+    photo = get_object_or_404(Photo.objects.visible_to(request.user).select_related("album"), pk=pk)
     context = {"kind": "photo", "name": photo.name, "is_on": photo.is_recognised}
     back = reverse("photo", args=(pk,))
     return _ask_or_switch_recognition(
         request,
         context,
-        count_photo_losses(user, photo),
+        count_photo_losses(request.user, photo),
         back,
-        lambda is_on: set_photo_recognition(user, photo, is_on),
+        lambda is_on: set_photo_recognition(request.user, photo, is_on),
     )
 
 
 @contributor_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def album_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
-    album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
-    if not can_change_album(user, album):
-        raise PermissionDenied
+def album_recognition(request: PageRequest, pk: int) -> HttpResponse:
+    user, album = request.user, get_changeable_album(request.user, pk)
     context = {"kind": "album", "name": album.name, "is_on": album.is_recognised}
     back = reverse("album", args=(pk,))
     return _ask_or_switch_recognition(
@@ -153,12 +158,8 @@ def album_recognition(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     )
 
 
-def _is_from_consents(request: HttpRequest) -> bool:
-    return "consents" in (request.POST.get("from"), request.GET.get("from"))
-
-
 def _ask_or_switch_recognition(
-    request: HtmxHttpRequest,
+    request: PageRequest,
     context: dict[str, object],
     losses: RecognitionLosses,
     back: str,
@@ -179,11 +180,11 @@ def _ask_or_switch_recognition(
 
 @administrator_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def person_export_page(request: HttpRequest, pk: int) -> HttpResponse:
+def person_export_page(request: PageRequest, pk: int) -> HttpResponse:
     """Say what such a file holds, make one, list those that are there."""
     person = get_object_or_404(Person, pk=pk)
     if request.method == "POST":
-        request_export(current_user(request), person, get_language() or "en")
+        request_export(request.user, person, get_language() or "en")
         return redirect("person_export", pk)
     exports = list(PersonExport.objects.filter(person=person).select_related("asked_by")[:20])
     rows = [(export, get_export_path(export) is not None) for export in exports]
@@ -194,18 +195,14 @@ def person_export_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 @administrator_required
 @require_safe
-def person_export_file(request: HttpRequest, pk: int, export: int) -> HttpResponseBase:
+def person_export_file(request: PageRequest, pk: int, export: int) -> HttpResponseBase:
     found = _get_person_export(pk, export)
     path = get_export_path(found)
     if path is None:
         raise Http404
-    record_export_download(current_user(request), found)
-    response = FileResponse(path.open("rb"), content_type="application/zip")
+    record_export_download(request.user, found)
     name = f"{found.person.name} {found.created_at:%Y-%m-%d}.zip"
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    response["Cache-Control"] = "private, no-store"
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
+    return as_download(FileResponse(path.open("rb"), content_type="application/zip"), name)
 
 
 @administrator_required

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,8 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
-from gallery.core.permissions import contributor_required, curator_required, current_user
-from gallery.core.requests import HtmxHttpRequest
+from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.curation.review import (
     ReviewCursor,
     get_face_verdict,
@@ -31,93 +30,84 @@ from gallery.faces.clusters import (
     list_clusters,
     suggest_person,
 )
-from gallery.faces.decisions import FaceGroupResult, ignore_face_group, name_face_group
+from gallery.faces.decisions import ignore_face_group, name_face_group
 from gallery.history.descriptions import describe_event
 from gallery.history.messages import add_event_message
 from gallery.history.undo import can_undo
-from gallery.models import Album, Event, Face, Person, User
+from gallery.models import Album, Event, Face, Person
 from gallery.people.references import has_automatic_references, set_automatic_references
-from gallery.web.faces import apply_face_answer, get_meant_person, get_visible_face
-from gallery.web.redirects import get_undo_url
+from gallery.web.faces import apply_face_answer, get_face_or_404, get_meant_person, parse_ticked_faces
+from gallery.web.responses import get_undo_url, parse_ids
 
 MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
 
 
 @contributor_required
 @require_safe
-def review_page(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
+def review_page(request: PageRequest) -> HttpResponse:
     person, album = parse_id(request.GET.get("person")), parse_id(request.GET.get("album"))
     after = ReviewCursor.read(request.GET.get("after", ""))
     context = {
-        "queue": get_review_queue(user, after, person=person, album=album),
+        "queue": get_review_queue(request.user, after, person=person, album=album),
         "after": after,
         "is_automatic": has_automatic_references(),
-        "person": Person.objects.filter(pk=person).first() if person else None,
-        "album": Album.objects.visible_to(user).filter(pk=album).first() if album else None,
+        "person": Person.objects.filter(pk=person).first(),
+        "album": Album.objects.visible_to(request.user).filter(pk=album).first(),
     }
     return render(request, "curation/review.html", context)
 
 
 @curator_required
 @require_POST
-def review_setting(request: HttpRequest) -> HttpResponse:
+def review_setting(request: PageRequest) -> HttpResponse:
     """Whether clear faces that people confirm become references by themselves."""
-    add_event_message(request, set_automatic_references(current_user(request), "automatic" in request.POST))
+    add_event_message(request, set_automatic_references(request.user, "automatic" in request.POST))
     return redirect("review")
 
 
 @contributor_required
 @require_safe
-def review_card(request: HttpRequest, pk: int) -> HttpResponse:
+def review_card(request: PageRequest, pk: int) -> HttpResponse:
     """One card anew: after an undo, or when somebody else was there."""
-    user = current_user(request)
-    return _render_review_card(request, user, get_visible_face(user, pk))
+    return _render_review_card(request, pk)
 
 
 @contributor_required
 @require_safe
-def review_decided_cards(request: HttpRequest) -> HttpResponse:
+def review_decided_cards(request: PageRequest) -> HttpResponse:
     """Of the asked cards those that others have dealt with meanwhile, as they are now."""
-    user = current_user(request)
-    ids = [pk for pk in map(parse_id, request.GET.get("ids", "").split(",")) if pk is not None]
+    ids = parse_ids(request.GET.get("ids", ""), MAX_WATCHED_CARDS)
     cards = [
         {"face": face, "said": get_face_verdict(face), "swap": True}
-        for face in list_decided_faces(user, ids[:MAX_WATCHED_CARDS])
+        for face in list_decided_faces(request.user, ids)
     ]
     return render(request, "curation/_review_decided.html", {"cards": cards})
 
 
 @contributor_required
 @require_POST
-def review_answer(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    user = current_user(request)
-    face = get_visible_face(user, pk)
+def review_answer(request: PageRequest, pk: int) -> HttpResponse:
+    face = get_face_or_404(request.user, pk)
     refusal, event = "", None
     try:
-        event = apply_face_answer(request, user, face)
+        event = apply_face_answer(request, face)
     except ActionRefused as error:
         refusal = str(error)
     if request.htmx:
-        return _render_review_card(request, user, get_visible_face(user, pk), refusal, get_undo_url(event))
+        return _render_review_card(request, pk, refusal, get_undo_url(event))
     if refusal:
         messages.error(request, refusal)
-    return redirect(_review_url(request))
-
-
-def _review_url(request: HttpRequest) -> str:
     query = request.POST.get("query", "")
-    return f"{reverse('review')}?{query}" if query else reverse("review")
+    return redirect(f"{reverse('review')}?{query}" if query else "review")
 
 
-def _render_review_card(
-    request: HttpRequest, user: User, face: Face, refusal: str = "", undo: str = ""
-) -> HttpResponse:
+def _render_review_card(request: PageRequest, pk: int, refusal: str = "", undo: str = "") -> HttpResponse:
+    face = get_face_or_404(request.user, pk)
     said = get_face_verdict(face)
     context = {
         "face": face,
         "said": said,
-        "question": None if said else get_question(user, face),
+        "question": None if said else get_question(request.user, face),
         "refusal": refusal,
         "undo": undo,
         "is_alone": True,  # without the heading over it, which may say another name by now
@@ -131,8 +121,8 @@ UNGROUPED_PAGE_SIZE = 120
 
 @contributor_required
 @require_safe
-def unknown_faces_page(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
+def unknown_faces_page(request: PageRequest) -> HttpResponse:
+    user = request.user
     number = parse_id(request.GET.get("page")) or 0
     sizes = count_cluster_sizes(user)
     found, has_more = list_clusters(user, sizes, number)
@@ -149,20 +139,19 @@ def unknown_faces_page(request: HttpRequest) -> HttpResponse:
 
 @contributor_required
 @require_safe
-def unknown_others(request: HttpRequest, which: str) -> HttpResponse:
+def unknown_others(request: PageRequest, which: str) -> HttpResponse:
     """Faces outside of the groups: those like no other, and those like ignored ones."""
     if which not in UNGROUPED_LISTS:
         raise Http404
-    rows = UNGROUPED_LISTS[which](current_user(request))
+    rows = UNGROUPED_LISTS[which](request.user)
     page = paginate_by_id(rows, parse_id(request.GET.get("after")), UNGROUPED_PAGE_SIZE)
     return render(request, "curation/unknown_others.html", {"page": page, "which": which})
 
 
 @contributor_required
 @require_safe
-def unknown_group(request: HttpRequest, key: int) -> HttpResponse:
-    user = current_user(request)
-    found = list_cluster_faces(user, key)
+def unknown_group(request: PageRequest, key: int) -> HttpResponse:
+    found = list_cluster_faces(request.user, key)
     if not found:
         messages.info(request, _("This group is done; somebody has dealt with its faces."))
         return redirect("unknown")
@@ -172,14 +161,18 @@ def unknown_group(request: HttpRequest, key: int) -> HttpResponse:
 
 @contributor_required
 @require_POST
-def unknown_answer(request: HttpRequest) -> HttpResponse:
+def unknown_answer(request: PageRequest) -> HttpResponse:
     """Name, or ignore, the ticked faces (`face`, each "id:revision") in one act."""
-    user = current_user(request)
-    seen = _get_ticked_faces(request, user)
+    user, seen = request.user, parse_ticked_faces(request)
+    shown = Face.objects.visible_to(user).filter(pk__in=list(seen)[:MAX_CLUSTER_FACES])
+    ids = list(shown.values_list("pk", flat=True))
     try:
-        if not seen:
+        if not ids:
             raise ActionRefused(_("Tick at least one face."))
-        result = _answer_ticked_faces(request, user, seen)
+        if request.POST.get("answer") == "ignore":
+            result = ignore_face_group(user, ids, seen)
+        else:
+            result = name_face_group(user, ids, get_meant_person(request), seen)
     except ActionRefused as refusal:
         messages.error(request, str(refusal))
         key = parse_id(request.POST.get("key"))
@@ -188,24 +181,6 @@ def unknown_answer(request: HttpRequest) -> HttpResponse:
         messages.warning(request, _left_out_sentence(len(result.left)))
     done = f"?done={result.event.pk}" if result.event else ""
     return redirect(f"{reverse('unknown')}{done}")
-
-
-def _answer_ticked_faces(request: HttpRequest, user: User, seen: dict[int, int]) -> FaceGroupResult:
-    if request.POST.get("answer") == "ignore":
-        return ignore_face_group(user, list(seen), seen)
-    return name_face_group(user, list(seen), get_meant_person(request, user), seen)
-
-
-def _get_ticked_faces(request: HttpRequest, user: User) -> dict[int, int]:
-    """Ids and revisions of the ticked faces that the user may see."""
-    pairs = [entry.partition(":") for entry in request.POST.getlist("face")]
-    asked = {int(pk): int(revision) for pk, _sep, revision in pairs if parse_id(pk) and revision.isdecimal()}
-    ids = (
-        Face.objects.visible_to(user)
-        .filter(pk__in=list(asked)[:MAX_CLUSTER_FACES])
-        .values_list("pk", flat=True)
-    )
-    return {pk: asked[pk] for pk in ids}
 
 
 def _left_out_sentence(count: int) -> str:

@@ -21,14 +21,14 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import parse_id
-from gallery.core.permissions import contributor_required, current_user
+from gallery.core.permissions import PageRequest, contributor_required
 from gallery.models import Album, Photo, User
 from gallery.photos.albums import create_album
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
 from gallery.photos.services import add_photo
 from gallery.web.error_pages import TRANSIENT_ERRORS, explain_server_error
 from recognition.errors import ImageError
-from recognition.images.archive import Member, is_archive, read_archive_members
+from recognition.images.archive import is_archive, read_archive_members
 
 ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
 FAILED = "failed"  # not the file's fault: the same file may be sent again
@@ -47,10 +47,9 @@ class UploadResult:
 
 @contributor_required
 @require_safe
-def upload_page(request: HttpRequest) -> HttpResponse:
-    user = current_user(request)
-    unfinished = list_unfinished_photos(user)
-    context = {**_upload_context(user, parse_id(request.GET.get("album"))), "unfinished": unfinished}
+def upload_page(request: PageRequest) -> HttpResponse:
+    unfinished = list_unfinished_photos(request.user)
+    context = {**_upload_context(request.user, parse_id(request.GET.get("album"))), "unfinished": unfinished}
     return render(request, "gallery/upload.html", context)
 
 
@@ -65,26 +64,25 @@ def _upload_context(user: User, album: int | None) -> dict[str, object]:
 
 @contributor_required
 @require_POST
-def upload_plain(request: HttpRequest) -> HttpResponse:
+def upload_plain(request: PageRequest) -> HttpResponse:
     """Without scripts: all chosen files in one request, then a page that says what became of each."""
-    user = current_user(request)
     try:
         album = _get_target_album(request)
     except ActionRefused as refusal:
         messages.error(request, str(refusal))
         return redirect("upload")
     files = request.FILES.getlist("photos") + request.FILES.getlist("folder")
-    results = [result for file in files for result in _take_file(user, file, album)]
+    results = [result for file in files for result in _take_file(request.user, file, album)]
     return render(
         request,
         "gallery/upload.html",
-        {**_upload_context(user, album.pk if album else None), "results": results, "is_sent": True},
+        {**_upload_context(request.user, album.pk if album else None), "results": results, "is_sent": True},
     )
 
 
 @contributor_required
 @require_POST
-def upload_file(request: HttpRequest) -> StreamingHttpResponse:
+def upload_file(request: PageRequest) -> StreamingHttpResponse:
     """One file (or ZIP): a line of JSON for every photo, as soon as it is safe."""
     files = request.FILES.getlist("photos")
     try:
@@ -94,7 +92,7 @@ def upload_file(request: HttpRequest) -> StreamingHttpResponse:
             UploadResult(FAILED, file.name or _("photo"), str(refusal)) for file in files
         ]
     else:
-        results = (result for file in files for result in _take_file(current_user(request), file, album))
+        results = (result for file in files for result in _take_file(request.user, file, album))
     lines = (json.dumps(_result_as_json(request, result)) + "\n" for result in results)
     return StreamingHttpResponse(lines, content_type="application/x-ndjson")
 
@@ -110,16 +108,16 @@ def upload_new_album(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"album": album.pk, "name": album.name})
 
 
-def _create_upload_album(request: HttpRequest, name: str) -> Album:
-    return create_album(current_user(request), name, is_recognised="unrecognised" not in request.POST)
+def _create_upload_album(request: PageRequest, name: str) -> Album:
+    return create_album(request.user, name, is_recognised="unrecognised" not in request.POST)
 
 
-def _get_target_album(request: HttpRequest) -> Album | None:
-    user, name = current_user(request), request.POST.get("new_album", "").strip()
+def _get_target_album(request: PageRequest) -> Album | None:
+    user, name = request.user, request.POST.get("new_album", "").strip()
     if name:
         return _create_upload_album(request, name)
     pk = parse_id(request.POST.get("album"))
-    found = Album.objects.visible_to(user).filter(pk=pk).first() if pk else None
+    found = Album.objects.visible_to(user).filter(pk=pk).first()
     if pk and found is None:  # into none they would be seen by all, and looked at
         raise ActionRefused(
             _("The album is not there any more. Nothing was added; choose another album, or none.")
@@ -136,16 +134,13 @@ def _take_file(user: User, file: UploadedFile[bytes], album: Album | None) -> It
         return
     try:
         for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
-            yield _take_zip_member(user, member, album)
+            name_inside = PurePosixPath(member.name).name
+            if member.refused:
+                yield UploadResult(REFUSED, name_inside, translate_error(member.refused))
+            else:
+                yield _add_one_photo(user, [member.data], name_inside, album)
     except ImageError as refusal:
         yield UploadResult(REFUSED, name, translate_error(refusal))
-
-
-def _take_zip_member(user: User, member: Member, album: Album | None) -> UploadResult:
-    name = PurePosixPath(member.name).name
-    if member.refused:
-        return UploadResult(REFUSED, name, translate_error(member.refused))
-    return _add_one_photo(user, [member.data], name, album)
 
 
 def _add_one_photo(user: User, chunks: Iterable[bytes], name: str, album: Album | None) -> UploadResult:
@@ -158,15 +153,10 @@ def _add_one_photo(user: User, chunks: Iterable[bytes], name: str, album: Album 
         return UploadResult(FAILED, name, explain_server_error(error))
     if not added.is_duplicate:
         return UploadResult(ADDED, name, photo=added.photo)
-    return _duplicate_result(user, name, added.photo)
-
-
-def _duplicate_result(user: User, name: str, photo: Photo) -> UploadResult:
-    if Photo.objects.visible_to(user).filter(pk=photo.pk).exists():
-        return UploadResult(DUPLICATE, name, _("Already here."), photo)
-    return UploadResult(
-        DUPLICATE, name, _("Already here, in the trash. It can be restored from there."), is_trashed=True
-    )
+    if Photo.objects.visible_to(user).filter(pk=added.photo.pk).exists():
+        return UploadResult(DUPLICATE, name, _("Already here."), added.photo)
+    sentence = _("Already here, in the trash. It can be restored from there.")
+    return UploadResult(DUPLICATE, name, sentence, is_trashed=True)
 
 
 def _result_as_json(request: HttpRequest, result: UploadResult) -> dict[str, str]:

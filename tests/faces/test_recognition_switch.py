@@ -10,7 +10,6 @@ import pytest
 from django.utils import timezone
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.visibility import find_faces_to_hide
 from gallery.faces.decisions import confirm_face
 from gallery.faces.processing import process_photo
 from gallery.faces.renaming import spread_decisions
@@ -34,6 +33,7 @@ from gallery.people.references import use_face_as_reference
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import change_album, put_photo_in_album, remove_album, set_album_recognition
 from gallery.photos.services import set_photo_recognition
+from gallery.photos.sharing import find_faces_to_hide
 from gallery.privacy import consent as privacy_consent
 from gallery.privacy.consent import delete_leftover_embeddings, delete_old_unknown_embeddings, lapse_consents
 from recognition.types import Box

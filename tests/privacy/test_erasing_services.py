@@ -19,7 +19,6 @@ from django.utils import timezone
 from gallery.accounts.services import accept_invitation, invite_user
 from gallery.backup.layout import BackupDamaged, KeptBackup
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
-from gallery.core.visibility import find_faces_to_hide
 from gallery.faces.decisions import confirm_face, ignore_face, name_face_group
 from gallery.faces.matching import pair_faces
 from gallery.faces.processing import process_photo
@@ -60,6 +59,7 @@ from gallery.people.services import (
     set_person_recognised,
     split_person,
 )
+from gallery.photos.sharing import find_faces_to_hide
 from gallery.privacy import erasure, erasure_cleanup
 from gallery.privacy import erasure as privacy_erasure
 from gallery.privacy.erasure import erase_person, erase_photo, erase_user, note_holding_backups

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.sql import among_ids
 from gallery.models import BulkAct, Person, Photo, Reference, User
 from gallery.models.curation import PHOTO_ACT_KINDS
+from gallery.models.querysets import among_ids
 
 BulkKind = BulkAct.Kind
 PEOPLE_KINDS = {BulkKind.HIDE, BulkKind.SHOW, BulkKind.MERGE}

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from gallery.core.sql import among_ids
 from gallery.index.selectors import count_changes_since, get_serving_build
 from gallery.models import (
     Album,
@@ -23,7 +22,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.curation import PHOTO_ACT_KINDS
-from gallery.models.querysets import ReferenceQuerySet
+from gallery.models.querysets import ReferenceQuerySet, among_ids
 from gallery.people.services import preview_merge
 
 

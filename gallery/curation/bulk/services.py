@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
-from gallery.core.sql import among_ids
 from gallery.curation.bulk.actions import PART_RUNNERS
 from gallery.curation.bulk.plan import BulkKind, get_part_sizes, get_row_revisions
 from gallery.history.changeset import record_event
@@ -25,6 +24,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
 from gallery.models.curation import PHOTO_ACT_KINDS, get_confirmed_acts
+from gallery.models.querysets import among_ids
 from gallery.people.selectors import find_person_by_name
 from gallery.people.services import create_person
 from gallery.photos.albums import create_album

@@ -1,15 +1,46 @@
-"""What share links show, and whose faces and names they hide."""
+"""Share links: made and revoked, what they show, and whose faces and names they hide."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from gallery.models import Decision, Face, Photo, ShareLink, Status
-from gallery.models.accounts import hash_token
+from gallery.history.changeset import record_event
+from gallery.models import Album, Decision, Face, Photo, ShareLink, Status, User
+from gallery.models.accounts import create_token, hash_token
 from gallery.models.querysets import not_recognisable_q, recognisable_q
+
+MAX_LINK_DAYS = 365
+
+
+@transaction.atomic
+def share_album(
+    user: User, album: Album, *, days: int, has_names: bool = False, hides_unnamed: bool = False
+) -> tuple[ShareLink, str]:
+    """A link and its token, which is said this once and kept nowhere."""
+    token = create_token()
+    link = ShareLink.objects.create(
+        album=album,
+        token_hash=hash_token(token),
+        has_names=has_names,
+        hides_unnamed=hides_unnamed,
+        created_by=user,
+        expires_at=timezone.now() + timedelta(days=min(max(days, 1), MAX_LINK_DAYS)),
+    )
+    record_event(user, "album.share", album, {"name": album.name, "names": has_names, "days": days})
+    return link, token
+
+
+@transaction.atomic
+def revoke_share_link(user: User, link: ShareLink) -> None:
+    """From now on the link leads nowhere."""
+    changed = ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now())
+    if changed:
+        record_event(user, "album.unshare", link.album, {"name": link.album.name})
 
 
 def find_share_link(token: str) -> ShareLink | None:

@@ -1,0 +1,72 @@
+"""What the answers of many pages have in common: where they lead, messages about refusals, files to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from django.contrib import messages
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils.http import content_disposition_header, url_has_allowed_host_and_scheme
+from django_htmx.http import trigger_client_event
+
+from gallery.core.exceptions import ActionRefused
+from gallery.core.pagination import parse_id
+from gallery.models import Event
+
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+
+def get_undo_url(event: Event | None) -> str:
+    return reverse("event_undo", args=(event.pk,)) if event and event.undo is not None else ""
+
+
+def get_next_url(request: HttpRequest) -> str:
+    """The address in `next`, if it is one of this site; else home."""
+    asked = request.POST.get("next", "")
+    return asked if is_same_site_url(request, asked) else reverse("home")
+
+
+def is_same_site_url(request: HttpRequest, address: str) -> bool:
+    """Whether an address that a request carries leads to this site."""
+    return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
+
+
+def parse_ids(text: str, most: int) -> list[int]:
+    """The first ids of a list with commas, as pages that watch their cards send it."""
+    return [pk for pk in map(parse_id, text.split(",")) if pk is not None][:most]
+
+
+@contextmanager
+def refusals_as_messages(request: HttpRequest) -> Iterator[None]:
+    """An act that is refused here ends, and the next page says why."""
+    try:
+        yield
+    except ActionRefused as refusal:
+        messages.error(request, str(refusal))
+
+
+@contextmanager
+def refusals_as_errors(form: BaseForm, field: str | None = None) -> Iterator[None]:
+    """An act that is refused here ends, and the form says why."""
+    try:
+        yield
+    except ActionRefused as refusal:
+        form.add_error(field, str(refusal))
+
+
+def add_toast(response: HttpResponse, text: str, *, is_error: bool = False, undo: str = "") -> HttpResponse:
+    """Have the page that asked by a script show a message, with a button that posts to `undo`."""
+    toast = {"text": text, "tags": "error" if is_error else "", "undo": undo}
+    return trigger_client_event(response, "toast", toast)
+
+
+def as_download(response: Response, name: str) -> Response:
+    """The answer as a file to be kept under this name, which no cache has."""
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, no-store"
+    return response
