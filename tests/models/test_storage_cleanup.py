@@ -101,5 +101,5 @@ def test_a_page_answers_so_when_the_database_does_not(monkeypatch: pytest.Monkey
     def away(*_: object, **__: object) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr("gallery.web.jobs.build_jobs_page", away)
+    monkeypatch.setattr("gallery.web.operations.build_jobs_page", away)
     assert client.get("/jobs/").status_code == 503

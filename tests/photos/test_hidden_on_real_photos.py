@@ -20,9 +20,9 @@ from PIL import Image
 from gallery.models import Album, Decision, Face, Person, Photo, Role
 from gallery.models.fields import vector_to_bytes
 from gallery.people.services import set_person_recognised
-from gallery.photos.albums import share_album
 from gallery.photos.renditions import PHOTO_WIDTHS
 from gallery.photos.services import set_photo_recognition
+from gallery.photos.sharing import share_album
 from recognition.decide import decide
 from recognition.types import Bounds, Box, FaceCrop, Neighbour, State
 from recognition.types import Image as Pixels

@@ -14,7 +14,7 @@ from django.utils import timezone
 from PIL import Image
 
 from gallery.models import Event, Face, Person, Photo, ShareLink, Status
-from gallery.photos.albums import revoke_share_link, share_album
+from gallery.photos.sharing import revoke_share_link, share_album
 from tests.access_world import World, make_world
 from tests.making import a_photo
 

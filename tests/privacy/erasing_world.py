@@ -46,7 +46,7 @@ from gallery.people.services import (
     set_person_consent,
     set_person_note,
 )
-from gallery.photos.albums import set_album_cover, share_album
+from gallery.photos.albums import set_album_cover
 from gallery.photos.renditions import (
     face_digest,
     get_face_rendition,
@@ -55,6 +55,7 @@ from gallery.photos.renditions import (
     photo_folder,
     reference_folder,
 )
+from gallery.photos.sharing import share_album
 from gallery.privacy import erasure, erasure_cleanup
 from gallery.privacy.erasure import erase_person, erase_photo
 from gallery.privacy.erasure_cleanup import finish_erasure

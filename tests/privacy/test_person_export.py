@@ -41,7 +41,8 @@ from gallery.people.services import (
     set_person_consent,
     split_person,
 )
-from gallery.photos.albums import create_album, share_album
+from gallery.photos.albums import create_album
+from gallery.photos.sharing import share_album
 from gallery.privacy import person_export
 from gallery.privacy.person_export import delete_expired_exports, delete_exports_of_person, run_person_export
 from tests.making import EMBEDDER, a_face, a_photo, a_reference, a_user, a_vector
