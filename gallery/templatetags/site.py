@@ -1,6 +1,6 @@
 """What the frame of each page needs, and small things that many templates use.
 
-{% icon "clock" %}   {% navigation as links %}   {% theme as theme %}   {% backup_warning as text %}
+{% icon "clock" %}   {% navigation as navigation_links %}   {% theme as theme %}   {% backup_warning as text %}
 {% waits_for_build %}
 """
 
