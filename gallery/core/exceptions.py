@@ -1,4 +1,4 @@
-"""The site's named errors: each has a code and params, and its text is a sentence for people that says what to do."""
+"""The site's named errors: each has a code and params, and a text for people that says what to do."""
 
 from __future__ import annotations
 

@@ -16,12 +16,12 @@ def get_upload_limits() -> Limits:
     return Limits(bytes=settings.UPLOAD_MAX_MB * 1_000_000, pixels=settings.UPLOAD_MAX_MEGAPIXELS * 1_000_000)
 
 
-STALE_AFTER_SECONDS = 3600.0  # seconds
+STALE_AFTER_SECONDS = 3600.0
 
 
 def remove_stale_files(seconds: float = STALE_AFTER_SECONDS) -> int:
-    """Remove half-written files nobody has touched for so long; how many those were."""
-    from facesite import broker  # with kombu, which few of those who ask for the limits need
+    """Remove half-written files that nobody has touched for so long; returns their number."""
+    from facesite import broker  # brings kombu, which those who only need the limits do without
 
     gone = sum(_remove_unless_locked(path, path, seconds) for path in _find_partial_uploads())
     gone += sum(

@@ -64,16 +64,16 @@ class RoleBackend(ModelBackend):
 
 
 def role_required(role: Role) -> Callable[[ViewFunction], ViewFunction]:
-    """For a view: 403 unless its user has at least this role. Login itself is asked by the middleware."""
+    """For a view: 403 unless its user has at least this role. That they are signed in is the middleware's matter."""
 
     def decorate(view: ViewFunction) -> ViewFunction:
         @wraps(view)
-        def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not current_user(request).has_role(role):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        return asked
+        return wrapped
 
     return decorate
 

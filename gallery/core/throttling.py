@@ -20,9 +20,9 @@ from gallery.models import Event, Photo, Reference, User
 
 
 def get_client_address(request: HttpRequest) -> str:
-    """The asker's address, past as many proxies as the owner says there are.
+    """The client's address, behind as many proxies as the owner has configured.
 
-    Each proxy appends the address it was asked from, so only the last ones in the header can be believed;
+    Each proxy appends the address that a request came from, so only the last ones in the header can be trusted;
     whatever a client writes itself stands further left.
     """
     nearest: str = request.META.get("REMOTE_ADDR", "")
@@ -55,7 +55,7 @@ def _count_failures(request: HttpRequest, **whose: str) -> int:
 def render_lockout(
     request: HttpRequest, response: HttpResponse | None, credentials: Any = None
 ) -> HttpResponse:
-    """What is said to who has tried too often; the same whether or not there is such an account."""
+    """The page for somebody who has tried too often; the same whether or not there is such an account."""
     minutes = round(settings.AXES_COOLOFF_TIME * 60)
     answer = render(request, "accounts/locked.html", {"minutes": minutes}, status=429)
     answer["Retry-After"] = str(minutes * 60)
@@ -80,7 +80,7 @@ def is_over_upload_quota(user: User, more_bytes: int = 0) -> bool:
 
 
 def get_quota_message() -> str:
-    """What the user is told."""
+    """The message for a user who is over the quota."""
     return _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
 
 

@@ -21,9 +21,7 @@ class UploadGatekeeper(FileUploadHandler):
     request: HttpRequest
 
     def handle_raw_input(self, *given: Any, **named: Any) -> None:
-        content_length: int = given[
-            2
-        ]  # Django calls it with (stream, META, content_length, boundary, encoding)
+        _stream, _meta, content_length, *_rest = given  # as Django calls it
         if content_length > settings.UPLOAD_REQUEST_MAX_MB * 1_000_000:
             raise RequestDataTooBig(f"A request may have {settings.UPLOAD_REQUEST_MAX_MB} MB.")
 
@@ -40,7 +38,7 @@ class UploadGatekeeper(FileUploadHandler):
 
 
 class LockedTemporaryFileHandler(TemporaryFileUploadHandler):
-    """Django's, locking the file for as long as it is open, so that what a killed process left is told from it."""
+    """Django's, but locks the file while it is open, which tells it from what a killed process has left."""
 
     def new_file(self, *args: Any, **options: Any) -> None:
         super().new_file(*args, **options)
@@ -49,7 +47,7 @@ class LockedTemporaryFileHandler(TemporaryFileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         try:
             super().receive_data_chunk(raw_data, start)
-        except OSError:  # a full disk: what is there goes at once, not when the memory is tidied some time
+        except OSError:  # a full disk: free the space at once, not when the object is collected
             with suppress(OSError):
                 self.file.close()
             raise

@@ -156,7 +156,9 @@ def _face_response(
     if not request.htmx:
         messages.add_message(request, messages.ERROR if is_error else messages.SUCCESS, sentence)
         return redirect(get_photo_url(face.photo, key, shown))
-    response = render(request, "gallery/_said.html", get_photo_context(request.user, face.photo, shown, key))
+    response = render(
+        request, "gallery/_face_answered.html", get_photo_context(request.user, face.photo, shown, key)
+    )
     add_toast(response, sentence, is_error=is_error, undo=get_undo_url(event))
     return trigger_client_event(response, "faces-changed", {"show": shown})
 

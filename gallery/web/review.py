@@ -78,7 +78,7 @@ def review_decided_cards(request: PageRequest) -> HttpResponse:
     """Of the asked cards those that others have dealt with meanwhile, as they are now."""
     ids = parse_ids(request.GET.get("ids", ""), MAX_WATCHED_CARDS)
     cards = [
-        {"face": face, "said": get_face_verdict(face), "swap": True}
+        {"face": face, "verdict": get_face_verdict(face), "swap": True}
         for face in list_decided_faces(request.user, ids)
     ]
     return render(request, "curation/_review_decided.html", {"cards": cards})
@@ -103,11 +103,11 @@ def review_answer(request: PageRequest, pk: int) -> HttpResponse:
 
 def _render_review_card(request: PageRequest, pk: int, refusal: str = "", undo: str = "") -> HttpResponse:
     face = get_face_or_404(request.user, pk)
-    said = get_face_verdict(face)
+    verdict = get_face_verdict(face)
     context = {
         "face": face,
-        "said": said,
-        "question": None if said else get_question(request.user, face),
+        "verdict": verdict,
+        "question": None if verdict else get_question(request.user, face),
         "refusal": refusal,
         "undo": undo,
         "is_alone": True,  # without the heading over it, which may say another name by now

@@ -125,7 +125,7 @@ def test_each_act_is_a_button_too_and_undone_from_the_history(
     before = state(site)
     page = opened(running, browser, "wrong", viewport=size)
     page.locator("[data-waits]").first.get_by_role("button", name="Move").click()
-    expect(page.locator(".said").first).to_contain_text("You gave 1 reference to")
+    expect(page.locator(".verdict").first).to_contain_text("You gave 1 reference to")
     page.goto("/history/")
     page.get_by_role("button", name="Undo: gave 1 reference").click()
     expect(page.get_by_text("undone by kim")).to_be_visible()
@@ -155,7 +155,7 @@ def test_somebody_else_is_typed(running: tuple[Site, str], browser: Browser, siz
     dialog.get_by_role("combobox").fill("Quite New")
     check(page)
     page.keyboard.press("Enter")
-    expect(page.locator(".said").first).to_contain_text("to “Quite New”")
+    expect(page.locator(".verdict").first).to_contain_text("to “Quite New”")
 
 
 def test_look_alikes_are_merged_and_the_list_comes_back(
@@ -182,17 +182,17 @@ def test_the_second_curator_is_told_who_was_first(running: tuple[Site, str], bro
     start_afresh(running[0])
     first, second = (opened(running, browser, "wrong", name) for name in ("kim", "lan"))
     first.keyboard.press("r")
-    expect(first.locator(".said")).to_have_count(1)
+    expect(first.locator(".verdict")).to_have_count(1)
     second.keyboard.press("m")
     expect(second.get_by_text("kim was here first and rejected 1 reference.")).to_be_visible()
-    expect(second.locator(".said").first).to_contain_text("kim rejected 1 reference")
+    expect(second.locator(".verdict").first).to_contain_text("kim rejected 1 reference")
 
 
 def test_an_open_page_shows_what_somebody_else_has_done(running: tuple[Site, str], browser: Browser) -> None:
     start_afresh(running[0])
     first, second = (opened(running, browser, "wrong", name) for name in ("kim", "lan"))
     first.keyboard.press("y")
-    expect(second.locator(".said").first).to_contain_text("kim said that 1 finding is all right")
+    expect(second.locator(".verdict").first).to_contain_text("kim said that 1 finding is all right")
 
 
 @pytest.mark.parametrize(("wide", "theme", "language"), [("desktop", "light", "en"), ("phone", "dark", "vi")])
