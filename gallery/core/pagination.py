@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -46,6 +46,17 @@ class PageCursor:
         return PageCursor(pk, value) if pk is not None and colon and "\0" not in value else None
 
 
+def find_by_id(rows: QuerySet[Row], text: str | None) -> Row | None:
+    """The row of an id from an address, if there is one."""
+    pk = parse_id(text)
+    return None if pk is None else rows.filter(pk=pk).first()
+
+
 def parse_id(text: str | None) -> int | None:
     """An id from an address; None for anything else."""
     return int(text) if text and text.isdecimal() and len(text) < 19 else None
+
+
+def parse_ids(texts: Iterable[str]) -> list[int]:
+    """The ids among these texts, in their order."""
+    return [pk for pk in map(parse_id, texts) if pk is not None]

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import paginate_by_id, parse_id
+from gallery.core.pagination import find_by_id, paginate_by_id, parse_id
 from gallery.core.permissions import PageRequest, administrator_required, contributor_required
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import (
@@ -47,9 +47,9 @@ def history_page(request: PageRequest) -> HttpResponse:
     context = {
         "entries": entries,
         "page": page,
-        "actor": User.objects.filter(pk=wanted["actor"]).first(),
-        "person": Person.objects.filter(pk=wanted["person"]).first(),
-        "photo": Photo.objects.visible_to(request.user).filter(pk=wanted["photo"]).first(),
+        "actor": find_by_id(User.objects.all(), request.GET.get("actor")),
+        "person": find_by_id(Person.objects.all(), request.GET.get("person")),
+        "photo": find_by_id(Photo.objects.visible_to(request.user), request.GET.get("photo")),
         "actors": User.objects.filter(did_something).order_by("username"),
     }
     return render(request, "curation/history.html", context)

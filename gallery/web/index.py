@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.core.pagination import parse_id
+from gallery.core.pagination import parse_id, parse_ids
 from gallery.core.permissions import PageRequest, curator_required
 from gallery.curation.calibration import (
     get_calibration_page,
@@ -120,7 +120,7 @@ def build_roll_back(request: PageRequest) -> HttpResponse:
 def build_changes_review(request: PageRequest, pk: int) -> HttpResponse:
     """Mark the changed names that were on the page as looked at."""
     build = get_object_or_404(Build, pk=pk)
-    ids = [found for text in request.POST.getlist("change") if (found := parse_id(text))]
+    ids = parse_ids(request.POST.getlist("change"))
     count = review_name_changes(request.user, build, ids)
     said = ngettext("%(count)s change looked at.", "%(count)s changes looked at.", count) % {"count": count}
     messages.success(request, said)

@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from gallery.core.pagination import parse_id
+from gallery.core.pagination import find_by_id, parse_id
 from gallery.models import Album, Person, Photo, User
 from gallery.people.selectors import list_photos_of_person
 from gallery.photos.search import parse_search_query, search_photos
@@ -73,13 +73,13 @@ def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
 
 
 def _album_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
-    album = Album.objects.visible_to(user).filter(pk=parse_id(rest)).first()
+    album = find_by_id(Album.objects.visible_to(user), rest)
     return _album_navigation(user, album, key) if album else None
 
 
 def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     pk, _colon, text = rest.partition(":")
-    person, year = Person.objects.filter(pk=parse_id(pk)).first(), parse_id(text)
+    person, year = find_by_id(Person.objects.all(), pk), parse_id(text)
     if person is None:
         return None
     name, address = person.name, reverse("person", args=(person.pk,))

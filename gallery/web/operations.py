@@ -33,7 +33,6 @@ from gallery.maintenance.selectors import get_backups_page
 from gallery.web.responses import refusals_as_messages
 
 
-
 @curator_required
 @require_safe
 def job_overview(request: PageRequest) -> HttpResponse:

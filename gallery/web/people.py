@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from gallery.core.exceptions import ActionRefused, NameTaken, translate_error
 from gallery.core.limits import get_upload_limits
-from gallery.core.pagination import PageCursor, parse_id
+from gallery.core.pagination import PageCursor, find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.faces.clusters import list_least_similar_faces
 from gallery.history.audit import record_view
@@ -247,12 +247,10 @@ def person_merge(request: PageRequest, pk: int) -> HttpResponse:
         "portrait": get_person_cards(user, [person])[0],
         "next": onward if is_same_site_url(request, onward) else "",
     }
-    chosen = parse_id(values.get("into") or values.get("person"))
-    other = (
-        Person.objects.filter(pk=chosen).first() if chosen else find_person_by_name(values.get("name", ""))
-    )
+    chosen, name = values.get("into") or values.get("person"), values.get("name", "")
+    other = find_by_id(Person.objects.all(), chosen) if parse_id(chosen) else find_person_by_name(name)
     if other is None or other == person:
-        if values.get("name") or other == person:
+        if name or other == person:
             context["refusal"] = _("Choose somebody else, from the people there are.")
         return _render_dialog(request, "curation/_merge_choose.html", context)
     context |= {
@@ -277,7 +275,7 @@ def person_split(request: PageRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         seen = parse_ticked_faces(request)
         chosen = list(Face.objects.visible_to(user).filter(pk__in=list(seen), person=person))
-        target = Person.objects.filter(pk=parse_id(request.POST.get("person"))).first()
+        target = find_by_id(Person.objects.all(), request.POST.get("person"))
         try:
             if not chosen:
                 raise ActionRefused(_("Tick the faces that are somebody else."))

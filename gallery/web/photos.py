@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import paginate_by_id, parse_id
+from gallery.core.pagination import paginate_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
@@ -40,7 +40,7 @@ from gallery.photos.services import (
     trash_photos,
 )
 from gallery.web.navigation import get_photo_navigation, locate_photo
-from gallery.web.responses import add_toast, get_next_url, get_undo_url, parse_ids
+from gallery.web.responses import add_toast, get_next_url, get_undo_url
 
 MAX_WATCHED_TILES = 120  # tiles one page may ask about at once
 PHOTO_FILTERS = (
@@ -72,7 +72,7 @@ def photo_list(request: PageRequest) -> HttpResponse:
 @require_safe
 def photo_progress(request: PageRequest) -> HttpResponse:
     """How many are left, and the tiles (asked for by id) that are ready now, in their new form."""
-    ids = parse_ids(request.GET.get("ids", ""), MAX_WATCHED_TILES)
+    ids = parse_ids(request.GET.get("ids", "").split(","))[:MAX_WATCHED_TILES]
     found = Photo.objects.visible_to(request.user).filter(pk__in=ids).exclude(work__in=UNFINISHED_STATUSES)
     context = {
         "ready": add_tile_summaries(found),
@@ -192,8 +192,8 @@ def get_chosen_photos(
     request: HttpRequest, among: QuerySet[Photo], most: int = MAX_CHOSEN_PHOTOS
 ) -> list[Photo]:
     """The photos whose ids were sent, of those the user may act on; ActionRefused for none, or too many."""
-    ids = {pk for pk in map(parse_id, request.POST.getlist("photo")) if pk is not None}
-    check_photo_count(sorted(ids), most)
+    ids = sorted(set(parse_ids(request.POST.getlist("photo"))))
+    check_photo_count(ids, most)
     found = list(among.filter(pk__in=ids).order_by("pk"))
     if not found:
         raise ActionRefused(_("These photos are no longer there. Nothing was changed."))

@@ -14,7 +14,6 @@ from django.utils.http import content_disposition_header, url_has_allowed_host_a
 from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import parse_id
 from gallery.models import Event
 
 Response = TypeVar("Response", bound=HttpResponseBase)
@@ -33,11 +32,6 @@ def get_next_url(request: HttpRequest) -> str:
 def is_same_site_url(request: HttpRequest, address: str) -> bool:
     """Whether an address that a request carries leads to this site."""
     return url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
-
-
-def parse_ids(text: str, most: int) -> list[int]:
-    """The first ids of a list with commas, as pages that watch their cards send it."""
-    return [pk for pk in map(parse_id, text.split(",")) if pk is not None][:most]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import paginate_by_id, parse_id
+from gallery.core.pagination import find_by_id, paginate_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.curation.review import (
     ReviewCursor,
@@ -37,7 +37,7 @@ from gallery.history.undo import can_undo
 from gallery.models import Album, Event, Face, Person
 from gallery.people.references import has_automatic_references, set_automatic_references
 from gallery.web.faces import apply_face_answer, get_face_or_404, get_meant_person, parse_ticked_faces
-from gallery.web.responses import get_undo_url, parse_ids
+from gallery.web.responses import get_undo_url
 
 MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
 
@@ -51,8 +51,8 @@ def review_page(request: PageRequest) -> HttpResponse:
         "queue": get_review_queue(request.user, after, person=person, album=album),
         "after": after,
         "is_automatic": has_automatic_references(),
-        "person": Person.objects.filter(pk=person).first(),
-        "album": Album.objects.visible_to(request.user).filter(pk=album).first(),
+        "person": find_by_id(Person.objects.all(), request.GET.get("person")),
+        "album": find_by_id(Album.objects.visible_to(request.user), request.GET.get("album")),
     }
     return render(request, "curation/review.html", context)
 
@@ -76,7 +76,7 @@ def review_card(request: PageRequest, pk: int) -> HttpResponse:
 @require_safe
 def review_decided_cards(request: PageRequest) -> HttpResponse:
     """Of the asked cards those that others have dealt with meanwhile, as they are now."""
-    ids = parse_ids(request.GET.get("ids", ""), MAX_WATCHED_CARDS)
+    ids = parse_ids(request.GET.get("ids", "").split(","))[:MAX_WATCHED_CARDS]
     cards = [
         {"face": face, "verdict": get_face_verdict(face), "swap": True}
         for face in list_decided_faces(request.user, ids)
@@ -126,7 +126,7 @@ def unknown_faces_page(request: PageRequest) -> HttpResponse:
     number = parse_id(request.GET.get("page")) or 0
     sizes = count_cluster_sizes(user)
     found, has_more = list_clusters(user, sizes, number)
-    done = Event.objects.filter(pk=parse_id(request.GET.get("done")) or 0, actor=user).first()
+    done = find_by_id(Event.objects.filter(actor=user), request.GET.get("done"))
     context = {
         "found_groups": found,  # the frame of the page has a `groups` of its own
         "next": number + 1 if has_more else None,

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
-from gallery.core.pagination import parse_id
+from gallery.core.pagination import find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.models import Album, Photo, User
 from gallery.photos.albums import create_album
@@ -99,7 +99,7 @@ def upload_file(request: PageRequest) -> StreamingHttpResponse:
 
 @contributor_required
 @require_POST
-def upload_new_album(request: HttpRequest) -> JsonResponse:
+def upload_new_album(request: PageRequest) -> JsonResponse:
     """A new album to upload into."""
     try:
         album = _create_upload_album(request, request.POST.get("new_album", ""))
@@ -116,9 +116,10 @@ def _get_target_album(request: PageRequest) -> Album | None:
     user, name = request.user, request.POST.get("new_album", "").strip()
     if name:
         return _create_upload_album(request, name)
-    pk = parse_id(request.POST.get("album"))
-    found = Album.objects.visible_to(user).filter(pk=pk).first()
-    if pk and found is None:  # into none they would be seen by all, and looked at
+    found = find_by_id(Album.objects.visible_to(user), request.POST.get("album"))
+    if found is None and parse_id(
+        request.POST.get("album")
+    ):  # into none they would be seen by all, and looked at
         raise ActionRefused(
             _("The album is not there any more. Nothing was added; choose another album, or none.")
         )

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.exceptions import ActionRefused, translate_error
-from gallery.core.pagination import parse_id
+from gallery.core.pagination import find_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, curator_required
 from gallery.curation.findings import find_worklist_items
 from gallery.curation.jobs import GALLERY_CHECK_JOB, request_gallery_check
@@ -28,7 +28,7 @@ from gallery.curation.worklists import (
 from gallery.history.messages import add_event_message
 from gallery.models import Face, Person
 from gallery.models.base import get_job
-from gallery.web.responses import get_undo_url, parse_ids
+from gallery.web.responses import get_undo_url
 from recognition.errors import ImageError
 
 MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
@@ -74,7 +74,7 @@ def worklist_card(request: PageRequest, kind: str, pk: int) -> HttpResponse:
 @require_safe
 def worklist_decided_cards(request: PageRequest, kind: str) -> HttpResponse:
     """Of the asked cards those that others have dealt with meanwhile, as they are now."""
-    ids = parse_ids(request.GET.get("ids", ""), MAX_WATCHED_CARDS)
+    ids = parse_ids(request.GET.get("ids", "").split(","))[:MAX_WATCHED_CARDS]
     cases = list_closed_cards(request.user, _get_known_kind(kind), ids)
     return render(request, "health/_decided.html", {"cases": cases})
 
@@ -107,7 +107,7 @@ def _read_choice(request: PageRequest) -> ChosenTarget:
     return ChosenTarget(
         name=request.POST.get("name", "").strip(),
         person=get_object_or_404(Person, pk=person) if person else None,
-        face=faces.filter(pk=parse_id(request.POST.get("face"))).first(),
+        face=find_by_id(faces, request.POST.get("face")),
     )
 
 
