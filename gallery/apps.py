@@ -46,7 +46,7 @@ def _register_inverses() -> None:
     from gallery.history.undo import register_inverse
     from gallery.index.services import reverse_build_request, reverse_roll_back
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
-    from gallery.people.effects import undo_added_references, undo_automatic_setting
+    from gallery.people.references import undo_added_references, undo_automatic_setting
 
     register_inverse(undo_pause, "queue.pause", "queue.resume")
     register_inverse(undo_cancel_or_requeue, "queue.cancel", "queue.again")

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from gallery.core.limits import get_upload_limits
-from gallery.faces.matching import get_face_box
 from gallery.faces.naming import name_faces
 from gallery.index import engine
 from gallery.models import Face
@@ -40,7 +39,7 @@ def embed_drawn_face(pk: int) -> bool:
     face = Face.objects.select_related("photo__album", "person").filter(pk=pk, is_drawn=True).first()
     if face is None or face.is_erased or not face.photo.may_be_recognised or not face.may_be_embedded:
         return False
-    box = get_face_box(face)
+    box = face.box
     region = read_region(
         face.photo.file.path,
         box.padded(DRAWN_BOX_MARGIN),

@@ -13,14 +13,10 @@ ERASED_FACE_OVERLAP = 0.15  # from which a new box is that of an erased face: ra
 SAME_FACE_OVERLAP = 0.4  # intersection over union from which two boxes are one face
 
 
-def get_face_box(face: Face) -> Box:
-    return Box(face.left, face.top, face.width, face.height)
-
-
 def pair_faces(old: Sequence[Face], new: Sequence[Box]) -> dict[int, int]:
     """New position -> old position, best overlaps first, each used once."""
     overlaps = [
-        (get_face_box(face).iou(box), -before, -after)
+        (face.box.iou(box), -before, -after)
         for before, face in enumerate(old)
         for after, box in enumerate(new)
     ]
@@ -37,7 +33,7 @@ def pair_faces(old: Sequence[Face], new: Sequence[Box]) -> dict[int, int]:
 
 def is_box_erased(old: Sequence[Face], box: Box) -> bool:
     """Whether an erased face stands there, however another detector has drawn its box."""
-    return any(face.is_erased and get_face_box(face).iou(box) >= ERASED_FACE_OVERLAP for face in old)
+    return any(face.is_erased and face.box.iou(box) >= ERASED_FACE_OVERLAP for face in old)
 
 
 def get_face_vectors(faces: Sequence[Face], embedder: Embedder) -> Embeddings:

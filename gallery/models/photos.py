@@ -12,6 +12,7 @@ from gallery.models.base import Work
 from gallery.models.fields import VectorField
 from gallery.models.people import Person, Reference
 from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
+from recognition.types import Box
 
 
 class Album(models.Model):
@@ -194,6 +195,11 @@ class Face(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}"
+
+    @property
+    def box(self) -> Box:
+        """In pixels of the upright photo."""
+        return Box(self.left, self.top, self.width, self.height)
 
     @property
     def is_decided(self) -> bool:

@@ -45,7 +45,6 @@ from recognition import images
 from recognition.errors import ImageError
 from recognition.images import Region
 from recognition.images.sandbox import probe_photo, read_region
-from recognition.types import Box
 
 Judgement = Reference.Judgement
 
@@ -261,10 +260,9 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
     rejected = _find_references_of_face(face, Reference.Judgement.REJECTED).last()
     if user is not None and rejected is not None:
         return _approve_reference_again(user, face, rejected)
-    box = Box(face.left, face.top, face.width, face.height)
     region = read_region(
         face.photo.file.path,
-        box.padded(REGION_MARGIN),
+        face.box.padded(REGION_MARGIN),
         get_upload_limits(),
         max_side=MAX_REGION_SIDE,
     )

@@ -17,13 +17,13 @@ from django.utils.translation import gettext as _
 from gallery.core.limits import get_upload_limits
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
-from gallery.models import Face, Photo, User
+from gallery.models import Photo, User
 from gallery.photos.renditions import get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
 from recognition import draw, regions
 from recognition.images.sandbox import read_photo
 from recognition.regions import make_tagged_copy
-from recognition.types import Box, State
+from recognition.types import State
 
 MAX_PICTURE_SIDE = 2560  # of the annotated picture, at most
 CSV_COLUMNS = (
@@ -54,8 +54,7 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
 def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
     read = read_photo(photo.file.path, get_upload_limits(), max_side=MAX_PICTURE_SIDE)
     labels = [
-        draw.Label(read.box_in_pixels(_get_face_box(mark.face)), mark.said.name, _get_mark_state(mark))
-        for mark in shown
+        draw.Label(read.box_in_pixels(mark.face.box), mark.said.name, _get_mark_state(mark)) for mark in shown
     ]
     hidden = [read.box_in_pixels(get_box_to_hide(face)) for face in faces_without_consent(photo)]
     picture = draw.annotate_photo(draw.anonymise_faces(read.pixels, hidden), labels)
@@ -77,9 +76,7 @@ def _get_mark_state(mark: FaceMark) -> State:
 
 
 def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> ExportedFile:
-    named = [
-        regions.NamedFace(_get_face_box(mark.face), mark.said.name) for mark in shown if mark.said.is_named
-    ]
+    named = [regions.NamedFace(mark.face.box, mark.said.name) for mark in shown if mark.said.is_named]
     copy = make_tagged_copy(
         Path(photo.file.path), named, keep_position=keep_position, limits=get_upload_limits()
     )
@@ -132,10 +129,6 @@ def _export_csv(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
 def _escape_formula(word: str) -> str:
     """A spreadsheet must not take a name for a formula."""
     return f"'{word}" if word.startswith(FORMULA_SIGNS) else word
-
-
-def _get_face_box(face: Face) -> Box:
-    return Box(face.left, face.top, face.width, face.height)
 
 
 def _file_stem(photo: Photo) -> str:

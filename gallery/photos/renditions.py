@@ -121,7 +121,7 @@ def get_face_rendition(face: Face, size: int) -> Path:
     def make() -> None:
         others = Face.objects.filter(photo_id=face.photo_id, is_erased=False).exclude(pk=face.pk)
         faces = [face, *others.select_related("photo")]
-        boxes = [Box(one.left, one.top, one.width, one.height).padded(FACE_MARGIN) for one in faces]
+        boxes = [one.box.padded(FACE_MARGIN) for one in faces]
         regions = read_regions(
             get_original_path(face.photo), boxes, RENDITION_LIMITS, max_side=max(FACE_SIZES)
         )
@@ -161,7 +161,7 @@ LANDMARK_MARGIN = (
 
 def get_box_to_hide(face: Face) -> Box:
     """The face's box, and all of the face that was found in it: people draw boxes too small or beside it."""
-    box = Box(face.left, face.top, face.width, face.height)
+    box = face.box
     if not face.landmarks:
         return box
     across, down = zip(*face.landmarks, strict=True)

@@ -91,15 +91,11 @@ def _encode_faces(photo: Photo, own: Sequence[Face]) -> list[bytes | None]:
     others = photo.faces.exclude(pk__in=[face.pk for face in own]).exclude(decision=Decision.NOT_A_FACE)
     hidden = [get_box_to_hide(face) for face in others]
     try:
-        cuts = [_get_face_box(face).padded(FACE_MARGIN) for face in own]
+        cuts = [face.box.padded(FACE_MARGIN) for face in own]
         regions = read_regions(path, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
     except (ImageError, OSError):
         return [None] * len(own)
     return [_encode_region(region, hidden) for region in regions]
-
-
-def _get_face_box(face: Face) -> Box:
-    return Box(face.left, face.top, face.width, face.height)
 
 
 def _encode_region(region: Region, hidden: Sequence[Box]) -> bytes:
