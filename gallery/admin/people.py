@@ -42,7 +42,7 @@ from gallery.history.audit import record_export
 from gallery.history.forms import OptimisticLockForm
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
-from gallery.people.drafts import DraftResult, add_draft, draw_draft_face, save_drafts
+from gallery.people.drafts import add_draft, draw_draft_face, save_drafts
 from gallery.people.member_lists import MAX_CSV_BYTES, draft_people_import, write_people_csv
 from gallery.people.selectors import find_person_by_name
 from gallery.people.services import (
@@ -56,7 +56,7 @@ from gallery.people.services import (
 from gallery.photos.renditions import RENDITION_LIMITS
 from gallery.templatetags.media import reference_src
 from recognition.errors import ImageError
-from recognition.images.archive import is_archive, read_archive_members
+from recognition.images.archive import Member, is_archive, read_archive_members
 from recognition.images.sandbox import make_rendition
 
 MAX_GRID_REFERENCES = 48
@@ -165,29 +165,32 @@ def _read_box(request: HttpRequest) -> tuple[float, float, float, float]:
 
 
 def _receive_pictures(request: HttpRequest, person: Person) -> None:
-    user = current_user(request)
     for file in request.FILES.getlist("pictures"):
-        for sent in _take_pictures(user, person, file):
-            if sent.says:
-                messages.warning(request, sent.says)
+        for refusal in _take_pictures(current_user(request), person, file):
+            messages.warning(request, refusal)
 
 
-def _take_pictures(user: User, person: Person, file: UploadedFile[bytes]) -> Iterator[DraftResult]:
-    """The file itself, or the pictures in it if it is a ZIP."""
+def _take_pictures(user: User, person: Person, file: UploadedFile[bytes]) -> Iterator[str]:
+    """Keep the file itself, or the pictures in it if it is a ZIP; gives why one is not kept."""
     name = file.name or _("picture")
     is_zip = is_archive(file.read(8))
     file.seek(0)
-    if not is_zip:
-        yield add_draft(user, person, file.read(get_upload_limits().bytes + 1), name)
-        return
+    limits = get_upload_limits()
     try:
-        for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
+        for member in (
+            read_archive_members(cast("BinaryIO", file), limits)
+            if is_zip
+            else [Member(name, file.read(limits.bytes + 1))]
+        ):
             if member.refused:
-                yield DraftResult(None, f"{member.name}: {translate_error(member.refused)}")
-            else:
-                yield add_draft(user, person, member.data, member.name.rpartition("/")[2])
+                yield f"{member.name}: {translate_error(member.refused)}"
+                continue
+            try:
+                add_draft(user, person, member.data, member.name.rpartition("/")[2])
+            except ActionRefused as refusal:
+                yield str(refusal)
     except ImageError as refusal:
-        yield DraftResult(None, f"{name}: {translate_error(refusal)}")
+        yield f"{name}: {translate_error(refusal)}"
 
 
 EXPORT_CHUNK_SIZE = 1_000  # people in one query

@@ -224,7 +224,8 @@ class ReferenceDraft(Work):
     faces = models.JSONField(default=list)  # box, landmarks, score, quality; in the picture's own pixels
     chosen = models.PositiveSmallIntegerField(null=True, blank=True)  # which of the faces is meant
     drawn = models.JSONField(null=True, blank=True)  # a box to find a face in
-    says = models.CharField(max_length=200, blank=True)  # what the person should know of it
+    problem = models.CharField(max_length=200, blank=True)  # one of these, put into words by pages
+    NO_FACE, SEVERAL_FACES, NO_FACE_IN_BOX = "no face", "several faces", "no face in the box"
     added_by = models.ForeignKey(User, models.CASCADE, related_name="+")
     made_at = models.DateTimeField(auto_now_add=True)
 

@@ -16,16 +16,19 @@ from django.utils import timezone
 
 from gallery.faces.tagging import map_in_threads
 from gallery.index import engine
-from gallery.index.engine import work_side_by_side
 from gallery.models import Person, Reference, Status
-from gallery.models.storage import build_reference_name, write_file
-from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face, set_crop_columns
-from gallery.people.embedding import store_reference_vector
+from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
+from gallery.people.processing import store_reference_vector
 from gallery.people.selectors import find_person_by_name
+from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
 from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
 from recognition.types import Box, Detection, Detector, Embedder, Embeddings
+
+EMBEDDING_BATCH_SIZE = 16
+TIGHT_CROP_RATIOS = 0.6, 1.6  # width to height of pictures that may show nothing but a face
+Judgement = Reference.Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +53,22 @@ class CandidateResult:
     """What became of it: a crop, or none; and what to say of the image, if anything."""
 
     crop: ReferenceCrop | None = None
-    status: str = Reference.Judgement.APPROVED
+    status: str = Judgement.APPROVED
     remark: str = ""
     is_faceless: bool = False  # perhaps a tight crop, worth a second look once its person has references
 
 
-def find_reference_face(asked: ImportCandidate, detector: Detector) -> CandidateResult:
-    if asked.refusal:
-        return CandidateResult(remark=asked.refusal)
+def find_reference_face(candidate: ImportCandidate, detector: Detector) -> CandidateResult:
+    if candidate.refusal:
+        return CandidateResult(remark=candidate.refusal)
     try:
-        pixels = engine.read_photo(asked.source.path).pixels
+        pixels = engine.read_photo(candidate.source.path).pixels
         return CandidateResult(cut_reference_crop(pixels, find_main_face(pixels, detector)))
     except NoFaceFound:
         return CandidateResult(is_faceless=True)
     except SeveralFaces as error:
         remark = f"{error} It waits for a curator as pending."
-        return CandidateResult(cut_reference_crop(pixels, error.face), Reference.Judgement.PENDING, remark)
+        return CandidateResult(cut_reference_crop(pixels, error.face), Judgement.PENDING, remark)
     except ImageError as error:
         return CandidateResult(remark=str(error))
     except OSError as error:
@@ -74,10 +77,6 @@ def find_reference_face(asked: ImportCandidate, detector: Detector) -> Candidate
 
 def describe_read_error(error: OSError) -> str:
     return f"The file cannot be read: {error.strerror or error}."
-
-
-EMBEDDING_BATCH_SIZE = 16
-Judgement = Reference.Judgement
 
 
 @dataclass(slots=True)
@@ -90,48 +89,40 @@ class ImportReport:
         self.skipped.append({"path": str(path), "reason": reason})
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedReference:
-    """A reference ready to be stored."""
-
-    source: PersonImage
-    sha256: str
-    crop: ReferenceCrop
-    status: str
-
-
 class FolderImporter:
     """Takes sources; `flush` stores what is waiting."""
 
     def __init__(self) -> None:
         self.report = ImportReport()
         self.embedder = engine.get_serving_embedder()
-        self._waiting: list[PreparedReference] = []
+        self._waiting: list[tuple[ImportCandidate, ReferenceCrop, str]] = []  # the last one its status
         self._faceless: list[ImportCandidate] = []
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
         self._people: dict[str, Person] = {}
 
     def add_all(self, sources: Sequence[PersonImage]) -> Iterator[PersonImage]:
         """Take sources, some of them side by side; gives each in turn when it is done with, to be counted."""
-        at_once = work_side_by_side(len(sources))
+        at_once = engine.work_side_by_side(len(sources))
         detector = engine.get_detector()
-        asked = (self._asked(source) for source in sources)
-        for each, seen in map_in_threads(lambda one: find_reference_face(one, detector), asked, at_once):
-            self._take(each, seen)
-            yield each.source
+        candidates = (self._make_candidate(source) for source in sources)
+        for candidate, result in map_in_threads(
+            lambda one: find_reference_face(one, detector), candidates, at_once
+        ):
+            self._take(candidate, result)
+            yield candidate.source
 
     def finish(self) -> ImportReport:
         """Store the rest, and look once more at tight crops in which no face was found."""
         self.flush()
         for each in self._faceless:
             try:
-                self._keep_plain_crop(each)
+                self._take_whole_picture(each)
             except (ImageError, OSError) as error:
                 self.report.skip(each.source.path, f"The file has changed while it was imported: {error}")
         self.flush()
         return self.report
 
-    def _asked(self, source: PersonImage) -> ImportCandidate:
+    def _make_candidate(self, source: PersonImage) -> ImportCandidate:
         try:
             with source.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -146,93 +137,73 @@ class FolderImporter:
         self._begun[sha256] = source.name
         return ImportCandidate(source, sha256)
 
-    def _take(self, asked: ImportCandidate, seen: CandidateResult) -> None:
-        if seen.remark:
-            self.report.skip(asked.source.path, seen.remark)
-        if seen.is_faceless:
-            self._faceless.append(asked)
-        if seen.crop:
-            self._waiting.append(PreparedReference(asked.source, asked.sha256, seen.crop, seen.status))
+    def _take(self, candidate: ImportCandidate, result: CandidateResult) -> None:
+        if result.remark:
+            self.report.skip(candidate.source.path, result.remark)
+        if result.is_faceless:
+            self._faceless.append(candidate)
+        if result.crop:
+            self._waiting.append((candidate, result.crop, result.status))
         if len(self._waiting) >= EMBEDDING_BATCH_SIZE:
             self.flush()
 
-    def _keep_plain_crop(self, asked: ImportCandidate) -> None:
+    def _take_whole_picture(self, candidate: ImportCandidate) -> None:
         """A tight crop is kept whole when it is near the person's other references, as only a face can be."""
-        source, pixels = asked.source, engine.read_photo(asked.source.path).pixels
-        person = self._people.get(source.name) or find_person_by_name(source.name)
+        source, pixels = candidate.source, engine.read_photo(candidate.source.path).pixels
         height, width = pixels.shape[:2]
         face = Detection(Box(0, 0, width, height), assume_landmarks(width, height), 0.0)
         crop = cut_reference_crop(pixels, face)
-        if person and 0.6 <= width / height <= 1.6 and self._is_near(person, crop):
-            self._waiting.append(PreparedReference(source, asked.sha256, crop, Judgement.APPROVED))
+        least, most = TIGHT_CROP_RATIOS
+        if least <= width / height <= most and self._is_near(find_person_by_name(source.name), crop):
+            self._waiting.append((candidate, crop, Judgement.APPROVED))
         else:
             self.report.skip(source.path, "No face was found in this image.")
 
-    def _is_near(self, person: Person, crop: ReferenceCrop) -> bool:
-        vector = embed_crops([crop], self.embedder)[0]
-        rows = person.references.filter(
-            status=Judgement.APPROVED, vectors__embedder_id=self.embedder.id
-        ).values_list("vectors__vector", flat=True)
-        others = list(rows)
-        return (
-            bool(others)
-            and float(np.max(np.stack(others) @ vector)) >= engine.get_decision_bounds(self.embedder).known
-        )
+    def _is_near(self, person: Person | None, crop: ReferenceCrop) -> bool:
+        approved = Reference.objects.filter(person=person, status=Judgement.APPROVED)
+        own = approved.filter(vectors__embedder_id=self.embedder.id).values_list("vectors__vector", flat=True)
+        others = list(own) if person else []
+        if not others:
+            return False
+        nearest = np.max(np.stack(others) @ embed_crops([crop], self.embedder)[0])
+        return float(nearest) >= engine.get_decision_bounds(self.embedder).known
 
     def flush(self) -> None:
         """Embed and store what is waiting, as one transaction."""
         batch, self._waiting = self._waiting, []
         if not batch:
             return
-        vectors = embed_crops([each.crop for each in batch], self.embedder)
-        files = []
-        for each in batch:
-            name = build_reference_name(".jpg")
-            files.append((name, write_file(name, each.crop.jpeg)))
-        with transaction.atomic():
-            for each, vector, (name, digest) in zip(batch, vectors, files, strict=True):
-                reference = self._store(each, name, digest)
-                store_reference_vector(reference, self.embedder, vector)
-
-    def _store(self, prepared: PreparedReference, name: str, digest: str) -> Reference:
-        person = self._person(prepared.source.name)
+        vectors = embed_crops([crop for _candidate, crop, _status in batch], self.embedder)
+        stored = [crop.store() for _candidate, crop, _status in batch]
         now = timezone.now()
-        reference = Reference(
-            person=person,
-            image=name,
-            sha256=digest,
-            source_sha256=prepared.sha256,
-            source_path=str(prepared.source.path)[-1000:],
-            status=prepared.status,
-            work=Status.DONE,
-            queued_at=now,
-            finished_at=now,
-        )
-        set_crop_columns(reference, prepared.crop)
-        reference.save()
-        self.report.added += prepared.status == Judgement.APPROVED
-        self.report.people.add(person.pk)
-        return reference
+        with transaction.atomic():
+            for (candidate, _crop, status), vector, columns in zip(batch, vectors, stored, strict=True):
+                person = self._get_or_create_person(candidate.source.name)
+                reference = Reference.objects.create(
+                    person=person,
+                    source_sha256=candidate.sha256,
+                    source_path=str(candidate.source.path)[-1000:],
+                    status=status,
+                    work=Status.DONE,
+                    queued_at=now,
+                    finished_at=now,
+                    **columns,
+                )
+                store_reference_vector(reference, self.embedder, vector)
+                self.report.added += status == Judgement.APPROVED
+                self.report.people.add(person.pk)
 
-    def _person(self, name: str) -> Person:
+    def _get_or_create_person(self, name: str) -> Person:
         if name not in self._people:
-            found = find_person_by_name(name)
-            if found is None:
-                found = Person()
-                found.set_name(name)
-                found.save()
-            self._people[name] = found
+            self._people[name], _is_new = import_person(name)
         return self._people[name]
 
 
 def embed_crops(crops: Iterable[ReferenceCrop], embedder: Embedder) -> Embeddings:
     """(n, dimension) embeddings of crops as they are stored, so that embedding them again gives the same."""
-    faces = []
-    for crop in crops:
-        pixels = images.read_photo(crop.jpeg).pixels
-        reference = Reference()
-        set_crop_columns(reference, crop)
-        faces.append(get_reference_face(reference, pixels))
+    faces = [
+        get_reference_face(Reference(**crop.columns), images.read_photo(crop.jpeg).pixels) for crop in crops
+    ]
     return embedder.embed(faces)
 
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -18,77 +17,86 @@ from django.utils.translation import gettext as _
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
-from gallery.faces.decisions import (
-    confirm_face,
-    summarise_person,
-)
+from gallery.faces.decisions import confirm_face, summarise_person
 from gallery.history.changeset import ChangeSet, record_event, reverse_groups, split_into_chunks
 from gallery.history.effects import apply_effects
 from gallery.history.locking import lock_face, lock_references
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
+from gallery.jobs.leases import get_database_time
 from gallery.jobs.services import requeue_rows
 from gallery.models import Decision, Event, Face, Person, Reference, SiteSetting, User
 from gallery.models.history import get_site_setting
 from gallery.models.people import clean_name
 from gallery.models.querysets import recognisable_q, recognition_off_q
-from gallery.models.storage import (
-    ReceivedFile,
-    build_reference_name,
-    receive_file,
-    remove_file,
-    write_file,
-)
-from gallery.people.crops import MAX_REGION_SIDE, REGION_MARGIN, place_face_in_region
+from gallery.models.storage import build_reference_name, remove_file, write_file
+from gallery.people.crops import read_reference_crop
 from gallery.photos.services import FILE_EXTENSIONS
-from recognition import images
 from recognition.errors import ImageError
-from recognition.images import Region
-from recognition.images.sandbox import probe_photo, read_region
+from recognition.images.sandbox import probe_photo
 
 Judgement = Reference.Judgement
-
-
-@dataclass(frozen=True, slots=True)
-class AddedReference:
-    reference: Reference
-    is_duplicate: bool
+log = logging.getLogger(__name__)
 
 
 def add_reference(
-    user: User | None,
-    person: Person,
-    content: bytes,
-    *,
-    extension: str,
-    source: str = "",
-    status: str = Judgement.APPROVED,
-) -> AddedReference:
-    """Store an image as a reference of the person; the worker finds its face and embeds it.
+    user: User | None, person: Person, content: bytes, name: str = "", status: str = Judgement.APPROVED
+) -> Reference | None:
+    """Store a picture as a reference of the person; the worker finds its face and embeds it.
 
-    The same image again for the same person is recognised and returned as it is. Refused past the hour's limit.
+    None where the same picture is a reference of theirs already. Raises ImageError, or ActionRefused past the
+    hour's limit.
     """
     if user is not None and is_over_upload_quota(user, len(content)):
         raise ActionRefused(get_quota_message())
-    received = receive_file([content], len(content))
-    found = Reference.objects.filter(person=person, source_sha256=received.sha256).first()
-    if found:
-        received.drop()
-        return AddedReference(found, is_duplicate=not _restore_rejected_reference(user, found, status))
-    name = received.keep(build_reference_name(extension))
     try:
-        return _create_reference(user, person, received, name, source, status)
+        info = probe_photo(content, get_upload_limits())
+    except ImageError:
+        if user is not None:
+            record_refused_upload(user)
+        raise
+    sha256 = hashlib.sha256(content).hexdigest()
+    found = Reference.objects.filter(person=person, source_sha256=sha256).first()
+    if found:
+        # Somebody sends again what was rejected, or taken back: it counts again. An import does not change that.
+        may = user is not None and (user.is_curator or found.added_by_id == user.pk)
+        is_back = may and found.status == Judgement.REJECTED and judge_references(user, [found], status)
+        return found if is_back else None
+    file = build_reference_name(FILE_EXTENSIONS[info.kind])
+    write_file(file, content)
+    try:
+        return _create_reference(user, person, file, sha256, clean_name(name)[:255], status)
     except IntegrityError:
-        remove_file(name)
+        remove_file(file)
         raise ActionRefused(_("This person is no longer there.")) from None
 
 
-def _restore_rejected_reference(user: User | None, reference: Reference, status: str) -> bool:
-    """Somebody sends again what was rejected, or taken back: it counts again. An import changes no such word."""
-    may = user is not None and (user.is_curator or reference.added_by_id == user.pk)
-    if user is None or not may or reference.status != Judgement.REJECTED:
-        return False
-    return judge_references(user, [reference], status) > 0
+@transaction.atomic
+def _create_reference(
+    user: User | None, person: Person, file: str, sha256: str, source: str, status: str
+) -> Reference:
+    columns = {"image": file, "sha256": sha256, "source_sha256": sha256, "source_path": source}
+    reference = create_queued_reference(person, user, status=status, **columns)
+    record_event(
+        user,
+        "reference.add",
+        reference,
+        {"person": person.name, "person_id": person.pk},
+        undo={"reference": reference.pk},
+        subjects={"person": [person.pk]},
+    )
+    return reference
+
+
+def create_queued_reference(
+    person: Person, user: User | None, *, status: str = Judgement.APPROVED, **columns: Any
+) -> Reference:
+    """A reference that waits for the worker to embed it; call inside a transaction."""
+    reference = Reference.objects.create(
+        person=person, added_by=user, status=status, queued_at=get_database_time(), **columns
+    )
+    dispatch.send_task("embed_reference", reference.pk)
+    return reference
 
 
 def undo_added_references(user: User, event: Event) -> dict[str, Any]:
@@ -99,65 +107,20 @@ def undo_added_references(user: User, event: Event) -> dict[str, Any]:
     """
     undo = event.undo or {}
     if "rows" in undo:
-        ledger = reverse_groups(undo["rows"])
+        changes = reverse_groups(undo["rows"])
     else:
         added = Reference.objects.filter(pk__in=undo.get("references") or [undo.get("reference", 0)])
         covers = Person.objects.filter(cover__in=added).values("cover")
-        ledger = ChangeSet()
-        ledger.update(added.filter(revision=0).exclude(pk__in=covers), status=Judgement.REJECTED)
-        if not ledger.groups and covers:
+        changes = ChangeSet()
+        changes.update(added.filter(revision=0).exclude(pk__in=covers), status=Judgement.REJECTED)
+        if not changes.groups and covers:
             raise CannotUndo(
                 _("This picture has become the cover of its person. Choose another cover first.")
             )
-    if not ledger.groups:
+    if not changes.groups:
         raise CannotUndo(describe_later_change(event))
-    apply_effects(ledger)
-    return {"rows": ledger.groups}
-
-
-def _create_reference(
-    user: User | None, person: Person, received: ReceivedFile, name: str, source: str, status: str
-) -> AddedReference:
-    with transaction.atomic():
-        reference = Reference.objects.create(
-            person=person,
-            image=name,
-            sha256=received.sha256,
-            source_sha256=received.sha256,
-            source_path=source,
-            status=status,
-            added_by=user,
-        )
-        record_event(
-            user,
-            "reference.add",
-            reference,
-            {"person": person.name, "person_id": person.pk},
-            undo={"reference": reference.pk},
-            subjects={"person": [person.pk]},
-        )
-        dispatch.send_task("embed_reference", reference.pk)
-    return AddedReference(reference, is_duplicate=False)
-
-
-def upload_reference(user: User, person: Person, content: bytes, name: str, status: str) -> AddedReference:
-    """A reference from a file that somebody sent: told by its content, within the limits of photos.
-
-    Raises ImageError or Refused with a sentence for people.
-    """
-    try:
-        info = probe_photo(content, get_upload_limits())
-    except ImageError:
-        record_refused_upload(user)
-        raise
-    return add_reference(
-        user,
-        person,
-        content,
-        extension=FILE_EXTENSIONS[info.kind],
-        source=clean_name(name)[:255],
-        status=status,
-    )
+    apply_effects(changes)
+    return {"rows": changes.groups}
 
 
 def approve_references(user: User, references: Iterable[Reference]) -> int:
@@ -170,14 +133,13 @@ def reject_references(user: User, references: Iterable[Reference]) -> int:
 
 @transaction.atomic
 def judge_references(
-    user: User, references: Iterable[Reference], status: str, batch: uuid.UUID | None = None
+    user: User | None, references: Iterable[Reference], status: str, batch: uuid.UUID | None = None
 ) -> int:
     """Approve, reject or set back to pending; the number of references it changed."""
-    ledger = ChangeSet()
-    for some in split_into_chunks(_get_sorted_ids(references)):
-        lock_references(some)
-        ledger.update(Reference.objects.filter(pk__in=some).exclude(status=status), status=status)
-    return _record_reference_change(user, f"reference.{status}", ledger, {}, batch)
+    changes = ChangeSet()
+    for rows in _lock_in_chunks(references):
+        changes.update(rows.exclude(status=status), status=status)
+    return _record_reference_change(user, f"reference.{status}", changes, {}, batch)
 
 
 @transaction.atomic
@@ -185,27 +147,27 @@ def move_references(
     user: User, references: Iterable[Reference], person: Person, batch: uuid.UUID | None = None
 ) -> int:
     """Give the references to another person."""
-    ledger = ChangeSet()
-    for some in split_into_chunks(_get_sorted_ids(references)):
-        lock_references(some)
-        moving = Reference.objects.filter(pk__in=some).exclude(person=person)
-        ledger.update(Person.objects.filter(cover__in=moving), cover=None)
-        ledger.update(moving, person=person)
-    return _record_reference_change(
-        user, "reference.move", ledger, {"person": person.name, "person_id": person.pk}, batch
-    )
+    changes = ChangeSet()
+    for rows in _lock_in_chunks(references):
+        moving = rows.exclude(person=person)
+        changes.update(Person.objects.filter(cover__in=moving), cover=None)
+        changes.update(moving, person=person)
+    summary = {"person": person.name, "person_id": person.pk}
+    return _record_reference_change(user, "reference.move", changes, summary, batch)
 
 
-def _get_sorted_ids(references: Iterable[Reference]) -> list[int]:
-    return sorted({reference.pk for reference in references})
+def _lock_in_chunks(references: Iterable[Reference]) -> Iterator[QuerySet[Reference]]:
+    for ids in split_into_chunks(sorted({reference.pk for reference in references})):
+        lock_references(ids)
+        yield Reference.objects.filter(pk__in=ids)
 
 
 def _record_reference_change(
-    user: User, verb: str, ledger: ChangeSet, summary: dict[str, object], batch: uuid.UUID | None
+    user: User | None, verb: str, changes: ChangeSet, summary: dict[str, object], batch: uuid.UUID | None
 ) -> int:
-    changed = ledger.touched("reference")
+    changed = changes.touched("reference")
     if changed:
-        apply_effects(ledger)
+        apply_effects(changes)
         persons = {
             pk
             for some in split_into_chunks(changed)
@@ -213,7 +175,7 @@ def _record_reference_change(
         }
         subjects = {"reference": changed, "person": persons}
         summary = {"count": len(changed), **summary}
-        record_event(user, verb, None, summary, undo=ledger, batch=batch, subjects=subjects)
+        record_event(user, verb, None, summary, undo=changes, batch=batch, subjects=subjects)
     return len(changed)
 
 
@@ -225,21 +187,16 @@ def embed_references_again(
 
     Taken back, those that have not been begun no longer wait, and are as they were: done, or failed with its reason.
     """
-    ledger = ChangeSet()
-    requeue_rows(ledger, references)
-    return _record_reference_change(user, "reference.embed", ledger, {}, batch)
+    changes = ChangeSet()
+    requeue_rows(changes, references)
+    return _record_reference_change(user, "reference.embed", changes, {}, batch)
 
-
-log = logging.getLogger(__name__)
 
 AUTOMATIC_REFERENCES_KEY = "confirmed_faces_become_references"
 MAX_AUTOMATIC_REFERENCES = 10  # approved references from which no more are added by themselves
-MIN_EYE_DISTANCE, MAX_FACE_YAW, MIN_FACE_SHARPNESS, FACE_EXPOSURE_RANGE = (
-    24.0,
-    35.0,
-    0.02,
-    (0.15, 0.85),
-)  # see recognition.types.Quality
+# See recognition.types.Quality.
+MIN_EYE_DISTANCE, MAX_FACE_YAW, MIN_FACE_SHARPNESS = 24.0, 35.0, 0.02
+FACE_EXPOSURE_RANGE = 0.15, 0.85
 
 
 def use_face_as_reference(user: User | None, face: Face) -> Event | None:
@@ -255,33 +212,28 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
         raise ActionRefused(_("Nobody is to be recognised in this photo, so its faces become no references."))
     if not face.landmarks:
         raise ActionRefused(_("No face was found in this box, so it cannot serve as a reference."))
-    if _find_references_of_face(face).exists():
+    same = Reference.objects.filter(source_face=face, person=face.person).order_by("pk")
+    if same.approved().exists():
         return None
-    rejected = _find_references_of_face(face, Reference.Judgement.REJECTED).last()
+    rejected = same.filter(status=Judgement.REJECTED).last()
     if user is not None and rejected is not None:
         return _approve_reference_again(user, face, rejected)
-    region = read_region(
-        face.photo.file.path,
-        face.box.padded(REGION_MARGIN),
-        get_upload_limits(),
-        max_side=MAX_REGION_SIDE,
-    )
-    jpeg = images.encode_pixels(region.pixels, form="JPEG", quality=95)
-    name = build_reference_name(".jpg")
-    write_file(name, jpeg)
+    box = [face.left, face.top, face.width, face.height]
+    columns = {"box": box, "landmarks": face.landmarks, "quality": face.quality, "score": face.score}
+    stored = read_reference_crop(face.photo.file.path, columns).store()
     try:
-        return _create_face_reference(user, face, region, name, hashlib.sha256(jpeg).hexdigest())
+        with transaction.atomic():
+            held, person = _hold_confirmed_face(user, face)
+            source = {"source_path": held.photo.name, "source_face": held}
+            reference = create_queued_reference(person, user, **source, **stored)
+            return _record_face_reference(user, held, reference, {"reference": reference.pk})
     except ActionRefused:
-        remove_file(name)
+        remove_file(stored["image"])
         raise
 
 
-def _find_references_of_face(face: Face, status: str = Reference.Judgement.APPROVED) -> QuerySet[Reference]:
-    return Reference.objects.filter(source_face=face, person=face.person, status=status).order_by("pk")
-
-
 def _hold_confirmed_face(user: User | None, face: Face) -> tuple[Face, Person]:
-    """The face, confirmed to be the person it has the name of; Changed where that is no longer so."""
+    """The face, confirmed to be the person it has the name of; EditConflict where that is no longer so."""
     held = lock_face(face)
     was_taken_back = face.decision == Decision.CONFIRMED and held.decision != Decision.CONFIRMED
     if held.person is None or held.person_id != face.person_id or was_taken_back:
@@ -295,10 +247,10 @@ def _hold_confirmed_face(user: User | None, face: Face) -> tuple[Face, Person]:
 def _approve_reference_again(user: User, face: Face, reference: Reference) -> Event:
     """A reference cut from the face before, and rejected or taken back since."""
     held, _person = _hold_confirmed_face(user, face)
-    ledger = ChangeSet()
-    ledger.set(reference, status=Reference.Judgement.APPROVED)
-    apply_effects(ledger)
-    return _record_face_reference(user, held, reference, {"rows": ledger.groups})
+    changes = ChangeSet()
+    changes.set(reference, status=Judgement.APPROVED)
+    apply_effects(changes)
+    return _record_face_reference(user, held, reference, {"rows": changes.groups})
 
 
 def _record_face_reference(
@@ -312,25 +264,6 @@ def _record_face_reference(
         undo=undo,
         subjects={"photo": [face.photo_id], "person": [face.person_id or 0], "reference": [reference.pk]},
     )
-
-
-def _create_face_reference(user: User | None, face: Face, region: Region, name: str, sha256: str) -> Event:
-    with transaction.atomic():
-        held, person = _hold_confirmed_face(user, face)
-        reference = Reference.objects.create(
-            person=person,
-            image=name,
-            sha256=sha256,
-            status=Reference.Judgement.APPROVED,
-            source_path=held.photo.name,
-            source_face=held,
-            added_by=user,
-            quality=held.quality,
-            score=held.score,
-            **place_face_in_region(held, region),
-        )
-        dispatch.send_task("embed_reference", reference.pk)
-        return _record_face_reference(user, held, reference, {"reference": reference.pk})
 
 
 def has_automatic_references() -> bool:
@@ -371,32 +304,28 @@ def is_good_reference_face(face: Face) -> bool:
     )
 
 
-def _get_eye_distance(face: Face) -> float:
-    return float(face.quality["size"]) if face.quality else 0.0
-
-
 def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
     """The best of these confirmed faces, as many as their people still need."""
     if not has_automatic_references():
         return []
-    rows = Face.objects.outside_trash().filter(pk__in=face_ids, decision=Decision.CONFIRMED)
     made = Reference.objects.filter(source_face__in=face_ids).values_list("source_face_id", flat=True)
+    rows = Face.objects.outside_trash().filter(pk__in=face_ids, decision=Decision.CONFIRMED)
     rows = (
-        rows.exclude(pk__in=list(made)).filter(recognisable_q("person")).exclude(recognition_off_q("photo"))
+        rows.filter(recognisable_q("person")).exclude(recognition_off_q("photo")).exclude(pk__in=list(made))
     )
-    rows = rows.select_related("photo__album", "person", "decided_by")
-    good = sorted(
-        (face for face in rows if is_good_reference_face(face)), key=_get_eye_distance, reverse=True
-    )
-    have: dict[int | None, int] = {}
+    good = [
+        face
+        for face in rows.select_related("photo__album", "person", "decided_by")
+        if is_good_reference_face(face)
+    ]
+    approved: dict[int | None, int] = {}
     wanted = []
-    for face in good:
+    for face in sorted(good, key=lambda face: float((face.quality or {})["size"]), reverse=True):
         person = face.person_id
-        if person not in have:
-            approved = Reference.objects.approved().filter(person=person)
-            have[person] = approved.count()
-        if have[person] < MAX_AUTOMATIC_REFERENCES:
-            have[person] += 1
+        if person not in approved:
+            approved[person] = Reference.objects.approved().filter(person=person).count()
+        if approved[person] < MAX_AUTOMATIC_REFERENCES:
+            approved[person] += 1
             wanted.append(face)
     return wanted
 

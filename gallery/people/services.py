@@ -31,7 +31,7 @@ from gallery.models import (
     ReferenceDraft,
     User,
 )
-from gallery.models.people import clean_name
+from gallery.models.people import clean_name, get_name_key, get_search_key
 from gallery.models.querysets import visible_album_q
 from gallery.people.selectors import find_person_by_name
 
@@ -50,6 +50,12 @@ def get_or_create_person(user: User, name: str) -> Person:
     """The person of this name, made if there is none: what typing a name into a page does."""
     with transaction.atomic():
         return find_person_by_name(name) or create_person(user, name)
+
+
+def import_person(name: str, **columns: Any) -> tuple[Person, bool]:
+    """The person of this name, and whether they are new: made with these columns, as an import of a command does."""
+    defaults = {"name": clean_name(name), "search": get_search_key(name), **columns}
+    return Person.objects.get_or_create(key=get_name_key(name), defaults=defaults)
 
 
 def rename_person(user: User, person: Person, name: str, revision: int | None = None) -> Event | None:

@@ -47,7 +47,7 @@ from gallery.models import (
 )
 from gallery.models import ReferenceVector as Vector
 from gallery.models.storage import get_media_path, remove_file, sync_folder
-from gallery.people.exchange.registry import ErasedRows, remove_from_exports
+from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 from recognition.errors import RecognitionError
 

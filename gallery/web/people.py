@@ -24,7 +24,7 @@ from gallery.history.audit import record_view
 from gallery.history.forms import OptimisticLockForm
 from gallery.history.messages import add_event_message
 from gallery.models import Event, Face, Person, Reference, Status, User
-from gallery.people.references import upload_reference
+from gallery.people.references import add_reference
 from gallery.people.selectors import (
     find_people_seen_with,
     find_person_by_name,

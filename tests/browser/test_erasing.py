@@ -13,7 +13,7 @@ MAKE = """
 from gallery.people.services import create_person
 from gallery.people.references import add_reference
 person = create_person(None, {name!r})
-add_reference(None, person, open({picture!r}, "rb").read(), extension=".jpg")
+add_reference(None, person, open({picture!r}, "rb").read())
 answer = person.pk
 """
 

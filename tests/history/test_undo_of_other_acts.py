@@ -24,6 +24,7 @@ from gallery.photos.albums import (
 from gallery.photos.services import restore_photo, trash_photo
 from gallery.privacy.retention import delete_expired_records
 from tests.making import a_person, a_photo, a_reference, a_user
+from tests.making_pictures import jpeg
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
 
@@ -98,7 +99,7 @@ def test_a_reference_judged_again_since_is_left_as_it_is():
 
 def test_adding_a_reference_is_undone_and_redone_with_its_file():
     user, anna = a_user(), a_person()
-    added = add_reference(user, anna, b"picture", extension=".jpg").reference
+    added = add_reference(user, anna, jpeg())
     (undone,) = undo_events(user, last())
     added.refresh_from_db()
     assert added.status == "rejected"
@@ -117,8 +118,8 @@ def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
         lambda added: move_references(curator, [added], eva),
         lambda added: set_person_cover(curator, anna, added),
     ):
-        picture = f"picture {Reference.objects.count()}".encode()
-        added = add_reference(sender, anna, picture, extension=".jpg", status="pending").reference
+        picture = jpeg(Reference.objects.count())
+        added = add_reference(sender, anna, picture, status="pending")
         event = last()
         touch(added)
         anna.refresh_from_db()
@@ -129,13 +130,14 @@ def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
 
 def test_what_was_taken_back_counts_again_when_somebody_sends_it_again_but_not_by_an_import():
     user, anna = a_user(), a_person()
-    added = add_reference(user, anna, b"picture", extension=".jpg").reference
+    added = add_reference(user, anna, jpeg())
     undo_events(user, last())
-    imported = add_reference(None, anna, b"picture", extension=".jpg")
-    assert (imported.is_duplicate, imported.reference.status) == (True, "rejected")
-    again = add_reference(user, anna, b"picture", extension=".jpg")
+    assert add_reference(None, anna, jpeg()) is None
     added.refresh_from_db()
-    assert (again.is_duplicate, again.reference, added.status) == (False, added, "approved")
+    assert added.status == "rejected"
+    assert add_reference(user, anna, jpeg()) == added
+    added.refresh_from_db()
+    assert added.status == "approved"
 
 
 def test_judging_costs_the_same_number_of_queries_for_any_number(django_assert_max_num_queries):

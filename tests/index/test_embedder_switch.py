@@ -9,8 +9,8 @@ from gallery.index.builds import request_build, run_build
 from gallery.index.engine import SERVING_RECIPE_KEY
 from gallery.models import Build, Photo, ReferenceVector, Status
 from gallery.models.history import get_site_setting
-from gallery.people import embedding
-from gallery.people.embedding import SWITCH_PROGRESS_KEY, advance_embedder_switch
+from gallery.people import processing
+from gallery.people.processing import SWITCH_PROGRESS_KEY, advance_embedder_switch
 from recognition.errors import RecognitionError
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
@@ -53,7 +53,7 @@ def test_the_old_index_answers_until_the_new_one_is_whole(wished: FakeEngine) ->
 
 
 def test_a_switch_goes_on_where_it_stopped(wished: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "MAX_STEP_SECONDS", -1)  # one reference a step
+    monkeypatch.setattr(processing, "MAX_STEP_SECONDS", -1)  # one reference a step
     for left in (2, 1):
         assert advance_embedder_switch()
         assert get_site_setting(SWITCH_PROGRESS_KEY)["left"] == left

@@ -22,10 +22,8 @@ from gallery.index import engine
 from gallery.models import Build, Person, Reference, ReferenceVector
 from gallery.models.fields import vector_to_bytes
 from gallery.models.storage import build_reference_name, get_media_path, remove_file, write_file
-from gallery.people.exchange.clip_retrieval import import_clip_retrieval
-from gallery.people.exchange.exporter import export_gallery
-from gallery.people.exchange.importer import import_gallery
-from gallery.people.exchange.layout import GalleryUnreadable
+from gallery.people.gallery_export import GalleryUnreadable, export_gallery
+from gallery.people.gallery_import import import_clip_retrieval, import_gallery
 from recognition.errors import EmbedderMismatch
 from recognition.index import BuildFigures, builder
 from recognition.types import Embeddings, FaceCrop
@@ -170,21 +168,21 @@ def test_importing_twice_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("gallery")
 def test_an_interrupted_import_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from gallery.people.exchange import importer
+    from gallery.people import gallery_import
 
     export_gallery(tmp_path / "out")
     before = contents()
     forget_everything()
-    monkeypatch.setattr(importer, "IMPORT_BATCH_SIZE", 3)
-    real = importer._import_batch
+    monkeypatch.setattr(gallery_import, "IMPORT_BATCH_SIZE", 3)
+    real = gallery_import._import_batch
 
-    def stops(directory, batch, *rest):
+    def stops(batch, *rest):
         if len(batch) < 3:
             raise KeyboardInterrupt
-        return real(directory, batch, *rest)
+        return real(batch, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(importer, "_import_batch", stops)
+        patch.setattr(gallery_import, "_import_batch", stops)
         with pytest.raises(KeyboardInterrupt):
             import_gallery(tmp_path / "out")
     assert Reference.objects.count() == 3
@@ -206,7 +204,7 @@ def test_an_export_never_overwrites_and_a_failed_one_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gallery.people.exchange.exporter._write_index", full)
+    monkeypatch.setattr("gallery.people.gallery_export._write_index", full)
     with pytest.raises(CommandError, match="No space left"):
         call_command("export_gallery", str(tmp_path / "new"))
     assert {path.name for path in tmp_path.iterdir()} == before

@@ -77,7 +77,7 @@ def test_a_name_taken_back_while_the_crop_is_cut_is_not_confirmed_again(monkeypa
         undo_events(user, confirmed)
         return read_region(*args, **kwargs)
 
-    monkeypatch.setattr("gallery.people.references.read_region", slow_read)
+    monkeypatch.setattr("gallery.people.crops.read_region", slow_read)
     assert add_references_from_faces([face.pk]) == 0
     face.refresh_from_db()
     assert (face.person, face.decision) == (anna, Decision.NONE)

@@ -18,8 +18,8 @@ from PIL import Image
 from gallery.history.undo import undo_events
 from gallery.models import Event, Person, Reference, ReferenceDraft, Role, Status
 from gallery.models.storage import get_media_path, write_file
-from gallery.people.draft_detection import DRAFT_NO_FACE, DRAFT_SEVERAL_FACES, process_draft
 from gallery.people.drafts import delete_old_drafts
+from gallery.people.processing import process_draft
 from gallery.people.services import merge_people
 from gallery.privacy.erasure import erase_person
 from recognition.types import Box, Detection
@@ -125,7 +125,7 @@ def test_two_faces_of_one_size_are_asked_about(
     person = a_person()
     sees(world, monkeypatch, Box(60, 100, 80, 100), Box(260, 100, 80, 100))
     (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
-    assert (draft.chosen, draft.says) == (None, DRAFT_SEVERAL_FACES)
+    assert (draft.chosen, draft.problem) == (None, ReferenceDraft.SEVERAL_FACES)
 
 
 def test_a_face_that_was_missed_is_drawn(
@@ -134,7 +134,7 @@ def test_a_face_that_was_missed_is_drawn(
     person = a_person()
     sees(world, monkeypatch)
     (draft,) = send_pictures(curator, person, ("a.jpg", a_picture()))
-    assert (draft.faces, draft.says) == ([], DRAFT_NO_FACE)
+    assert (draft.faces, draft.problem) == ([], ReferenceDraft.NO_FACE)
     sees(world, monkeypatch, Box(60, 75, 100, 125))  # in the region around the box
     address = reverse("admin:gallery_person_draft", args=(draft.pk,))
     box = {"left": "100", "top": "120", "width": "80", "height": "100"}

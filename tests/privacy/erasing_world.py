@@ -36,7 +36,7 @@ from gallery.history.undo import undo_events
 from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases
 from gallery.models import Album, Erasure, Event, Face, Person, Photo, Reference, Role, Status, User
-from gallery.people.embedding import process_reference
+from gallery.people.processing import process_reference
 from gallery.people.references import use_face_as_reference
 from gallery.people.services import (
     create_person,

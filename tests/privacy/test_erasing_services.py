@@ -49,7 +49,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.accounts import FORMER_USER_NAME
-from gallery.people.embedding import _finish_reference
+from gallery.people.processing import _finish_reference
 from gallery.people.references import reject_references
 from gallery.people.services import (
     create_person,

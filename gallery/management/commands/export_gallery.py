@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from gallery.management.base import FOLDER, GalleryCommand
-from gallery.people.exchange.exporter import export_gallery
+from gallery.people.gallery_export import export_gallery
 
 
 class Command(GalleryCommand):

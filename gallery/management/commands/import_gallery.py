@@ -10,8 +10,7 @@ from django.core.management.base import CommandError
 from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder
 from gallery.management.commands.build_index import build_at_once
 from gallery.models import Status
-from gallery.people.exchange.clip_retrieval import import_clip_retrieval
-from gallery.people.exchange.importer import import_gallery, is_gallery_export
+from gallery.people.gallery_import import import_clip_retrieval, import_gallery, is_gallery_export
 
 
 class Command(GalleryCommand):

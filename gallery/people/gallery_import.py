@@ -1,0 +1,386 @@
+"""Imports directories: those that `export_gallery` wrote, and those of clip-retrieval's inference with AutoFaiss.
+
+An export's people are matched by name, references by their picture; what is there already stays as it is, so an
+import may be repeated, and one that was interrupted goes on. The other directories hold vectors and picture paths
+only: a person is the folder a picture lay in, and which embedder made the vectors is said by the owner. A sample of
+the pictures is embedded again first, to check that the vectors were made by the embedder they claim."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from gallery.index import engine
+from gallery.index.feed import ChangeKind, record_reference_changes
+from gallery.models import Person, Reference, ReferenceVector, Status
+from gallery.models.people import clean_name
+from gallery.models.storage import build_reference_name, remove_file, write_file
+from gallery.people.crops import shrink_image
+from gallery.people.gallery_export import (
+    JSON_COLUMNS,
+    PEOPLE_CSV,
+    PERSON_COLUMNS,
+    REFERENCE_COLUMNS,
+    REFERENCES_CSV,
+    VECTORS_FOLDER,
+    GalleryUnreadable,
+    read_csv,
+)
+from gallery.people.services import import_person
+from recognition import images
+from recognition.errors import EmbedderMismatch, ImageError
+from recognition.index import read_foreign
+from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
+from recognition.types import Box, Embedder, Embeddings, FaceCrop, Image, Landmarks
+
+VECTOR_SAMPLE_SIZE = 20  # pictures
+# Cosine that half of them must reach: other resizing and half precision cost a little.
+MIN_MEDIAN_SIMILARITY = 0.97
+MAX_SAMPLE_SIDE = 1_600  # pixels
+IMPORT_BATCH_SIZE = 200
+
+Row = TypeVar("Row")
+Vectors = dict[int, Embeddings]  # one vector each, by the exported reference's number
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePicture:
+    """A picture at hand; the face in it where that is known."""
+
+    path: Path
+    box: Box | None = None
+    landmarks: Landmarks | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorCheck:
+    pictures: int = 0  # how many could be compared
+    similarity: float | None = None  # median cosine of the given vector and ours; None without pictures
+
+
+@dataclass(slots=True)
+class ImportResult:
+    people: int = 0  # new ones
+    added: int = 0
+    already: int = 0
+    without_picture: int = 0
+    checked: VectorCheck = field(default_factory=VectorCheck)
+
+
+@dataclass(frozen=True, slots=True)
+class NewReference:
+    """A reference to be stored, with its vectors by embedder id."""
+
+    reference: Reference
+    vectors: Mapping[str, Embeddings]
+    number: int = 0  # in the export
+    created_at: datetime = field(default_factory=timezone.now)
+
+
+def is_gallery_export(directory: Path) -> bool:
+    return (directory / REFERENCES_CSV).is_file()
+
+
+def import_gallery(directory: Path) -> ImportResult:
+    """Take in people, references, statuses and embeddings. The index is then built from the database.
+
+    Raises EmbedderMismatch where vectors are not what they are said to be, before anything has changed, and
+    GalleryUnreadable for a directory that is incomplete; what was stored by then is whole and stays.
+    """
+    done = ImportResult()
+    try:
+        vectors = _read_vectors(directory)
+        rows = list(read_csv(directory / REFERENCES_CSV))
+        done.checked = _check_exported_vectors(directory, rows, vectors)
+        people = _import_people(directory, done)
+
+        def build(row: dict[str, str]) -> NewReference | None:
+            return _build_exported_reference(directory, row, people[int(row["person"])], vectors, done)
+
+        _set_covers(directory, people, _import_in_batches(rows, build, done))
+    except (KeyError, ValueError) as error:
+        raise GalleryUnreadable(f"{directory} is not a whole export: {error!r}") from error
+    return done
+
+
+def import_clip_retrieval(directory: Path, name: str) -> ImportResult:
+    """Add every row as an approved reference with its vector, and its picture where that is at hand.
+
+    `name`: the embedder that made the vectors, by name or id; it must be the one this site uses. Raises
+    EmbedderMismatch, IndexUnusable or GalleryUnreadable; nothing has changed then.
+    """
+    embedder = engine.get_serving_embedder()
+    if name not in (embedder.name, embedder.id):
+        raise EmbedderMismatch(
+            f"This site recognises faces with {embedder.name}, so vectors of {name} cannot be searched. "
+            f"Set FACESITE_EMBEDDER={name} first."
+        )
+    found = read_foreign(directory)
+    if found.vectors.shape[1] != embedder.dimension:
+        raise EmbedderMismatch(
+            f"The vectors have {found.vectors.shape[1]} numbers and those of {embedder.name} {embedder.dimension}; "
+            "name the embedder that made them."
+        )
+    files = [_find_picture(directory, path) for path in found.image_paths]
+    pictures = {row: SamplePicture(file) for row, file in enumerate(files) if file}
+    done = ImportResult(checked=check_imported_vectors(embedder, pictures, found.vectors))
+    names = [clean_name(person) for person in found.people]
+    if not all(names):
+        row = names.index("")
+        raise GalleryUnreadable(f"Row {row} has no person: {found.image_paths[row]!r} lies in no folder.")
+    people: dict[str, Person] = {}
+    with transaction.atomic():
+        for person_name in dict.fromkeys(names):
+            people[person_name], is_new = import_person(person_name)
+            done.people += is_new
+
+    def build(row: int) -> NewReference | None:
+        path, person = found.image_paths[row][-1000:], people[names[row]]
+        if person.references.filter(source_path=path, vectors__embedder_id=embedder.id).exists():
+            return None
+        reference = _build_foreign_reference(person, path, files[row], done)
+        return NewReference(reference, {embedder.id: found.vectors[row]})
+
+    _import_in_batches(range(len(names)), build, done)
+    return done
+
+
+def check_imported_vectors(
+    embedder: Embedder, pictures: Mapping[int, SamplePicture], vectors: Vectors | Embeddings
+) -> VectorCheck:
+    """Compare a sample; raises EmbedderMismatch when the vectors are plainly not this embedder's."""
+    at_hand = [row for row, picture in pictures.items() if picture.path.is_file()]
+    chosen = np.random.default_rng(0).permutation(np.array(at_hand, np.int64))[:VECTOR_SAMPLE_SIZE]
+    compared = [_compare_with_picture(embedder, pictures[row], vectors[row]) for row in chosen.tolist()]
+    found = [similarity for similarity in compared if similarity is not None]
+    if not found:
+        return VectorCheck()
+    median = float(np.median(found))
+    if median < MIN_MEDIAN_SIMILARITY:
+        raise EmbedderMismatch(
+            f"Of {len(found)} pictures embedded again by {embedder.name}, half have a cosine below "
+            f"{median:.3f} with the given vectors, so another model or preprocessing made those. "
+            "Name the right embedder, or import the pictures with import_people."
+        )
+    return VectorCheck(len(found), median)
+
+
+def _compare_with_picture(embedder: Embedder, picture: SamplePicture, vector: Embeddings) -> float | None:
+    """The best cosine over the ways a crop may have been made of the picture; None if it is unreadable."""
+    try:
+        pixels = engine.read_photo(picture.path).pixels
+    except (ImageError, OSError):
+        return None
+    if picture.box is not None and picture.landmarks is not None:
+        crops = [FaceCrop(pixels, picture.box, picture.landmarks)]
+    else:
+        crops = _guess_face_crops(shrink_image(pixels, MAX_SAMPLE_SIDE / max(pixels.shape[:2])))
+    return float(np.max(embedder.embed(crops) @ vector))
+
+
+def _guess_face_crops(pixels: Image) -> list[FaceCrop]:
+    """The whole picture, as clip-retrieval embeds it, and the face that is found in it."""
+    height, width = pixels.shape[:2]
+    crops = [FaceCrop(pixels, Box(0, 0, width, height), assume_landmarks(width, height))]
+    try:
+        face = find_main_face(pixels, engine.get_detector())
+    except NoFaceFound:
+        return crops
+    except SeveralFaces as error:
+        face = error.face
+    return [*crops, FaceCrop(pixels, face.box, face.landmarks)]
+
+
+def _import_in_batches(
+    rows: Iterable[Row], build: Callable[[Row], NewReference | None], done: ImportResult
+) -> dict[int, int]:
+    """Store what `build` makes of the rows (None: it is there already); exported number to number here."""
+    numbers: dict[int, int] = {}
+    remaining = iter(rows)
+    while batch := list(islice(remaining, IMPORT_BATCH_SIZE)):
+        numbers |= _import_batch(batch, build, done)
+    return numbers
+
+
+def _import_batch(
+    batch: list[Row], build: Callable[[Row], NewReference | None], done: ImportResult
+) -> dict[int, int]:
+    """One transaction; the pictures of what is not stored are removed."""
+    new: list[NewReference] = []
+    try:
+        for row in batch:
+            if made := build(row):
+                new.append(made)
+        _store_references(new)
+    except BaseException:
+        for each in new:
+            remove_file(str(each.reference.image))
+        raise
+    done.added += len(new)
+    done.already += len(batch) - len(new)
+    return {each.number: each.reference.pk for each in new}
+
+
+@transaction.atomic
+def _store_references(new: list[NewReference]) -> None:
+    references = Reference.objects.bulk_create([each.reference for each in new])
+    for each in new:
+        each.reference.created_at = each.created_at  # which creating has set to now
+    Reference.objects.bulk_update(references, ["created_at"])
+    ReferenceVector.objects.bulk_create(
+        ReferenceVector(reference=each.reference, embedder_id=embedder_id, vector=vector)
+        for each in new
+        for embedder_id, vector in each.vectors.items()
+    )
+    approved = [each for each in references if each.status == Reference.Judgement.APPROVED]
+    record_reference_changes(ChangeKind.ADDED, approved)
+
+
+def _read_vectors(directory: Path) -> dict[str, Vectors]:
+    found = {}
+    for path in sorted((directory / VECTORS_FOLDER).glob("*.npz")):
+        with np.load(path) as file:
+            vectors = np.ascontiguousarray(file["vectors"], np.float32)
+            found[path.stem] = dict(zip(file["ids"].tolist(), vectors, strict=True))
+    return found
+
+
+def _check_exported_vectors(
+    directory: Path, rows: list[dict[str, str]], vectors: dict[str, Vectors]
+) -> VectorCheck:
+    """Embed a sample again, if there are vectors of the embedder that serves here."""
+    embedder = engine.get_serving_embedder()
+    ours = vectors.get(embedder.id, {})
+    pictures = {}
+    for row in rows:
+        number, box = int(row["id"]), json.loads(row["box"])
+        if number in ours and box and row["picture"]:
+            landmarks = np.array(json.loads(row["landmarks"]), np.float32)
+            pictures[number] = SamplePicture(directory / row["picture"], Box(*box), landmarks)
+    return check_imported_vectors(embedder, pictures, ours)
+
+
+@transaction.atomic
+def _import_people(directory: Path, done: ImportResult) -> dict[int, Person]:
+    people = {}
+    for row in read_csv(directory / PEOPLE_CSV):
+        columns = _parse_csv_row(PERSON_COLUMNS, row)
+        name, created_at = columns.pop("name"), columns.pop("created_at")
+        person, is_new = import_person(name, **columns)
+        if is_new:
+            Person.objects.filter(pk=person.pk).update(created_at=created_at)
+            done.people += 1
+        people[int(row["id"])] = person
+    return people
+
+
+def _build_exported_reference(
+    directory: Path,
+    row: dict[str, str],
+    person: Person,
+    vectors: dict[str, Vectors],
+    done: ImportResult,
+) -> NewReference | None:
+    """None where the person has the same picture, or one from the same source."""
+    columns = _parse_csv_row(REFERENCE_COLUMNS, row)
+    created_at = columns.pop("created_at")
+    content = _read_exported_picture(directory, row["picture"])
+    if content is not None:
+        same = {"sha256": hashlib.sha256(content).hexdigest()}
+    else:
+        same = {name: columns[name] for name in ("source_sha256", "source_path")}
+    if any(same.values()) and person.references.filter(**same).exists():
+        return None
+    if columns["work"] == Status.PROCESSING:
+        columns["work"] = Status.QUEUED
+    number = int(row["id"])
+    reference = Reference(
+        person=person, **columns, **_store_picture(content, Path(row["picture"]).suffix, done)
+    )
+    own = {embedder_id: found[number] for embedder_id, found in vectors.items() if number in found}
+    return NewReference(reference, own, number, created_at)
+
+
+def _parse_csv_row(columns: Iterable[str], row: dict[str, str]) -> dict[str, Any]:
+    """The columns' values; raises ValueError or KeyError where the row is not one we wrote."""
+
+    def parse_cell(column: str, text: str) -> Any:
+        if column in JSON_COLUMNS:
+            return json.loads(text)
+        if column == "created_at":
+            return datetime.fromisoformat(text)
+        if column == "consent_until":
+            return date.fromisoformat(text) if text else None
+        return text
+
+    return {column: parse_cell(column, row[column]) for column in columns}
+
+
+def _read_exported_picture(directory: Path, picture: str) -> bytes | None:
+    """The picture's bytes; None where there is none. Only files of the export are read."""
+    if not picture:
+        return None
+    path = (directory / picture).resolve()
+    if not path.is_relative_to(directory.resolve()):
+        raise ValueError(f"{picture} lies outside the directory")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise GalleryUnreadable(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _store_picture(content: bytes | None, suffix: str, done: ImportResult) -> dict[str, str]:
+    """The columns of a reference that has this picture, or a grey one where there is none."""
+    if content is None:
+        done.without_picture += 1
+        content, suffix = images.encode_pixels(np.full((64, 64, 3), 200, np.uint8), form="PNG"), ".png"
+    name = build_reference_name(suffix)
+    return {"image": name, "sha256": write_file(name, content)}
+
+
+@transaction.atomic
+def _set_covers(directory: Path, people: dict[int, Person], numbers: dict[int, int]) -> None:
+    for row in read_csv(directory / PEOPLE_CSV):
+        if row["cover"] and int(row["cover"]) in numbers:
+            person = people[int(row["id"])]
+            Person.objects.filter(pk=person.pk, cover=None).update(cover=numbers[int(row["cover"])])
+
+
+def _find_picture(directory: Path, image_path: str) -> Path | None:
+    """The picture, where it was or below the directory."""
+    path = Path(image_path)
+    candidates = (path, directory / path, directory / path.parent.name / path.name)
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def _build_foreign_reference(person: Person, path: str, file: Path | None, done: ImportResult) -> Reference:
+    """With its picture as we keep them; a grey one where the file is gone or of no use."""
+    content, source_sha256 = None, ""
+    try:
+        if file is not None:
+            pixels = engine.read_photo(file).pixels
+            content = images.encode_pixels(pixels, form="JPEG", quality=95)
+            source_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    except (ImageError, OSError):
+        content = None
+    now = timezone.now()
+    return Reference(
+        person=person,
+        source_sha256=source_sha256,
+        source_path=path,
+        status=Reference.Judgement.APPROVED,
+        work=Status.DONE,
+        queued_at=now,
+        finished_at=now,
+        **_store_picture(content, ".jpg", done),
+    )

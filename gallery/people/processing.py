@@ -1,0 +1,258 @@
+"""What workers do with people's pictures: find faces in drafts, embed references, move to another embedder.
+
+During a change of embedder vectors never mix, and the old index answers until the new one is built. References are
+embedded again from their stored crops, then one write makes the new index serve. Faces follow photo by photo and
+keep their names until then."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from gallery.core.exceptions import JobFailed
+from gallery.core.limits import get_upload_limits
+from gallery.faces.drawn import DRAWN_BOX_MARGIN, find_best_detection
+from gallery.index import engine
+from gallery.index.builds import request_build, request_build_after_change, run_build
+from gallery.index.engine import (
+    MISSING_MODEL_ERRORS,
+    MODEL_RETRY_SECONDS,
+    SERVING_RECIPE_KEY,
+    get_configured_recipe,
+)
+from gallery.index.feed import ChangeKind, record_reference_changes
+from gallery.index.live import searchable_vectors
+from gallery.index.selectors import get_active_build
+from gallery.jobs import dispatch
+from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease, postpone_row
+from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
+from gallery.models.history import get_site_setting
+from gallery.models.storage import remove_file
+from gallery.people.crops import FaceColumns, cut_reference_crop, describe_detection, get_reference_face
+from recognition.errors import ImageError, RecognitionError
+from recognition.images import Region
+from recognition.images.sandbox import read_region
+from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
+from recognition.types import Box, Detection, Embedder, Embeddings, Image
+
+log = logging.getLogger(__name__)
+
+MAX_DETECTION_SIDE = 2_000  # pixels of the longer side that are looked at
+MAX_BOX_SIDE = 800  # pixels of the longer side of what lies around a drawn box
+MAX_DRAFT_FACES = 20
+
+
+def process_draft(pk: int) -> bool:
+    """Claim the picture and find its faces; False if it is not ours to do."""
+    draft = claim_row(ReferenceDraft.objects.all(), pk)
+    if draft is None:
+        return False
+    with hold_lease(draft):
+        try:
+            if draft.drawn:
+                _detect_face_in_box(draft, Box(*draft.drawn))
+            else:
+                _detect_faces(draft)
+            with transaction.atomic():
+                finish_row(draft, Status.DONE)
+                draft.save(update_fields=["faces", "chosen", "drawn", "problem"])
+        except FileNotFoundError:
+            finish_row(draft, Status.FAILED, JobFailed("draft_file_gone"))
+        except ImageError as error:
+            finish_row(draft, Status.FAILED, error)
+        except LeaseLost:
+            pass  # another worker has it, or it was left out meanwhile
+    return True
+
+
+def _detect_faces(draft: ReferenceDraft) -> None:
+    region = _read_draft_region(draft, Box(0, 0, draft.width, draft.height), MAX_DETECTION_SIDE)
+    detector = engine.get_detector()
+    found = list(detector.detect(region.pixels))
+    draft.faces, draft.chosen, draft.problem = [], None, ""
+    best = None
+    try:
+        best = find_main_face(region.pixels, detector)
+    except NoFaceFound:
+        draft.problem = ReferenceDraft.NO_FACE
+        return
+    except SeveralFaces:
+        draft.problem = ReferenceDraft.SEVERAL_FACES
+    if best and not found:
+        found = [best]
+    faces = sorted(found, key=lambda face: face.box.area, reverse=True)[:MAX_DRAFT_FACES]
+    draft.faces = [_describe_in_picture(face, region) for face in faces]
+    if best:
+        draft.chosen = max(range(len(faces)), key=lambda number: faces[number].box.iou(best.box))
+
+
+def _detect_face_in_box(draft: ReferenceDraft, box: Box) -> None:
+    """The face that was drawn is added to those found, and is the one that is meant."""
+    region = _read_draft_region(draft, box.padded(DRAWN_BOX_MARGIN), MAX_BOX_SIDE)
+    scale = region.pixels.shape[1] / region.box.width
+    inner = box.shifted(-region.box.left, -region.box.top).scaled(scale)
+    found = find_best_detection(inner, engine.get_detector().detect(region.pixels))
+    draft.drawn, draft.problem = None, "" if found else ReferenceDraft.NO_FACE_IN_BOX
+    if found:
+        draft.faces = [*draft.faces, _describe_in_picture(found, region)][-MAX_DRAFT_FACES:]
+        draft.chosen = len(draft.faces) - 1
+
+
+def _read_draft_region(draft: ReferenceDraft, box: Box, side: int) -> Region:
+    return read_region(draft.image.path, box, get_upload_limits(), max_side=side)
+
+
+def _describe_in_picture(face: Detection, region: Region) -> FaceColumns:
+    """The face that was found in the region, in the picture's own pixels."""
+    scale, corner = region.pixels.shape[1] / region.box.width, (region.box.left, region.box.top)
+    return describe_detection(
+        replace(
+            face,
+            box=face.box.scaled(1 / scale).shifted(*corner),
+            landmarks=(face.landmarks / scale + np.array(corner)).astype(np.float32),
+            quality=replace(face.quality, size=face.quality.size / scale) if face.quality else None,
+        )
+    )
+
+
+def store_reference_vector(reference: Reference, embedder: Embedder, vector: Embeddings) -> None:
+    """Keep the embedding and, if the reference counts, announce it; inside the caller's transaction."""
+    ReferenceVector.objects.update_or_create(
+        reference=reference, embedder_id=embedder.id, defaults={"vector": vector}
+    )
+    if reference.status == Reference.Judgement.APPROVED:
+        record_reference_changes(ChangeKind.ADDED, [reference])
+
+
+def process_reference(pk: int) -> bool:
+    """Claim the reference and embed it; False if it is not ours to do."""
+    reference = claim_row(Reference.objects.all(), pk)
+    if reference is None:
+        return False
+    with hold_lease(reference):
+        try:
+            _embed_claimed_reference(reference)
+        except FileNotFoundError:
+            finish_row(reference, Status.FAILED, JobFailed("reference_file_gone"))
+        except MISSING_MODEL_ERRORS as error:
+            postpone_row(reference, MODEL_RETRY_SECONDS, error)
+        except RecognitionError as error:
+            finish_row(reference, Status.FAILED, error)
+    return True
+
+
+def _embed_claimed_reference(reference: Reference) -> None:
+    embedder, sent_file = engine.get_serving_embedder(), ""
+    if reference.box is None:
+        sent_file, pixels = str(reference.image), _read_crop(reference)
+        crop = cut_reference_crop(pixels, find_main_face(pixels, engine.get_detector()))
+        for name, value in crop.store().items():
+            setattr(reference, name, value)
+    vector = embedder.embed([get_reference_face(reference, _read_crop(reference))])[0]
+    try:
+        _finish_reference(reference, embedder, vector)
+    except LeaseLost:
+        if sent_file:
+            remove_file(str(reference.image))
+        raise
+    remove_file(sent_file)
+    request_build_after_change("references changed")
+
+
+def _read_crop(reference: Reference) -> Image:
+    return engine.read_photo(Path(reference.image.path)).pixels
+
+
+@transaction.atomic
+def _finish_reference(reference: Reference, embedder: Embedder, vector: Embeddings) -> None:
+    """LeaseLost where the reference was erased, or taken over, meanwhile; nothing is written then."""
+    current = Reference.objects.select_for_update().filter(pk=reference.pk).first()
+    if current is None:
+        raise LeaseLost(f"reference {reference.pk} was erased")
+    reference.save(update_fields=["box", "landmarks", "quality", "score", "image", "sha256"])
+    store_reference_vector(current, embedder, vector)
+    finish_row(reference, Status.DONE)
+
+
+SWITCH_PROGRESS_KEY = "switch"  # the SiteSetting that says how far it is: to, left, failed
+MAX_STEP_SECONDS = 25  # of embedding in one step
+MAX_REQUEUED_PHOTOS = 20  # photos waiting at a time to be looked at again
+
+
+def advance_embedder_switch() -> bool:
+    """Do some of what is left to do; False when nothing is. Repeating it, or stopping it, does no harm."""
+    wished = engine.get_configured_embedder()
+    if left := _embed_missing_references(wished):
+        log.info("%s references are still to be embedded by %s.", left, wished.id)
+        return True
+    if get_active_build(wished.id) is None and searchable_vectors(wished.id).exists():
+        asked = request_build("embedder changed", delay=0, embedder_id=wished.id)
+        run_build(asked.pk)
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
+    if get_active_build(wished.id) and not (isinstance(recipe, dict) and recipe["id"] == wished.id):
+        # The one write after which the wished embedder answers.
+        recipe = get_configured_recipe()
+        SiteSetting.objects.update_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
+        log.info("%s serves now.", recipe["id"])
+        return True
+    return engine.get_serving_embedder().id == wished.id and _queue_stale_faces(wished)
+
+
+def _embed_missing_references(embedder: Embedder) -> int:
+    """Embed references that have no vector of this embedder, for some seconds; how many are left."""
+    until = time.monotonic() + MAX_STEP_SECONDS
+    progress = get_site_setting(SWITCH_PROGRESS_KEY)
+    is_begun = isinstance(progress, dict) and progress["to"] == embedder.id
+    failed = list(progress["failed"]) if is_begun else []  # those are not tried for ever
+    rows = Reference.objects.filter(box__isnull=False, work=Status.DONE)
+    missing = rows.exclude(vectors__embedder_id=embedder.id).exclude(pk__in=failed)
+    ids = list(missing.order_by("pk").values_list("pk", flat=True))
+    left = len(ids)
+    for pk in ids:
+        left -= 1
+        try:
+            _reembed_reference(pk, embedder)
+        except (RecognitionError, OSError) as error:
+            log.warning("Reference %s cannot be embedded anew: %s", pk, error)
+            failed.append(pk)
+        if time.monotonic() > until:
+            break
+    if ids:
+        progress = {"to": embedder.id, "left": left, "failed": failed}
+        SiteSetting.objects.update_or_create(key=SWITCH_PROGRESS_KEY, defaults={"value": progress})
+    return left
+
+
+def _reembed_reference(pk: int, embedder: Embedder) -> None:
+    reference = Reference.objects.filter(pk=pk).first()
+    if reference is None:
+        return  # erased meanwhile
+    vector = embedder.embed([get_reference_face(reference, _read_crop(reference))])[0]
+    with transaction.atomic():
+        current = Reference.objects.select_for_update().filter(pk=pk).first()
+        if current is not None and current.image == reference.image:
+            store_reference_vector(current, embedder, vector)
+
+
+def _queue_stale_faces(embedder: Embedder) -> bool:
+    """Queue photos whose faces still have another embedder's vectors, a few at a time."""
+    stale = Face.objects.outside_trash().exclude(embedder_id__in=("", embedder.id))
+    photos = Photo.objects.filter(pk__in=stale.filter(is_drawn=False).values("photo_id"), work=Status.DONE)
+    # A face that is not found again would send its photo round for ever, so each goes once a switch.
+    setting = SiteSetting.objects.filter(pk=SERVING_RECIPE_KEY).first()
+    photos = photos.filter(finished_at__lt=setting.changed_at if setting else timezone.now())
+    ids = list(photos.order_by("-pk").values_list("pk", flat=True)[:MAX_REQUEUED_PHOTOS])
+    with transaction.atomic():
+        enqueue_rows(Photo.objects.filter(pk__in=ids))
+        for pk in ids:
+            dispatch.send_task("process_photo", pk)
+    drawn = stale.filter(is_drawn=True).order_by("pk").values_list("pk", flat=True)
+    for pk in drawn[:MAX_REQUEUED_PHOTOS]:
+        dispatch.send_task("embed_face", pk)
+    return bool(ids)
