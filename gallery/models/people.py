@@ -35,6 +35,11 @@ def get_search_key(text: str) -> str:
     return "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("đ", "d")
 
 
+def get_name_columns(name: str) -> dict[str, str]:
+    """A name as the columns of a person."""
+    return {"name": clean_name(name), "key": get_name_key(name), "search": get_search_key(name)}
+
+
 class Person(models.Model):
     undo_needs_row = True  # see history.changeset
     undo_clash_message = _(
@@ -74,9 +79,8 @@ class Person(models.Model):
         return self.is_recognised and not self.is_expired
 
     def set_name(self, name: str) -> None:
-        self.name = clean_name(name)
-        self.key = get_name_key(name)
-        self.search = get_search_key(name)
+        for column, value in get_name_columns(name).items():
+            setattr(self, column, value)
 
 
 # Too small, blurred, noisy, dark or turned to be a reference.

@@ -46,8 +46,9 @@ def names() -> set[str]:
     ids=["UTF-8", "Excel with semicolons", "UTF-16 with tabs", "quoted"],
 )
 def test_what_spreadsheets_save_is_understood(content: bytes) -> None:
-    (line,) = read_people_csv(content).lines
-    assert (" ".join(line.values["name"].split()), line.values["note"]) == ("Đào Thị Lan", "bạn")
+    lines, _notes = read_people_csv(content)
+    (values,) = lines.values()
+    assert (" ".join(values["name"].split()), values["note"]) == ("Đào Thị Lan", "bạn")
 
 
 def test_a_file_in_an_old_encoding_is_read_and_the_page_says_so(curator: Client) -> None:
