@@ -139,7 +139,7 @@ class ReferenceDraftsAdmin(EventMessagesAdmin):
         chosen: dict[ReferenceDraft, int | None] = {}
         for draft in rows:
             answer = request.POST.get(f"face-{draft.pk}")
-            if answer is not None and not draft.is_waiting:
+            if answer is not None and not draft.is_unfinished:
                 chosen[draft] = int(answer) if answer.isdecimal() else None
         try:
             with report_events(request):

@@ -22,6 +22,9 @@ class Status(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+UNFINISHED_STATUSES = (Status.QUEUED, Status.PROCESSING)
+
+
 class Work(models.Model):
     work = models.CharField(
         _("job status"), max_length=16, choices=Status, default=Status.QUEUED, db_index=True
@@ -42,7 +45,7 @@ class Work(models.Model):
 
     @property
     def is_unfinished(self) -> bool:
-        return self.work in (Status.QUEUED, Status.PROCESSING)
+        return self.work in UNFINISHED_STATUSES
 
     @property
     @admin.display(description=_("reason of failure"))

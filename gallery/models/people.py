@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
-from gallery.models.base import Status, Work
+from gallery.models.base import Work
 from gallery.models.fields import VectorField
 from gallery.models.querysets import PersonQuerySet, ReferenceQuerySet
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
@@ -239,7 +239,3 @@ class ReferenceDraft(Work):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_waiting(self) -> bool:
-        return self.work in (Status.QUEUED, Status.PROCESSING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,23 +39,17 @@ def list_albums(user: User) -> QuerySet[Album]:
 
 def get_album_page(rows: QuerySet[Album], after: PageCursor | None) -> tuple[list[Album], PageCursor | None]:
     """Albums in the order of `albums`, from behind a mark on; and the mark of the next page."""
-    found = list(_albums_after_mark(rows, after)[: ALBUMS_PER_PAGE + 1])
-    last = found[ALBUMS_PER_PAGE - 1] if len(found) > ALBUMS_PER_PAGE else None
-    return found[:ALBUMS_PER_PAGE], PageCursor(
-        last.pk, last.date.isoformat() if last.date else ""
-    ) if last else None
-
-
-def _albums_after_mark(rows: QuerySet[Album], after: PageCursor | None) -> QuerySet[Album]:
-    if after is None:
-        return rows
-    if not after.value:
-        return rows.filter(date__isnull=True, pk__lt=after.pk)
-    try:
-        date = datetime.date.fromisoformat(after.value)
-    except ValueError:
-        return rows
-    return rows.filter(Q(date__lt=date) | Q(date=date, pk__lt=after.pk) | Q(date__isnull=True))
+    if after is not None and not after.value:
+        rows = rows.filter(date__isnull=True, pk__lt=after.pk)
+    elif after is not None:
+        with suppress(ValueError):
+            date = datetime.date.fromisoformat(after.value)
+            rows = rows.filter(Q(date__lt=date) | Q(date=date, pk__lt=after.pk) | Q(date__isnull=True))
+    found = list(rows[: ALBUMS_PER_PAGE + 1])
+    if len(found) <= ALBUMS_PER_PAGE:
+        return found, None
+    last = found[ALBUMS_PER_PAGE - 1]
+    return found[:ALBUMS_PER_PAGE], PageCursor(last.pk, last.date.isoformat() if last.date else "")
 
 
 def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
@@ -83,10 +78,10 @@ def create_album(user: User, name: str, **values: Any) -> Album:
     """A new album; the user may see it whatever its limits become. `values` are those of `change`."""
     members = values.pop("members", ())
     album = make_unsaved_album(user, name, **values)
-    ledger = ChangeSet()
-    ledger.create(album)
-    _set_album_members(ledger, album, members)
-    record_event(user, "album.create", album, {"name": album.name}, ledger)
+    changes = ChangeSet()
+    changes.create(album)
+    _set_album_members(changes, album, members)
+    record_event(user, "album.create", album, {"name": album.name}, changes)
     return album
 
 
@@ -102,23 +97,20 @@ def change_album(user: User, album: Album, values: Mapping[str, Any]) -> Event |
     Each is written, and taken back, by itself: a date changed since does not keep the old name from coming back.
     """
     was = Album.objects.get(pk=album.pk)
-    ledger = ChangeSet()
+    changes = ChangeSet()
+    parts = [{column: values[column]} for column in values.keys() - {"name", "members"}]
     if "name" in values:
-        _write_album_columns(ledger, was, album, _clean_album_name(str(values["name"])))
-    for column in values.keys() - {"name", "members"}:
-        _write_album_columns(ledger, was, album, {column: values[column]})
+        parts.append(_clean_album_name(str(values["name"])))
+    for columns in parts:
+        if any(getattr(was, column) != value for column, value in columns.items()):
+            changes.set(album, **columns)
     if "members" in values:
-        _set_album_members(ledger, album, values["members"])
-    if not ledger.groups:
+        _set_album_members(changes, album, values["members"])
+    if not changes.groups:
         return None
-    apply_effects(ledger)
+    apply_effects(changes)
     summary = {"name": album.name, **({"old": was.name} if was.name != album.name else {})}
-    return record_event(user, "album.change", album, summary, ledger)
-
-
-def _write_album_columns(ledger: ChangeSet, was: Album, album: Album, columns: Mapping[str, Any]) -> None:
-    if any(getattr(was, column) != value for column, value in columns.items()):
-        ledger.set(album, **columns)
+    return record_event(user, "album.change", album, summary, changes)
 
 
 @transaction.atomic
@@ -126,11 +118,11 @@ def set_album_recognition(user: User, album: Album, is_recognised: bool) -> Even
     """Whether anybody is to be recognised in the album's photos."""
     if album.is_recognised == is_recognised:
         return None
-    ledger = ChangeSet()
-    ledger.set(album, is_recognised=is_recognised)
-    apply_effects(ledger)
+    changes = ChangeSet()
+    changes.set(album, is_recognised=is_recognised)
+    apply_effects(changes)
     verb = "album.recognise" if is_recognised else "album.stop_recognising"
-    return record_event(user, verb, album, {"name": album.name}, ledger)
+    return record_event(user, verb, album, {"name": album.name}, changes)
 
 
 def _clean_album_name(name: str) -> dict[str, str]:
@@ -140,13 +132,13 @@ def _clean_album_name(name: str) -> dict[str, str]:
     return {"name": shown, "search": get_search_key(shown)[:400]}
 
 
-def _set_album_members(ledger: ChangeSet, album: Album, members: Iterable[User]) -> None:
+def _set_album_members(changes: ChangeSet, album: Album, members: Iterable[User]) -> None:
     wanted = {user.pk for user in members}
     membership = Album.members.through
     there = membership.objects.filter(album=album)
-    ledger.delete(there.exclude(user__in=wanted))
+    changes.delete(there.exclude(user__in=wanted))
     for pk in sorted(wanted - set(there.values_list("user_id", flat=True))):
-        ledger.create(membership(album_id=album.pk, user_id=pk))
+        changes.create(membership(album_id=album.pk, user_id=pk))
 
 
 @transaction.atomic
@@ -154,21 +146,21 @@ def put_photo_in_album(user: User, photo: Photo, album: Album | None) -> Event |
     """Put a photo into an album, or into none; None where it is there already."""
     if photo.album_id == (album.pk if album else None):
         return None
-    ledger = ChangeSet()
-    ledger.update(Album.objects.filter(cover=photo).exclude(pk=album.pk if album else 0), cover=None)
-    ledger.update(Photo.objects.filter(pk=photo.pk), album=album)
-    apply_effects(ledger)
+    changes = ChangeSet()
+    changes.update(Album.objects.filter(cover=photo).exclude(pk=album.pk if album else 0), cover=None)
+    changes.update(Photo.objects.filter(pk=photo.pk), album=album)
+    apply_effects(changes)
     albums = [pk for pk in (photo.album_id, album.pk if album else None) if pk]
     summary = {"name": photo.name, "album": album.name if album else ""}
-    return record_event(user, "photo.album", photo, summary, ledger, subjects={"album": albums})
+    return record_event(user, "photo.album", photo, summary, changes, subjects={"album": albums})
 
 
 @transaction.atomic
 def set_album_cover(user: User, album: Album, photo: Photo) -> Event:
-    ledger = ChangeSet()
-    ledger.set(album, cover_id=photo.pk)
+    changes = ChangeSet()
+    changes.set(album, cover_id=photo.pk)
     return record_event(
-        user, "album.cover", album, {"name": album.name}, ledger, subjects={"photo": [photo.pk]}
+        user, "album.cover", album, {"name": album.name}, changes, subjects={"photo": [photo.pk]}
     )
 
 
@@ -182,15 +174,15 @@ def remove_album(user: User, album: Album) -> Event:
         raise ActionRefused(
             _("This album is only for chosen users. Move its photos first, or open it to everybody.")
         )
-    ledger = ChangeSet()
+    changes = ChangeSet()
     if not album.is_recognised:
-        ledger.update(Photo.objects.filter(album=album), is_recognised=False)
-    ledger.update(Photo.objects.filter(album=album), album=None)
-    ledger.delete(ShareLink.objects.filter(album=album))
-    ledger.delete(Album.members.through.objects.filter(album=album))
-    ledger.delete(Album.objects.filter(pk=album.pk))
+        changes.update(Photo.objects.filter(album=album), is_recognised=False)
+    changes.update(Photo.objects.filter(album=album), album=None)
+    changes.delete(ShareLink.objects.filter(album=album))
+    changes.delete(Album.members.through.objects.filter(album=album))
+    changes.delete(Album.objects.filter(pk=album.pk))
     summary = {"name": album.name, "is_open": not album.is_limited}  # whether all may go on reading of it
-    return record_event(user, "album.remove", album, summary, ledger)
+    return record_event(user, "album.remove", album, summary, changes)
 
 
 def find_album_by_name(user: User, name: str) -> Album | None:

@@ -44,7 +44,12 @@ class ExportedFile:
 def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> ExportedFile:
     """`kind` is annotated, json, csv or xmp. KeyError for another; ImageError if the photo cannot be read."""
     hidden = set(faces_without_consent(photo).values_list("pk", flat=True))
-    shown = [_silence_mark(mark, hidden) for mark in list_face_marks(user, photo) if mark.said.is_shown]
+    silent = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
+    shown = [
+        replace(mark, said=silent, reference=None, alike=None) if mark.face.pk in hidden else mark
+        for mark in list_face_marks(user, photo)
+        if mark.said.is_shown
+    ]
     if kind == "xmp":
         return _export_tagged(photo, shown, keep_position)
     make = {"annotated": _export_annotated, "json": _export_json, "csv": _export_csv}[kind]
@@ -53,26 +58,14 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
 
 def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
     read = read_photo(photo.file.path, get_upload_limits(), max_side=MAX_PICTURE_SIDE)
-    labels = [
-        draw.Label(read.box_in_pixels(mark.face.box), mark.said.name, _get_mark_state(mark)) for mark in shown
-    ]
+    labels = []
+    for mark in shown:
+        state = State.UNSURE if mark.said.key == "unsure" else State.UNKNOWN
+        state = State.KNOWN if mark.said.is_named else state
+        labels.append(draw.Label(read.box_in_pixels(mark.face.box), mark.said.name, state))
     hidden = [read.box_in_pixels(get_box_to_hide(face)) for face in faces_without_consent(photo)]
     picture = draw.annotate_photo(draw.anonymise_faces(read.pixels, hidden), labels)
     return ExportedFile(picture.encoded(), "image/jpeg", f"{_file_stem(photo)}-names.jpg")
-
-
-def _silence_mark(mark: FaceMark, hidden: set[int]) -> FaceMark:
-    """The mark; without its name if its face is one to be hidden."""
-    if mark.face.pk not in hidden:
-        return mark
-    said = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
-    return replace(mark, said=said, reference=None, alike=None)
-
-
-def _get_mark_state(mark: FaceMark) -> State:
-    if mark.said.is_named:
-        return State.KNOWN
-    return State.UNSURE if mark.said.key == "unsure" else State.UNKNOWN
 
 
 def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> ExportedFile:

@@ -31,9 +31,8 @@ RENDITION_SUFFIX = ".webp"
 
 
 def _hash_parts(*parts: object) -> str:
-    return hashlib.sha256("/".join(str(part) for part in (RENDITION_VERSION, *parts)).encode()).hexdigest()[
-        :20
-    ]
+    text = "/".join(map(str, (RENDITION_VERSION, *parts)))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 def photo_digest(photo: Photo) -> str:
@@ -79,20 +78,13 @@ FACE_MARGIN = 0.35  # around a face's box, as a fraction of its size
 RENDITION_LIMITS = Limits(bytes=2_000_000_000, pixels=500_000_000)
 
 
-def get_original_path(photo: Photo) -> Path:
-    return Path(photo.file.path)
-
-
 def get_photo_rendition(photo: Photo, width: int) -> Path:
     """The photo at this width (or its own, if that is less)."""
     path = photo_folder(photo.sha256) / f"{photo_digest(photo)}-{width}{RENDITION_SUFFIX}"
-
-    def make() -> None:
-        write_atomically(
-            path, make_rendition(get_original_path(photo), _longer_side(photo, width), RENDITION_LIMITS)
-        )
-
-    return make_file_once(path, make)
+    side = _longer_side(photo, width)
+    return make_file_once(
+        path, lambda: write_atomically(path, make_rendition(photo.file.path, side, RENDITION_LIMITS))
+    )
 
 
 def _longer_side(photo: Photo, width: int) -> int:
@@ -107,7 +99,7 @@ def get_hidden_photo_rendition(photo: Photo, width: int, boxes: Sequence[Box]) -
     path = photo_folder(photo.sha256) / f"{hidden_digest(photo, boxes)}-{width}{RENDITION_SUFFIX}"
 
     def make() -> None:
-        shown = read_photo(get_original_path(photo), RENDITION_LIMITS, max_side=_longer_side(photo, width))
+        shown = read_photo(photo.file.path, RENDITION_LIMITS, max_side=_longer_side(photo, width))
         pixels = anonymise_faces(shown.pixels, [shown.box_in_pixels(box) for box in boxes])
         write_atomically(path, encode_pixels(pixels))
 
@@ -122,9 +114,7 @@ def get_face_rendition(face: Face, size: int) -> Path:
         others = Face.objects.filter(photo_id=face.photo_id, is_erased=False).exclude(pk=face.pk)
         faces = [face, *others.select_related("photo")]
         boxes = [one.box.padded(FACE_MARGIN) for one in faces]
-        regions = read_regions(
-            get_original_path(face.photo), boxes, RENDITION_LIMITS, max_side=max(FACE_SIZES)
-        )
+        regions = read_regions(face.photo.file.path, boxes, RENDITION_LIMITS, max_side=max(FACE_SIZES))
         for one, region in zip(faces, regions, strict=True):
             for each in FACE_SIZES:
                 write_atomically(
@@ -147,16 +137,13 @@ def _shrink_image(pixels: Image, size: int) -> Image:
 def get_reference_rendition(reference: Reference, size: int) -> Path:
     """The reference's crop at this size."""
     path = reference_folder(reference.sha256) / f"{reference_digest(reference)}-{size}{RENDITION_SUFFIX}"
-
-    def make() -> None:
-        write_atomically(path, make_rendition(reference.image.path, size, RENDITION_LIMITS))
-
-    return make_file_once(path, make)
+    return make_file_once(
+        path, lambda: write_atomically(path, make_rendition(reference.image.path, size, RENDITION_LIMITS))
+    )
 
 
-LANDMARK_MARGIN = (
-    0.6  # of the landmarks' extent on every side: from the eyes to the brow, from the mouth to the chin
-)
+# Of the landmarks' extent on every side: from the eyes to the brow, from the mouth to the chin.
+LANDMARK_MARGIN = 0.6
 
 
 def get_box_to_hide(face: Face) -> Box:

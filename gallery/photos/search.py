@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -35,89 +35,74 @@ class SearchQuery:
     """What is looked for."""
 
     text: str = ""
-    people: tuple[Person, ...] = field(default=())  # all of them on the photo
-    without: tuple[Person, ...] = field(default=())  # none of them
+    people: tuple[Person, ...] = ()  # all of them on the photo
+    without: tuple[Person, ...] = ()  # none of them
     is_unnamed: bool = False  # with a face that has no name
     span: DateSpan | None = None
-    lost: tuple[str, ...] = field(default=())  # names typed of whom nobody, or more than one, is known
+    lost: tuple[str, ...] = ()  # names typed of whom nobody, or more than one, is known
 
     @property
     def is_empty(self) -> bool:
         return not (self.text or self.people or self.without or self.is_unnamed)
 
 
-def make_search_query(
-    text: str, people: Sequence[int], without: Sequence[int], *, is_unnamed: bool
-) -> SearchQuery:
-    """The wish of a page's address; names typed into the text join those chosen before."""
-    found = Person.objects.in_bulk([*people[:MAX_SEARCHED_PEOPLE], *without[:MAX_SEARCHED_PEOPLE]])
-    asked = SearchQuery(
-        text.strip(),
-        tuple(found[pk] for pk in dict.fromkeys(people[:MAX_SEARCHED_PEOPLE]) if pk in found),
-        tuple(
-            found[pk]
-            for pk in dict.fromkeys(without[:MAX_SEARCHED_PEOPLE])
-            if pk in found and pk not in people
-        ),
-        is_unnamed,
-    )
-    named = _parse_people(asked.text)
-    if named is not None:
-        with_them, without_them = named
-        return replace(
-            asked,
-            text="",
-            people=_join_people(asked.people, with_them),
-            without=_join_people(asked.without, without_them),
-        )
-    return replace(asked, span=parse_date_span(asked.text))
-
-
 def parse_search_query(query: QueryDict) -> SearchQuery:
-    """The wish of an address: `q`, `with` and `without` (ids, several), `unnamed`; `also` and `but` add names."""
-    people, without, lost = _parse_ids(query, "with"), _parse_ids(query, "without"), []
-    typed = [(name.strip(), people) for name in query.get("also", "").split(",")]
-    typed += [(name.strip(), without) for name in query.get("but", "").split(",")]
-    for name, chosen in typed[:MAX_SEARCHED_PEOPLE]:
-        person = _find_one_person(_strip_without_prefix(name)) if _strip_without_prefix(name) else None
+    """What an address asks: `q`, `with` and `without` (ids, several), `unnamed`; `also` and `but` add names.
+
+    Names typed into the text join the people chosen before.
+    """
+    with_ids, without_ids, lost = _parse_ids(query, "with"), _parse_ids(query, "without"), []
+    typed = [(name.strip(), with_ids) for name in query.get("also", "").split(",")]
+    typed += [(name.strip(), without_ids) for name in query.get("but", "").split(",")]
+    for term, ids in typed[:MAX_SEARCHED_PEOPLE]:
+        is_excluded, name = _split_without(term)
+        person = _find_one_person(name) if name else None
         if person:
-            (without if _is_excluding_term(name) else chosen).append(person.pk)
-        elif name:
-            lost.append(_strip_without_prefix(name))
-    found = make_search_query(query.get("q", ""), people, without, is_unnamed=query.get("unnamed") == "1")
-    return replace(found, lost=tuple(lost))
+            (without_ids if is_excluded else ids).append(person.pk)
+        elif term:
+            lost.append(name)
+    with_ids, without_ids = with_ids[:MAX_SEARCHED_PEOPLE], without_ids[:MAX_SEARCHED_PEOPLE]
+    found = Person.objects.in_bulk([*with_ids, *without_ids])
+    people = [found[pk] for pk in with_ids if pk in found]
+    without = [found[pk] for pk in without_ids if pk in found and pk not in with_ids]
+    text = query.get("q", "").strip()
+    if named := _parse_people(text):
+        text = ""
+        people += named[0]
+        without += named[1]
+    return SearchQuery(
+        text,
+        tuple(dict.fromkeys(people)),
+        tuple(dict.fromkeys(without)),
+        is_unnamed=query.get("unnamed") == "1",
+        span=parse_date_span(text),
+        lost=tuple(lost),
+    )
 
 
 def _parse_ids(query: QueryDict, name: str) -> list[int]:
     return [pk for pk in map(parse_id, query.getlist(name)) if pk is not None]
 
 
-def _join_people(first: tuple[Person, ...], second: Iterable[Person]) -> tuple[Person, ...]:
-    return tuple({person.pk: person for person in (*first, *second)}.values())
-
-
 def _parse_people(text: str) -> tuple[list[Person], list[Person]] | None:
     """The people a list of names means: at least two names, or one to leave out; None for other text."""
-    terms = [term.strip() for term in text.split(",") if term.strip()]
-    if not terms or (len(terms) == 1 and not _is_excluding_term(terms[0])):
+    terms = [_split_without(term.strip()) for term in text.split(",") if term.strip()]
+    if len(terms) < 2 and not any(is_excluded for is_excluded, _name in terms):
         return None
     with_them: list[Person] = []
     without: list[Person] = []
-    for term in terms[:MAX_SEARCHED_PEOPLE]:
-        person = _find_one_person(_strip_without_prefix(term))
+    for is_excluded, name in terms[:MAX_SEARCHED_PEOPLE]:
+        person = _find_one_person(name)
         if person is None:
             return None
-        (without if _is_excluding_term(term) else with_them).append(person)
+        (without if is_excluded else with_them).append(person)
     return with_them, without
 
 
-def _is_excluding_term(term: str) -> bool:
-    return term.casefold().startswith(WITHOUT_PREFIXES)
-
-
-def _strip_without_prefix(term: str) -> str:
-    start = next((start for start in WITHOUT_PREFIXES if term.casefold().startswith(start)), "")
-    return term[len(start) :].strip()
+def _split_without(term: str) -> tuple[bool, str]:
+    """Whether the term leaves somebody out, and the name in it."""
+    prefix = next((prefix for prefix in WITHOUT_PREFIXES if term.casefold().startswith(prefix)), "")
+    return bool(prefix), term[len(prefix) :].strip()
 
 
 def _find_one_person(name: str) -> Person | None:
@@ -149,7 +134,10 @@ def _matches_text(user: User, asked: SearchQuery) -> Q:
     key = get_search_key(asked.text)
     named_albums = Album.objects.visible_to(user).filter(search__contains=key).values("pk")
     found = Q(search__contains=key) | Q(album__in=named_albums) | _shows_person_named(key)
-    return found | _is_taken_in_span(asked.span) if asked.span else found
+    if span := asked.span:
+        found |= Q(taken_at__date__gte=span.first, taken_at__date__lte=span.last)
+        found |= Q(taken_at__isnull=True, album__date__gte=span.first, album__date__lte=span.last)
+    return found
 
 
 def _shows_person_named(key: str) -> Q:
@@ -167,12 +155,6 @@ def _shows_person_named(key: str) -> Q:
     return Q(IsNull(first, False))
 
 
-def _is_taken_in_span(span: DateSpan) -> Q:
-    taken = Q(taken_at__date__gte=span.first, taken_at__date__lte=span.last)
-    undated = Q(taken_at__isnull=True, album__date__gte=span.first, album__date__lte=span.last)
-    return taken | undated
-
-
 def search_albums(user: User, asked: SearchQuery) -> QuerySet[Album]:
     """Albums by name, or by date."""
     if not asked.text:
@@ -183,10 +165,9 @@ def search_albums(user: User, asked: SearchQuery) -> QuerySet[Album]:
     return list_albums(user).filter(hit)
 
 
-YEAR_PATTERN = re.compile(r"(?P<year>(?:18|19|20|21)\d\d)")
-MONTH_PATTERN = re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})|(?P<month2>\d{1,2})[-/.](?P<year2>\d{4})")
-ISO_DAY_PATTERN = re.compile(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})")
-DAY_PATTERN = re.compile(r"(?P<first>\d{1,2})(?P<sign>[-/.])(?P<second>\d{1,2})[-/.](?P<year>\d{4})")
+YEAR_PATTERN = re.compile(r"(?:18|19|20|21)\d\d")
+YEAR_FIRST_PATTERN = re.compile(r"(\d{4})[-/.](\d{1,2})(?:[-/.](\d{1,2}))?")
+YEAR_LAST_PATTERN = re.compile(r"(?:(\d{1,2})([-/.]))?(\d{1,2})[-/.](\d{4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,40 +181,29 @@ class DateSpan:
 def parse_date_span(text: str) -> DateSpan | None:
     """What the text means as a date; None if it means none."""
     text = text.strip().rstrip(".")
-    if found := ISO_DAY_PATTERN.fullmatch(text):
-        return _make_day_span(int(found["year"]), int(found["month"]), int(found["day"]))
-    if found := DAY_PATTERN.fullmatch(text):
-        return _parse_written_day(found)
-    if found := MONTH_PATTERN.fullmatch(text):
-        return _make_month_span(int(found["year"] or found["year2"]), int(found["month"] or found["month2"]))
-    if found := YEAR_PATTERN.fullmatch(text):
-        year = int(found["year"])
-        return DateSpan(date(year, 1, 1), date(year, 12, 31))
+    if found := YEAR_FIRST_PATTERN.fullmatch(text):
+        return _make_span(*(int(part) for part in found.groups() if part))
+    if found := YEAR_LAST_PATTERN.fullmatch(text):
+        first, sign, second, year = found.groups()
+        if not first:
+            return _make_span(int(year), int(second))
+        # Day before month, but for 3/25/2024 and where the reader's language puts the month first.
+        is_month_first = sign == "/" and formats.get_format("SHORT_DATE_FORMAT").startswith(("m", "n"))
+        month, day = (first, second) if is_month_first else (second, first)
+        return _make_span(int(year), int(month), int(day)) or _make_span(int(year), int(day), int(month))
+    if YEAR_PATTERN.fullmatch(text):
+        return _make_span(int(text))
     return _parse_named_month(text)
 
 
-def _make_day_span(year: int, month: int, day: int) -> DateSpan | None:
+def _make_span(year: int, month: int | None = None, day: int | None = None) -> DateSpan | None:
+    """The year, the month, or the day; None if there is none such."""
     try:
-        found = date(year, month, day)
+        first = date(year, 1 if month is None else month, 1 if day is None else day)
     except ValueError:
         return None
-    return DateSpan(found, found)
-
-
-def _parse_written_day(found: re.Match[str]) -> DateSpan | None:
-    """Day before month, but for 3/25/2024 and where the reader's language puts the month first."""
-    first, second, year = int(found["first"]), int(found["second"]), int(found["year"])
-    is_month_first = found["sign"] == "/" and formats.get_format("SHORT_DATE_FORMAT").startswith(("m", "n"))
-    ordered = [(second, first), (first, second)]
-    if is_month_first:
-        ordered.reverse()
-    return _make_day_span(year, *ordered[0]) or _make_day_span(year, *ordered[1])
-
-
-def _make_month_span(year: int, month: int) -> DateSpan | None:
-    if not (1 <= month <= 12 and 1 <= year <= 9999):
-        return None
-    return DateSpan(date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1]))
+    last_month = month or 12
+    return DateSpan(first, date(year, last_month, day or calendar.monthrange(year, last_month)[1]))
 
 
 def _parse_named_month(text: str) -> DateSpan | None:
@@ -244,14 +214,9 @@ def _parse_named_month(text: str) -> DateSpan | None:
         return None
     rest = " ".join(key.replace(year[0], " ", 1).split())
     for number, name in MONTHS.items():
-        for word in {
-            get_search_key(str(name)),
-            calendar.month_name[number].lower(),
-            calendar.month_abbr[number].lower(),
-        }:
-            if rest == word:
-                return _make_month_span(int(year["year"]), number)
-            day = re.fullmatch(rf"(?:{re.escape(word)} (\d{{1,2}})|(\d{{1,2}})\.? {re.escape(word)})", rest)
-            if day:
-                return _make_day_span(int(year["year"]), number, int(day[1] or day[2]))
+        for word in (get_search_key(str(name)), calendar.month_name[number], calendar.month_abbr[number]):
+            word = re.escape(word.lower())
+            if found := re.fullmatch(rf"{word}(?: (\d{{1,2}}))?|(\d{{1,2}})\.? {word}", rest):
+                day = found[1] or found[2]
+                return _make_span(int(year[0]), number, int(day) if day else None)
     return None

@@ -3,42 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from statistics import fmean
 
-from django.db.models import Exists, F, Max, OuterRef, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from gallery.core.pagination import KeysetPage, paginate_by_id
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
 from gallery.models import Decision, Face, Photo, Status, User, WorkerBeat
+from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.querysets import PhotoQuerySet
 
 PHOTOS_PER_PAGE = 36
-UNFINISHED_STATUSES = (Status.QUEUED, Status.PROCESSING)
 SPEED_SAMPLE_SIZE = 30
 TILE_FIELDS = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo
-PHOTO_FILTERS = ("unnamed", "unsure", "waiting", "failed")
-
-
-def has_open_face(**conditions: object) -> Exists:
-    """Photos that have a face nobody has decided on, which fulfils these conditions."""
-    return Exists(Face.objects.undecided().filter(photo=OuterRef("pk"), **conditions))
 
 
 def filter_photos(photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:
-    """Photos narrowed to one of FILTERS; anything else narrows nothing."""
-    if wanted == "unnamed":
-        return photos.filter(has_open_face(state=Face.State.UNKNOWN))
-    if wanted == "unsure":
-        return photos.filter(has_open_face(state=Face.State.UNSURE))
-    if wanted == "waiting":
-        return photos.filter(work__in=UNFINISHED_STATUSES)
-    if wanted == "failed":
-        return photos.filter(work=Status.FAILED)
-    return photos
+    """Photos that wait for something: `unnamed`, `unsure`, `waiting` or `failed`; anything else narrows nothing."""
+    open_faces = Face.objects.undecided().filter(photo=OuterRef("pk"))
+    conditions = {
+        "unnamed": Exists(open_faces.filter(state=Face.State.UNKNOWN)),
+        "unsure": Exists(open_faces.filter(state=Face.State.UNSURE)),
+        "waiting": Q(work__in=UNFINISHED_STATUSES),
+        "failed": Q(work=Status.FAILED),
+    }
+    return photos.filter(conditions[wanted]) if wanted in conditions else photos
 
 
 def get_photo_grid(
@@ -84,25 +77,14 @@ def get_processing_progress(user: User) -> ProcessingProgress:
         return ProcessingProgress(0, 0, has_worker=True)
     seen_at = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
     alive = sum(seen > timezone.now() - DEAD_AFTER for seen in seen_at)
-    pace = _average_seconds_per_photo()
-    seconds = None if pace is None else round(left * pace / max(1, alive))
-    return ProcessingProgress(left, seconds, has_worker=alive > 0 or not (seen_at or _is_queue_stuck()))
-
-
-def _is_queue_stuck() -> bool:
-    """A photo has waited for longer than a worker takes to start."""
+    # A photo has waited for longer than a worker takes to start.
     waiting = Photo.objects.filter(work=Status.QUEUED, added_at__lt=timezone.now() - DEAD_AFTER)
-    return waiting.exists()
-
-
-def _average_seconds_per_photo() -> float | None:
+    has_worker = alive > 0 or not (seen_at or waiting.exists())
     done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
-    spans: Sequence[timedelta] = list(
-        done.order_by("-finished_at")
-        .annotate(span=F("finished_at") - F("started_at"))
-        .values_list("span", flat=True)[:SPEED_SAMPLE_SIZE]
-    )
-    return sum(span.total_seconds() for span in spans) / len(spans) if spans else None
+    spans = done.annotate(span=F("finished_at") - F("started_at")).values_list("span", flat=True)
+    latest = [span.total_seconds() for span in spans.order_by("-finished_at")[:SPEED_SAMPLE_SIZE]]
+    seconds = round(left * fmean(latest) / max(1, alive)) if latest else None
+    return ProcessingProgress(left, seconds, has_worker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +102,15 @@ def add_tile_summaries(photos: Iterable[Photo]) -> list[Photo]:
     waiting: dict[int, int] = defaultdict(int)
     faces = Face.objects.filter(photo__in=found).order_by("left", "pk")
     for photo, state, decision, name in faces.values_list("photo", "state", "decision", "person__name"):
-        if name is not None and _is_face_named(state, decision):
+        is_undecided, is_known = decision == Decision.NONE, state == Face.State.KNOWN
+        # As `get_face_label` has it: confirmed by somebody, or recognised and left so.
+        if name is not None and (decision == Decision.CONFIRMED or (is_undecided and is_known)):
             names[photo][name] = None
-        waiting[photo] += decision == Decision.NONE and state != Face.State.KNOWN
+        waiting[photo] += is_undecided and not is_known
     for photo_row in found:
         said = TileSummary(", ".join(names[photo_row.pk]), waiting[photo_row.pk])
         photo_row.glimpse = said  # type: ignore[attr-defined]  # as an annotation would
     return found
-
-
-def _is_face_named(state: str, decision: str) -> bool:
-    """As `standing` has it: confirmed by somebody, or recognised and left so."""
-    return decision == Decision.CONFIRMED or (decision == Decision.NONE and state == Face.State.KNOWN)
 
 
 def get_tile_summary(photo: Photo) -> TileSummary:

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePath
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -22,8 +21,8 @@ from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
 from gallery.history.changeset import ChangeSet, record_event
 from gallery.history.effects import apply_effects
-from gallery.jobs import dispatch, leases
-from gallery.jobs.leases import enqueue_rows
+from gallery.jobs import dispatch
+from gallery.jobs.leases import enqueue_rows, get_database_time
 from gallery.jobs.services import requeue_rows
 from gallery.models import Album, Event, Photo, Status, User
 from gallery.models.people import clean_name, get_search_key
@@ -31,10 +30,9 @@ from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, 
 from gallery.photos.albums import make_unsaved_album
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageError, ImageTooLarge
-from recognition.images import ImageInfo
 from recognition.images.sandbox import probe_photo
 
-FILE_EXTENSIONS = {
+FILE_EXTENSIONS = {  # by Pillow's name of the format
     "JPEG": ".jpg",
     "PNG": ".png",
     "WEBP": ".webp",
@@ -79,25 +77,40 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
         received = receive_file(chunks, get_upload_limits().bytes)
     except FileTooLong:
         raise ImageTooLarge("over_the_bytes", limit=settings.UPLOAD_MAX_MB) from None
-    found = find_photo_by_sha256(received.sha256, user)
-    if found:
-        _restore_lost_file(found, received)
-        return AddedPhoto(found, is_duplicate=True)
-    copy = get_next_copy_number(received.sha256)
     try:
+        if found := find_photo_by_sha256(received.sha256, user):
+            _restore_lost_file(found, received)
+            return AddedPhoto(found, is_duplicate=True)
+        copy = get_next_copy_number(received.sha256)
         _check_upload_quota(user, received.bytes)
         info = probe_photo(received.path, get_upload_limits())
         file = received.keep(build_photo_name(received.sha256, FILE_EXTENSIONS[info.kind], copy))
     finally:
         received.drop()
-    photo = Photo(album=album, file=file, sha256=received.sha256, copy=copy, bytes=received.bytes)
-    return _save_photo(user, _fill_in_photo(photo, name, info))
+    shown = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
+    # The camera's clock says no time zone: take the site's.
+    taken_at = timezone.make_aware(info.taken_at, timezone.get_default_timezone()) if info.taken_at else None
+    photo = Photo(
+        album=album,
+        file=file,
+        sha256=received.sha256,
+        copy=copy,
+        bytes=received.bytes,
+        name=shown,
+        search=get_search_key(shown)[:400],
+        format=info.kind,
+        width=info.width,
+        height=info.height,
+        taken_at=taken_at,
+        uploaded_by=user,
+        queued_at=get_database_time(),
+    )
+    return _save_photo(user, photo)
 
 
 def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
     """Its file may have been lost: then the same file, sent again, takes its place."""
     if photo.file.storage.exists(str(photo.file)):
-        received.drop()
         return
     received.keep(str(photo.file))
     with transaction.atomic():
@@ -105,16 +118,7 @@ def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
         dispatch.send_task("process_photo", photo.pk)
 
 
-def _fill_in_photo(photo: Photo, name: str, info: ImageInfo) -> Photo:
-    photo.name = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
-    photo.search = get_search_key(photo.name)[:400]
-    photo.format, photo.width, photo.height = info.kind, info.width, info.height
-    photo.taken_at = _taken_at_in_utc(info.taken_at)
-    return photo
-
-
 def _save_photo(user: User | None, photo: Photo) -> AddedPhoto:
-    photo.uploaded_by, photo.queued_at = user, leases.get_database_time()
     try:
         with transaction.atomic():
             photo.save()
@@ -128,63 +132,55 @@ def _save_photo(user: User | None, photo: Photo) -> AddedPhoto:
     return AddedPhoto(photo, is_duplicate=False)
 
 
-def _taken_at_in_utc(taken_at: datetime | None) -> datetime | None:
-    """The camera's clock says no time zone: take the site's."""
-    if taken_at is None:
-        return None
-    return taken_at.replace(tzinfo=ZoneInfo(settings.TIME_ZONE)).astimezone(UTC)
-
-
 @transaction.atomic
 def trash_photo(user: User, photo: Photo) -> Event | None:
     """Put the photo into the trash; it can be restored."""
-    ledger = ChangeSet()
+    changes = ChangeSet()
     there = Photo.objects.outside_trash().filter(pk=photo.pk)
-    if ledger.update(there, trashed_at=timezone.now(), trashed_by=user):
-        apply_effects(ledger)
-        return record_event(user, "photo.trash", photo, {"name": photo.name}, undo=ledger)
-    return None
+    changes.update(there, trashed_at=timezone.now(), trashed_by=user)
+    return _record_photo_event(user, "photo.trash", photo, changes)
 
 
 @transaction.atomic
 def restore_photo(user: User, photo: Photo) -> None:
     """Take the photo out of the trash; what was waiting goes on."""
-    ledger = ChangeSet()
-    if ledger.update(Photo.objects.in_trash().filter(pk=photo.pk), trashed_at=None, trashed_by=None):
-        apply_effects(ledger)
-        record_event(user, "photo.restore", photo, {"name": photo.name}, undo=ledger)
+    changes = ChangeSet()
+    changes.update(Photo.objects.in_trash().filter(pk=photo.pk), trashed_at=None, trashed_by=None)
+    _record_photo_event(user, "photo.restore", photo, changes)
 
 
 @transaction.atomic
 def set_photo_recognition(user: User, photo: Photo, is_recognised: bool) -> Event | None:
     """Whether anybody is to be recognised in the photo: names people gave stay, the machine's go or come."""
-    if photo.is_recognised == is_recognised:
-        return None
-    ledger = ChangeSet()
-    ledger.set(photo, is_recognised=is_recognised)
-    apply_effects(ledger)
+    changes = ChangeSet()
+    if photo.is_recognised != is_recognised:
+        changes.set(photo, is_recognised=is_recognised)
     verb = "photo.recognise" if is_recognised else "photo.stop_recognising"
-    return record_event(user, verb, photo, {"name": photo.name}, ledger)
+    return _record_photo_event(user, verb, photo, changes)
 
 
 @transaction.atomic
 def retry_photo(user: User, photo: Photo) -> Event | None:
     """Process the photo again: after a failure, or to look with a newer detector. None if it waits already."""
-    ledger = ChangeSet()
-    if requeue_rows(ledger, Photo.objects.filter(pk=photo.pk)):
-        apply_effects(ledger)
-        return record_event(user, "photo.retry", photo, {"name": photo.name}, ledger)
-    return None
+    changes = ChangeSet()
+    requeue_rows(changes, Photo.objects.filter(pk=photo.pk))
+    return _record_photo_event(user, "photo.retry", photo, changes)
 
 
 @transaction.atomic
 def set_taken_at(user: User, photo: Photo, taken_at: datetime | None) -> Event | None:
     """Say when the photo was taken, where its file says nothing or something wrong."""
-    if photo.taken_at == taken_at:
+    changes = ChangeSet()
+    if photo.taken_at != taken_at:
+        changes.set(photo, taken_at=taken_at)
+    return _record_photo_event(user, "photo.taken", photo, changes)
+
+
+def _record_photo_event(user: User, verb: str, photo: Photo, changes: ChangeSet) -> Event | None:
+    if not changes.groups:
         return None
-    ledger = ChangeSet()
-    ledger.set(photo, taken_at=taken_at)
-    return record_event(user, "photo.taken", photo, {"name": photo.name}, ledger)
+    apply_effects(changes)
+    return record_event(user, verb, photo, {"name": photo.name}, changes)
 
 
 MAX_CHOSEN_PHOTOS = 500  # photos in one act
@@ -196,20 +192,20 @@ def put_photos_in_album(
     user: User, photos: Sequence[Photo], album: Album | str | None, batch: UUID | None = None
 ) -> Event | None:
     """Put photos into an album, into a new one of this name, or into none; None where all are there."""
-    ledger = ChangeSet()
+    changes = ChangeSet()
     if isinstance(album, str):
         album = make_unsaved_album(user, album)
-        ledger.create(album)
+        changes.create(album)
     target = album.pk if album else None
     ids = [photo.pk for photo in photos if photo.album_id != target]
     if not ids:
         return None
-    ledger.update(Album.objects.filter(cover__in=ids).exclude(pk=target or 0), cover=None)
-    ledger.update(Photo.objects.filter(pk__in=ids), album_id=target)
-    apply_effects(ledger)
+    changes.update(Album.objects.filter(cover__in=ids).exclude(pk=target or 0), cover=None)
+    changes.update(Photo.objects.filter(pk__in=ids), album_id=target)
+    apply_effects(changes)
     albums = {photo.album_id for photo in photos if photo.album_id} | ({target} if target else set())
     summary = {"count": len(ids), "album": album.name if album else ""}
-    return record_event(user, "photos.album", None, summary, ledger, batch, {"photo": ids, "album": albums})
+    return record_event(user, "photos.album", None, summary, changes, batch, {"photo": ids, "album": albums})
 
 
 @transaction.atomic
@@ -237,9 +233,9 @@ def set_photos_recognition(
 @transaction.atomic
 def retry_photos(user: User, photos: Sequence[Photo], batch: UUID | None = None) -> Event | None:
     """Have the worker look at them again; those in the trash, or that wait already, are left."""
-    ledger = ChangeSet()
-    ids = requeue_rows(ledger, _chosen_photos(photos))
-    return _record_photos_event(user, "photos.retry", ledger, ids, batch)
+    changes = ChangeSet()
+    ids = requeue_rows(changes, _chosen_photos(photos))
+    return _record_photos_event(user, "photos.retry", changes, ids, batch)
 
 
 def _chosen_photos(photos: Sequence[Photo], *, trashed: bool = False) -> QuerySet[Photo]:
@@ -249,19 +245,19 @@ def _chosen_photos(photos: Sequence[Photo], *, trashed: bool = False) -> QuerySe
 def _write_photos(
     user: User, verb: str, rows: QuerySet[Photo], batch: UUID | None, columns: Mapping[str, object]
 ) -> Event | None:
-    ledger = ChangeSet()
-    return _record_photos_event(user, verb, ledger, ledger.update(rows, **columns), batch)
+    changes = ChangeSet()
+    return _record_photos_event(user, verb, changes, changes.update(rows, **columns), batch)
 
 
 def _record_photos_event(
-    user: User, verb: str, ledger: ChangeSet, ids: list[int], batch: UUID | None
+    user: User, verb: str, changes: ChangeSet, ids: list[int], batch: UUID | None
 ) -> Event | None:
     if not ids:
         return None
-    apply_effects(ledger)
+    apply_effects(changes)
     rows = Photo.objects.filter(pk__in=ids, album__isnull=False).order_by()
     subjects = {"photo": ids, "album": rows.values_list("album_id", flat=True).distinct()}
-    return record_event(user, verb, None, {"count": len(ids)}, ledger, batch, subjects)
+    return record_event(user, verb, None, {"count": len(ids)}, changes, batch, subjects)
 
 
 def check_photo_count(photos: Sequence[object], most: int = MAX_CHOSEN_PHOTOS) -> None:

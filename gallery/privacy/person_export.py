@@ -43,7 +43,7 @@ from gallery.models import (
     Status,
     User,
 )
-from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide, get_original_path
+from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
 from recognition.draw import anonymise_faces
 from recognition.errors import ImageError
@@ -87,12 +87,11 @@ def _encode_reference(reference: Reference) -> bytes | None:
 
 
 def _encode_faces(photo: Photo, own: Sequence[Face]) -> list[bytes | None]:
-    path: Path = get_original_path(photo)
     others = photo.faces.exclude(pk__in=[face.pk for face in own]).exclude(decision=Decision.NOT_A_FACE)
     hidden = [get_box_to_hide(face) for face in others]
     try:
         cuts = [face.box.padded(FACE_MARGIN) for face in own]
-        regions = read_regions(path, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
+        regions = read_regions(photo.file.path, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
     except (ImageError, OSError):
         return [None] * len(own)
     return [_encode_region(region, hidden) for region in regions]

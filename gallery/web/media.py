@@ -33,7 +33,6 @@ from gallery.photos.renditions import (
     RENDITION_LIMITS,
     face_digest,
     get_face_rendition,
-    get_original_path,
     get_photo_rendition,
     get_reference_rendition,
     photo_digest,
@@ -113,11 +112,11 @@ def photo_original(request: PageRequest, pk: int) -> HttpResponseBase:
     is_whole = request.GET.get("position") == "yes"
     if is_whole:
         kind = mimetypes.guess_type(photo.file.path)[0] or "application/octet-stream"
-        response = file_response(get_original_path(photo), kind, photo.name, attachment=True)
+        response = file_response(Path(photo.file.path), kind, photo.name, attachment=True)
         response["Cache-Control"] = "private, no-store"
     else:
         try:
-            copy = make_tagged_copy(get_original_path(photo), [], limits=RENDITION_LIMITS)
+            copy = make_tagged_copy(Path(photo.file.path), [], limits=RENDITION_LIMITS)
         except (ImageError, OSError) as error:
             raise Http404(str(error)) from error
         name = str(PurePath(photo.name).with_suffix(copy.suffix))

@@ -199,7 +199,7 @@ def _add_reference_pictures(request: PageRequest, person: Person) -> None:
     for file in request.FILES.getlist("pictures"):
         try:
             content = file.read(get_upload_limits().bytes + 1)
-            added += not upload_reference(request.user, person, content, file.name or "", status).is_duplicate
+            added += add_reference(request.user, person, content, file.name or "", status) is not None
         except (ImageError, ActionRefused) as refusal:
             refused.append(f"{file.name}: {translate_error(refusal)}")
     if refused:

@@ -18,10 +18,10 @@ from gallery.faces.selectors import count_forgotten_faces, find_visible_face, ge
 from gallery.history.audit import record_view
 from gallery.history.messages import add_event_message, describe_own_event
 from gallery.models import Album, Event, Photo, User
+from gallery.models.base import UNFINISHED_STATUSES
 from gallery.photos.albums import find_album_by_name
 from gallery.photos.selectors import (
     PHOTOS_PER_PAGE,
-    UNFINISHED_STATUSES,
     add_tile_summaries,
     filter_photos,
     get_photo_grid,
