@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image as Pillow
 
 from gallery.core.limits import get_upload_limits
 from gallery.models import Reference
 from gallery.models.storage import build_reference_name, write_file
+from gallery.photos.renditions import shrink_image
 from recognition import images
 from recognition.images import Region
 from recognition.images.sandbox import read_region
@@ -54,7 +54,7 @@ def cut_reference_crop(pixels: Image, detection: Detection) -> ReferenceCrop:
     height, width = pixels.shape[:2]
     left, top, across, down = detection.box.padded(CROP_MARGIN).clipped(width, height).as_ints()
     part = pixels[top : top + down, left : left + across]
-    region = Region(shrink_image(part, MAX_CROP_SIDE / max(part.shape[:2])), Box(left, top, across, down))
+    region = Region(shrink_image(part, MAX_CROP_SIDE), Box(left, top, across, down))
     return _encode_crop(region, describe_detection(detection))
 
 
@@ -62,14 +62,6 @@ def read_reference_crop(path: Path | str, face: FaceColumns) -> ReferenceCrop:
     """The face in the image of this file, with its surroundings; raises ImageError or OSError."""
     wanted = Box(*face["box"]).padded(CROP_MARGIN)
     return _encode_crop(read_region(path, wanted, get_upload_limits(), max_side=MAX_CROP_SIDE), face)
-
-
-def shrink_image(pixels: Image, factor: float) -> Image:
-    """Reduced by the factor, each new pixel the mean of those it covers; as it is for a factor of 1 or more."""
-    if factor >= 1:
-        return pixels
-    size = max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor))
-    return np.asarray(Pillow.fromarray(np.ascontiguousarray(pixels)).resize(size, Pillow.Resampling.LANCZOS))
 
 
 def _encode_crop(region: Region, face: FaceColumns) -> ReferenceCrop:

@@ -39,40 +39,35 @@ class PersonImage:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ImportCandidate:
-    """A source, and the SHA-256 of its file or what makes looking needless."""
+    """A source and the SHA-256 of its file; a crop, or none; and what to say of the image, if anything."""
 
     source: PersonImage
     sha256: str = ""
-    refusal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CandidateResult:
-    """What became of it: a crop, or none; and what to say of the image, if anything."""
-
     crop: ReferenceCrop | None = None
     status: str = Judgement.APPROVED
     remark: str = ""
     is_faceless: bool = False  # perhaps a tight crop, worth a second look once its person has references
 
 
-def find_reference_face(candidate: ImportCandidate, detector: Detector) -> CandidateResult:
-    if candidate.refusal:
-        return CandidateResult(remark=candidate.refusal)
+def find_reference_face(candidate: ImportCandidate, detector: Detector) -> ImportCandidate:
+    """The candidate with its crop, or with a remark why there is none."""
+    if candidate.remark:
+        return candidate
     try:
         pixels = engine.read_photo(candidate.source.path).pixels
-        return CandidateResult(cut_reference_crop(pixels, find_main_face(pixels, detector)))
+        candidate.crop = cut_reference_crop(pixels, find_main_face(pixels, detector))
     except NoFaceFound:
-        return CandidateResult(is_faceless=True)
+        candidate.is_faceless = True
     except SeveralFaces as error:
-        remark = f"{error} It waits for a curator as pending."
-        return CandidateResult(cut_reference_crop(pixels, error.face), Judgement.PENDING, remark)
+        candidate.crop, candidate.status = cut_reference_crop(pixels, error.face), Judgement.PENDING
+        candidate.remark = f"{error} It waits for a curator as pending."
     except ImageError as error:
-        return CandidateResult(remark=str(error))
+        candidate.remark = str(error)
     except OSError as error:
-        return CandidateResult(remark=describe_read_error(error))
+        candidate.remark = describe_read_error(error)
+    return candidate
 
 
 def describe_read_error(error: OSError) -> str:
@@ -95,7 +90,7 @@ class FolderImporter:
     def __init__(self) -> None:
         self.report = ImportReport()
         self.embedder = engine.get_serving_embedder()
-        self._waiting: list[tuple[ImportCandidate, ReferenceCrop, str]] = []  # the last one its status
+        self._waiting: list[ImportCandidate] = []
         self._faceless: list[ImportCandidate] = []
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
         self._people: dict[str, Person] = {}
@@ -105,11 +100,11 @@ class FolderImporter:
         at_once = engine.work_side_by_side(len(sources))
         detector = engine.get_detector()
         candidates = (self._make_candidate(source) for source in sources)
-        for candidate, result in map_in_threads(
+        for _candidate, result in map_in_threads(
             lambda one: find_reference_face(one, detector), candidates, at_once
         ):
-            self._take(candidate, result)
-            yield candidate.source
+            self._take(result)
+            yield result.source
 
     def finish(self) -> ImportReport:
         """Store the rest, and look once more at tight crops in which no face was found."""
@@ -127,23 +122,23 @@ class FolderImporter:
             with source.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            return ImportCandidate(source, refusal=describe_read_error(error))
+            return ImportCandidate(source, remark=describe_read_error(error))
         found = Reference.objects.filter(source_sha256=sha256).select_related("person").first()
         if found and found.person == find_person_by_name(source.name):
             self.report.people.add(found.person_id)
         if found or sha256 in self._begun:
             whose = found.person.name if found else self._begun[sha256]
-            return ImportCandidate(source, refusal=f"Already a reference of {whose}.")
+            return ImportCandidate(source, remark=f"Already a reference of {whose}.")
         self._begun[sha256] = source.name
         return ImportCandidate(source, sha256)
 
-    def _take(self, candidate: ImportCandidate, result: CandidateResult) -> None:
-        if result.remark:
-            self.report.skip(candidate.source.path, result.remark)
-        if result.is_faceless:
+    def _take(self, candidate: ImportCandidate) -> None:
+        if candidate.remark:
+            self.report.skip(candidate.source.path, candidate.remark)
+        if candidate.is_faceless:
             self._faceless.append(candidate)
-        if result.crop:
-            self._waiting.append((candidate, result.crop, result.status))
+        if candidate.crop:
+            self._waiting.append(candidate)
         if len(self._waiting) >= EMBEDDING_BATCH_SIZE:
             self.flush()
 
@@ -155,7 +150,8 @@ class FolderImporter:
         crop = cut_reference_crop(pixels, face)
         least, most = TIGHT_CROP_RATIOS
         if least <= width / height <= most and self._is_near(find_person_by_name(source.name), crop):
-            self._waiting.append((candidate, crop, Judgement.APPROVED))
+            candidate.crop = crop
+            self._waiting.append(candidate)
         else:
             self.report.skip(source.path, "No face was found in this image.")
 
@@ -171,27 +167,27 @@ class FolderImporter:
     def flush(self) -> None:
         """Embed and store what is waiting, as one transaction."""
         batch, self._waiting = self._waiting, []
-        if not batch:
+        crops = [candidate.crop for candidate in batch if candidate.crop]
+        if not crops:
             return
-        vectors = embed_crops([crop for _candidate, crop, _status in batch], self.embedder)
-        stored = [crop.store() for _candidate, crop, _status in batch]
+        vectors = embed_crops(crops, self.embedder)
+        stored = [crop.store() for crop in crops]
         now = timezone.now()
         with transaction.atomic():
-            for (candidate, _crop, status), vector, columns in zip(batch, vectors, stored, strict=True):
-                person = self._get_or_create_person(candidate.source.name)
+            for candidate, vector, columns in zip(batch, vectors, stored, strict=True):
                 reference = Reference.objects.create(
-                    person=person,
+                    person=self._get_or_create_person(candidate.source.name),
                     source_sha256=candidate.sha256,
                     source_path=str(candidate.source.path)[-1000:],
-                    status=status,
+                    status=candidate.status,
                     work=Status.DONE,
                     queued_at=now,
                     finished_at=now,
                     **columns,
                 )
                 store_reference_vector(reference, self.embedder, vector)
-                self.report.added += status == Judgement.APPROVED
-                self.report.people.add(person.pk)
+                self.report.added += candidate.status == Judgement.APPROVED
+                self.report.people.add(reference.person_id)
 
     def _get_or_create_person(self, name: str) -> Person:
         if name not in self._people:

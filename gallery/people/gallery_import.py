@@ -25,7 +25,6 @@ from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector, Status
 from gallery.models.people import clean_name
 from gallery.models.storage import build_reference_name, remove_file, write_file
-from gallery.people.crops import shrink_image
 from gallery.people.gallery_export import (
     JSON_COLUMNS,
     PEOPLE_CSV,
@@ -37,6 +36,7 @@ from gallery.people.gallery_export import (
     read_csv,
 )
 from gallery.people.services import import_person
+from gallery.photos.renditions import shrink_image
 from recognition import images
 from recognition.errors import EmbedderMismatch, ImageError
 from recognition.index import read_foreign
@@ -184,7 +184,7 @@ def _compare_with_picture(embedder: Embedder, picture: SamplePicture, vector: Em
     if picture.box is not None and picture.landmarks is not None:
         crops = [FaceCrop(pixels, picture.box, picture.landmarks)]
     else:
-        crops = _guess_face_crops(shrink_image(pixels, MAX_SAMPLE_SIDE / max(pixels.shape[:2])))
+        crops = _guess_face_crops(shrink_image(pixels, MAX_SAMPLE_SIDE))
     return float(np.max(embedder.embed(crops) @ vector))
 
 
@@ -204,31 +204,27 @@ def _guess_face_crops(pixels: Image) -> list[FaceCrop]:
 def _import_in_batches(
     rows: Iterable[Row], build: Callable[[Row], NewReference | None], done: ImportResult
 ) -> dict[int, int]:
-    """Store what `build` makes of the rows (None: it is there already); exported number to number here."""
+    """Store what `build` makes of the rows (None: it is there already); exported number to number here.
+
+    A batch is one transaction; the pictures of what is not stored are removed.
+    """
     numbers: dict[int, int] = {}
     remaining = iter(rows)
     while batch := list(islice(remaining, IMPORT_BATCH_SIZE)):
-        numbers |= _import_batch(batch, build, done)
+        new: list[NewReference] = []
+        try:
+            for row in batch:
+                if made := build(row):
+                    new.append(made)
+            _store_references(new)
+        except BaseException:
+            for each in new:
+                remove_file(str(each.reference.image))
+            raise
+        done.added += len(new)
+        done.already += len(batch) - len(new)
+        numbers |= {each.number: each.reference.pk for each in new}
     return numbers
-
-
-def _import_batch(
-    batch: list[Row], build: Callable[[Row], NewReference | None], done: ImportResult
-) -> dict[int, int]:
-    """One transaction; the pictures of what is not stored are removed."""
-    new: list[NewReference] = []
-    try:
-        for row in batch:
-            if made := build(row):
-                new.append(made)
-        _store_references(new)
-    except BaseException:
-        for each in new:
-            remove_file(str(each.reference.image))
-        raise
-    done.added += len(new)
-    done.already += len(batch) - len(new)
-    return {each.number: each.reference.pk for each in new}
 
 
 @transaction.atomic

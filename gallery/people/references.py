@@ -123,10 +123,6 @@ def undo_added_references(user: User, event: Event) -> dict[str, Any]:
     return {"rows": changes.groups}
 
 
-def approve_references(user: User, references: Iterable[Reference]) -> int:
-    return judge_references(user, references, Judgement.APPROVED)
-
-
 def reject_references(user: User, references: Iterable[Reference]) -> int:
     return judge_references(user, references, Judgement.REJECTED)
 

@@ -118,7 +118,7 @@ def get_face_rendition(face: Face, size: int) -> Path:
         for one, region in zip(faces, regions, strict=True):
             for each in FACE_SIZES:
                 write_atomically(
-                    _face_rendition_path(one, each), encode_pixels(_shrink_image(region.pixels, each))
+                    _face_rendition_path(one, each), encode_pixels(shrink_image(region.pixels, each))
                 )
 
     return make_file_once(path, make)
@@ -128,10 +128,11 @@ def _face_rendition_path(face: Face, size: int) -> Path:
     return photo_folder(face.photo.sha256) / f"face-{face_digest(face)}-{size}{RENDITION_SUFFIX}"
 
 
-def _shrink_image(pixels: Image, size: int) -> Image:
-    small = Pillow.fromarray(pixels)
-    small.thumbnail((size, size), Pillow.Resampling.LANCZOS)
-    return np.asarray(small)
+def shrink_image(pixels: Image, longest: int) -> Image:
+    """Reduced so that no side is longer; as it is where none is."""
+    picture = Pillow.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((longest, longest), Pillow.Resampling.LANCZOS, reducing_gap=None)
+    return np.asarray(picture)
 
 
 def get_reference_rendition(reference: Reference, size: int) -> Path:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from gallery.core.exceptions import CannotUndo
 from gallery.history.undo import undo_events
 from gallery.models import Album, Event, GalleryChange, Photo, Reference, Role, ShareLink, Status
-from gallery.people.references import add_reference, approve_references, judge_references, move_references
+from gallery.people.references import add_reference, judge_references, move_references
 from gallery.people.services import set_person_cover
 from gallery.photos.albums import (
     change_album,
@@ -114,7 +114,7 @@ def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
     sender, curator = a_user("sender", Role.CONTRIBUTOR), a_user()
     anna, eva = a_person("Anna"), a_person("Eva")
     for touch in (
-        lambda added: approve_references(curator, [added]),
+        lambda added: judge_references(curator, [added], "approved"),
         lambda added: move_references(curator, [added], eva),
         lambda added: set_person_cover(curator, anna, added),
     ):

@@ -174,15 +174,15 @@ def test_an_interrupted_import_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
     before = contents()
     forget_everything()
     monkeypatch.setattr(gallery_import, "IMPORT_BATCH_SIZE", 3)
-    real = gallery_import._import_batch
+    real = gallery_import._store_references
 
-    def stops(batch, *rest):
-        if len(batch) < 3:
+    def stops(new):
+        if len(new) < 3:
             raise KeyboardInterrupt
-        return real(batch, *rest)
+        real(new)
 
     with monkeypatch.context() as patch:
-        patch.setattr(gallery_import, "_import_batch", stops)
+        patch.setattr(gallery_import, "_store_references", stops)
         with pytest.raises(KeyboardInterrupt):
             import_gallery(tmp_path / "out")
     assert Reference.objects.count() == 3

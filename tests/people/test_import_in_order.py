@@ -12,7 +12,6 @@ from django.core.management import call_command
 from gallery.models import Person, Reference
 from gallery.people import folder_import
 from gallery.people.folder_import import (
-    CandidateResult,
     FolderImporter,
     ImportCandidate,
     PersonImage,
@@ -53,12 +52,12 @@ def test_an_import_that_is_stopped_keeps_what_it_did_and_goes_on_from_there(
 ) -> None:
     real, looked = find_reference_face, []
 
-    def look(asked: ImportCandidate, detector: Any) -> CandidateResult:
+    def look(asked: ImportCandidate, detector: Any) -> ImportCandidate:
         looked.append(asked.source.path.name)
         return real(asked, detector)
 
-    def stop_at_thirty(importer: FolderImporter, asked: ImportCandidate, seen: CandidateResult) -> None:
-        take(importer, asked, seen)
+    def stop_at_thirty(importer: FolderImporter, asked: ImportCandidate) -> None:
+        take(importer, asked)
         if asked.source.path.name == "030.jpg":
             signal.raise_signal(signal.SIGINT)
 
@@ -106,7 +105,7 @@ def test_images_without_a_face_are_not_held_in_memory(folder: Path, world: FakeE
     importer = FolderImporter()
     sources = [PersonImage(path, path.parent.name) for path in sorted(folder.rglob("*.jpg"))]
     list(importer.add_all(sources))
-    assert [type(each) for each in importer._faceless] == [ImportCandidate] * 50
+    assert [each.crop for each in importer._faceless] == [None] * 50
 
 
 def test_one_bad_file_stops_nothing(
