@@ -93,7 +93,6 @@ class FolderImporter:
         self._waiting: list[ImportCandidate] = []
         self._faceless: list[ImportCandidate] = []
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
-        self._people: dict[str, Person] = {}
 
     def add_all(self, sources: Sequence[PersonImage]) -> Iterator[PersonImage]:
         """Take sources, some of them side by side; gives each in turn when it is done with, to be counted."""
@@ -175,8 +174,9 @@ class FolderImporter:
         now = timezone.now()
         with transaction.atomic():
             for candidate, vector, columns in zip(batch, vectors, stored, strict=True):
+                person, _is_new = import_person(candidate.source.name)
                 reference = Reference.objects.create(
-                    person=self._get_or_create_person(candidate.source.name),
+                    person=person,
                     source_sha256=candidate.sha256,
                     source_path=str(candidate.source.path)[-1000:],
                     status=candidate.status,
@@ -187,12 +187,7 @@ class FolderImporter:
                 )
                 store_reference_vector(reference, self.embedder, vector)
                 self.report.added += candidate.status == Judgement.APPROVED
-                self.report.people.add(reference.person_id)
-
-    def _get_or_create_person(self, name: str) -> Person:
-        if name not in self._people:
-            self._people[name], _is_new = import_person(name)
-        return self._people[name]
+                self.report.people.add(person.pk)
 
 
 def embed_crops(crops: Iterable[ReferenceCrop], embedder: Embedder) -> Embeddings:

@@ -147,7 +147,7 @@ def _choose_applicable_rows(act: BulkAct) -> None:
 def resolve_unclear_rows(act: BulkAct, answers: Mapping[str, str]) -> None:
     """What the curator said of the unclear lines: `new`, or the id of who it is; else they are left out.
 
-    Refused if nothing is left to do.
+    ActionRefused if nothing is left to do.
     """
     for number, row in enumerate(act.rows):
         answer = answers.get(f"line-{row['line']}", "")

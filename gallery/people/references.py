@@ -198,7 +198,7 @@ FACE_EXPOSURE_RANGE = 0.15, 0.85
 def use_face_as_reference(user: User | None, face: Face) -> Event | None:
     """Keep a crop of the face among its person's references; None if it is there already.
 
-    A name the machine gave counts as confirmed by this. Raises Refused, ImageError, or OSError on a full disk.
+    A name the machine gave counts as confirmed by this. Raises ActionRefused, ImageError, or OSError on a full disk.
     """
     if face.person is None:
         raise ActionRefused(_("Say first who this is, then use the face as a reference."))
@@ -220,8 +220,9 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
     try:
         with transaction.atomic():
             held, person = _hold_confirmed_face(user, face)
-            source = {"source_path": held.photo.name, "source_face": held}
-            reference = create_queued_reference(person, user, **source, **stored)
+            reference = create_queued_reference(
+                person, user, source_path=held.photo.name, source_face=held, **stored
+            )
             return _record_face_reference(user, held, reference, {"reference": reference.pk})
     except ActionRefused:
         remove_file(stored["image"])
@@ -284,7 +285,7 @@ def undo_automatic_setting(user: User, event: Event) -> dict[str, bool]:
     return {"wanted": before}
 
 
-GOOD_FACE_COLUMNS = ("quality", "landmarks", "is_usable")  # what is_good reads of a face
+GOOD_FACE_COLUMNS = ("quality", "landmarks", "is_usable")  # what is_good_reference_face reads
 
 
 def is_good_reference_face(face: Face) -> bool:

@@ -29,7 +29,7 @@ class PersonCard:
 
 
 def list_people(*, hidden: bool = False, text: str = "") -> QuerySet[Person]:
-    """People by name. Their photos are counted where they are shown, by `portraits`: not of everybody."""
+    """People by name. Their photos are counted where they are shown, by `get_person_cards`: not of everybody."""
     found = Person.objects.filter(is_hidden=hidden)
     if text:
         found = found.filter(search__contains=get_search_key(text))
@@ -39,7 +39,7 @@ def list_people(*, hidden: bool = False, text: str = "") -> QuerySet[Person]:
 def get_people_page(
     people: QuerySet[Person], after: PageCursor | None
 ) -> tuple[list[Person], PageCursor | None]:
-    """People by name, from behind a mark on; and the mark of the next page."""
+    """People by name, behind the cursor; and the cursor of the next page."""
     if after is not None:
         behind = Q(search__gt=after.value) | Q(pk__gt=after.pk)
         people = people.filter(behind, search__gte=after.value)

@@ -38,7 +38,7 @@ def list_albums(user: User) -> QuerySet[Album]:
 
 
 def get_album_page(rows: QuerySet[Album], after: PageCursor | None) -> tuple[list[Album], PageCursor | None]:
-    """Albums in the order of `albums`, from behind a mark on; and the mark of the next page."""
+    """Albums in the order of `list_albums`, behind the cursor; and the cursor of the next page."""
     if after is not None and not after.value:
         rows = rows.filter(date__isnull=True, pk__lt=after.pk)
     elif after is not None:
@@ -75,7 +75,7 @@ def list_people_in_album(user: User, album: Album, limit: int = 12) -> list[Pers
 
 @transaction.atomic
 def create_album(user: User, name: str, **values: Any) -> Album:
-    """A new album; the user may see it whatever its limits become. `values` are those of `change`."""
+    """A new album; the user may see it whatever its limits become. `values` are those of `change_album`."""
     members = values.pop("members", ())
     album = make_unsaved_album(user, name, **values)
     changes = ChangeSet()
@@ -86,7 +86,7 @@ def create_album(user: User, name: str, **values: Any) -> Album:
 
 
 def make_unsaved_album(user: User, name: str, **values: Any) -> Album:
-    """An album that is not kept yet; Refused without a name."""
+    """An album that is not saved yet; ActionRefused without a name."""
     return Album(created_by=user, **_clean_album_name(name), **values)
 
 

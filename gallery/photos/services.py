@@ -55,8 +55,8 @@ def add_photo(
     """Keep a photo and queue it: when this returns, file and row are safe on the disk.
 
     The same file again is recognised and returned as it is, if this user may see it; else it is kept a second
-    time, so that nobody learns what is in an album for others. Raises ImageError (ImageTooLarge) or Refused
-    with a sentence for people, OSError on a full disk; then nothing is kept.
+    time, so that nobody learns what is in an album for others. Raises ImageError (ImageTooLarge) or
+    ActionRefused with a sentence for people, OSError on a full disk; then nothing is kept.
     """
     _check_upload_quota(user)
     try:
