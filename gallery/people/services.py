@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, EditConflict, NameTaken
 from gallery.faces.decisions import UNNAMED_COLUMNS, decision_columns, named_columns
-from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.changeset import ChangeSet, EventSubjects, record_event
 from gallery.history.effects import apply_effects
 from gallery.history.locking import check_face_revision, lock_person
 from gallery.models import (
@@ -177,9 +177,8 @@ def merge_people(user: User, source: Person, target: Person, revision: int | Non
     move_person_rows(changes, held, into)
     changes.delete(Person.objects.filter(pk=held.pk))
     summary = {"source": held.name, "faces": counts.faces, "references": counts.references}
-    return _record_person_change(
-        user, "person.merge", into, summary, changes, people=[held.pk], photos=photos
-    )
+    subjects = {"person": [held.pk], "photo": photos}
+    return _record_person_change(user, "person.merge", into, summary, changes, subjects)
 
 
 @transaction.atomic
@@ -212,10 +211,8 @@ def split_person(
     changes.update(Face.objects.filter(pk__in=ids), **columns)
     changes.update(Reference.objects.filter(person=source, source_face_id__in=ids), person=person)
     summary = {"source": source.name, "count": len(ids)}
-    photos = {face.photo_id for face in held}
-    return _record_person_change(
-        user, "person.split", person, summary, changes, people=[source.pk], photos=photos, faces=ids
-    )
+    subjects = {"person": [source.pk], "photo": {face.photo_id for face in held}, "face": ids}
+    return _record_person_change(user, "person.split", person, summary, changes, subjects)
 
 
 def _check_name(name: str, own: Person | None = None) -> dict[str, str]:
@@ -237,19 +234,11 @@ def _record_person_change(
     person: Person,
     summary: dict[str, Any],
     changes: ChangeSet,
-    people: Collection[int] = (),
-    photos: Collection[int] = (),
-    faces: Collection[int] = (),
+    subjects: EventSubjects | None = None,
 ) -> Event:
     apply_effects(changes)
-    return record_event(
-        user,
-        verb,
-        person,
-        {"person": person.name, "person_id": person.pk, **summary},
-        undo=changes,
-        subjects={"person": people, "photo": photos, "face": faces},
-    )
+    summary = {"person": person.name, "person_id": person.pk, **summary}
+    return record_event(user, verb, person, summary, undo=changes, subjects=subjects)
 
 
 def move_person_rows(changes: ChangeSet, source: Person, target: Person) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Model, QuerySet
 from filelock import FileLock
 from PIL import Image as Pillow
 
@@ -193,19 +192,16 @@ def delete_reference_renditions(sha256: str) -> None:
 
 
 def delete_orphan_renditions() -> int:
-    """Remove what was derived from originals that are no more; how many originals that were."""
-    root = Path(settings.CACHE_ROOT)
-    photos = _find_orphan_folders(root / "photos", Photo.objects.all())
-    references = _find_orphan_folders(root / "references", Reference.objects.all())
-    for folder in (*photos, *references):
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(photos) + len(references)
+    """Remove what was derived from originals that are no more; how many originals that were.
 
-
-def _find_orphan_folders(root: Path, rows: QuerySet[Model]) -> list[Path]:
-    """Folders named after a SHA-256 that no row has; asked for one first pair of digits at a time."""
-    found: list[Path] = []
-    for shelf in sorted(root.glob("??")):
-        known = set(rows.filter(sha256__startswith=shelf.name).values_list("sha256", flat=True))
-        found += [folder for folder in shelf.iterdir() if folder.is_dir() and folder.name not in known]
-    return found
+    Folders are named after a SHA-256; the known ones are asked for one first pair of digits at a time.
+    """
+    count = 0
+    for name, model in (("photos", Photo), ("references", Reference)):
+        for shelf in sorted((Path(settings.CACHE_ROOT) / name).glob("??")):
+            rows = model._default_manager.filter(sha256__startswith=shelf.name)
+            known = set(rows.values_list("sha256", flat=True))
+            for folder in [each for each in shelf.iterdir() if each.is_dir() and each.name not in known]:
+                shutil.rmtree(folder, ignore_errors=True)
+                count += 1
+    return count
