@@ -118,7 +118,7 @@ def test_a_reference_that_was_judged_moved_or_chosen_since_stays():
         lambda added: move_references(curator, [added], eva),
         lambda added: set_person_cover(curator, anna, added),
     ):
-        picture = jpeg(Reference.objects.count())
+        picture = jpeg(40 * Reference.objects.count())
         added = add_reference(sender, anna, picture, status="pending")
         event = last()
         touch(added)
