@@ -111,12 +111,9 @@ def _export_csv(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
         said = _describe_face(mark)
         numbers = (*said["box"], said["similarity"], said["detection"])
         words = (photo.name, said["name"] or "", said["state"], said["decision"] or "")
-        table.writerow(
-            [*map(_escape_formula, words), *("" if number is None else number for number in numbers)]
-        )
-    return ExportedFile(
-        b"\xef\xbb\xbf" + text.getvalue().encode(), "text/csv; charset=utf-8", f"{_file_stem(photo)}.csv"
-    )
+        table.writerow([*map(_escape_formula, words), *numbers])
+    data = text.getvalue().encode("utf-8-sig")  # with the mark by which spreadsheets know UTF-8
+    return ExportedFile(data, "text/csv; charset=utf-8", f"{_file_stem(photo)}.csv")
 
 
 def _escape_formula(word: str) -> str:
