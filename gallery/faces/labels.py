@@ -10,9 +10,8 @@ from django.utils.translation import ngettext
 
 from gallery.index.selectors import get_applied_calibration
 from gallery.models import Candidate, Decision, Face, Person
+from gallery.models.querysets import NAMELESS_DECISIONS
 from recognition.calibrate import Tail, get_published_figures, interpret_similarity
-
-HIDDEN_LABEL_KEYS = ("ignored", "not_a_face")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class FaceLabel:
     @property
     def is_shown(self) -> bool:
         """Worth a box: faces nobody cares about and other mistakes are not, until asked for."""
-        return self.key not in HIDDEN_LABEL_KEYS
+        return self.key not in NAMELESS_DECISIONS
 
     @property
     def short(self) -> str:
@@ -46,7 +45,7 @@ class FaceLabel:
 
     @property
     def sentence(self) -> str:
-        if self.key in HIDDEN_LABEL_KEYS or self.key in ("unknown", "rejected"):
+        if self.key in NAMELESS_DECISIONS or self.key in ("unknown", "rejected"):
             return self.word
         return _("%(name)s, %(state)s") % {"name": self.name, "state": self.word}
 

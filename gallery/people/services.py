@@ -187,7 +187,7 @@ def split_person(
 ) -> Event:
     """These faces of one person are somebody else: a new person, or an existing one of that name.
 
-    `seen` are the revisions the page showed; Changed, and nothing done, where a face is no longer so.
+    `seen` are the revisions the page showed; EditConflict, and nothing done, where a face is no longer so.
     """
     ids = sorted(face.pk for face in faces)
     held = list(Face.objects.select_for_update(of=("self",)).filter(pk__in=ids).select_related("person"))
