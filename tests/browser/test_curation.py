@@ -103,7 +103,7 @@ def test_unsure_faces_are_reviewed_by_keyboard_and_taken_back(
     expect(waits).to_have_count(before - 1)
     assert len(names(site)) == 1
     page.keyboard.press("n")
-    expect(page.locator(".said", has_text="Not ")).to_have_count(1)
+    expect(page.locator(".verdict", has_text="Not ")).to_have_count(1)
     check(page)
 
 
@@ -120,12 +120,12 @@ def test_a_key_answers_once_and_never_a_card_that_has_not_been_come_to(
     page.keyboard.down("n")
     page.keyboard.down("n")  # held
     page.keyboard.up("n")
-    expect(page.locator(".said")).to_have_count(1)
+    expect(page.locator(".verdict")).to_have_count(1)
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("x")
     expect(waits.first).to_be_focused()
     page.keyboard.press("y")
-    expect(page.locator(".said")).to_have_count(2)
+    expect(page.locator(".verdict")).to_have_count(2)
     expect(waits).to_have_count(before - 2)
     assert len(names(site)) == 1
 
@@ -161,12 +161,12 @@ def test_somebody_else_is_typed_in_a_dialog(
     check(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.locator(".said")).to_contain_text("Joe Biden")
+    expect(page.locator(".verdict")).to_contain_text("Joe Biden")
     page.keyboard.press("s")
     page.keyboard.type("Jo")  # not Joe: what was typed counts, not the first suggestion
     expect(dialog.get_by_role("option").first).to_contain_text("Joe Biden")
     page.keyboard.press("Enter")
-    expect(page.locator(".said")).to_have_count(2)
+    expect(page.locator(".verdict")).to_have_count(2)
     assert names(site) == ["Jo", "Joe Biden"]
 
 
@@ -179,10 +179,10 @@ def test_two_reviewers_at_once_lose_nothing(
     for page in (first, second):
         page.goto("/review/")
     first.keyboard.press("n")
-    expect(first.locator(".said")).to_have_count(1)
+    expect(first.locator(".verdict")).to_have_count(1)
     second.keyboard.press("y")
-    expect(second.locator(".said")).to_have_count(1)
-    expect(second.locator(".said")).to_contain_text("said bao")
+    expect(second.locator(".verdict")).to_have_count(1)
+    expect(second.locator(".verdict")).to_contain_text("said bao")
     expect(second.get_by_text("bao was here first")).to_be_visible()
     assert names(site) == []
 
