@@ -14,9 +14,32 @@ class GalleryConfig(AppConfig):
         from gallery.history.audit import connect_auth_signals
 
         connect_auth_signals()
+        _register_descriptions()
         _register_effects()
         _register_inverses()
         _register_jobs()
+
+
+def _register_descriptions() -> None:
+    """What the history says of events."""
+    from gallery.accounts import services as accounts
+    from gallery.backup import jobs as backup
+    from gallery.curation import effects as curation
+    from gallery.faces import decisions
+    from gallery.history.descriptions import register_descriptions
+    from gallery.index import services as index
+    from gallery.jobs import services as jobs
+    from gallery.maintenance import jobs as maintenance
+    from gallery.people import references
+    from gallery.people import services as people
+    from gallery.photos import albums
+    from gallery.photos import services as photos
+    from gallery.privacy import jobs as privacy
+
+    for room in (accounts, jobs, index, decisions, photos, albums, people, references):
+        register_descriptions(room.EVENT_DESCRIPTIONS)
+    for room in (curation, backup, maintenance, privacy):
+        register_descriptions(room.EVENT_DESCRIPTIONS)
 
 
 def _register_effects() -> None:
@@ -24,7 +47,7 @@ def _register_effects() -> None:
     from gallery.curation.effects import mark_touched_findings
     from gallery.faces.consent import announce_changed_consent, apply_consent_changes
     from gallery.faces.effects import follow_changed_bounds, follow_changed_faces, resume_restored_photos
-    from gallery.history.effects import register_receivers
+    from gallery.history.changeset import register_receivers
     from gallery.index.feed import announce_changed_references
     from gallery.jobs.services import send_requeued_jobs
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
 from gallery.models import Invitation, Role, User
 from gallery.models.accounts import create_token, hash_token
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 INVITATION_DAYS = 7
 
@@ -91,3 +97,28 @@ def sign_out_everywhere(user: User, *, keep: str | None = None) -> int:
             session.delete()
             ended += 1
     return ended
+
+
+def _describe_role(text: StrPromise) -> Callable[[Mapping[str, Any]], str]:
+    def describe(summary: Mapping[str, Any]) -> str:
+        role = summary["role"]
+        return text % {"role": Role(role).label if role in Role.values else role}
+
+    return describe
+
+
+_describe_new_role = _describe_role(gettext_lazy("gave an account the role “%(role)s”"))
+
+
+def _describe_user_change(summary: Mapping[str, Any]) -> str:
+    if "is_active" in summary:
+        return _("let an account in again") if summary["is_active"] else _("shut an account out")
+    return _describe_new_role(summary)
+
+
+EVENT_DESCRIPTIONS = {
+    "user.invite": _describe_role(gettext_lazy("invited somebody as “%(role)s”")),
+    "user.create": _describe_role(gettext_lazy("made an account with the role “%(role)s”")),
+    "user.join": gettext_lazy("joined"),
+    "user.change": _describe_user_change,
+}

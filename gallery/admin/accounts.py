@@ -29,7 +29,7 @@ from gallery.admin.changelist import GalleryModelAdmin
 from gallery.admin.filters import ConditionFilter
 from gallery.core.exceptions import ActionRefused
 from gallery.core.permissions import current_user
-from gallery.history.forms import OptimisticLockForm
+from gallery.history.locking import OptimisticLockForm
 from gallery.models import Invitation, Role, User
 
 if TYPE_CHECKING:

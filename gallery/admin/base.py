@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.admin.changelist import GalleryModelAdmin
 from gallery.core.permissions import current_user
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
 from gallery.models import Event
 from gallery.models.querysets import visible_album_q
 

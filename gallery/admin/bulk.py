@@ -31,8 +31,7 @@ from gallery.curation.bulk.services import (
     start_bulk_act,
     stop_bulk_act,
 )
-from gallery.history.descriptions import describe_event
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.selectors import visible_events
 from gallery.history.undo import can_undo
 from gallery.models import BulkAct, Person

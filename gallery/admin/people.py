@@ -39,7 +39,7 @@ from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
 from gallery.history.audit import record_export
-from gallery.history.forms import OptimisticLockForm
+from gallery.history.locking import OptimisticLockForm
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
 from gallery.people.drafts import add_draft, draw_draft_face, save_drafts

@@ -29,7 +29,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
-from gallery.history.forms import OptimisticLockForm
+from gallery.history.locking import OptimisticLockForm
 from gallery.models import Album, BulkAct, Decision, Photo
 from gallery.photos.albums import change_album, create_album, put_photo_in_album
 from gallery.photos.services import set_photo_recognition, set_taken_at

@@ -24,7 +24,7 @@ from gallery.admin.changelist import (
 )
 from gallery.admin.filters import EmbedderFilter, QualityFilter, ReferenceHealthFilter, SourceFilter
 from gallery.core.permissions import current_user
-from gallery.history.forms import OptimisticLockForm
+from gallery.history.locking import OptimisticLockForm
 from gallery.models import BulkAct, Reference
 from gallery.people.references import judge_references, move_references
 from gallery.templatetags.media import reference_src

@@ -33,3 +33,4 @@ JOBS = (
         ),
     ),
 )
+EVENT_DESCRIPTIONS = {"backup.request": _("asked for a backup")}

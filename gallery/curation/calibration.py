@@ -15,8 +15,7 @@ from django.utils.translation import gettext_lazy
 from gallery.core.charts import Chart, draw_bounds_chart, draw_similarity_chart
 from gallery.core.exceptions import ActionRefused
 from gallery.faces.labels import describe_similarity, get_similarity_tail
-from gallery.history.changeset import ChangeSet, record_event
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.jobs import dispatch
 from gallery.models import Calibration, Event, SiteSetting, User
 from gallery.models.history import get_site_setting

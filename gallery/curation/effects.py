@@ -1,18 +1,60 @@
-"""Which findings hold after an act, and how bulk acts are taken back. Loaded at every start, so it stays light."""
+"""Which findings hold after an act; what bulk acts are called, and how they are taken back.
+
+Loaded at every start, so it stays light."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Case, OuterRef, Q, Subquery, Value, When
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from gallery.history.changeset import ChangeSet, split_into_chunks
 from gallery.history.locking import lock_references
 from gallery.models import BulkAct, Event, Finding, Reference, User
+from gallery.people import references
+from gallery.people import services as people
+from gallery.photos import albums
+from gallery.photos import services as photos
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
 
 BULK_VERBS = [f"bulk.{kind}" for kind in BulkAct.Kind.values]
+
+
+def _describe_bounds(text: StrPromise) -> Callable[[Mapping[str, Any]], str]:
+    return lambda summary: text % {"known": f"{float(summary['known'] or 0):.3f}"}
+
+
+EVENT_DESCRIPTIONS = {
+    "calibration.apply": _describe_bounds(_("put measured bounds into force: a name from %(known)s")),
+    "calibration.withdraw": _describe_bounds(_("took measured bounds out of force: a name from %(known)s")),
+    "finding.dismiss": ngettext_lazy(
+        "said that %(count)s finding is all right", "said that %(count)s findings are all right", "count"
+    ),
+    "bulk.approve": references.EVENT_DESCRIPTIONS["reference.approved"],
+    "bulk.reject": references.EVENT_DESCRIPTIONS["reference.rejected"],
+    "bulk.pending": references.EVENT_DESCRIPTIONS["reference.pending"],
+    "bulk.move": references.EVENT_DESCRIPTIONS["reference.move"],
+    "bulk.embed": references.EVENT_DESCRIPTIONS["reference.embed"],
+    "bulk.hide": people.EVENT_DESCRIPTIONS["people.hide"],
+    "bulk.show": people.EVENT_DESCRIPTIONS["people.show"],
+    "bulk.import": people.EVENT_DESCRIPTIONS["people.import"],
+    "bulk.merge": ngettext_lazy(
+        "merged %(count)s person into “%(person)s”", "merged %(count)s people into “%(person)s”", "count"
+    ),
+    "bulk.process": photos.EVENT_DESCRIPTIONS["photos.retry"],
+    "bulk.trash": photos.EVENT_DESCRIPTIONS["photos.trash"],
+    "bulk.restore": photos.EVENT_DESCRIPTIONS["photos.restore"],
+    "bulk.recognise": photos.EVENT_DESCRIPTIONS["photos.recognise"],
+    "bulk.stop_recognising": photos.EVENT_DESCRIPTIONS["photos.stop_recognising"],
+    "bulk.album": albums.EVENT_DESCRIPTIONS["photos.album"],
+    "bulk.no_album": albums.EVENT_DESCRIPTIONS["photos.album"],
+}
 
 
 def undo_bulk_act(user: User, event: Event) -> Mapping[str, Any]:

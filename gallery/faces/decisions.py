@@ -12,10 +12,10 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused
-from gallery.history.changeset import ChangeSet, record_event, split_into_chunks
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, record_event, split_into_chunks
 from gallery.history.locking import check_face_revision, lock_face
 from gallery.jobs import dispatch
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection, Person, Photo, User
@@ -226,3 +226,17 @@ def record_face_event(user: User, verb: str, face: Face, ledger: ChangeSet, pers
         undo=ledger,
         subjects={"photo": [face.photo_id], "person": [person.pk] if person else []},
     )
+
+
+EVENT_DESCRIPTIONS = {
+    "face.confirm": gettext_lazy("named a face “%(person)s”"),
+    "face.reject": gettext_lazy("said that a face is not “%(person)s”"),
+    "face.unknown": gettext_lazy("left a face without a name"),
+    "face.not_a_face": gettext_lazy("said that something is not a face"),
+    "face.ignore": ngettext_lazy("ignored %(count)s face", "ignored %(count)s faces", "count"),
+    "face.clear": gettext_lazy("took back the decision on a face"),
+    "face.draw": gettext_lazy("drew a face"),
+    "face.name_group": ngettext_lazy(
+        "named %(count)s face “%(person)s”", "named %(count)s faces “%(person)s”", "count"
+    ),
+}

@@ -10,6 +10,7 @@ computed_columns     follow from others, and so are no part of what an act did
 is_cache             its rows are written again by the next search or check, so they hold nothing back
 list_undo_ignores    columns that the machine goes on writing, whatever people decide
 undo_needs_row       once such a row is gone, what pointed to it does not come back
+undo_optional_fields what a row that comes back can do without, if it has been erased since
 undo_clash_message   what to say when another row has taken the place of a deleted one"""
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -159,31 +160,31 @@ class ChangeSet:
 
 
 def reverse_groups(groups: Iterable[ChangeGroup]) -> ChangeSet:
-    """Take the groups back, newest first, as a ledger of its own; call inside a transaction."""
-    ledger = ChangeSet()
+    """Take the groups back, newest first, as a change set of its own; call inside a transaction."""
+    changes = ChangeSet()
     for group in reversed(list(groups)):
         model = get_gallery_model(group["model"])
         if group["before"] is None:
-            _delete_created_rows(ledger, model, group)
+            _delete_created_rows(changes, model, group)
         elif group["after"] is None:
-            _recreate_row(ledger, model, group["before"])
+            _recreate_row(changes, model, group["before"])
         else:
-            _restore_columns(ledger, model, group)
-    return ledger
+            _restore_columns(changes, model, group)
+    return changes
 
 
-def _restore_columns(ledger: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
+def _restore_columns(changes: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
     after = _to_python_values(model, group["after"])
     before = _clear_dead_references(model, _to_python_values(model, group["before"]))
     if before is None:
-        ledger.left += query_rows(model, group["ids"]).count()
+        changes.left += query_rows(model, group["ids"]).count()
         return
     for some in split_into_chunks(group["ids"]):
         unchanged = query_rows(model, some).filter(**_build_lookups(_drop_ignored_columns(model, after)))
         ids = list(unchanged.values_list("pk", flat=True))
-        ledger.left += query_rows(model, some).count() - len(ids)
+        changes.left += query_rows(model, some).count() - len(ids)
         if ids:
-            ledger.update(query_rows(model, ids), **before)
+            changes.update(query_rows(model, ids), **before)
 
 
 def _drop_ignored_columns(model: type[Model], after: dict[str, Any]) -> dict[str, Any]:
@@ -213,15 +214,15 @@ def _has_referenced_row(f: ForeignKey[Any, Any], pk: object) -> bool:
     return pk is None or query_rows(f.related_model).filter(pk=pk).exists()
 
 
-def _delete_created_rows(ledger: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
+def _delete_created_rows(changes: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
     """Delete what the act made, unless it has changed or others hang on it."""
     for row in query_rows(model, group["ids"]):
         names = ["revision"] if has_revision(model) else list(group["after"])
         is_touched = _read_columns(row, names) != {name: group["after"][name] for name in names}
         if is_touched or _has_dependents(row):
-            ledger.left += 1
+            changes.left += 1
         else:
-            ledger.delete(query_rows(model, [row.pk]))
+            changes.delete(query_rows(model, [row.pk]))
 
 
 def _has_dependents(row: Model) -> bool:
@@ -235,17 +236,17 @@ def _has_dependents(row: Model) -> bool:
     return False
 
 
-def _recreate_row(ledger: ChangeSet, model: type[Model], columns: dict[str, Any]) -> None:
+def _recreate_row(changes: ChangeSet, model: type[Model], columns: dict[str, Any]) -> None:
     """Insert what the act deleted, under its old id, unless something like it is there again."""
     values = _clear_dead_references(model, _to_python_values(model, columns))
     if values is None or _has_unique_clash(model, values):
         if clash := getattr(model, "undo_clash_message", ""):
             raise CannotUndo(str(clash) % columns)
-        ledger.left += 1
+        changes.left += 1
         return
     row = model(**values)
     row.save_base(raw=True, force_insert=True)  # raw: dates keep what they were
-    ledger.created(row)
+    changes.created(row)
 
 
 def _has_unique_clash(model: type[Model], values: dict[str, Any]) -> bool:
@@ -256,6 +257,22 @@ def _has_unique_clash(model: type[Model], values: dict[str, Any]) -> bool:
     return any(
         query_rows(model).filter(**{name: values[name] for name in names}).exists() for names in unique
     )
+
+
+Receiver = Callable[[ChangeSet], None]
+
+_receivers: list[Receiver] = []  # in the order in which `GalleryConfig.ready` registers them
+
+
+def register_receivers(*receivers: Receiver) -> None:
+    """Have these called with every change set, after those that are registered already."""
+    _receivers.extend(receivers)
+
+
+def apply_effects(changes: ChangeSet) -> None:
+    """Do what must follow the act. Call it before the event is recorded: what receivers write is part of the act."""
+    for receive in _receivers:
+        receive(changes)
 
 
 EventSubjects = Mapping[str, Iterable[int]]  # object type -> ids

@@ -1,15 +1,28 @@
-"""Locks a row for an act, and says who was first when it is not as the page showed it."""
+"""Two people at one row: locks for acts, and forms that tell whoever saves second what the first has changed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.http import QueryDict
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import EditConflict
+from gallery.core.pagination import parse_id
 from gallery.history.changeset import find_events_about
 from gallery.history.descriptions import describe_event
 from gallery.models import Face, Person, Reference
+
+if TYPE_CHECKING:
+    ModelFormBase = forms.ModelForm[Any]
+else:
+    ModelFormBase = forms.ModelForm
 
 
 def lock_face(face: Face) -> Face:
@@ -50,3 +63,115 @@ def describe_conflict(kind: str, pk: int) -> str:
         "who": str(last.actor or _("Somebody")),
         "what": describe_event(last),
     }
+
+
+class OptimisticLockForm(ModelFormBase):
+    """A ModelForm for a row that others may be changing at the same time. Use it inside a transaction.
+
+    Each field carries the value it was shown with (`show_hidden_initial`). Where the row differs from it when the
+    form comes back, the form is shown again with the other's values in the fields that this person left alone. What
+    is posted without the values it was shown with is not checked.
+    """
+
+    data: QueryDict  # of a form that is bound to a request
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        shown = {name: self.add_initial_prefix(name) for name in self._list_model_fields()}
+        if not self.instance.pk or (self.is_bound and not any(name in self.data for name in shown.values())):
+            return
+        for name in shown:
+            self.fields[name].show_hidden_initial = True
+        if self.is_bound:
+            self.data = self.data.copy()
+            for name in shown.values():
+                self.data.setlistdefault(name)  # no browser sends a list that was shown empty
+
+    def get_changed_values(self) -> dict[str, Any]:
+        """Of the row's columns those that this person has changed, with their values."""
+        return {name: value for name, value in self.get_row_values().items() if name in self.changed_data}
+
+    def get_row_values(self) -> dict[str, Any]:
+        """The row's columns as the form has them."""
+        return {name: self.cleaned_data[name] for name in self._list_model_fields()}
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        shown = {
+            name: _normalize_values(self.data.getlist(self.add_initial_prefix(name)))
+            for name, field in self.fields.items()
+            if field.show_hidden_initial
+        }
+        if shown:
+            self._check_values_as_shown(shown)
+        return cleaned
+
+    def _list_model_fields(self) -> list[str]:
+        """The form's fields that are columns of the row, or its many-to-many relations."""
+        options = self._meta.model._meta
+        names = {field.name for field in (*options.fields, *options.many_to_many)}
+        return [name for name, field in self.fields.items() if name in names and not field.disabled]
+
+    def _check_values_as_shown(self, shown: dict[str, list[str]]) -> None:
+        manager = type(self.instance)._default_manager
+        row = manager.select_for_update(of=("self",)).filter(pk=self.instance.pk).first()
+        if row is None:
+            return
+        self.initial.update(forms.models.model_to_dict(row, fields=shown))
+        stored = {name: self._read_stored_values(name) for name in shown}
+        changed = [name for name in shown if stored[name] != shown[name]]
+        if not changed:
+            return
+        own = set(self.changed_data)
+        for name in changed:
+            if name not in own:
+                self.data.setlist(self.add_prefix(name), stored[name])
+            self.data.setlist(self.add_initial_prefix(name), stored[name])
+        differences = [
+            _("%(field)s: it was “%(old)s” and is now “%(new)s”.")
+            % {
+                "field": self.fields[name].label or name,
+                "old": _describe_values(self.fields[name], shown[name]),
+                "new": _describe_values(self.fields[name], stored[name]),
+            }
+            for name in changed
+        ]
+        self.add_error(None, ValidationError([_describe_last_edit(row), *differences]))
+
+    def _read_stored_values(self, name: str) -> list[str]:
+        """The row's value as its hidden input would send it."""
+        field = self.fields[name]
+        value = field.prepare_value(self.get_initial_for_field(field, name))
+        values = value if isinstance(value, list) else [field.hidden_widget().format_value(value)]
+        return _normalize_values("" if each is None else str(each) for each in values)
+
+
+def _normalize_values(values: Iterable[str]) -> list[str]:
+    """In one order, with the line ends of a database."""
+    return sorted(value.replace("\r\n", "\n") for value in values if value)
+
+
+def _describe_values(field: forms.Field, values: list[str]) -> str:
+    """The value as people read it: the label of a choice, yes or no."""
+    if isinstance(field, forms.BooleanField):
+        return _("yes") if values == ["True"] else _("no")
+    if isinstance(field, forms.ModelChoiceField):
+        rows = field.queryset.filter(pk__in=[pk for value in values if (pk := parse_id(value))])  # type: ignore[union-attr]  # it has one
+        return ", ".join(str(row) for row in rows)
+    if isinstance(field, forms.DateTimeField) and values and (moment := field.to_python(values[0])):
+        return date_format(moment, "SHORT_DATETIME_FORMAT")
+    labels = dict(getattr(field, "choices", []))
+    return ", ".join(str(labels.get(value, value)) for value in values)
+
+
+def _describe_last_edit(row: models.Model) -> str:
+    """Who was here, and when."""
+    last = find_events_about(row._meta.model_name or "", row.pk).select_related("actor").first()
+    if last is None:
+        return _(
+            "Somebody has changed this since you opened it. What you typed is kept; look, then save again."
+        )
+    when = date_format(timezone.localtime(last.at), "SHORT_DATETIME_FORMAT")
+    return _(
+        "%(who)s was here before you and %(what)s (%(when)s). What you typed is kept; look, then save again."
+    ) % {"who": str(last.actor or _("Somebody")), "what": describe_event(last), "when": when}

@@ -12,20 +12,14 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
-from django.db.models import Q, QuerySet
+from django.db.models import ForeignKey, Q, QuerySet
 
 from gallery.history.audit import AUDIT_ONLY_VERBS
-from gallery.models import BulkAct, Event, EventSubject
+from gallery.history.changeset import get_gallery_model
+from gallery.models import BulkAct, Event, EventSubject, User
 from gallery.models.people import get_name_key
 
 BATCH_SIZE = 500
-# Columns that point at a row, by the model they point at.
-FOREIGN_KEY_COLUMNS = {
-    "person": ("person_id", "old_person_id", "new_person_id", "other_person_id"),
-    "reference": ("reference_id", "cover_id", "other_reference_id"),
-    "face": ("face_id", "source_face_id", "look_alike_id"),
-    "photo": ("photo_id",),
-}
 UndoData = dict[str, Any] | None
 
 
@@ -122,17 +116,18 @@ def redact_undo_data(undo: UndoData, gone: ErasedObjects) -> UndoData:
 def _redact_change_group(group: dict[str, Any], gone: ErasedObjects) -> dict[str, Any] | None:
     frozen = gone.frozen if group["model"] == "face" else frozenset()
     ids = [pk for pk in group["ids"] if not gone.holds(group["model"], pk) and pk not in frozen]
-    if not ids or any(_has_erased_key(group[side] or {}, gone) for side in ("before", "after")):
-        return None
-    return {**group, "ids": ids}
+    for column, model in _list_foreign_keys(group["model"]):
+        if any(gone.holds(model, (group[side] or {}).get(column)) for side in ("before", "after")):
+            return None
+    return {**group, "ids": ids} if ids else None
 
 
-def _has_erased_key(columns: dict[str, Any], gone: ErasedObjects) -> bool:
-    return any(
-        gone.holds(model, columns.get(column))
-        for model, names in FOREIGN_KEY_COLUMNS.items()
-        for column in names
-    )
+def _list_foreign_keys(name: str) -> list[tuple[str, str | None]]:
+    """The columns of a model that point at rows, and at which model's. What a user did outlives the account."""
+    model = get_gallery_model(name)
+    optional = getattr(model, "undo_optional_fields", ())
+    keys = [f for f in model._meta.concrete_fields if isinstance(f, ForeignKey) and f.name not in optional]
+    return [(f.attname, f.related_model._meta.model_name) for f in keys if f.related_model is not User]
 
 
 def delete_admin_log(gone: ErasedObjects) -> int:

@@ -15,8 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
-from gallery.history.changeset import ChangeSet, reverse_groups, split_into_chunks
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, reverse_groups, split_into_chunks
 from gallery.models import Event, EventSubject, User
 
 InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import record_event
@@ -92,3 +93,11 @@ def review_name_changes(user: User, build: Build, name_changes: Collection[int])
     """Mark changed names of the build as looked at; how many that were new."""
     rows = NameChange.objects.filter(build=build, pk__in=name_changes, reviewed_at__isnull=True)
     return rows.update(reviewed_at=timezone.now(), reviewed_by=user)
+
+
+EVENT_DESCRIPTIONS = {
+    "build.request": gettext_lazy("asked for a new index"),
+    "build.cancel": gettext_lazy("cancelled the building of an index"),
+    "build.verify": gettext_lazy("had the index verified"),
+    "build.roll_back": gettext_lazy("went back to the index before"),
+}

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
-from gallery.history.changeset import ChangeSet, query_rows, record_event, split_into_chunks
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, query_rows, record_event, split_into_chunks
 from gallery.jobs import dispatch
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.jobs.leases import enqueue_rows, get_database_time
@@ -172,3 +172,16 @@ def retry_site_job(user: User, name: str) -> None:
 def forget_process(name: str) -> None:
     """Nobody need miss this process any more; one that lives says so again within seconds."""
     WorkerBeat.objects.filter(name=name).exclude(seen_at__gte=get_heartbeat_deadline()).delete()
+
+
+EVENT_DESCRIPTIONS = {
+    "queue.pause": gettext_lazy("paused the processing of photos"),
+    "queue.resume": gettext_lazy("let photos be processed again"),
+    "queue.retry": ngettext_lazy(
+        "tried %(count)s failed job again", "tried %(count)s failed jobs again", "count"
+    ),
+    "queue.cancel": ngettext_lazy(
+        "set %(count)s waiting job aside", "set %(count)s waiting jobs aside", "count"
+    ),
+    "queue.again": ngettext_lazy("queued %(count)s job again", "queued %(count)s jobs again", "count"),
+}

@@ -50,3 +50,7 @@ JOBS = (
     ),
     TaskKind(task="look_after_data", doing=_("looking after backups and files")),
 )
+EVENT_DESCRIPTIONS = {
+    "files.check": _("had the files looked at"),
+    "files.mend": _("had the files looked at and put right"),
+}

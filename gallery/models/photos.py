@@ -18,6 +18,8 @@ from recognition.types import Box
 class Album(models.Model):
     """Photos of one event or trip."""
 
+    undo_optional_fields = ("cover",)  # see history.changeset
+
     name = models.CharField(_("name"), max_length=200)
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
     date = models.DateField(_("date"), null=True, blank=True)

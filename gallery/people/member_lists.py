@@ -17,8 +17,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused
-from gallery.history.changeset import ChangeSet, record_event
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.models import BulkAct, Person, User
 from gallery.models.people import clean_name, get_name_columns, get_name_key, get_search_key
 

@@ -13,13 +13,19 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
 from gallery.faces.decisions import confirm_face, summarise_person
-from gallery.history.changeset import ChangeSet, record_event, reverse_groups, split_into_chunks
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import (
+    ChangeSet,
+    apply_effects,
+    record_event,
+    reverse_groups,
+    split_into_chunks,
+)
 from gallery.history.locking import lock_face, lock_references
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
@@ -336,3 +342,29 @@ def add_references_from_faces(face_ids: Collection[int]) -> int:
         except (ActionRefused, ImageError) as error:
             log.info("face %s did not become a reference: %s", face.pk, error)
     return made
+
+
+EVENT_DESCRIPTIONS = {
+    "face.use_as_reference": gettext_lazy("made a face a reference of “%(person)s”"),
+    "reference.add": gettext_lazy("added a reference of “%(person)s”"),
+    "references.add": ngettext_lazy(
+        "added %(count)s reference of “%(person)s”", "added %(count)s references of “%(person)s”", "count"
+    ),
+    "reference.approved": ngettext_lazy(
+        "approved %(count)s reference", "approved %(count)s references", "count"
+    ),
+    "reference.rejected": ngettext_lazy(
+        "rejected %(count)s reference", "rejected %(count)s references", "count"
+    ),
+    "reference.pending": ngettext_lazy(
+        "set %(count)s reference back", "set %(count)s references back", "count"
+    ),
+    "reference.move": ngettext_lazy(
+        "gave %(count)s reference to “%(person)s”", "gave %(count)s references to “%(person)s”", "count"
+    ),
+    "reference.embed": ngettext_lazy(
+        "had %(count)s reference embedded again", "had %(count)s references embedded again", "count"
+    ),
+    "setting.references_on": gettext_lazy("let confirmed faces become references"),
+    "setting.references_off": gettext_lazy("kept confirmed faces from becoming references"),
+}

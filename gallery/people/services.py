@@ -11,11 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused, EditConflict, NameTaken
 from gallery.faces.decisions import UNNAMED_COLUMNS, decision_columns, named_columns
-from gallery.history.changeset import ChangeSet, EventSubjects, record_event
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, EventSubjects, apply_effects, record_event
 from gallery.history.locking import check_face_revision, lock_person
 from gallery.models import (
     Candidate,
@@ -306,3 +306,27 @@ def _merge_person_columns(changes: ChangeSet, source: Person, target: Person, ow
         consent_until=consent.consent_until,
         cover_id=target.cover_id or (own.pk if own else source.cover_id),  # the face they are known by stays
     )
+
+
+EVENT_DESCRIPTIONS = {
+    "person.create": gettext_lazy("added the person “%(person)s”"),
+    "person.rename": gettext_lazy("renamed “%(old)s” to “%(person)s”"),
+    "person.hide": gettext_lazy("hid “%(person)s”"),
+    "person.show": gettext_lazy("showed “%(person)s” again"),
+    "people.hide": ngettext_lazy("hid %(count)s person", "hid %(count)s people", "count"),
+    "people.show": ngettext_lazy("showed %(count)s person again", "showed %(count)s people again", "count"),
+    "people.import": ngettext_lazy(
+        "took %(count)s person in from a CSV file", "took %(count)s people in from a CSV file", "count"
+    ),
+    "person.cover": gettext_lazy("chose the cover of “%(person)s”"),
+    "person.note": gettext_lazy("changed the note on “%(person)s”"),
+    "person.recognise": gettext_lazy("let “%(person)s” be recognised in photos again"),
+    "person.stop_recognising": gettext_lazy("stopped recognising “%(person)s” in photos"),
+    "person.consent": gettext_lazy("changed the consent of “%(person)s”"),
+    "person.merge": gettext_lazy("merged “%(source)s” into “%(person)s”"),
+    "person.split": ngettext_lazy(
+        "split %(count)s face of “%(source)s” off as “%(person)s”",
+        "split %(count)s faces of “%(source)s” off as “%(person)s”",
+        "count",
+    ),
+}

@@ -11,12 +11,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, F, Max, Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor
 from gallery.faces.selectors import find_most_frequent_people
-from gallery.history.changeset import ChangeSet, record_event
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.people import clean_name, get_search_key
 
@@ -188,3 +188,44 @@ def remove_album(user: User, album: Album) -> Event:
 def find_album_by_name(user: User, name: str) -> Album | None:
     """The album of this name that the user sees, the latest where there are several."""
     return Album.objects.visible_to(user).filter(search=get_search_key(clean_name(name))[:400]).first()
+
+
+def _describe_move(summary: Mapping[str, Any]) -> str:
+    if not summary["album"]:
+        return _("took “%(name)s” out of its album") % summary
+    return _("put “%(name)s” into the album “%(album)s”") % summary
+
+
+def _describe_moves(summary: Mapping[str, Any]) -> str:
+    count = int(summary["count"])
+    if not summary["album"]:
+        text = ngettext(
+            "took %(count)s photo out of its album", "took %(count)s photos out of their albums", count
+        )
+    else:
+        text = ngettext(
+            "put %(count)s photo into the album “%(album)s”",
+            "put %(count)s photos into the album “%(album)s”",
+            count,
+        )
+    return text % summary
+
+
+def _describe_change(summary: Mapping[str, Any]) -> str:
+    if summary["old"]:
+        return _("renamed the album “%(old)s” to “%(name)s”") % summary
+    return _("changed the album “%(name)s”") % summary
+
+
+EVENT_DESCRIPTIONS = {
+    "photo.album": _describe_move,
+    "photos.album": _describe_moves,
+    "album.create": gettext_lazy("made the album “%(name)s”"),
+    "album.change": _describe_change,
+    "album.recognise": gettext_lazy("let faces be recognised in the album “%(name)s” again"),
+    "album.stop_recognising": gettext_lazy("stopped recognising faces in the album “%(name)s”"),
+    "album.cover": gettext_lazy("chose the cover of the album “%(name)s”"),
+    "album.remove": gettext_lazy("took the album “%(name)s” away"),
+    "album.share": gettext_lazy("shared the album “%(name)s” by a link"),
+    "album.unshare": gettext_lazy("took back a link to the album “%(name)s”"),
+}

@@ -15,12 +15,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
-from gallery.history.changeset import ChangeSet, record_event
-from gallery.history.effects import apply_effects
+from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows, get_database_time
 from gallery.jobs.services import requeue_rows
@@ -267,3 +267,33 @@ def check_photo_count(photos: Sequence[object], most: int = MAX_CHOSEN_PHOTOS) -
         raise ActionRefused(
             _("At most %(most)s photos at a time. Nothing was changed; choose fewer.") % {"most": most}
         )
+
+
+EVENT_DESCRIPTIONS = {
+    "photo.add": gettext_lazy("added “%(name)s”"),
+    "photo.trash": gettext_lazy("put “%(name)s” into the trash"),
+    "photo.restore": gettext_lazy("took “%(name)s” out of the trash"),
+    "photo.retry": gettext_lazy("had “%(name)s” looked at again"),
+    "photo.recognise": gettext_lazy("let faces be recognised in “%(name)s” again"),
+    "photo.stop_recognising": gettext_lazy("stopped recognising faces in “%(name)s”"),
+    "photo.taken": gettext_lazy("said when “%(name)s” was taken"),
+    "photos.trash": ngettext_lazy(
+        "put %(count)s photo into the trash", "put %(count)s photos into the trash", "count"
+    ),
+    "photos.restore": ngettext_lazy(
+        "took %(count)s photo out of the trash", "took %(count)s photos out of the trash", "count"
+    ),
+    "photos.retry": ngettext_lazy(
+        "had %(count)s photo looked at again", "had %(count)s photos looked at again", "count"
+    ),
+    "photos.recognise": ngettext_lazy(
+        "let faces be recognised in %(count)s photo again",
+        "let faces be recognised in %(count)s photos again",
+        "count",
+    ),
+    "photos.stop_recognising": ngettext_lazy(
+        "stopped recognising faces in %(count)s photo",
+        "stopped recognising faces in %(count)s photos",
+        "count",
+    ),
+}

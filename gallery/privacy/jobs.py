@@ -50,3 +50,10 @@ JOBS = (
     ),
     TaskKind(task="forget_old", doing=_("forgetting what is too old to keep")),
 )
+EVENT_DESCRIPTIONS = {
+    "person.consent_expired": _("stopped recognising “%(person)s”: the consent has run out"),
+    "person.export": _("asked for all that is known about “%(person)s”"),
+    "person.erase": _("erased a person for good"),
+    "photo.erase": _("erased a photo for good"),
+    "user.erase": _("erased an account"),
+}

@@ -21,9 +21,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from gallery.core.pagination import PageCursor, paginate_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.history.audit import record_share_visit
-from gallery.history.forms import OptimisticLockForm
-from gallery.history.locking import describe_conflict
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
+from gallery.history.locking import OptimisticLockForm, describe_conflict
 from gallery.models import Album, Person, Photo, ShareLink, User
 from gallery.people.selectors import get_person_cards
 from gallery.photos.albums import (

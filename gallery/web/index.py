@@ -18,7 +18,7 @@ from gallery.curation.calibration import (
     request_measurement,
     take_calibration_out_of_force,
 )
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
 from gallery.index.selectors import (
     UNFINISHED_STATUSES,
     can_roll_back,

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.backup.jobs import request_backup
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest, administrator_required, curator_required
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
 from gallery.jobs.selectors import build_jobs_page
 from gallery.jobs.services import (
     cancel_or_requeue_jobs,

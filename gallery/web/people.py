@@ -21,8 +21,8 @@ from gallery.core.pagination import PageCursor, find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.faces.clusters import list_least_similar_faces
 from gallery.history.audit import record_view
-from gallery.history.forms import OptimisticLockForm
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
+from gallery.history.locking import OptimisticLockForm
 from gallery.models import Event, Face, Person, Reference, Status, User
 from gallery.people.references import add_reference
 from gallery.people.selectors import (

@@ -16,7 +16,7 @@ from gallery.core.pagination import paginate_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
-from gallery.history.messages import add_event_message, describe_own_event
+from gallery.history.descriptions import add_event_message, describe_own_event
 from gallery.models import Album, Event, Photo, User
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.photos.albums import find_album_by_name

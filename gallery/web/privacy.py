@@ -25,8 +25,8 @@ from gallery.core.permissions import (
     contributor_required,
     curator_required,
 )
-from gallery.history.forms import OptimisticLockForm
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
+from gallery.history.locking import OptimisticLockForm
 from gallery.models import Event, Person, PersonExport, Photo
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition

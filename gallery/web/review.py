@@ -31,8 +31,7 @@ from gallery.faces.clusters import (
     suggest_person,
 )
 from gallery.faces.decisions import ignore_face_group, name_face_group
-from gallery.history.descriptions import describe_event
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, Face, Person
 from gallery.people.references import has_automatic_references, set_automatic_references

@@ -25,7 +25,7 @@ from gallery.curation.worklists import (
     list_closed_cards,
     list_worklists_with_counts,
 )
-from gallery.history.messages import add_event_message
+from gallery.history.descriptions import add_event_message
 from gallery.models import Face, Person
 from gallery.models.base import get_job
 from gallery.web.responses import get_undo_url

@@ -17,7 +17,7 @@ from gallery.core.exceptions import CannotUndo, EditConflict
 from gallery.faces.decisions import confirm_face, ignore_face
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import find_events_about, record_event
-from gallery.history.descriptions import EVENT_PHRASES, describe_event
+from gallery.history.descriptions import _descriptions, describe_event
 from gallery.history.undo import can_undo, register_inverse, undo_events
 from gallery.models import Event, Role
 from gallery.people.services import rename_person
@@ -121,7 +121,7 @@ def test_other_acts_register_how_they_are_taken_back():
 
 @pytest.mark.django_db
 def test_every_sentence_can_be_said():
-    for verb in EVENT_PHRASES:
+    for verb in _descriptions:
         assert describe_event(
             Event(verb=verb, summary={"person": "Anna", "source": "Eva", "old": "A", "count": 2})
         )
@@ -170,4 +170,4 @@ def test_every_act_that_is_recorded_has_a_sentence():
             recorded |= set(re.findall(r'"((?:[a-z]+)\.(?:[a-z_]+))"', code))
     recorded = {verb for verb in recorded if not verb.endswith(".json")}  # a file's name
     assert {"face.confirm", "photo.trash", "album.remove", "person.merge"} <= recorded
-    assert recorded - set(EVENT_PHRASES) - set(AUDIT_ONLY_VERBS) == set()
+    assert recorded - set(_descriptions) - set(AUDIT_ONLY_VERBS) == set()

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 
-from gallery.history.effects import _receivers
+from gallery.history.changeset import _receivers
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
