@@ -98,4 +98,4 @@ def _register_jobs() -> None:
 class GalleryAdminConfig(SimpleAdminConfig):
     """Leaves it to `facesite.urls` to load the admin's pages, so that workers and commands do without them."""
 
-    default_site = "gallery.admin.site.get_site"
+    default_site = "gallery.admin.base.get_site"

@@ -1,4 +1,4 @@
 """Django's admin of the gallery; each area in a module of its own."""
 
 # Importing them registers their models.
-from gallery.admin import accounts, bulk, faces, index, people, photos, references  # noqa: F401
+from gallery.admin import accounts, bulk, people, photos, records, references  # noqa: F401

@@ -24,8 +24,7 @@ from gallery.accounts.services import (
     record_created_user,
     sign_out_everywhere,
 )
-from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, report_events
-from gallery.admin.changelist import GalleryModelAdmin
+from gallery.admin.base import ErasableAdminMixin, GalleryModelAdmin, ServiceAdmin, report_events
 from gallery.admin.filters import ConditionFilter
 from gallery.core.exceptions import ActionRefused
 from gallery.core.permissions import current_user
@@ -47,7 +46,7 @@ class RoleUserForm(OptimisticLockForm, UserChangeFormBase):
 
 
 @admin.register(User)
-class RoleUserAdmin(ErasableAdminMixin, EventMessagesAdmin, UserAdminBase):
+class RoleUserAdmin(ErasableAdminMixin, ServiceAdmin, UserAdminBase):
     erase_page = "user_erase"
     form = RoleUserForm
     list_display = ("username", "email", "role", "is_active", "last_login")
@@ -65,9 +64,6 @@ class RoleUserAdmin(ErasableAdminMixin, EventMessagesAdmin, UserAdminBase):
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     actions = ("unlock", "sign_out", "erase_for_good")
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False  # people are shut out; erasing them is an act of its own
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
@@ -111,7 +107,7 @@ class InvitationStateFilter(ConditionFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+    def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
         is_over = Q(expires_at__lte=timezone.now())
         return {
             "open": (_("open"), ~is_over & Q(used_by__isnull=True)),
@@ -123,14 +119,14 @@ class InvitationStateFilter(ConditionFilter):
 @admin.register(Invitation)
 class InvitationAdmin(GalleryModelAdmin):
     fields = ("email", "role")
-    list_display = ("email", "role", "state", "invited_by", "created_at", "expires_at", "used_by")
+    list_display = ("email", "role", "current_state", "invited_by", "created_at", "expires_at", "used_by")
     list_filter = (InvitationStateFilter, "role")
     search_fields = ("email",)
     list_select_related = ("invited_by", "used_by")
     ordering = ("-pk",)
 
     @admin.display(description=gettext_lazy("state"))
-    def state(self, invitation: Invitation) -> str:
+    def current_state(self, invitation: Invitation) -> str:
         if invitation.used_by is not None:
             return _("used")
         return _("expired") if invitation.expires_at <= timezone.now() else _("open")

@@ -1,23 +1,67 @@
-"""Base classes of the admin's pages: read-only rows, rows the user may see, messages with undo, erasing."""
+"""What the admin's pages share: the site, base classes, messages with undo, and cells of lists."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Max, Model, QuerySet
+from django.contrib.admin import AdminSite
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.admin.changelist import GalleryModelAdmin
 from gallery.core.permissions import current_user
 from gallery.history.descriptions import add_event_message
-from gallery.models import Event
+from gallery.models import Event, User
+from gallery.models.people import get_search_key
 from gallery.models.querysets import visible_album_q
+
+if TYPE_CHECKING:
+    ModelAdminBase = admin.ModelAdmin[Any]
+else:
+    ModelAdminBase = admin.ModelAdmin
+
+
+class GallerySite(AdminSite):
+    """Open to curators and administrators."""
+
+    site_header = gettext_lazy("Facesite: curating")
+    site_title = gettext_lazy("Facesite")
+    index_title = gettext_lazy("Gallery")
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return isinstance(request.user, User) and request.user.is_curator
+
+    @method_decorator(login_not_required)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """There is one way in: the site's own. Who is in already and comes here may not curate."""
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(request.GET.get(REDIRECT_FIELD_NAME, request.get_full_path()))
+
+
+@cache
+def get_site() -> GallerySite:
+    """One site, although Django asks twice: importing this package registers its models, for which it asks again."""
+    return GallerySite()
+
+
+class GalleryModelAdmin(ModelAdminBase):
+    list_per_page = 32
+    show_full_result_count = False
 
 
 class ReadOnlyAdmin(GalleryModelAdmin):
@@ -31,7 +75,14 @@ class ReadOnlyAdmin(GalleryModelAdmin):
         return False
 
 
-Row = TypeVar("Row", bound=Model)
+class SearchKeyAdmin(ModelAdminBase):
+    """Finds names with or without accents: `search_fields` are columns that hold search keys."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return super().get_search_results(request, queryset, get_search_key(search_term))
+
 
 # How a model's rows reach the album that may hide them.
 ALBUM_PATHS = {
@@ -40,11 +91,6 @@ ALBUM_PATHS = {
     "face": "photo__album",
     "reference": "source_face__photo__album",
 }
-
-if TYPE_CHECKING:
-    ModelAdminBase = admin.ModelAdmin[Any]
-else:
-    ModelAdminBase = admin.ModelAdmin
 
 
 class VisibleAdmin(ModelAdminBase):
@@ -75,12 +121,18 @@ def report_events(request: HttpRequest) -> Iterator[None]:
     setattr(request, REPORTED_ATTRIBUTE, True)
 
 
-class EventMessagesAdmin(GalleryModelAdmin):
-    """Messages about what was done, in place of the admin's own."""
+class ServiceAdmin(GalleryModelAdmin):
+    """Rows that services write: messages say what was done, in place of the admin's own.
+
+    Nothing is deleted here: taking a row away is an act that can be undone, or an erasure with a page of its own.
+    """
 
     def message_user(self, request: HttpRequest, message: Any, *args: Any, **named: Any) -> None:
         if not getattr(request, REPORTED_ATTRIBUTE, False):
             super().message_user(request, message, *args, **named)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 class ErasableAdminMixin:
@@ -98,3 +150,33 @@ class ErasableAdminMixin:
             messages.error(request, _("Choose exactly one: what is erased can never come back."))
             return None
         return redirect(self.erase_page, chosen[0].pk)
+
+
+def render_picture(address: str, size: int = 56, alt: str = "") -> SafeString:
+    """A square picture; `alt` names it where a link has nothing else."""
+    html = '<img src="{}" width="{}" height="{}" loading="lazy" alt="{}">'
+    return format_html(html, address, size, size, alt)
+
+
+def render_link(text: object, name: str, pk: int) -> SafeString:
+    return format_html('<a href="{}">{}</a>', reverse(name, args=(pk,)), text)
+
+
+@admin.display(description=gettext_lazy("page"))
+def page_link(row: Any) -> SafeString | str:
+    """The row's page on the site; a photo in the trash has none."""
+    if getattr(row, "trashed_at", None):
+        return _("in the trash")
+    return render_link(_("on the site"), row._meta.model_name, row.pk)
+
+
+@admin.display(description=gettext_lazy("person"))
+def person_link(row: Any) -> SafeString | str:
+    return render_link(row.person.name, "admin:gallery_person_change", row.person_id) if row.person else "–"
+
+
+@admin.display(description=gettext_lazy("job status"), ordering="work")
+def job_status(row: Any) -> SafeString | str:
+    """How far the work on a row is, and why it failed."""
+    reached, reason = row.get_work_display(), row.failure_text
+    return format_html('{}<span class="reason">{}</span>', reached, reason) if reason else reached

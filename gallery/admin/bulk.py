@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from gallery.admin.base import ReadOnlyAdmin
@@ -37,20 +37,30 @@ from gallery.history.undo import can_undo
 from gallery.models import BulkAct, Person
 from gallery.people.member_lists import group_rows_by_kind, resolve_unclear_rows
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
 MAX_SUGGESTED_PEOPLE = 1_000
 
 
-def redirect_to_bulk_preview(request: HttpRequest, kind: str, ids: Iterable[int]) -> HttpResponse | None:
-    """What an admin action does: the page that shows what it would change."""
-    wanted = request.POST.get("back", "")
-    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    back = wanted if is_ours else request.get_full_path()
-    try:
-        act = create_bulk_draft(current_user(request), kind, ids, back)
-    except ActionRefused as refusal:
-        messages.error(request, str(refusal))
-        return None
-    return redirect("admin:gallery_bulkact_change", act.pk)
+def make_bulk_action(name: str, kind: BulkAct.Kind, description: StrPromise) -> Callable[..., Any]:
+    """An action of a list of the admin: it leads to the page that shows what the bulk act would change."""
+
+    @admin.action(description=description)
+    def preview_act(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        wanted = request.POST.get("back", "")
+        is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
+        back = wanted if is_ours else request.get_full_path()
+        ids = queryset.order_by().values_list("pk", flat=True).iterator(chunk_size=5_000)
+        try:
+            act = create_bulk_draft(current_user(request), kind, ids, back)
+        except ActionRefused as refusal:
+            messages.error(request, str(refusal))
+            return None
+        return redirect("admin:gallery_bulkact_change", act.pk)
+
+    preview_act.__name__ = name  # the value of the list's field "action"
+    return preview_act
 
 
 def describe_skipped_rows(act: BulkAct) -> str:
@@ -80,73 +90,74 @@ def add_bulk_messages(request: HttpRequest, act: BulkAct) -> None:
 
 @admin.register(BulkAct)
 class BulkActAdmin(ReadOnlyAdmin):
-    list_display = ("what", "by", "total", "done", "changed", "work", "made_at")
+    list_display = ("act_description", "by", "total", "done", "changed", "work", "made_at")
     list_filter = ("kind", "work")
-    list_select_related = ("by", "event")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BulkAct]:
         """The user's own, and those whose events they may see: an act's sentence names albums."""
         user = current_user(request)
-        rows = super().get_queryset(request)
+        rows = super().get_queryset(request).select_related("by", "event")
         if not user.is_administrator:
             rows = rows.filter(Q(by=user) | Q(event__in=visible_events(user).values("pk")))
         is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
         return rows.filter(confirmed_at__isnull=False).defer("ids", "rows", "seen") if is_list else rows
 
-    @admin.display(description=_("action"), ordering="kind")
-    def what(self, act: BulkAct) -> str:
+    @admin.display(description=gettext_lazy("action"), ordering="kind")
+    def act_description(self, act: BulkAct) -> str:
         if act.event is None:
             return str(act)
-        is_undo = act.kind == BulkAct.Kind.UNDO
-        return (
-            _("Undo: %(what)s") % {"what": describe_event(act.event)}
-            if is_undo
-            else describe_event(act.event)
-        )
+        what = describe_event(act.event)
+        return _("Undo: %(what)s") % {"what": what} if act.kind == BulkAct.Kind.UNDO else what
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         own = [
-            path("<int:pk>/act", wrap(self.act), name="gallery_bulkact_act"),
-            path("<int:pk>/state", wrap(self.state), name="gallery_bulkact_state"),
+            path("<int:pk>/act", wrap(self.act_view), name="gallery_bulkact_act"),
+            path("<int:pk>/state", wrap(self.state_view), name="gallery_bulkact_state"),
         ]
         return own + super().get_urls()
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        act = get_object_or_404(
-            self.get_queryset(request).select_related("event", "by"), pk=parse_id(object_id)
-        )
-        return self._page(request, act)
-
-    def _page(self, request: HttpRequest, act: BulkAct) -> HttpResponse:
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **named: Any) -> TemplateResponse:
+        user, act = current_user(request), self._get_act(request, parse_id(object_id))
         context = {
             **self.admin_site.each_context(request),
             "title": act.get_kind_display(),
             "opts": self.opts,
-            **self._about(request, act),
+            **self._build_context(request, act),
         }
-        if act.is_draft and act.kind == BulkAct.Kind.IMPORT:
+        if not act.is_draft:
+            return TemplateResponse(request, "admin/gallery/bulkact/page.html", context)
+        if act.kind == BulkAct.Kind.IMPORT:
             context["roster"] = group_rows_by_kind(act)
-        elif act.is_draft:
-            context["preview"] = preview_bulk_act(current_user(request), act)
-        if act.is_draft and act.kind == BulkAct.Kind.MOVE:
+        else:
+            context["preview"] = preview_bulk_act(user, act)
+        if act.kind == BulkAct.Kind.MOVE:
             names = Person.objects.order_by("search").values_list("name", flat=True)
             context["people"] = names[:MAX_SUGGESTED_PEOPLE]
-        if act.is_draft and act.kind == BulkAct.Kind.ALBUM:
-            context["albums"] = list_choosable_albums(current_user(request))
-        return TemplateResponse(
-            request, f"admin/gallery/bulkact/{'draft' if act.is_draft else 'page'}.html", context
-        )
+        if act.kind == BulkAct.Kind.ALBUM:
+            context["albums"] = list_choosable_albums(user)
+        return TemplateResponse(request, "admin/gallery/bulkact/draft.html", context)
 
-    def _about(self, request: HttpRequest, act: BulkAct) -> dict[str, Any]:
+    def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """How far it has got: what the page asks for while it runs."""
+        context = self._build_context(request, self._get_act(request, pk))
+        return TemplateResponse(request, "admin/gallery/bulkact/_state.html", context)
+
+    @method_decorator(require_POST)
+    def act_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        act = self._get_act(request, pk)
+        try:
+            return self._do_act(request, act, request.POST.get("do", ""))
+        except ActionRefused as refusal:
+            messages.error(request, str(refusal))
+        return redirect("admin:gallery_bulkact_change", act.pk)
+
+    def _get_act(self, request: HttpRequest, pk: int | None) -> BulkAct:
+        return get_object_or_404(self.get_queryset(request), pk=pk)
+
+    def _build_context(self, request: HttpRequest, act: BulkAct) -> dict[str, Any]:
         event = get_act_event(act)
-        is_settled = event is not None and not act.is_running and act.changed > 0
+        is_settled = not act.is_running and act.changed > 0
         return {
             "act": act,
             "event": event,
@@ -158,21 +169,7 @@ class BulkActAdmin(ReadOnlyAdmin):
             "back": act.back or reverse("admin:index"),
         }
 
-    def state(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """How far it has got: what the page asks for while it runs."""
-        act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=pk)
-        return TemplateResponse(request, "admin/gallery/bulkact/_state.html", self._about(request, act))
-
-    @method_decorator(require_POST)
-    def act(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        act = get_object_or_404(self.get_queryset(request).select_related("event", "by"), pk=pk)
-        try:
-            return self._do(request, act, request.POST.get("do", ""))
-        except ActionRefused as refusal:
-            messages.error(request, str(refusal))
-        return redirect("admin:gallery_bulkact_change", act.pk)
-
-    def _do(self, request: HttpRequest, act: BulkAct, word: str) -> HttpResponseBase:
+    def _do_act(self, request: HttpRequest, act: BulkAct, word: str) -> HttpResponseBase:
         back = act.back or reverse("admin:index")
         if word == "drop":
             BulkAct.objects.filter(pk=act.pk, confirmed_at__isnull=True).delete()
@@ -183,11 +180,11 @@ class BulkActAdmin(ReadOnlyAdmin):
             check_rows_unchanged(act)
             target = parse_id(request.POST.get("target"))
             act = start_bulk_act(current_user(request), act, name=request.POST.get("name", ""), target=target)
+            if not act.is_running:
+                add_bulk_messages(request, act)
+                return redirect(back)
         elif word == "stop":
             stop_bulk_act(act)
         elif word == "resume":
             resume_bulk_act(act)
-        if word == "start" and not act.is_running:
-            add_bulk_messages(request, act)
-            return redirect(back)
         return redirect("admin:gallery_bulkact_change", act.pk)

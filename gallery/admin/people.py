@@ -24,9 +24,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, report_events
-from gallery.admin.bulk import redirect_to_bulk_preview
-from gallery.admin.changelist import SearchKeyAdmin, iterate_ids, render_link, render_picture
+from gallery.admin.base import (
+    ErasableAdminMixin,
+    SearchKeyAdmin,
+    ServiceAdmin,
+    page_link,
+    render_link,
+    render_picture,
+    report_events,
+)
+from gallery.admin.bulk import make_bulk_action
 from gallery.admin.filters import (
     ConsentFilter,
     InPhotosFilter,
@@ -36,7 +43,6 @@ from gallery.admin.filters import (
 )
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
-from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
 from gallery.history.audit import record_export
 from gallery.history.locking import OptimisticLockForm
@@ -59,60 +65,38 @@ from recognition.errors import ImageError
 from recognition.images.archive import Member, is_archive, read_archive_members
 from recognition.images.sandbox import make_rendition
 
+BulkActKind = BulkAct.Kind
 MAX_GRID_REFERENCES = 48
+MAX_DRAFT_PIXELS = 640  # of a draft's picture on the page
+EXPORT_CHUNK_SIZE = 1_000  # people in one query
 JUDGEMENT_ORDER = [Reference.Judgement.PENDING, Reference.Judgement.APPROVED, Reference.Judgement.REJECTED]
 
 
-def get_reference_grid(user: User, person: Person) -> dict[str, Any]:
-    """What is to be judged first, then what is searched, then what was rejected."""
-    rows = Reference.objects.visible_to(user).filter(person=person)
-    counts = dict(rows.order_by().values_list("status").annotate(number=Count("*")))
-    shown: list[Reference] = []
-    for status in JUDGEMENT_ORDER:
-        shown += rows.filter(status=status).order_by("-pk")[: MAX_GRID_REFERENCES - len(shown)]
-    return {
-        "references": shown,
-        "reference_count": sum(counts.values()),
-        "face_count": Face.objects.visible_to(user).filter(person=person).count(),
-        "checkbox": ACTION_CHECKBOX_NAME,
-    }
-
-
-MAX_DRAFT_PIXELS = 640  # pixels of a draft's picture on the page
-
-
-class ReferenceDraftsAdmin(EventMessagesAdmin):
-    def get_urls(self) -> list[URLPattern]:
-        wrap = self.admin_site.admin_view
-        own = [
-            path("<int:pk>/pictures/", wrap(self.pictures), name="gallery_person_pictures"),
-            path("<int:pk>/pictures/save", wrap(self.save_pictures), name="gallery_person_pictures_save"),
-            path("draft/<int:pk>/", wrap(self.draft), name="gallery_person_draft"),
-            path("draft/<int:pk>/image", wrap(self.draft_image), name="gallery_person_draft_image"),
-        ]
-        return own + super().get_urls()
+class ReferenceDraftsAdmin(ServiceAdmin):
+    """The pages on which pictures are sent for a person, and faces in them chosen as references."""
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
-    def pictures(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+    def pictures_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """What was sent and not yet saved, and the place to send more."""
-        person = get_object_or_404(Person, pk=pk)
+        person, user = get_object_or_404(Person, pk=pk), current_user(request)
         if request.method == "POST":
-            _receive_pictures(request, person)
+            for file in request.FILES.getlist("pictures"):
+                for refusal in _add_drafts(user, person, file):
+                    messages.warning(request, refusal)
             return redirect("admin:gallery_person_pictures", person.pk)
-        mine = ReferenceDraft.objects.filter(person=person, added_by=current_user(request))
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": _("New references of %(name)s") % {"name": person.name},
             "opts": self.opts,
             "person": person,
-            "drafts": mine,
+            "drafts": ReferenceDraft.objects.filter(person=person, added_by=user),
         }
         return TemplateResponse(request, "admin/gallery/person/pictures.html", context)
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
-    def draft(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def draft_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """One picture with its faces; a box that was drawn on it comes by POST."""
-        draft = _get_own_draft(current_user(request), pk)
+        draft = get_object_or_404(ReferenceDraft, pk=pk, added_by=current_user(request))
         refusal = ""
         if request.method == "POST":
             try:
@@ -124,15 +108,15 @@ class ReferenceDraftsAdmin(EventMessagesAdmin):
         return TemplateResponse(request, "admin/gallery/person/_draft.html", context)
 
     @method_decorator(require_safe)
-    def draft_image(self, request: HttpRequest, pk: int) -> HttpResponse:
-        draft = _get_own_draft(current_user(request), pk)
+    def draft_image_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        draft = get_object_or_404(ReferenceDraft, pk=pk, added_by=current_user(request))
         content = make_rendition(draft.image.path, MAX_DRAFT_PIXELS, RENDITION_LIMITS)
         response = HttpResponse(content, content_type="image/webp")
         response["Cache-Control"] = "private, max-age=86400, immutable"
         return response
 
     @method_decorator(require_POST)
-    def save_pictures(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+    def save_pictures_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         """Save the chosen faces as references, and leave out the rest of what was shown."""
         person, user = get_object_or_404(Person, pk=pk), current_user(request)
         rows = ReferenceDraft.objects.filter(person=person, added_by=user)
@@ -152,10 +136,6 @@ class ReferenceDraftsAdmin(EventMessagesAdmin):
         return redirect("admin:gallery_person_change", person.pk)
 
 
-def _get_own_draft(user: User, pk: int) -> ReferenceDraft:
-    return get_object_or_404(ReferenceDraft, pk=pk, added_by=user)
-
-
 def _read_box(request: HttpRequest) -> tuple[float, float, float, float]:
     try:
         left, top, width, height = (float(request.POST[side]) for side in ("left", "top", "width", "height"))
@@ -164,13 +144,7 @@ def _read_box(request: HttpRequest) -> tuple[float, float, float, float]:
     return left, top, width, height
 
 
-def _receive_pictures(request: HttpRequest, person: Person) -> None:
-    for file in request.FILES.getlist("pictures"):
-        for refusal in _take_pictures(current_user(request), person, file):
-            messages.warning(request, refusal)
-
-
-def _take_pictures(user: User, person: Person, file: UploadedFile[bytes]) -> Iterator[str]:
+def _add_drafts(user: User, person: Person, file: UploadedFile[bytes]) -> Iterator[str]:
     """Keep the file itself, or the pictures in it if it is a ZIP; gives why one is not kept."""
     name = file.name or _("picture")
     is_zip = is_archive(file.read(8))
@@ -193,22 +167,11 @@ def _take_pictures(user: User, person: Person, file: UploadedFile[bytes]) -> Ite
         yield f"{name}: {translate_error(refusal)}"
 
 
-EXPORT_CHUNK_SIZE = 1_000  # people in one query
-
-
-class PeopleCsvAdmin(EventMessagesAdmin):
-    """Two more pages beside the list of people."""
-
-    def get_urls(self) -> list[URLPattern]:
-        wrap = self.admin_site.admin_view
-        own = [
-            path("export.csv", wrap(self.export), name="gallery_person_export"),
-            path("import/", wrap(self.take), name="gallery_person_import"),
-        ]
-        return own + super().get_urls()
+class PeopleCsvAdmin(ServiceAdmin):
+    """The list of people as a CSV file, and people from one."""
 
     @method_decorator(require_safe)
-    def export(self, request: HttpRequest) -> HttpResponseBase:
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """The people of the list as it is filtered, searched and ordered."""
         found = self.get_changelist_instance(request).queryset
         people = found.annotate(approved=F("approved"), times=F("times"))  # the list's own are for one page
@@ -223,7 +186,7 @@ class PeopleCsvAdmin(EventMessagesAdmin):
         return response
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
-    def take(self, request: HttpRequest) -> HttpResponseBase:
+    def import_view(self, request: HttpRequest) -> HttpResponseBase:
         """Choose a file; then the page of the act shows what each line would do."""
         file = request.FILES.get("file")
         if request.method == "POST":
@@ -242,9 +205,6 @@ class PeopleCsvAdmin(EventMessagesAdmin):
             "opts": self.opts,
         }
         return TemplateResponse(request, "admin/gallery/person/import.html", context)
-
-
-BulkActKind = BulkAct.Kind
 
 
 class PersonForm(OptimisticLockForm):
@@ -271,8 +231,16 @@ def _count_by_person(rows: QuerySet[Any]) -> Coalesce:
 class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceDraftsAdmin):
     erase_page = "person_erase"
     form = PersonForm
-    list_display = ("face", "name", "approved_count", "face_count", "is_hidden", "is_recognised", "page")
-    list_display_links = ("face", "name")
+    list_display = (
+        "person_picture",
+        "name",
+        "approved_count",
+        "face_count",
+        "is_hidden",
+        "is_recognised",
+        page_link,
+    )
+    list_display_links = ("person_picture", "name")
     list_filter = (
         PersonHealthFilter,
         ReferenceCountFilter,
@@ -284,8 +252,29 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
     )
     search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A name, with or without accents")
-    actions = ("hide", "show", "merge", "erase_for_good")
-    readonly_fields = ("privacy",)
+    actions = (
+        make_bulk_action("hide", BulkActKind.HIDE, gettext_lazy("Hide")),
+        make_bulk_action("show", BulkActKind.SHOW, gettext_lazy("Show again")),
+        make_bulk_action("merge", BulkActKind.MERGE, gettext_lazy("Merge into one")),
+        "erase_for_good",
+    )
+    readonly_fields = ("privacy_links",)
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("export.csv", wrap(self.export_view), name="gallery_person_export"),
+            path("import/", wrap(self.import_view), name="gallery_person_import"),
+            path("<int:pk>/pictures/", wrap(self.pictures_view), name="gallery_person_pictures"),
+            path(
+                "<int:pk>/pictures/save",
+                wrap(self.save_pictures_view),
+                name="gallery_person_pictures_save",
+            ),
+            path("draft/<int:pk>/", wrap(self.draft_view), name="gallery_person_draft"),
+            path("draft/<int:pk>/image", wrap(self.draft_image_view), name="gallery_person_draft_image"),
+        ]
+        return own + super().get_urls()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Person]:
         user = current_user(request)
@@ -318,7 +307,7 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
         return changes
 
     @admin.display(description=gettext_lazy("picture"))
-    def face(self, person: Person) -> SafeString | str:
+    def person_picture(self, person: Person) -> SafeString | str:
         reference = getattr(person, "shown", None)
         return render_picture(reference_src(reference, 128), alt=person.name) if reference else "–"
 
@@ -330,12 +319,8 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
     def face_count(self, person: Any) -> SafeString:
         return format_html('<a href="../face/?person__id__exact={}">{}</a>', person.pk, person.times)
 
-    @admin.display(description=gettext_lazy("page"))
-    def page(self, person: Person) -> SafeString:
-        return render_link(_("on the site"), "person", person.pk)
-
     @admin.display(description=gettext_lazy("privacy"))
-    def privacy(self, person: Person) -> SafeString | str:
+    def privacy_links(self, person: Person) -> SafeString | str:
         """Where they stand, and the pages on which it is changed."""
         if not person.pk:
             return "–"
@@ -348,16 +333,23 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
         ]
         return format_html("{} · {} · {}", said, *pages)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **named: Any
     ) -> HttpResponse:
-        person = Person.objects.filter(pk=parse_id(object_id) or 0).first()
-        more = get_reference_grid(current_user(request), person) if person else {}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+        """With the person's references: what is to be judged first, then what is searched, then what was rejected."""
+        if person := context["original"]:
+            user = current_user(request)
+            shown: list[Reference] = []
+            rows = Reference.objects.visible_to(user).filter(person=person)
+            for status in JUDGEMENT_ORDER:
+                shown += rows.filter(status=status).order_by("-pk")[: MAX_GRID_REFERENCES - len(shown)]
+            context |= {
+                "references": shown,
+                "reference_count": rows.count(),
+                "face_count": Face.objects.visible_to(user).filter(person=person).count(),
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+        return super().render_change_form(request, context, *args, **named)
 
     def save_model(self, request: HttpRequest, obj: Person, form: Any, change: bool) -> None:
         user, given = current_user(request), form.cleaned_data
@@ -372,19 +364,3 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
             set_person_recognised(user, stored, given["is_recognised"])
             set_person_consent(user, stored, given["consent_note"], given["consent_until"])
         obj.refresh_from_db()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Deleting a person is erasure, which has a page and a receipt of its own."""
-        return False
-
-    @admin.action(description=gettext_lazy("Hide"))
-    def hide(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.HIDE, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Show again"))
-    def show(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.SHOW, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Merge into one"))
-    def merge(self, request: HttpRequest, queryset: QuerySet[Person]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.MERGE, iterate_ids(queryset))

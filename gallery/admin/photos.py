@@ -12,21 +12,21 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.admin.base import ErasableAdminMixin, EventMessagesAdmin, VisibleAdmin, report_events
-from gallery.admin.bulk import redirect_to_bulk_preview
-from gallery.admin.changelist import (
+from gallery.admin.base import (
+    ErasableAdminMixin,
     SearchKeyAdmin,
-    iterate_ids,
-    render_link,
+    ServiceAdmin,
+    VisibleAdmin,
+    job_status,
+    page_link,
     render_picture,
-    render_progress,
+    report_events,
 )
+from gallery.admin.bulk import make_bulk_action
 from gallery.admin.filters import PersonOnPhotoFilter
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
 from gallery.history.locking import OptimisticLockForm
@@ -43,10 +43,10 @@ class AlbumForm(OptimisticLockForm):
 
 
 @admin.register(Album)
-class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
+class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     form = AlbumForm
-    list_display = ("shown", "name", "date", "photo_count", "is_limited", "is_recognised", "page")
-    list_display_links = ("shown", "name")
+    list_display = ("album_picture", "name", "date", "photo_count", "is_limited", "is_recognised", page_link)
+    list_display_links = ("album_picture", "name")
     list_filter = ("is_limited", "is_recognised", "date")
     search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A name, with or without accents")
@@ -69,20 +69,13 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
         return changes
 
     @admin.display(description=gettext_lazy("picture"))
-    def shown(self, album: Any) -> SafeString | str:
+    def album_picture(self, album: Any) -> SafeString | str:
         photo: Photo | None = getattr(album, "picture", None)
         return render_picture(photo_src(photo, 320), 64, album.name) if photo else "–"
 
     @admin.display(description=gettext_lazy("photos"), ordering="kept")
     def photo_count(self, album: Any) -> SafeString:
         return format_html('<a href="../photo/?album__id__exact={}">{}</a>', album.pk, album.kept)
-
-    @admin.display(description=gettext_lazy("page"))
-    def page(self, album: Album) -> SafeString:
-        return render_link(_("on the site"), "album", album.pk)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # taking an album away is done on its page, which says what becomes of its photos
 
     def save_model(self, request: HttpRequest, obj: Album, form: Any, change: bool) -> None:
         user = current_user(request)
@@ -118,11 +111,20 @@ class PhotoForm(OptimisticLockForm):
 
 
 @admin.register(Photo)
-class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessagesAdmin):
+class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     erase_page = "photo_erase"
     form = PhotoForm
-    list_display = ("shown", "name", "album", "reached", "faces", "is_recognised", "added_at", "page")
-    list_display_links = ("shown", "name")
+    list_display = (
+        "photo_picture",
+        "name",
+        "album",
+        job_status,
+        "face_count",
+        "is_recognised",
+        "added_at",
+        page_link,
+    )
+    list_display_links = ("photo_picture", "name")
     list_filter = (
         "work",
         "is_recognised",
@@ -136,37 +138,29 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
     search_help_text = gettext_lazy("A file's name, with or without accents")
     ordering = ("-pk",)
     autocomplete_fields = ("album",)
-    fields = (
-        "large",
-        "name",
-        "album",
-        "taken_at",
-        "is_recognised",
-        "work",
-        "failure_text",
-        "added_at",
-        "sender",
-        "pixels",
-        "thrown",
-    )
     readonly_fields = (
-        "large",
+        "large_picture",
         "name",
         "work",
         "failure_text",
         "added_at",
-        "sender",
-        "pixels",
-        "thrown",
+        "uploader_name",
+        "pixel_size",
+        "trashed_since",
     )
+    fields = (*readonly_fields[:2], "album", "taken_at", "is_recognised", *readonly_fields[2:])
     actions = (
-        "try_again",
-        "stop_recognising",
-        "recognise",
-        "put",
-        "take_out",
-        "trash",
-        "restore",
+        make_bulk_action("try_again", BulkActKind.PROCESS, gettext_lazy("Process again")),
+        make_bulk_action(
+            "stop_recognising",
+            BulkActKind.STOP_RECOGNISING,
+            gettext_lazy("Stop recognising anybody: removes the machine's names and all vectors"),
+        ),
+        make_bulk_action("recognise", BulkActKind.RECOGNISE, gettext_lazy("Recognise again")),
+        make_bulk_action("put", BulkActKind.ALBUM, gettext_lazy("Put into an album")),
+        make_bulk_action("take_out", BulkActKind.NO_ALBUM, gettext_lazy("Take out of their albums")),
+        make_bulk_action("trash", BulkActKind.TRASH, gettext_lazy("Put into the trash")),
+        make_bulk_action("restore", BulkActKind.RESTORE, gettext_lazy("Take out of the trash")),
         "erase_for_good",
     )
 
@@ -180,50 +174,35 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
             row.times = counts.get(row.pk, 0)
         return changes
 
-    @admin.display(description=gettext_lazy("job status"), ordering="work")
-    def reached(self, photo: Photo) -> SafeString | str:
-        return render_progress(photo)
-
     @admin.display(description=gettext_lazy("picture"))
-    def shown(self, photo: Photo) -> SafeString:
+    def photo_picture(self, photo: Photo) -> SafeString:
         return render_picture(photo_src(photo, 320), 64, photo.name)
 
     @admin.display(description=gettext_lazy("picture"))
-    def large(self, photo: Photo) -> SafeString:
+    def large_picture(self, photo: Photo) -> SafeString:
         html = '<a href="{}"><img src="{}" width="320" loading="lazy" alt="{}"></a>'
         return format_html(html, photo_src(photo, 1280), photo_src(photo, 320), photo.name)
 
     @admin.display(description=gettext_lazy("added by"))
-    def sender(self, photo: Photo) -> str:
+    def uploader_name(self, photo: Photo) -> str:
         return str(photo.uploaded_by or "–")
 
     @admin.display(description=gettext_lazy("in the trash since"))
-    def thrown(self, photo: Photo) -> str:
+    def trashed_since(self, photo: Photo) -> str:
         if photo.trashed_at is None:
             return "–"
         return date_format(timezone.localtime(photo.trashed_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("pixels"))
-    def pixels(self, photo: Photo) -> str:
+    def pixel_size(self, photo: Photo) -> str:
         return f"{photo.width} × {photo.height}"
 
     @admin.display(description=gettext_lazy("faces"))
-    def faces(self, photo: Any) -> SafeString:
+    def face_count(self, photo: Any) -> SafeString:
         return format_html('<a href="../face/?photo__id__exact={}">{}</a>', photo.pk, photo.times)
-
-    @admin.display(description=gettext_lazy("page"))
-    def page(self, photo: Photo) -> SafeString | str:
-        return (
-            render_link(_("on the site"), "photo", photo.pk)
-            if photo.trashed_at is None
-            else _("in the trash")
-        )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # photos are added on the site, where one sees how far they are
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # the trash is an act that can be undone; erasing has a page of its own
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
         """Nobody puts a photo into an album that they may not see."""
@@ -231,17 +210,11 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
             named["queryset"] = Album.objects.visible_to(current_user(request))
         return super().formfield_for_foreignkey(db_field, request, **named)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **named: Any
     ) -> HttpResponse:
-        user = current_user(request)
-        photo = Photo.objects.viewable_by(user).filter(pk=parse_id(object_id) or 0).first()
-        more = {"found_faces": list_faces_with_references(user, photo)} if photo else {}
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+        context["found_faces"] = list_faces_with_references(current_user(request), context["original"])
+        return super().render_change_form(request, context, *args, **named)
 
     def save_model(self, request: HttpRequest, obj: Photo, form: Any, change: bool) -> None:
         user, given = current_user(request), form.cleaned_data
@@ -252,33 +225,3 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, EventMessages
                 set_taken_at(user, stored, given["taken_at"])
             set_photo_recognition(user, stored, given["is_recognised"])
         obj.refresh_from_db()
-
-    @admin.action(description=gettext_lazy("Process again"))
-    def try_again(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.PROCESS, iterate_ids(queryset))
-
-    @admin.action(
-        description=gettext_lazy("Stop recognising anybody: removes the machine's names and all vectors")
-    )
-    def stop_recognising(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.STOP_RECOGNISING, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Recognise again"))
-    def recognise(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.RECOGNISE, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Put into an album"))
-    def put(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.ALBUM, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Take out of their albums"))
-    def take_out(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.NO_ALBUM, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Put into the trash"))
-    def trash(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.TRASH, iterate_ids(queryset))
-
-    @admin.action(description=gettext_lazy("Take out of the trash"))
-    def restore(self, request: HttpRequest, queryset: QuerySet[Photo]) -> HttpResponse | None:
-        return redirect_to_bulk_preview(request, BulkActKind.RESTORE, iterate_ids(queryset))

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
-from gallery.admin.changelist import GalleryModelAdmin
+from gallery.admin.base import GalleryModelAdmin
 from gallery.curation.bulk import services as bulk_services
 from gallery.curation.bulk.services import run_bulk_act, stop_bulk_act
 from gallery.models import BulkAct, Person, Reference, Role, User

@@ -53,7 +53,7 @@ def test_the_lists_say_how_far_the_work_is_and_why_it_failed_in_the_reader_s_lan
     with translation.override(language):
         reason = translation.gettext(failed["failure"])
         expected = f'{Status.FAILED.label}<span class="reason">{reason}</span>'
-        done = f'<td class="field-reached">{Status.DONE.label}</td>'
+        done = f'<td class="field-job_status">{Status.DONE.label}</td>'
     for address in (REFERENCES, PHOTOS):
         assert curator.get(address).content.decode().count(expected) == 1
     assert done in curator.get(REFERENCES).content.decode()

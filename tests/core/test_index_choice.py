@@ -23,6 +23,6 @@ def test_faces_whose_vectors_were_forgotten_are_counted_among_those_without() ->
 
 @pytest.mark.parametrize("kind", ["good", "poor"])
 def test_references_of_a_quality_are_looked_up(kind: str) -> None:
-    quality = QualityFilter.choose(None, None)[kind][1]  # type: ignore[arg-type]  # neither is looked at
+    quality = QualityFilter.list_conditions(None, None)[kind][1]  # type: ignore[arg-type]  # neither is looked at
     plan = Reference.objects.order_by().filter(quality).values("pk").explain()
     assert "INDEX reference_usable (is_usable=?" in plan

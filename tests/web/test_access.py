@@ -117,7 +117,7 @@ def test_what_is_in_an_album_for_others_is_not_in_the_admin(world: World) -> Non
             response = asked(browser(world, Role.CURATOR.value), rule, world, name, hidden=True)
             is_gone = response.status_code == 302 and response["Location"] == reverse("admin:index")
             assert is_gone or response.status_code in {403, 404, 405}, (
-                f"{name} shows a curator something of an album for others: base it on gallery.admin.visible"
+                f"{name} shows a curator something of an album for others: base it on gallery.admin.base.VisibleAdmin"
             )
 
 

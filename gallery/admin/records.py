@@ -1,4 +1,4 @@
-"""Faces and the history in the admin: with pictures, and links to what they belong to."""
+"""What the admin only shows: faces, the history, builds and calibrations."""
 
 from __future__ import annotations
 
@@ -12,20 +12,35 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.admin.base import ReadOnlyAdmin, VisibleAdmin
-from gallery.admin.changelist import SearchKeyAdmin, render_link, render_picture
+from gallery.admin.base import (
+    ReadOnlyAdmin,
+    SearchKeyAdmin,
+    VisibleAdmin,
+    page_link,
+    person_link,
+    render_link,
+    render_picture,
+)
 from gallery.admin.filters import ConditionFilter
 from gallery.core.permissions import current_user
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import list_history_events
-from gallery.models import Event, Face, Reference
+from gallery.models import Build, Calibration, Event, Face, Reference
 from gallery.templatetags.media import face_src
 
 
 @admin.register(Face)
 class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
-    list_display = ("shown", "whose", "state", "decision", "likeness", "on", "by_reference")
-    list_display_links = ("shown",)
+    list_display = (
+        "face_picture",
+        person_link,
+        "state",
+        "decision",
+        "face_similarity",
+        "photo_link",
+        "by_reference",
+    )
+    list_display_links = ("face_picture",)
     sortable_by = ()  # no index holds an order of so many; filters narrow the list
     list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
     list_select_related = ("photo", "person")
@@ -33,17 +48,17 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     search_help_text = gettext_lazy("A person's name, with or without accents")
     ordering = ("-pk",)
     fields = (
-        "large",
-        "whose",
+        "large_picture",
+        person_link,
         "state",
         "decision",
         "decided_by",
         "decided_at",
-        "likeness",
+        "face_similarity",
         "score",
-        "on",
+        "photo_link",
         "by_reference",
-        "cut",
+        "cut_references",
     )
     readonly_fields = fields
 
@@ -51,27 +66,19 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
         return Face.objects.visible_to(current_user(request)).order_by("-pk").defer("embedding")
 
     @admin.display(description=gettext_lazy("picture"))
-    def shown(self, face: Face) -> SafeString:
+    def face_picture(self, face: Face) -> SafeString:
         return render_picture(face_src(face, 128), 64, _("A face"))
 
     @admin.display(description=gettext_lazy("picture"))
-    def large(self, face: Face) -> SafeString:
+    def large_picture(self, face: Face) -> SafeString:
         return render_picture(face_src(face, 384), 240, _("A face"))
 
-    @admin.display(description=gettext_lazy("person"))
-    def whose(self, face: Face) -> SafeString | str:
-        return (
-            render_link(face.person.name, "admin:gallery_person_change", face.person.pk)
-            if face.person
-            else "–"
-        )
-
     @admin.display(description=gettext_lazy("similarity"))
-    def likeness(self, face: Face) -> str:
+    def face_similarity(self, face: Face) -> str:
         return "–" if face.similarity is None else f"{face.similarity:.3f}"
 
     @admin.display(description=gettext_lazy("photo"))
-    def on(self, face: Face) -> SafeString:
+    def photo_link(self, face: Face) -> SafeString:
         return render_link(face.photo.name, "admin:gallery_photo_change", face.photo_id)
 
     @admin.display(description=gettext_lazy("nearest reference"))
@@ -81,7 +88,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
         return render_link(f"#{face.reference_id}", "admin:gallery_reference_change", face.reference_id)
 
     @admin.display(description=gettext_lazy("references cut from it"))
-    def cut(self, face: Face) -> SafeString | str:
+    def cut_references(self, face: Face) -> SafeString | str:
         rows = Reference.objects.filter(source_face=face).order_by("pk")[:20]
         links = [(render_link(f"#{row.pk}", "admin:gallery_reference_change", row.pk),) for row in rows]
         return format_html_join(", ", "{}", links) or "–"
@@ -93,7 +100,7 @@ class EventSubjectFilter(ConditionFilter):
     title = gettext_lazy("about")
     parameter_name = "about"
 
-    def choose(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
+    def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
         words = {
             "people": (_("People"), ("person", "people")),
             "references": (_("References"), ("reference", "references")),
@@ -117,11 +124,11 @@ def _verb_starts_with(words: tuple[str, ...]) -> Q:
 class EventAdmin(ReadOnlyAdmin):
     """The history, to look through: undoing is done on its own page."""
 
-    list_display = ("at", "actor", "description", "undone")
-    list_display_links = ("description",)
+    list_display = ("at", "actor", "act_description", "undone_by_whom")
+    list_display_links = ("act_description",)
     list_filter = ("actor", EventSubjectFilter, ("undone_at", admin.EmptyFieldListFilter), "at")
     list_select_related = ("actor", "undone_by")
-    fields = ("at", "actor", "description", "undone", "object_type", "object_id")
+    fields = ("at", "actor", "act_description", "undone_by_whom", "object_type", "object_id")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
@@ -129,11 +136,35 @@ class EventAdmin(ReadOnlyAdmin):
         return rows.defer("undo").order_by("-pk")
 
     @admin.display(description=gettext_lazy("action"))
-    def description(self, event: Event) -> str:
+    def act_description(self, event: Event) -> str:
         return describe_event(event)
 
     @admin.display(description=gettext_lazy("undone"))
-    def undone(self, event: Event) -> str:
+    def undone_by_whom(self, event: Event) -> str:
         if event.undone_at is None:
             return "–"
         return str(event.undone_by or _("Somebody"))
+
+
+@admin.register(Build)
+class BuildAdmin(ReadOnlyAdmin):
+    list_display = (
+        "pk",
+        "embedder_id",
+        "work",
+        "is_active",
+        "vectors",
+        "index_key",
+        "index_param",
+        "recall",
+        "size",
+        "milliseconds",
+        page_link,
+    )
+    list_filter = ("work", "is_active", "embedder_id")
+
+
+@admin.register(Calibration)
+class CalibrationAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "embedder_id", "false_name_rate", "applied_at", "created_at")
+    list_filter = ("embedder_id",)
