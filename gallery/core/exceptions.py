@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext as _
 
 from gallery.models import Person
-from gallery.models.failures import FAILURE_MESSAGES, translate_failure
+from gallery.models.base import FAILURE_MESSAGES, translate_failure
 from recognition.errors import CodedError
 
 

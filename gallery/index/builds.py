@@ -26,7 +26,7 @@ from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch, leases
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
 from gallery.models import Build, GalleryChange, SiteSetting, Status, User
-from gallery.models.failures import build_failure_columns
+from gallery.models.base import build_failure_columns
 from recognition import index
 from recognition.errors import RecognitionError
 from recognition.index import Index, builder

@@ -26,7 +26,7 @@ from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
 from gallery.models import Status, Work
-from gallery.models.failures import NO_FAILURE, build_failure_columns
+from gallery.models.base import NO_FAILURE, build_failure_columns
 
 log = logging.getLogger(__name__)
 WorkRow = TypeVar("WorkRow", bound=Work)

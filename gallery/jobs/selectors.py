@@ -15,7 +15,7 @@ from gallery.jobs.heartbeats import get_heartbeat_deadline, get_host_name
 from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS, TASK_KINDS, TRY_AGAIN, JobKind, Text
 from gallery.jobs.timings import estimate_minutes_left
 from gallery.models import Job, Photo, Status, User, Work, WorkerBeat
-from gallery.models.failures import NO_FAILURE, translate_failure
+from gallery.models.base import NO_FAILURE, translate_failure
 from gallery.models.history import get_site_setting
 
 # Seconds between two looks of an open page; with heartbeats.DEAD_AFTER, a death is shown within a minute

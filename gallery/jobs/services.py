@@ -21,7 +21,7 @@ from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.jobs.leases import enqueue_rows, get_database_time
 from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS
 from gallery.models import Event, Job, SiteSetting, Status, User, WorkerBeat
-from gallery.models.failures import NO_FAILURE
+from gallery.models.base import NO_FAILURE
 from recognition.errors import RecognitionError
 
 log = logging.getLogger(__name__)

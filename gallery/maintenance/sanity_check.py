@@ -34,8 +34,7 @@ from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import track_job
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
-from gallery.models.base import get_job
-from gallery.models.failures import build_failure_columns
+from gallery.models.base import build_failure_columns, get_job
 from gallery.models.storage import get_media_path, sync_folder
 from gallery.photos.renditions import delete_orphan_renditions
 

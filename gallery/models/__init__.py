@@ -3,11 +3,10 @@
 from gallery.models.accounts import Invitation, Role, User
 from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
-from gallery.models.history import Event, EventSubject, SiteSetting, WorkerBeat
+from gallery.models.history import Erasure, Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.index import Build, Calibration, GalleryChange, NameChange
 from gallery.models.people import Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
 from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
-from gallery.models.privacy import Erasure
 
 __all__ = [
     "Album",

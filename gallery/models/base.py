@@ -1,7 +1,11 @@
-"""Background jobs: the base of all rows that are worked on, with the lease a worker holds on them, and site jobs."""
+"""Background jobs: the base of all rows that are worked on, with their lease and why the work failed; and site jobs.
+
+Rows keep the code of a failure; its message is put together in the language of whoever reads it."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +13,46 @@ from django.conf import settings
 from django.contrib import admin
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from gallery.models.failures import translate_failure
+from recognition.errors import FILE_DESCRIPTIONS, MESSAGES
+
+FAILURE_MESSAGES: Mapping[str, str] = {
+    **MESSAGES,
+    "worker_stopped": gettext_noop(
+        "Working on this stopped the worker twice, so it was set aside. You can try it again."
+    ),
+    "not_finished": gettext_noop("The computer could not finish this: %(error)s. You can try it again."),
+    "photo_file_gone": gettext_noop("The photo's file is gone from the disk. Upload it again."),
+    "file_lost": gettext_noop(
+        "The file is gone from the disk and no backup holds it. If you still have the photo, add it again."
+    ),
+    "draft_file_gone": gettext_noop("The picture is gone from the disk. Send it once more."),
+    "reference_file_gone": gettext_noop("The reference's picture is gone from the disk."),
+    "builder_ended": gettext_noop("The process that built it ended; a later build has taken its place."),
+    "build_superseded": gettext_noop("Build %(pk)s, started later, holds the same."),
+    "index_not_written": gettext_noop("The index could not be written: %(error)s."),
+    "export_not_written": gettext_noop("The file could not be written: the disk may be full."),
+    "not_removed_yet": gettext_noop("Something could not be removed yet: %(error)s. It is tried again."),
+}
+NO_FAILURE: Mapping[str, Any] = {"failure": "", "failure_code": "", "failure_params": {}}
+
+
+def build_failure_columns(error: BaseException) -> dict[str, Any]:
+    """What a row keeps of an error: its code and params, or its text where no message has the code."""
+    code = getattr(error, "code", "")
+    if code in FAILURE_MESSAGES:
+        return {"failure": "", "failure_code": code, "failure_params": dict(getattr(error, "params", {}))}
+    return {**NO_FAILURE, "failure": str(error) or type(error).__name__}
+
+
+def translate_failure(code: str, params: Mapping[str, str], text: str) -> str:
+    """The message of the code in the active language; without a code, the text as it was kept."""
+    if code not in FAILURE_MESSAGES:
+        return gettext(text) if text else ""
+    places = {name: gettext(part) if part in FILE_DESCRIPTIONS else part for name, part in params.items()}
+    return gettext(FAILURE_MESSAGES[code]) % defaultdict(lambda: "…", places)
 
 
 class Status(models.TextChoices):

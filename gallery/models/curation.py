@@ -82,17 +82,14 @@ class BulkAct(Work):
     kind = models.CharField(_("action"), max_length=20, choices=Kind)
     ids = models.JSONField(default=list)  # of the rows, or of the events that an undo takes back, in order
     rows = models.JSONField(default=list)  # of an import; emptied once it is done
-    person = models.BigIntegerField(
-        null=True, blank=True
-    )  # who gets them; an id, so that erasing asks nobody
-    album = models.BigIntegerField(null=True, blank=True)  # where they are put; an id as well
+    # Who gets them, and where they are put; ids, so that erasing asks nobody
+    person = models.BigIntegerField(null=True, blank=True)
+    album = models.BigIntegerField(null=True, blank=True)
     back = models.CharField(max_length=1000, blank=True)  # the list it was chosen from
     total = models.PositiveIntegerField(_("rows"), default=0)
     done = models.PositiveIntegerField(_("done"), default=0)  # rows it is through with
     changed = models.PositiveIntegerField(_("changed"), default=0)
-    left = models.PositiveIntegerField(
-        default=0
-    )  # changed by somebody since they were looked at, so not touched
+    left = models.PositiveIntegerField(default=0)  # changed by others since the preview, so not touched
     refused = models.JSONField(default=list)  # sentences on what was left as it was
     seen = models.JSONField(default=list)  # the rows' revisions when it was looked at, in the order of `ids`
     batch = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # of the events of its parts

@@ -67,9 +67,7 @@ class Photo(Work):
     name = models.CharField(_("file name"), max_length=255)
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
     sha256 = models.CharField(max_length=64, editable=False)
-    copy = models.PositiveSmallIntegerField(
-        default=0, editable=False
-    )  # of the same file, kept unknown to others
+    copy = models.PositiveSmallIntegerField(default=0, editable=False)  # of the same file, which others keep
     bytes = models.PositiveBigIntegerField(default=0)
     format = models.CharField(max_length=10, blank=True)
     width = models.PositiveIntegerField(default=0)  # upright
@@ -131,10 +129,8 @@ class Face(models.Model):
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y]; null for a drawn box without a face
     score = models.FloatField(_("detection score"), default=0)
     quality = models.JSONField(null=True, blank=True)
-    is_usable = models.BooleanField(
-        _("clear enough to be matched"), default=True
-    )  # good enough to be matched to a name
-    is_drawn = models.BooleanField(_("drawn by a person"), default=False)  # a person drew the box
+    is_usable = models.BooleanField(_("clear enough to be matched"), default=True)
+    is_drawn = models.BooleanField(_("drawn by a person"), default=False)
     embedding = VectorField(null=True, blank=True)
     embedder_id = models.CharField(max_length=40, blank=True)
     embedded_at = models.DateTimeField(null=True, blank=True)
@@ -149,12 +145,8 @@ class Face(models.Model):
     )
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
-    is_erased = models.BooleanField(
-        default=False, editable=False
-    )  # of an erased person: never embedded again
-    is_twice = models.BooleanField(
-        _("name twice in the photo"), default=False
-    )  # the same name stands on another face of the photo
+    is_erased = models.BooleanField(default=False, editable=False)  # its person was: never embedded again
+    is_twice = models.BooleanField(_("name twice in the photo"), default=False)
     cluster = models.BigIntegerField(null=True, blank=True, db_index=True)  # group of unknown look-alikes
     searched_change = models.BigIntegerField(default=0)  # last GalleryChange its candidates reflect
     created_at = models.DateTimeField(auto_now_add=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
@@ -31,25 +31,25 @@ def get_today() -> date:
     return timezone.localdate()
 
 
+def _path_q(path: str, **lookups: Any) -> Q:
+    """A condition on rows, or on others that reach them by `path`."""
+    return Q(**{f"{path}__{name}" if path else name: value for name, value in lookups.items()})
+
+
 def recognisable_q(path: str = "") -> Q:
     """A condition on people, or on rows that reach a person by `path`: "person", "reference__person"."""
-    before = f"{path}__" if path else ""
-    lasting = Q(**{f"{before}consent_until__isnull": True}) | Q(
-        **{f"{before}consent_until__gte": get_today()}
-    )
-    return Q(**{f"{before}is_recognised": True}) & lasting
+    lasting = _path_q(path, consent_until__isnull=True) | _path_q(path, consent_until__gte=get_today())
+    return _path_q(path, is_recognised=True) & lasting
 
 
 def not_recognisable_q(path: str = "") -> Q:
     """The opposite of `recognisable_q`; rows without a person are neither."""
-    before = f"{path}__" if path else ""
-    return Q(**{f"{before}is_recognised": False}) | Q(**{f"{before}consent_until__lt": get_today()})
+    return _path_q(path, is_recognised=False) | _path_q(path, consent_until__lt=get_today())
 
 
 def recognition_off_q(path: str = "") -> Q:
     """A condition on photos, or on rows that reach one by `path`, in which nobody may be recognised."""
-    before = f"{path}__" if path else ""
-    return Q(**{f"{before}is_recognised": False}) | Q(**{f"{before}album__is_recognised": False})
+    return _path_q(path, is_recognised=False) | _path_q(path, album__is_recognised=False)
 
 
 def visible_album_q(user: User, path: str = "") -> Q:
@@ -59,12 +59,8 @@ def visible_album_q(user: User, path: str = "") -> Q:
     """
     if user.is_administrator:
         return Q()
-    before = f"{path}__" if path else ""
-    seen = (
-        Q(**{f"{before}is_limited": False})
-        | Q(**{f"{before}created_by": user})
-        | Q(**{f"{before}pk__in": user.albums.order_by().values("pk")})
-    )
+    chosen = _path_q(path, pk__in=user.albums.order_by().values("pk"))
+    seen = _path_q(path, is_limited=False) | _path_q(path, created_by=user) | chosen
     return seen | Q(**{f"{path}__isnull": True}) if path else seen
 
 

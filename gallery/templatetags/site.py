@@ -22,7 +22,7 @@ from gallery.backup.schedule import get_backup_warning
 from gallery.curation.findings import MAX_BADGE_COUNT, count_findings_for_badge
 from gallery.index.selectors import count_waiting_changes
 from gallery.models import Person, Role, User
-from gallery.models.failures import translate_failure
+from gallery.models.base import translate_failure
 
 register = template.Library()
 THEMES = ("light", "dark")

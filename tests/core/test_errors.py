@@ -20,7 +20,7 @@ from django.utils import translation
 
 from gallery.core.exceptions import JobFailed, translate_error
 from gallery.models import Photo, Role, Status
-from gallery.models.failures import FAILURE_MESSAGES, translate_failure
+from gallery.models.base import FAILURE_MESSAGES, translate_failure
 from recognition.errors import FILE_DESCRIPTIONS, MESSAGES, ImageError, WeightsMissing
 from recognition.images import probe_photo, sandbox
 from recognition.images.kinds import _MARKUP, _OTHER_BRANDS, _STRANGERS
