@@ -42,23 +42,16 @@ def write_audit_event(user: User | None, verb: str, obj: Model | None = None, **
     )
 
 
-def record_view(user: User, obj: Model) -> None:
+def record_view(user: User | None, obj: Model, **summary: object) -> None:
     """The user was shown a photo or a person; once an hour for each is enough."""
-    recent = timezone.now() - timedelta(hours=1)
-    kind = obj._meta.model_name or ""
-    known = Event.objects.filter(
-        object_type=kind, object_id=obj.pk, verb=VERB_SEEN, actor=user, at__gt=recent
-    )
-    if not known.exists():
-        write_audit_event(user, VERB_SEEN, obj)
+    seen = Event.objects.filter(verb=VERB_SEEN, actor=user, at__gt=timezone.now() - timedelta(hours=1))
+    if not seen.filter(object_type=obj._meta.model_name, object_id=obj.pk).exists():
+        write_audit_event(user, VERB_SEEN, obj, **summary)
 
 
 def record_share_visit(link: ShareLink) -> None:
     """Somebody followed a share link; once an hour is enough."""
-    recent = timezone.now() - timedelta(hours=1)
-    known = Event.objects.filter(object_type="sharelink", object_id=link.pk, verb=VERB_SEEN, at__gt=recent)
-    if not known.exists():
-        write_audit_event(None, VERB_SEEN, link, album=link.album_id)
+    record_view(None, link, album=link.album_id)
 
 
 def record_download(user: User, obj: Model, **what: object) -> None:

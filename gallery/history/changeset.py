@@ -203,15 +203,13 @@ def _clear_dead_references(model: type[Model], columns: dict[str, Any]) -> dict[
     """The columns, pointing to nothing where the row is gone by now; None where that may not be."""
     kept = dict(columns)
     for f in model._meta.concrete_fields:
-        if isinstance(f, ForeignKey) and f.attname in kept and not _has_referenced_row(f, kept[f.attname]):
+        if not isinstance(f, ForeignKey) or kept.get(f.attname) is None:
+            continue
+        if not query_rows(f.related_model).filter(pk=kept[f.attname]).exists():
             if not f.null or getattr(f.related_model, "undo_needs_row", False):
                 return None
             kept[f.attname] = None
     return kept
-
-
-def _has_referenced_row(f: ForeignKey[Any, Any], pk: object) -> bool:
-    return pk is None or query_rows(f.related_model).filter(pk=pk).exists()
 
 
 def _delete_created_rows(changes: ChangeSet, model: type[Model], group: ChangeGroup) -> None:

@@ -49,7 +49,8 @@ def list_history_events(
         rows = rows.filter(actor=actor)
     for kind, pk in (("person", person), ("photo", photo)):
         if pk is not None:
-            rows = rows.filter(pk__in=_subjects_about(kind, pk))
+            subjects = EventSubject.objects.filter(object_type=kind, object_id=pk)
+            rows = rows.filter(pk__in=subjects.values("event"))
     if person is None and photo is None:
         return rows.filter(batch__isnull=True)  # an act on many is one line here
     return rows.exclude(object_type="bulkact")  # and where it is about one of them, its part is
@@ -68,10 +69,6 @@ def visible_events(user: User) -> QuerySet[Event]:
     return rows.exclude(pk__in=_events_on_removed_albums(user)).exclude(
         object_type__in=("user", "invitation")
     )
-
-
-def _subjects_about(kind: str, pk: int) -> QuerySet[EventSubject, Any]:
-    return EventSubject.objects.filter(object_type=kind, object_id=pk).values("event")
 
 
 def _subjects_in_hidden_albums(user: User) -> QuerySet[EventSubject, Any]:
@@ -103,12 +100,9 @@ def get_history_page(
 
 def build_history_entries(user: User, found: Iterable[Event]) -> list[HistoryEntry]:
     found = list(found)
-    subjects = _find_first_faces(found)
-    faces = (
-        Face.objects.visible_to(user)
-        .select_related("photo")
-        .in_bulk([pk for kind, pk in subjects.values() if kind == "face"])
-    )
+    subjects = EventSubject.objects.filter(event__in=found, object_type="face").order_by("-object_id")
+    first_faces = dict(subjects.values_list("event_id", "object_id"))  # an event's first face comes last
+    faces = Face.objects.visible_to(user).select_related("photo").in_bulk(first_faces.values())
     photo_ids = [event.summary.get("photo_id") or _get_object_id(event, "photo") for event in found]
     photos = Photo.objects.visible_to(user).in_bulk([pk for pk in photo_ids if pk])
     people = Person.objects.in_bulk([pk for pk in (_get_person_id(event) for event in found) if pk])
@@ -117,7 +111,7 @@ def build_history_entries(user: User, found: Iterable[Event]) -> list[HistoryEnt
             event,
             describe_event(event),
             can_undo(user, event),
-            faces.get(subjects[event.pk][1]) if event.pk in subjects else None,
+            faces.get(first_faces.get(event.pk, 0)),
             photos.get(photo or 0),
             people.get(_get_person_id(event) or 0),
         )
@@ -132,12 +126,6 @@ def _get_object_id(event: Event, kind: str) -> int | None:
 def _get_person_id(event: Event) -> int | None:
     found = event.summary.get("person_id") or _get_object_id(event, "person")
     return int(found) if found else None
-
-
-def _find_first_faces(found: list[Event]) -> dict[int, tuple[str, int]]:
-    """For each event the first of its faces."""
-    rows = EventSubject.objects.filter(event__in=found, object_type="face").order_by("-object_id")
-    return {event: ("face", pk) for event, pk in rows.values_list("event_id", "object_id")}
 
 
 AUDIT_PAGE_SIZE = 100
@@ -225,6 +213,6 @@ def describe_audit_event(event: Event) -> str:
 
 def describe_audit_details(event: Event, words: str) -> str:
     """What else the event says, without the numbers of rows and what its sentence has said."""
-    told = ((key, value) for key, value in event.summary.items() if not key.endswith("_id"))
-    kept = ((key, str(value)) for key, value in told if value not in ("", None, [], {}))
+    details = ((key, value) for key, value in event.summary.items() if not key.endswith("_id"))
+    kept = ((key, str(value)) for key, value in details if value not in ("", None, [], {}))
     return ", ".join(f"{DETAIL_LABELS.get(key, key)}: {value}" for key, value in kept if value not in words)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
-from gallery.history.changeset import ChangeSet, apply_effects, reverse_groups, split_into_chunks
+from gallery.history.changeset import CHUNK_SIZE, ChangeSet, apply_effects, reverse_groups
 from gallery.models import Event, EventSubject, User
 
 InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]
@@ -58,20 +58,18 @@ def _undo_event(user: User, event: Event) -> Event:
     redo, changes = _reverse_event(user, event)
     event.undone_at, event.undone_by = timezone.now(), user
     event.save(update_fields=["undone_at", "undone_by"])
+    original = {} if event.verb in (VERB_UNDO, VERB_REDO) else {"verb": event.verb}
     done = Event.objects.create(
         actor=user,
         verb=VERB_REDO if event.verb == VERB_UNDO else VERB_UNDO,
         object_type=event.object_type,
         object_id=event.object_id,
-        summary={
-            **_get_original_summary(event),
-            "event": event.pk,
-            "left": changes.left,
-            **changes.notes,
-        },
+        summary={**original, **event.summary, "event": event.pk, "left": changes.left, **changes.notes},
         undo=redo,
     )
-    _copy_event_subjects(event, done)
+    pairs = event.subjects.values_list("object_type", "object_id")
+    subjects = [EventSubject(event=done, object_type=kind, object_id=pk) for kind, pk in pairs]
+    EventSubject.objects.bulk_create(subjects, batch_size=CHUNK_SIZE)
     return done
 
 
@@ -119,19 +117,3 @@ def _has_requeued_rows(event: Event) -> bool:
     """Rows were to wait for the worker: that is taken back only for what it has not begun."""
     groups = (event.undo or {}).get("rows", [])
     return any("work" in (group["before"] or {}) and group["after"] for group in groups)
-
-
-def _get_original_summary(event: Event) -> dict[str, Any]:
-    return (
-        {"verb": event.verb, **event.summary}
-        if event.verb not in (VERB_UNDO, VERB_REDO)
-        else dict(event.summary)
-    )
-
-
-def _copy_event_subjects(event: Event, to: Event) -> None:
-    pairs = list(event.subjects.values_list("object_type", "object_id"))
-    for some in split_into_chunks(range(len(pairs))):
-        EventSubject.objects.bulk_create(
-            EventSubject(event=to, object_type=pairs[row][0], object_id=pairs[row][1]) for row in some
-        )

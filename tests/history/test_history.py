@@ -18,6 +18,7 @@ from gallery.faces.decisions import confirm_face, ignore_face
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import find_events_about, record_event
 from gallery.history.descriptions import _descriptions, describe_event
+from gallery.history.redaction import ErasedObjects, redact_undo_data
 from gallery.history.undo import can_undo, register_inverse, undo_events
 from gallery.models import Event, Role
 from gallery.people.services import rename_person
@@ -161,6 +162,28 @@ def test_two_reviewers_at_the_same_moment_lose_nothing():
         assert face.person == (anna if face.pk in first else eva)
         assert face.revision == 1
     assert Event.objects.count() == len(group)
+
+
+@pytest.mark.parametrize(
+    ("model", "columns", "stays"),
+    [
+        ("face", {"photo_id": 5, "person_id": None}, False),
+        ("candidate", {"face_id": 1, "look_alike_id": 7}, False),
+        ("reference", {"person_id": 5, "source_face_id": None}, True),  # another's number is no photo's
+        ("album", {"name": "Hoi An", "cover_id": 5}, True),  # it comes back without a cover
+    ],
+)
+def test_what_needs_an_erased_row_cannot_come_back(
+    model: str, columns: dict[str, object], stays: bool
+) -> None:
+    undo = {"rows": [{"model": model, "ids": [1], "before": columns, "after": None}]}
+    redacted = redact_undo_data(undo, ErasedObjects({"photo": {5}, "face": {7}}))
+    assert redacted == (undo if stays else None)
+
+
+def test_what_an_erased_user_did_can_still_be_undone() -> None:
+    decided = {"model": "face", "ids": [1], "before": {"decided_by_id": 3}, "after": {"decided_by_id": 4}}
+    assert redact_undo_data({"rows": [decided]}, ErasedObjects({"user": {3, 4}})) == {"rows": [decided]}
 
 
 def test_every_act_that_is_recorded_has_a_sentence():
