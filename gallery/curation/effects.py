@@ -64,10 +64,9 @@ def undo_bulk_act(user: User, event: Event) -> Mapping[str, Any]:
 
 
 def mark_touched_findings(changes: ChangeSet) -> None:
-    named = {*changes.changed("reference", "person_id"), *changes.changed("reference", "status")}
-    for some in split_into_chunks(sorted(named)):
+    for some in split_into_chunks(changes.list_changed_ids("reference", "person_id", "status")):
         mark_outdated_findings(references=some)
-    for some in split_into_chunks(changes.touched("finding")):
+    for some in split_into_chunks(changes.list_written_ids("finding")):
         mark_outdated_findings(findings=some)
 
 

@@ -117,11 +117,11 @@ def requeue_open_photos(photos: Collection[int]) -> int:
 
 def apply_consent_changes(ledger: ChangeSet) -> None:
     """Draw the consequences of what an act wrote to people, photos and albums."""
-    changed = {*find_people_with_changed_consent(ledger), *ledger.made("person")}
+    changed = {*find_people_with_changed_consent(ledger), *ledger.list_created_ids("person")}
     may = set(Person.objects.recognisable().filter(pk__in=changed).values_list("pk", flat=True))
     stop_recognising_people(ledger, sorted(changed - may))
     resume_recognising_people(ledger, sorted(may))
-    if veiled := ledger.changed("face", "is_veiled"):
+    if veiled := ledger.list_changed_ids("face", "is_veiled"):
         ledger.notes["veiled"] = veiled  # nothing else knows for whom
     photos = _find_photos_with_changed_consent(ledger)
     is_closed = {
@@ -141,7 +141,7 @@ def announce_changed_consent(changes: ChangeSet) -> None:
 
 def find_people_with_changed_consent(ledger: ChangeSet) -> list[int]:
     """People who may, or may no longer, be recognised because of the act."""
-    found = set(ledger.changed("person", "is_recognised"))
+    found = set(ledger.list_changed_ids("person", "is_recognised"))
     for group in _find_changed_groups(ledger, "person", "consent_until"):
         before, after = group["before"]["consent_until"], group["after"]["consent_until"]
         if _is_date_past(before) != _is_date_past(after):
@@ -161,8 +161,8 @@ def _is_date_past(until: str | None) -> bool:
 
 def _find_photos_with_changed_consent(ledger: ChangeSet) -> set[int]:
     """Photos in which recognition was switched, by themselves, by their album, or by moving to another."""
-    found = set(ledger.changed("photo", "is_recognised"))
-    albums = ledger.changed("album", "is_recognised")
+    found = set(ledger.list_changed_ids("photo", "is_recognised"))
+    albums = ledger.list_changed_ids("album", "is_recognised")
     found |= set(Photo.objects.filter(album__in=albums).values_list("pk", flat=True))
     for group in _find_changed_groups(ledger, "photo", "album_id"):
         if _is_album_closed(group["before"]["album_id"]) != _is_album_closed(group["after"]["album_id"]):

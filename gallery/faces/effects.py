@@ -20,7 +20,8 @@ def follow_changed_faces(changes: ChangeSet) -> None:
 
     A face whose "not this person" comes or goes is in question even where the machine has written it since.
     """
-    faces = sorted({*changes.touched("face"), *changes.of("facerejection", "face_id")})
+    rejected = changes.list_referenced_ids("facerejection", "face_id")
+    faces = sorted({*changes.list_written_ids("face"), *rejected})
     for some in split_into_chunks(faces):
         _reject_unconfirmed_references(changes, some)
         _forget_masked_faces(some)
@@ -30,13 +31,13 @@ def follow_changed_faces(changes: ChangeSet) -> None:
 
 def follow_changed_bounds(changes: ChangeSet) -> None:
     """With other bounds every name the machine gave is in question."""
-    if changes.touched("calibration"):
+    if changes.list_written_ids("calibration"):
         dispatch.send_task("follow_gallery", True)
 
 
 def resume_restored_photos(changes: ChangeSet) -> None:
     """What was waiting when it came into the trash goes on when it is back."""
-    for some in split_into_chunks(changes.changed("photo", "trashed_at")):
+    for some in split_into_chunks(changes.list_changed_ids("photo", "trashed_at")):
         back = Photo.objects.outside_trash().filter(pk__in=some, work=Status.QUEUED)
         for pk in islice(back.values_list("pk", flat=True), MAX_SENT_JOBS):
             dispatch.send_task("process_photo", pk)

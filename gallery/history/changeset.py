@@ -119,9 +119,9 @@ class ChangeSet:
 
     def create(self, row: Model) -> None:
         row.save(force_insert=True)
-        self.created(row)
+        self.note_created_row(row)
 
-    def created(self, row: Model) -> None:
+    def note_created_row(self, row: Model) -> None:
         """Remember a row that something else has just inserted."""
         names = _list_stored_columns(type(row))
         self._note(type(row), [row.pk], None, _read_columns(row, names))
@@ -140,23 +140,25 @@ class ChangeSet:
     ) -> None:
         self.groups.append({"model": model._meta.model_name, "ids": ids, "before": before, "after": after})
 
-    def touched(self, name: str) -> list[int]:
+    def list_written_ids(self, name: str) -> list[int]:
         """Ids of the rows of a model that the act wrote."""
         return sorted({pk for group in self.groups if group["model"] == name for pk in group["ids"]})
 
-    def made(self, name: str) -> list[int]:
+    def list_created_ids(self, name: str) -> list[int]:
         """Ids of the rows of a model that the act made."""
         return sorted({pk for g in self.groups if g["model"] == name and not g["before"] for pk in g["ids"]})
 
-    def of(self, name: str, column: str) -> list[int]:
+    def list_referenced_ids(self, name: str, column: str) -> list[int]:
         """What the rows of a model that the act made or deleted pointed to by this column."""
         rows = (group["before"] or group["after"] for group in self.groups if group["model"] == name)
         return sorted({row[column] for row in rows if row.get(column)})
 
-    def changed(self, name: str, column: str) -> list[int]:
-        """Ids of existing rows of a model where the act wrote this column."""
+    def list_changed_ids(self, name: str, *columns: str) -> list[int]:
+        """Ids of existing rows of a model where the act wrote one of these columns."""
         both = (g for g in self.groups if g["model"] == name and g["before"] and g["after"])
-        return sorted({pk for group in both if column in group["after"] for pk in group["ids"]})
+        return sorted(
+            {pk for group in both if not group["after"].keys().isdisjoint(columns) for pk in group["ids"]}
+        )
 
 
 def reverse_groups(groups: Iterable[ChangeGroup]) -> ChangeSet:
@@ -244,7 +246,7 @@ def _recreate_row(changes: ChangeSet, model: type[Model], columns: dict[str, Any
         return
     row = model(**values)
     row.save_base(raw=True, force_insert=True)  # raw: dates keep what they were
-    changes.created(row)
+    changes.note_created_row(row)
 
 
 def _has_unique_clash(model: type[Model], values: dict[str, Any]) -> bool:

@@ -31,7 +31,8 @@ def record_reference_changes(kind: GalleryChange.Kind, references: Iterable[Refe
 
 
 def announce_changed_references(changes: ChangeSet) -> None:
-    moved, judged = changes.changed("reference", "person_id"), changes.changed("reference", "status")
+    moved = changes.list_changed_ids("reference", "person_id")
+    judged = changes.list_changed_ids("reference", "status")
     for some in split_into_chunks(moved):
         record_reference_changes(ChangeKind.MOVED, Reference.objects.filter(pk__in=some))
     for some in split_into_chunks(judged):

@@ -70,7 +70,7 @@ def requeue_rows(changes: ChangeSet, rows: QuerySet[Any]) -> list[int]:
 def send_requeued_jobs(changes: ChangeSet) -> None:
     """Tell the workers of rows that an act lets wait."""
     for kind in JOB_KINDS.values():
-        for pk in islice(changes.changed(kind.model._meta.model_name or "", "work"), MAX_SENT_JOBS):
+        for pk in islice(changes.list_changed_ids(kind.model._meta.model_name or "", "work"), MAX_SENT_JOBS):
             dispatch.send_task(kind.task, pk)
 
 
@@ -156,7 +156,7 @@ def retry_failed_jobs(user: User, kind: str = "", pk: int | None = None) -> Even
     if not count:
         return None
     apply_effects(changes)
-    subjects = {name: changes.touched(name)[:500] for name in ("photo", "reference")}
+    subjects = {name: changes.list_written_ids(name)[:500] for name in ("photo", "reference")}
     undo = changes if changes.groups else None
     return record_event(user, "queue.retry", None, {"count": count}, undo, subjects=subjects)
 

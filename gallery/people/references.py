@@ -167,7 +167,7 @@ def _lock_in_chunks(references: Iterable[Reference]) -> Iterator[QuerySet[Refere
 def _record_reference_change(
     user: User | None, verb: str, changes: ChangeSet, summary: dict[str, object], batch: uuid.UUID | None
 ) -> int:
-    changed = changes.touched("reference")
+    changed = changes.list_written_ids("reference")
     if changed:
         apply_effects(changes)
         persons = {

@@ -50,8 +50,8 @@ def _lapse_consent(pk: int) -> bool:
     summary = {
         "person": person.name,
         "person_id": pk,
-        "faces": len(ledger.touched("face")),
-        "veiled": ledger.touched("face"),
+        "faces": len(ledger.list_written_ids("face")),
+        "veiled": ledger.list_written_ids("face"),
     }
     record_event(None, "person.consent_expired", person, summary)
     return True
