@@ -156,9 +156,8 @@ class ChangeSet:
     def list_changed_ids(self, name: str, *columns: str) -> list[int]:
         """Ids of existing rows of a model where the act wrote one of these columns."""
         both = (g for g in self.groups if g["model"] == name and g["before"] and g["after"])
-        return sorted(
-            {pk for group in both if not group["after"].keys().isdisjoint(columns) for pk in group["ids"]}
-        )
+        found = (group for group in both if not group["after"].keys().isdisjoint(columns))
+        return sorted({pk for group in found for pk in group["ids"]})
 
 
 def reverse_groups(groups: Iterable[ChangeGroup]) -> ChangeSet:

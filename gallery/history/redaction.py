@@ -15,11 +15,10 @@ from django.contrib.sessions.models import Session
 from django.db.models import ForeignKey, Q, QuerySet
 
 from gallery.history.audit import AUDIT_ONLY_VERBS
-from gallery.history.changeset import get_gallery_model
+from gallery.history.changeset import CHUNK_SIZE, get_gallery_model, split_into_chunks
 from gallery.models import BulkAct, Event, EventSubject, User
 from gallery.models.people import get_name_key
 
-BATCH_SIZE = 500
 UndoData = dict[str, Any] | None
 
 
@@ -49,9 +48,7 @@ class ErasedObjects:
 
 
 def split_sorted_ids(ids: Iterable[int]) -> Iterator[Sequence[int]]:
-    rows = sorted(ids)
-    for start in range(0, len(rows), BATCH_SIZE):
-        yield rows[start : start + BATCH_SIZE]
+    return split_into_chunks(sorted(ids))
 
 
 def redact_linked_events(gone: ErasedObjects) -> int:
@@ -75,7 +72,7 @@ def redact_all_events(gone: ErasedObjects) -> int:
     """Every event, whatever it says it is about; how many were changed. It can be stopped and begun again."""
     count, last = 0, 0
     rows = Event.objects.order_by("pk")
-    while some := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH_SIZE]):
+    while some := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:CHUNK_SIZE]):
         count += _redact_events(Event.objects.filter(pk__gte=some[0], pk__lte=some[-1]), gone)
         last = some[-1]
     return count
