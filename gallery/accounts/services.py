@@ -100,11 +100,8 @@ def sign_out_everywhere(user: User, *, keep: str | None = None) -> int:
 
 
 def _describe_role(text: StrPromise) -> Callable[[Mapping[str, Any]], str]:
-    def describe(summary: Mapping[str, Any]) -> str:
-        role = summary["role"]
-        return text % {"role": Role(role).label if role in Role.values else role}
-
-    return describe
+    labels = dict(Role.choices)
+    return lambda summary: text % {"role": labels.get(summary["role"], summary["role"])}
 
 
 _describe_new_role = _describe_role(gettext_lazy("gave an account the role “%(role)s”"))

@@ -63,7 +63,7 @@ class RoleUserAdmin(ErasableAdminMixin, ServiceAdmin, UserAdminBase):
     search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
-    actions = ("unlock", "sign_out", "erase_for_good")
+    actions = ("unlock_accounts", "end_sessions", "erase_for_good")
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change:
@@ -71,11 +71,11 @@ class RoleUserAdmin(ErasableAdminMixin, ServiceAdmin, UserAdminBase):
             record_created_user(current_user(request), obj)
         elif {"role", "is_active"} & set(form.changed_data):
             with report_events(request):
-                self._change(request, obj, form)
+                self._change_user(request, obj, form)
         else:
             super().save_model(request, obj, form, change)
 
-    def _change(self, request: HttpRequest, obj: User, form: Any) -> None:
+    def _change_user(self, request: HttpRequest, obj: User, form: Any) -> None:
         role, is_active = Role(obj.role), obj.is_active
         kept = User.objects.only("role", "is_active", "is_superuser").get(pk=obj.pk)
         obj.role, obj.is_active, obj.is_superuser = kept.role, kept.is_active, kept.is_superuser
@@ -86,13 +86,13 @@ class RoleUserAdmin(ErasableAdminMixin, ServiceAdmin, UserAdminBase):
             messages.error(request, str(error))
 
     @admin.action(description=gettext_lazy("Unlock after too many failed sign-ins"))
-    def unlock(self, request: HttpRequest, users: QuerySet[User]) -> None:
+    def unlock_accounts(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             reset(username=user.username)
         _message_accounts_done(request, users.count())
 
     @admin.action(description=gettext_lazy("End all their sessions"))
-    def sign_out(self, request: HttpRequest, users: QuerySet[User]) -> None:
+    def end_sessions(self, request: HttpRequest, users: QuerySet[User]) -> None:
         for user in users:
             sign_out_everywhere(user)
         _message_accounts_done(request, users.count())

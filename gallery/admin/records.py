@@ -32,7 +32,7 @@ from gallery.templatetags.media import face_src
 @admin.register(Face)
 class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     list_display = (
-        "face_picture",
+        "face_crop",
         person_link,
         "state",
         "decision",
@@ -40,7 +40,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
         "photo_link",
         "by_reference",
     )
-    list_display_links = ("face_picture",)
+    list_display_links = ("face_crop",)
     sortable_by = ()  # no index holds an order of so many; filters narrow the list
     list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
     list_select_related = ("photo", "person")
@@ -66,7 +66,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
         return Face.objects.visible_to(current_user(request)).order_by("-pk").defer("embedding")
 
     @admin.display(description=gettext_lazy("picture"))
-    def face_picture(self, face: Face) -> SafeString:
+    def face_crop(self, face: Face) -> SafeString:
         return render_picture(face_src(face, 128), 64, _("A face"))
 
     @admin.display(description=gettext_lazy("picture"))

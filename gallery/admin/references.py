@@ -42,16 +42,8 @@ class ReferenceForm(OptimisticLockForm):
 @admin.register(Reference)
 class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     form = ReferenceForm
-    list_display = (
-        "crop_picture",
-        person_link,
-        "status",
-        job_status,
-        "eye_distance",
-        "photo_link",
-        "added_at",
-    )
-    list_display_links = ("crop_picture",)
+    list_display = ("face_crop", person_link, "status", job_status, "eye_distance", "photo_link", "added_at")
+    list_display_links = ("face_crop",)
     sortable_by = ("added_at",)  # by what has an index; the rest are for filters
     list_filter = (ReferenceHealthFilter, "status", "work", EmbedderFilter, QualityFilter, SourceFilter)
     list_select_related = ("person", "source_face")
@@ -81,7 +73,7 @@ class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     )
 
     @admin.display(description=gettext_lazy("picture"))
-    def crop_picture(self, reference: Reference) -> SafeString:
+    def face_crop(self, reference: Reference) -> SafeString:
         return render_picture(reference_src(reference, 128), 64, str(reference))
 
     @admin.display(description=gettext_lazy("picture"))
