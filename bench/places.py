@@ -167,7 +167,7 @@ def _pages(table: str) -> int:
     """A page near the end of the admin's list, which leaves some rows out: those in the trash, say."""
     from django.apps import apps
 
-    from gallery.admin.changelist import GalleryModelAdmin
+    from gallery.admin.base import GalleryModelAdmin
 
     count: int = apps.get_model("gallery", table)._default_manager.count()
     return max(1, count * 9 // (10 * GalleryModelAdmin.list_per_page))

@@ -33,7 +33,7 @@ from gallery.templatetags.media import face_src
 class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     list_display = (
         "face_crop",
-        person_link,
+        "person_link",
         "state",
         "decision",
         "face_similarity",
@@ -49,7 +49,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     ordering = ("-pk",)
     fields = (
         "large_picture",
-        person_link,
+        "person_link",
         "state",
         "decision",
         "decided_by",
@@ -61,6 +61,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
         "cut_references",
     )
     readonly_fields = fields
+    person_link = staticmethod(person_link)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Face]:
         return Face.objects.visible_to(current_user(request)).order_by("-pk").defer("embedding")

@@ -119,12 +119,12 @@ def _redact_change_group(group: dict[str, Any], gone: ErasedObjects) -> dict[str
     return {**group, "ids": ids} if ids else None
 
 
-def _list_foreign_keys(name: str) -> list[tuple[str, str | None]]:
+def _list_foreign_keys(name: str) -> list[tuple[str, str]]:
     """The columns of a model that point at rows, and at which model's. What a user did outlives the account."""
     model = get_gallery_model(name)
     optional = getattr(model, "undo_optional_fields", ())
     keys = [f for f in model._meta.concrete_fields if isinstance(f, ForeignKey) and f.name not in optional]
-    return [(f.attname, f.related_model._meta.model_name) for f in keys if f.related_model is not User]
+    return [(f.attname, f.related_model._meta.model_name or "") for f in keys if f.related_model is not User]
 
 
 def delete_admin_log(gone: ErasedObjects) -> int:
