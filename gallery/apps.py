@@ -32,11 +32,11 @@ def _register_descriptions() -> None:
     from gallery.maintenance import jobs as maintenance
     from gallery.people import references
     from gallery.people import services as people
-    from gallery.photos import albums
+    from gallery.photos import albums, sharing
     from gallery.photos import services as photos
     from gallery.privacy import jobs as privacy
 
-    for room in (accounts, jobs, index, decisions, photos, albums, people, references):
+    for room in (accounts, jobs, index, decisions, photos, albums, sharing, people, references):
         register_descriptions(room.EVENT_DESCRIPTIONS)
     for room in (curation, backup, maintenance, privacy):
         register_descriptions(room.EVENT_DESCRIPTIONS)

@@ -226,6 +226,4 @@ EVENT_DESCRIPTIONS = {
     "album.stop_recognising": gettext_lazy("stopped recognising faces in the album “%(name)s”"),
     "album.cover": gettext_lazy("chose the cover of the album “%(name)s”"),
     "album.remove": gettext_lazy("took the album “%(name)s” away"),
-    "album.share": gettext_lazy("shared the album “%(name)s” by a link"),
-    "album.unshare": gettext_lazy("took back a link to the album “%(name)s”"),
 }

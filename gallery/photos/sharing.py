@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from gallery.history.changeset import record_event
 from gallery.models import Album, Decision, Face, Photo, ShareLink, Status, User
@@ -88,3 +89,9 @@ def faces_with_shared_names(photo: Photo) -> QuerySet[Face]:
     if not photo.may_be_recognised:
         named = named.none()
     return named.select_related("person").order_by("left")
+
+
+EVENT_DESCRIPTIONS = {
+    "album.share": gettext_lazy("shared the album “%(name)s” by a link"),
+    "album.unshare": gettext_lazy("took back a link to the album “%(name)s”"),
+}
