@@ -1,4 +1,4 @@
-"""Registers the app and its admin site."""
+"""The app: at start-up it registers what each room contributes."""
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
@@ -43,7 +43,7 @@ def _register_descriptions() -> None:
 
 
 def _register_effects() -> None:
-    """What must follow acts and the undoing of them, in this order."""
+    """Register what follows an act, its undo or its redo, in this order."""
     from gallery.curation.effects import mark_touched_findings
     from gallery.faces.consent import announce_changed_consent, apply_consent_changes
     from gallery.faces.effects import follow_changed_bounds, follow_changed_faces, resume_restored_photos
@@ -64,7 +64,7 @@ def _register_effects() -> None:
 
 
 def _register_inverses() -> None:
-    """How acts are taken back that are more than rows with their columns before and after."""
+    """Register how acts are undone that consist of more than changed rows."""
     from gallery.curation.effects import BULK_VERBS, undo_bulk_act
     from gallery.history.undo import register_inverse
     from gallery.index.services import reverse_build_request, reverse_roll_back
@@ -81,7 +81,7 @@ def _register_inverses() -> None:
 
 
 def _register_jobs() -> None:
-    """The kinds of job, in the order of the jobs page."""
+    """Register the kinds of job, in the order of the jobs page."""
     from gallery.backup import jobs as backup
     from gallery.curation import jobs as curation
     from gallery.faces import jobs as faces
@@ -96,6 +96,6 @@ def _register_jobs() -> None:
 
 
 class GalleryAdminConfig(SimpleAdminConfig):
-    """Leaves it to `facesite.urls` to load the admin's pages, so that workers and commands do without them."""
+    """Leaves loading the admin's pages to `facesite.urls`, so that workers and commands do without them."""
 
     default_site = "gallery.admin.base.get_site"

@@ -1,4 +1,4 @@
-"""All Celery tasks, by the rooms they are in, and the sweep, which sends what waits."""
+"""Imports the Celery tasks of all rooms, and defines the sweep, which sends what is waiting."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TASK_MODULES = (
 
 @register_task("sweep")
 def sweep() -> None:
-    """Send again what waits: lost messages, dead workers, delayed work that is due."""
+    """Send what is waiting: after lost messages and dead workers, and delayed jobs that are due."""
     for kind in JOB_KINDS.values():
         recover_expired_leases(kind.model._default_manager.all())
     revive_erasures()

@@ -1,1 +1,1 @@
-"""Backups of the whole site, made while it runs, and how they are restored. docs/reliability.md says how."""
+"""Backups of the whole site, made while it runs, and their restore; see docs/reliability.md."""

@@ -52,18 +52,18 @@ from gallery.models import Photo, Reference
 from gallery.models.storage import sync_folder
 
 T = TypeVar("T")
-ProgressCallback = Callable[[str, int, int], None]  # step, done, of how many
-PROGRESS_INTERVAL = 50  # files between two reports
-MAX_SNAPSHOTS = 5  # copies of the database until none of its files is gone
+ProgressCallback = Callable[[str, int, int], None]  # step, done, total
+PROGRESS_INTERVAL = 50  # files between two progress reports
+MAX_SNAPSHOTS = 5  # attempts to copy the database with none of its files gone
 MAX_LISTED_FILES = 20
 
 
 def ignore_progress(step: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def report_progress(items: Iterable[T], progress: ProgressCallback, step: str, total: int) -> Iterator[T]:
-    """The items, with a report now and then."""
+    """Yield the items and report progress now and then."""
     for done, each in enumerate(items):
         if done % PROGRESS_INTERVAL == 0:
             progress(step, done, total)
@@ -72,7 +72,7 @@ def report_progress(items: Iterable[T], progress: ProgressCallback, step: str, t
 
 @dataclass(slots=True)
 class BackupInProgress:
-    """A backup being made in a folder of its own."""
+    """A backup while it is made, in a folder of its own."""
 
     part: Path
     store: FileStore
@@ -82,7 +82,7 @@ class BackupInProgress:
     altered: list[str] = field(default_factory=list)
 
     def take_named_files(self) -> None:
-        """The long part, before the copy of the database: what the rows of now name."""
+        """Take the files that rows name now: the long part, before the database is copied."""
         photos = Photo.objects.exclude(file="").values_list("file", "sha256")
         references = Reference.objects.exclude(image="").values_list("image", "sha256")
         for rows, step in ((photos, "photos"), (references, "references")):
@@ -90,7 +90,7 @@ class BackupInProgress:
             self._take(named, step, rows.count())
 
     def _take(self, named: Iterable[NamedFile], step: str, total: int) -> None:
-        """Bring files that rows name into the store; what is gone or altered is noted."""
+        """Put files into the store, and note those that are gone or altered."""
         for each in report_progress(named, self.progress, step, total):
             name = f"media/{each.name}"
             known = self.entries.get(name)
@@ -106,7 +106,7 @@ class BackupInProgress:
                 self.altered.append(each.name)
 
     def copy_database(self) -> DatabaseContents:
-        """Copy the database, until every file that its rows name is here or was lost before."""
+        """Copy the database until every file that its rows name is in the store, or was lost before."""
 
         def take_new_files(found: DatabaseContents) -> None:
             self._take(found.files, "new files", len(found.files))
@@ -122,7 +122,7 @@ class BackupInProgress:
         return found
 
     def take_index_files(self, builds: list[str]) -> None:
-        """The files of the builds that serve; a build that is no longer there is made anew after a restore."""
+        """Take the files of the active builds; a build that is gone by now is rebuilt after a restore."""
         self.progress("index", 0, len(builds))
         for build in builds:
             folder = Path(settings.INDEX_ROOT) / build
@@ -136,7 +136,7 @@ class BackupInProgress:
             self.entries |= taken
 
     def write_lists(self, name: str, made_at: datetime, found: DatabaseContents, started: float) -> None:
-        """The list of files, the manifest, and the sums of both and of the database."""
+        """Write the list of files, the manifest, and the checksums of both and of the database."""
         self.progress("write", 0, 1)
         listing, database = self.part / LISTING_FILE, self.part / get_database().dump_file
         entries = [self.entries[each] for each in sorted(self.entries)]
@@ -177,14 +177,14 @@ class BackupInProgress:
 
 
 def _is_unnamed_file(name: str) -> bool:
-    """No row names this file any more: it was removed, not lost."""
+    """Whether no row names this file any more: then it was removed, not lost."""
     return not (Photo.objects.filter(file=name).exists() or Reference.objects.filter(image=name).exists())
 
 
 def make_backup(
     place: Path, *, with_index: bool = False, keep: int = 0, progress: ProgressCallback = ignore_progress
 ) -> Backup:
-    """Make one in this place, and keep as many as said there (0: all). BackupError, and no backup, if it fails."""
+    """Make a backup in this place, and keep the newest `keep` there (0: all). Raises BackupError without one."""
     started = time.monotonic()
     with (
         convert_to_backup_errors(place),
@@ -197,7 +197,7 @@ def make_backup(
         names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
         name = next(name for name in names if not (place / name).exists())
         part = place / f"{PARTIAL_BACKUP_PREFIX}{name}"
-        part.mkdir(mode=0o700)  # it holds everything about everybody
+        part.mkdir(mode=0o700)  # it holds all personal data
         making = BackupInProgress(part, FileStore(place / "files"), progress)
         try:
             making.take_named_files()
@@ -211,7 +211,7 @@ def make_backup(
         except BaseException as error:
             shutil.rmtree(part, ignore_errors=True)
             if isinstance(error, OSError | sqlite3.Error):
-                remove_unheld_files(place)  # gives back the room that an unfinished backup took
+                remove_unheld_files(place)  # frees the space that the unfinished backup took
             raise
         progress("prune", 0, 1)
         prune_backups(place, keep)
@@ -241,7 +241,7 @@ class VerifyResult:
 
 
 def verify_backup(backup: Backup, progress: ProgressCallback = ignore_progress) -> VerifyResult:
-    """Read all of it. BackupDamaged where its own lists cannot be trusted."""
+    """Read all of a backup. Raises BackupDamaged if its own lists cannot be trusted."""
     _check_sums(backup)
     found = VerifyResult(backup.folder.name)
     total = int(backup.manifest.listing["files"])

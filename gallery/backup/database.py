@@ -33,7 +33,7 @@ class SqlReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NamedFile:
-    """A file that a row names: its place below the media folder, and the SHA-256 the row says it has."""
+    """A file that a row names: its path below the media folder, and its SHA-256 according to the row."""
 
     name: str
     sha256: str
@@ -42,7 +42,7 @@ class NamedFile:
 @dataclass(frozen=True, slots=True)
 class DatabaseContents:
     files: list[NamedFile]
-    builds: list[str]  # directories of the builds that serve
+    builds: list[str]  # directories of the active builds
     migrations: dict[str, list[str]]
     counts: dict[str, int]
 
@@ -80,7 +80,7 @@ def read_contents(reader: SqlReader) -> DatabaseContents:
 
 
 def migrate_database(address: str = "") -> None:
-    """Run the migrations on this database, or on the site's; BackupError if one fails."""
+    """Run the migrations on this database, or on the site's. Raises BackupError if one fails."""
     environment = {**os.environ, **({"DATABASE_URL": address} if address else {})}
     command = [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks"]
     done = subprocess.run(
@@ -98,16 +98,16 @@ class SiteDatabase(Protocol):
     dump_file: str
 
     def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
-        """Copy it as it is at one moment into the folder; `look` is shown what it names, as soon as known."""
+        """Copy one consistent state into the folder; `look` is called with its contents as soon as they are known."""
 
     def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
-        """Get a copy ready to be put in, with `mark` as the setting "restored"; the database is not touched."""
+        """Prepare a copy, with `mark` as its setting "restored"; the database itself is not touched."""
 
     def commit_copy(self, work: Path) -> None:
-        """Put in what was prepared: all of it, or nothing."""
+        """Replace the database by the prepared copy: completely, or not at all."""
 
     def forget_copy(self) -> None:
-        """Remove what `prepare_copy` left outside the working folder."""
+        """Remove what `prepare_copy` has left outside the working folder."""
 
 
 def get_database() -> SiteDatabase:
@@ -115,15 +115,14 @@ def get_database() -> SiteDatabase:
 
 
 class SqliteDatabase:
-    """Copied by SQLite's online backup while it is written to, and replaced by one rename."""
+    """Copied by SQLite's online backup while the site writes to it, and replaced by one rename."""
 
     dump_file = "database.sqlite3"
 
     def __init__(self) -> None:
         self.live = Path(connection.settings_dict["NAME"])
-        self.staged = self.live.with_name(
-            f".restoring-{self.live.name}"
-        )  # beside it, so that a rename is enough
+        # Beside the live one, so that one rename puts it in its place
+        self.staged = self.live.with_name(f".restoring-{self.live.name}")
 
     def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
         if connection.in_atomic_block:
@@ -132,7 +131,7 @@ class SqliteDatabase:
         target.unlink(missing_ok=True)
         connection.ensure_connection()
         with closing(sqlite3.connect(target)) as made:
-            connection.connection.backup(made)  # all pages in one step: writers go on in the write-ahead log
+            connection.connection.backup(made)  # in one step: writers continue in the write-ahead log
             made.execute("PRAGMA journal_mode=DELETE")
             _check_database_sound(made, target)
             found = read_contents(made)
@@ -141,7 +140,7 @@ class SqliteDatabase:
         return found
 
     def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
-        """Bring the copy beside the live database, sound, up to this version and marked."""
+        """Put the copy beside the live database: checked, migrated to this version, and marked."""
         self.forget_copy()
         self.staged.parent.mkdir(parents=True, exist_ok=True)
         copy_and_sync(source, self.staged)
@@ -209,19 +208,18 @@ RESET search_path;
 DELETE FROM gallery_sitesetting WHERE key = 'restored';
 INSERT INTO gallery_sitesetting (key, value, changed_at) VALUES ('restored', '{mark}', now());
 """
-NEWER_ONLY_LINE = (
-    b"SET transaction_timeout = 0;"  # written by PostgreSQL 17's programs, not understood by older servers
-)
+# Written by PostgreSQL 17's programs, not understood by older servers
+NEWER_ONLY_LINE = b"SET transaction_timeout = 0;"
 
 
 class PostgresDatabase:
-    """Copied by pg_dump, from the same snapshot in which we read which files its rows name."""
+    """Copied by pg_dump from the same snapshot in which we read which files its rows name."""
 
     dump_file = "database.dump"
 
     def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
-        """`look` is called before pg_dump, which takes its time, so that fewer of the files are gone by then."""
-        import psycopg  # which a site on SQLite does without
+        """`look` is called before pg_dump, which takes a while, so that fewer of the files are gone by then."""
+        import psycopg  # a site on SQLite does without it
 
         target = folder / self.dump_file
         with closing(connection.get_new_connection(connection.get_connection_params())) as reader:
@@ -236,7 +234,7 @@ class PostgresDatabase:
         return found
 
     def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
-        """Write the scripts that bring the copy in, and the way back."""
+        """Write two scripts: one restores the copy, the other puts back what is there now."""
         if connection.introspection.table_names():
             _run_postgres_program("pg_dump", *DUMP_OPTIONS, f"--file={work / DUMP_BEFORE}")
             _write_script(work / DUMP_BEFORE, work / PUT_BACK_SCRIPT, "")
@@ -245,7 +243,7 @@ class PostgresDatabase:
         _write_script(source, work / RESTORE_SCRIPT, MARK_SQL.format(mark=mark.replace("'", "''")))
 
     def commit_copy(self, work: Path) -> None:
-        """One transaction; an old copy is then brought up to this version, and taken out again if that fails."""
+        """Restore in one transaction, then migrate an older copy; put the old state back if that fails."""
         _run_script(work / RESTORE_SCRIPT)
         try:
             migrate_database()
@@ -254,11 +252,11 @@ class PostgresDatabase:
             raise
 
     def forget_copy(self) -> None:
-        """Everything is in the working folder."""
+        """Nothing to do: everything is in the working folder."""
 
 
 def _write_script(dump: Path, script: Path, ending: str) -> None:
-    """A script for one transaction: everything in our schema goes, everything in the dump comes."""
+    """Write a script for one transaction that drops everything in our schema and loads the dump."""
     plain = script.with_suffix(".plain")
     _run_postgres_program(
         "pg_restore", "--no-owner", "--no-acl", f"--file={plain}", str(dump), connects=False
@@ -280,7 +278,7 @@ def _run_script(script: Path) -> None:
 def _run_postgres_program(
     program: str, *options: str, stdin: Path | None = None, connects: bool = True
 ) -> None:
-    """Run one of PostgreSQL's programs on our database; BackupError with what it said when it fails."""
+    """Run one of PostgreSQL's programs on our database. Raises BackupError with its message if it fails."""
     path = shutil.which(program)
     if path is None:
         text = _(

@@ -1,4 +1,4 @@
-"""This room's job. Loaded at every start, so it stays light."""
+"""The room's kind of job. Loaded at every start, so it stays light."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BACKUP_JOB = "make_backup"
 
 @transaction.atomic
 def request_backup(user: User) -> None:
-    """A worker makes a backup as soon as one is free."""
+    """Have a worker make a backup as soon as one is free."""
     record_event(user, "backup.request", None, {"count": 1})
     request_job(BACKUP_JOB, user)
 

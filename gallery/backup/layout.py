@@ -1,4 +1,4 @@
-"""What a backup is made of, where its parts are, and which backups are kept for how long.
+"""What a backup consists of, where its parts are, and how long backups are kept.
 
 FOLDER/                        FACESITE_BACKUP_DIR
   files/ab/abcdef...           every photo and reference once, named by its SHA-256, shared by all backups
@@ -38,15 +38,15 @@ class BackupError(RecognitionError):
 
 
 class BackupRunning(BackupError):
-    """Another process is at it."""
+    """Another process is making or restoring a backup."""
 
 
 class BackupDamaged(BackupError):
-    """What was backed up is not what is there."""
+    """The content of a backup is not what it should be."""
 
 
 class SiteNotEmpty(BackupError):
-    """There is something where the backup should be restored to."""
+    """The installation to restore into is not empty."""
 
 
 @contextmanager
@@ -90,19 +90,19 @@ BACKUP_NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
 PARTIAL_BACKUP_PREFIX = ".part-"
 MANIFEST_FILE, LISTING_FILE, SUMS_FILE = "manifest.json", "files.jsonl", "SHA256SUMS"
 SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
-DATA_FOLDERS = ("media", "index")  # folders of the data directory whose files are held
+DATA_FOLDERS = ("media", "index")  # folders of the data directory that a backup holds
 
 
 @dataclass(frozen=True, slots=True)
 class BackupEntry:
-    """A file that a backup holds: its name below the data directory, and its content by SHA-256."""
+    """A file in a backup: its path below the data directory, and the SHA-256 of its content."""
 
     name: str
     sha256: str
     bytes: int
 
     def is_proper(self) -> bool:
-        """Its names lead where they should, whoever wrote the list."""
+        """Whether its path stays below the data directory, whoever wrote the list."""
         parts = self.name.split("/")
         return (
             bool(SHA256_PATTERN.fullmatch(self.sha256))
@@ -123,14 +123,14 @@ class Manifest:
     migrations: dict[str, list[str]]  # by app
     counts: dict[str, int]
     settings: dict[str, str]
-    missing: list[str] = field(default_factory=list)  # of rows whose file was gone already
-    altered: list[str] = field(default_factory=list)  # whose file was not what its row says
+    missing: list[str] = field(default_factory=list)  # files of rows that were already gone
+    altered: list[str] = field(default_factory=list)  # files that differ from what their row says
     has_index: bool = False
     format: int = FORMAT_VERSION
 
     @property
     def bytes(self) -> int:
-        """Of the database and all files, though files are shared with other backups."""
+        """Size of the database and all files, though files are shared with other backups."""
         return int(self.database["bytes"]) + int(self.listing["bytes"])
 
     def as_json(self) -> dict[str, Any]:
@@ -161,12 +161,12 @@ class Backup:
 
 
 def get_backup_folder() -> Path:
-    """Where scheduled backups are kept."""
+    """The folder of scheduled backups."""
     return Path(settings.BACKUP_DIR)
 
 
 def read_backup(folder: Path) -> Backup:
-    """The backup in this folder; BackupDamaged if it cannot be understood."""
+    """The backup in this folder. Raises BackupDamaged if it cannot be read."""
     try:
         values = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         if values["format"] > FORMAT_VERSION:
@@ -182,7 +182,7 @@ def read_backup(folder: Path) -> Backup:
 
 
 def list_backups(folder: Path) -> list[Backup]:
-    """Every whole backup that is kept there, the newest first."""
+    """All complete backups kept there, newest first."""
     if not folder.is_dir():
         return []
     named = (each for each in folder.iterdir() if BACKUP_NAME_PATTERN.fullmatch(each.name))
@@ -191,7 +191,7 @@ def list_backups(folder: Path) -> list[Backup]:
 
 
 def find_backup(folder: Path) -> Backup:
-    """The backup in this folder, or the newest of those kept there."""
+    """The backup in this folder, or the newest of the backups kept there."""
     if (folder / MANIFEST_FILE).is_file():
         return read_backup(folder)
     kept = list_backups(folder)
@@ -201,18 +201,18 @@ def find_backup(folder: Path) -> Backup:
 
 
 ELSEWHERE_SETTING = "backups_elsewhere"  # a SiteSetting: backups made to other folders by hand
-MAX_REMEMBERED_BACKUPS = 100  # of those that are remembered
+MAX_REMEMBERED_BACKUPS = 100  # elsewhere; older ones are forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBackup:
-    """What was in the site at `made_at` is still in here, until `expires_at`."""
+    """A backup that still holds what the site held at `made_at`, until `expires_at`."""
 
     folder: Path
     made_at: datetime
-    expires_at: datetime | None  # None: it stays until somebody deletes it
+    expires_at: datetime | None  # None: until somebody deletes it
     bytes: int = 0
-    is_elsewhere: bool = False  # made by hand to another folder: nothing here deletes it
+    is_elsewhere: bool = False  # made by hand in another folder: never deleted by the site
 
     @property
     def name(self) -> str:
@@ -220,20 +220,20 @@ class KeptBackup:
 
 
 def list_kept_backups() -> list[KeptBackup]:
-    """Each kept backup, the newest first, with the time it will be deleted if backups go on as they are set.
+    """All kept backups, newest first, with the time each will be deleted if backups continue on schedule.
 
     Raises BackupDamaged where a manifest cannot be read, OSError where the folder cannot.
     """
     kept, found = [], list_backups(get_backup_folder())
     for place, each in enumerate(found):
         expires_at = None
-        if settings.BACKUP_HOURS:  # when it is one too many
+        if settings.BACKUP_HOURS:  # by then there is one too many
             hours = settings.BACKUP_HOURS * max(1, settings.BACKUP_KEEP - place)
             expires_at = found[0].manifest.made_at + timedelta(hours=hours)
         kept.append(KeptBackup(each.folder, each.manifest.made_at, expires_at, each.manifest.bytes))
     for folder, made_at in _read_noted_backups().items():
         path = Path(folder)
-        if path.is_dir() or not path.parent.is_dir():  # else it can be seen to be gone
+        if path.is_dir() or not path.parent.is_dir():  # otherwise it is known to be gone
             kept.append(KeptBackup(path, datetime.fromisoformat(made_at), None, is_elsewhere=True))
     return sorted(kept, key=lambda each: each.made_at, reverse=True)
 
@@ -244,7 +244,7 @@ def _read_noted_backups() -> dict[str, str]:
 
 
 def note_backup_elsewhere(backup: Backup) -> None:
-    """Remember a backup made to a folder that nothing here looks after."""
+    """Remember a backup made in a folder that the site does not manage."""
     noted = _read_noted_backups() | {str(backup.folder): backup.manifest.made_at.isoformat()}
     newest = sorted(noted.items(), key=lambda item: item[1])[-MAX_REMEMBERED_BACKUPS:]
     SiteSetting.objects.update_or_create(pk=ELSEWHERE_SETTING, defaults={"value": dict(newest)})

@@ -48,7 +48,7 @@ from gallery.models import Album, Build, Erasure, Person, Photo, Reference, Stat
 from gallery.models.history import get_site_setting
 from gallery.models.storage import sync_folder
 
-WORKER_SILENCE = timedelta(seconds=40)  # a process says every 10 seconds that it lives
+WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 seconds
 WORK_FOLDER = "restoring"  # folder in the data directory
 JOURNAL_FILE, NEW_FOLDER, BEFORE_FOLDER = "journal.json", "new", "before"
 RESTORED_SETTING = "restored"  # the SiteSetting written with the database
@@ -56,7 +56,7 @@ RUNNING_STATES = (Status.QUEUED, Status.PROCESSING)
 
 
 def check_backup_fits(backup: Backup) -> None:
-    """BackupError where this installation cannot take it."""
+    """Raise BackupError if this installation cannot take the backup."""
     manifest = backup.manifest
     if manifest.engine != connection.vendor:
         text = _(
@@ -78,7 +78,7 @@ def check_backup_fits(backup: Backup) -> None:
 
 
 def check_workers_stopped() -> None:
-    """BackupError while a worker is at work here."""
+    """Raise BackupError while a worker is running here."""
     try:
         is_alive = WorkerBeat.objects.filter(seen_at__gte=timezone.now() - WORKER_SILENCE).exists()
     except DatabaseError:
@@ -91,7 +91,7 @@ def check_workers_stopped() -> None:
 
 
 def check_site_empty() -> None:
-    """SiteNotEmpty where people, photos or files would be replaced. Accounts may be there: set-up makes the first."""
+    """Raise SiteNotEmpty if people, photos or files would be replaced. Accounts may exist: set-up makes the first."""
     if found := next(_list_contents(), None):
         text = _("This installation is not empty (%(what)s). Restore into an empty one, or say --replace.")
         raise SiteNotEmpty(text % {"what": found})
@@ -107,7 +107,7 @@ def _list_contents() -> Iterator[object]:
 
 
 def check_tables_ours() -> None:
-    """SiteNotEmpty where other programs have tables in the database: they would go."""
+    """Raise SiteNotEmpty if other programs have tables in the database: they would be dropped."""
     ours = {*connection.introspection.django_table_names(), "django_migrations"}
     others = sorted(set(connection.introspection.table_names()) - ours)
     if connection.vendor == "postgresql" and others:
@@ -127,7 +127,7 @@ class RestoreFolder:
 
     @property
     def mark(self) -> str:
-        """Of the restore that had begun to change things; empty: none had."""
+        """The mark of a restore that had begun to change things; empty if none had."""
         try:
             return str(json.loads((self.root / JOURNAL_FILE).read_text())["mark"])
         except FileNotFoundError:
@@ -138,7 +138,7 @@ class RestoreFolder:
         sync_folder(self.root)
 
     def swap(self) -> None:
-        """Put the new folders in, the ones before aside."""
+        """Move the new folders into place and the old ones aside."""
         (self.root / BEFORE_FOLDER).mkdir(exist_ok=True)
         for kind in DATA_FOLDERS:
             live = _get_live_folder(kind)
@@ -149,7 +149,7 @@ class RestoreFolder:
             sync_folder(live.parent)
 
     def swap_back(self) -> None:
-        """From wherever `swap` got to."""
+        """Undo `swap`, however far it got."""
         for kind in DATA_FOLDERS:
             live, before = _get_live_folder(kind), self.root / BEFORE_FOLDER / kind
             if live.exists() and not (self.new / kind).exists():
@@ -159,7 +159,7 @@ class RestoreFolder:
         sync_folder(self.root)
 
     def clear(self) -> None:
-        """The journal goes first: without it, the rest is rubbish."""
+        """Remove everything, the journal first: without it, the rest is only leftovers."""
         (self.root / JOURNAL_FILE).unlink(missing_ok=True)
         sync_folder(self.root)
         for path in self.root.iterdir():
@@ -174,7 +174,7 @@ def _get_live_folder(kind: str) -> Path:
 
 
 def is_restored_database(mark: str) -> bool:
-    """The database is the one that was restored under this mark."""
+    """Whether the database is the one that was restored under this mark."""
     try:
         value = get_site_setting(RESTORED_SETTING, {})
     except DatabaseError:  # no tables yet
@@ -190,9 +190,9 @@ class RestoreResult:
     files: int = 0
     left_out: list[str] = field(default_factory=list)  # damaged in the backup
     builds: list[int] = field(default_factory=list)  # index builds that wait for a worker
-    differing: dict[str, str] = field(default_factory=dict)  # settings of the backup that are not set so here
+    differing: dict[str, str] = field(default_factory=dict)  # settings of the backup that differ here
     before: str = ""  # backup of what was replaced
-    erased_since: list[dict[str, str]] = field(default_factory=list)  # here, and perhaps back
+    erased_since: list[dict[str, str]] = field(default_factory=list)  # and perhaps back now
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -205,7 +205,7 @@ def restore_backup(
     without_damaged: bool = False,
     progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
-    """Restore the backup in this folder, or the newest kept there. BackupError, and nothing changed, if it fails."""
+    """Restore the backup in this folder, or the newest kept there. Raises BackupError with nothing changed."""
     with _hold_restore_folder() as place:
         backup = find_backup(source)
         done = RestoreResult(backup.folder.name, backup.manifest.made_at.isoformat(), backup.manifest.counts)
@@ -233,7 +233,7 @@ def restore_backup(
 
 
 def end_earlier_restore() -> None:
-    """Undo a restore that died before the database was put in, finish one that died after; for set-up."""
+    """Undo a restore that died before it replaced the database, or finish one that died after; for set-up."""
     root = Path(settings.DATA_DIR) / WORK_FOLDER
     if root.is_dir() and any(path.name != LOCK_FILE for path in root.iterdir()):
         with _hold_restore_folder():
@@ -242,7 +242,7 @@ def end_earlier_restore() -> None:
 
 @contextmanager
 def _hold_restore_folder() -> Iterator[RestoreFolder]:
-    """The working folder, ours alone, with an earlier restore undone or finished."""
+    """Hold the lock of the working folder, with an earlier restore undone or finished."""
     place = RestoreFolder(Path(settings.DATA_DIR) / WORK_FOLDER)
     with (
         convert_to_backup_errors(place.root),
@@ -264,7 +264,7 @@ def _undo_restore(place: RestoreFolder) -> None:
 
 
 def _list_erased_since(backup: Backup) -> list[dict[str, str]]:
-    """What was erased here after the backup began: kind, moment and receipt, which say not who or what it was."""
+    """Erasures since the backup began: kind, time and receipt, which do not tell who or what it was."""
     rows = Erasure.objects.filter(at__gte=backup.manifest.made_at).order_by("at")
     try:
         return [
@@ -291,7 +291,7 @@ def _put_in_backup(
         get_database().commit_copy(place.root)
         progress("switch", 2, 3)
     except BaseException:
-        # If the database is in, the next restore or set-up finishes it.
+        # If the database has been replaced, the next restore or set-up finishes the rest.
         if not (place.mark and is_restored_database(mark)):
             _undo_restore(place)
         raise
@@ -301,7 +301,7 @@ def _put_in_backup(
 
 
 def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progress: ProgressCallback) -> int:
-    """Copy the files into the working folder, comparing each once more; how many."""
+    """Copy the files into the working folder, verifying each, and return how many."""
     for kind in DATA_FOLDERS:
         (place.new / kind).mkdir(parents=True)
     kept = (entry for entry in backup.entries() if entry.name not in left_out)
@@ -317,7 +317,7 @@ def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progr
 
 
 def _request_missing_builds() -> list[int]:
-    """Builds whose files were not in the backup are asked for anew; until then all references are compared."""
+    """Request the builds whose files are not in the backup; until they are done, search compares all references."""
     asked = []
     try:
         for build in Build.objects.exclude(directory=""):
@@ -337,7 +337,7 @@ def _request_missing_builds() -> list[int]:
 
 
 def _find_differing_settings(backup: Backup) -> dict[str, str]:
-    """Settings that were otherwise where the backup was made, but for those of the place itself."""
+    """Settings that differ from those where the backup was made, except folders and addresses."""
     here = collect_settings()
     ignored = ("_DIR", "_URL")
     return {

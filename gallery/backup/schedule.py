@@ -1,4 +1,4 @@
-"""Scheduled backups: when one is due, how far it is, how the last one ended, and when to warn.
+"""Scheduled backups: when one is due, its progress, how the last one ended, and when to warn.
 
 A background job remembers when a backup was asked for and how it ended; the folder's lock says whether one is
 running, and the folders themselves say which backups there are.
@@ -28,8 +28,8 @@ from gallery.models.history import get_site_setting
 
 PROGRESS_SETTING, SUCCESS_SETTING = "backup.progress", "backup.succeeded"  # SiteSettings
 RETRY_AFTER = timedelta(hours=1)  # after a failure
-MAX_AGE_BY_HAND = timedelta(days=14)  # how old the last may be where none are made by themselves
-NOTE_INTERVAL = 1.0  # seconds between two notes of the progress
+MAX_AGE_BY_HAND = timedelta(days=14)  # how old the last may be without a schedule
+NOTE_INTERVAL = 1.0  # seconds between two writes of the progress
 STEP_LABELS: dict[str, str | Promise] = {
     "photos": gettext_lazy("Copying photos"),
     "references": gettext_lazy("Copying references"),
@@ -43,7 +43,7 @@ STEP_LABELS: dict[str, str | Promise] = {
 @dataclass(frozen=True, slots=True)
 class RunningBackup:
     label: str | Promise
-    share: float | None  # 0 to 1; None where it is not known
+    share: float | None  # 0 to 1; None if unknown
 
 
 def is_backup_running() -> bool:
@@ -51,7 +51,7 @@ def is_backup_running() -> bool:
 
 
 def is_backup_due(now: datetime | None = None) -> bool:
-    """Somebody asked for one, or the last is old enough; not soon after a failure, and not while one is made."""
+    """Whether one was requested or the last is old enough; never soon after a failure or while one is being made."""
     now, job = now or timezone.now(), get_job(BACKUP_JOB)
     if is_backup_running():
         return False
@@ -66,7 +66,7 @@ def is_backup_due(now: datetime | None = None) -> bool:
 
 
 def run_scheduled_backup() -> None:
-    """Make one in the place of scheduled backups and keep as many as said; what went wrong is kept for the page."""
+    """Make a backup in the folder of scheduled ones and prune the oldest; a failure is kept for the page."""
     with track_job(BACKUP_JOB) as result:
         made = make_backup(get_backup_folder(), keep=settings.BACKUP_KEEP, progress=_make_progress_callback())
         note_backup_success(made)
@@ -81,13 +81,13 @@ def note_backup_success(made: Backup) -> None:
 
 
 def get_last_success() -> datetime | None:
-    """When the last backup was made, as the database remembers it: no folder is looked at."""
+    """When the last backup was made, according to the database: no folder is read."""
     found = get_site_setting(SUCCESS_SETTING)
     return datetime.fromisoformat(found["at"]) if isinstance(found, dict) else None
 
 
 def _make_progress_callback() -> ProgressCallback:
-    """Writes the progress down, once a second at most."""
+    """A callback that stores the progress, at most once a second."""
     last = float("-inf")
 
     def note(step: str, done: int, total: int) -> None:
@@ -111,7 +111,7 @@ def get_running_backup() -> RunningBackup | None:
 
 
 def is_backup_overdue(now: datetime | None = None) -> bool:
-    """The last success is older than it should be; a site without photos has nothing to lose yet."""
+    """Whether the last success is too old; a site without photos has nothing to lose yet."""
     hours = settings.BACKUP_HOURS
     allowed = timedelta(hours=2 * hours) if hours else MAX_AGE_BY_HAND
     limit, last = (now or timezone.now()) - allowed, get_last_success()
@@ -121,7 +121,7 @@ def is_backup_overdue(now: datetime | None = None) -> bool:
 
 
 def get_backup_warning() -> str:
-    """What administrators should be told on other pages; empty: all is well."""
+    """The warning for administrators on other pages; empty if all is well."""
     failure = get_job(BACKUP_JOB).failure
     if failure:
         return _("The last backup failed: %(reason)s") % {"reason": failure}

@@ -1,4 +1,4 @@
-"""The files of all backups, each kept once under its SHA-256; the folder's lock, and the pruning of old backups."""
+"""The files of all backups, each stored once under its SHA-256; the folder's lock, and pruning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCK_FILE = ".lock"
 
 @contextmanager
 def hold_folder_lock(folder: Path, sentence: str) -> Iterator[None]:
-    """Hold the folder's lock; BackupRunning, saying the sentence, if another process does."""
+    """Hold the folder's lock. Raises BackupRunning with the sentence if another process holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK_FILE).open("a") as file:
         try:
@@ -63,7 +63,7 @@ def write_synced_text(path: Path, text: str) -> None:
 
 
 def copy_and_sync(source: Path, target: Path) -> str:
-    """Copy the content and sync it; the SHA-256 of what was copied."""
+    """Copy the content, sync it, and return the SHA-256 of what was copied."""
     digest = hashlib.sha256()
     with source.open("rb") as incoming, target.open("wb") as outgoing:
         while piece := incoming.read(COPY_CHUNK_BYTES):
@@ -82,14 +82,14 @@ class FileStore:
         return self.root / sha256[:2] / sha256
 
     def size(self, sha256: str) -> int | None:
-        """Bytes of the kept file; None if it is not here."""
+        """Size of the stored file in bytes; None if there is none."""
         try:
             return self.path(sha256).stat().st_size
         except FileNotFoundError:
             return None
 
     def put(self, source: Path, expected: str) -> tuple[str, int]:
-        """Keep the file, unless what is expected in it is kept already; the SHA-256 and size of what is kept.
+        """Store the file unless the expected content is stored already; return the SHA-256 and size of it.
 
         FileNotFoundError when the source is gone. On one file system nothing is copied: both names lead to
         the same bytes, which nobody changes, since files of the site are only ever written under new names.
@@ -119,7 +119,7 @@ class FileStore:
 
 
 def remove_partial_backups(place: Path) -> None:
-    """Remove what processes that died left half-made, if we hold the lock; whole files stay for the next backup."""
+    """Remove what dead processes left half-made; whole files stay for the next backup. Only under the lock."""
     for part in place.glob(f"{PARTIAL_BACKUP_PREFIX}*"):
         shutil.rmtree(part, ignore_errors=True)
     for part in (place / "files").glob(f"{PARTIAL_FILE_PREFIX}*"):
@@ -127,7 +127,7 @@ def remove_partial_backups(place: Path) -> None:
 
 
 def remove_unheld_files(place: Path) -> None:
-    """Remove files that no whole backup holds."""
+    """Remove files that belong to no complete backup."""
     kept = {entry.sha256 for backup in list_backups(place) for entry in backup.entries()}
     for path in (place / "files").glob("??/*"):
         if path.name not in kept:
@@ -135,11 +135,11 @@ def remove_unheld_files(place: Path) -> None:
 
 
 def prune_backups(place: Path, keep: int) -> None:
-    """Remove the oldest backups until so many are left (0: all stay)."""
+    """Remove all but the newest `keep` backups (0: keep all)."""
     gone = list_backups(place)[keep:] if keep else []
     for backup in reversed(gone):
         dying = place / f"{PARTIAL_BACKUP_PREFIX}{backup.folder.name}"
-        backup.folder.replace(dying)  # half-removed, it is no backup any more
+        backup.folder.replace(dying)  # so that a half-removed one is no backup
         shutil.rmtree(dying)
     if gone:
         sync_folder(place)

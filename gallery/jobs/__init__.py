@@ -1,1 +1,1 @@
-"""Background work: leases on rows, what is sent to workers, heartbeats, and what the jobs page reads."""
+"""Background jobs: leases on rows, dispatch to workers, heartbeats, and what the jobs page reads."""

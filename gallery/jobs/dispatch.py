@@ -1,4 +1,4 @@
-"""Sends tasks to the workers. A message is only a hint: a lost one is found in the rows by the sweep."""
+"""Sends tasks to the workers. A message is only a hint: if one is lost, the sweep finds the row."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from functools import cache
 from django.db import transaction
 
 log = logging.getLogger(__name__)
-# A broker that did not answer is not asked again for so long, so that uploads do not wait for it.
+# How long to leave a broker alone after it failed to answer, so that uploads do not wait for it.
 BROKER_RETRY_SECONDS = 5.0
 
-_silent_until = 0.0  # of the monotonic clock
+_silent_until = 0.0  # on the monotonic clock
 
 
 def send_task(task: str, *args: object, countdown: float = 0) -> None:
-    """Queue the task after the current transaction; a missing broker loses nothing, the sweep finds the row."""
+    """Queue the task once the transaction commits. Without a broker nothing is lost: the sweep finds the row."""
     transaction.on_commit(lambda: _send_now(task, args, countdown))
 
 
@@ -35,7 +35,7 @@ def _send_now(task: str, args: tuple[object, ...], countdown: float) -> None:
 
 @cache
 def _get_broker_errors() -> tuple[type[BaseException], ...]:
-    """All that sending may raise while the broker is away, restarting, full or read-only."""
+    """Everything that sending may raise while the broker is down, restarting, full or read-only."""
     from kombu.exceptions import OperationalError
 
     from facesite.celery import app

@@ -1,6 +1,6 @@
-"""Heartbeats: each worker process and the scheduler write every few seconds that they are alive.
+"""Heartbeats: each worker process and the scheduler record every few seconds that they are alive.
 
-A process that shuts down in an orderly way says so; one that falls silent is dead, and the jobs page shows it."""
+A process that shuts down cleanly removes its heartbeat; one that falls silent is dead, and the jobs page shows it."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from gallery.models import WorkerBeat
 
 log = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 10.0
-DEAD_AFTER = timedelta(seconds=35)  # unheard of for so long: dead. With the page's own pace, within a minute.
+DEAD_AFTER = timedelta(seconds=35)  # with the page's polling, a death is shown within a minute
 HEARTBEATS_KEPT_FOR = timedelta(days=1)
 
 _shutdown_event = threading.Event()
-_current_task: tuple[str, datetime | None] = ("", None)  # the task at work in this process, and since when
+_current_task: tuple[str, datetime | None] = ("", None)  # the task this process is running, and since when
 
 
 def get_host_name(name: str) -> str:
-    """Where a process of this name runs."""
+    """The host on which a process of this name runs."""
     return name.rpartition(":")[0]
 
 
 def get_heartbeat_deadline() -> datetime:
-    """Who was last heard of before this has died."""
+    """A process whose last heartbeat is older than this is dead."""
     return timezone.now() - DEAD_AFTER
 
 
 def write_heartbeat(kind: str, name: str = "") -> None:
-    """Say that a worker, or the scheduler, lives and what it does; forget those unheard of for long."""
+    """Record that this worker or scheduler is alive and what it is doing; delete heartbeats long out of date."""
     now = timezone.now()
     task, since = _current_task
     said = {"kind": kind, "seen_at": now, "doing": task, "since": since}
@@ -46,23 +46,23 @@ def write_heartbeat(kind: str, name: str = "") -> None:
 
 
 def set_current_task(task: str) -> None:
-    """What this process has begun, or "" when it is done; written with the next sign of life, not at once."""
+    """Set what this process is running ("" for nothing); it is written with the next heartbeat."""
     global _current_task
     _current_task = (task, timezone.now() if task else None)
 
 
 def try_heartbeat(kind: str) -> None:
-    """One sign of life, whatever becomes of it."""
+    """Write one heartbeat; log it if the database is away."""
     try:
         write_heartbeat(kind)
     except Error as error:
-        log.warning("The sign of life could not be written: %s", error)
+        log.warning("The heartbeat could not be written: %s", error)
     finally:
         close_old_connections()
 
 
 def start_heartbeat_thread(kind: str) -> None:
-    """From a thread of this process, until it ends, or is an orphan: who gets no work any more is not alive."""
+    """Beat from a thread until the process ends or is orphaned: without a parent it gets no more work."""
     _shutdown_event.clear()
     parent = os.getppid()
 
@@ -75,7 +75,7 @@ def start_heartbeat_thread(kind: str) -> None:
 
 
 def stop_heartbeats() -> None:
-    """This process ends in an orderly way: nobody need miss it, nor those whose place it had taken."""
+    """Delete the heartbeats of this process, which shuts down cleanly, and of those it had replaced."""
     _shutdown_event.set()
     try:
         for own in WorkerBeat.objects.filter(name=get_process_name()):
@@ -83,6 +83,6 @@ def stop_heartbeats() -> None:
             same.filter(seen_at__lt=own.started_at).delete()
             own.delete()
     except Error as error:
-        log.warning("The end of this process could not be written: %s", error)
+        log.warning("The heartbeat could not be deleted: %s", error)
     finally:
         close_old_connections()

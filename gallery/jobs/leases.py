@@ -30,11 +30,11 @@ from gallery.models.base import NO_FAILURE, build_failure_columns
 
 log = logging.getLogger(__name__)
 WorkRow = TypeVar("WorkRow", bound=Work)
-LONGEST_DELAY = timedelta(minutes=15)  # what is due later than this was dated by a wrong clock
-LEASE_SLACK = timedelta(seconds=60)  # by which a lease may lie too far ahead before it is doubted
-RETRY_DELAY_SECONDS = 30.0  # until a row is tried again after trouble of the machine
-DATABASE_WAIT_SECONDS = 60.0  # in which a database that is away is waited for, to give a row back
-# Of the machine, not of the row: it passes, so the attempt does not count.
+LONGEST_DELAY = timedelta(minutes=15)  # a row due later than this was dated by a wrong clock
+LEASE_SLACK = timedelta(seconds=60)  # how far beyond its term a lease may run before it is doubted
+RETRY_DELAY_SECONDS = 30.0  # before a row is tried again after a fault of the machine
+DATABASE_WAIT_SECONDS = 60.0  # how long to wait for the database in order to release a row
+# Faults of the machine, not of the row: they pass, so the attempt does not count.
 TRANSIENT_ERRNOS = {
     errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE,
 }  # fmt: skip
@@ -42,11 +42,11 @@ _NO_LEASE = {"lease_owner": "", "lease_until": None, "lease_doubted": False}
 
 
 class LeaseLost(Exception):
-    """Somebody else has taken the row up: this process must not write its result."""
+    """Another process has claimed the row: this one must not write its result."""
 
 
 def get_database_time() -> datetime:
-    """PostgreSQL's clock, which all machines share; on SQLite there is one machine, so its own."""
+    """The time on PostgreSQL's clock, which all machines share; with SQLite there is only one machine."""
     if connection.vendor != "postgresql":
         return timezone.now()
     with connection.cursor() as cursor:
@@ -56,7 +56,7 @@ def get_database_time() -> datetime:
 
 
 def get_process_name() -> str:
-    """This process, as written into leases."""
+    """The name of this process, as written into leases."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -65,13 +65,13 @@ def _lease_duration() -> timedelta:
 
 
 def _claimable_q(now: datetime) -> Q:
-    """Rows nobody works on, with attempts left, that are due."""
+    """Rows that are due, have attempts left, and are held by nobody."""
     is_due = Q(queued_at__isnull=True) | Q(queued_at__lte=now) | Q(queued_at__gt=now + LONGEST_DELAY)
     return Q(work=Status.QUEUED, attempts__lt=settings.MAX_ATTEMPTS) & is_due
 
 
 def claim_row(rows: QuerySet[WorkRow], pk: int) -> WorkRow | None:
-    """Take the row if it waits and is due; None if it is not ours to do."""
+    """Claim the row if it is waiting and due; None otherwise."""
     now = get_database_time()
     taken = rows.filter(_claimable_q(now), pk=pk).update(
         work=Status.PROCESSING,
@@ -94,7 +94,7 @@ def list_claimable_ids(rows: QuerySet[WorkRow], limit: int) -> list[int]:
 
 
 def recover_expired_leases(rows: QuerySet[WorkRow]) -> None:
-    """Doubt leases that look run out; at the second look, let what nobody extended wait again or set it aside."""
+    """Doubt leases that look expired; at the second look, requeue the rows that nobody extended, or fail them."""
     now = get_database_time()
     latest = now + _lease_duration() + LEASE_SLACK
     is_odd = Q(lease_until__isnull=True) | Q(lease_until__lt=now) | Q(lease_until__gt=latest)
@@ -107,14 +107,14 @@ def recover_expired_leases(rows: QuerySet[WorkRow]) -> None:
 
 
 def extend_lease(row: Work) -> None:
-    """Prolong the lease; LeaseLost if the row is no longer ours."""
+    """Extend the lease. Raises LeaseLost if the row is no longer ours."""
     until = get_database_time() + _lease_duration()
     if not _query_own_row(row).update(lease_until=until, lease_doubted=False):
         raise LeaseLost(f"{type(row).__name__} {row.pk}")
 
 
 def finish_row(row: Work, status: Status, error: BaseException | None = None) -> None:
-    """Give the row up with its result; call inside the transaction that stores the result."""
+    """Release the row with its result; call this inside the transaction that stores the result."""
     done = _query_own_row(row).update(
         work=status,
         finished_at=get_database_time(),
@@ -129,7 +129,7 @@ def finish_row(row: Work, status: Status, error: BaseException | None = None) ->
 def postpone_row(
     row: Work, seconds: float, error: BaseException | None = None, *, is_counted: bool = False
 ) -> None:
-    """Give the row up for now, to be taken again after so many seconds; only if said does the attempt count."""
+    """Release the row, to be claimed again after so many seconds. The attempt counts only if `is_counted`."""
     _query_own_row(row).update(
         work=Status.QUEUED,
         attempts=F("attempts") - (0 if is_counted else 1),
@@ -140,7 +140,7 @@ def postpone_row(
 
 
 def enqueue_rows(rows: QuerySet[WorkRow], *, delay: float = 0) -> int:
-    """Mark rows as waiting afresh (a retry, a re-run); running ones are left alone."""
+    """Queue rows afresh, for a retry or a re-run; running ones are left alone."""
     return rows.exclude(work=Status.PROCESSING).update(
         work=Status.QUEUED,
         attempts=0,
@@ -195,7 +195,7 @@ def _keep_extending(row: Work, stop: threading.Event) -> None:
 
 
 def _release_after_error(row: Work, error: Error | OSError) -> None:
-    """For later, or as failed with the reason; a database that is away is waited for."""
+    """Postpone the row, or fail it with the reason; wait for a database that is away."""
     log.warning("%s %s could not be finished: %s", type(row).__name__, row.pk, error)
     until = time.monotonic() + DATABASE_WAIT_SECONDS
     while True:

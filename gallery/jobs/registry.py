@@ -1,4 +1,4 @@
-"""The kinds of job: rooms say theirs in their jobs.py, and `GalleryConfig.ready` registers them in order."""
+"""The kinds of job: each room declares its own in jobs.py, and `GalleryConfig.ready` registers them in order."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ TRY_AGAIN = _("Try again. If it fails again, the worker's log says more.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskKind:
-    """A task that belongs to no job: the sweep or another task asks for it."""
+    """A task without a job of its own: the sweep, a service or another task sends it."""
 
     task: str
-    doing: Text = ""  # what the jobs page says of a process that runs it and holds no row
+    doing: Text = ""  # shown on the jobs page for a process that runs it and holds no row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobKind(TaskKind):
-    """Jobs that rows of one model carry; the task does one row."""
+    """Jobs carried by the rows of one model; the task works on one row."""
 
     name: str
     title: Text
     model: type[Work]
-    rows: Callable[[User], QuerySet[Any]]  # which of them a user may know of
+    rows: Callable[[User], QuerySet[Any]]  # those that a user may see
     label: Callable[[Any], str]
-    url: Callable[[Any], str]  # of the page that says more about a row
-    columns: tuple[str, ...] = ()  # all that the label and the address read, of rows that are wide
-    list_url: str = ""  # name of the page with all of them
-    waiting: Callable[[], QuerySet[Any]] | None = None  # which of them may be begun, if not all
-    batch: int = 50  # of them at one sweep
-    can_wait: bool = False  # what waits can be set aside, and queued again
-    failed: Callable[[], QuerySet[Any]] | None = None  # which failures still matter, if not all
-    retry: Callable[[User, Sequence[int]], int] | None = None  # where trying again is more than waiting again
-    remedy: Text = ""  # where it does not depend on the failure
+    url: Callable[[Any], str]  # of the page about one row
+    columns: tuple[str, ...] = ()  # all that `label` and `url` read, for models with wide rows
+    list_url: str = ""  # name of the page that lists them
+    waiting: Callable[[], QuerySet[Any]] | None = None  # those that may be started, if not all
+    batch: int = 50  # most sent by one sweep
+    can_wait: bool = False  # waiting rows can be set aside and queued again
+    failed: Callable[[], QuerySet[Any]] | None = None  # failures that still matter, if not all
+    retry: Callable[[User, Sequence[int]], int] | None = None  # instead of queueing the row again
+    remedy: Text = ""  # if it does not depend on the failure
 
     def list_due(self) -> list[int]:
-        """Ids of rows that wait and may be begun, the oldest first."""
+        """Ids of rows that are waiting and may be started, oldest first."""
         return list_claimable_ids(
             self.waiting() if self.waiting else self.model._default_manager.all(), self.batch
         )
@@ -54,21 +54,21 @@ class JobKind(TaskKind):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteJobKind(TaskKind):
-    """A job about the whole site: once is enough, and a row of `Job`, named as its task, says how it stands."""
+    """A job about the whole site; its state is the `Job` row with the name of its task."""
 
     title: Text
     request: Callable[[User], None]
-    list_url: str = ""  # name of the page that says more
+    list_url: str = ""  # name of the page about it
     is_for_administrators: bool = False
     remedy: Text = TRY_AGAIN
-    # What somebody must see to though it did not fail, from its result
+    # A problem in its result that somebody must deal with, though it did not fail
     find_problem: Callable[[Mapping[str, Any]], str] = lambda result: ""
     problem_remedy: Text = ""
 
 
 JOB_KINDS: dict[str, JobKind] = {}
 SITE_JOB_KINDS: dict[str, SiteJobKind] = {}
-TASK_KINDS: dict[str, TaskKind] = {}  # all of them, by the names of their tasks
+TASK_KINDS: dict[str, TaskKind] = {}  # every kind, by the name of its task
 
 
 def register_jobs(*kinds: TaskKind) -> None:

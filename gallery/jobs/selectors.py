@@ -18,7 +18,7 @@ from gallery.models import Job, Photo, Status, User, Work, WorkerBeat
 from gallery.models.base import NO_FAILURE, translate_failure
 from gallery.models.history import get_site_setting
 
-# Seconds between two looks of an open page; with heartbeats.DEAD_AFTER, a death is shown within a minute
+# Seconds between two polls of an open page; with heartbeats.DEAD_AFTER, a death is shown within a minute
 BUSY_POLL_SECONDS, IDLE_POLL_SECONDS = 5, 25
 MAX_SHOWN_JOBS = 20
 MAX_NEXT_PHOTOS = 5
@@ -37,12 +37,12 @@ WRONG_PICTURE_CODES = {"no_face", "several_faces"}
 
 
 def is_retry_useful(row: Work) -> bool:
-    """Whether it could end otherwise: not where the picture itself is at fault."""
+    """Whether a retry could succeed: not if the picture itself is at fault."""
     return row.failure_code not in DAMAGED_FILE_CODES | WRONG_FORMAT_CODES | WRONG_PICTURE_CODES
 
 
 def suggest_remedy(row: Work) -> Text:
-    """What can be done about a failed job, in a sentence."""
+    """A sentence on what can be done about a failed job."""
     code = row.failure_code
     if code in DAMAGED_FILE_CODES:
         return _("Trying again will not help. Add a good copy of the file and put this one into the trash.")
@@ -75,12 +75,12 @@ class ProcessStatus:
 
     @property
     def is_missed(self) -> bool:
-        """Dead, and nobody has taken its place: somebody must do something."""
+        """Dead and not replaced: somebody must do something."""
         return not self.is_alive and not self.is_replaced
 
 
 def list_processes(running: Sequence[RunningJob] = ()) -> list[ProcessStatus]:
-    """All that were heard of within a day: schedulers last, the dead ones first among their kind."""
+    """Every process heard from within a day: workers before schedulers, and the dead ones first."""
     beats = list(WorkerBeat.objects.order_by("-kind", "name"))
     silent = get_heartbeat_deadline()
     found = [
@@ -103,7 +103,7 @@ def _has_taken_over(other: WorkerBeat, beat: WorkerBeat) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JobCounts:
-    """How the jobs of one kind stand."""
+    """How many jobs of one kind are in each state."""
 
     kind: JobKind
     waiting: int
@@ -114,9 +114,9 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True)
 class FailedJob:
-    """A job that failed, or a site job that found what somebody must see to."""
+    """A job that failed, or a site job that found a problem."""
 
-    act: str  # the jobs page's word for trying it again
+    act: str  # the action that tries it again
     kind: str
     pk: int | None
     label: Text
@@ -126,7 +126,7 @@ class FailedJob:
 
 
 def count_jobs_by_kind(user: User) -> list[JobCounts]:
-    """How the jobs of all kinds stand; two queries."""
+    """Counts for every kind of job, in two queries."""
     counts: dict[tuple[str, str], int] = {}
     kinds = [
         kind.rows(user)
@@ -143,7 +143,7 @@ def count_jobs_by_kind(user: User) -> list[JobCounts]:
         if kind.failed and (name, Status.FAILED) in counts:
             counts[name, Status.FAILED] = kind.failed().count()
         if kind.failed:
-            counts[name, Status.CANCELLED] = 0  # which nobody can queue again
+            counts[name, Status.CANCELLED] = 0  # nobody can queue them again
     return [
         JobCounts(kind, *(counts.get((name, work), 0) for work in UNDONE_STATUSES))
         for name, kind in JOB_KINDS.items()
@@ -177,7 +177,7 @@ def list_failed_jobs(user: User, kind: JobKind) -> list[FailedJob]:
 
 
 def _narrow_rows(kind: JobKind, rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Only what a list shows of them: some rows are wide."""
+    """Load only what a list shows, since some rows are wide."""
     if not kind.columns:
         return rows
     related = [column.partition("__")[0] for column in kind.columns if "__" in column]
@@ -186,7 +186,7 @@ def _narrow_rows(kind: JobKind, rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def list_failed_site_jobs(user: User) -> list[FailedJob]:
-    """In one query."""
+    """Site jobs that failed or found a problem, in one query."""
     jobs = Job.objects.in_bulk(list(SITE_JOB_KINDS))
     found = []
     for name, kind in SITE_JOB_KINDS.items():
@@ -203,7 +203,7 @@ def list_failed_site_jobs(user: User) -> list[FailedJob]:
 
 
 def is_processing_paused() -> bool:
-    """Processing of photos is paused by a curator."""
+    """Whether a curator has paused the processing of photos."""
     return get_site_setting("is_paused", False) is True
 
 
@@ -219,12 +219,12 @@ class JobsPage:
 
     @property
     def has_more_failures(self) -> bool:
-        """Of rows; every site job that failed is shown."""
+        """Whether some failed rows are not listed; failed site jobs always are."""
         return self.failed > sum(one.pk is not None for one in self.failures)
 
     @property
     def orphans(self) -> list[RunningJob]:
-        """What is still held by a process that nobody knows any more."""
+        """Jobs still held by a process that is no longer known."""
         known = {one.beat.name for one in self.processes}
         return [one for one in self.running if one.worker not in known]
 
@@ -246,7 +246,7 @@ class JobsPage:
 
     @property
     def is_going_on(self) -> bool:
-        """Photos that wait while processing is paused do not move, so there is little to watch."""
+        """Whether anything moves; photos that wait while processing is paused do not."""
         waits = (line.waiting for line in self.lines if line.kind.name != "photo" or not self.is_paused)
         return bool(self.running) or any(waits)
 

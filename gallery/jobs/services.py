@@ -1,4 +1,4 @@
-"""Requests jobs, and what a curator does to the queue: pause it, cancel waiting jobs, try again what failed."""
+"""Requests site jobs, and changes the queue for curators: pause it, cancel waiting jobs, retry failed ones."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from recognition.errors import RecognitionError
 
 log = logging.getLogger(__name__)
 PAUSED_SETTING_KEY = "is_paused"
-MAX_SENT_JOBS = 500  # messages at once; the sweep finds the rest
+MAX_SENT_JOBS = 500  # at once; the sweep finds the rest
 BUSY_STATUSES = (Status.QUEUED, Status.PROCESSING)
 
 
 @transaction.atomic
 def request_job(name: str, user: User | None, *args: object) -> None:
-    """Queue the site job of this name; its page says so until there is a result."""
+    """Queue the site job of this name. It counts as waiting until there is a result."""
     Job.objects.update_or_create(pk=name, defaults={"asked_at": timezone.now(), "asked_by": user})
     dispatch.send_task(name, *args)
 
 
 @contextmanager
 def track_job(name: str) -> Iterator[dict[str, Any]]:
-    """Around the work; what is put into the dictionary is its result. A named failure is kept and ends here."""
+    """Record how the site job ends. The block fills in the result; a named error is stored and not raised."""
     result: dict[str, Any] = {}
     failure, started = "", timezone.now()
     try:
@@ -53,22 +53,22 @@ def track_job(name: str) -> Iterator[dict[str, Any]]:
 
 
 def requeue_rows(changes: ChangeSet, rows: QuerySet[Any]) -> list[int]:
-    """Those of the rows that neither wait nor run; their ids. Inside a transaction, `apply_effects` to come."""
+    """Requeue the rows that neither wait nor run, and return their ids. In a transaction, before `apply_effects`."""
     wanted = list(rows.exclude(work__in=BUSY_STATUSES).order_by("pk").values_list("pk", flat=True))
     first, at, ids = len(changes.groups), get_database_time(), list[int]()
     for some in split_into_chunks(wanted):
         resting = query_rows(rows.model, some).exclude(work__in=BUSY_STATUSES).select_for_update()
-        held = list(resting.values_list("pk", flat=True))  # nobody else's by now
+        held = list(resting.values_list("pk", flat=True))  # nobody else has them by now
         changes.update(query_rows(rows.model, held), work=Status.QUEUED, attempts=0, **NO_FAILURE)
         query_rows(rows.model, held).update(queued_at=at)
         ids += held
-    for group in changes.groups[first:]:  # by this it is known whether they still wait because of this act
+    for group in changes.groups[first:]:  # tells an undo whether they still wait because of this act
         group["after"]["queued_at"] = at.isoformat()
     return ids
 
 
 def send_requeued_jobs(changes: ChangeSet) -> None:
-    """Tell the workers of rows that an act lets wait."""
+    """Send the jobs that an act has requeued to the workers."""
     for kind in JOB_KINDS.values():
         for pk in islice(changes.list_changed_ids(kind.model._meta.model_name or "", "work"), MAX_SENT_JOBS):
             dispatch.send_task(kind.task, pk)
@@ -76,7 +76,7 @@ def send_requeued_jobs(changes: ChangeSet) -> None:
 
 @transaction.atomic
 def set_processing_paused(user: User, is_paused: bool) -> Event:
-    """Paused, photos wait; what a worker has begun is finished."""
+    """While paused, photos wait; a photo that a worker has started is finished."""
     SiteSetting.objects.update_or_create(pk=PAUSED_SETTING_KEY, defaults={"value": is_paused})
     verb = "queue.pause" if is_paused else "queue.resume"
     return record_event(user, verb, None, {"paused": is_paused}, {"paused": not is_paused})
@@ -103,7 +103,7 @@ def get_job_rows(user: User, kind: str, work: Status, pk: int | None) -> QuerySe
 
 @transaction.atomic
 def cancel_or_requeue_jobs(user: User, verb: str, kind: str = "photo", pk: int | None = None) -> Event | None:
-    """`queue.cancel` sets aside what waits, one row or all; by `queue.again` it waits again. None if nothing did."""
+    """Set waiting jobs aside (`queue.cancel`) or queue them again (`queue.again`). None if there are none."""
     if kind not in JOB_KINDS or not JOB_KINDS[kind].can_wait:
         raise ActionRefused(_("This cannot be set aside."))
     rows = get_job_rows(user, kind, Status.QUEUED if verb == "queue.cancel" else Status.CANCELLED, pk)
@@ -115,7 +115,7 @@ def cancel_or_requeue_jobs(user: User, verb: str, kind: str = "photo", pk: int |
 
 
 def _change_job_status(kind: str, ids: list[int], verb: str) -> list[int]:
-    """Set aside, or queue again, those of the rows that are in the other state; their ids."""
+    """Set aside or requeue those rows that are in the opposite state, and return their ids."""
     before = Status.QUEUED if verb == "queue.cancel" else Status.CANCELLED
     model = JOB_KINDS[kind].model
     done: list[int] = []
@@ -141,10 +141,10 @@ def undo_cancel_or_requeue(user: User, event: Event) -> dict[str, Any]:
 
 @transaction.atomic
 def retry_failed_jobs(user: User, kind: str = "", pk: int | None = None) -> Event | None:
-    """What failed waits again: one row, one kind, or everything. None if nothing had failed.
+    """Requeue failed jobs: one row, one kind, or all of them. None if nothing had failed.
 
-    Taken back, what the worker has not begun is failed again, with its reason. Kinds with a `retry` of their own are
-    not taken back by this: they have undoing of their own, or none.
+    Undoing it fails the rows that no worker has started again, with their reason. Kinds with a `retry` of their own
+    are left out of that: they have an undo of their own, or none.
     """
     changes, count = ChangeSet(), 0
     for name in [kind] if kind else JOB_KINDS:
@@ -162,7 +162,7 @@ def retry_failed_jobs(user: User, kind: str = "", pk: int | None = None) -> Even
 
 
 def retry_site_job(user: User, name: str) -> None:
-    """Have the worker do a site job again that failed, or found what somebody must see to."""
+    """Request again a site job that failed or found a problem."""
     kind = SITE_JOB_KINDS.get(name)
     if kind is None or (kind.is_for_administrators and not user.is_administrator):
         raise ActionRefused(_("Choose one of the answers."))
@@ -170,7 +170,7 @@ def retry_site_job(user: User, name: str) -> None:
 
 
 def forget_process(name: str) -> None:
-    """Nobody need miss this process any more; one that lives says so again within seconds."""
+    """Forget a dead process; one that is alive beats again within seconds."""
     WorkerBeat.objects.filter(name=name).exclude(seen_at__gte=get_heartbeat_deadline()).delete()
 
 

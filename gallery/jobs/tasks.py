@@ -1,4 +1,4 @@
-"""How rooms register their Celery tasks, and how workers and the scheduler say that they live and what they do."""
+"""How rooms register their Celery tasks, and the heartbeats of workers and of the scheduler."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gallery.jobs.heartbeats import (
 )
 
 log = logging.getLogger(__name__)
-OLD_PREFIX = "gallery.tasks."  # of the names in the release before, whose messages may still be queued
-CLOCK_JUMP_SECONDS = 5.0  # by which the two clocks may come to differ between two ticks
+OLD_PREFIX = "gallery.tasks."  # of names in the previous release, whose messages may still be queued
+CLOCK_JUMP_SECONDS = 5.0  # how far the two clocks may drift apart between two ticks
 
 
 def register_task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make the function the Celery task of this name. It does no retrying: leases and the sweep do."""
+    """Make the function the Celery task of this name. Celery does not retry it: leases and the sweep do."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         shared_task(name=name)(function)
@@ -36,31 +36,31 @@ def register_task(name: str) -> Callable[[Callable[..., None]], Callable[..., No
 
 
 @worker_process_init.connect
-def say_alive(**_: object) -> None:
-    """Each worker process, once it has forked."""
+def start_heartbeats_after_fork(**_: object) -> None:
+    """In each worker process, after it has forked."""
     start_heartbeat_thread("worker")
 
 
 @worker_process_shutdown.connect
-def say_goodbye(**_: object) -> None:
+def stop_heartbeats_at_exit(**_: object) -> None:
     stop_heartbeats()
 
 
 @task_prerun.connect
-def say_begun(task: Task[..., Any], **_: object) -> None:
-    """Rows under work are known by their leases; this is for work that has none, as checking the gallery."""
+def note_task_started(task: Task[..., Any], **_: object) -> None:
+    """Rows in progress are known by their leases; this is for tasks without rows, such as checking the gallery."""
     set_current_task(task.name.removeprefix(OLD_PREFIX))
 
 
 @task_postrun.connect
-def say_done(**_: object) -> None:
+def note_task_finished(**_: object) -> None:
     set_current_task("")
 
 
 class HeartbeatScheduler(PersistentScheduler):
-    """Celery's scheduler with a heartbeat of its own, which does not wait in the queue behind photos.
+    """Celery's scheduler with its own heartbeat, which does not wait in the queue behind photos.
 
-    When the computer's clock jumps, it starts counting anew."""
+    When the computer's clock jumps, all entries start counting afresh."""
 
     _beat_at = float("-inf")
     _ahead: float | None = None  # how far the computer's clock is ahead of the one that never jumps

@@ -19,7 +19,7 @@ from django.utils.formats import date_format
 from gallery.core.charts import Chart, draw_bar_chart, draw_line_chart
 from gallery.models import Photo, Status
 
-RECENT_PHOTOS = 50  # photos from whose times the time left is guessed
+RECENT_PHOTOS = 50  # photos from whose times the time left is estimated
 MEASURED_PHOTOS = 200
 HISTORY_HOURS = 24
 STEP_ORDER = ("decode", "detect", "embed", "search")
@@ -29,7 +29,7 @@ STEP_ORDER = ("decode", "detect", "embed", "search")
 class StepTiming:
     name: str
     median: float  # milliseconds
-    slow: float  # what one photo in ten takes longer than
+    slow: float  # one photo in ten takes longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def _list_finished_photos(number: int) -> list[tuple[datetime, float, Any]]:
 
 
 def estimate_minutes_left(waiting: int, workers: int = 0) -> int | None:
-    """By the median of the last photos; None where nothing waits or none was done yet."""
+    """Estimated by the median of the last photos; None if nothing waits or none is done yet."""
     seconds = [took for _end, took, _steps in _list_finished_photos(RECENT_PHOTOS)] if waiting else []
     if not seconds:
         return None
@@ -58,7 +58,7 @@ def estimate_minutes_left(waiting: int, workers: int = 0) -> int | None:
 
 
 def get_processing_history() -> ProcessingHistory:
-    """Of all photos, whoever may see them: only their times are told."""
+    """For all photos, whoever may see them: only times are shown."""
     rows = _list_finished_photos(MEASURED_PHOTOS)
     times = None
     if len(rows) > 1:
@@ -94,7 +94,7 @@ def _measure_steps(times: Iterable[dict[str, Any]]) -> list[StepTiming]:
 
 
 def _count_photos_by_hour() -> dict[datetime, int]:
-    """Photos finished in each of the last hours, the present one included."""
+    """Photos finished in each of the last hours, including the current one."""
     now = timezone.localtime().replace(minute=0, second=0, microsecond=0)
     since = now - timedelta(hours=HISTORY_HOURS - 1)
     rows = Photo.objects.filter(work=Status.DONE, finished_at__gte=since)

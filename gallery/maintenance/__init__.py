@@ -1,1 +1,1 @@
-"""The site's own upkeep: the check of its files, and its metrics."""
+"""Upkeep of the site: the check of its files, scheduled backups, and metrics."""

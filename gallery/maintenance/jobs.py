@@ -1,4 +1,4 @@
-"""This room's job. Loaded at every start, so it stays light."""
+"""The room's kinds of job. Loaded at every start, so it stays light."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SANITY_CHECK_JOB = "check_files"
 
 @transaction.atomic
 def request_file_check(user: User, *, is_mending: bool = False) -> None:
-    """A worker compares files and rows, and puts right what it can."""
+    """Have a worker compare files and rows, and repair what it can if `is_mending`."""
     record_event(user, "files.mend" if is_mending else "files.check", None, {"count": 1})
     request_job(SANITY_CHECK_JOB, user, is_mending)
 

@@ -17,13 +17,13 @@ from gallery.history.audit import VERB_SIGN_IN_FAILED
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.models import Build, Event, GalleryChange, Photo, Reference, Status, WorkerBeat
 
-Figures = dict[tuple[str, ...], float]  # by the values of the labels
+Figures = dict[tuple[str, ...], float]  # by the values of their labels
 ONE_HOUR = timedelta(hours=1)
 MEASURED_PHOTOS = 200  # the newest photos, for the time of each step
 
 
 class GalleryCollector(Collector):
-    """Rows counted anew whenever somebody asks."""
+    """Counts rows at every scrape."""
 
     def collect(self) -> Iterator[Metric]:
         yield from _collect_jobs()
@@ -33,17 +33,13 @@ class GalleryCollector(Collector):
 
 
 def render_metrics() -> bytes:
-    """All figures, in Prometheus' text format."""
+    """All metrics in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(GalleryCollector())
     return generate_latest(registry)
 
 
-def _build_gauge(name: str, about: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"facesite_{name}", about, value=value)
-
-
-def _build_gauges(name: str, about: str, labels: str, values: Figures) -> Metric:
+def _build_gauge(name: str, about: str, labels: str, values: Figures) -> Metric:
     gauge = GaugeMetricFamily(f"facesite_{name}", about, labels=labels.split())
     for key, value in values.items():
         gauge.add_metric(key, value)
@@ -63,9 +59,9 @@ def _collect_jobs() -> Iterator[Metric]:
         since = rows.filter(work=Status.QUEUED).aggregate(since=Min("queued_at"))["since"]
         oldest[kind,] = max(0.0, (now - since).total_seconds()) if since else 0
         failed[kind,] = rows.filter(work=Status.FAILED, finished_at__gt=now - ONE_HOUR).count()
-    yield _build_gauges("work", "Rows by kind and state of their work", "kind state", states)
-    yield _build_gauges("oldest_queued_seconds", "Age of what waits longest", "kind", oldest)
-    yield _build_gauges("failed_last_hour", "Rows that failed within an hour", "kind", failed)
+    yield _build_gauge("work", "Rows by kind and state of their work", "kind state", states)
+    yield _build_gauge("oldest_queued_seconds", "Age of what waits longest", "kind", oldest)
+    yield _build_gauge("failed_last_hour", "Rows that failed within an hour", "kind", failed)
 
 
 def _collect_timings() -> Iterator[Metric]:
@@ -77,13 +73,12 @@ def _collect_timings() -> Iterator[Metric]:
         if known:
             means[step,] = sum(known) / len(known) / 1000
     about = f"Mean time of a step over the newest {MEASURED_PHOTOS} photos"
-    yield _build_gauges("photo_step_seconds", about, "step", means)
+    yield _build_gauge("photo_step_seconds", about, "step", means)
     finished = Photo.objects.filter(work=Status.DONE, finished_at__gt=timezone.now() - ONE_HOUR)
-    yield _build_gauge("photos_done_last_hour", "Photos finished within an hour", finished.count())
+    yield _build_gauge("photos_done_last_hour", "Photos finished within an hour", "", {(): finished.count()})
     took = finished.aggregate(mean=Avg(F("finished_at") - F("started_at")))["mean"]
-    yield _build_gauge(
-        "photo_seconds", "Mean time of a photo within an hour", took.total_seconds() if took else 0
-    )
+    mean = {(): took.total_seconds() if took else 0}
+    yield _build_gauge("photo_seconds", "Mean time of a photo within an hour", "", mean)
 
 
 def _collect_index() -> Iterator[Metric]:
@@ -95,18 +90,20 @@ def _collect_index() -> Iterator[Metric]:
         vectors[key], ages[key] = build.vectors, age.total_seconds()
         changes[key], times[key] = waiting.count(), build.milliseconds
     about = "Changes of the gallery that the active build does not contain yet"
-    yield _build_gauges("index_vectors", "References in the active build", "embedder", vectors)
-    yield _build_gauges("index_age_seconds", "Since the active build was finished", "embedder", ages)
-    yield _build_gauges("index_waiting_changes", about, "embedder", changes)
-    yield _build_gauges("index_milliseconds", "How long the active build took", "embedder", times)
+    yield _build_gauge("index_vectors", "References in the active build", "embedder", vectors)
+    yield _build_gauge("index_age_seconds", "Since the active build was finished", "embedder", ages)
+    yield _build_gauge("index_waiting_changes", about, "embedder", changes)
+    yield _build_gauge("index_milliseconds", "How long the active build took", "embedder", times)
 
 
 def _collect_environment() -> Iterator[Metric]:
     beats = WorkerBeat.objects.filter(seen_at__gte=get_heartbeat_deadline()).order_by()
     counts = dict(beats.values_list("kind").annotate(count=Count("pk")))
     alive: Figures = {(kind,): counts.get(kind, 0) for kind in ("worker", "scheduler")}
-    yield _build_gauges("processes", "Live processes", "kind", alive)
+    yield _build_gauge("processes", "Live processes", "kind", alive)
     failures = Event.objects.filter(verb=VERB_SIGN_IN_FAILED, at__gt=timezone.now() - ONE_HOUR)
-    yield _build_gauge("failed_sign_ins_last_hour", "Failed sign-ins within an hour", failures.count())
+    yield _build_gauge(
+        "failed_sign_ins_last_hour", "Failed sign-ins within an hour", "", {(): failures.count()}
+    )
     free = shutil.disk_usage(settings.DATA_DIR).free
-    yield _build_gauge("disk_free_bytes", "Free on the data directory's disk", free)
+    yield _build_gauge("disk_free_bytes", "Free on the data directory's disk", "", {(): free})

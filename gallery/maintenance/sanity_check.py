@@ -1,4 +1,4 @@
-"""Checks that files and rows belong together, and mends what does not.
+"""Checks that files and rows match, and repairs what does not.
 
 The check looks for rows without their file, files without a row, files whose content has changed, and
 leftovers. What is younger than an hour is left out, since a file is in its place before its row is committed.
@@ -38,17 +38,17 @@ from gallery.models.base import build_failure_columns, get_job
 from gallery.models.storage import get_media_path, sync_folder
 from gallery.photos.renditions import delete_orphan_renditions
 
-YOUNG_SECONDS = 3600.0  # seconds; an upload, an import or a build at work is done or dead by then
+YOUNG_SECONDS = 3600.0  # an upload, import or build is done or dead by then
 MAX_LISTED_FILES = 20
-FILE_LOST = "file_lost"  # the code of rows whose file no backup holds
-MEDIA_FOLDERS = ("photos", "references")  # of the media folder
+FILE_LOST = "file_lost"  # failure code of rows whose file is in no backup
+MEDIA_FOLDERS = ("photos", "references")  # in the media folder
 QUARANTINE_FOLDER = "lost+found"
 CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """Where rows name files, and the task that works on a row."""
+    """A column that names files, and the task that works on its rows."""
 
     model: type[Photo] | type[Reference]
     name: str
@@ -63,7 +63,7 @@ FILE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class LostFile:
-    """A row whose file is gone or altered."""
+    """A row whose file is missing or altered."""
 
     column: FileColumn
     pk: int
@@ -71,7 +71,7 @@ class LostFile:
     sha256: str
 
     def get_rows(self) -> QuerySet[Any]:
-        """The row if it is there and names this file: it was neither erased nor given another meanwhile."""
+        """The row, if it still exists and names this file: it may have been erased or given another meanwhile."""
         return self.column.model._default_manager.filter(pk=self.pk, **{self.column.name: self.file})
 
 
@@ -84,11 +84,11 @@ class SanityReport:
     altered: list[LostFile] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)  # below the media folder
     indexes: list[str] = field(default_factory=list)  # below the index folder, of no build
-    # What mending did
+    # What the repair did
     restored: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
-    removed: int = 0  # half-written files, index directories, pictures of what is no more
+    removed: int = 0  # half-written files, index directories, renditions of deleted originals
 
     @property
     def is_sound(self) -> bool:
@@ -115,7 +115,7 @@ class SanityReport:
 
 
 def find_file_problems(*, with_hash: bool = False) -> SanityReport:
-    """Compare both; with `with_hash` every file is read. Changes nothing."""
+    """Compare files and rows; with `with_hash`, read every file. Changes nothing."""
     found, names = SanityReport(is_hashed=with_hash), set[str]()
     for row in _read_file_rows():
         found.rows += 1
@@ -157,7 +157,7 @@ def is_file_named(name: str) -> bool:
 
 
 def is_young_file(path: Path) -> bool:
-    """Made or renamed within the hour; by the time of the change of its entry, which a copy does not carry along."""
+    """Whether it was created or renamed within the hour, by its ctime, which a copy does not preserve."""
     try:
         return time.time() - path.stat().st_ctime < YOUNG_SECONDS
     except FileNotFoundError:
@@ -165,7 +165,7 @@ def is_young_file(path: Path) -> bool:
 
 
 def _find_unowned_indexes() -> Iterator[str]:
-    """Directories of the index that no build names, while none is being built."""
+    """Index directories that no build names; none while a build is running."""
     if Build.objects.filter(work=Status.PROCESSING).exists():
         return
     named = set(Build.objects.exclude(directory="").values_list("directory", flat=True))
@@ -177,7 +177,7 @@ def _find_unowned_indexes() -> Iterator[str]:
 
 
 def mend_files(found: SanityReport) -> None:
-    """Everything in it, each looked at once more just before; what was done is noted there."""
+    """Repair everything in the report, checking each item once more just before, and add what was done."""
     for row in [*found.lost, *found.altered]:
         if not row.get_rows().exists():
             continue
@@ -197,7 +197,7 @@ def mend_files(found: SanityReport) -> None:
 
 
 def _restore_from_backup(row: LostFile) -> bool:
-    """From the backups; what was altered goes into quarantine first. A row marked as failed is worked on again."""
+    """Restore a file from the backups; an altered one is quarantined first. A row that had failed is requeued."""
     store, target = FileStore(get_backup_folder() / "files"), get_media_path(row.file)
     if not row.sha256 or store.size(row.sha256) is None:
         return False
@@ -218,7 +218,7 @@ def _restore_from_backup(row: LostFile) -> bool:
 
 
 def _quarantine_file(name: str) -> bool:
-    """Into quarantine, under its own name, or that and a number."""
+    """Move a file into quarantine, under its own name or with a number added."""
     source, target = get_media_path(name), Path(settings.DATA_DIR) / QUARANTINE_FOLDER / name
     target.parent.mkdir(parents=True, exist_ok=True)
     number = 0
@@ -239,7 +239,7 @@ def is_sanity_check_due(now: datetime | None = None) -> bool:
 
 
 def run_sanity_check(*, is_mending: bool = False) -> None:
-    """Check, and mend if so; the result is kept for the page."""
+    """Check the files, repair them if `is_mending`, and keep the result for the page."""
     now, before = timezone.now(), get_job(SANITY_CHECK_JOB).result
     last_hashed = before.get("hashed_at")
     is_hash_due = not last_hashed or datetime.fromisoformat(last_hashed) < now - HASHED_CHECK_INTERVAL

@@ -31,7 +31,7 @@ PROBLEM_TITLES: dict[str, str | Promise] = {
 class BackupsPage:
     place: Path
     kept: list[KeptBackup]
-    problem: str  # why the folder cannot be read
+    problem: str  # if the folder cannot be read, why
     last: datetime | None
     job: Job
     check: Job
@@ -52,7 +52,7 @@ class BackupsPage:
 
     @property
     def problems(self) -> list[tuple[str | Promise, int, list[str]]]:
-        """What the check found amiss: said, how many, the first of them."""
+        """What the check found: a title, how many, and the first of them."""
         found = ((title, self.check.result.get(kind) or {}) for kind, title in PROBLEM_TITLES.items())
         return [(title, each["count"], each["first"][:5]) for title, each in found if each.get("count")]
 
@@ -82,5 +82,5 @@ def get_backups_page() -> BackupsPage:
 
 
 def _find_existing_folder(place: Path) -> Path:
-    """The place, or the nearest folder above it that is there."""
+    """The place, or the nearest folder above it that exists."""
     return next(each for each in (place, *place.parents) if each.exists())

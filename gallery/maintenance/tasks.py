@@ -11,7 +11,7 @@ from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_che
 
 @register_task(BACKUP_JOB)
 def make_backup() -> None:
-    if not is_backup_running():  # else it stays requested, and `look_after_data` finds it
+    if not is_backup_running():  # otherwise the request stays, and `look_after_data` finds it
         run_scheduled_backup()
 
 
@@ -22,7 +22,7 @@ def check_files(is_mending: bool = False) -> None:
 
 @register_task("look_after_data")
 def look_after_data() -> None:
-    """Every few minutes: a backup and the check of files, if they are due or a request for them was lost."""
+    """Run every few minutes: make a backup and check the files if either is due or its message was lost."""
     if is_backup_due():
         run_scheduled_backup()
     if is_sanity_check_due():

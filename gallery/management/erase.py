@@ -17,7 +17,7 @@ ERASE_FLAG = make_flag("erase; without this, only say what would go")
 
 
 def find_named_person(text: str) -> Person | None:
-    """By name, or by the number in the person's address."""
+    """Find a person by name, or by the number in their address."""
     found = find_person_by_name(text)
     if found is None and text.isdecimal():
         found = Person.objects.filter(pk=int(text[:18])).first()
@@ -28,7 +28,7 @@ class EraseCommand(GalleryCommand):
     """Subclasses say how the row is found, previewed and erased."""
 
     kind = ""
-    choices: dict[str, str] = {}  # options of the command, and what they are to the function that erases
+    choices: dict[str, str] = {}  # options of the command, and the parameters of `erase` they set
     find: Callable[[str], Any]
     preview: Callable[[Any], Any]
     erase: Callable[..., Erasure]

@@ -22,7 +22,7 @@ from gallery.jobs.heartbeats import DEAD_AFTER, get_host_name, set_current_task,
 from gallery.jobs.leases import claim_row, get_process_name
 from gallery.jobs.selectors import IDLE_POLL_SECONDS, is_processing_paused
 from gallery.jobs.services import track_job
-from gallery.jobs.tasks import HeartbeatScheduler, say_goodbye
+from gallery.jobs.tasks import HeartbeatScheduler, stop_heartbeats_at_exit
 from gallery.models import (
     Album,
     Build,
@@ -150,7 +150,7 @@ def test_a_worker_that_ends_in_an_orderly_way_is_gone_at_once(monkeypatch: pytes
     write_heartbeat("worker", f"{get_host_name(get_process_name())}:1")
     silent("worker")
     write_heartbeat("worker")
-    say_goodbye()
+    stop_heartbeats_at_exit()
     assert not WorkerBeat.objects.exists()  # nor is the one missed whose place it had taken
 
 

@@ -33,6 +33,6 @@ class Command(GalleryCommand):
 
 
 def build_at_once(reason: str) -> Build:
-    """Request a build and run it in this process, or find it waiting for another that is running."""
+    """Request a build and run it in this process. It stays queued if another process is building."""
     asked = request_build(reason, delay=0)
     return run_build(asked.pk) or Build.objects.get(pk=asked.pk)

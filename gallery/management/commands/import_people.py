@@ -41,7 +41,7 @@ class Command(GalleryCommand):
         )
 
     def _look_at_folders(self, root: Path, files: list[Path], report: ImportReport) -> None:
-        """Say which folders are empty, and which stand for one person because only case or form differs."""
+        """Report empty folders, and folders that are one person because only case or Unicode form differs."""
         filled = {path.relative_to(root).parts[0] for path in files if path.parent != root}
         keys: dict[str, str] = {}
         for each in sorted(

@@ -18,12 +18,12 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from gallery.management.base import GalleryCommand
 
-STOP_TIMEOUT_SECONDS = 20  # seconds a child may take to end its work
+STOP_TIMEOUT_SECONDS = 20  # time for a child to finish its work
 PR_SET_PDEATHSIG = 1
 
 
 class Command(BaseCommand):
-    requires_system_checks = GalleryCommand.requires_system_checks  # it stays; its children load the pages
+    requires_system_checks = GalleryCommand.requires_system_checks  # only its children load the pages
     help = "Serves the site on 127.0.0.1 together with its worker; Ctrl-C stops all of it."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -75,7 +75,7 @@ def worker_command(*, with_scheduler: bool) -> list[str]:
 
 
 def start_process(command: list[str]) -> subprocess.Popen[bytes]:
-    """A child in a session of its own (Ctrl-C is passed on by us) that ends when we are killed."""
+    """Start a child in its own session (we pass Ctrl-C on) that ends when we are killed."""
     return subprocess.Popen(
         command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=_die_with_parent
     )
@@ -98,7 +98,7 @@ def stop_processes(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def end_process_group(child: subprocess.Popen[bytes]) -> None:
-    """All its processes: told to first, so that they give back what they hold, then killed."""
+    """End all its processes: terminate them first, so that they release their leases, then kill them."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, number)

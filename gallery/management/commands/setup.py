@@ -19,7 +19,7 @@ from gallery.models import Photo, Role, SiteSetting, Status, User
 from gallery.people.folder_import import FolderImporter, find_person_images
 from gallery.photos.services import add_photo
 
-DEMO_SETTING_KEY = "demo"  # the SiteSetting that says what became of it
+DEMO_SETTING_KEY = "demo"  # the SiteSetting that records that it was made
 
 
 class Command(GalleryCommand):

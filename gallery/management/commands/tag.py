@@ -47,7 +47,7 @@ class Command(GalleryCommand):
         (out / name).write_bytes(annotate_photo(photo.pixels, labels, width).encoded())
 
     def _new_name(self, stem: str) -> str:
-        """A name no photo of this run has yet: photos of one name may come from two folders."""
+        """A file name not used in this run yet: two folders may hold photos of the same name."""
         names = (f"{stem}{'' if number == 1 else f'-{number}'}.jpg" for number in itertools.count(1))
         name = next(name for name in names if name not in self._names)
         self._names.add(name)
