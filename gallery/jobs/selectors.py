@@ -87,18 +87,17 @@ def list_processes(running: Sequence[RunningJob] = ()) -> list[ProcessStatus]:
         ProcessStatus(
             beat,
             is_alive=beat.seen_at >= silent,
-            is_replaced=any(_has_taken_over(other, beat) for other in beats),
+            is_replaced=any(
+                other.started_at > beat.seen_at
+                for other in beats
+                if (other.kind, get_host_name(other.name)) == (beat.kind, get_host_name(beat.name))
+            ),
             holds=tuple(one for one in running if one.worker == beat.name),
             doing=TASK_KINDS[beat.doing].doing if beat.doing in TASK_KINDS else "",
         )
         for beat in beats
     ]
     return sorted(found, key=lambda one: (one.beat.kind != "worker", one.is_alive, one.beat.name))
-
-
-def _has_taken_over(other: WorkerBeat, beat: WorkerBeat) -> bool:
-    is_same = other.kind == beat.kind and get_host_name(other.name) == get_host_name(beat.name)
-    return is_same and other.started_at > beat.seen_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,29 +150,21 @@ def count_jobs_by_kind(user: User) -> list[JobCounts]:
 
 
 def list_running_jobs(user: User, kinds: Sequence[JobKind]) -> list[RunningJob]:
-    return [
-        RunningJob(kind.label(row), kind.url(row), row.started_at, row.lease_owner)
-        for kind in kinds
-        for row in _narrow_rows(kind, kind.rows(user).filter(work=Status.PROCESSING)).order_by("started_at")[
-            :MAX_SHOWN_JOBS
-        ]
-    ]
+    found = []
+    for kind in kinds:
+        rows = _narrow_rows(kind, kind.rows(user).filter(work=Status.PROCESSING)).order_by("started_at")
+        for row in rows[:MAX_SHOWN_JOBS]:
+            found.append(RunningJob(kind.label(row), kind.url(row), row.started_at, row.lease_owner))
+    return found
 
 
 def list_failed_jobs(user: User, kind: JobKind) -> list[FailedJob]:
     rows = kind.failed() if kind.failed else kind.rows(user).filter(work=Status.FAILED)
-    return [
-        FailedJob(
-            "retry",
-            kind.name,
-            row.pk,
-            kind.label(row),
-            kind.url(row),
-            row.failure_text,
-            kind.remedy or suggest_remedy(row),
-        )
-        for row in _narrow_rows(kind, rows).order_by("-pk")[:MAX_SHOWN_JOBS]
-    ]
+    found = []
+    for row in _narrow_rows(kind, rows).order_by("-pk")[:MAX_SHOWN_JOBS]:
+        remedy, label, url = kind.remedy or suggest_remedy(row), kind.label(row), kind.url(row)
+        found.append(FailedJob("retry", kind.name, row.pk, label, url, row.failure_text, remedy))
+    return found
 
 
 def _narrow_rows(kind: JobKind, rows: QuerySet[Any]) -> QuerySet[Any]:

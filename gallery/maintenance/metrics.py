@@ -77,7 +77,7 @@ def _collect_timings() -> Iterator[Metric]:
     finished = Photo.objects.filter(work=Status.DONE, finished_at__gt=timezone.now() - ONE_HOUR)
     yield _build_gauge("photos_done_last_hour", "Photos finished within an hour", "", {(): finished.count()})
     took = finished.aggregate(mean=Avg(F("finished_at") - F("started_at")))["mean"]
-    mean = {(): took.total_seconds() if took else 0}
+    mean: Figures = {(): took.total_seconds() if took else 0}
     yield _build_gauge("photo_seconds", "Mean time of a photo within an hour", "", mean)
 
 

@@ -22,7 +22,6 @@ from gallery.management.base import GalleryCommand, make_flag
 
 class Command(GalleryCommand):
     help = "Backs up database, photos and references to DIR (FACESITE_BACKUP_DIR), or with --verify checks a backup."
-
     arguments = {
         "folder": {"metavar": "DIR", "nargs": "?", "help": "where backups are kept"},
         "--with-index": make_flag("take the index along; it can be rebuilt"),

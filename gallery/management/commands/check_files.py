@@ -17,7 +17,6 @@ PROBLEM_LABELS = {
 
 class Command(GalleryCommand):
     help = "Looks for photos without their file and files without a row, and with --mend puts that right."
-
     arguments = {
         "--hash": make_flag("read every file and compare its SHA-256"),
         "--mend": make_flag(

@@ -29,7 +29,6 @@ class Command(GalleryCommand):
         "Compares every reference with every other, each left out in turn, and suggests bounds for a chosen "
         "share of strangers who may be given a name. With DIR, does so for DIR/<person>/<image>; keeps no picture."
     )
-
     arguments = {
         "folder": {"metavar": "DIR", "nargs": "?"},
         "--apply": make_flag("put the suggested bounds into force"),

@@ -14,7 +14,6 @@ from gallery.people.gallery_export import export_gallery
 
 class Command(GalleryCommand):
     help = "Exports people, references, embeddings and the index to a new directory."
-
     arguments = {"folder": FOLDER}
 
     def handle(self, *, folder: str, **options: Any) -> None:

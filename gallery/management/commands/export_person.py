@@ -16,7 +16,6 @@ from gallery.privacy import person_export
 
 class Command(GalleryCommand):
     help = __doc__ or ""
-
     arguments = {
         "person": {"metavar": "NAME|ID"},
         "--out": {"required": True, "metavar": "FILE.zip"},

@@ -15,7 +15,6 @@ from gallery.people.gallery_import import import_clip_retrieval, import_gallery,
 
 class Command(GalleryCommand):
     help = "Imports a directory of export_gallery, or one with img_emb/ and metadata/ made elsewhere."
-
     arguments = {
         "folder": FOLDER,
         "--embedder": {"help": "who made the vectors of a directory made elsewhere: dlib, clip or onnx"},

@@ -14,7 +14,6 @@ class Command(GalleryCommand):
     help = (
         "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, approves it."
     )
-
     arguments = {"folder": FOLDER}
 
     def handle(self, *, folder: str, **options: Any) -> None:

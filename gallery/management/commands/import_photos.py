@@ -15,7 +15,6 @@ CHUNK_BYTES = 1024 * 1024
 
 class Command(GalleryCommand):
     help = "Adds the photos below a folder; the worker finds and names their faces."
-
     arguments = {
         "folder": FOLDER,
         "--album": {"help": "name of the album they go into, made if it is not there"},

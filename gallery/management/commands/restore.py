@@ -11,7 +11,6 @@ from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder,
 class Command(GalleryCommand):
     help = "Restores the backup DIR, or the newest kept in DIR, into this empty installation. Stop the site first."
     requires_system_checks = ()
-
     arguments = {
         "folder": FOLDER,
         "--replace": make_flag("replace what is here, after a backup of it has been made"),

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -34,7 +33,7 @@ class Command(BaseCommand):
         self._is_stopping = False
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._stop)
-        commands = {"web": web_command(host, port), "worker": worker_command(with_scheduler=True)}
+        commands = {"web": web_command(host, port), "worker": worker_command()}
         children = {name: start_process(command) for name, command in commands.items()}
         self.stdout.write(f"Facesite is at http://{host}:{port} (Ctrl-C stops it)")
         self.stdout.flush()
@@ -65,11 +64,10 @@ def web_command(host: str, port: int) -> list[str]:
     return [sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"]
 
 
-def worker_command(*, with_scheduler: bool) -> list[str]:
+def worker_command() -> list[str]:
+    """A worker that is the scheduler, too."""
     options = ["--loglevel", "WARNING", "--concurrency", str(settings.WORKER_PROCESSES)]
-    if with_scheduler:
-        schedule = Path(settings.BROKER_DIR) / "schedule"
-        options += ["--beat", "--schedule", str(schedule)]
+    options += ["--beat", "--schedule", str(settings.BROKER_DIR / "schedule")]
     command = [sys.executable, "-m", "celery", "-q", "-A", "facesite", "worker"]
     return [*command, "--without-mingle", "--without-gossip", *options]
 

@@ -24,7 +24,6 @@ DEMO_SETTING_KEY = "demo"  # the SiteSetting that records that it was made
 
 class Command(GalleryCommand):
     help = "Prepares the database, a first administrator and, unless --no-demo, the demonstration."
-
     arguments = {"--no-demo": make_flag("leave the gallery empty")}
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:

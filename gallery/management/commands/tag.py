@@ -15,7 +15,6 @@ from recognition.draw import Label, annotate_photo
 
 class Command(GalleryCommand):
     help = "Names the faces in photos and folders of photos; needs no worker and stores nothing."
-
     arguments = {
         "photos": {"nargs": "+", "metavar": "PHOTO", "type": Path},
         "--out": {"type": Path, "help": "folder for the photos with boxes and names drawn"},

@@ -10,7 +10,6 @@ from gallery.management.base import GalleryCommand, make_flag
 
 class Command(GalleryCommand):
     help = "Compares the index that answers searches with the database, and with --mend builds it anew."
-
     arguments = {"--mend": make_flag("build the index anew if it differs")}
 
     def handle(self, *, mend: bool, **options: Any) -> None:
