@@ -28,7 +28,7 @@ class FaceMark:
     """A face on its photo. The numbers are text, so that no locale puts a comma into them."""
 
     face: Face
-    said: FaceLabel
+    label: FaceLabel
     number: int  # left to right, from 1
     box: tuple[str, str, str, str]  # left, top, width, height in photo pixels
     share: tuple[str, str, str, str]  # the same in per cent of the photo
@@ -41,7 +41,7 @@ class FaceMark:
     @property
     def is_open(self) -> bool:
         """Nobody has said anything, and the machine is not sure."""
-        return not self.face.is_decided and self.said.key in ("unsure", "unknown")
+        return not self.face.is_decided and self.label.key in ("unsure", "unknown")
 
 
 def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
@@ -56,7 +56,7 @@ def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
 
 def _add_matched_references(user: User, found: list[FaceMark]) -> list[FaceMark]:
     """The same, with the reference that each name rests on; a constant number of queries."""
-    wanted = {mark.face.reference_id for mark in found if mark.said.person and mark.face.reference_id}
+    wanted = {mark.face.reference_id for mark in found if mark.label.person and mark.face.reference_id}
     if not wanted:
         return found
     references = Reference.objects.visible_to(user).in_bulk(list(wanted))
@@ -66,7 +66,7 @@ def _add_matched_references(user: User, found: list[FaceMark]) -> list[FaceMark]
     complete = []
     for mark in found:
         reference = references.get(mark.face.reference_id or 0)
-        if mark.said.person and reference and reference.person_id == mark.said.person.pk:
+        if mark.label.person and reference and reference.person_id == mark.label.person.pk:
             alike = describe_similarity(mark.face.similarity, mark.face.state, tail)
             mark = replace(mark, reference=reference, alike=alike)
         complete.append(mark)
@@ -106,7 +106,7 @@ class PersonProposal:
 @dataclass(frozen=True, slots=True)
 class FaceDetail:
     face: Face
-    said: FaceLabel
+    label: FaceLabel
     person: Person | None  # who it is, or most likely is
     main: PersonProposal | None  # the match to show beside the face
     others: list[PersonProposal]
@@ -133,15 +133,15 @@ def get_face_detail(user: User, face: Face) -> FaceDetail:
         )
         for one in candidates
     ]
-    said = get_face_label(face)
-    person = said.person
+    label = get_face_label(face)
+    person = label.person
     main = next((one for one in proposals if person and one.person.pk == person.pk), None)
     others = [one for one in proposals if one is not main][:MAX_SHOWN_CANDIDATES]
     if main is None and person:
         main = _find_other_reference(user, face, person)
     rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
     cut = Reference.objects.approved().filter(source_face=face, person=person)
-    return FaceDetail(face, said, person, main, others, list(rejected), cut.exists())
+    return FaceDetail(face, label, person, main, others, list(rejected), cut.exists())
 
 
 def _make_person_proposal(
@@ -167,7 +167,7 @@ def count_forgotten_faces(photo: Photo, found: list[FaceMark]) -> int:
     """How many unknown faces of this photo can no longer be compared, because of their age alone."""
     if not photo.may_be_recognised or photo.work != Status.DONE:
         return 0
-    faces = (mark.face for mark in found if mark.said.is_shown)
+    faces = (mark.face for mark in found if mark.label.is_shown)
     return sum(
         face.person_id is None
         and face.embedding is None

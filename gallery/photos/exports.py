@@ -46,9 +46,9 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
     hidden = set(faces_without_consent(photo).values_list("pk", flat=True))
     silent = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
     shown = [
-        replace(mark, said=silent, reference=None, alike=None) if mark.face.pk in hidden else mark
+        replace(mark, label=silent, reference=None, alike=None) if mark.face.pk in hidden else mark
         for mark in list_face_marks(user, photo)
-        if mark.said.is_shown
+        if mark.label.is_shown
     ]
     if kind == "xmp":
         return _export_tagged(photo, shown, keep_position)
@@ -60,16 +60,16 @@ def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
     read = read_photo(photo.file.path, get_upload_limits(), max_side=MAX_PICTURE_SIDE)
     labels = []
     for mark in shown:
-        state = State.UNSURE if mark.said.key == "unsure" else State.UNKNOWN
-        state = State.KNOWN if mark.said.is_named else state
-        labels.append(draw.Label(read.box_in_pixels(mark.face.box), mark.said.name, state))
+        state = State.UNSURE if mark.label.key == "unsure" else State.UNKNOWN
+        state = State.KNOWN if mark.label.is_named else state
+        labels.append(draw.Label(read.box_in_pixels(mark.face.box), mark.label.name, state))
     hidden = [read.box_in_pixels(get_box_to_hide(face)) for face in faces_without_consent(photo)]
     picture = draw.annotate_photo(draw.anonymise_faces(read.pixels, hidden), labels)
     return ExportedFile(picture.encoded(), "image/jpeg", f"{_file_stem(photo)}-names.jpg")
 
 
 def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> ExportedFile:
-    named = [regions.NamedFace(mark.face.box, mark.said.name) for mark in shown if mark.said.is_named]
+    named = [regions.NamedFace(mark.face.box, mark.label.name) for mark in shown if mark.label.is_named]
     copy = make_tagged_copy(
         Path(photo.file.path), named, keep_position=keep_position, limits=get_upload_limits()
     )
@@ -91,9 +91,9 @@ def _export_json(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
 
 def _describe_face(mark: FaceMark) -> dict[str, Any]:
     face = mark.face
-    is_silent = mark.said.key == "unknown"
+    is_silent = mark.label.key == "unknown"
     return {
-        "name": mark.said.name if mark.said.is_named else None,
+        "name": mark.label.name if mark.label.is_named else None,
         "state": "unknown" if is_silent else face.state,
         "decision": None if is_silent else face.decision or None,
         "box": [round(side, 1) for side in (face.left, face.top, face.width, face.height)],

@@ -97,7 +97,7 @@ def get_photo_context(user: User, photo: Photo, face: int | None, key: str) -> d
         "marks": marks,
         "open_marks": sum(mark.is_open for mark in marks),
         "forgotten": count_forgotten_faces(photo, marks),
-        "who": join_label_names(mark.said for mark in marks),
+        "who": join_label_names(mark.label for mark in marks),
         "walk": key,
         "chosen": chosen,
         "detail": get_face_detail(user, chosen) if chosen else None,
