@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
 from django.forms import BoundField
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -102,10 +104,11 @@ def _get_badge(place: Place, request: Any) -> str:
     return f"{MAX_BADGE_COUNT - 1}+" if few >= MAX_BADGE_COUNT else str(few or "")
 
 
-@register.inclusion_tag("components/icon.html")
-def icon(name: str, extra: str = "") -> dict[str, str]:
+@register.simple_tag
+@functools.cache  # of the few names that templates write
+def icon(name: str, extra: str = "") -> SafeString:
     """A picture from icons.svg, which screen readers leave out; `extra` is one more class."""
-    return {"name": name, "extra": extra}
+    return render_to_string("components/icon.html", {"name": name, "extra": extra})
 
 
 @register.simple_tag(takes_context=True)
