@@ -36,15 +36,10 @@ from gallery.photos.services import set_photo_recognition, set_taken_at
 from gallery.templatetags.media import photo_src
 
 
-class AlbumForm(OptimisticLockForm):
-    class Meta:
-        model = Album
-        fields = ("name", "date", "note", "is_limited", "members", "is_recognised")
-
-
 @admin.register(Album)
 class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
-    form = AlbumForm
+    form = OptimisticLockForm
+    fields = ("name", "date", "note", "is_limited", "members", "is_recognised")
     list_display = ("album_picture", "name", "date", "photo_count", "is_limited", "is_recognised", page_link)
     list_display_links = ("album_picture", "name")
     list_filter = ("is_limited", "is_recognised", "date")

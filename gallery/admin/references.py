@@ -33,15 +33,9 @@ from gallery.templatetags.media import reference_src
 BulkActKind = BulkAct.Kind
 
 
-class ReferenceForm(OptimisticLockForm):
-    class Meta:
-        model = Reference
-        fields = ("person", "status")
-
-
 @admin.register(Reference)
 class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
-    form = ReferenceForm
+    form = OptimisticLockForm
     list_display = ("face_crop", person_link, "status", job_status, "eye_distance", "photo_link", "added_at")
     list_display_links = ("face_crop",)
     sortable_by = ("added_at",)  # by what has an index; the rest are for filters

@@ -103,29 +103,26 @@ def build_history_entries(user: User, found: Iterable[Event]) -> list[HistoryEnt
     subjects = EventSubject.objects.filter(event__in=found, object_type="face").order_by("-object_id")
     first_faces = dict(subjects.values_list("event_id", "object_id"))  # an event's first face comes last
     faces = Face.objects.visible_to(user).select_related("photo").in_bulk(first_faces.values())
-    photo_ids = [event.summary.get("photo_id") or _get_object_id(event, "photo") for event in found]
-    photos = Photo.objects.visible_to(user).in_bulk([pk for pk in photo_ids if pk])
-    people = Person.objects.in_bulk([pk for pk in (_get_person_id(event) for event in found) if pk])
+    photo_ids = {_get_named_id(event, "photo") for event in found} - {0}
+    person_ids = {_get_named_id(event, "person") for event in found} - {0}
+    photos = Photo.objects.visible_to(user).in_bulk(photo_ids)
+    people = Person.objects.in_bulk(person_ids)
     return [
         HistoryEntry(
             event,
             describe_event(event),
             can_undo(user, event),
             faces.get(first_faces.get(event.pk, 0)),
-            photos.get(photo or 0),
-            people.get(_get_person_id(event) or 0),
+            photos.get(_get_named_id(event, "photo")),
+            people.get(_get_named_id(event, "person")),
         )
-        for event, photo in zip(found, photo_ids, strict=True)
+        for event in found
     ]
 
 
-def _get_object_id(event: Event, kind: str) -> int | None:
-    return event.object_id if event.object_type == kind else None
-
-
-def _get_person_id(event: Event) -> int | None:
-    found = event.summary.get("person_id") or _get_object_id(event, "person")
-    return int(found) if found else None
+def _get_named_id(event: Event, kind: str) -> int:
+    """The photo or person that the event names; 0 if there is none."""
+    return int(event.summary.get(f"{kind}_id") or (event.object_type == kind and event.object_id) or 0)
 
 
 AUDIT_PAGE_SIZE = 100
@@ -154,20 +151,6 @@ AUDIT_PHRASES = {
     "album.share": _("shared an album by a link"),
     "album.unshare": _("took a share link back"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """What of the trail to show; empty: all."""
-
-    actor: int | None = None
-    kind: str = ""
-    object_type: str = ""
-    object_id: int | None = None
-    since: date | None = None
-    until: date | None = None
-
-
 DETAIL_LABELS = {
     "address": _("address"),
     "album": _("album"),
@@ -180,22 +163,30 @@ DETAIL_LABELS = {
 }
 
 
-def list_audit_events(wanted: AuditFilter) -> QuerySet[Event]:
-    rows = Event.objects.select_related("actor")
-    if wanted.actor is not None:
-        rows = rows.filter(actor=wanted.actor)
-    if wanted.kind in AUDIT_KINDS:
-        rows = rows.filter(_verb_q(AUDIT_KINDS[wanted.kind]))
-    if wanted.kind == "changed":
-        rows = rows.exclude(_verb_q(tuple(verb for verbs in AUDIT_KINDS.values() for verb in verbs)))
-    if wanted.object_type:
-        rows = rows.filter(object_type=wanted.object_type)
-    if wanted.object_id is not None:
-        rows = rows.filter(object_id=wanted.object_id)
-    if wanted.since:
-        rows = rows.filter(at__date__gte=wanted.since)
-    if wanted.until:
-        rows = rows.filter(at__date__lte=wanted.until)
+def list_audit_events(
+    *,
+    actor: int | None = None,
+    kind: str = "",
+    object_type: str = "",
+    object_id: int | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> QuerySet[Event]:
+    """The trail, or what of it is wanted."""
+    wanted = {
+        "actor": actor,
+        "object_type": object_type,
+        "object_id": object_id,
+        "at__date__gte": since,
+        "at__date__lte": until,
+    }
+    rows = Event.objects.select_related("actor").filter(
+        **{name: value for name, value in wanted.items() if value}
+    )
+    if kind in AUDIT_KINDS:
+        return rows.filter(_verb_q(AUDIT_KINDS[kind]))
+    if kind == "changed":
+        return rows.exclude(_verb_q(tuple(verb for verbs in AUDIT_KINDS.values() for verb in verbs)))
     return rows
 
 

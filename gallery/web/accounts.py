@@ -9,6 +9,8 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import UserCreationForm
+from django.forms import modelform_factory
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -17,14 +19,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from gallery.accounts.forms import AccountForm, JoinForm
 from gallery.accounts.services import accept_invitation, find_open_invitation, sign_out_everywhere
 from gallery.core.permissions import PageRequest
 from gallery.history.audit import is_reset_throttled, record_reset_request
+from gallery.models import User
 from gallery.templatetags.site import THEMES
 from gallery.web.responses import get_next_url, refusals_as_errors
 
 LOGIN_BACKEND = "gallery.core.permissions.RoleBackend"
+AccountForm = modelform_factory(User, fields=("first_name", "last_name", "email"))
+JoinForm = modelform_factory(User, form=UserCreationForm, fields=("username",))
 DUMMY_EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 

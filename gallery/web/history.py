@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Exists, OuterRef
@@ -20,7 +21,6 @@ from gallery.core.permissions import PageRequest, administrator_required, contri
 from gallery.history.descriptions import describe_event
 from gallery.history.selectors import (
     AUDIT_PAGE_SIZE,
-    AuditFilter,
     describe_audit_details,
     describe_audit_event,
     get_history_page,
@@ -104,15 +104,15 @@ AUDIT_OBJECT_TYPES = (
 @require_safe
 def audit_page(request: HttpRequest) -> HttpResponse:
     asked = request.GET
-    wanted = AuditFilter(
-        actor=parse_id(asked.get("actor")),
-        kind=asked.get("kind", ""),
-        object_type=asked["type"] if asked.get("type") in dict(AUDIT_OBJECT_TYPES) else "",
-        object_id=parse_id(asked.get("id")),
-        since=_read_date(asked.get("since", "")),
-        until=_read_date(asked.get("until", "")),
-    )
-    page = paginate_by_id(list_audit_events(wanted), parse_id(asked.get("after")), AUDIT_PAGE_SIZE)
+    wanted: dict[str, Any] = {
+        "actor": parse_id(asked.get("actor")),
+        "kind": asked.get("kind", ""),
+        "object_type": asked["type"] if asked.get("type") in dict(AUDIT_OBJECT_TYPES) else "",
+        "object_id": parse_id(asked.get("id")),
+        "since": _read_date(asked.get("since", "")),
+        "until": _read_date(asked.get("until", "")),
+    }
+    page = paginate_by_id(list_audit_events(**wanted), parse_id(asked.get("after")), AUDIT_PAGE_SIZE)
     context = {
         "page": page,
         "rows": [_audit_row(event) for event in page.rows],
