@@ -100,10 +100,6 @@ class PhotoForm(OptimisticLockForm):
         widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, format=DATETIME_LOCAL_FORMAT),
     )
 
-    class Meta:
-        model = Photo
-        fields = ("album", "taken_at", "is_recognised")
-
 
 @admin.register(Photo)
 class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
