@@ -23,7 +23,6 @@ class GalleryConfig(AppConfig):
 def _register_descriptions() -> None:
     """What the history says of events."""
     from gallery.accounts import services as accounts
-    from gallery.backup import jobs as backup
     from gallery.curation import effects as curation
     from gallery.faces import decisions
     from gallery.history.descriptions import register_descriptions
@@ -38,7 +37,7 @@ def _register_descriptions() -> None:
 
     for room in (accounts, jobs, index, decisions, photos, albums, sharing, people, references):
         register_descriptions(room.EVENT_DESCRIPTIONS)
-    for room in (curation, backup, maintenance, privacy):
+    for room in (curation, maintenance, privacy):
         register_descriptions(room.EVENT_DESCRIPTIONS)
 
 
@@ -82,7 +81,6 @@ def _register_inverses() -> None:
 
 def _register_jobs() -> None:
     """Register the kinds of job, in the order of the jobs page."""
-    from gallery.backup import jobs as backup
     from gallery.curation import jobs as curation
     from gallery.faces import jobs as faces
     from gallery.index import jobs as index
@@ -91,7 +89,7 @@ def _register_jobs() -> None:
     from gallery.people import jobs as people
     from gallery.privacy import jobs as privacy
 
-    for room in (faces, people, index, curation, backup, maintenance, privacy):
+    for room in (faces, people, index, curation, maintenance, privacy):
         register_jobs(*room.JOBS)
 
 

@@ -92,25 +92,9 @@ def migrate_database(address: str = "") -> None:
         raise BackupError(text % {"error": said[0]})
 
 
-class SiteDatabase(Protocol):
-    """The site's database, on either engine."""
-
-    dump_file: str
-
-    def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
-        """Copy one consistent state into the folder; `look` is called with its contents as soon as they are known."""
-
-    def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
-        """Prepare a copy, with `mark` as its setting "restored"; the database itself is not touched."""
-
-    def commit_copy(self, work: Path) -> None:
-        """Replace the database by the prepared copy: completely, or not at all."""
-
-    def forget_copy(self) -> None:
-        """Remove what `prepare_copy` has left outside the working folder."""
-
-
-def get_database() -> SiteDatabase:
+def get_database() -> SqliteDatabase | PostgresDatabase:
+    """The site's database. On either engine it is copied as it is at one moment (`copy_to`); a copy is prepared aside
+    (`prepare_copy`, with a mark, the setting "restored") and put in completely or not at all (`commit_copy`)."""
     return SqliteDatabase() if connection.vendor == "sqlite" else PostgresDatabase()
 
 
@@ -125,6 +109,7 @@ class SqliteDatabase:
         self.staged = self.live.with_name(f".restoring-{self.live.name}")
 
     def copy_to(self, folder: Path, look: ContentsCallback) -> DatabaseContents:
+        """Copy it into the folder; `look` is called with its contents as soon as they are known."""
         if connection.in_atomic_block:
             raise RuntimeError("SQLite would wait for this transaction for ever.")
         target = folder / self.dump_file
@@ -179,6 +164,7 @@ class SqliteDatabase:
             raise BackupError(_("The database is in use. Stop the site and its worker, then restore again."))
 
     def forget_copy(self) -> None:
+        """Remove what `prepare_copy` has left outside the working folder."""
         for suffix in ("", "-wal", "-shm", "-journal"):
             self.staged.with_name(self.staged.name + suffix).unlink(missing_ok=True)
 

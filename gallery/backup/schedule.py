@@ -17,8 +17,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from gallery.backup import BACKUP_JOB
 from gallery.backup.create import ProgressCallback, make_backup
-from gallery.backup.jobs import BACKUP_JOB
 from gallery.backup.layout import Backup, get_backup_folder
 from gallery.backup.store import is_folder_locked
 from gallery.jobs.services import track_job

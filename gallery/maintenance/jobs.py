@@ -9,12 +9,20 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from gallery.backup import BACKUP_JOB
 from gallery.history.changeset import record_event
 from gallery.jobs.registry import SiteJobKind, TaskKind
 from gallery.jobs.services import request_job
 from gallery.models import User
 
 SANITY_CHECK_JOB = "check_files"
+
+
+@transaction.atomic
+def request_backup(user: User) -> None:
+    """Have a worker make a backup as soon as one is free."""
+    record_event(user, "backup.request", None, {"count": 1})
+    request_job(BACKUP_JOB, user)
 
 
 @transaction.atomic
@@ -37,6 +45,17 @@ def _describe_missing_files(result: Mapping[str, Any]) -> str:
 
 JOBS = (
     SiteJobKind(
+        task=BACKUP_JOB,
+        title=_("Making a backup"),
+        doing=_("making a backup"),
+        request=request_backup,
+        list_url="backups",
+        is_for_administrators=True,
+        remedy=_(
+            "See whether the folder for backups is there, can be written to and has room; then try again."
+        ),
+    ),
+    SiteJobKind(
         task=SANITY_CHECK_JOB,
         title=_("Looking whether every file is there"),
         doing=_("looking whether every file is there"),
@@ -51,6 +70,7 @@ JOBS = (
     TaskKind(task="look_after_data", doing=_("looking after backups and files")),
 )
 EVENT_DESCRIPTIONS = {
+    "backup.request": _("asked for a backup"),
     "files.check": _("had the files looked at"),
     "files.mend": _("had the files looked at and put right"),
 }

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.backup.jobs import BACKUP_JOB
+from gallery.backup import BACKUP_JOB
 from gallery.backup.layout import BackupError, KeptBackup, get_backup_folder, list_kept_backups
 from gallery.backup.schedule import RunningBackup, get_backup_warning, get_last_success, get_running_backup
 from gallery.maintenance.jobs import SANITY_CHECK_JOB

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.backup.jobs import BACKUP_JOB
+from gallery.backup import BACKUP_JOB
 from gallery.backup.schedule import is_backup_due, is_backup_running, run_scheduled_backup
 from gallery.jobs.tasks import register_task
 from gallery.maintenance.jobs import SANITY_CHECK_JOB

@@ -14,7 +14,6 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from gallery.backup.jobs import request_backup
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest, administrator_required, curator_required
 from gallery.history.descriptions import add_event_message
@@ -27,7 +26,7 @@ from gallery.jobs.services import (
     set_processing_paused,
 )
 from gallery.jobs.timings import get_processing_history
-from gallery.maintenance.jobs import request_file_check
+from gallery.maintenance.jobs import request_backup, request_file_check
 from gallery.maintenance.metrics import render_metrics
 from gallery.maintenance.selectors import get_backups_page
 from gallery.web.responses import refusals_as_messages
