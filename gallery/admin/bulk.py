@@ -22,15 +22,16 @@ from gallery.admin.base import ReadOnlyAdmin
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import current_user
-from gallery.curation.bulk.plan import create_bulk_draft, get_part_sizes
-from gallery.curation.bulk.preview import list_choosable_albums, preview_bulk_act
-from gallery.curation.bulk.services import (
+from gallery.curation.bulk import (
     check_rows_unchanged,
+    create_bulk_draft,
     get_act_event,
+    get_part_sizes,
     resume_bulk_act,
     start_bulk_act,
     stop_bulk_act,
 )
+from gallery.curation.bulk_preview import list_choosable_albums, preview_bulk_act
 from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.selectors import visible_events
 from gallery.history.undo import can_undo

@@ -58,7 +58,7 @@ EVENT_DESCRIPTIONS = {
 
 
 def undo_bulk_act(user: User, event: Event) -> Mapping[str, Any]:
-    from gallery.curation.bulk.services import undo_bulk_act
+    from gallery.curation.bulk import undo_bulk_act
 
     return undo_bulk_act(user, event)
 

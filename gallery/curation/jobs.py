@@ -21,7 +21,7 @@ def request_gallery_check(user: User | None = None) -> None:
 
 
 def _resume_bulk_acts(user: User, ids: Sequence[int]) -> int:
-    from gallery.curation.bulk.services import resume_bulk_act
+    from gallery.curation.bulk import resume_bulk_act
 
     for act in BulkAct.objects.filter(pk__in=ids):
         resume_bulk_act(act)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.curation.bulk.services import run_bulk_act
+from gallery.curation.bulk import run_bulk_act
 from gallery.curation.check import check_all_references
 from gallery.curation.jobs import GALLERY_CHECK_JOB
 from gallery.curation.measurement import calibrate_gallery

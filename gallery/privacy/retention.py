@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from gallery.core.limits import remove_stale_files
 from gallery.core.throttling import VERB_UPLOAD_REFUSED
-from gallery.curation.bulk.plan import delete_bulk_drafts
+from gallery.curation.bulk import delete_bulk_drafts
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.models import Event, Invitation, ShareLink
 from gallery.people.drafts import delete_old_drafts

@@ -15,8 +15,8 @@ from django.urls import reverse
 from pytest_django.plugin import DjangoDbBlocker
 
 from gallery.admin.base import GalleryModelAdmin
-from gallery.curation.bulk import services as bulk_services
-from gallery.curation.bulk.services import run_bulk_act, stop_bulk_act
+from gallery.curation import bulk
+from gallery.curation.bulk import run_bulk_act, stop_bulk_act
 from gallery.models import BulkAct, Person, Reference, Role, User
 from tests.making import a_person, a_reference, a_user
 
@@ -148,13 +148,13 @@ def test_rejecting_all_is_left_to_the_worker_and_is_stopped_after_its_part(
     curator.post(LIST, {"action": "reject", "_selected_action": ["1"], "select_across": "1"})
     act = BulkAct.objects.get()
     curator.post(reverse("admin:gallery_bulkact_act", args=(act.pk,)), {"do": "start"})
-    does = bulk_services._run_next_part
+    does = bulk._run_next_part
 
     def stopped_meanwhile(part: BulkAct) -> None:
         does(part)
         stop_bulk_act(part)
 
-    monkeypatch.setattr(bulk_services, "_run_next_part", stopped_meanwhile)
+    monkeypatch.setattr(bulk, "_run_next_part", stopped_meanwhile)
     run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.done, act.total, act.is_stopped) == (500, REFERENCES, True)

@@ -19,7 +19,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from PIL import Image
 
-from gallery.curation.bulk.plan import create_bulk_draft
+from gallery.curation.bulk import create_bulk_draft
 from gallery.curation.measurement import store_calibration
 from gallery.faces.decisions import reject_person_of_face
 from gallery.models import (

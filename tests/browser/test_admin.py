@@ -165,7 +165,7 @@ def test_a_long_act_is_followed_stopped_resumed_and_undone_on_its_page(
 LONG = """
 from django.utils import timezone
 from datetime import timedelta
-from gallery.curation.bulk.plan import create_bulk_draft
+from gallery.curation.bulk import create_bulk_draft
 from gallery.history.changeset import record_event
 user = User.objects.get(username="mai")
 act = create_bulk_draft(user, "approve", Reference.objects.filter(person={person}).values_list("pk", flat=True))

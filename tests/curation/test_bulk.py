@@ -6,10 +6,15 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from gallery.curation.bulk import plan as bulk_plan
-from gallery.curation.bulk import services as bulk_services
-from gallery.curation.bulk.plan import BulkKind, create_bulk_draft, delete_bulk_drafts
-from gallery.curation.bulk.services import run_bulk_act, start_bulk_act, stop_bulk_act
+from gallery.curation import bulk
+from gallery.curation.bulk import (
+    BulkKind,
+    create_bulk_draft,
+    delete_bulk_drafts,
+    run_bulk_act,
+    start_bulk_act,
+    stop_bulk_act,
+)
 from gallery.history.undo import undo_events
 from gallery.models import BulkAct, Event, GalleryChange, Person, Reference, Status, User
 from gallery.people.services import create_person
@@ -122,7 +127,7 @@ def test_an_act_is_started_only_once(user: User) -> None:
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three rows in one part, and only one done at once: what hundreds of thousands are else."""
     sizes = dict.fromkeys(BulkKind, (3, 1)) | {BulkKind.UNDO: (1, 1)}
-    monkeypatch.setattr(bulk_plan, "PART_SIZES", sizes)
+    monkeypatch.setattr(bulk, "PART_SIZES", sizes)
 
 
 def a_long_act(user: User, count: int = 8) -> BulkAct:
@@ -153,18 +158,18 @@ def test_a_long_act_stops_after_its_part_and_goes_on_from_there(
     small_parts: None, curator: Client, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = a_long_act(user)
-    does = bulk_services._run_next_part
+    does = bulk._run_next_part
 
     def stopped_meanwhile(act: BulkAct) -> None:
         does(act)
         stop_bulk_act(act)
 
-    monkeypatch.setattr(bulk_services, "_run_next_part", stopped_meanwhile)
+    monkeypatch.setattr(bulk, "_run_next_part", stopped_meanwhile)
     run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.work, act.done, act.changed) == (Status.CANCELLED, 3, 3)
     assert Reference.objects.filter(status="approved").count() == 3
-    monkeypatch.setattr(bulk_services, "_run_next_part", does)
+    monkeypatch.setattr(bulk, "_run_next_part", does)
     do(curator, "resume")
     run_bulk_act(act.pk)
     act.refresh_from_db()
@@ -176,19 +181,19 @@ def test_a_worker_that_died_leaves_a_whole_number_of_parts_and_another_takes_the
     small_parts: None, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act = a_long_act(user)
-    does = bulk_services._run_next_part
+    does = bulk._run_next_part
 
     def dies(act: BulkAct) -> None:
         if act.done:
             raise KeyboardInterrupt
         does(act)
 
-    monkeypatch.setattr(bulk_services, "_run_next_part", dies)
+    monkeypatch.setattr(bulk, "_run_next_part", dies)
     with pytest.raises(KeyboardInterrupt):
         run_bulk_act(act.pk)
     assert Reference.objects.filter(status="approved").count() == 3
     BulkAct.objects.update(lease_until="2000-01-01T00:00Z")
-    monkeypatch.setattr(bulk_services, "_run_next_part", does)
+    monkeypatch.setattr(bulk, "_run_next_part", does)
     assert run_bulk_act(act.pk)
     act.refresh_from_db()
     assert (act.work, act.done, act.changed) == (Status.DONE, 8, 8)

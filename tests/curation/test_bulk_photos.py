@@ -14,10 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from gallery.core.exceptions import CannotUndo
-from gallery.curation.bulk import plan as bulk_plan
-from gallery.curation.bulk import services as bulk_services
-from gallery.curation.bulk.plan import BulkKind, create_bulk_draft
-from gallery.curation.bulk.services import run_bulk_act, start_bulk_act
+from gallery.curation import bulk
+from gallery.curation.bulk import BulkKind, create_bulk_draft, run_bulk_act, start_bulk_act
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.jobs.leases import claim_row, finish_row
@@ -218,7 +216,7 @@ def test_what_another_did_to_a_photo_after_the_preview_is_said_first(curator: Cl
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rows in one part, and only one done at once: what thousands are else."""
     sizes = dict.fromkeys(BulkKind, (2, 1)) | {BulkKind.UNDO: (1, 1)}
-    monkeypatch.setattr(bulk_plan, "PART_SIZES", sizes)
+    monkeypatch.setattr(bulk, "PART_SIZES", sizes)
 
 
 def test_what_another_does_while_a_long_act_runs_stands_and_is_said(
@@ -282,7 +280,7 @@ def test_ten_thousand_photos_are_looked_at_in_as_many_questions_as_ten(curator: 
     act.work = Status.PROCESSING
     act.save()
     with CaptureQueriesContext(connection) as counted:
-        bulk_services._run_next_part(act)
+        bulk._run_next_part(act)
     assert len(counted) < 40
     assert Photo.objects.filter(trashed_at__isnull=False).count() == 500
 

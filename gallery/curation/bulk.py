@@ -1,6 +1,4 @@
-"""Bulk acts:
-
-looked at as a draft, started, done in parts, stopped, resumed, undone as one.
+"""Bulk acts: looked at as a draft, started, done in parts, stopped, resumed, undone as one.
 
 A small act is done at once, a larger one part by part in the worker. Each part is one transaction with an
 event of its own that carries the act's `batch`. The act has one event, whose undo takes back the events of
@@ -9,27 +7,97 @@ its parts, the newest first, as a bulk act of its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
-from gallery.curation.bulk.actions import PART_RUNNERS
-from gallery.curation.bulk.plan import BulkKind, get_part_sizes, get_row_revisions
 from gallery.history.changeset import record_event
+from gallery.history.undo import undo_events
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
-from gallery.models import Album, BulkAct, Event, Person, Photo, Status, User
+from gallery.models import Album, BulkAct, Event, Person, Photo, Reference, Status, User
 from gallery.models.curation import PHOTO_ACT_KINDS, get_confirmed_acts
 from gallery.models.querysets import among_ids
+from gallery.people.member_lists import import_people_rows
+from gallery.people.references import embed_references_again, judge_references, move_references
 from gallery.people.selectors import find_person_by_name
-from gallery.people.services import create_person
+from gallery.people.services import create_person, merge_people, set_people_hidden
 from gallery.photos.albums import create_album
+from gallery.photos.services import (
+    put_photos_in_album,
+    restore_photos,
+    retry_photos,
+    set_photos_recognition,
+    trash_photos,
+)
 
+BulkKind = BulkAct.Kind
+JUDGEMENTS: dict[str, Reference.Judgement] = {
+    BulkKind.APPROVE: Reference.Judgement.APPROVED,
+    BulkKind.REJECT: Reference.Judgement.REJECTED,
+    BulkKind.PENDING: Reference.Judgement.PENDING,
+}
+# Whose ids an act holds; there is none for lines of a file and for events, which nobody changes meanwhile
+ACT_MODELS: dict[str, type[Model]] = {
+    **dict.fromkeys((BulkKind.HIDE, BulkKind.SHOW, BulkKind.MERGE), Person),
+    **dict.fromkeys((*JUDGEMENTS, BulkKind.MOVE, BulkKind.EMBED), Reference),
+    **dict.fromkeys(PHOTO_ACT_KINDS, Photo),
+}
+# rows in one transaction, and how many are done in the request that starts the act
+PART_SIZES: dict[str, tuple[int, int]] = {
+    BulkKind.MERGE: (1, 20),
+    BulkKind.UNDO: (1, 10),
+    BulkKind.IMPORT: (200, 200),
+}
+DRAFT_DAYS = 1
+MAX_MERGED_PEOPLE = 50
 MAX_KEPT_REFUSALS = 20  # sentences on what was refused
+
+
+def get_part_sizes(kind: str) -> tuple[int, int]:
+    return PART_SIZES.get(kind, (500, 500))
+
+
+def create_bulk_draft(user: User, kind: str, ids: Iterable[int], back: str = "") -> BulkAct:
+    """An act to be looked at; nothing is changed by it."""
+    chosen = sorted(set(ids))
+    if not chosen:
+        raise ActionRefused(_("Nothing was chosen."))
+    if kind == BulkKind.MERGE and not 2 <= len(chosen) <= MAX_MERGED_PEOPLE:
+        raise ActionRefused(
+            _("Choose from two to %(most)s people to merge.") % {"most": MAX_MERGED_PEOPLE},
+        )
+    return BulkAct.objects.create(
+        kind=kind,
+        ids=chosen,
+        total=len(chosen),
+        by=user,
+        back=back[:1000],
+        seen=get_row_revisions(kind, chosen),
+    )
+
+
+def get_row_revisions(kind: str, ids: Sequence[int], *, is_held: bool = False) -> list[int | None]:
+    """The revision of each row, None where it is no more; `is_held`: the rows are locked for the transaction."""
+    if kind not in ACT_MODELS:
+        return []
+    rows = ACT_MODELS[kind]._default_manager.filter(pk__in=among_ids(ids)).order_by()
+    if is_held:
+        rows = rows.select_for_update().order_by("pk")  # as all hold them who hold several
+    found = dict(rows.values_list("pk", "revision"))
+    return [found.get(pk) for pk in ids]
+
+
+def delete_bulk_drafts() -> int:
+    """Remove what was looked at and never started."""
+    old = timezone.now() - timedelta(days=DRAFT_DAYS)
+    return BulkAct.objects.filter(confirmed_at__isnull=True, made_at__lt=old).delete()[0]
 
 
 @transaction.atomic
@@ -85,19 +153,13 @@ def _set_act_target(user: User, act: BulkAct, name: str, target: int | None) -> 
         act.ids = [pk for pk in act.ids if pk != target]
         act.total = len(act.ids)
     if act.kind == BulkKind.ALBUM:
-        act.album = _get_or_create_album(user, act, name, target).pk
-
-
-def _get_or_create_album(user: User, act: BulkAct, name: str, target: int | None) -> Album:
-    """The one that was chosen, or a new one of this name."""
-    if not target and name.strip():
-        album = create_album(user, name)
-        Event.objects.filter(verb="album.create", object_id=album.pk).update(batch=act.batch)
-        return album
-    found = Album.objects.visible_to(user).filter(pk=target or 0).first()
-    if found is None:
-        raise ActionRefused(_("Choose an album, or write the name of a new one."))
-    return found
+        album = Album.objects.visible_to(user).filter(pk=target or 0).first()
+        if not target and name.strip():
+            album = create_album(user, name)
+            Event.objects.filter(verb="album.create", object_id=album.pk).update(batch=act.batch)
+        if album is None:
+            raise ActionRefused(_("Choose an album, or write the name of a new one."))
+        act.album = album.pk
 
 
 def _summarise_act(act: BulkAct) -> dict[str, Any]:
@@ -112,7 +174,7 @@ def _summarise_act(act: BulkAct) -> dict[str, Any]:
 
 def _list_limited_albums(act: BulkAct) -> list[int]:
     """Whom the act's line in the history is for: with the albums that only some may see."""
-    if act.kind not in PHOTO_ACT_KINDS:
+    if not act.is_of_photos:
         return []
     photos = Photo.objects.filter(pk__in=among_ids(act.ids), album__is_limited=True)
     found = photos.order_by().values_list("album_id", flat=True).distinct()
@@ -164,11 +226,11 @@ def _run_next_part(act: BulkAct) -> None:
         raise ActionRefused(_("Whoever asked for this is no longer here."))
     ids = act.ids[act.done : act.done + get_part_sizes(act.kind)[0]]
     theirs = _find_changed_rows(act, ids)
-    outcome = PART_RUNNERS[act.kind](act, act.by, [pk for pk in ids if pk not in theirs])
+    changed, refused = _change_rows(act, act.by, [pk for pk in ids if pk not in theirs])
     act.done += len(ids)
-    act.changed += outcome.changed
+    act.changed += changed
     act.left += len(theirs)
-    act.refused = (act.refused + outcome.refused)[:MAX_KEPT_REFUSALS]
+    act.refused = (act.refused + refused)[:MAX_KEPT_REFUSALS]
     act.save(update_fields=["done", "changed", "left", "refused"])
     if act.event is not None and act.kind != BulkKind.UNDO:
         Event.objects.filter(pk=act.event.pk).exclude(summary={}).update(summary=_summarise_act(act))
@@ -181,6 +243,92 @@ def _find_changed_rows(act: BulkAct, ids: Sequence[int]) -> set[int]:
         return set()
     now = get_row_revisions(act.kind, ids, is_held=True)
     return {pk for pk, before, after in zip(ids, seen, now, strict=True) if before != after}
+
+
+def _change_rows(act: BulkAct, user: User, ids: Sequence[int]) -> tuple[int, list[str]]:
+    """One part of the act; how many rows it changed, and sentences on what was left as it was."""
+    if act.is_of_photos:
+        return _change_photos(act, user, ids), []
+    if ACT_MODELS.get(act.kind) is Reference:
+        return _change_references(act, user, ids), []
+    if act.kind == BulkKind.MERGE:
+        return _merge_people(act, user, ids)
+    if act.kind == BulkKind.IMPORT:
+        return import_people_rows(user, [act.rows[number] for number in ids], act.batch)
+    if act.kind == BulkKind.UNDO:
+        return _undo_parts(act, user, ids)
+    return set_people_hidden(user, ids, act.kind == BulkKind.HIDE, act.batch), []
+
+
+def _change_photos(act: BulkAct, user: User, ids: Sequence[int]) -> int:
+    photos = list(Photo.objects.viewable_by(user).filter(pk__in=ids))
+    match act.kind:
+        case BulkKind.PROCESS:
+            event = retry_photos(user, photos, act.batch)
+        case BulkKind.TRASH:
+            event = trash_photos(user, photos, act.batch)
+        case BulkKind.RESTORE:
+            event = restore_photos(user, photos, act.batch)
+        case BulkKind.NO_ALBUM:
+            event = put_photos_in_album(user, photos, None, act.batch)
+        case BulkKind.ALBUM:
+            albums = Album.objects.visible_to(user).select_for_update(of=("self",))
+            album = albums.filter(pk=act.album or 0).first()
+            if album is None:
+                raise ActionRefused(_("The album they were to go to is no longer there."))
+            event = put_photos_in_album(user, photos, album, act.batch)
+        case _:
+            event = set_photos_recognition(user, photos, act.kind == BulkKind.RECOGNISE, act.batch)
+    return int(event.summary["count"]) if event else 0
+
+
+def _change_references(act: BulkAct, user: User, ids: Sequence[int]) -> int:
+    rows = Reference.objects.filter(pk__in=ids)
+    if act.kind in JUDGEMENTS:
+        return judge_references(user, rows, JUDGEMENTS[act.kind], act.batch)
+    if act.kind == BulkKind.EMBED:
+        return embed_references_again(user, rows, act.batch)
+    person = Person.objects.filter(pk=act.person or 0).first()
+    if person is None:
+        raise ActionRefused(_("The person they were to go to is no longer there."))
+    return move_references(user, rows, person, act.batch)
+
+
+def _merge_people(act: BulkAct, user: User, ids: Sequence[int]) -> tuple[int, list[str]]:
+    """Each of these, but for the one that stays, becomes that one."""
+    target = Person.objects.filter(pk=act.person or 0).first()
+    if target is None:
+        raise ActionRefused(_("The person they were to become is no longer there."))
+    sources = Person.objects.filter(pk__in=ids).exclude(pk=target.pk)
+    return _try_each(act, sources, lambda source: (merge_people(user, source, target), 1))
+
+
+def _undo_parts(act: BulkAct, user: User, ids: Sequence[int]) -> tuple[int, list[str]]:
+    """Undo these events; what was changed since stands."""
+
+    def undo_event(event: Event) -> tuple[Event, int]:
+        (done,) = undo_events(user, event)
+        return done, max(int(event.summary.get("count", 1)) - int(done.summary.get("left") or 0), 0)
+
+    return _try_each(act, Event.objects.filter(pk__in=ids).order_by("-pk"), undo_event)
+
+
+def _try_each(
+    act: BulkAct, rows: QuerySet[Any], change: Callable[[Any], tuple[Event, int]]
+) -> tuple[int, list[str]]:
+    """Change rows one by one, where one that is refused does not keep the others from it."""
+    changed, refused = 0, []
+    for row in rows:
+        try:
+            with transaction.atomic():
+                event, number = change(row)
+        except ActionRefused as error:
+            refused.append(str(error))
+            continue
+        event.batch = act.batch
+        event.save(update_fields=["batch"])
+        changed += number
+    return changed, refused
 
 
 def stop_bulk_act(act: BulkAct) -> None:

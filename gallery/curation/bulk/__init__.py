@@ -1,1 +1,0 @@
-"""Acts on many rows at once: drafted, previewed, carried out in the background, taken back."""
