@@ -23,7 +23,7 @@ class GalleryConfig(AppConfig):
 def _register_descriptions() -> None:
     """What the history says of events."""
     from gallery.accounts import services as accounts
-    from gallery.curation import effects as curation
+    from gallery.curation import jobs as curation
     from gallery.faces import decisions
     from gallery.history.descriptions import register_descriptions
     from gallery.index import services as index
@@ -43,7 +43,7 @@ def _register_descriptions() -> None:
 
 def _register_effects() -> None:
     """Register what follows an act, its undo or its redo, in this order."""
-    from gallery.curation.effects import mark_touched_findings
+    from gallery.curation.findings import mark_touched_findings
     from gallery.faces.consent import announce_changed_consent, apply_consent_changes
     from gallery.faces.effects import follow_changed_bounds, follow_changed_faces, resume_restored_photos
     from gallery.history.changeset import register_receivers
@@ -64,7 +64,7 @@ def _register_effects() -> None:
 
 def _register_inverses() -> None:
     """Register how acts are undone that consist of more than changed rows."""
-    from gallery.curation.effects import BULK_VERBS, undo_bulk_act
+    from gallery.curation.jobs import BULK_VERBS, undo_bulk_act
     from gallery.history.undo import register_inverse
     from gallery.index.services import reverse_build_request, reverse_roll_back
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause

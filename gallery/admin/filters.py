@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
@@ -14,13 +15,12 @@ from django.utils.translation import gettext_lazy
 
 from gallery.core.pagination import parse_id
 from gallery.curation.findings import (
-    filter_faceless_references,
-    filter_poor_references,
-    find_people_with_one_reference,
-    find_people_without_reference,
+    FindingKind,
+    filter_doubtful_references,
     get_open_findings,
+    get_worklist_rows,
 )
-from gallery.models import Build, Decision, Face, Finding, Person, Reference, ReferenceVector
+from gallery.models import Build, Decision, Face, Person, Reference, ReferenceVector
 from gallery.models.querysets import among_ids, get_today
 from gallery.privacy.selectors import EXPIRING_SOON_DAYS
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
@@ -161,9 +161,6 @@ class PersonOnPhotoFilter(admin.SimpleListFilter):
         return queryset.filter(Exists(faces.exclude(decision=Decision.NOT_A_FACE)))
 
 
-FindingKind = Finding.Kind
-
-
 def _keep_found(found: QuerySet[Any], *columns: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
     """Keeps the rows that stand in these columns; found once, while the list asks for its number and its page."""
 
@@ -184,8 +181,8 @@ class ReferenceHealthFilter(ConditionFilter):
             FindingKind.WRONG: _keep_found(get_open_findings(FindingKind.WRONG), "reference"),
             FindingKind.UNLIKE: _keep_found(get_open_findings(FindingKind.UNLIKE), "reference"),
             FindingKind.DUPLICATE: _keep_found(duplicates, "reference", "other_reference"),
-            FindingKind.POOR: filter_poor_references,
-            FindingKind.FACELESS: filter_faceless_references,
+            FindingKind.POOR: partial(filter_doubtful_references, FindingKind.POOR),
+            FindingKind.FACELESS: partial(filter_doubtful_references, FindingKind.FACELESS),
         }
         return {str(kind): (str(kind.label), condition) for kind, condition in conditions.items()}
 
@@ -198,8 +195,8 @@ class PersonHealthFilter(ConditionFilter):
         wrong = get_open_findings().filter(kind__in=(FindingKind.WRONG, FindingKind.UNLIKE))
         alike = get_open_findings(FindingKind.CONFUSABLE)
         return {
-            "bare": (str(FindingKind.BARE.label), _keep_found(find_people_without_reference(), "pk")),
-            "single": (str(FindingKind.SINGLE.label), _keep_found(find_people_with_one_reference(), "pk")),
+            "bare": (str(FindingKind.BARE.label), _keep_found(get_worklist_rows(FindingKind.BARE), "pk")),
+            "single": (str(FindingKind.SINGLE.label), _keep_found(get_worklist_rows(FindingKind.SINGLE), "pk")),
             "wrong": (_("A reference that may be wrong"), _keep_found(wrong, "person")),
             "confusable": (
                 str(FindingKind.CONFUSABLE.label),

@@ -1,4 +1,6 @@
-"""Measures how well people can be told apart: on the gallery's own references, or on a folder per person."""
+"""What the vectors of references say: how well people can be told apart, and what may be wrong in the gallery.
+
+The first is measured on the gallery's own references, or on a folder per person."""
 
 from __future__ import annotations
 
@@ -6,22 +8,41 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from django.db import transaction
 from numpy.typing import NDArray
 
+from gallery.curation.findings import (
+    CHECKED_KINDS,
+    REFERENCE_COUNTS,
+    FindingKind,
+    find_people_with_references,
+    settle_findings,
+)
+from gallery.history.changeset import split_into_chunks
 from gallery.index import engine
-from gallery.models import Calibration, Reference, ReferenceVector
+from gallery.index.live import stream_vector_parts
+from gallery.models import Calibration, Finding
 from gallery.people.crops import ReferenceCrop, cut_reference_crop
 from gallery.people.folder_import import ImportReport, PersonImage, embed_crops
 from recognition.calibrate import Calibration as MeasuredGallery
 from recognition.calibrate import calibrate, get_published_figures
 from recognition.decide import tighten_for_gallery
 from recognition.errors import ImageError
+from recognition.health import (
+    Gallery,
+    SimilarPair,
+    Suspect,
+    find_confusable_people,
+    find_duplicates,
+    find_likely_wrong,
+)
 from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
-from recognition.types import Embedder, Embeddings
+from recognition.types import Bounds, Embedder, Embeddings
 
-VECTORS_PER_QUERY = 5_000  # rows read from the database at once
 CROPS_PER_BATCH = 16  # pictures embedded at once
 HISTOGRAM_BINS = 240  # kept with the row, enough for drawing and for reading a rate
+MAX_FINDINGS_PER_KIND = 2_000  # findings of one kind kept; nobody works through more
+FINDING_KEY = ("kind", "person_id", "reference_id", "other_person_id", "other_reference_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +56,13 @@ class LabelledVectors:
 
 def load_labelled_references(embedder: Embedder) -> LabelledVectors:
     """Every reference that faces are matched to."""
-    parts = list(_read_vector_parts(embedder.id))
-    if not parts:
-        nothing = np.empty(0, np.int64)
-        return LabelledVectors(np.empty((0, embedder.dimension), np.float32), nothing, nothing)
-    ids, persons, vectors = zip(*parts, strict=True)
-    return LabelledVectors(np.concatenate(vectors), np.concatenate(persons), np.concatenate(ids))
-
-
-def _read_vector_parts(embedder_id: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Embeddings]]:
-    rows = ReferenceVector.objects.filter(
-        embedder_id=embedder_id, reference__in=Reference.objects.searchable()
-    ).order_by("reference_id")
-    last = 0
-    while some := list(
-        rows.filter(reference_id__gt=last).values_list("reference_id", "reference__person_id", "vector")[
-            :VECTORS_PER_QUERY
-        ]
-    ):
-        ids, persons, vectors = zip(*some, strict=True)
-        yield (
-            np.array(ids, np.int64),
-            np.array(persons, np.int64),
-            np.stack(vectors),
-        )
-        last = ids[-1]
+    parts = list(stream_vector_parts(embedder.id))
+    no_vectors, no_ids = np.empty((0, embedder.dimension), np.float32), np.empty(0, np.int64)
+    return LabelledVectors(
+        np.concatenate([no_vectors, *(part.vectors for part in parts)]),
+        np.concatenate([no_ids, *(part.persons for part in parts)]),
+        np.concatenate([no_ids, *(part.ids for part in parts)]),
+    )
 
 
 class FolderEmbedder:
@@ -135,3 +138,104 @@ def calibrate_gallery(false_name_rate: float) -> Calibration:
     """Measure the gallery with the embedder that serves, and keep the result."""
     embedder = engine.get_serving_embedder()
     return store_calibration(measure_bounds(load_labelled_references(embedder), embedder, false_name_rate))
+
+
+def check_all_references() -> int:
+    """Check the references of the embedder that serves; how many findings there are, dismissed ones aside."""
+    embedder = engine.get_serving_embedder()
+    found = list(detect_findings(load_labelled_references(embedder), engine.get_decision_bounds(embedder)))
+    for finding in found:
+        finding.embedder_id = embedder.id
+    return _store_findings(found)
+
+
+def _store_findings(found: list[Finding]) -> int:
+    _replace_findings(found)
+    kept = list(Finding.objects.filter(kind__in=CHECKED_KINDS).order_by("pk").values_list("pk", flat=True))
+    for some in split_into_chunks(kept):  # references may have been judged or moved while they were compared
+        settle_findings(some)
+    return sum(finding.dismissed_at is None for finding in found)
+
+
+@transaction.atomic
+def _replace_findings(found: list[Finding]) -> None:
+    """Store them in place of the earlier ones; what was found before keeps its row, and stays dismissed.
+
+    New ones do not hold yet: that is settled afterwards, a part at a time, with nothing else in the way.
+    """
+    for (
+        kind,
+        references,
+    ) in REFERENCE_COUNTS.items():  # who was all right with one, and has more, is asked about afresh
+        Finding.objects.filter(kind=kind).exclude(person__in=find_people_with_references(references)).delete()
+    earlier = {_get_finding_key(row): row for row in Finding.objects.filter(kind__in=CHECKED_KINDS)}
+    again = []
+    for finding in found:
+        row = earlier.pop(_get_finding_key(finding), None)
+        if row is not None:
+            finding.pk, finding.found_at = row.pk, row.found_at
+            finding.dismissed_at, finding.dismissed_by_id = row.dismissed_at, row.dismissed_by_id
+            again.append(finding)
+    for some in split_into_chunks([row.pk for row in earlier.values()]):
+        Finding.objects.filter(pk__in=some).delete()
+    Finding.objects.bulk_update(
+        again, ["similarity", "own_similarity", "weight", "embedder_id"], batch_size=200
+    )
+    new = [finding for finding in found if finding.pk is None]
+    for finding in new:
+        finding.is_outdated = True
+    Finding.objects.bulk_create(new, batch_size=200)
+
+
+def _get_finding_key(finding: Finding) -> tuple[object, ...]:
+    return tuple(getattr(finding, name) for name in FINDING_KEY)
+
+
+def detect_findings(labelled: LabelledVectors, bounds: Bounds) -> Iterator[Finding]:
+    """Everything that may be wrong, unsaved."""
+    if len(labelled.ids) < 2:
+        return
+    gallery = Gallery.of(labelled.vectors, labelled.persons)
+    suspects = find_likely_wrong(gallery, bounds)
+    yield from (_build_suspect_finding(labelled, each) for each in suspects[:MAX_FINDINGS_PER_KIND])
+    yield from (
+        _build_duplicate_finding(labelled, each)
+        for each in find_duplicates(gallery, bounds)[:MAX_FINDINGS_PER_KIND]
+    )
+    wrong = [each.row for each in suspects if each.other_person is not None]
+    for pair in find_confusable_people(gallery, bounds, wrong)[:MAX_FINDINGS_PER_KIND]:
+        yield Finding(
+            kind=FindingKind.CONFUSABLE,
+            person_id=pair.left,
+            other_person_id=pair.right,
+            similarity=pair.similarity,
+            weight=pair.similarity,
+        )
+
+
+def _build_suspect_finding(labelled: LabelledVectors, suspect: Suspect) -> Finding:
+    is_another = suspect.other_person is not None
+    return Finding(
+        kind=FindingKind.WRONG if is_another else FindingKind.UNLIKE,
+        person_id=int(labelled.persons[suspect.row]),
+        reference_id=int(labelled.ids[suspect.row]),
+        other_person_id=suspect.other_person,
+        other_reference_id=None if suspect.other_row is None else int(labelled.ids[suspect.other_row]),
+        similarity=suspect.other,
+        own_similarity=suspect.own,
+        weight=suspect.other - suspect.own if is_another else -suspect.own,
+    )
+
+
+def _build_duplicate_finding(labelled: LabelledVectors, pair: SimilarPair) -> Finding:
+    persons, ids = labelled.persons, labelled.ids
+    is_filed_twice = persons[pair.left] != persons[pair.right]  # worse: one picture under two names
+    return Finding(
+        kind=FindingKind.DUPLICATE,
+        person_id=int(persons[pair.left]),
+        reference_id=int(ids[pair.left]),
+        other_person_id=int(persons[pair.right]),
+        other_reference_id=int(ids[pair.right]),
+        similarity=pair.similarity,
+        weight=pair.similarity + is_filed_twice,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, EditConflict
-from gallery.curation.findings import WorklistItem, find_worklist_items, get_worklist_rows
+from gallery.curation.findings import find_worklist_items, get_worklist_rows
 from gallery.history.changeset import ChangeSet, find_events_about, record_event
 from gallery.history.locking import describe_conflict
 from gallery.models import Event, Face, Finding, Person, Reference, User
@@ -32,125 +32,106 @@ class ChosenTarget:
     face: Face | None = None
 
 
-WorklistAct = Callable[[User, WorklistItem, ChosenTarget], Event | None]
+WorklistAct = Callable[[User, Finding, ChosenTarget], Event | None]
 
 
 @transaction.atomic
-def dismiss_findings(user: User, findings: Iterable[Finding]) -> Event:
-    """These are all right: later checks do not bring them up again."""
-    ledger = ChangeSet()
-    found = list(findings)
-    done = ledger.update(
-        Finding.objects.filter(pk__in=[finding.pk for finding in found], dismissed_at__isnull=True),
-        dismissed_at=timezone.now(),
-        dismissed_by=user,
+def dismiss_finding(user: User, finding: Finding) -> Event:
+    """All is well: it does not come back unless another picture, or another person, is concerned."""
+    changes, now = ChangeSet(), timezone.now()
+    if finding.pk:
+        rows = Finding.objects.filter(pk=finding.pk, dismissed_at__isnull=True)
+        changes.update(rows, dismissed_at=now, dismissed_by=user)
+    else:
+        finding.dismissed_at, finding.dismissed_by = now, user
+        changes.create(finding)
+    return record_event(
+        user,
+        "finding.dismiss",
+        None,
+        {"count": 1},
+        changes,
+        subjects={"person": [finding.person_id], "reference": [finding.reference_id]},
     )
-    subjects = {
-        "person": [finding.person_id for finding in found],
-        "reference": [finding.reference_id for finding in found if finding.reference_id],
-    }
-    return record_event(user, "finding.dismiss", None, {"count": len(done)}, ledger, subjects=subjects)
 
 
 def resolve_worklist_item(
     user: User, kind: str, pk: int, act: str, chosen: ChosenTarget | None = None
 ) -> Event | None:
-    """Do one act on one thing of a list; Changed, saying who was first, where it is no longer open.
+    """Do one act on one thing of a list; EditConflict, saying who was first, where it is no longer open.
 
-    Raises Refused where the act makes no sense there, and ImageError when a face cannot be cut out.
+    Raises ActionRefused where the act makes no sense there, and ImageError when a face cannot be cut out.
     """
     if act not in WORKLIST_ACTS:
         raise ActionRefused(_("Choose one of the answers."))
+    chosen = chosen or ChosenTarget()
     with transaction.atomic():
-        matter = _lock_worklist_item(user, kind, pk)
+        finding = _lock_worklist_item(user, kind, pk)
         if act != "add":
-            return WORKLIST_ACTS[act](user, matter, chosen or ChosenTarget())
-    return _add_reference(
-        user, matter, chosen or ChosenTarget()
-    )  # cuts a photo, which must not hold others up
+            return WORKLIST_ACTS[act](user, finding, chosen)
+    return _add_reference(user, finding, chosen)  # cuts a photo, which must not hold others up
 
 
-def _lock_worklist_item(user: User, kind: str, pk: int) -> WorklistItem:
-    """The matter as it is now, its rows kept from others until the transaction ends."""
+def _lock_worklist_item(user: User, kind: str, pk: int) -> Finding:
+    """The item as it is now, its rows kept from others until the transaction ends."""
     found = find_worklist_items(kind, [pk], user)
     if not found:
         raise EditConflict(_("This is no longer in question: the gallery has been checked again."))
-    matter = found[0]
-    concerned = [row.pk for row in (matter.reference, matter.other_reference) if row]
+    finding = found[0]
+    concerned = [finding.reference_id or 0, finding.other_reference_id or 0]
     list(Reference.objects.select_for_update(of=("self",)).filter(pk__in=concerned).order_by("pk"))
-    list(Person.objects.select_for_update().filter(pk=matter.person.pk))
+    list(Person.objects.select_for_update().filter(pk=finding.person_id))
     if not get_worklist_rows(kind, user).filter(pk=pk).exists():
-        raise EditConflict(describe_conflict(*matter.subject))
-    return matter
+        raise EditConflict(describe_conflict(*finding.subject))
+    return finding
 
 
-def _keep_as_is(user: User, matter: WorklistItem, chosen: ChosenTarget) -> Event:
-    """All is well: it does not come back unless another picture, or another person, is concerned."""
-    if matter.finding is not None:
-        return dismiss_findings(user, [matter.finding])
-    ledger = ChangeSet()
-    kept = Finding(kind=matter.kind, person=matter.person, reference=matter.reference, similarity=0)
-    kept.dismissed_at, kept.dismissed_by = timezone.now(), user
-    ledger.create(kept)
-    kind, pk = matter.subject
-    subjects = {"person": [matter.person.pk], kind: [pk]}
-    return record_event(user, "finding.dismiss", None, {"count": 1}, ledger, subjects=subjects)
-
-
-def _move_reference(user: User, matter: WorklistItem, chosen: ChosenTarget) -> Event | None:
+def _move_reference(user: User, finding: Finding, chosen: ChosenTarget) -> Event | None:
     """To the person it looks like, or to the one who was named."""
     person = chosen.person or (
-        get_or_create_person(user, chosen.name) if chosen.name else matter.other_person
+        get_or_create_person(user, chosen.name) if chosen.name else finding.other_person
     )
-    if person is None or matter.reference is None:
+    if person is None or finding.reference is None:
         raise ActionRefused(_("Say whose picture it is."))
-    if person.pk == matter.person.pk:
+    if person.pk == finding.person_id:
         raise ActionRefused(_("It is filed under that name already."))
-    move_references(user, [matter.reference], person)
-    return _get_last_event(matter.reference)
+    move_references(user, [finding.reference], person)
+    return _get_last_event(finding.reference)
 
 
-def _reject_reference(user: User, matter: WorklistItem, chosen: ChosenTarget) -> Event | None:
-    return _reject_single_reference(user, matter.reference)
-
-
-def _reject_other_reference(user: User, matter: WorklistItem, chosen: ChosenTarget) -> Event | None:
-    return _reject_single_reference(user, matter.other_reference)
-
-
-def _reject_single_reference(user: User, reference: Reference | None) -> Event | None:
+def _reject_reference(user: User, reference: Reference | None) -> Event | None:
     if reference is None:
         raise ActionRefused(_("There is no picture to reject."))
     reject_references(user, [reference])
     return _get_last_event(reference)
 
 
+def _embed_reference_again(user: User, finding: Finding, chosen: ChosenTarget) -> Event | None:
+    """Have the worker look for the face once more."""
+    if finding.reference is None:
+        raise ActionRefused(_("There is no picture to look at again."))
+    if not embed_references_again(user, Reference.objects.filter(pk=finding.reference.pk)):
+        return None  # it waits already
+    return _get_last_event(finding.reference)
+
+
 def _get_last_event(reference: Reference) -> Event | None:
     return find_events_about("reference", reference.pk).first()
 
 
-def _embed_reference_again(user: User, matter: WorklistItem, chosen: ChosenTarget) -> Event | None:
-    """Have the worker look for the face once more."""
-    if matter.reference is None:
-        raise ActionRefused(_("There is no picture to look at again."))
-    if not embed_references_again(user, Reference.objects.filter(pk=matter.reference.pk)):
-        return None  # it waits already
-    return _get_last_event(matter.reference)
-
-
-def _add_reference(user: User, matter: WorklistItem, chosen: ChosenTarget) -> Event | None:
+def _add_reference(user: User, finding: Finding, chosen: ChosenTarget) -> Event | None:
     """One more reference, from a face that people have confirmed."""
-    if chosen.face is None or chosen.face.person_id != matter.person.pk:
+    if chosen.face is None or chosen.face.person_id != finding.person_id:
         raise ActionRefused(_("Choose one of the faces shown."))
     return use_face_as_reference(user, chosen.face)
 
 
 WORKLIST_ACTS: dict[str, WorklistAct] = {
-    "keep": _keep_as_is,
+    "keep": lambda user, finding, chosen: dismiss_finding(user, finding),
     "move": _move_reference,
-    "reject": _reject_reference,
-    "first": _reject_other_reference,
-    "second": _reject_reference,
+    "reject": lambda user, finding, chosen: _reject_reference(user, finding.reference),
+    "first": lambda user, finding, chosen: _reject_reference(user, finding.other_reference),
+    "second": lambda user, finding, chosen: _reject_reference(user, finding.reference),
     "again": _embed_reference_again,
     "add": _add_reference,
 }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from gallery.curation.bulk import run_bulk_act
-from gallery.curation.check import check_all_references
 from gallery.curation.jobs import GALLERY_CHECK_JOB
-from gallery.curation.measurement import calibrate_gallery
+from gallery.curation.measurement import calibrate_gallery, check_all_references
 from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
 

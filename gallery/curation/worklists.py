@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.curation.findings import (
-    WorklistItem,
-    build_worklist_items,
-    count_check_findings,
+    CHECKED_KINDS,
+    FindingKind,
+    build_finding,
     count_worklist_items,
     find_worklist_items,
     get_worklist_rows,
@@ -26,11 +25,10 @@ from gallery.curation.findings import (
 from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
 from gallery.history.descriptions import describe_event
 from gallery.jobs.selectors import is_retry_useful
-from gallery.models import Decision, Event, EventSubject, Face, Finding, Person, Reference, User
+from gallery.models import Decision, Event, EventSubject, Face, Finding, Reference, User
 from gallery.people.references import GOOD_FACE_COLUMNS, is_good_reference_face
+from recognition.calibrate import Tail
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
-
-FindingKind = Finding.Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +139,7 @@ def list_worklists_with_counts(user: User) -> Sequence[tuple[WorklistKind, int]]
 
 def count_findings_in_worklists(lists: Sequence[tuple[WorklistKind, int]]) -> int:
     """How many findings of the check are in these lists."""
-    return count_check_findings({kind.name: number for kind, number in lists})
+    return sum(number for kind, number in lists if kind.name in CHECKED_KINDS)
 
 
 Row = TypeVar("Row", Reference, Face)
@@ -159,13 +157,12 @@ OFFERED_FACE_COLUMNS = (
     "photo__sha256",
     *GOOD_FACE_COLUMNS,
 )
-Judgement = Reference.Judgement
 
 
 def find_best_crops(user: User, persons: Collection[int]) -> dict[int, list[Reference]]:
     """Each person's largest approved references, the largest first."""
     rows = Reference.objects.visible_to(user).approved().filter(person__in=persons)
-    return _group_by_person(_rank_largest(rows.only("person", "sha256"), F("eyes"), CROPS_PER_PERSON))
+    return _list_largest_by_person(rows.only("person", "sha256"), F("eyes"), CROPS_PER_PERSON)
 
 
 def find_offered_faces(user: User, persons: Collection[int]) -> dict[int, list[Face]]:
@@ -174,33 +171,26 @@ def find_offered_faces(user: User, persons: Collection[int]) -> dict[int, list[F
     rows = Face.objects.visible_to(user).filter(
         ~Exists(made), person__in=persons, decision=Decision.CONFIRMED, is_usable=True
     )
-    found = _group_by_person(
-        _rank_largest(
-            rows.select_related("photo").only(*OFFERED_FACE_COLUMNS), FACE_EYE_DISTANCE, FACES_PER_PERSON
-        )
-    )
+    rows = rows.select_related("photo").only(*OFFERED_FACE_COLUMNS)
+    found = _list_largest_by_person(rows, FACE_EYE_DISTANCE, FACES_PER_PERSON)
     return {
         person: [face for face in faces if is_good_reference_face(face)][:OFFERED_FACES_PER_PERSON]
         for person, faces in found.items()
     }
 
 
-def _rank_largest(rows: QuerySet[Row], size: F | Cast, number: int) -> QuerySet[Row]:
+def _list_largest_by_person(rows: QuerySet[Row], size: F | Cast, number: int) -> dict[int, list[Row]]:
     order = [OrderBy(size, descending=True, nulls_last=True), F("pk").asc()]
     place = Window(RowNumber(), partition_by=F("person"), order_by=order)
-    return rows.annotate(place=place).filter(place__lte=number)
-
-
-def _group_by_person(rows: QuerySet[Row]) -> dict[int, list[Row]]:
     found: dict[int, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: int(getattr(row, "place", 0))):
+    for row in rows.annotate(place=place).filter(place__lte=number).order_by("place"):
         found[int(row.person_id or 0)].append(row)
     return found
 
 
 WORKLIST_PAGE_SIZE = 8
 MAX_SHOWN_CROPS = 4
-MAX_SCANNED_EVENTS = 500  # events, in search of the last about each of a page's cases
+MAX_SCANNED_EVENTS = 500  # in search of the last about each of a page's findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +213,10 @@ class WorklistCursor:
 
 
 @dataclass(frozen=True, slots=True)
-class WorklistCard:
-    """Something to look at, with all that is needed to decide."""
+class FindingCard:
+    """A finding with all that is needed to decide, or with who has."""
 
-    matter: WorklistItem
-    list: WorklistKind
+    finding: Finding
     own: Sequence[Reference] = ()  # other crops of the person it is filed under, the best first
     other: Sequence[Reference] = ()
     faces: Sequence[Face] = ()  # what could be added
@@ -236,145 +225,113 @@ class WorklistCard:
     why: str = ""
     said: Event | None = None  # who dealt with it; None while it is open
     is_open: bool = True
-    says: str = ""
 
     @property
     def acts(self) -> Sequence[ActButton]:
         """Those of its list, what leads first: to look again is the last where it cannot help."""
-        reference = self.matter.reference
+        reference = self.finding.reference
         is_vain = reference is not None and not is_retry_useful(reference)
-        return sorted(self.list.acts, key=lambda act: is_vain and act == LOOK_AGAIN_BUTTON)
+        return sorted(WORKLISTS[self.finding.kind].acts, key=lambda act: is_vain and act == LOOK_AGAIN_BUTTON)
+
+    @property
+    def says(self) -> str:
+        return describe_event(self.said) if self.said else ""
 
 
 @dataclass(frozen=True, slots=True)
 class WorklistPage:
     kind: WorklistKind
-    cases: list[WorklistCard]
+    cards: Sequence[FindingCard]
     after: WorklistCursor | None
     left: int
 
 
 def get_worklist_page(user: User, kind: str, after: WorklistCursor | None) -> WorklistPage:
-    """A page of open cases, the worst first, in a constant number of queries."""
-    rows: QuerySet[Any] = get_worklist_rows(kind, user)
-    if rows.model is Person:  # each would be asked for their references twice, once to be counted
-        pks = list(rows.order_by("pk").values_list("pk", flat=True))
-        left, rows = len(pks), Person.objects.filter(pk__in=_slice_after_cursor(pks, after))
-    else:
-        left = rows.count()
-    is_finding = rows.model is Finding
+    """A page of open cards, the worst first, in a constant number of queries."""
+    rows = get_worklist_rows(kind, user)
+    left, is_finding = rows.count(), rows.model is Finding
     if after is not None:
         behind = Q(weight=after.weight, pk__gt=after.pk) | Q(weight__lt=after.weight)
         rows = rows.filter(behind if is_finding else Q(pk__gt=after.pk))
-    found = list(rows.order_by(*(("-weight", "pk") if is_finding else ("pk",)))[: WORKLIST_PAGE_SIZE + 1])
-    matters = build_worklist_items(kind, found[:WORKLIST_PAGE_SIZE])
-    place = WorklistCursor(matters[-1].weight, matters[-1].pk) if len(found) > WORKLIST_PAGE_SIZE else None
-    return WorklistPage(WORKLISTS[kind], _build_open_cards(user, kind, matters), place, left)
+    rows = rows.order_by(*(("-weight", "pk") if is_finding else ("pk",)))
+    found = [build_finding(kind, row) for row in rows[: WORKLIST_PAGE_SIZE + 1]]
+    shown = found[:WORKLIST_PAGE_SIZE]
+    place = WorklistCursor(shown[-1].weight, shown[-1].item_id) if len(found) > len(shown) else None
+    return WorklistPage(WORKLISTS[kind], _build_open_cards(user, kind, shown), place, left)
 
 
-def _slice_after_cursor(pks: list[int], after: WorklistCursor | None) -> list[int]:
-    """Of these in order, a page and one more."""
-    start = bisect_right(pks, after.pk) if after else 0
-    return pks[start : start + WORKLIST_PAGE_SIZE + 1]
-
-
-def get_worklist_card(user: User, kind: str, pk: int) -> WorklistCard | None:
-    """One case as it is now, open or dealt with; None where it is not there any more."""
-    matters = find_worklist_items(kind, [pk], user)
-    if not matters:
+def get_finding_card(user: User, kind: str, pk: int) -> FindingCard | None:
+    """One card as it is now, open or dealt with; None where it is not there any more."""
+    findings = find_worklist_items(kind, [pk], user)
+    if not findings:
         return None
     if get_worklist_rows(kind, user).filter(pk=pk).exists():
-        return _build_open_cards(user, kind, matters)[0]
-    return _build_closed_cards(kind, matters)[0]
+        return _build_open_cards(user, kind, findings)[0]
+    return _build_closed_cards(findings)[0]
 
 
-def list_closed_cards(user: User, kind: str, ids: Sequence[int]) -> list[WorklistCard]:
+def list_closed_cards(user: User, kind: str, ids: Sequence[int]) -> list[FindingCard]:
     """Of these, the ones that others have dealt with meanwhile."""
     still_open = set(get_worklist_rows(kind, user).filter(pk__in=ids).values_list("pk", flat=True))
     gone = [pk for pk in ids if pk not in still_open]
-    return _build_closed_cards(kind, find_worklist_items(kind, gone, user))
+    return _build_closed_cards(find_worklist_items(kind, gone, user))
 
 
-def _build_closed_cards(kind: str, matters: Sequence[WorklistItem]) -> list[WorklistCard]:
-    last = _get_last_events(matter.subject for matter in matters)
-    cases = []
-    for matter in matters:
-        event = last.get(matter.subject)
-        cases.append(
-            WorklistCard(
-                matter,
-                WORKLISTS[kind],
-                said=event,
-                is_open=False,
-                says=describe_event(event) if event else "",
-            )
-        )
-    return cases
-
-
-def _get_last_events(subjects: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Event]:
+def _build_closed_cards(findings: Sequence[Finding]) -> list[FindingCard]:
     wanted = Q(pk__in=[])
-    for kind, pk in subjects:
+    for kind, pk in {finding.subject for finding in findings}:
         wanted |= Q(object_type=kind, object_id=pk)
     rows = EventSubject.objects.filter(wanted).select_related("event__actor").order_by("-event_id")
-    return {(row.object_type, row.object_id): row.event for row in reversed(rows[:MAX_SCANNED_EVENTS])}
+    last = {(row.object_type, row.object_id): row.event for row in reversed(rows[:MAX_SCANNED_EVENTS])}
+    return [FindingCard(finding, said=last.get(finding.subject), is_open=False) for finding in findings]
 
 
-def _build_open_cards(user: User, kind: str, matters: Sequence[WorklistItem]) -> list[WorklistCard]:
-    people = {person.pk for matter in matters for person in (matter.person, matter.other_person) if person}
+def _build_open_cards(user: User, kind: str, findings: Sequence[Finding]) -> list[FindingCard]:
+    people = {pk for finding in findings for pk in (finding.person_id, finding.other_person_id) if pk}
     crops = find_best_crops(user, people)
-    needs_faces = any(act.name == "add" for act in WORKLISTS[kind].acts)
-    faces = find_offered_faces(user, people) if needs_faces else {}
-    embedders = {matter.finding.embedder_id for matter in matters if matter.finding}
+    faces = find_offered_faces(user, people) if ADD_FACE_BUTTON in WORKLISTS[kind].acts else {}
+    embedders = {finding.embedder_id for finding in findings if finding.pk}
     tails = {embedder: get_similarity_tail(embedder) for embedder in embedders}
     return [
-        WorklistCard(
-            matter,
-            WORKLISTS[kind],
-            own=_exclude_shown_crops(
-                crops.get(matter.person.pk, []), matter.reference, matter.other_reference
-            ),
-            other=_get_other_crops(matter, crops),
-            faces=faces.get(matter.person.pk, []),
-            alike=_describe_similarity(matter, tails, "similarity"),
-            own_alike=_describe_similarity(matter, tails, "own_similarity"),
-            why=_describe_defect(matter),
+        FindingCard(
+            finding,
+            own=_exclude_shown_crops(crops, finding.person_id, finding),
+            other=_list_other_crops(crops, finding),
+            faces=faces.get(finding.person_id, []),
+            alike=_describe_similarity(finding, finding.similarity, tails),
+            own_alike=_describe_similarity(finding, finding.own_similarity, tails),
+            why=_describe_defect(finding),
         )
-        for matter in matters
+        for finding in findings
     ]
 
 
-def _exclude_shown_crops(crops: Sequence[Reference], *shown: Reference | None) -> list[Reference]:
-    return [crop for crop in crops if crop not in shown][:MAX_SHOWN_CROPS]
+def _exclude_shown_crops(crops: dict[int, list[Reference]], person: int, finding: Finding) -> list[Reference]:
+    shown = (finding.reference_id, finding.other_reference_id)
+    return [crop for crop in crops.get(person, []) if crop.pk not in shown][:MAX_SHOWN_CROPS]
 
 
-def _get_other_crops(matter: WorklistItem, crops: dict[int, list[Reference]]) -> list[Reference]:
+def _list_other_crops(crops: dict[int, list[Reference]], finding: Finding) -> list[Reference]:
     """The other person's nearest picture first, then their best."""
-    if matter.other_person is None:
+    if finding.other_person_id is None or finding.kind == FindingKind.DUPLICATE:
         return []
-    if matter.kind == Finding.Kind.DUPLICATE:
-        return []
-    first = [matter.other_reference] if matter.other_reference else []
-    rest = _exclude_shown_crops(
-        crops.get(matter.other_person.pk, []), matter.reference, matter.other_reference
-    )
-    return [*first, *rest][:MAX_SHOWN_CROPS]
+    first = [finding.other_reference] if finding.other_reference else []
+    return [*first, *_exclude_shown_crops(crops, finding.other_person_id, finding)][:MAX_SHOWN_CROPS]
 
 
-def _describe_similarity(matter: WorklistItem, tails: dict[str, Any], column: str) -> SimilarityText | None:
-    if matter.finding is None:
-        return None
-    return describe_similarity(getattr(matter.finding, column), "", tails[matter.finding.embedder_id])
+def _describe_similarity(
+    finding: Finding, similarity: float | None, tails: dict[str, Tail | None]
+) -> SimilarityText | None:
+    return describe_similarity(similarity, "", tails[finding.embedder_id]) if finding.pk else None
 
 
-def _describe_defect(matter: WorklistItem) -> str:
+def _describe_defect(finding: Finding) -> str:
     """What is wrong with a picture, in words."""
-    reference = matter.reference
-    if reference is None:
-        return ""
-    if matter.kind == Finding.Kind.FACELESS:
-        return reference.failure_text
-    return _describe_poor_quality(reference.quality or {}) if matter.kind == Finding.Kind.POOR else ""
+    if finding.reference and finding.kind == FindingKind.FACELESS:
+        return finding.reference.failure_text
+    if finding.reference and finding.kind == FindingKind.POOR:
+        return _describe_poor_quality(finding.reference.quality or {})
+    return ""
 
 
 def _describe_poor_quality(quality: dict[str, Any]) -> str:

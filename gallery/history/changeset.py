@@ -274,7 +274,7 @@ def apply_effects(changes: ChangeSet) -> None:
         receive(changes)
 
 
-EventSubjects = Mapping[str, Iterable[int]]  # object type -> ids
+EventSubjects = Mapping[str, Iterable[int | None]]  # object type -> ids
 
 
 def record_event(

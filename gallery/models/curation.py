@@ -56,6 +56,16 @@ class Finding(models.Model):
     def __str__(self) -> str:
         return f"{self.kind}: {self.person}"
 
+    @property
+    def item_id(self) -> int:
+        """What pages call it by: one that is not stored goes by its reference or its person."""
+        return int(self.pk or self.reference_id or self.person_id)
+
+    @property
+    def subject(self) -> tuple[str, int]:
+        """What its history is found by."""
+        return ("reference", self.reference_id) if self.reference_id else ("person", self.person_id)
+
 
 class BulkAct(Work):
     """What a curator chose to do to these rows. Until it is started it is only looked at."""

@@ -20,7 +20,7 @@ from gallery.curation.worklists import (
     WORKLISTS,
     WorklistCursor,
     count_findings_in_worklists,
-    get_worklist_card,
+    get_finding_card,
     get_worklist_page,
     list_closed_cards,
     list_worklists_with_counts,
@@ -75,8 +75,8 @@ def worklist_card(request: PageRequest, kind: str, pk: int) -> HttpResponse:
 def worklist_decided_cards(request: PageRequest, kind: str) -> HttpResponse:
     """Of the asked cards those that others have dealt with meanwhile, as they are now."""
     ids = parse_ids(request.GET.get("ids", "").split(","))[:MAX_WATCHED_CARDS]
-    cases = list_closed_cards(request.user, _get_known_kind(kind), ids)
-    return render(request, "health/_decided.html", {"cases": cases})
+    cards = list_closed_cards(request.user, _get_known_kind(kind), ids)
+    return render(request, "health/_decided.html", {"cards": cards})
 
 
 @curator_required
@@ -114,10 +114,10 @@ def _read_choice(request: PageRequest) -> ChosenTarget:
 def _render_worklist_card(
     request: PageRequest, kind: str, pk: int, refusal: str = "", undo: str = ""
 ) -> HttpResponse:
-    case = get_worklist_card(request.user, kind, pk)
-    if case is None:
+    card = get_finding_card(request.user, kind, pk)
+    if card is None:
         raise Http404
-    context = {"case": case, "pk": pk, "refusal": refusal, "undo": undo}
-    if not refusal and case.is_open:
+    context = {"card": card, "pk": pk, "refusal": refusal, "undo": undo}
+    if not refusal and card.is_open:
         context["note"] = _("The worker looks again.") if request.POST.get("act") == "again" else ""
-    return render(request, "health/_case.html", context)
+    return render(request, "health/_card.html", context)

@@ -17,7 +17,7 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 -- Django comes first
 from django.db import connection, transaction  # noqa: E402
 
-from gallery.curation.check import _store_findings  # noqa: E402
+from gallery.curation.measurement import _store_findings  # noqa: E402
 from gallery.history.undo import undo_events  # noqa: E402
 from gallery.jobs import dispatch  # noqa: E402
 from gallery.models import Event, Finding, Reference, User  # noqa: E402

@@ -7,9 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
-from gallery.curation.check import _store_findings
-from gallery.curation.effects import mark_outdated_findings
-from gallery.curation.findings import find_faceless_references, find_worklist_items, get_open_findings
+from gallery.curation.findings import (
+    find_worklist_items,
+    get_open_findings,
+    get_worklist_rows,
+    mark_outdated_findings,
+)
+from gallery.curation.measurement import _store_findings
 from gallery.curation.services import resolve_worklist_item
 from gallery.faces.decisions import confirm_face
 from gallery.history.undo import undo_events
@@ -123,15 +127,15 @@ def test_a_dismissal_is_undone_and_redone_whatever_became_of_its_picture(world: 
     picture = a_reference(world.anna, status=status, work=Status.FAILED)
 
     def is_listed() -> bool:
-        return find_faceless_references().filter(pk=picture.pk).exists()
+        return get_worklist_rows(Kind.FACELESS).filter(pk=picture.pk).exists()
 
-    matter = find_worklist_items(Kind.FACELESS, [picture.pk], world.user)[0]
-    kept = resolve_worklist_item(world.user, Kind.FACELESS, matter.pk, "keep")
+    item = find_worklist_items(Kind.FACELESS, [picture.pk], world.user)[0]
+    kept = resolve_worklist_item(world.user, Kind.FACELESS, item.item_id, "keep")
     assert kept is not None
     for expected in (True, False, True):
         undo_events(world.user, Event.objects.exclude(undo=None).order_by("-pk")[0])
         assert is_listed() is expected
-    again = resolve_worklist_item(world.user, Kind.FACELESS, matter.pk, "keep")
+    again = resolve_worklist_item(world.user, Kind.FACELESS, item.item_id, "keep")
     assert again is not None
     move_references(world.user, [picture], world.bea)
     undo_events(world.user, again)

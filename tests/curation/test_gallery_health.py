@@ -10,19 +10,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from gallery.curation.check import check_all_references
-from gallery.curation.effects import mark_outdated_findings
 from gallery.curation.findings import (
     count_findings_for_badge,
     count_worklist_items,
-    find_faceless_references,
-    find_people_with_one_reference,
-    find_people_without_reference,
-    find_poor_references,
     get_open_findings,
+    get_worklist_rows,
+    mark_outdated_findings,
 )
 from gallery.curation.jobs import request_gallery_check
-from gallery.curation.services import dismiss_findings
+from gallery.curation.measurement import check_all_references
+from gallery.curation.services import dismiss_finding
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.models import Album, Event, Finding, Person, Reference, ReferenceVector, Role, Status
@@ -98,7 +95,7 @@ def test_what_a_curator_dismissed_is_not_brought_up_again_and_can_be_undone(fake
     vectors, filed, _ = misfiled()
     fill(vectors, filed)
     check_all_references()
-    event = dismiss_findings(a_user(), get_open_findings())
+    event = dismiss_finding(a_user(), get_open_findings().get())
     assert describe_event(event) == "said that 1 finding is all right"
     assert check_all_references() == 0
     assert not get_open_findings().exists()
@@ -116,10 +113,10 @@ def test_single_poor_and_faceless_references_are_listed() -> None:
     a_reference(bert, quality=quality())
     a_reference(bert)
     failed = a_reference(cleo, work=Status.FAILED, status="pending", failure="No face was found.")
-    assert list(find_people_with_one_reference()) == [anna]
-    assert list(find_people_without_reference()) == [cleo]
-    assert [reference.person for reference in find_poor_references()] == [anna]
-    assert list(find_faceless_references()) == [failed]
+    assert list(get_worklist_rows(Kind.SINGLE)) == [anna]
+    assert list(get_worklist_rows(Kind.BARE)) == [cleo]
+    assert [reference.person for reference in get_worklist_rows(Kind.POOR)] == [anna]
+    assert list(get_worklist_rows(Kind.FACELESS)) == [failed]
     counts = count_worklist_items()
     assert (counts["single"], counts["poor"], counts["faceless"], counts[Kind.WRONG]) == (1, 1, 1, 0)
 
@@ -130,7 +127,7 @@ def test_a_small_blurred_or_noisy_picture_is_a_poor_reference_though_a_usable_fa
 ) -> None:
     reference = a_reference(a_person(), quality=quality(**poor))
     a_reference(a_person("Bert"), quality=quality())
-    assert list(find_poor_references()) == [reference]
+    assert list(get_worklist_rows(Kind.POOR)) == [reference]
 
 
 def test_a_check_can_be_asked_for(sent: list[Any]) -> None:
@@ -195,11 +192,11 @@ def test_who_was_all_right_with_one_reference_is_asked_about_again_after_a_secon
         kind=Kind.SINGLE, person=anna, similarity=0, embedder_id=EMBEDDER, dismissed_at=timezone.now()
     )
     check_all_references()
-    assert not find_people_with_one_reference().exists()
+    assert not get_worklist_rows(Kind.SINGLE).exists()
     second = a_reference(anna)
     check_all_references()
     second.delete()
-    assert list(find_people_with_one_reference()) == [only.person]
+    assert list(get_worklist_rows(Kind.SINGLE)) == [only.person]
 
 
 @pytest.mark.parametrize("kind", [Kind.WRONG, Kind.DUPLICATE, Kind.POOR, Kind.FACELESS, "nonsense"])

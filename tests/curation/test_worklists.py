@@ -139,7 +139,7 @@ def test_pages_follow_on_without_missing_or_repeating_any(
         MAKERS[kind](number)
     first = curator.get(reverse("worklist", args=(kind,))).context["list"]
     second = curator.get(reverse("worklist", args=(kind,)), {"after": str(first.after)}).context["list"]
-    seen = [case.matter.pk for case in (*first.cases, *second.cases)]
+    seen = [card.finding.item_id for card in (*first.cards, *second.cards)]
     assert (first.left, len(seen), len(set(seen)), second.after) == (6, 6, 6, None)
 
 
@@ -268,7 +268,7 @@ def test_clear_confirmed_faces_are_offered_and_become_references(
         person=person, decision="confirmed", quality={**GOOD, "sharpness": 0.0}, landmarks=[[1, 1]] * 5
     )
     guessed = a_face(person=person, state="known", quality=GOOD, landmarks=[[1, 1]] * 5)
-    case = curator.get(reverse("worklist", args=("single",))).context["list"].cases[0]
+    case = curator.get(reverse("worklist", args=("single",))).context["list"].cards[0]
     assert len(case.faces) == 2
     assert not {blurred, guessed} & set(case.faces)
 

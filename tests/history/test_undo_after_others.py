@@ -7,12 +7,22 @@ from django.test import Client
 from django.urls import reverse
 
 from gallery.core.exceptions import CannotUndo
-from gallery.curation.findings import find_poor_references
+from gallery.curation.findings import get_worklist_rows
 from gallery.curation.services import resolve_worklist_item
 from gallery.faces.decisions import clear_face_decision, confirm_face, ignore_face, reject_person_of_face
 from gallery.history.changeset import find_events_about
 from gallery.history.undo import undo_events
-from gallery.models import BulkAct, Candidate, Face, FaceRejection, Person, Reference, ReferenceDraft, User
+from gallery.models import (
+    BulkAct,
+    Candidate,
+    Face,
+    FaceRejection,
+    Finding,
+    Person,
+    Reference,
+    ReferenceDraft,
+    User,
+)
 from gallery.people.services import merge_people, split_person
 from tests.making import a_face, a_named_face, a_person, a_reference, a_user
 
@@ -156,9 +166,9 @@ def test_merging_keeps_what_was_said_to_be_all_right(mai: User) -> None:
     reference = a_reference(anna, quality={"is_usable": False, "size": 5, "sharpness": 0.5})
     resolve_worklist_item(mai, "poor", reference.pk, "keep")
     event = merge_people(mai, anna, eva)
-    assert not find_poor_references().exists()
+    assert not get_worklist_rows(Finding.Kind.POOR).exists()
     undo_events(mai, event)
-    assert not find_poor_references().exists()
+    assert not get_worklist_rows(Finding.Kind.POOR).exists()
 
 
 def test_merging_takes_drafts_along_and_undo_brings_them_back(mai: User) -> None:

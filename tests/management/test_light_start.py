@@ -71,7 +71,7 @@ def test_effects_follow_an_act_in_the_order_of_the_rooms() -> None:
     assert rooms == [
         "gallery.faces.consent",
         "gallery.faces.effects",
-        "gallery.curation.effects",
+        "gallery.curation.findings",
         "gallery.index.feed",
         "gallery.faces.consent",
         "gallery.faces.effects",
