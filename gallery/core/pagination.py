@@ -46,6 +46,26 @@ class PageCursor:
         return PageCursor(pk, value) if pk is not None and colon and "\0" not in value else None
 
 
+@dataclass(frozen=True, slots=True)
+class ScoreCursor:
+    """Where a page of a list ended whose groups are ordered by a score, the highest first, and then by id."""
+
+    score: float
+    pk: int
+    group: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.group}:{self.score!r}:{self.pk}"
+
+    @staticmethod
+    def read(text: str) -> ScoreCursor | None:
+        try:
+            group, score, pk = text.split(":")
+            return ScoreCursor(float(score), int(pk), int(group))
+        except ValueError:
+            return None
+
+
 def find_by_id(rows: QuerySet[Row], text: str | None) -> Row | None:
     """The row of an id from an address, if there is one."""
     pk = parse_id(text)

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from gallery.core.charts import Chart, draw_bounds_chart, draw_similarity_chart
 from gallery.core.exceptions import ActionRefused
+from gallery.curation.jobs import MEASUREMENT_JOB
 from gallery.faces.labels import describe_similarity, get_similarity_tail
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
-from gallery.jobs import dispatch
-from gallery.models import Calibration, Event, SiteSetting, User
-from gallery.models.history import get_site_setting
+from gallery.index.selectors import get_applied_calibration
+from gallery.jobs.services import request_job
+from gallery.models import Calibration, Event, User
+from gallery.models.base import get_job
 from recognition import calibrate
-from recognition.calibrate import FALSE_NAME_RATE, FalseMatch, Verdict
-
-MEASUREMENT_SETTING = "measuring"  # a SiteSetting: when a measurement was asked for
+from recognition.calibrate import FALSE_NAME_RATE, Verdict
 
 
-@transaction.atomic
 def request_measurement(false_name_rate: float) -> None:
     """Have the gallery measured by the worker; the page tells that it was asked for until there is a result."""
-    asked = {"at": timezone.now().isoformat(), "rate": false_name_rate}
-    SiteSetting.objects.update_or_create(key=MEASUREMENT_SETTING, defaults={"value": asked})
-    dispatch.send_task("measure_gallery", false_name_rate)
+    request_job(MEASUREMENT_JOB, None, false_name_rate)
 
 
 @transaction.atomic
@@ -38,25 +35,25 @@ def put_calibration_in_force(user: User | None, calibration: Calibration) -> Eve
     """From now on this calibration's bounds decide for its embedder; faces nobody has decided on follow."""
     if not calibration.report.get("suggestion", {}).get("is_founded"):
         raise ActionRefused(_("There were too few references to calibrate on; the published bounds stay."))
-    ledger = ChangeSet()
-    ledger.set(calibration, applied_at=timezone.now(), applied_by=user)
-    return _record_calibration(user, "calibration.apply", calibration, ledger)
+    changes = ChangeSet()
+    changes.set(calibration, applied_at=timezone.now(), applied_by=user)
+    return _record_calibration(user, "calibration.apply", calibration, changes)
 
 
 @transaction.atomic
 def take_calibration_out_of_force(user: User | None, calibration: Calibration) -> Event:
     """Back to the published bounds of this calibration's embedder."""
-    ledger = ChangeSet()
+    changes = ChangeSet()
     applied = Calibration.objects.filter(embedder_id=calibration.embedder_id, applied_at__isnull=False)
-    ledger.update(applied, applied_at=None, applied_by=None)
-    return _record_calibration(user, "calibration.withdraw", calibration, ledger)
+    changes.update(applied, applied_at=None, applied_by=None)
+    return _record_calibration(user, "calibration.withdraw", calibration, changes)
 
 
-def _record_calibration(user: User | None, verb: str, calibration: Calibration, ledger: ChangeSet) -> Event:
-    apply_effects(ledger)
+def _record_calibration(user: User | None, verb: str, calibration: Calibration, changes: ChangeSet) -> Event:
+    apply_effects(changes)
     known = calibration.bounds["known"]
     return record_event(
-        user, verb, calibration, {"known": known, "embedder": calibration.embedder_id}, ledger
+        user, verb, calibration, {"known": known, "embedder": calibration.embedder_id}, changes
     )
 
 
@@ -94,15 +91,15 @@ class MatchRow:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPage:
-    latest: Calibration | None
-    applied: Calibration | None
-    found: calibrate.Calibration | None
-    rows: tuple[BoundsRow, ...]
-    matches: tuple[MatchRow, ...]
-    likeness: Chart | None
-    bounds: Chart | None
-    rates: tuple[tuple[float, str | Promise, bool], ...]
+    rates: Sequence[tuple[float, str | Promise, bool]]
     asked_at: datetime | None  # a measurement was asked for then and has no result yet
+    latest: Calibration | None = None
+    applied: Calibration | None = None
+    found: calibrate.Calibration | None = None
+    rows: Sequence[BoundsRow] = ()
+    matches: Sequence[MatchRow] = ()
+    likeness: Chart | None = None
+    bounds: Chart | None = None
 
     @property
     def is_late(self) -> bool:
@@ -124,34 +121,33 @@ def get_calibration_page() -> CalibrationPage:
     latest = Calibration.objects.first()  # the newest
     found = _read_report(latest) if latest else None
     chosen = found.suggestion.false_name_rate if found else FALSE_NAME_RATE
-    rates = tuple((rate, label, rate == chosen) for rate, label in OFFERED_RATES.items())
-    asked_at = _get_asked_at(latest)
+    rates = [(rate, label, rate == chosen) for rate, label in OFFERED_RATES.items()]
+    asked_at = get_job(MEASUREMENT_JOB).asked_at
+    if asked_at and latest and latest.created_at > asked_at:
+        asked_at = None
     if latest is None or found is None:
-        return CalibrationPage(None, None, None, (), (), None, None, rates, asked_at)
-    applied = Calibration.objects.filter(embedder_id=latest.embedder_id, applied_at__isnull=False)
-    rows = (
-        _build_bounds_row(gettext_lazy("In force when measured"), found, found.current),
-        _build_bounds_row(gettext_lazy("Suggested"), found, found.suggested),
-    )
-    in_force = applied.order_by("-applied_at").first()
-    matches = tuple(_build_match_row(line) for line in found.false_matches)
+        return CalibrationPage(rates, asked_at)
     return CalibrationPage(
-        latest,
-        in_force,
-        found,
-        rows,
-        matches,
-        draw_similarity_chart(found),
-        draw_bounds_chart(found),
         rates,
         asked_at,
+        latest,
+        applied=get_applied_calibration(latest.embedder_id),
+        found=found,
+        rows=[
+            _build_bounds_row(gettext_lazy("In force when measured"), found, found.current),
+            _build_bounds_row(gettext_lazy("Suggested"), found, found.suggested),
+        ],
+        matches=[
+            MatchRow(
+                f"{round(1 / line.rate):,}",
+                "" if line.similarity is None else f"{line.similarity:.3f}",
+                _format_percent(line.true_match_rate),
+            )
+            for line in found.false_matches
+        ],
+        likeness=draw_similarity_chart(found),
+        bounds=draw_bounds_chart(found),
     )
-
-
-def _get_asked_at(latest: Calibration | None) -> datetime | None:
-    asked = get_site_setting(MEASUREMENT_SETTING)
-    at = parse_datetime(str(asked["at"])) if isinstance(asked, dict) else None
-    return None if at is None or (latest and latest.created_at > at) else at
 
 
 def _read_report(row: Calibration) -> calibrate.Calibration | None:
@@ -160,11 +156,6 @@ def _read_report(row: Calibration) -> calibrate.Calibration | None:
         return calibrate.Calibration.from_json(row.report)
     except (KeyError, TypeError, ValueError):
         return None
-
-
-def _build_match_row(line: FalseMatch) -> MatchRow:
-    similarity = "" if line.similarity is None else f"{line.similarity:.3f}"
-    return MatchRow(f"{round(1 / line.rate):,}", similarity, _format_percent(line.true_match_rate))
 
 
 def _build_bounds_row(title: str | Promise, found: calibrate.Calibration, verdict: Verdict) -> BoundsRow:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
 
 GALLERY_CHECK_JOB = "check_gallery"
+MEASUREMENT_JOB = "measure_gallery"
 BULK_VERBS = [f"bulk.{kind}" for kind in BulkAct.Kind.values]
 
 
@@ -96,5 +97,5 @@ JOBS = (
         doing=_("checking the gallery"),
         request=request_gallery_check,
     ),
-    TaskKind(task="measure_gallery", doing=_("measuring the gallery")),
+    TaskKind(task=MEASUREMENT_JOB, doing=_("measuring the gallery")),
 )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from gallery.core.pagination import ScoreCursor
 from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
 from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
 from gallery.models.querysets import visible_album_q
@@ -19,26 +21,6 @@ QUESTION_COLUMNS = (
     *("face__state", "face__revision", "face__embedder_id", "face__photo__name", "face__photo__sha256"),
     *(f"face__{side}" for side in FACE_BOX_COLUMNS),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewCursor:
-    """Where a page of the queue ended; written into the address of the next."""
-
-    person: int
-    similarity: float
-    face: int
-
-    def __str__(self) -> str:
-        return f"{self.person}:{self.similarity!r}:{self.face}"
-
-    @staticmethod
-    def read(text: str) -> ReviewCursor | None:
-        try:
-            person, similarity, face = text.split(":")
-            return ReviewCursor(int(person), float(similarity), int(face))
-        except ValueError:
-            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +47,7 @@ class ReviewSection:
 @dataclass(frozen=True, slots=True)
 class ReviewQueue:
     sections: list[ReviewSection]
-    after: ReviewCursor | None  # where the next page begins; None at the end
+    after: ScoreCursor | None  # where the next page begins; None at the end
     left: int  # faces that wait, this page included
 
 
@@ -97,29 +79,23 @@ def _count_waiting(user: User, rows: QuerySet[Candidate], person: int | None, al
 
 
 def get_review_queue(
-    user: User, after: ReviewCursor | None, *, person: int | None = None, album: int | None = None
+    user: User, after: ScoreCursor | None, *, person: int | None = None, album: int | None = None
 ) -> ReviewQueue:
     """A page of the queue, in a constant number of queries."""
     rows = get_waiting_candidates(user, person=person, album=album)
     waits = _count_waiting(user, rows, person, album)
     if after is not None:
-        rows = rows.filter(_filter_after_cursor(after))
+        later = Q(similarity=after.score, face_id__gt=after.pk) | Q(similarity__lt=after.score)
+        rows = rows.filter(Q(person__gt=after.group) | Q(person=after.group) & later)
     rows = rows.order_by("person_id", "-similarity", "face_id")
     found = list(rows.select_related("person", "face__photo").only(*QUESTION_COLUMNS)[: REVIEW_PAGE_SIZE + 1])
     last = found[REVIEW_PAGE_SIZE - 1] if len(found) > REVIEW_PAGE_SIZE else None
-    place = ReviewCursor(last.person_id, last.similarity, last.face_id) if last else None
-    is_all = after is None and last is None
+    questions = build_questions(user, found[:REVIEW_PAGE_SIZE])
     return ReviewQueue(
-        _group_into_sections(build_questions(user, found[:REVIEW_PAGE_SIZE])),
-        place,
-        len(found) if is_all else waits,
+        [ReviewSection(person, list(some)) for person, some in groupby(questions, lambda each: each.person)],
+        ScoreCursor(last.similarity, last.face_id, last.person_id) if last else None,
+        len(found) if after is None and last is None else waits,
     )
-
-
-def _filter_after_cursor(place: ReviewCursor) -> Q:
-    same = Q(person=place.person)
-    later = Q(similarity=place.similarity, face_id__gt=place.face) | Q(similarity__lt=place.similarity)
-    return Q(person__gt=place.person) | same & later
 
 
 def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQuestion]:
@@ -130,7 +106,11 @@ def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQ
     pictured = Face.objects.visible_to(user).select_related("photo").only(*FACE_BOX_COLUMNS, "photo__sha256")
     faces = pictured.in_bulk(alikes)
     tails = {name: get_similarity_tail(name) for name in {row.face.embedder_id for row in candidates}}
-    named = _find_named_in_photos(candidates)
+    # Who is named in these photos, by other faces than these
+    photos, people = {row.face.photo_id for row in candidates}, {row.person_id for row in candidates}
+    others = Face.objects.named().filter(photo__in=photos, person__in=people).order_by()
+    others = others.exclude(pk__in=[row.face_id for row in candidates])
+    named = set(others.values_list("photo", "person"))
     return [
         ReviewQuestion(
             row.face,
@@ -143,23 +123,6 @@ def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQ
         )
         for row in candidates
     ]
-
-
-def _find_named_in_photos(candidates: Sequence[Candidate]) -> set[tuple[int, int | None]]:
-    """Photos and who is named in them, of those that are asked about, by other faces than these."""
-    photos, people = {row.face.photo_id for row in candidates}, {row.person_id for row in candidates}
-    rows = Face.objects.named().filter(photo__in=photos, person__in=people).order_by()
-    rows = rows.exclude(pk__in=[row.face_id for row in candidates])
-    return set(rows.values_list("photo", "person"))
-
-
-def _group_into_sections(found: Iterable[ReviewQuestion]) -> list[ReviewSection]:
-    sections: list[ReviewSection] = []
-    for question in found:
-        if not sections or sections[-1].person != question.person:
-            sections.append(ReviewSection(question.person, []))
-        sections[-1].questions.append(question)
-    return sections
 
 
 def get_question(user: User, face: Face) -> ReviewQuestion | None:
@@ -201,7 +164,7 @@ def get_face_verdict(face: Face) -> FaceVerdict | None:
 
 
 def list_decided_faces(user: User, ids: Iterable[int]) -> list[Face]:
-    """Those of the faces that wait no longer, with all that `said_of` reads."""
+    """Those of the faces that wait no longer, with all that `get_face_verdict` reads."""
     rejections = Prefetch("rejections", FaceRejection.objects.select_related("person", "by"))
     rows = Face.objects.visible_to(user).filter(pk__in=ids).select_related("person", "decided_by", "photo")
     return list(rows.exclude(decision="", state=Face.State.UNSURE).prefetch_related(rejections))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gallery.curation.bulk import run_bulk_act
-from gallery.curation.jobs import GALLERY_CHECK_JOB
+from gallery.curation.jobs import GALLERY_CHECK_JOB, MEASUREMENT_JOB
 from gallery.curation.measurement import calibrate_gallery, check_all_references
 from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
@@ -20,6 +20,6 @@ def check_gallery() -> None:
         result["found"] = check_all_references()
 
 
-@register_task("measure_gallery")
+@register_task(MEASUREMENT_JOB)
 def measure_gallery(false_name_rate: float) -> None:
     calibrate_gallery(false_name_rate)

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from gallery.core.pagination import ScoreCursor
 from gallery.curation.findings import (
     CHECKED_KINDS,
     FindingKind,
@@ -194,25 +195,6 @@ MAX_SCANNED_EVENTS = 500  # in search of the last about each of a page's finding
 
 
 @dataclass(frozen=True, slots=True)
-class WorklistCursor:
-    """Where a page ended; written into the address of the next."""
-
-    weight: float
-    pk: int
-
-    def __str__(self) -> str:
-        return f"{self.weight!r}:{self.pk}"
-
-    @staticmethod
-    def read(text: str) -> WorklistCursor | None:
-        weight, _colon, pk = text.partition(":")
-        try:
-            return WorklistCursor(float(weight), int(pk))
-        except ValueError:
-            return None
-
-
-@dataclass(frozen=True, slots=True)
 class FindingCard:
     """A finding with all that is needed to decide, or with who has."""
 
@@ -242,21 +224,21 @@ class FindingCard:
 class WorklistPage:
     kind: WorklistKind
     cards: Sequence[FindingCard]
-    after: WorklistCursor | None
+    after: ScoreCursor | None
     left: int
 
 
-def get_worklist_page(user: User, kind: str, after: WorklistCursor | None) -> WorklistPage:
+def get_worklist_page(user: User, kind: str, after: ScoreCursor | None) -> WorklistPage:
     """A page of open cards, the worst first, in a constant number of queries."""
     rows = get_worklist_rows(kind, user)
     left, is_finding = rows.count(), rows.model is Finding
     if after is not None:
-        behind = Q(weight=after.weight, pk__gt=after.pk) | Q(weight__lt=after.weight)
+        behind = Q(weight=after.score, pk__gt=after.pk) | Q(weight__lt=after.score)
         rows = rows.filter(behind if is_finding else Q(pk__gt=after.pk))
     rows = rows.order_by(*(("-weight", "pk") if is_finding else ("pk",)))
     found = [build_finding(kind, row) for row in rows[: WORKLIST_PAGE_SIZE + 1]]
     shown = found[:WORKLIST_PAGE_SIZE]
-    place = WorklistCursor(shown[-1].weight, shown[-1].item_id) if len(found) > len(shown) else None
+    place = ScoreCursor(shown[-1].weight, shown[-1].item_id) if len(found) > len(shown) else None
     return WorklistPage(WORKLISTS[kind], _build_open_cards(user, kind, shown), place, left)
 
 

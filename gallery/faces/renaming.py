@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from gallery.faces.naming import name_faces, propose_look_alikes
 from gallery.index import engine, live
-from gallery.index.selectors import SERVING_EMBEDDER_KEY, get_active_build
+from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
 from gallery.models import Build, Candidate, Face, GalleryChange, NameChange, SiteSetting
 from gallery.models.history import get_site_setting
 from recognition.types import Embedder
@@ -26,7 +26,7 @@ FOLLOW_HEARTBEAT_KEY = "follow"  # the SiteSetting that a running pass touches
 
 def is_following_due() -> bool:
     """Whether faces have not followed changes they should have, as after a lost message, and none is at it."""
-    recipe = get_site_setting(SERVING_EMBEDDER_KEY)
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
     if not isinstance(recipe, dict):
         return False
     old = timezone.now() - MAX_FOLLOW_DELAY

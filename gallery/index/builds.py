@@ -1,34 +1,40 @@
-"""Builds of the index: requested, run one at a time, made active by one write, cleaned up after."""
+"""Builds of the index: requested, run one at a time, made active by one write, cleaned up after, and verified."""
 
 from __future__ import annotations
 
-import logging
 import shutil
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import JobFailed
 from gallery.index import engine
-from gallery.index.engine import SERVING_RECIPE_KEY, get_configured_recipe, get_embedder_by_id
-from gallery.index.feed import get_settled_change_id
-from gallery.index.live import searchable_vectors, stream_vector_parts
-from gallery.index.selectors import get_active_build
+from gallery.index.engine import get_configured_recipe, get_embedder_by_id
+from gallery.index.feed import get_latest_change_id, get_settled_change_id
+from gallery.index.live import IndexFollower, open_index, searchable_vectors, stream_vector_parts
+from gallery.index.selectors import (
+    SERVING_RECIPE_KEY,
+    find_earlier_builds,
+    find_kept_builds,
+    get_active_build,
+)
 from gallery.jobs import dispatch, leases
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
 from gallery.models import Build, GalleryChange, SiteSetting, Status, User
 from gallery.models.base import build_failure_columns
 from recognition import index
-from recognition.errors import RecognitionError
+from recognition.errors import EmbedderMismatch, IndexUnusable, RecognitionError
 from recognition.index import Index, builder
 from recognition.types import Embedder
 
@@ -61,55 +67,40 @@ def request_build_after_change(reason: str) -> Build | None:
     Older faces are searched again either way.
     """
     embedder_id = engine.get_serving_embedder().id
-    if _is_delta_small(embedder_id):
-        dispatch.send_task("follow_gallery", countdown=BUILD_DEBOUNCE_SECONDS)
-        return None
+    active = get_active_build(embedder_id)
+    if active is not None and active.vectors > SMALL_GALLERY_SIZE:
+        since = GalleryChange.objects.filter(embedder_id=embedder_id, pk__gt=active.upto_change)
+        if since.count() < MIN_CHANGED_SHARE * active.vectors:
+            dispatch.send_task("follow_gallery", countdown=BUILD_DEBOUNCE_SECONDS)
+            return None
     return request_build(reason, embedder_id=embedder_id)
 
 
-def _is_delta_small(embedder_id: str) -> bool:
-    active = get_active_build(embedder_id)
-    if active is None or active.vectors <= SMALL_GALLERY_SIZE:
-        return False
-    since = GalleryChange.objects.filter(embedder_id=embedder_id, pk__gt=active.upto_change)
-    return since.count() < MIN_CHANGED_SHARE * active.vectors
-
-
-log = logging.getLogger(__name__)
 SECONDS_BETWEEN_REPORTS = 0.5
 BUILD_STEPS = {"write": (0.0, 0.4), "build": (0.4, 0.5), "check": (0.9, 0.1)}  # start and share of the whole
 
 
 def run_build(pk: int) -> Build | None:
     """Claim the build and run it; None if it is not ours to do, as while another one is running."""
-    build = _claim_build(pk)
-    if build is None:
-        return None
-    with hold_lease(build):
-        _run_or_record_failure(build)
-    build.refresh_from_db()
-    return build
-
-
-def _run_or_record_failure(build: Build) -> None:
-    try:
-        _run_claimed_build(build)
-    except index.BuildCancelled:
-        finish_row(build, Status.CANCELLED)
-    except RecognitionError as error:
-        finish_row(build, Status.FAILED, error)
-    except OSError as error:
-        finish_row(build, Status.FAILED, JobFailed("index_not_written", error=error.strerror or error))
-
-
-def _claim_build(pk: int) -> Build | None:
-    """The row, if it is free and no other build is running: the database holds at most one that is."""
     _fail_dead_builds(pk)
     try:
         with transaction.atomic():
-            return claim_row(Build.objects.all(), pk)
-    except IntegrityError:
+            build = claim_row(Build.objects.all(), pk)
+    except IntegrityError:  # the database holds at most one build that is running
+        build = None
+    if build is None:
         return None
+    with hold_lease(build):
+        try:
+            _run_claimed_build(build)
+        except index.BuildCancelled:
+            finish_row(build, Status.CANCELLED)
+        except RecognitionError as error:
+            finish_row(build, Status.FAILED, error)
+        except OSError as error:
+            finish_row(build, Status.FAILED, JobFailed("index_not_written", error=error.strerror or error))
+    build.refresh_from_db()
+    return build
 
 
 def _fail_dead_builds(pk: int) -> None:
@@ -126,37 +117,37 @@ def _fail_dead_builds(pk: int) -> None:
 
 def _run_claimed_build(build: Build) -> None:
     embedder = get_embedder_by_id(build.embedder_id)
-    _cancel_waiting_builds(build)
+    # Builds asked for before this one starts will hold nothing that this one does not.
+    waiting = Build.objects.filter(work=Status.QUEUED, embedder_id=embedder.id).exclude(pk=build.pk)
+    superseded = build_failure_columns(JobFailed("build_superseded", pk=build.pk))
+    waiting.update(work=Status.CANCELLED, finished_at=timezone.now(), **superseded)
     clean_up_builds(embedder.id)
     upto = get_settled_change_id(embedder.id)
     name = f"{embedder.id}/{build.pk}-{uuid.uuid4().hex[:8]}"
     directory = settings.INDEX_ROOT / name
     figures = _write_index(build, embedder, directory)
-    build.directory, build.upto_change = name, upto
-    build.vectors, build.dimension = figures.count, figures.dimension
-    build.index_key, build.index_param = figures.index_key, figures.index_param
-    build.size, build.recall = figures.bytes, figures.recall
-    build.milliseconds = round(1000 * figures.build_seconds)
-    build.figures = asdict(figures)
     try:
-        activate_build(build)
+        activate_build(
+            build,
+            directory=name,
+            upto_change=upto,
+            vectors=figures.count,
+            dimension=figures.dimension,
+            index_key=figures.index_key,
+            index_param=figures.index_param,
+            size=figures.bytes,
+            recall=figures.recall,
+            milliseconds=round(1000 * figures.build_seconds),
+            figures=asdict(figures),
+        )
     except LeaseLost:
         shutil.rmtree(directory, ignore_errors=True)
         raise
     clean_up_builds(embedder.id)
 
 
-def _cancel_waiting_builds(build: Build) -> None:
-    """Builds asked for before this one starts will hold nothing that this one does not."""
-    waiting = Build.objects.filter(work=Status.QUEUED, embedder_id=build.embedder_id).exclude(pk=build.pk)
-    waiting.update(
-        work=Status.CANCELLED,
-        finished_at=timezone.now(),
-        **build_failure_columns(JobFailed("build_superseded", pk=build.pk)),
-    )
-
-
 def _write_index(build: Build, embedder: Embedder, directory: Path) -> index.BuildFigures:
+    row, is_due = Build.objects.filter(pk=build.pk), _make_interval_check()
     return builder.build(
         stream_vector_parts(embedder.id),
         directory,
@@ -164,13 +155,13 @@ def _write_index(build: Build, embedder: Embedder, directory: Path) -> index.Bui
         dimension=embedder.dimension,
         max_query_ms=settings.INDEX_MAX_QUERY_MS,
         max_memory=settings.INDEX_MAX_MEMORY,
-        progress=_make_progress_reporter(build, searchable_vectors(embedder.id).count()),
-        cancelled=_make_cancel_check(build),
+        progress=_make_progress_reporter(row, searchable_vectors(embedder.id).count()),
+        cancelled=lambda: is_due() and row.filter(is_cancel_wanted=True).exists(),
     )
 
 
-def _make_progress_reporter(build: Build, total: int) -> Callable[[str, int], None]:
-    """Writes step and progress into the row, twice a second at most."""
+def _make_progress_reporter(row: QuerySet[Build], total: int) -> Callable[[str, int], None]:
+    """Writes step and progress into the row, at each new step and else twice a second at most."""
     is_due = _make_interval_check()
     last_step = ""
 
@@ -179,16 +170,10 @@ def _make_progress_reporter(build: Build, total: int) -> Callable[[str, int], No
         if is_due() or step != last_step:
             start, share = BUILD_STEPS[step]
             progress = round(start + share * min(1.0, done / max(1, total)), 3)
-            Build.objects.filter(pk=build.pk).update(step=step, progress=progress)
+            row.update(step=step, progress=progress)
         last_step = step
 
     return report
-
-
-def _make_cancel_check(build: Build) -> Callable[[], bool]:
-    """Asks the row, twice a second at most, whether somebody wants the build stopped."""
-    is_due = _make_interval_check()
-    return lambda: is_due() and Build.objects.filter(pk=build.pk, is_cancel_wanted=True).exists()
 
 
 def _make_interval_check() -> Callable[[], bool]:
@@ -209,36 +194,17 @@ class NoEarlierBuild(RecognitionError):
     """There is nothing to go back to."""
 
 
-def activate_build(build: Build) -> None:
-    """Make the finished build the one that serves; queue.LeaseLost, and no change, if it is no longer ours."""
+def activate_build(build: Build, **columns: Any) -> None:
+    """Make the finished build the one that serves; LeaseLost, and no change, if it is no longer ours."""
     with transaction.atomic():
         _mark_build_active(build)
-        build.progress, build.step = 1, ""
-        build.save(update_fields=[*FINISHED_BUILD_FIELDS, "progress", "step"])
+        Build.objects.filter(pk=build.pk).update(progress=1, step="", **columns)
         finish_row(build, Status.DONE)
-        _remember_first_embedder(build.embedder_id)
+        recipe = get_configured_recipe()
+        if recipe["id"] == build.embedder_id:  # the first that serves; others take over in people.embedding
+            SiteSetting.objects.get_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
         dispatch.send_task("follow_gallery")
         dispatch.send_task("check_gallery")
-
-
-def _remember_first_embedder(embedder_id: str) -> None:
-    """The first embedder that serves; later ones take over in `pipeline.switch`."""
-    recipe = get_configured_recipe()
-    if recipe["id"] == embedder_id:
-        SiteSetting.objects.get_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
-
-
-FINISHED_BUILD_FIELDS: tuple[str, ...] = (
-    "directory",
-    "upto_change",
-    "vectors",
-    "dimension",
-    "index_key",
-    "index_param",
-    "size",
-    "recall",
-)
-FINISHED_BUILD_FIELDS += ("milliseconds", "figures")
 
 
 def _mark_build_active(build: Build) -> None:
@@ -247,21 +213,15 @@ def _mark_build_active(build: Build) -> None:
     build.is_active = True
 
 
-def find_earlier_build(embedder_id: str) -> Build | None:
-    """The build to go back to: the newest that was kept and does not serve."""
-    kept = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE, is_active=False)
-    return kept.exclude(directory="").order_by("-pk").first()
-
-
 def roll_back_build(embedder_id: str) -> Build:
     """Let the build before the active one serve again. What has changed since it was made still counts.
 
     Raises NoEarlierBuild, or IndexUnusable when its files are broken; nothing has changed then.
     """
-    build = find_earlier_build(embedder_id)
+    build = find_earlier_builds(embedder_id).first()
     if build is None:
         raise NoEarlierBuild(_("No earlier build is kept, so there is nothing to go back to."))
-    Index.load(settings.INDEX_ROOT / build.directory, embedder_id)
+    open_index(build)
     with transaction.atomic():
         _mark_build_active(build)
         dispatch.send_task("follow_gallery")
@@ -272,23 +232,16 @@ MAX_KEPT_BUILDS = 2  # the build that serves and the one before it
 
 
 def clean_up_builds(embedder_id: str) -> None:
-    _drop_old_builds(embedder_id)
-    _remove_orphan_directories(embedder_id)
-    _delete_followed_changes(embedder_id)
-
-
-def _drop_old_builds(embedder_id: str) -> None:
-    """Keep the newest; of builds made before somebody was erased, only the one that serves."""
-    kept = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE).exclude(directory="")
-    erased = _last_erasure_change_id(embedder_id)
+    """Keep the newest builds; of those made before somebody was erased, only the one that serves."""
+    kept = find_kept_builds(embedder_id)
+    erased = get_latest_change_id(embedder_id, kind=GalleryChange.Kind.ERASED)
     for place, build in enumerate(kept.order_by("-is_active", "-pk")):
         if place >= MAX_KEPT_BUILDS or (not build.is_active and build.upto_change < erased):
             drop_build_files(build)
-
-
-def _last_erasure_change_id(embedder_id: str) -> int:
-    rows = GalleryChange.objects.filter(embedder_id=embedder_id, kind=GalleryChange.Kind.ERASED)
-    return rows.order_by("-pk").values_list("pk", flat=True).first() or 0
+    _remove_orphan_directories(embedder_id)
+    # Changes that every kept build contains are followed by nobody any more.
+    oldest = kept.aggregate(oldest=Min("upto_change"))["oldest"] or 0
+    GalleryChange.objects.filter(embedder_id=embedder_id, pk__lt=oldest).delete()
 
 
 def drop_build_files(build: Build) -> None:
@@ -311,8 +264,77 @@ def _remove_orphan_directories(embedder_id: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _delete_followed_changes(embedder_id: str) -> None:
-    """Rows that every kept build contains are followed by nobody any more."""
-    kept = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE).exclude(directory="")
-    oldest = kept.aggregate(oldest=Min("upto_change"))["oldest"] or 0
-    GalleryChange.objects.filter(embedder_id=embedder_id, pk__lt=oldest).delete()
+VECTOR_TOLERANCE = 1e-6
+MAX_LISTED_IDS = 20  # ids named in a report
+
+
+@dataclass(slots=True)
+class IndexDifferences:
+    """Ids of references, by what is wrong with them in the index; `problem`: it cannot be opened at all."""
+
+    references: int = 0
+    build: int | None = None
+    problem: str = ""
+    missing: list[int] = field(default_factory=list)
+    extra: list[int] = field(default_factory=list)
+    misplaced: list[int] = field(default_factory=list)  # of another person than the database says
+    altered: list[int] = field(default_factory=list)  # another vector than the database has
+    is_mended: bool = False
+
+    @property
+    def is_sound(self) -> bool:
+        return not (self.problem or self.missing or self.extra or self.misplaced or self.altered)
+
+    def as_json(self) -> dict[str, Any]:
+        kinds = ("missing", "extra", "misplaced", "altered")
+        counts = {
+            kind: {"count": len(ids := getattr(self, kind)), "first": ids[:MAX_LISTED_IDS]} for kind in kinds
+        }
+        return {
+            "is_sound": self.is_sound,
+            "build": self.build,
+            "references": self.references,
+            "problem": self.problem or None,
+            "is_mended": self.is_mended,
+            **counts,
+        }
+
+
+def compare_index_with_database(*, mend: bool = False) -> IndexDifferences:
+    """Compare the index as a fresh process would serve it with the database; with `mend`, build anew."""
+    embedder = engine.get_serving_embedder()
+    build = get_active_build(embedder.id)
+    found, opened = IndexDifferences(build=build.pk if build else None), None
+    try:
+        opened = open_index(build) if build else None
+    except (IndexUnusable, EmbedderMismatch) as error:
+        found.problem = str(error)
+    follower = IndexFollower(embedder.id, embedder.dimension)
+    follower.refresh()
+    _compare_vectors(embedder, follower, opened, found)
+    if mend and not found.is_sound:
+        made = run_build(request_build("verify_index", delay=0).pk)
+        found.is_mended = bool(made and made.is_active) and compare_index_with_database().is_sound
+    return found
+
+
+def _compare_vectors(
+    embedder: Embedder, follower: IndexFollower, opened: Index | None, found: IndexDifferences
+) -> None:
+    served = follower.live.persons_of_references()
+    rows = {int(pk): row for row, pk in enumerate(opened.ids)} if opened else {}
+    delta = follower.live.delta_vectors()
+    for part in stream_vector_parts(embedder.id):
+        found.references += len(part.ids)
+        for pk, person, vector in zip(part.ids.tolist(), part.persons.tolist(), part.vectors, strict=True):
+            if pk not in served:
+                found.missing.append(pk)
+                continue
+            if served.pop(pk) != person:
+                found.misplaced.append(pk)
+            kept = delta.get(pk)
+            if kept is None and opened is not None and pk in rows:
+                kept = opened.parts.take(np.array([rows[pk]]))[0]
+            if kept is None or not np.allclose(kept, vector, atol=VECTOR_TOLERANCE):
+                found.altered.append(pk)
+    found.extra = sorted(served)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from gallery.core.limits import get_upload_limits
-from gallery.index.selectors import SERVING_EMBEDDER_KEY, count_searchable_people, get_applied_calibration
+from gallery.index.selectors import SERVING_RECIPE_KEY, count_searchable_people, get_applied_calibration
 from gallery.models.history import get_site_setting
 from recognition import images
 from recognition.decide import tighten_for_gallery
@@ -33,7 +33,6 @@ from recognition.types import Bounds, Detector, Embedder
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-SERVING_RECIPE_KEY = SERVING_EMBEDDER_KEY
 _loading_lock = threading.RLock()
 _loaded_objects: dict[tuple[int, str], object] = {}
 _side_by_side = 0  # of a command; 0 in a worker

@@ -6,6 +6,7 @@ may be read twice or late without harm. Write it in the transaction that changes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -15,7 +16,6 @@ from gallery.models import GalleryChange, Reference, ReferenceVector, Status
 from gallery.models.querysets import not_recognisable_q, recognisable_q
 
 ChangeKind = GalleryChange.Kind
-Judgement = Reference.Judgement
 
 
 def record_reference_changes(kind: GalleryChange.Kind, references: Iterable[Reference]) -> None:
@@ -36,18 +36,14 @@ def announce_changed_references(changes: ChangeSet) -> None:
     for some in split_into_chunks(moved):
         record_reference_changes(ChangeKind.MOVED, Reference.objects.filter(pk__in=some))
     for some in split_into_chunks(judged):
-        _announce_judged_references(some)
+        found = Reference.objects.filter(pk__in=some)
+        approved = found.approved()
+        record_reference_changes(ChangeKind.ADDED, approved)
+        for pk in approved.exclude(work=Status.DONE).values_list("pk", flat=True):
+            dispatch.send_task("embed_reference", pk)
+        record_reference_changes(ChangeKind.REMOVED, found.exclude(status=Reference.Judgement.APPROVED))
     if moved or judged:
         dispatch.send_task("request_build")
-
-
-def _announce_judged_references(references: Sequence[int]) -> None:
-    found = Reference.objects.filter(pk__in=references)
-    approved = found.approved()
-    record_reference_changes(ChangeKind.ADDED, approved)
-    for pk in approved.exclude(work=Status.DONE).values_list("pk", flat=True):
-        dispatch.send_task("embed_reference", pk)
-    record_reference_changes(ChangeKind.REMOVED, found.exclude(status=Judgement.APPROVED))
 
 
 def announce_people_references(people: Sequence[int]) -> None:
@@ -70,12 +66,7 @@ def get_settled_change_id(embedder_id: str) -> int:
         return get_latest_change_id(embedder_id)
 
 
-def get_latest_change_id(embedder_id: str) -> int:
-    """The newest row's number; 0 before the first."""
-    return (
-        GalleryChange.objects.filter(embedder_id=embedder_id)
-        .order_by("-pk")
-        .values_list("pk", flat=True)
-        .first()
-        or 0
-    )
+def get_latest_change_id(embedder_id: str, **conditions: Any) -> int:
+    """The number of the newest row, or of the newest of some; 0 before the first."""
+    rows = GalleryChange.objects.filter(embedder_id=embedder_id, **conditions)
+    return rows.order_by("-pk").values_list("pk", flat=True).first() or 0

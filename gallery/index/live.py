@@ -13,7 +13,9 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from gallery.history.changeset import split_into_chunks
 from gallery.index.engine import load_once, threads_per_photo
+from gallery.index.feed import get_latest_change_id
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.models import Build, GalleryChange, Person, Reference, ReferenceVector
@@ -22,10 +24,8 @@ from recognition.index import Index, LiveIndex, Part, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
 
 log = logging.getLogger(__name__)
-MAX_IDS_PER_QUERY = 500  # ids in one query
-MAX_TRANSACTION_AGE = timedelta(
-    seconds=60
-)  # a transaction that was open this long may still show an older change
+MAX_TRANSACTION_AGE = timedelta(seconds=60)  # one that was open this long may still show an older change
+REFERENCES_PER_PART = 5_000  # references read from the database at once
 
 
 class IndexFollower:
@@ -52,26 +52,27 @@ class IndexFollower:
             self._mask()
 
     def _load(self, build: Build | None) -> None:
-        horizon = _find_settled_change_id(self.embedder_id)
-        index = _open_index(build)
+        self.horizon = get_latest_change_id(self.embedder_id, at__lte=_settled_time())
+        index = None
+        if build is not None:
+            try:
+                index = open_index(build)
+            except (IndexUnusable, EmbedderMismatch) as error:
+                log.error(
+                    "Build %s cannot be used, so all references are searched one by one: %s", build.pk, error
+                )
+                dispatch.send_task("request_build", "the serving build is broken", None, True)
         self.live = LiveIndex(self.embedder_id, self.dimension, index)
         self.build, self._seen, self._expired = (build.pk if build else None), set(), set()
-        if index is not None and build is not None:
+        if build is not None and index is not None:
             self.horizon = build.upto_change
-        else:
-            self.horizon = horizon
-            self._load_database()
-        self._is_loaded = True
-
-    def _load_database(self) -> None:
-        """There is no build to stand on: search all vectors of the database as they are."""
-        parts = list(stream_vector_parts(self.embedder_id))
-        if parts:
+        elif parts := list(stream_vector_parts(self.embedder_id)):
             self.live.apply(
                 added=np.concatenate([part.ids for part in parts]),
                 persons=np.concatenate([part.persons for part in parts]),
                 vectors=np.concatenate([part.vectors for part in parts]),
             )
+        self._is_loaded = True
 
     def _follow(self) -> None:
         rows = GalleryChange.objects.filter(embedder_id=self.embedder_id, pk__gt=self.horizon)
@@ -95,8 +96,7 @@ class IndexFollower:
 
     def _sync(self, references: list[int]) -> None:
         """Bring these references to what the database says of them now."""
-        for start in range(0, len(references), MAX_IDS_PER_QUERY):
-            some = references[start : start + MAX_IDS_PER_QUERY]
+        for some in split_into_chunks(references):
             rows = ReferenceVector.objects.filter(
                 reference__in=Reference.objects.searchable().filter(pk__in=some),
                 embedder_id=self.embedder_id,
@@ -116,20 +116,8 @@ def _settled_time() -> datetime:
     return timezone.now() - (timedelta() if connection.vendor == "sqlite" else MAX_TRANSACTION_AGE)
 
 
-def _find_settled_change_id(embedder_id: str) -> int:
-    rows = GalleryChange.objects.filter(embedder_id=embedder_id, at__lte=_settled_time())
-    return rows.order_by("-pk").values_list("pk", flat=True).first() or 0
-
-
-def _open_index(build: Build | None) -> Index | None:
-    if build is None:
-        return None
-    try:
-        return Index.load(settings.INDEX_ROOT / build.directory, build.embedder_id)
-    except (IndexUnusable, EmbedderMismatch) as error:
-        log.error("Build %s cannot be used, so all references are searched one by one: %s", build.pk, error)
-        dispatch.send_task("request_build", "the serving build is broken", None, True)
-        return None
+def open_index(build: Build) -> Index:
+    return Index.load(settings.INDEX_ROOT / build.directory, build.embedder_id)
 
 
 def get_index_follower(embedder: Embedder) -> IndexFollower:
@@ -150,9 +138,6 @@ def find_nearest_references(
     if not is_fresh:
         current.refresh()
     return current.live.search(vectors, k)
-
-
-REFERENCES_PER_PART = 5_000  # references read from the database at once
 
 
 def searchable_vectors(embedder_id: str) -> QuerySet[ReferenceVector]:

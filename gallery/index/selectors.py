@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -72,20 +71,24 @@ def get_build_list(photos: QuerySet[Photo], after: int | None) -> KeysetPage[Bui
 
 def get_serving_build() -> Build | None:
     """The build that answers now."""
-    return _serving_builds().first()
-
-
-def _serving_builds() -> QuerySet[Build]:
-    recipe = get_site_setting(SERVING_EMBEDDER_KEY)
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
     active = Build.objects.filter(is_active=True).order_by("-pk")
-    return active.filter(embedder_id=recipe["id"]) if isinstance(recipe, dict) else active
+    return (active.filter(embedder_id=recipe["id"]) if isinstance(recipe, dict) else active).first()
+
+
+def find_kept_builds(embedder_id: str) -> QuerySet[Build]:
+    """Builds whose files are kept, the newest first."""
+    done = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE)
+    return done.exclude(directory="").order_by("-pk")
+
+
+def find_earlier_builds(embedder_id: str) -> QuerySet[Build]:
+    """Builds to go back to, the newest first: those that were kept and do not serve."""
+    return find_kept_builds(embedder_id).filter(is_active=False)
 
 
 def can_roll_back(build: Build | None) -> bool:
-    if build is None:
-        return False
-    kept = Build.objects.filter(embedder_id=build.embedder_id, work=Status.DONE, is_active=False)
-    return kept.exclude(directory="").exists()
+    return build is not None and find_earlier_builds(build.embedder_id).exists()
 
 
 def count_changes_since(build: Build | None) -> int:
@@ -104,7 +107,7 @@ def has_recent_build_request() -> bool:
 
 def count_waiting_changes() -> int:
     """What waits for the next build, as the pages around say it; nothing where there is no build yet."""
-    return count_changes_since(_serving_builds().only("embedder_id", "upto_change").first())
+    return count_changes_since(get_serving_build())
 
 
 def get_build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> BuildPage:
@@ -169,45 +172,33 @@ def list_build_plots(serving: Build | None) -> list[BuildPlot]:
     """Of the builds of the embedder that serves, the oldest at the left; none before there are two."""
     if serving is None:
         return []
-    done = Build.objects.filter(embedder_id=serving.embedder_id, work=Status.DONE).order_by("-pk")[
-        :MAX_PLOTTED_BUILDS
-    ]
-    builds = list(done)[::-1]
+    done = Build.objects.filter(embedder_id=serving.embedder_id, work=Status.DONE).order_by("-pk")
+    builds = list(done[:MAX_PLOTTED_BUILDS])[::-1]
     if len(builds) < 2:
         return []
-    about: list[tuple[str, str, Callable[[Build], float | None]]] = [
-        (_("References"), "", lambda build: build.vectors),
+    figures: list[tuple[str, list[float | None]]] = [
+        (_("References"), [build.vectors for build in builds]),
         (
-            _("Search of a photo with ten faces"),
-            "ms",
-            lambda build: build.figures.get("milliseconds_per_photo"),
+            _("Search of a photo with ten faces") + " (ms)",
+            [build.figures.get("milliseconds_per_photo") for build in builds],
         ),
-        (_("Nearest reference found, of 1,000 faces"), "", _found_per_thousand),
-        (_("Time to build"), "s", lambda build: build.milliseconds / 1000),
-        (_("Size"), "MB", lambda build: build.size / 1024**2),
+        (
+            _("Nearest reference found, of 1,000 faces"),
+            [None if build.recall is None else 1000 * build.recall for build in builds],
+        ),
+        (_("Time to build") + " (s)", [build.milliseconds / 1000 for build in builds]),
+        (_("Size") + " (MB)", [build.size / 1024**2 for build in builds]),
     ]
-    ends = (_format_build_date(builds[0]), _format_build_date(builds[-1]))
-    plots = (
-        (title, unit, _plot_values([figure(build) for build in builds], ends))
-        for title, unit, figure in about
-    )
-    return [BuildPlot(f"{title} ({unit})" if unit else title, plot) for title, unit, plot in plots if plot]
+    dates = [date_format(timezone.localtime(build.created_at), "SHORT_DATE_FORMAT") for build in builds]
+    known = [(title, [value for value in values if value is not None]) for title, values in figures]
+    return [
+        BuildPlot(title, draw_line_chart([("kept", values)], ends=(dates[0], dates[-1])))
+        for title, values in known
+        if len(values) > 1
+    ]
 
 
-def _found_per_thousand(build: Build) -> float | None:
-    return None if build.recall is None else 1000 * build.recall
-
-
-def _plot_values(values: Sequence[float | None], ends: tuple[str, str]) -> Chart | None:
-    known = [value for value in values if value is not None]
-    return draw_line_chart([("kept", known)], ends=ends) if len(known) > 1 else None
-
-
-def _format_build_date(build: Build) -> str:
-    return date_format(timezone.localtime(build.created_at), "SHORT_DATE_FORMAT")
-
-
-SERVING_EMBEDDER_KEY = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
+SERVING_RECIPE_KEY = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
 
 
 def get_active_build(embedder_id: str) -> Build | None:

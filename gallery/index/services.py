@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import record_event
+from gallery.index.selectors import find_earlier_builds
 from gallery.jobs import dispatch
 from gallery.jobs.services import request_job
 from gallery.models import Build, Event, NameChange, Status, User
@@ -61,22 +62,17 @@ def _stop_build(build: Build) -> None:
 @transaction.atomic
 def request_roll_back(user: User, embedder_id: str) -> Event:
     """Let the build before the active one serve again."""
-    if not _has_earlier_build(embedder_id):
+    if not find_earlier_builds(embedder_id).exists():
         raise ActionRefused(_("No earlier build is kept, so there is nothing to go back to."))
     event = record_event(user, "build.roll_back", None, {"name": embedder_id}, undo={"embedder": embedder_id})
     dispatch.send_task("roll_back")
     return event
 
 
-def _has_earlier_build(embedder_id: str) -> bool:
-    earlier = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE, is_active=False)
-    return earlier.exclude(directory="").exists()
-
-
 def reverse_roll_back(user: User, event: Event) -> dict[str, str]:
     """Of the two builds that are kept the other one serves again."""
     undo = {"embedder": str((event.undo or {}).get("embedder", ""))}
-    if not _has_earlier_build(undo["embedder"]):
+    if not find_earlier_builds(undo["embedder"]).exists():
         raise CannotUndo(_("The other build is no longer kept. Build the index anew."))
     dispatch.send_task("roll_back")
     return undo

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from gallery.index import builds, engine
+from gallery.index.builds import compare_index_with_database
 from gallery.index.services import VERIFY_INDEX_JOB
-from gallery.index.verify import compare_index_with_database
 from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
 from gallery.models import User

@@ -23,12 +23,11 @@ from gallery.index.builds import request_build, request_build_after_change, run_
 from gallery.index.engine import (
     MISSING_MODEL_ERRORS,
     MODEL_RETRY_SECONDS,
-    SERVING_RECIPE_KEY,
     get_configured_recipe,
 )
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.index.live import searchable_vectors
-from gallery.index.selectors import get_active_build
+from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease, postpone_row
 from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status

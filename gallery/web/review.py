@@ -11,10 +11,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import find_by_id, paginate_by_id, parse_id, parse_ids
+from gallery.core.pagination import ScoreCursor, find_by_id, paginate_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.curation.review import (
-    ReviewCursor,
     get_face_verdict,
     get_question,
     get_review_queue,
@@ -45,7 +44,7 @@ MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
 @require_safe
 def review_page(request: PageRequest) -> HttpResponse:
     person, album = parse_id(request.GET.get("person")), parse_id(request.GET.get("album"))
-    after = ReviewCursor.read(request.GET.get("after", ""))
+    after = ScoreCursor.read(request.GET.get("after", ""))
     context = {
         "queue": get_review_queue(request.user, after, person=person, album=album),
         "after": after,

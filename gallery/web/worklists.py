@@ -11,14 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.exceptions import ActionRefused, translate_error
-from gallery.core.pagination import find_by_id, parse_id, parse_ids
+from gallery.core.pagination import ScoreCursor, find_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, curator_required
 from gallery.curation.findings import find_worklist_items
 from gallery.curation.jobs import GALLERY_CHECK_JOB, request_gallery_check
 from gallery.curation.services import ChosenTarget, resolve_worklist_item
 from gallery.curation.worklists import (
     WORKLISTS,
-    WorklistCursor,
     count_findings_in_worklists,
     get_finding_card,
     get_worklist_page,
@@ -52,7 +51,7 @@ def health_check_start(request: PageRequest) -> HttpResponse:
 @curator_required
 @require_safe
 def worklist_page(request: PageRequest, kind: str) -> HttpResponse:
-    after = WorklistCursor.read(request.GET.get("after", ""))
+    after = ScoreCursor.read(request.GET.get("after", ""))
     found = get_worklist_page(request.user, _get_known_kind(kind), after)
     return render(request, "health/worklist.html", {"list": found, "kind": found.kind, "after": after})
 

@@ -20,9 +20,12 @@ from django.core.management import call_command  # noqa: E402
 from django.db import IntegrityError, transaction  # noqa: E402
 
 from gallery.index import engine  # noqa: E402
-from gallery.index.builds import request_build, run_build  # noqa: E402
+from gallery.index.builds import (  # noqa: E402
+    compare_index_with_database,
+    request_build,
+    run_build,
+)
 from gallery.index.live import find_nearest_references  # noqa: E402
-from gallery.index.verify import compare_index_with_database  # noqa: E402
 from gallery.jobs import dispatch  # noqa: E402
 from gallery.models import Event, Person, Reference  # noqa: E402
 from gallery.privacy.erasure import erase_person  # noqa: E402

@@ -18,16 +18,16 @@ from gallery.index.builds import (
     BUILD_DEBOUNCE_SECONDS,
     SMALL_GALLERY_SIZE,
     NoEarlierBuild,
+    compare_index_with_database,
     request_build,
     request_build_after_change,
     roll_back_build,
     run_build,
 )
-from gallery.index.engine import SERVING_RECIPE_KEY
 from gallery.index.feed import get_latest_change_id, get_settled_change_id
 from gallery.index.live import stream_vector_parts
+from gallery.index.selectors import SERVING_RECIPE_KEY
 from gallery.index.services import cancel_build, request_roll_back
-from gallery.index.verify import compare_index_with_database
 from gallery.models import Build, Erasure, GalleryChange, Status
 from gallery.models.history import get_site_setting
 from gallery.privacy.erasure_cleanup import clear_index_builds

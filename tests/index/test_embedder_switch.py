@@ -6,7 +6,7 @@ import pytest
 
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
-from gallery.index.engine import SERVING_RECIPE_KEY
+from gallery.index.selectors import SERVING_RECIPE_KEY
 from gallery.models import Build, Photo, ReferenceVector, Status
 from gallery.models.history import get_site_setting
 from gallery.people import processing

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gallery.index import engine
-from gallery.index.engine import SERVING_RECIPE_KEY, get_configured_recipe, get_embedder_by_id
+from gallery.index.engine import get_configured_recipe, get_embedder_by_id
+from gallery.index.selectors import SERVING_RECIPE_KEY
 from gallery.models import SiteSetting
 from recognition.errors import EmbedderMismatch, WeightsMissing
 

@@ -17,10 +17,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from gallery.index import builds, engine
-from gallery.index.builds import NoEarlierBuild, request_build, roll_back_build, run_build
+from gallery.index.builds import (
+    NoEarlierBuild,
+    compare_index_with_database,
+    request_build,
+    roll_back_build,
+    run_build,
+)
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.index.live import IndexFollower
-from gallery.index.verify import compare_index_with_database
 from gallery.jobs.leases import recover_expired_leases
 from gallery.jobs.registry import JOB_KINDS
 from gallery.models import Build, Erasure, Person, Reference, Status

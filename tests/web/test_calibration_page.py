@@ -14,7 +14,7 @@ from gallery.core.charts import CHART_HEIGHT, CHART_WIDTH
 from gallery.curation.calibration import get_calibration_page
 from gallery.curation.measurement import calibrate_gallery
 from gallery.index import engine
-from gallery.models import Calibration, Role, SiteSetting, User
+from gallery.models import Calibration, Job, Role, User
 from recognition.types import Bounds
 from tests.engines import FakeEngine
 from tests.making import a_user, fill_gallery
@@ -39,7 +39,7 @@ def test_the_page_says_that_a_measurement_is_under_way_and_when_it_is_late(
 ) -> None:
     curator.post("/names/measure", {"rate": "0.01"})
     assert "is being measured" in curator.get("/names/").content.decode()
-    SiteSetting.objects.update(value={"at": (timezone.now() - timedelta(hours=1)).isoformat(), "rate": 0.01})
+    Job.objects.update(asked_at=timezone.now() - timedelta(hours=1))
     assert "Is a worker running?" in curator.get("/names/").content.decode()
     calibrate_gallery(0.01)  # of an empty gallery
     page = curator.get("/names/").content.decode()

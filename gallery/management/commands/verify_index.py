@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery.index.verify import MAX_LISTED_IDS, compare_index_with_database
+from gallery.index.builds import MAX_LISTED_IDS, compare_index_with_database
 from gallery.management.base import GalleryCommand, make_flag
 
 
