@@ -173,7 +173,7 @@ def _summarise_act(act: BulkAct) -> dict[str, Any]:
 
 
 def _list_limited_albums(act: BulkAct) -> list[int]:
-    """Whom the act's line in the history is for: with the albums that only some may see."""
+    """Limited albums that the act's line in the history is about, so that only their members see it."""
     if not act.is_of_photos:
         return []
     photos = Photo.objects.filter(pk__in=among_ids(act.ids), album__is_limited=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db.models import Count, Q
 
-from gallery.index.selectors import count_changes_since, get_serving_build
+from gallery.index.selectors import count_waiting_changes, get_serving_build
 from gallery.models import (
     Album,
     BulkAct,
@@ -75,7 +75,7 @@ UNCHANGED_ROWS: dict[str, Q] = {
 
 
 def preview_bulk_act(user: User, act: BulkAct) -> BulkPreview:
-    found = BulkPreview(waiting=count_changes_since(get_serving_build()))
+    found = BulkPreview(waiting=count_waiting_changes())
     if act.is_of_photos:
         _preview_photos(found, user, act)
     elif act.kind == BulkKind.MERGE:

@@ -57,11 +57,13 @@ class LabelledVectors:
 def load_labelled_references(embedder: Embedder) -> LabelledVectors:
     """Every reference that faces are matched to."""
     parts = list(stream_vector_parts(embedder.id))
-    no_vectors, no_ids = np.empty((0, embedder.dimension), np.float32), np.empty(0, np.int64)
+    if not parts:
+        nothing = np.empty(0, np.int64)
+        return LabelledVectors(np.empty((0, embedder.dimension), np.float32), nothing, nothing)
     return LabelledVectors(
-        np.concatenate([no_vectors, *(part.vectors for part in parts)]),
-        np.concatenate([no_ids, *(part.persons for part in parts)]),
-        np.concatenate([no_ids, *(part.ids for part in parts)]),
+        np.concatenate([part.vectors for part in parts]),
+        np.concatenate([part.persons for part in parts]),
+        np.concatenate([part.ids for part in parts]),
     )
 
 

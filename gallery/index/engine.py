@@ -86,13 +86,21 @@ def get_detector() -> Detector:
 
 def get_configured_embedder() -> Embedder:
     """The embedder that is wished for (`FACESITE_EMBEDDER`)."""
-    return get_embedder_by_name(settings.EMBEDDER)
+    return _load_embedder(settings.EMBEDDER, _embedder_options(settings.EMBEDDER))
 
 
 def get_serving_embedder() -> Embedder:
     """The embedder whose index answers now; another one only takes over once its own index is complete."""
     recipe = get_site_setting(SERVING_RECIPE_KEY)
-    return (isinstance(recipe, dict) and _load_from_recipe(recipe)) or get_configured_embedder()
+    if isinstance(recipe, dict):
+        try:
+            found = _load_embedder(recipe["name"], recipe["options"])
+        except RecognitionError as error:
+            log.warning("The embedder that made the serving index cannot be loaded any more: %s", error)
+        else:
+            if found.id == recipe["id"]:  # its weights, and what is done with them, are still the same
+                return found
+    return get_configured_embedder()
 
 
 def get_embedder_by_id(embedder_id: str) -> Embedder:
@@ -101,10 +109,6 @@ def get_embedder_by_id(embedder_id: str) -> Embedder:
         if (found := find()).id == embedder_id:
             return found
     raise EmbedderMismatch(f"No embedder with the id {embedder_id} is configured.")
-
-
-def get_embedder_by_name(name: str) -> Embedder:
-    return _load_embedder(name, _embedder_options(name))
 
 
 def get_configured_recipe() -> dict[str, Any]:
@@ -127,16 +131,6 @@ def _embedder_options(name: str) -> dict[str, str]:
 def _load_embedder(name: str, options: dict[str, str]) -> Embedder:
     key = " ".join(["embedder", name, *options.values()])
     return load_once(key, lambda: load_embedder(name, threads=threads_per_photo(), **options))
-
-
-def _load_from_recipe(recipe: dict[str, Any]) -> Embedder | None:
-    """The embedder that was serving, if its weights and what is done with them are still the same."""
-    try:
-        found = _load_embedder(recipe["name"], recipe["options"])
-    except RecognitionError as error:
-        log.warning("The embedder that made the serving index cannot be loaded any more: %s", error)
-        return None
-    return found if found.id == recipe["id"] else None
 
 
 def read_photo(path: Path) -> images.Photo:

@@ -41,7 +41,6 @@ class PhotoNameChanges:
 
 @dataclass(frozen=True, slots=True)
 class BuildPage:
-    build: Build
     why: str  # this kind of index, in a sentence
     cost: str  # what memory made it lose; empty if nothing
     photos: list[PhotoNameChanges]
@@ -124,7 +123,6 @@ def get_build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> 
         grouped.pop()  # it may not be whole; the next page begins with it
     last = grouped[-1].photo.pk if is_more else None
     return BuildPage(
-        build,
         explain_index_kind(build.figures),
         explain_compression_loss(build.figures),
         grouped,
