@@ -196,7 +196,10 @@ class PersonHealthFilter(ConditionFilter):
         alike = get_open_findings(FindingKind.CONFUSABLE)
         return {
             "bare": (str(FindingKind.BARE.label), _keep_found(get_worklist_rows(FindingKind.BARE), "pk")),
-            "single": (str(FindingKind.SINGLE.label), _keep_found(get_worklist_rows(FindingKind.SINGLE), "pk")),
+            "single": (
+                str(FindingKind.SINGLE.label),
+                _keep_found(get_worklist_rows(FindingKind.SINGLE), "pk"),
+            ),
             "wrong": (_("A reference that may be wrong"), _keep_found(wrong, "person")),
             "confusable": (
                 str(FindingKind.CONFUSABLE.label),

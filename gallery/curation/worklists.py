@@ -204,8 +204,8 @@ class FindingCard:
     faces: Sequence[Face] = ()  # what could be added
     alike: SimilarityText | None = None  # to the other person, picture or people
     own_alike: SimilarityText | None = None
-    why: str = ""
-    said: Event | None = None  # who dealt with it; None while it is open
+    defect: str = ""  # what is wrong with its picture, in words
+    event: Event | None = None  # by which it was dealt with
     is_open: bool = True
 
     @property
@@ -216,8 +216,8 @@ class FindingCard:
         return sorted(WORKLISTS[self.finding.kind].acts, key=lambda act: is_vain and act == LOOK_AGAIN_BUTTON)
 
     @property
-    def says(self) -> str:
-        return describe_event(self.said) if self.said else ""
+    def event_text(self) -> str:
+        return describe_event(self.event) if self.event else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ def _build_closed_cards(findings: Sequence[Finding]) -> list[FindingCard]:
         wanted |= Q(object_type=kind, object_id=pk)
     rows = EventSubject.objects.filter(wanted).select_related("event__actor").order_by("-event_id")
     last = {(row.object_type, row.object_id): row.event for row in reversed(rows[:MAX_SCANNED_EVENTS])}
-    return [FindingCard(finding, said=last.get(finding.subject), is_open=False) for finding in findings]
+    return [FindingCard(finding, event=last.get(finding.subject), is_open=False) for finding in findings]
 
 
 def _build_open_cards(user: User, kind: str, findings: Sequence[Finding]) -> list[FindingCard]:
@@ -282,7 +282,7 @@ def _build_open_cards(user: User, kind: str, findings: Sequence[Finding]) -> lis
             faces=faces.get(finding.person_id, []),
             alike=_describe_similarity(finding, finding.similarity, tails),
             own_alike=_describe_similarity(finding, finding.own_similarity, tails),
-            why=_describe_defect(finding),
+            defect=_describe_defect(finding),
         )
         for finding in findings
     ]

@@ -23,7 +23,7 @@ PAGES = (
     "gallery.privacy.",
     "gallery.backup.",
 )
-LIGHT_MODULES = (".effects", ".jobs")  # what a room registers at every start
+LIGHT_MODULES = (".effects", ".findings", ".jobs")  # what a room registers at every start
 LOADED_BY_TAG = """
 import subprocess, sys
 subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True)
