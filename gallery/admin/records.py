@@ -24,7 +24,7 @@ from gallery.admin.base import (
 from gallery.admin.filters import ConditionFilter
 from gallery.core.permissions import current_user
 from gallery.history.descriptions import describe_event
-from gallery.history.selectors import list_history_events
+from gallery.history.selectors import list_history_events, verb_q
 from gallery.models import Build, Calibration, Event, Face, Reference
 from gallery.templatetags.media import face_src
 
@@ -102,23 +102,16 @@ class EventSubjectFilter(ConditionFilter):
     parameter_name = "about"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        words = {
-            "people": (_("People"), ("person", "people")),
-            "references": (_("References"), ("reference", "references")),
-            "faces": (_("Faces"), ("face",)),
-            "photos": (_("Photos"), ("photo",)),
-            "albums": (_("Albums"), ("album",)),
-            "many": (_("Bulk actions"), ("bulk",)),
+        verbs = {
+            "people": (_("People"), ("person.", "people.")),
+            "references": (_("References"), ("reference.", "references.")),
+            "faces": (_("Faces"), ("face.",)),
+            "photos": (_("Photos"), ("photo.",)),
+            "albums": (_("Albums"), ("album.",)),
+            "many": (_("Bulk actions"), ("bulk.",)),
             "undone": (_("Undo"), ("undo", "redo")),
         }
-        return {key: (label, _verb_starts_with(starts)) for key, (label, starts) in words.items()}
-
-
-def _verb_starts_with(words: tuple[str, ...]) -> Q:
-    found = Q()
-    for word in words:
-        found |= Q(verb=word) | Q(verb__startswith=f"{word}.")
-    return found
+        return {key: (label, verb_q(beginnings)) for key, (label, beginnings) in verbs.items()}
 
 
 @admin.register(Event)

@@ -184,13 +184,14 @@ def list_audit_events(
         **{name: value for name, value in wanted.items() if value}
     )
     if kind in AUDIT_KINDS:
-        return rows.filter(_verb_q(AUDIT_KINDS[kind]))
+        return rows.filter(verb_q(AUDIT_KINDS[kind]))
     if kind == "changed":
-        return rows.exclude(_verb_q(tuple(verb for verbs in AUDIT_KINDS.values() for verb in verbs)))
+        return rows.exclude(verb_q(tuple(verb for verbs in AUDIT_KINDS.values() for verb in verbs)))
     return rows
 
 
-def _verb_q(verbs: tuple[str, ...]) -> Q:
+def verb_q(verbs: tuple[str, ...]) -> Q:
+    """A condition on events: one of these verbs, or of those that begin with what ends in a dot or in "erase"."""
     condition = Q(pk__in=[])
     for verb in verbs:
         condition |= Q(verb__startswith=verb) if verb.endswith((".", "erase")) else Q(verb=verb)

@@ -185,7 +185,7 @@ def mend_files(found: SanityReport) -> None:
             found.restored.append(row.file)
         elif row in found.lost:
             failure = {"work": Status.FAILED, "finished_at": timezone.now()}
-            failure |= build_failure_columns(JobFailed(FILE_LOST))
+            failure |= build_failure_columns(JobFailed("file_lost"))
             row.get_rows().exclude(work=Status.PROCESSING).update(**failure)
             found.failed.append(row.file)
     for name in found.orphans:

@@ -76,7 +76,7 @@ class Work(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     lease_owner = models.CharField(max_length=80, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
-    lease_doubted = models.BooleanField(default=False, editable=False)  # it looked run out at one look
+    lease_doubted = models.BooleanField(default=False, editable=False)  # it had run out at the last look
     queued_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)

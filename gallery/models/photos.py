@@ -67,7 +67,7 @@ class Photo(Work):
     name = models.CharField(_("file name"), max_length=255)
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
     sha256 = models.CharField(max_length=64, editable=False)
-    copy = models.PositiveSmallIntegerField(default=0, editable=False)  # of the same file, which others keep
+    copy = models.PositiveSmallIntegerField(default=0, editable=False)  # of a file that others keep unseen
     bytes = models.PositiveBigIntegerField(default=0)
     format = models.CharField(max_length=10, blank=True)
     width = models.PositiveIntegerField(default=0)  # upright
@@ -145,7 +145,7 @@ class Face(models.Model):
     )
     decided_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
-    is_erased = models.BooleanField(default=False, editable=False)  # its person was: never embedded again
+    is_erased = models.BooleanField(default=False, editable=False)  # of an erased person: never embedded
     is_twice = models.BooleanField(_("name twice in the photo"), default=False)
     cluster = models.BigIntegerField(null=True, blank=True, db_index=True)  # group of unknown look-alikes
     searched_change = models.BigIntegerField(default=0)  # last GalleryChange its candidates reflect
