@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from gallery.index import engine
 from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
-from gallery.models import Decision, Face, Photo, Status
+from gallery.models import Decision, Face, Photo, Status, Work
 from gallery.models.querysets import recognition_off_q
 from recognition.analysis import Analysis, analyse_photo
 from recognition.errors import RecognitionError
@@ -29,16 +31,22 @@ def process_photo(pk: int) -> bool:
     photo = claim_row(Photo.objects.outside_trash(), pk)
     if photo is None:
         return False
-    with hold_lease(photo):
-        try:
-            _process_claimed_photo(photo)
-        except FileNotFoundError:
-            finish_row(photo, Status.FAILED, JobFailed("photo_file_gone"))
-        except MISSING_MODEL_ERRORS as error:
-            postpone_row(photo, MODEL_RETRY_SECONDS, error)
-        except RecognitionError as error:
-            finish_row(photo, Status.FAILED, error)
+    with hold_lease(photo), record_failure(photo, JobFailed("photo_file_gone")):
+        _process_claimed_photo(photo)
     return True
+
+
+@contextmanager
+def record_failure(row: Work, file_gone: JobFailed) -> Iterator[None]:
+    """End a claimed row as failed where its picture is to blame; for later where a model is not there yet."""
+    try:
+        yield
+    except FileNotFoundError:
+        finish_row(row, Status.FAILED, file_gone)
+    except MISSING_MODEL_ERRORS as error:
+        postpone_row(row, MODEL_RETRY_SECONDS, error)
+    except RecognitionError as error:
+        finish_row(row, Status.FAILED, error)
 
 
 def _process_claimed_photo(photo: Photo) -> None:

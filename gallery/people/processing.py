@@ -18,23 +18,20 @@ from django.utils import timezone
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
 from gallery.faces.drawn import DRAWN_BOX_MARGIN, find_best_detection
+from gallery.faces.processing import record_failure
 from gallery.index import engine
 from gallery.index.builds import request_build, request_build_after_change, run_build
-from gallery.index.engine import (
-    MISSING_MODEL_ERRORS,
-    MODEL_RETRY_SECONDS,
-    get_configured_recipe,
-)
+from gallery.index.engine import get_configured_recipe
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.index.live import searchable_vectors
 from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
 from gallery.jobs import dispatch
-from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease, postpone_row
+from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease
 from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
 from gallery.models.history import get_site_setting
 from gallery.models.storage import remove_file
 from gallery.people.crops import FaceColumns, cut_reference_crop, describe_detection, get_reference_face
-from recognition.errors import ImageError, RecognitionError
+from recognition.errors import RecognitionError
 from recognition.images import Region
 from recognition.images.sandbox import read_region
 from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
@@ -52,21 +49,14 @@ def process_draft(pk: int) -> bool:
     draft = claim_row(ReferenceDraft.objects.all(), pk)
     if draft is None:
         return False
-    with hold_lease(draft):
-        try:
-            if draft.drawn:
-                _detect_face_in_box(draft, Box(*draft.drawn))
-            else:
-                _detect_faces(draft)
-            with transaction.atomic():
-                finish_row(draft, Status.DONE)
-                draft.save(update_fields=["faces", "chosen", "drawn", "problem"])
-        except FileNotFoundError:
-            finish_row(draft, Status.FAILED, JobFailed("draft_file_gone"))
-        except ImageError as error:
-            finish_row(draft, Status.FAILED, error)
-        except LeaseLost:
-            pass  # another worker has it, or it was left out meanwhile
+    with hold_lease(draft), record_failure(draft, JobFailed("draft_file_gone")):
+        if draft.drawn:
+            _detect_face_in_box(draft, Box(*draft.drawn))
+        else:
+            _detect_faces(draft)
+        with transaction.atomic():
+            finish_row(draft, Status.DONE)  # LeaseLost where it was left out meanwhile
+            draft.save(update_fields=["faces", "chosen", "drawn", "problem"])
     return True
 
 
@@ -134,15 +124,8 @@ def process_reference(pk: int) -> bool:
     reference = claim_row(Reference.objects.all(), pk)
     if reference is None:
         return False
-    with hold_lease(reference):
-        try:
-            _embed_claimed_reference(reference)
-        except FileNotFoundError:
-            finish_row(reference, Status.FAILED, JobFailed("reference_file_gone"))
-        except MISSING_MODEL_ERRORS as error:
-            postpone_row(reference, MODEL_RETRY_SECONDS, error)
-        except RecognitionError as error:
-            finish_row(reference, Status.FAILED, error)
+    with hold_lease(reference), record_failure(reference, JobFailed("reference_file_gone")):
+        _embed_claimed_reference(reference)
     return True
 
 
