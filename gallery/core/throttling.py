@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +18,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery.core.exceptions import ActionRefused
 from gallery.models import Event, Photo, Reference, User
+from recognition.errors import ImageError
 
 
 def get_client_address(request: HttpRequest) -> str:
@@ -66,24 +70,30 @@ VERB_UPLOAD_REFUSED = "upload.refused"
 QUOTA_PERIOD = timedelta(hours=1)
 
 
-def is_over_upload_quota(user: User, more_bytes: int = 0) -> bool:
-    """Whether the user has sent as many files, or bytes with these, as an hour allows."""
+@contextmanager
+def throttle_upload(user: User | None, more_bytes: int = 0) -> Iterator[None]:
+    """Refuse an upload past the hour's limit; a file that turns out to be no photo counts as well."""
+    check_upload_quota(user, more_bytes)
+    try:
+        yield
+    except ImageError:
+        if user is not None:
+            Event.objects.create(actor=user, verb=VERB_UPLOAD_REFUSED)
+        raise
+
+
+def check_upload_quota(user: User | None, more_bytes: int = 0) -> None:
+    """ActionRefused if the user has sent as many files, or bytes with these, as an hour allows."""
+    if user is None:
+        return
     since = timezone.now() - QUOTA_PERIOD
     kept = Photo.objects.filter(uploaded_by=user, added_at__gt=since).aggregate(
         files=Count("pk"), bytes=Sum("bytes")
     )
     references = Reference.objects.filter(added_by=user, created_at__gt=since).count()
     refused = Event.objects.filter(actor=user, verb=VERB_UPLOAD_REFUSED, at__gt=since).count()
-    if kept["files"] + references + refused >= settings.UPLOADS_PER_HOUR:
-        return True
-    return (kept["bytes"] or 0) + more_bytes > settings.UPLOAD_GB_PER_HOUR * 1_000_000_000
-
-
-def get_quota_message() -> str:
-    """The message for a user who is over the quota."""
-    return _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
-
-
-def record_refused_upload(user: User) -> None:
-    """A file of this user's was not a photo that could be kept."""
-    Event.objects.create(actor=user, verb=VERB_UPLOAD_REFUSED)
+    is_full = kept["files"] + references + refused >= settings.UPLOADS_PER_HOUR
+    if is_full or (kept["bytes"] or 0) + more_bytes > settings.UPLOAD_GB_PER_HOUR * 1_000_000_000:
+        raise ActionRefused(
+            _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
+        )

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
-from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
+from gallery.core.throttling import throttle_upload
 from gallery.history.changeset import record_event
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
@@ -34,8 +34,6 @@ DRAFT_RETENTION = timedelta(days=2)
 def add_draft(user: User, person: Person, content: bytes, name: str) -> None:
     """Keep a picture to be looked at; nothing is searched by it yet. ActionRefused for what is not kept."""
     shown = clean_name(name)[:255] or _("picture")
-    if is_over_upload_quota(user, len(content)):
-        raise ActionRefused(get_quota_message())
     sha256 = hashlib.sha256(content).hexdigest()
     there = Reference.objects.filter(person=person, source_sha256=sha256)
     if there.exclude(status=Reference.Judgement.REJECTED).exists():  # what was rejected may be sent again
@@ -43,9 +41,9 @@ def add_draft(user: User, person: Person, content: bytes, name: str) -> None:
     if ReferenceDraft.objects.filter(person=person, sha256=sha256).exists():
         return
     try:
-        info = probe_photo(content, get_upload_limits())
+        with throttle_upload(user, len(content)):
+            info = probe_photo(content, get_upload_limits())
     except ImageError as error:
-        record_refused_upload(user)
         raise ActionRefused(f"{shown}: {translate_error(error)}") from error
     file = build_draft_name(FILE_EXTENSIONS[info.kind])
     write_file(file, content)

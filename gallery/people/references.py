@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
 from gallery.core.limits import get_upload_limits
-from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
+from gallery.core.throttling import throttle_upload
 from gallery.faces.decisions import confirm_face, summarise_person
 from gallery.history.changeset import (
     ChangeSet,
@@ -53,14 +53,8 @@ def add_reference(
     None where the same picture is a reference of theirs already. Raises ImageError, or ActionRefused past the
     hour's limit.
     """
-    if user is not None and is_over_upload_quota(user, len(content)):
-        raise ActionRefused(get_quota_message())
-    try:
+    with throttle_upload(user, len(content)):
         info = probe_photo(content, get_upload_limits())
-    except ImageError:
-        if user is not None:
-            record_refused_upload(user)
-        raise
     sha256 = hashlib.sha256(content).hexdigest()
     found = Reference.objects.filter(person=person, source_sha256=sha256).first()
     if found:

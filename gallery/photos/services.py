@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.limits import get_upload_limits
-from gallery.core.throttling import get_quota_message, is_over_upload_quota, record_refused_upload
+from gallery.core.throttling import check_upload_quota, throttle_upload
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows, get_database_time
@@ -29,7 +29,7 @@ from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
 from gallery.photos.albums import make_unsaved_album
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
-from recognition.errors import ImageError, ImageTooLarge
+from recognition.errors import ImageTooLarge
 from recognition.images.sandbox import probe_photo
 
 FILE_EXTENSIONS = {  # by Pillow's name of the format
@@ -58,18 +58,8 @@ def add_photo(
     time, so that nobody learns what is in an album for others. Raises ImageError (ImageTooLarge) or
     ActionRefused with a sentence for people, OSError on a full disk; then nothing is kept.
     """
-    _check_upload_quota(user)
-    try:
+    with throttle_upload(user):
         return _keep_upload(user, chunks, name, album)
-    except ImageError:
-        if user is not None:
-            record_refused_upload(user)
-        raise
-
-
-def _check_upload_quota(user: User | None, more_bytes: int = 0) -> None:
-    if user is not None and is_over_upload_quota(user, more_bytes):
-        raise ActionRefused(get_quota_message())
 
 
 def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: Album | None) -> AddedPhoto:
@@ -82,7 +72,7 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
             _restore_lost_file(found, received)
             return AddedPhoto(found, is_duplicate=True)
         copy = get_next_copy_number(received.sha256)
-        _check_upload_quota(user, received.bytes)
+        check_upload_quota(user, received.bytes)
         info = probe_photo(received.path, get_upload_limits())
         file = received.keep(build_photo_name(received.sha256, FILE_EXTENSIONS[info.kind], copy))
     finally:
