@@ -297,7 +297,7 @@ def _apply_row(changes: ChangeSet, row: PlannedRow) -> Person | None:
     return person
 
 
-READ_ONLY_COLUMNS = ("references", "faces")  # told, not taken in again
+READ_ONLY_COLUMNS = ("references", "faces")  # shown, never read
 
 
 class _EchoFile:
