@@ -173,9 +173,9 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in hardening
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 FILE_UPLOAD_HANDLERS = [
-    "gallery.core.upload_handlers.UploadGatekeeper",
+    "gallery.core.limits.UploadGatekeeper",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "gallery.core.upload_handlers.LockedTemporaryFileHandler",
+    "gallery.core.limits.LockedTemporaryFileHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"

@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 from facesite import hardening
-from gallery.core import checks  # noqa: F401 -- importing them registers their checks
 from recognition.embedders import get_unavailable_reason
 
 SETTINGS_TAG = "settings"  # the tag of checks of what an owner sets
