@@ -15,8 +15,8 @@ from gallery.jobs.tasks import register_task
 from gallery.maintenance import tasks as maintenance_tasks
 from gallery.people import tasks as people_tasks
 from gallery.privacy import tasks as privacy_tasks
-from gallery.privacy.consent import lapse_consents
 from gallery.privacy.erasure_cleanup import revive_erasures
+from gallery.privacy.retention import lapse_consents
 
 TASK_MODULES = (
     faces_tasks,

@@ -89,10 +89,14 @@ def change_user(by: User, user: User, *, role: Role | None = None, is_active: bo
         sign_out_everywhere(kept)
 
 
-def sign_out_everywhere(user: User, *, keep: str | None = None) -> int:
-    """End the user's sessions, but for the one with the key `keep`; how many were ended."""
+def sign_out_everywhere(user: User, *, keep: str | None = None, also_ended: bool = False) -> int:
+    """End the user's sessions, but for the one with the key `keep`; how many were ended.
+
+    `also_ended`: delete those that have run out as well, which may still say who it was.
+    """
     ended = 0
-    for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
+    sessions = Session.objects.all() if also_ended else Session.objects.filter(expire_date__gt=timezone.now())
+    for session in sessions.iterator():
         if session.session_key != keep and session.get_decoded().get(SESSION_KEY) == str(user.pk):
             session.delete()
             ended += 1

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from gallery.core.exceptions import ActionRefused
 from gallery.management.base import GalleryCommand, make_flag
 from gallery.models import Erasure, Person
 from gallery.people.selectors import find_person_by_name
-from gallery.privacy.erasure import note_holding_backups
 from gallery.privacy.erasure_cleanup import finish_erasure
+from gallery.privacy.selectors import ErasurePreview
 
 ERASE_FLAG = make_flag("erase; without this, only say what would go")
 
@@ -30,7 +29,7 @@ class EraseCommand(GalleryCommand):
     kind = ""
     choices: dict[str, str] = {}  # options of the command, and the parameters of `erase` they set
     find: Callable[[str], Any]
-    preview: Callable[[Any], Any]
+    preview: Callable[[Any], ErasurePreview]
     erase: Callable[..., Erasure]
 
     def handle(self, *, name: str, yes: bool, **options: Any) -> None:
@@ -38,11 +37,11 @@ class EraseCommand(GalleryCommand):
         if row is None:
             self.fail_with(f"There is no {self.kind} “{name}”.")
         elif not yes:
-            self._say_preview(asdict(self.preview(row)))
+            self._say_preview(self.preview(row))
         else:
             self._erase(row, {parameter: options[option] for option, parameter in self.choices.items()})
 
-    def _say_preview(self, found: dict[str, Any]) -> None:
+    def _say_preview(self, found: ErasurePreview) -> None:
         if self.is_json:
             self.say_json({"erased": False, **found})
             return
@@ -56,7 +55,7 @@ class EraseCommand(GalleryCommand):
         except ActionRefused as refusal:
             self.fail_with(str(refusal))
             return
-        is_complete = finish_erasure(erasure.pk, note_holding_backups)
+        is_complete = finish_erasure(erasure.pk)
         erasure.refresh_from_db()
         if self.is_json:
             figures = {"counts": erasure.counts, "backups": erasure.backups}

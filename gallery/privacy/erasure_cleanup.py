@@ -21,6 +21,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from gallery.backup.layout import get_backup_folder
+from gallery.backup.store import is_folder_locked
 from gallery.core.exceptions import JobFailed
 from gallery.history.redaction import (
     ErasedObjects,
@@ -49,6 +51,7 @@ from gallery.models import ReferenceVector as Vector
 from gallery.models.storage import get_media_path, remove_file, sync_folder
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
+from gallery.privacy.erasure import describe_kept_backups
 from recognition.errors import RecognitionError
 
 
@@ -114,21 +117,22 @@ def clear_index_builds(erasure: Erasure) -> bool:
             continue
         if _is_building():
             return False
-        if not _rebuild_index(embedder_id, change):
-            _drop_all_builds(embedder_id)
-        add_to_receipt(erasure, "builds", 1)
+        if not _rebuild_index(embedder_id, change) and not _is_building():
+            # None serves then, and references are searched one by one.
+            Build.objects.filter(embedder_id=embedder_id).update(is_active=False, directory="")
+            shutil.rmtree(settings.INDEX_ROOT / embedder_id, ignore_errors=True)
+        add_to_receipt(erasure, "builds")
         for build in stale:
             drop_build_files(build)
-    return not any(_has_remaining_builds(*pair) for pair in erasure.todo["builds"].items())
+    return not any(
+        _get_stale_builds(embedder_id, change).exists() or _has_leftover_directories(embedder_id)
+        for embedder_id, change in erasure.todo["builds"].items()
+    )
 
 
 def _get_stale_builds(embedder_id: str, change: int) -> QuerySet[Build]:
     rows = Build.objects.filter(embedder_id=embedder_id, upto_change__lt=change)
     return rows.exclude(directory="")
-
-
-def _has_remaining_builds(embedder_id: str, change: int) -> bool:
-    return _get_stale_builds(embedder_id, change).exists() or _has_leftover_directories(embedder_id)
 
 
 def _has_leftover_directories(embedder_id: str) -> bool:
@@ -150,12 +154,13 @@ def _rebuild_index(embedder_id: str, change: int) -> bool:
     return made is not None and made.is_active and made.upto_change >= change
 
 
-def _drop_all_builds(embedder_id: str) -> None:
-    """No new build can be made: none serves then, and references are searched one by one."""
-    if _is_building():
-        return
-    Build.objects.filter(embedder_id=embedder_id).update(is_active=False, directory="")
-    shutil.rmtree(settings.INDEX_ROOT / embedder_id, ignore_errors=True)
+def note_holding_backups(erasure: Erasure) -> bool:
+    """Write down which backups hold what was erased; False while one is being made that may."""
+    if is_folder_locked(get_backup_folder()):
+        return False
+    erasure.backups = describe_kept_backups(before=erasure.at)
+    Erasure.objects.filter(pk=erasure.pk).update(backups=erasure.backups)
+    return True
 
 
 VACUUMED_MODELS = (Person, Reference, Vector, Photo, Face, Candidate, Event, EventSubject, User, Erasure)
@@ -169,7 +174,9 @@ def clear_database_remains(needles: Sequence[bytes]) -> bool:
     if connection.in_atomic_block:
         return True  # nothing is final yet; only tests get here
     if connection.vendor == "postgresql":
-        _vacuum_postgres()
+        tables = ", ".join(f'"{model._meta.db_table}"' for model in VACUUMED_MODELS)
+        with connection.cursor() as cursor:
+            cursor.execute(f"VACUUM {tables}")
         return True
     if not _truncate_write_ahead_log():
         return False
@@ -194,27 +201,19 @@ def _has_any_needle(path: Path, needles: Sequence[bytes]) -> bool:
         return any(content.find(needle) >= 0 for needle in needles)
 
 
-def _vacuum_postgres() -> None:
-    tables = ", ".join(f'"{model._meta.db_table}"' for model in VACUUMED_MODELS)
-    with connection.cursor() as cursor:
-        cursor.execute(f"VACUUM {tables}")
-
-
 log = logging.getLogger(__name__)
-RETRY_SOON_SECONDS, RETRY_LATER_SECONDS = (
-    3,
-    60,
-)  # seconds until a step is tried again: while another build runs; after an error
+RETRY_SOON_SECONDS = 3  # while something is in the way, as another build
+RETRY_LATER_SECONDS = 60  # after an error
 
 # Each clears one kind of remains and says whether it could; pictures twice, as one may be made meanwhile.
-CleanupStep = Callable[[Erasure], bool]
-CLEANUP_STEPS: tuple[CleanupStep, ...] = (
+CLEANUP_STEPS: tuple[Callable[[Erasure], bool], ...] = (
     remove_erased_files,
     remove_erased_renditions,
     redact_erased_history,
     clear_gallery_exports,
     clear_index_builds,
     remove_erased_renditions,
+    note_holding_backups,
 )
 
 
@@ -224,34 +223,28 @@ def revive_erasures() -> None:
     Erasure.objects.filter(tried).update(work=Status.QUEUED, attempts=0, finished_at=None)
 
 
-def finish_erasure(pk: int, note_backups: CleanupStep = lambda _: True) -> bool:
-    """Clear what is left of this erasure; whether it is complete now.
-
-    `note_backups` writes down which backups hold it still, and says whether that is known by now.
-    """
+def finish_erasure(pk: int) -> bool:
+    """Clear what is left of this erasure; whether it is complete now."""
     revive_erasures()
     erasure = claim_row(Erasure.objects.all(), pk)
     if erasure is None:
         return Erasure.objects.filter(pk=pk, work=Status.DONE).exists()
     with hold_lease(erasure):
         try:
-            return _clear_remains(erasure, (*CLEANUP_STEPS, note_backups))
+            return _clear_remains(erasure)
         except (OSError, RecognitionError) as error:
             log.error("erasure %s waits: %s", pk, error)
             _put_back_erasure(erasure, RETRY_LATER_SECONDS, JobFailed("not_removed_yet", error=error))
     return False
 
 
-def _clear_remains(erasure: Erasure, steps: Sequence[CleanupStep]) -> bool:
+def _clear_remains(erasure: Erasure) -> bool:
     needles = [base64.b64decode(needle) for needle in erasure.todo.get("needles", ())]
-    if erasure.todo:
-        for step in steps:
-            if not step(erasure):
-                _put_back_erasure(erasure, RETRY_SOON_SECONDS)
-                return False
+    is_clear = not erasure.todo or all(step(erasure) for step in CLEANUP_STEPS)
+    if is_clear:
         # From here on the database itself does not know any more what was erased.
         Erasure.objects.filter(pk=erasure.pk).update(todo={}, counts=erasure.counts)
-    if not clear_database_remains(needles):
+    if not is_clear or not clear_database_remains(needles):
         _put_back_erasure(erasure, RETRY_SOON_SECONDS)
         return False
     finish_row(erasure, Status.DONE)

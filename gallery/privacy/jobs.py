@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -12,11 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from gallery.jobs.registry import JobKind, TaskKind
 from gallery.jobs.services import enqueue_jobs
 from gallery.models import Erasure, PersonExport, User
-
-
-def _visible_erasures(user: User) -> QuerySet[Erasure]:
-    """Receipts are for administrators."""
-    return Erasure.objects.all() if user.is_administrator else Erasure.objects.none()
 
 
 def _resume_erasures(user: User, ids: Sequence[int]) -> int:
@@ -42,7 +36,7 @@ JOBS = (
         title=_("Erasures"),
         model=Erasure,
         task="erase",
-        rows=_visible_erasures,
+        rows=lambda user: Erasure.objects.all() if user.is_administrator else Erasure.objects.none(),
         label=str,
         url=lambda erasure: reverse("erasure", args=(erasure.receipt,)),
         batch=20,

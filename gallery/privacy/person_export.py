@@ -1,6 +1,4 @@
-"""Subject access exports:
-
-all that is known about a person in one file, asked for, made by a worker, kept for some days.
+"""Subject access exports: all that is known about a person in one file, made by a worker, kept for some days.
 
 The file holds a page to read, everything as JSON, the embeddings, and pictures without anybody else's face:
 of a photo only the face with a little around it is cut, and other faces that reach into the cut are made
@@ -20,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
@@ -28,7 +26,6 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from gallery.core.exceptions import JobFailed
-from gallery.history.audit import VERB_DOWNLOADED, write_audit_event
 from gallery.history.changeset import record_event
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
@@ -59,20 +56,21 @@ NamedPicture = tuple[str, bytes | None]  # its name in the file; None where the 
 
 def cut_person_pictures(person: Person) -> Iterator[NamedPicture]:
     for reference in get_person_references(person):
-        yield get_reference_file_name(reference), _encode_reference(reference)
+        yield get_reference_file_name(reference.pk), _encode_reference(reference)
     faces = defaultdict(list)
     for face in get_person_faces(person):
         faces[face.photo].append(face)
     for photo, own in faces.items():
-        yield from zip([get_face_file_name(face) for face in own], _encode_faces(photo, own), strict=True)
+        names = [get_face_file_name(photo.pk, face.pk) for face in own]
+        yield from zip(names, _encode_faces(photo, own), strict=True)
 
 
-def get_reference_file_name(reference: Reference) -> str:
-    return f"references/{reference.pk}.jpg"
+def get_reference_file_name(pk: int) -> str:
+    return f"references/{pk}.jpg"
 
 
-def get_face_file_name(face: Face) -> str:
-    return f"faces/{face.photo_id}-{face.pk}.jpg"
+def get_face_file_name(photo: int, face: int) -> str:
+    return f"faces/{photo}-{face}.jpg"
 
 
 def _encode_reference(reference: Reference) -> bytes | None:
@@ -131,24 +129,37 @@ def write_person_file(person: Person, path: Path, language: str = "en") -> Writt
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return WrittenExport(path.stat().st_size, *written)
+    return written
 
 
-def _fill_archive(person: Person, file: Any, language: str) -> tuple[int, int, int, int, int]:
+def _fill_archive(person: Person, file: BinaryIO, language: str) -> WrittenExport:
     known, vectors = collect_person_facts(person), collect_embeddings(person)
-    missing: set[str] = set()
+    without_picture = 0
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in cut_person_pictures(person):
             if content is None:
-                missing.add(name)
+                without_picture += 1
             else:
                 archive.writestr(name, content, zipfile.ZIP_STORED)
-        _add_picture_names(known, person, missing)
+        pictures = set(archive.namelist())
+        for row in known["references"]:
+            row["picture"] = name if (name := get_reference_file_name(row["id"])) in pictures else None
+        for row in known["faces"]:
+            row["picture"] = (
+                name if (name := get_face_file_name(row["photo"], row["id"])) in pictures else None
+            )
         archive.writestr("data.json", json.dumps(known, ensure_ascii=False, indent=2))
         archive.writestr("embeddings.json", json.dumps(vectors))
         archive.writestr("read-me.html", _render_export_page(known, language, vectors))
     count = sum(len(rows) for kinds in vectors.values() for rows in kinds.values())
-    return len(known["references"]), len(known["photos"]), len(known["faces"]), count, len(missing)
+    return WrittenExport(
+        bytes=file.tell(),
+        references=len(known["references"]),
+        photos=len(known["photos"]),
+        faces=len(known["faces"]),
+        embeddings=count,
+        without_picture=without_picture,
+    )
 
 
 def collect_embeddings(person: Person) -> dict[str, dict[str, dict[int, list[float]]]]:
@@ -166,16 +177,6 @@ def _round_vector(vector: Embeddings) -> list[float]:
     return [round(float(number), EMBEDDING_DIGITS) for number in vector]
 
 
-def _add_picture_names(known: Facts, person: Person, missing: set[str]) -> None:
-    """Say beside each reference and face which picture is its own."""
-    names = {("face", face.pk): get_face_file_name(face) for face in get_person_faces(person)}
-    names |= {("reference", row.pk): get_reference_file_name(row) for row in person.references.all()}
-    for kind, rows in (("reference", known["references"]), ("face", known["faces"])):
-        for row in rows:
-            name = names.get((kind, row["id"]), "")
-            row["picture"] = name if name and name not in missing else None
-
-
 def _render_export_page(known: Facts, language: str, vectors: dict[str, Any]) -> str:
     faces = defaultdict(list)
     for face in known["faces"]:
@@ -185,7 +186,8 @@ def _render_export_page(known: Facts, language: str, vectors: dict[str, Any]) ->
     return render_to_string("privacy/dossier.html", context)
 
 
-ABANDONED_AFTER_SECONDS = 3600  # seconds after which a file that no row knows is swept
+ABANDONED_AFTER_SECONDS = 3600  # after which a file that no row knows is swept
+UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 
 
 def get_export_folder() -> Path:
@@ -203,14 +205,10 @@ def get_export_path(export: PersonExport) -> Path | None:
     return path if path.is_file() else None
 
 
-def is_export_waiting(export: PersonExport) -> bool:
-    return export.work in (Status.QUEUED, Status.PROCESSING)
-
-
 @transaction.atomic
 def request_export(user: User, person: Person, language: str = "en") -> PersonExport:
     """Have the file made; what is being made already is not made twice."""
-    waiting = PersonExport.objects.filter(person=person, work__in=(Status.QUEUED, Status.PROCESSING)).first()
+    waiting = PersonExport.objects.filter(person=person, work__in=UNFINISHED).first()
     if waiting is not None:
         return waiting
     now = timezone.now()
@@ -242,24 +240,11 @@ def run_person_export(pk: int) -> bool:
     return True
 
 
-def record_export_download(user: User, export: PersonExport) -> None:
-    """Write down that the file was fetched."""
-    write_audit_event(user, VERB_DOWNLOADED, export.person, export=export.pk)
-
-
 def delete_export(export: PersonExport) -> None:
     """The file goes now, and with it that it was there."""
     export.delete()
     if export.file:
         (get_export_folder() / export.file).unlink(missing_ok=True)
-
-
-def delete_exports_of_person(pk: int) -> int:
-    """For erasure: no file about this person is left; how many there were."""
-    found = list(PersonExport.objects.filter(person=pk))
-    for export in found:
-        delete_export(export)
-    return len(found)
 
 
 def delete_expired_exports() -> int:
@@ -268,13 +253,9 @@ def delete_expired_exports() -> int:
     for export in old:
         delete_export(export)
     known = set(PersonExport.objects.exclude(file="").values_list("file", flat=True))
-    abandoned = [
-        path for path in get_export_folder().iterdir() if path.name not in known and _is_abandoned_file(path)
-    ]
+    since = time.time() - ABANDONED_AFTER_SECONDS
+    files = [path for path in get_export_folder().iterdir() if path.is_file() and path.name not in known]
+    abandoned = [path for path in files if path.stat().st_mtime < since]
     for path in abandoned:
         path.unlink(missing_ok=True)
     return len(old) + len(abandoned)
-
-
-def _is_abandoned_file(path: Path) -> bool:
-    return path.is_file() and path.stat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS

@@ -1,7 +1,4 @@
-"""Deletes what is not kept for ever:
-
-audit trail, failed sign-ins, ended sessions, dead links, renditions of photos that are gone.
-"""
+"""What ends with its time: consents, embeddings of unknown faces, and records that are not kept for ever."""
 
 from __future__ import annotations
 
@@ -10,27 +7,31 @@ from datetime import timedelta
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from gallery.core.limits import remove_stale_files
 from gallery.core.throttling import VERB_UPLOAD_REFUSED
 from gallery.curation.bulk import delete_bulk_drafts
+from gallery.faces.consent import (
+    find_faces_with_forbidden_vectors,
+    forget_face_vectors,
+    stop_recognising_people,
+)
 from gallery.history.audit import AUDIT_ONLY_VERBS
-from gallery.models import Event, Invitation, ShareLink
+from gallery.history.changeset import ChangeSet, record_event
+from gallery.index.feed import announce_people_references
+from gallery.models import Event, Face, Invitation, Person, ShareLink
 from gallery.people.drafts import delete_old_drafts
 from gallery.photos.renditions import delete_orphan_renditions
-from gallery.privacy.consent import delete_leftover_embeddings, delete_old_unknown_embeddings, lapse_consents
 from gallery.privacy.person_export import delete_expired_exports
 
-EVENTS_PER_BATCH = 5_000
+# In one transaction, so that nobody waits long for the database
+FACES_PER_TRANSACTION = 500
+EVENTS_PER_TRANSACTION = 5_000
 DEAD_LINK_DAYS = 30
-
-
-def get_audit_days() -> int:
-    """How long the trail of who came and saw is kept; 0: for ever."""
-    days: int = settings.AUDIT_DAYS
-    return days
+LAPSE_IS_NOTED = Q(lapse_noted__isnull=False, lapse_noted=F("consent_until"))
 
 
 def delete_expired_records() -> dict[str, int]:
@@ -38,11 +39,11 @@ def delete_expired_records() -> dict[str, int]:
 
     Acts that can be undone stay: they are the history, and go only with what they are about.
     """
-    now = timezone.now()
+    now, audit_days = timezone.now(), settings.AUDIT_DAYS
     gone = {"trail": 0}
-    if get_audit_days():
-        gone["trail"] = _delete_old_events(Q(verb__in=AUDIT_ONLY_VERBS), get_audit_days())
-    gone["refused_uploads"] = _delete_old_events(Q(verb=VERB_UPLOAD_REFUSED), min(30, get_audit_days() or 30))
+    if audit_days:
+        gone["trail"] = _delete_old_events(Q(verb__in=AUDIT_ONLY_VERBS), audit_days)
+    gone["refused_uploads"] = _delete_old_events(Q(verb=VERB_UPLOAD_REFUSED), min(30, audit_days or 30))
     attempts = AccessAttempt.objects.filter(attempt_time__lt=now - timedelta(days=1))
     gone["failed_sign_ins"] = attempts.delete()[0]
     gone["sessions"] = Session.objects.filter(expire_date__lt=now).delete()[0]
@@ -60,10 +61,56 @@ def delete_expired_records() -> dict[str, int]:
 
 
 def _delete_old_events(which: Q, days: int) -> int:
-    """In batches, so that no write lock is held for long."""
     old = Event.objects.filter(which, at__lt=timezone.now() - timedelta(days=days)).order_by("pk")
     count = 0
-    while ids := list(old.values_list("pk", flat=True)[:EVENTS_PER_BATCH]):
+    while ids := list(old.values_list("pk", flat=True)[:EVENTS_PER_TRANSACTION]):
         Event.objects.filter(pk__in=ids).delete()
         count += len(ids)
+    return count
+
+
+def lapse_consents() -> int:
+    """Draw the consequences of consents that have run out; how many people that were.
+
+    Searches leave these people out from the very day. This takes back the names the machine gave them, and has
+    the index built without them.
+    """
+    people = Person.objects.with_expired_consent().exclude(LAPSE_IS_NOTED).order_by("pk")
+    return sum(_lapse_consent(pk) for pk in list(people.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _lapse_consent(pk: int) -> bool:
+    people = Person.objects.select_for_update().with_expired_consent().exclude(LAPSE_IS_NOTED)
+    person = people.filter(pk=pk).first()
+    if person is None:
+        return False
+    changes = ChangeSet()
+    stop_recognising_people(changes, [pk])
+    announce_people_references([pk])
+    Person.objects.filter(pk=pk).update(lapse_noted=person.consent_until)
+    faces = changes.list_written_ids("face")
+    summary = {"person": person.name, "person_id": pk, "faces": len(faces), "veiled": faces}
+    record_event(None, "person.consent_expired", person, summary)
+    return True
+
+
+def delete_old_unknown_embeddings() -> int:
+    """Remove what old unknown faces are compared by; the faces, their boxes and what people said stay."""
+    if not settings.UNKNOWN_DAYS:
+        return 0
+    since = timezone.now() - timedelta(days=settings.UNKNOWN_DAYS)
+    unknown = Face.objects.filter(person__isnull=True, embedding__isnull=False)
+    return _delete_embeddings(unknown.filter(embedded_at__lt=since))
+
+
+def delete_leftover_embeddings() -> int:
+    """Remove what a worker wrote at the moment somebody switched recognition off."""
+    return _delete_embeddings(find_faces_with_forbidden_vectors())
+
+
+def _delete_embeddings(faces: QuerySet[Face]) -> int:
+    count = 0
+    while ids := list(faces.order_by("pk").values_list("pk", flat=True)[:FACES_PER_TRANSACTION]):
+        count += forget_face_vectors(ids)
     return count

@@ -1,7 +1,4 @@
-"""Consents that have expired or soon will, what switching recognition off would take away.
-
-And receipts of erasures.
-"""
+"""Consents that end, what erasing or switching recognition off would take away, and receipts of erasures."""
 
 from __future__ import annotations
 
@@ -10,95 +7,132 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery.core.pagination import PageCursor
-from gallery.models import Album, Decision, Erasure, Face, Person, Photo, Reference, User
+from gallery.models import (
+    Album,
+    Decision,
+    Erasure,
+    Event,
+    Face,
+    Person,
+    Photo,
+    Reference,
+    ReferenceVector,
+    User,
+)
 from gallery.models.querysets import get_today
 from gallery.people.selectors import PersonCard, get_person_cards
+from gallery.privacy.erasure import describe_kept_backups, find_faces_of_person, get_likely_faces_filter
 
 EXPIRING_SOON_DAYS = 30
 CONSENT_PAGE_SIZE = 60
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentCounts:
-    expired: int
-    soon: int
-
-
-def get_people_with_expired_consent() -> QuerySet[Person]:
+def get_people_with_ended_consent() -> QuerySet[Person]:
     """Longest ago first."""
     return Person.objects.filter(consent_until__lt=get_today()).order_by("consent_until", "pk")
 
 
-def get_people_with_expiring_consent() -> QuerySet[Person]:
+def get_people_with_ending_consent() -> QuerySet[Person]:
     """Whose consent holds today and will not in 30 days; the next first."""
-    soon = Person.objects.filter(consent_until__gte=get_today())
-    return soon.filter(consent_until__lt=get_today() + timedelta(days=EXPIRING_SOON_DAYS)).order_by(
-        "consent_until", "pk"
+    today = get_today()
+    soon = Person.objects.filter(
+        consent_until__gte=today, consent_until__lt=today + timedelta(days=EXPIRING_SOON_DAYS)
     )
-
-
-def count_consents() -> ConsentCounts:
-    return ConsentCounts(
-        get_people_with_expired_consent().count(), get_people_with_expiring_consent().count()
-    )
+    return soon.order_by("consent_until", "pk")
 
 
 def get_consent_page(
     user: User, rows: QuerySet[Person], after: PageCursor | None
 ) -> tuple[list[PersonCard], PageCursor | None]:
     """Some of these people as cards, and what the next page begins behind."""
-    found = list(_filter_after_cursor(rows, after).select_related("cover")[: CONSENT_PAGE_SIZE + 1])
-    shown, last = found[:CONSENT_PAGE_SIZE], found[CONSENT_PAGE_SIZE - 1 : CONSENT_PAGE_SIZE]
-    following = PageCursor(last[0].pk, str(last[0].consent_until)) if len(found) > CONSENT_PAGE_SIZE else None
-    return get_person_cards(user, shown), following
-
-
-def _filter_after_cursor(rows: QuerySet[Person], after: PageCursor | None) -> QuerySet[Person]:
     try:
         last = date.fromisoformat(after.value) if after else None
     except ValueError:
         last = None
-    if after is None or last is None:
-        return rows
-    return rows.filter(Q(consent_until__gt=last) | Q(consent_until=last, pk__gt=after.pk))
+    if after and last:
+        rows = rows.filter(Q(consent_until__gt=last) | Q(consent_until=last, pk__gt=after.pk))
+    found = list(rows.select_related("cover")[: CONSENT_PAGE_SIZE + 1])
+    shown = found[:CONSENT_PAGE_SIZE]
+    has_more = len(found) > len(shown)
+    following = PageCursor(shown[-1].pk, str(shown[-1].consent_until)) if has_more else None
+    return get_person_cards(user, shown), following
 
 
-@dataclass(frozen=True, slots=True)
-class RecognitionLosses:
-    """What goes when recognition is switched off, and what stays; as far as the user may know of it."""
+def count_recognition_losses(user: User, **of: Person | Photo | Album) -> dict[str, int]:
+    """What goes when recognition is switched off, and what stays; as far as the user may know of it.
 
-    compared: int  # faces that are compared with others
-    guessed: int  # names the machine gave
-    said: int  # names people gave
-    references: int = 0
-
-
-def count_photo_losses(user: User, photo: Photo) -> RecognitionLosses:
-    return _count_losses(Face.objects.visible_to(user).filter(photo=photo))
-
-
-def count_album_losses(user: User, album: Album) -> RecognitionLosses:
-    return _count_losses(Face.objects.visible_to(user).filter(photo__album=album))
-
-
-def count_person_losses(user: User, person: Person) -> RecognitionLosses:
-    references = Reference.objects.visible_to(user).approved().filter(person=person)
-    return _count_losses(Face.objects.visible_to(user).filter(person=person), references.count())
-
-
-def _count_losses(faces: QuerySet[Face], references: int = 0) -> RecognitionLosses:
-    guessed = Q(decision=Decision.NONE, state=Face.State.KNOWN, person__isnull=False)
-    return RecognitionLosses(
-        faces.filter(embedding__isnull=False).count(),
-        faces.filter(guessed).count(),
-        faces.filter(decision=Decision.CONFIRMED).count(),
-        references,
+    `of` says whose faces: `photo=photo`, `photo__album=album`, `person=person`.
+    """
+    losses: dict[str, int] = (
+        Face.objects.visible_to(user)
+        .filter(**of)
+        .aggregate(
+            compared=Count("pk", filter=Q(embedding__isnull=False)),
+            guessed=Count(
+                "pk", filter=Q(decision=Decision.NONE, state=Face.State.KNOWN, person__isnull=False)
+            ),
+            said=Count("pk", filter=Q(decision=Decision.CONFIRMED)),
+        )
     )
+    if "person" in of:
+        references = Reference.objects.visible_to(user).approved()
+        losses["references"] = references.filter(person=of["person"]).count()
+    return losses
+
+
+ErasurePreview = dict[str, Any]  # numbers of what goes or stays, and the backups that would hold it
+
+
+def preview_person_erasure(person: Person) -> ErasurePreview:
+    """`likely` are not named, but first of all proposed as the person; `mentions` in the texts of others stay."""
+    faces = find_faces_of_person(person)
+    embedded = faces.filter(embedding__isnull=False).count()
+    texts, notes = Q(search__contains=person.search), Q(note__icontains=person.name)
+    mentions = (
+        Photo.objects.filter(texts),
+        Album.objects.filter(texts | notes),
+        Person.objects.exclude(pk=person.pk).filter(notes),
+    )
+    return {
+        "references": person.references.count(),
+        "faces": faces.count(),
+        "by_machine": faces.undecided().count(),
+        "likely": Face.objects.filter(get_likely_faces_filter(person)).count(),
+        "photos": faces.values("photo").distinct().count(),
+        "embeddings": embedded + ReferenceVector.objects.filter(reference__person=person).count(),
+        "mentions": sum(rows.count() for rows in mentions),
+        "backups": describe_kept_backups(),
+    }
+
+
+def preview_photos_erasure(photos: Sequence[Photo]) -> ErasurePreview:
+    """`references` that were cut from the photos may stay; `lost_references`, in limited albums, go."""
+    faces = Face.objects.filter(photo__in=photos)
+    references = Reference.objects.filter(source_face__photo__in=photos)
+    lost = references.filter(source_face__photo__album__is_limited=True).count()
+    return {
+        "photos": len(photos),
+        "bytes": sum(photo.bytes for photo in photos),
+        "faces": faces.count(),
+        "names": faces.filter(person__isnull=False).count(),
+        "references": references.count() - lost,
+        "lost_references": lost,
+        "backups": describe_kept_backups(),
+    }
+
+
+def preview_user_erasure(user: User) -> ErasurePreview:
+    """All of these stay."""
+    return {
+        "acts": Event.objects.filter(actor=user).count(),
+        "photos": Photo.objects.filter(uploaded_by=user).count(),
+        "backups": describe_kept_backups(),
+    }
 
 
 RECEIPT_LABELS = {
@@ -134,11 +168,11 @@ class HeldBackup:
 
 
 def list_held_backups(kept: Sequence[dict[str, str | None]]) -> list[HeldBackup]:
-    return [HeldBackup(_parse_moment(each["made_at"]), _parse_moment(each["until"])) for each in kept]
-
-
-def _parse_moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    dates = (
+        (datetime.fromisoformat(text) if text else None for text in (each["made_at"], each["until"]))
+        for each in kept
+    )
+    return [HeldBackup(*pair) for pair in dates]
 
 
 def list_receipt_lines(erasure: Erasure) -> list[tuple[str, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gallery.jobs.tasks import register_task
-from gallery.privacy.erasure import note_holding_backups
 from gallery.privacy.erasure_cleanup import finish_erasure
 from gallery.privacy.person_export import run_person_export
 from gallery.privacy.retention import delete_expired_records
@@ -12,7 +11,7 @@ from gallery.privacy.retention import delete_expired_records
 @register_task("erase")
 def erase(pk: int) -> None:
     """After an erasure: clear files, builds, exports and the database's own remains."""
-    finish_erasure(pk, note_holding_backups)
+    finish_erasure(pk)
 
 
 @register_task("make_person_export")

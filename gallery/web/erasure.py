@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -19,14 +18,16 @@ from gallery.core.pagination import paginate_by_id, parse_id
 from gallery.core.permissions import PageRequest, administrator_required
 from gallery.models import Erasure, Person, Photo, User
 from gallery.models.people import get_name_key
-from gallery.privacy.erasure import erase_person, erase_photo, erase_photos, erase_user
-from gallery.privacy.erasure_preview import (
+from gallery.privacy.erasure import erase_person, erase_photos, erase_user
+from gallery.privacy.selectors import (
+    ErasurePreview,
+    build_receipt_document,
+    list_held_backups,
+    list_receipt_lines,
     preview_person_erasure,
-    preview_photo_erasure,
     preview_photos_erasure,
     preview_user_erasure,
 )
-from gallery.privacy.selectors import build_receipt_document, list_held_backups, list_receipt_lines
 from gallery.web.photos import get_chosen_photos
 
 RECEIPTS_PAGE_SIZE = 50
@@ -39,7 +40,7 @@ class ErasureQuestion:
     kind: str
     row: Person | Photo | User
     name: str
-    preview: Any
+    preview: ErasurePreview
     erase: Callable[[HttpRequest], Erasure]
 
 
@@ -63,10 +64,10 @@ def photo_erase(request: PageRequest, pk: int) -> HttpResponse:
     photo = get_object_or_404(Photo.objects.select_related("album"), pk=pk)
 
     def erase(asked: HttpRequest) -> Erasure:
-        return erase_photo(request.user, photo, with_references="references" in asked.POST)
+        return erase_photos(request.user, [photo], with_references="references" in asked.POST)
 
     return _confirm_erasure(
-        request, ErasureQuestion("photo", photo, photo.name, preview_photo_erasure(photo), erase)
+        request, ErasureQuestion("photo", photo, photo.name, preview_photos_erasure([photo]), erase)
     )
 
 
@@ -90,7 +91,7 @@ def photos_erase(request: PageRequest) -> HttpResponse:
         "photos": photos,
         "name": str(len(photos)),
         "preview": preview,
-        "backups": list_held_backups(preview.backups),
+        "backups": list_held_backups(preview["backups"]),
         "refusal": refusal,
     }
     return render(request, "erasing/photos.html", context)
@@ -127,7 +128,7 @@ def _confirm_erasure(request: HttpRequest, asked: ErasureQuestion) -> HttpRespon
         "row": asked.row,
         "name": asked.name,
         "preview": asked.preview,
-        "backups": list_held_backups(asked.preview.backups),
+        "backups": list_held_backups(asked.preview["backups"]),
         "refusal": refusal,
     }
     return render(request, f"erasing/{asked.kind}.html", context)

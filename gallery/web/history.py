@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
@@ -30,7 +31,6 @@ from gallery.history.selectors import (
 )
 from gallery.history.undo import undo_events
 from gallery.models import Event, Person, Photo, User
-from gallery.privacy.retention import get_audit_days
 from gallery.web.responses import add_toast, get_next_url
 
 MAX_UNDONE_FACES = 500  # faces named to the page that asked for an undo
@@ -120,7 +120,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
         "kinds": AUDIT_KINDS,
         "types": AUDIT_OBJECT_TYPES,
         "users": User.objects.order_by("username"),
-        "days": get_audit_days(),
+        "days": settings.AUDIT_DAYS,
     }
     return render(request, "audit/trail.html", context)
 

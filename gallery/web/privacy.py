@@ -25,29 +25,20 @@ from gallery.core.permissions import (
     contributor_required,
     curator_required,
 )
+from gallery.history.audit import VERB_DOWNLOADED, write_audit_event
 from gallery.history.descriptions import add_event_message
 from gallery.history.locking import OptimisticLockForm
 from gallery.models import Event, Person, PersonExport, Photo
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition
 from gallery.photos.services import set_photo_recognition
-from gallery.privacy.person_export import (
-    delete_export,
-    get_export_path,
-    is_export_waiting,
-    record_export_download,
-    request_export,
-)
+from gallery.privacy.person_export import UNFINISHED, delete_export, get_export_path, request_export
 from gallery.privacy.selectors import (
     EXPIRING_SOON_DAYS,
-    RecognitionLosses,
-    count_album_losses,
-    count_consents,
-    count_person_losses,
-    count_photo_losses,
+    count_recognition_losses,
     get_consent_page,
-    get_people_with_expired_consent,
-    get_people_with_expiring_consent,
+    get_people_with_ended_consent,
+    get_people_with_ending_consent,
 )
 from gallery.web.albums import get_changeable_album
 from gallery.web.responses import as_download, refusals_as_errors
@@ -58,12 +49,13 @@ from gallery.web.responses import as_download, refusals_as_errors
 def consent_list(request: PageRequest) -> HttpResponse:
     """Those that have run out, and those that soon will (`show=soon`)."""
     is_soon = request.GET.get("show") == "soon"
-    rows = get_people_with_expiring_consent() if is_soon else get_people_with_expired_consent()
-    portraits, after = get_consent_page(request.user, rows, PageCursor.read(request.GET.get("after", "")))
+    expired, soon = get_people_with_ended_consent(), get_people_with_ending_consent()
+    after = PageCursor.read(request.GET.get("after", ""))
+    portraits, following = get_consent_page(request.user, soon if is_soon else expired, after)
     context = {
-        "counts": count_consents(),
+        "counts": {"expired": expired.count(), "soon": soon.count()},
         "portraits": portraits,
-        "next": after,
+        "next": following,
         "is_soon": is_soon,
         "days": EXPIRING_SOON_DAYS,
     }
@@ -125,7 +117,9 @@ def person_recognition(request: PageRequest, pk: int) -> HttpResponse:
 
     context = {"kind": "person", "name": person.name, "is_on": person.is_recognised, "person": person}
     back = reverse("consents") if _is_from_consents(request) else reverse("person", args=(pk,))
-    return _ask_or_switch_recognition(request, context, count_person_losses(user, person), back, act)
+    return _ask_or_switch_recognition(
+        request, context, count_recognition_losses(user, person=person), back, act
+    )
 
 
 @contributor_required
@@ -137,7 +131,7 @@ def photo_recognition(request: PageRequest, pk: int) -> HttpResponse:
     return _ask_or_switch_recognition(
         request,
         context,
-        count_photo_losses(request.user, photo),
+        count_recognition_losses(request.user, photo=photo),
         back,
         lambda is_on: set_photo_recognition(request.user, photo, is_on),
     )
@@ -152,7 +146,7 @@ def album_recognition(request: PageRequest, pk: int) -> HttpResponse:
     return _ask_or_switch_recognition(
         request,
         context,
-        count_album_losses(user, album),
+        count_recognition_losses(user, photo__album=album),
         back,
         lambda is_on: set_album_recognition(user, album, is_on),
     )
@@ -161,7 +155,7 @@ def album_recognition(request: PageRequest, pk: int) -> HttpResponse:
 def _ask_or_switch_recognition(
     request: PageRequest,
     context: dict[str, object],
-    losses: RecognitionLosses,
+    losses: dict[str, int],
     back: str,
     act: SwitchRecognition,
 ) -> HttpResponse:
@@ -188,7 +182,7 @@ def person_export_page(request: PageRequest, pk: int) -> HttpResponse:
         return redirect("person_export", pk)
     exports = list(PersonExport.objects.filter(person=person).select_related("asked_by")[:20])
     rows = [(export, get_export_path(export) is not None) for export in exports]
-    is_waiting = any(is_export_waiting(export) for export in exports)
+    is_waiting = any(export.work in UNFINISHED for export in exports)
     context = {"person": person, "rows": rows, "is_waiting": is_waiting, "days": settings.EXPORT_DAYS}
     return render(request, "privacy/export.html", context)
 
@@ -200,7 +194,7 @@ def person_export_file(request: PageRequest, pk: int, export: int) -> HttpRespon
     path = get_export_path(found)
     if path is None:
         raise Http404
-    record_export_download(request.user, found)
+    write_audit_event(request.user, VERB_DOWNLOADED, found.person, export=found.pk)
     name = f"{found.person.name} {found.created_at:%Y-%m-%d}.zip"
     return as_download(FileResponse(path.open("rb"), content_type="application/zip"), name)
 

@@ -34,8 +34,12 @@ from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import change_album, put_photo_in_album, remove_album, set_album_recognition
 from gallery.photos.services import set_photo_recognition
 from gallery.photos.sharing import find_faces_to_hide
-from gallery.privacy import consent as privacy_consent
-from gallery.privacy.consent import delete_leftover_embeddings, delete_old_unknown_embeddings, lapse_consents
+from gallery.privacy import retention
+from gallery.privacy.retention import (
+    delete_leftover_embeddings,
+    delete_old_unknown_embeddings,
+    lapse_consents,
+)
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
 from tests.gallery_world import an_unnamed_face, find, find_in_another_process, know, near, world
@@ -438,7 +442,7 @@ def test_many_are_forgotten_in_small_steps(
     settings: Any, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     settings.UNKNOWN_DAYS = 1
-    monkeypatch.setattr(privacy_consent, "FACES_PER_TRANSACTION", 2)
+    monkeypatch.setattr(retention, "FACES_PER_TRANSACTION", 2)
     photo, old = a_photo(), timezone.now() - timedelta(days=2)
     for _ in range(5):
         a_face(photo, embedded_at=old, **VECTOR)

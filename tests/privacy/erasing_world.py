@@ -57,7 +57,7 @@ from gallery.photos.renditions import (
 )
 from gallery.photos.sharing import share_album
 from gallery.privacy import erasure, erasure_cleanup
-from gallery.privacy.erasure import erase_person, erase_photo
+from gallery.privacy.erasure import erase_person, erase_photos
 from gallery.privacy.erasure_cleanup import finish_erasure
 from tests.privacy import remains
 
@@ -225,7 +225,7 @@ def erase_person_with_deaths() -> dict[str, Any]:
 
 def erase_photo_with_deaths(pk: int) -> dict[str, Any]:
     again = partial(Photo.objects.get, pk=pk)
-    return _erase_with_deaths(lambda: erase_photo(User.objects.first(), again()), Photo, moments=(False,))
+    return _erase_with_deaths(lambda: erase_photos(User.objects.first(), [again()]), Photo, moments=(False,))
 
 
 def _erase_with_deaths(

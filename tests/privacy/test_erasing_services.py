@@ -60,11 +60,11 @@ from gallery.people.services import (
     split_person,
 )
 from gallery.photos.sharing import find_faces_to_hide
-from gallery.privacy import erasure, erasure_cleanup
-from gallery.privacy import erasure as privacy_erasure
-from gallery.privacy.erasure import erase_person, erase_photo, erase_user, note_holding_backups
+from gallery.privacy import erasure as erasure_module
+from gallery.privacy import erasure_cleanup
+from gallery.privacy.erasure import erase_person, erase_photos, erase_user
 from gallery.privacy.erasure_cleanup import _has_any_needle, finish_erasure
-from gallery.privacy.erasure_preview import preview_person_erasure, preview_photo_erasure
+from gallery.privacy.selectors import preview_person_erasure, preview_photos_erasure
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
 from tests.gallery_world import find, find_in_another_process, know, world
@@ -145,7 +145,7 @@ def test_faces_that_were_only_likely_go_when_asked_for(admin: User) -> None:
     anna, bao = a_person("Anna"), a_person("Bao")
     likely = an_unsure_face(anna, bao, embedding=a_vector(1), embedder_id=EMBEDDER)
     other = an_unsure_face(bao, anna, embedding=a_vector(2), embedder_id=EMBEDDER)
-    assert preview_person_erasure(anna).likely == 1
+    assert preview_person_erasure(anna)["likely"] == 1
     erase_person(admin, anna, with_likely=True)
     likely.refresh_from_db()
     other.refresh_from_db()
@@ -233,7 +233,7 @@ def test_a_photo_goes_with_its_faces_and_keeps_references_unless_asked(admin: Us
     for with_references in (False, True):
         face = a_named_face(anna, a_photo("IMG_77.jpg"), embedding=a_vector(1), embedder_id=EMBEDDER)
         reference = a_reference(anna, source_face=face, source_path="IMG_77.jpg")
-        erase_photo(admin, face.photo, with_references=with_references)
+        erase_photos(admin, [face.photo], with_references=with_references)
         assert not Photo.objects.exists()
         kept = Reference.objects.filter(pk=reference.pk).first()
         assert (kept is None) is with_references
@@ -244,8 +244,9 @@ def test_references_cut_from_a_limited_albums_photo_always_go_with_it(admin: Use
     album = Album.objects.create(name="Trip", is_limited=True)
     face = a_named_face(a_person(), a_photo(album=album))
     a_reference(face.person, source_face=face)
-    assert preview_photo_erasure(face.photo).must_lose_references
-    erase_photo(admin, face.photo)
+    preview = preview_photos_erasure([face.photo])
+    assert (preview["lost_references"], preview["references"]) == (1, 0)
+    erase_photos(admin, [face.photo])
     assert not Reference.objects.exists()
 
 
@@ -254,7 +255,7 @@ def test_a_photos_name_leaves_the_history_but_other_photos_acts_can_be_undone(ad
     confirm_face(admin, gone, a_person("Anna"))
     name_face_group(admin, [gone.pk, kept.pk], a_person("Bao"))
     name_face_group(admin, [kept.pk], a_person("Chi"))
-    assert finish_erasure(erase_photo(admin, gone.photo).pk)
+    assert finish_erasure(erase_photos(admin, [gone.photo]).pk)
     assert "IMG_77" not in json.dumps(list(Event.objects.values_list("summary", flat=True)))
     undo_events(admin, Event.objects.get(verb="face.name_group"))
     kept.refresh_from_db()
@@ -265,7 +266,7 @@ def test_proposals_that_rested_on_an_erased_photos_face_go(admin: User) -> None:
     anna = a_person("Anna")
     ground, face = a_named_face(anna), a_face(state=Face.State.UNSURE)
     Candidate.objects.create(face=face, person=anna, look_alike=ground, similarity=0.9, rank=0)
-    erase_photo(admin, ground.photo)
+    erase_photos(admin, [ground.photo])
     face.refresh_from_db()
     assert (face.state, face.candidates.count()) == ("unknown", 0)
 
@@ -425,15 +426,15 @@ def test_a_receipt_says_which_backups_hold_it_and_waits_for_one_being_made(
     now = timezone.now()
     old = KeptBackup(Path("a"), now - timedelta(days=1), now + timedelta(days=6))
     later = KeptBackup(Path("b"), now + timedelta(days=1), None)
-    monkeypatch.setattr(privacy_erasure, "list_kept_backups", lambda: [old])
+    monkeypatch.setattr(erasure_module, "list_kept_backups", lambda: [old])
     erasure = erase_person(admin, a_person())
     assert erasure.backups == [{"made_at": old.made_at.isoformat(), "until": old.expires_at.isoformat()}]
-    monkeypatch.setattr(privacy_erasure, "is_folder_locked", lambda _: True)
-    assert not finish_erasure(erasure.pk, note_holding_backups)
-    monkeypatch.setattr(privacy_erasure, "is_folder_locked", lambda _: False)
-    monkeypatch.setattr(privacy_erasure, "list_kept_backups", lambda: [later, old])
+    monkeypatch.setattr(erasure_cleanup, "is_folder_locked", lambda _: True)
+    assert not finish_erasure(erasure.pk)
+    monkeypatch.setattr(erasure_cleanup, "is_folder_locked", lambda _: False)
+    monkeypatch.setattr(erasure_module, "list_kept_backups", lambda: [later, old])
     Erasure.objects.update(queued_at=None)
-    assert finish_erasure(erasure.pk, note_holding_backups)
+    assert finish_erasure(erasure.pk)
     erasure.refresh_from_db()
     assert [each["until"] for each in erasure.backups] == [old.expires_at.isoformat()]
 
@@ -442,7 +443,7 @@ def test_backups_that_cannot_be_read_are_owned_up_to(admin: User, monkeypatch: p
     def fail() -> list[KeptBackup]:
         raise BackupDamaged("no")
 
-    monkeypatch.setattr(erasure, "list_kept_backups", fail)
+    monkeypatch.setattr(erasure_module, "list_kept_backups", fail)
     assert erase_person(admin, a_person()).backups == [{"made_at": None, "until": None}]
 
 

@@ -44,7 +44,9 @@ from gallery.people.services import (
 from gallery.photos.albums import create_album
 from gallery.photos.sharing import share_album
 from gallery.privacy import person_export
-from gallery.privacy.person_export import delete_expired_exports, delete_exports_of_person, run_person_export
+from gallery.privacy.erasure import erase_person
+from gallery.privacy.erasure_cleanup import finish_erasure
+from gallery.privacy.person_export import delete_expired_exports, run_person_export
 from tests.making import EMBEDDER, a_face, a_photo, a_reference, a_user, a_vector
 
 pytestmark = pytest.mark.django_db
@@ -276,7 +278,8 @@ def test_a_file_is_gone_when_its_time_is_over_and_one_nobody_knows_is_swept(
 
 def test_erasing_leaves_no_file(administrator: Client, anna: Person, folder: Path) -> None:
     run_person_export(ask(administrator, anna).pk)
-    assert delete_exports_of_person(anna.pk) == 1
+    assert finish_erasure(erase_person(None, anna).pk)
+    assert not PersonExport.objects.exists()
     assert not list((folder / "exports").iterdir())
 
 

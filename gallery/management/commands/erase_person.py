@@ -5,7 +5,7 @@ from __future__ import annotations
 from gallery.management.base import make_flag
 from gallery.management.erase import ERASE_FLAG, EraseCommand, find_named_person
 from gallery.privacy.erasure import erase_person
-from gallery.privacy.erasure_preview import preview_person_erasure
+from gallery.privacy.selectors import preview_person_erasure
 
 
 class Command(EraseCommand):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gallery.management.base import make_flag
 from gallery.management.erase import ERASE_FLAG, EraseCommand
 from gallery.models import Photo
-from gallery.privacy.erasure import erase_photo
-from gallery.privacy.erasure_preview import preview_photo_erasure
+from gallery.privacy.erasure import erase_photos
+from gallery.privacy.selectors import preview_photos_erasure
 
 
 class Command(EraseCommand):
@@ -20,9 +20,10 @@ class Command(EraseCommand):
         "--yes": ERASE_FLAG,
     }
     choices = {"also_references": "with_references"}
-    preview = staticmethod(preview_photo_erasure)
-    erase = staticmethod(erase_photo)
+    preview = staticmethod(preview_photos_erasure)
+    erase = staticmethod(erase_photos)
 
     @staticmethod
-    def find(name: str) -> Photo | None:
-        return Photo.objects.filter(pk=int(name)).first() if name.isdecimal() else None
+    def find(name: str) -> list[Photo] | None:
+        """The one photo, as the services take it: in a list."""
+        return list(Photo.objects.filter(pk=int(name))) or None if name.isdecimal() else None

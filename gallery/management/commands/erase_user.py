@@ -5,7 +5,7 @@ from __future__ import annotations
 from gallery.management.erase import ERASE_FLAG, EraseCommand
 from gallery.models import User
 from gallery.privacy.erasure import erase_user
-from gallery.privacy.erasure_preview import preview_user_erasure
+from gallery.privacy.selectors import preview_user_erasure
 
 
 class Command(EraseCommand):
