@@ -44,8 +44,13 @@ def _register_descriptions() -> None:
 def _register_effects() -> None:
     """Register what follows an act, its undo or its redo, in this order."""
     from gallery.curation.findings import mark_touched_findings
-    from gallery.faces.consent import announce_changed_consent, apply_consent_changes
-    from gallery.faces.effects import follow_changed_bounds, follow_changed_faces, resume_restored_photos
+    from gallery.faces.effects import (
+        announce_changed_consent,
+        apply_consent_changes,
+        follow_changed_bounds,
+        follow_changed_faces,
+        resume_restored_photos,
+    )
     from gallery.history.changeset import register_receivers
     from gallery.index.feed import announce_changed_references
     from gallery.jobs.services import send_requeued_jobs

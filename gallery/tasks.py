@@ -5,8 +5,8 @@ from __future__ import annotations
 from gallery.curation import tasks as curation_tasks
 from gallery.faces import tasks as faces_tasks
 from gallery.faces.clustering import is_clustering_due
-from gallery.faces.drawn import list_unembedded_drawn_faces
-from gallery.faces.renaming import is_following_due
+from gallery.faces.naming import is_following_due
+from gallery.faces.processing import list_unembedded_drawn_faces
 from gallery.index import tasks as index_tasks
 from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases

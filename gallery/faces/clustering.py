@@ -6,49 +6,47 @@ look like ignored ones get the negative of that id: they are in no cluster that 
 from __future__ import annotations
 
 import numpy as np
-from django.db.models import QuerySet
 
 from gallery.index import engine
 from gallery.models import Decision, Face
+from gallery.models.querysets import FaceQuerySet
 from recognition.cluster import NO_GROUP, cluster
 
 FACES_PER_UPDATE = 500  # faces in one statement
 
 
-def clusterable_faces() -> QuerySet[Face]:
+def get_clusterable_faces() -> FaceQuerySet:
     """Faces that may be in a group: recognisable, without a name and without a decision."""
-    rows = Face.objects.outside_trash().filter(embedding__isnull=False)
-    return rows.unnamed()
+    return Face.objects.outside_trash().unnamed().filter(embedding__isnull=False)
 
 
 def is_clustering_due() -> bool:
     """There are faces that no grouping has seen yet. Loads no model."""
-    return clusterable_faces().filter(cluster__isnull=True).exists()
+    return get_clusterable_faces().filter(cluster__isnull=True).exists()
 
 
 def cluster_new_faces() -> int:
     """Group all open faces if some are new."""
-    new = clusterable_faces().filter(cluster__isnull=True, embedder_id=engine.get_serving_embedder().id)
+    new = get_clusterable_faces().filter(cluster__isnull=True, embedder_id=engine.get_serving_embedder().id)
     return cluster_all_faces() if new.exists() else 0
 
 
 def cluster_all_faces() -> int:
     """Group all open faces; how many of them changed their group."""
     embedder = engine.get_serving_embedder()
-    ignored = Face.objects.filter(decision=Decision.IGNORED, embedding__isnull=False)
-    rows = clusterable_faces() | ignored.outside_trash()
-    rows = rows.filter(embedder_id=embedder.id)
+    ignored = Face.objects.outside_trash().filter(decision=Decision.IGNORED, embedding__isnull=False)
+    rows = (get_clusterable_faces() | ignored).filter(embedder_id=embedder.id)
     faces = list(rows.only("pk", "embedding", "cluster", "decision").order_by("pk"))
     if not faces:
         return 0
     vectors = np.stack([face.embedding for face in faces if face.embedding is not None])
-    found = cluster(vectors, engine.get_decision_bounds(embedder).known, _earlier_clusters(faces))
+    found = cluster(vectors, engine.get_decision_bounds(embedder).known, _get_earlier_clusters(faces))
     changed = _reassign_faces(faces, found)
     Face.objects.bulk_update(changed, ["cluster"], batch_size=FACES_PER_UPDATE)
     return len(changed)
 
 
-def _earlier_clusters(faces: list[Face]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _get_earlier_clusters(faces: list[Face]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """The groups found before, as rows of these faces."""
     first: dict[int, int] = {}
     groups = np.full(len(faces), NO_GROUP, np.int64)

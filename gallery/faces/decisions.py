@@ -19,6 +19,7 @@ from gallery.history.changeset import ChangeSet, apply_effects, record_event, sp
 from gallery.history.locking import check_face_revision, lock_face
 from gallery.jobs import dispatch
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection, Person, Photo, User
+from gallery.models.querysets import FaceQuerySet
 
 UNNAMED_COLUMNS: dict[str, Any] = {
     "person": None,
@@ -47,14 +48,14 @@ def confirm_face(user: User, face: Face, person: Person, revision: int | None = 
         if held.decision == Decision.CONFIRMED and held.person_id == person.pk:
             return None
         check_face_revision(held, revision)
-        ledger = ChangeSet()
-        ledger.delete(FaceRejection.objects.filter(face=held, person=person))
+        changes = ChangeSet()
+        changes.delete(FaceRejection.objects.filter(face=held, person=person))
         columns = {**named_columns(person), **decision_columns(user, Decision.CONFIRMED)}
         best = Candidate.objects.filter(face=held, person=person).select_related("reference").first()
         if best is not None:
             columns |= {"similarity": best.similarity, "reference": best.reference}
-        ledger.set(held, **columns)
-        return record_face_event(user, "face.confirm", held, ledger, person)
+        changes.set(held, **columns)
+        return record_face_event(user, "face.confirm", held, changes, person)
 
 
 def reject_person_of_face(
@@ -67,52 +68,37 @@ def reject_person_of_face(
         if is_said and held.person_id != person.pk:
             return None
         check_face_revision(held, revision)
-        ledger = ChangeSet()
+        changes = ChangeSet()
         if not is_said:
-            ledger.create(FaceRejection(face=held, person=person, by=user))
-        ledger.delete(Candidate.objects.filter(face=held, person=person))
+            changes.create(FaceRejection(face=held, person=person, by=user))
+        changes.delete(Candidate.objects.filter(face=held, person=person))
         if held.person_id == person.pk or not held.is_decided:
-            ledger.set(held, **UNNAMED_COLUMNS, **undecided_columns())
+            changes.set(held, **UNNAMED_COLUMNS, **undecided_columns())
         else:
-            ledger.set(held, decision=held.decision)  # what was decided stands; the revision counts
-        return record_face_event(user, "face.reject", held, ledger, person)
+            changes.set(held, decision=held.decision)  # what was decided stands; the revision counts
+        return record_face_event(user, "face.reject", held, changes, person)
 
 
-def leave_face_unknown(user: User, face: Face, revision: int | None = None) -> Event | None:
-    """Nobody the gallery knows, or nobody can say: the face stays without a name."""
-    return _decide_face(user, face, Decision.REJECTED, "face.unknown", revision)
+# What can be said of a face without a person, and the verb of the event.
+DECISION_VERBS = {
+    Decision.REJECTED: "face.unknown",  # nobody the gallery knows, or nobody can say: it stays without a name
+    Decision.NOT_A_FACE: "face.not_a_face",
+    Decision.IGNORED: "face.ignore",  # not shown among the unknown again, nor are its look-alikes
+    Decision.NONE: "face.clear",  # the machine may say again; what the face is *not* stays said
+}
 
 
-def mark_not_a_face(user: User, face: Face, revision: int | None = None) -> Event | None:
-    return _decide_face(user, face, Decision.NOT_A_FACE, "face.not_a_face", revision)
-
-
-def ignore_face(user: User, face: Face, revision: int | None = None) -> Event | None:
-    """A face nobody cares about: not shown among the unknown again, nor are its look-alikes."""
-    return _decide_face(user, face, Decision.IGNORED, "face.ignore", revision)
-
-
-def _decide_face(user: User, face: Face, decision: Decision, verb: str, revision: int | None) -> Event | None:
+def decide_face(user: User, face: Face, decision: Decision, revision: int | None = None) -> Event | None:
+    """One of `DECISION_VERBS`; the face loses its name."""
     with transaction.atomic():
         held = lock_face(face)
         if held.decision == decision:
             return None
         check_face_revision(held, revision)
-        ledger, person = ChangeSet(), held.person
-        ledger.set(held, **UNNAMED_COLUMNS, **decision_columns(user, decision))
-        return record_face_event(user, verb, held, ledger, person)
-
-
-def clear_face_decision(user: User, face: Face, revision: int | None = None) -> Event | None:
-    """Let the machine say again; what the face is *not* stays said."""
-    with transaction.atomic():
-        held = lock_face(face)
-        if not held.is_decided:
-            return None
-        check_face_revision(held, revision)
-        ledger, person = ChangeSet(), held.person
-        ledger.set(held, **UNNAMED_COLUMNS, **undecided_columns())
-        return record_face_event(user, "face.clear", held, ledger, person)
+        changes, person = ChangeSet(), held.person
+        columns = decision_columns(user, decision) if decision else undecided_columns()
+        changes.set(held, **UNNAMED_COLUMNS, **columns)
+        return record_face_event(user, DECISION_VERBS[decision], held, changes, person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,64 +117,50 @@ def name_face_group(
 
     Faces that somebody has decided since, and faces said not to be this person, are left out and reported.
     """
-    with transaction.atomic():
-        ids = _lock_undecided_faces(set(face_ids) - _find_rejected_faces(face_ids, person), seen or {})
-        columns = {**named_columns(person), **decision_columns(user, Decision.CONFIRMED)}
-        event = _decide_face_group(user, ids, "face.name_group", columns, person)
-    return FaceGroupResult(event, ids, sorted(set(face_ids) - set(ids)))
+    faces = Face.objects.exclude(rejections__person=person)
+    columns = {**named_columns(person), **decision_columns(user, Decision.CONFIRMED)}
+    return _decide_face_group(user, faces, face_ids, seen or {}, "face.name_group", columns, person)
 
 
 def ignore_face_group(
     user: User, face_ids: Collection[int], seen: dict[int, int] | None = None
 ) -> FaceGroupResult:
     """Ignore many faces; those that somebody has decided since are left out and reported."""
-    with transaction.atomic():
-        ids = _lock_undecided_faces(face_ids, seen or {})
-        event = _decide_face_group(
-            user, ids, "face.ignore", {**UNNAMED_COLUMNS, **decision_columns(user, Decision.IGNORED)}, None
-        )
-    return FaceGroupResult(event, ids, sorted(set(face_ids) - set(ids)))
-
-
-def _find_rejected_faces(face_ids: Collection[int], person: Person) -> set[int]:
-    rejected = FaceRejection.objects.filter(person=person)
-    return {
-        pk
-        for some in split_into_chunks(list(face_ids))
-        for pk in rejected.filter(face_id__in=some).values_list("face_id", flat=True)
-    }
-
-
-def _lock_undecided_faces(face_ids: Collection[int], seen: dict[int, int]) -> list[int]:
-    """Those without a decision and as the page showed them, held until the transaction ends."""
-    undecided = Face.objects.undecided().select_for_update()
-    found = (
-        pair
-        for some in split_into_chunks(sorted(face_ids))
-        for pair in undecided.filter(pk__in=some).values_list("pk", "revision")
-    )
-    return sorted(pk for pk, revision in found if seen.get(pk, revision) == revision)
+    columns = {**UNNAMED_COLUMNS, **decision_columns(user, Decision.IGNORED)}
+    return _decide_face_group(user, Face.objects.all(), face_ids, seen or {}, "face.ignore", columns)
 
 
 def _decide_face_group(
-    user: User, ids: list[int], verb: str, columns: dict[str, Any], person: Person | None
-) -> Event | None:
-    if not ids:
-        return None
-    ledger, photos = ChangeSet(), set()
-    for some in split_into_chunks(ids):
-        faces = Face.objects.filter(pk__in=some)
-        photos |= set(faces.values_list("photo_id", flat=True))
-        ledger.update(faces, **columns)
-    apply_effects(ledger)
-    return record_event(
-        user,
-        verb,
-        person,
-        {"count": len(ids), "photos": len(photos), **summarise_person(person)},
-        undo=ledger,
-        subjects={"face": ids, "photo": photos},
-    )
+    user: User,
+    faces: FaceQuerySet,
+    face_ids: Collection[int],
+    seen: dict[int, int],
+    verb: str,
+    columns: dict[str, Any],
+    person: Person | None = None,
+) -> FaceGroupResult:
+    """Decide on those of `faces` that have no decision and are as the page showed them."""
+    changes, photos, ids = ChangeSet(), set[int](), list[int]()
+    with transaction.atomic():
+        undecided = faces.undecided().select_for_update(of=("self",))
+        for some in split_into_chunks(sorted(face_ids)):
+            found = undecided.filter(pk__in=some).values_list("pk", "revision", "photo_id")
+            held = {pk: photo for pk, revision, photo in found if seen.get(pk, revision) == revision}
+            changes.update(Face.objects.filter(pk__in=held), **columns)
+            ids += sorted(held)
+            photos |= set(held.values())
+        event = None
+        if ids:
+            apply_effects(changes)
+            event = record_event(
+                user,
+                verb,
+                person,
+                {"count": len(ids), "photos": len(photos), **summarise_person(person)},
+                undo=changes,
+                subjects={"face": ids, "photo": photos},
+            )
+    return FaceGroupResult(event, ids, sorted(set(face_ids) - set(ids)))
 
 
 MIN_DRAWN_SIDE = 8  # pixels
@@ -199,15 +171,14 @@ def draw_face(user: User, photo: Photo, box: tuple[float, float, float, float]) 
     left, top, width, height = (float(value) for value in box)
     right, bottom = min(left + width, photo.width), min(top + height, photo.height)
     left, top = max(left, 0.0), max(top, 0.0)
-    if not (
-        right - left >= MIN_DRAWN_SIDE and bottom - top >= MIN_DRAWN_SIDE
-    ):  # not a number fails here, too
+    sides = (right - left, bottom - top)
+    if not all(side >= MIN_DRAWN_SIDE for side in sides):  # not a number fails here, too
         raise ActionRefused(_("The box is too small. Draw it around the whole face."))
     with transaction.atomic():
         face = Face(photo=photo, left=left, top=top, width=right - left, height=bottom - top, is_drawn=True)
-        ledger = ChangeSet()
-        ledger.create(face)
-        record_face_event(user, "face.draw", face, ledger, None)
+        changes = ChangeSet()
+        changes.create(face)
+        record_face_event(user, "face.draw", face, changes, None)
         dispatch.send_task("embed_face", face.pk)
     return face
 
@@ -216,14 +187,14 @@ def summarise_person(person: Person | None) -> dict[str, Any]:
     return {"person": person.name, "person_id": person.pk} if person else {}
 
 
-def record_face_event(user: User, verb: str, face: Face, ledger: ChangeSet, person: Person | None) -> Event:
-    apply_effects(ledger)
+def record_face_event(user: User, verb: str, face: Face, changes: ChangeSet, person: Person | None) -> Event:
+    apply_effects(changes)
     return record_event(
         user,
         verb,
         face,
         {"photo": face.photo.name, "photo_id": face.photo_id, **summarise_person(person)},
-        undo=ledger,
+        undo=changes,
         subjects={"photo": [face.photo_id], "person": [person.pk] if person else []},
     )
 

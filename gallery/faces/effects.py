@@ -1,18 +1,38 @@
-"""What follows when an act has changed faces, the bounds, or photos in the trash."""
+"""What follows when an act has changed faces, who may be recognised, the bounds, or photos in the trash.
+
+When recognition is switched off or runs out, names that people gave stay. What the machine made goes: names on faces
+nobody has decided on, proposals, and what faces are compared by (their embeddings). Embeddings are never kept for
+an undo: looking at the photo again makes them anew."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Any
 
 from django.db.models import F, Q
 
-from gallery.faces.consent import forget_face_vectors
+from gallery.faces.decisions import UNNAMED_COLUMNS
 from gallery.history.changeset import ChangeSet, split_into_chunks
+from gallery.index.feed import announce_people_references
 from gallery.jobs import dispatch
+from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import MAX_SENT_JOBS
-from gallery.models import Decision, Face, Photo, Reference, Status
-from gallery.models.querysets import not_recognisable_q
+from gallery.models import (
+    Album,
+    Candidate,
+    Decision,
+    Event,
+    Face,
+    NameChange,
+    Person,
+    Photo,
+    Reference,
+    Status,
+)
+from gallery.models.querysets import get_today, not_recognisable_q, recognition_off_q
+
+MAX_SENT_PHOTOS = 50  # the sweep finds the rest
 
 
 def follow_changed_faces(changes: ChangeSet) -> None:
@@ -24,7 +44,9 @@ def follow_changed_faces(changes: ChangeSet) -> None:
     faces = sorted({*changes.list_written_ids("face"), *rejected})
     for some in split_into_chunks(faces):
         _reject_unconfirmed_references(changes, some)
-        _forget_masked_faces(some)
+        # Faces that people named as somebody who may not be recognised are not compared with others.
+        said = Face.objects.filter(not_recognisable_q("person"), pk__in=some, decision=Decision.CONFIRMED)
+        forget_face_vectors(said.values_list("pk", flat=True))
         Face.objects.filter(pk__in=some).mark_duplicate_names()
         dispatch.send_task("follow_faces", list(some))
 
@@ -56,7 +78,132 @@ def _reject_unconfirmed_references(changes: ChangeSet, faces: Sequence[int]) -> 
         changes.update(Reference.objects.filter(pk__in=wrong), status=Reference.Judgement.REJECTED)
 
 
-def _forget_masked_faces(faces: Sequence[int]) -> None:
-    """A face that people named as somebody who may not be recognised is not compared with others."""
-    said = Face.objects.filter(not_recognisable_q("person"), pk__in=faces, decision=Decision.CONFIRMED)
-    forget_face_vectors(list(said.values_list("pk", flat=True)))
+def forget_face_vectors(faces: Iterable[int]) -> int:
+    """These faces can no longer be compared, and nothing rests on a comparison with them; how many could be."""
+    count = 0
+    for some in split_into_chunks(sorted(faces)):
+        rows = Face.objects.filter(pk__in=some, embedding__isnull=False)
+        count += rows.update(embedding=None, embedder_id="", embedded_at=None, cluster=None)
+        Candidate.objects.filter(look_alike__in=some).delete()
+    return count
+
+
+def stop_recognising_people(changes: ChangeSet, people: Iterable[int]) -> None:
+    """The machine's names of these people go; faces that bore one stay hidden in what is shared.
+
+    Nobody is asked any more whether a face is one of them; faces that were unsure are searched again.
+    """
+    for pk in people:
+        named = list(Face.objects.undecided().filter(person=pk).values_list("pk", flat=True))
+        said = Face.objects.filter(person=pk, decision=Decision.CONFIRMED)
+        forget_face_vectors([*named, *said.values_list("pk", flat=True)])
+        unsure = Face.objects.undecided().filter(state=Face.State.UNSURE, candidates__person=pk)
+        again = list(unsure.distinct().values_list("pk", flat=True))
+        Candidate.objects.filter(person=pk, face__decision=Decision.NONE).delete()
+        for some in split_into_chunks(named):
+            rows = Face.objects.filter(pk__in=some)
+            changes.update(rows, person=None, state=Face.State.UNKNOWN, is_veiled=True)
+            rows.update(similarity=None, reference=None, is_twice=False)
+            Candidate.objects.filter(face__in=some).delete()
+            NameChange.objects.filter(face__in=some).delete()
+        for some in split_into_chunks(again):
+            dispatch.send_task("follow_faces", list(some))
+
+
+def resume_recognising_people(changes: ChangeSet, people: Iterable[int]) -> None:
+    """Faces hidden for these people alone may be seen again; photos with their faces are looked at anew."""
+    bare = Face.objects.filter(embedding__isnull=True, is_usable=True)
+    for pk in people:
+        Person.objects.filter(pk=pk, lapse_noted__isnull=False).update(lapse_noted=None)
+        photos = set(bare.filter(person=pk).values_list("photo_id", flat=True))
+        for some in split_into_chunks(sorted(_pop_faces_veiled_for(pk))):
+            changes.update(Face.objects.filter(pk__in=some, is_veiled=True), is_veiled=False)
+            photos |= set(bare.filter(pk__in=some).values_list("photo_id", flat=True))
+        requeue_open_photos(photos)
+
+
+def _pop_faces_veiled_for(person: int) -> set[int]:
+    """Only the history knows for whom a face was hidden; what it knew is used up by this."""
+    events = Event.objects.filter(subjects__object_type="person", subjects__object_id=person)
+    found: set[int] = set()
+    for event in events.filter(summary__has_key="veiled"):
+        found |= set(event.summary["veiled"])
+        event.summary = {**event.summary, "veiled": []}
+        event.save(update_fields=["summary"])
+    return found
+
+
+def stop_recognising_in_photos(photos: Collection[int]) -> None:
+    """Nobody is recognised in these photos any more: the machine's names and all vectors go."""
+    for some in split_into_chunks(sorted(photos)):
+        faces = Face.objects.filter(photo__in=some)
+        open_faces = faces.undecided()
+        Candidate.objects.filter(face__in=open_faces.values("pk")).delete()
+        NameChange.objects.filter(face__in=open_faces.values("pk")).delete()
+        open_faces.update(**UNNAMED_COLUMNS, is_twice=False)
+        forget_face_vectors(faces.values_list("pk", flat=True))
+
+
+def requeue_open_photos(photos: Collection[int]) -> None:
+    """Queue those of these photos that may be looked at."""
+    for some in split_into_chunks(sorted(photos)):
+        enqueue_rows(Photo.objects.filter(pk__in=some).exclude(recognition_off_q()))
+    for pk in sorted(photos)[:MAX_SENT_PHOTOS]:
+        dispatch.send_task("process_photo", pk)
+
+
+def apply_consent_changes(changes: ChangeSet) -> None:
+    """Draw the consequences of what an act wrote to people, photos and albums."""
+    changed = {*find_people_with_changed_consent(changes), *changes.list_created_ids("person")}
+    may = set(Person.objects.recognisable().filter(pk__in=changed).values_list("pk", flat=True))
+    stop_recognising_people(changes, sorted(changed - may))
+    resume_recognising_people(changes, sorted(may))
+    if veiled := changes.list_changed_ids("face", "is_veiled"):
+        changes.notes["veiled"] = veiled  # nothing else knows for whom
+    photos = _find_photos_with_changed_consent(changes)
+    closed = {
+        pk
+        for some in split_into_chunks(sorted(photos))
+        for pk in Photo.objects.filter(recognition_off_q(), pk__in=some).values_list("pk", flat=True)
+    }
+    stop_recognising_in_photos(closed)
+    requeue_open_photos(photos - closed)
+
+
+def announce_changed_consent(changes: ChangeSet) -> None:
+    """Searching processes follow who may be recognised."""
+    for some in split_into_chunks(find_people_with_changed_consent(changes)):
+        announce_people_references(some)
+
+
+def find_people_with_changed_consent(changes: ChangeSet) -> list[int]:
+    """People who may, or may no longer, be recognised because of the act."""
+    found = set(changes.list_changed_ids("person", "is_recognised"))
+    today = get_today().isoformat()
+    for ids, before, after in _list_changed_values(changes, "person", "consent_until"):
+        if bool(before and before < today) != bool(after and after < today):
+            found |= set(ids)
+    return sorted(found)
+
+
+def _list_changed_values(
+    changes: ChangeSet, model: str, column: str
+) -> Iterator[tuple[Sequence[int], Any, Any]]:
+    """Existing rows of a model that got another value in this column: their ids, the value before, and after."""
+    for group in changes.groups:
+        if group["model"] == model and group["before"] and column in (group["after"] or ()):
+            yield group["ids"], group["before"][column], group["after"][column]
+
+
+def _find_photos_with_changed_consent(changes: ChangeSet) -> set[int]:
+    """Photos in which recognition was switched, by themselves, by their album, or by moving to another."""
+    found = set(changes.list_changed_ids("photo", "is_recognised"))
+    switched = Photo.objects.filter(album__in=changes.list_changed_ids("album", "is_recognised"))
+    found |= set(switched.values_list("pk", flat=True))
+    moves = list(_list_changed_values(changes, "photo", "album_id"))
+    albums = {album for _ids, *pair in moves for album in pair if album}
+    closed = set(Album.objects.filter(pk__in=albums, is_recognised=False).values_list("pk", flat=True))
+    for ids, before, after in moves:
+        if (before in closed) != (after in closed):
+            found |= set(ids)
+    return found

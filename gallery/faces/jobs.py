@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from gallery.jobs.registry import JobKind, TaskKind
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Photo
-
-
-def _get_waiting_photos() -> QuerySet[Photo]:
-    return Photo.objects.none() if is_processing_paused() else Photo.objects.outside_trash()
-
 
 JOBS = (
     JobKind(
@@ -25,7 +19,7 @@ JOBS = (
         label=lambda photo: photo.name,
         url=lambda photo: reverse("photo", args=(photo.pk,)),
         columns=("name",),
-        waiting=_get_waiting_photos,
+        waiting=lambda: Photo.objects.none() if is_processing_paused() else Photo.objects.outside_trash(),
         can_wait=True,
     ),
     TaskKind(task="embed_face", doing=_("looking at a drawn face")),

@@ -45,19 +45,19 @@ class FaceLabel:
 
     @property
     def sentence(self) -> str:
-        if self.key in NAMELESS_DECISIONS or self.key in ("unknown", "rejected"):
+        if self.key in (*NAMELESS_DECISIONS, "unknown", "rejected"):
             return self.word
         return _("%(name)s, %(state)s") % {"name": self.name, "state": self.word}
 
 
 def prefetch_label_data(faces: QuerySet[Face]) -> QuerySet[Face]:
-    """Faces with all that `standing` reads, in a constant number of queries."""
+    """Faces with all that `get_face_label` reads, in a constant number of queries."""
     best = Candidate.objects.filter(rank=0, face__state=Face.State.UNSURE).select_related("person")
     return faces.select_related("person").prefetch_related(Prefetch("candidates", best, to_attr="best"))
 
 
 def find_proposed_person(face: Face) -> Person | None:
-    """The person a search found nearest; from `with_names` where the face came through it."""
+    """The person a search found nearest; from `prefetch_label_data` where the face came through it."""
     best: list[Candidate] = getattr(face, "best", None) or list(
         face.candidates.select_related("person").order_by("rank")[:1]
     )
@@ -86,14 +86,8 @@ def get_similarity_tail(embedder_id: str) -> Tail | None:
     """How alike strangers are to this embedder: as measured on the owner's gallery, or as published with the
     embedder, whichever knows more people; None where neither knows any.
     """
-    known = [
-        tail
-        for tail in (
-            _get_measured_tail(embedder_id),
-            get_published_figures(embedder_id.rpartition("-")[0]).tail,
-        )
-        if tail
-    ]
+    published = get_published_figures(embedder_id.rpartition("-")[0]).tail
+    known = filter(None, (_get_measured_tail(embedder_id), published))
     return max(known, key=lambda tail: tail.supported, default=None)
 
 
@@ -119,7 +113,11 @@ def describe_similarity(similarity: float | None, state: str, tail: Tail | None)
     if similarity is None:
         return None
     counted = _describe_by_tail(similarity, tail)
-    return SimilarityText(counted or _describe_by_state(state), f"{similarity:.3f}", bool(counted))
+    by_bounds = {
+        Face.State.KNOWN.value: _("Alike enough to be sure of the name"),
+        Face.State.UNSURE.value: _("Alike, but not enough to be sure"),
+    }.get(state, _("Not alike enough for a name"))
+    return SimilarityText(counted or by_bounds, f"{similarity:.3f}", bool(counted))
 
 
 def _describe_by_tail(similarity: float, tail: Tail | None) -> str:
@@ -142,11 +140,3 @@ def _describe_by_tail(similarity: float, tail: Tail | None) -> str:
         )
     )
     return words % {"number": f"{found.one_in:,}"}
-
-
-def _describe_by_state(state: str) -> str:
-    """Without a measured gallery: by the bounds that gave the state."""
-    return {
-        Face.State.KNOWN.value: _("Alike enough to be sure of the name"),
-        Face.State.UNSURE.value: _("Alike, but not enough to be sure"),
-    }.get(state, _("Not alike enough for a name"))

@@ -1,28 +1,55 @@
-"""Searches faces in the index, decides on their names, and saves what has changed.
+"""Searches faces in the index, decides on their names, and saves what has changed; later searches them again.
 
 Proposals may rest on a reference or on a face that somebody has confirmed. The latter never make a name known
-by themselves, they ask a person; they stand for as long as the face they rest on is confirmed as that person."""
+by themselves, they ask a person; they stand for as long as the face they rest on is confirmed as that person.
+
+Faces are searched again when the gallery has changed, or a decision reaches their look-alikes. No photo is opened
+for it: the stored embeddings are searched. What a person decided is never touched."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
+from operator import attrgetter
 
 import numpy as np
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, F
+from django.utils import timezone
 
-from gallery.faces.matching import get_face_vectors, get_rejected_persons
 from gallery.index import engine, live
 from gallery.index.live import find_nearest_references
-from gallery.models import Candidate, Decision, Face, FaceRejection, Reference
+from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
+from gallery.models import (
+    Build,
+    Candidate,
+    Decision,
+    Face,
+    FaceRejection,
+    GalleryChange,
+    NameChange,
+    Reference,
+    SiteSetting,
+)
+from gallery.models.history import get_site_setting
 from gallery.models.querysets import FaceQuerySet, recognisable_q
 from recognition.decide import decide, may_have_missed_runner_up
 from recognition.types import Bounds, Embedder, Embeddings, Neighbour, Outcome, State
 
+FACES_PER_TRANSACTION = 200  # faces searched and written in one transaction
+FACES_PER_COMPARISON = 5_000  # faces compared at once
+MAX_NEIGHBOURS = 3_000  # nobody has more references of one person
 SIMILARITY_TOLERANCE = 1e-5  # two similarities this close are the same: build and delta round differently
-OUTCOME_COLUMNS = ("state", "person_id", "similarity", "reference_id")
+FOLLOW_HEARTBEAT_KEY = "follow"  # the SiteSetting that a running pass touches
+# A change this old should have been followed; by then it is settled too.
+MAX_FOLLOW_DELAY = timedelta(seconds=90)
+Proposals = dict[int, list[Candidate]]  # by face
 ColumnValues = tuple[object, ...]
+read_outcome = attrgetter("state", "person_id", "similarity", "reference_id")
+read_candidate = attrgetter("person_id", "reference_id", "look_alike_id", "similarity")
 
 
 def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | None = None) -> None:
@@ -32,54 +59,39 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | Non
     it with the faces' rows held.
     """
     open_faces = [face for face in faces if not face.is_decided]
-    before = {face.pk: _get_column_values(face, OUTCOME_COLUMNS) for face in open_faces}
+    before = {face.pk: read_outcome(face) for face in open_faces}
     rejected = get_rejected_persons(open_faces)
     follower = live.get_index_follower(embedder)
     found = find_outcomes(get_face_vectors(open_faces, embedder), embedder, rejected)
     kept, rows = find_standing_proposals(open_faces), {}
     for face, outcome, never in zip(open_faces, found, rejected, strict=True):
-        set_face_outcome(face, outcome)
-        likes = [
-            row for row in (*kept[face.pk], *(proposals or {}).get(face.pk, ())) if row.person_id not in never
-        ]
-        rows[face.pk] = merge_candidates(make_candidates(face, outcome, follower.build), likes)
-        mark_proposed_unsure(face, rows[face.pk])
-    _save_faces(open_faces, before, follower.horizon)
+        likes = (*kept[face.pk], *(proposals or {}).get(face.pk, ()))
+        wanted = [row for row in likes if row.person_id not in never]
+        rows[face.pk] = rank_candidates(face, outcome, follower.build, wanted)
+        set_face_outcome(face, outcome, rows[face.pk])
+    changed = [face for face in open_faces if not _is_unchanged(before[face.pk], read_outcome(face))]
+    Face.objects.bulk_update(changed, ["state", "person", "similarity", "reference"])
+    Face.objects.filter(pk__in=before).update(searched_change=follower.horizon)
     _save_candidates(rows)
     Face.objects.filter(pk__in=[face.pk for face in faces]).mark_duplicate_names()
 
 
-def _save_faces(faces: Sequence[Face], before: dict[int, ColumnValues], searched: int) -> None:
-    changed = [
-        face
-        for face in faces
-        if not _is_unchanged(before[face.pk], _get_column_values(face, OUTCOME_COLUMNS))
-    ]
-    Face.objects.bulk_update(changed, ["state", "person", "similarity", "reference"])
-    Face.objects.filter(pk__in=[face.pk for face in faces]).update(searched_change=searched)
-
-
-def _save_candidates(rows: dict[int, list[Candidate]]) -> None:
+def _save_candidates(rows: Proposals) -> None:
     """Replace the candidates of those faces that have other ones now."""
-    columns = ("person_id", "reference_id", "look_alike_id", "similarity")
-    before: dict[int, list[ColumnValues]] = defaultdict(list)
+    before: Proposals = defaultdict(list)
     for row in Candidate.objects.filter(face__in=rows).order_by("rank"):
-        before[row.face_id].append(_get_column_values(row, columns))
+        before[row.face_id].append(row)
     changed = [
         face
         for face, now in rows.items()
         if len(before[face]) != len(now)
         or not all(
-            _is_unchanged(old, _get_column_values(new, columns))
+            _is_unchanged(read_candidate(old), read_candidate(new))
             for old, new in zip(before[face], now, strict=True)
         )
     ]
     Candidate.objects.filter(face__in=changed).delete()
     Candidate.objects.bulk_create(row for face in changed for row in rows[face])
-
-
-def _get_column_values(row: Face | Candidate, columns: Sequence[str]) -> ColumnValues:
-    return tuple(getattr(row, column) for column in columns)
 
 
 def _is_unchanged(old: ColumnValues, new: ColumnValues) -> bool:
@@ -91,7 +103,22 @@ def _is_unchanged(old: ColumnValues, new: ColumnValues) -> bool:
     )
 
 
-MAX_NEIGHBOURS = 3_000  # nobody has more references of one person
+def get_face_vectors(faces: Sequence[Face], embedder: Embedder) -> Embeddings:
+    """(n, dimension): the faces' embeddings under this embedder, zeros where there is none."""
+    vectors = np.zeros((len(faces), embedder.dimension), np.float32)
+    for row, face in enumerate(faces):
+        if face.embedding is not None and face.embedder_id == embedder.id:
+            vectors[row] = face.embedding
+    return vectors
+
+
+def get_rejected_persons(faces: Sequence[Face]) -> list[set[int]]:
+    """For each face the persons a human said it is not."""
+    said: dict[int, set[int]] = {face.pk: set() for face in faces}
+    rows = FaceRejection.objects.filter(face__in=said).values_list("face_id", "person_id")
+    for face, person in rows:
+        said[face].add(person)
+    return [said[face.pk] for face in faces]
 
 
 def find_outcomes(
@@ -109,7 +136,9 @@ def find_outcomes(
     usable = np.any(embeddings != 0, axis=1)
     bounds = bounds or engine.get_decision_bounds(embedder)
     neighbours = _find_neighbours(embeddings, embedder, is_fresh)
-    counts = _count_references({near.person for found in neighbours for near in found})
+    persons = {near.person for found in neighbours for near in found}
+    rows = Reference.objects.searchable().filter(person__in=persons).order_by("person")
+    counts = dict(rows.values_list("person").annotate(number=Count("*")))
     return [
         decide(
             near if is_usable else [],
@@ -120,12 +149,6 @@ def find_outcomes(
         )
         for row, (near, is_usable) in enumerate(zip(neighbours, usable, strict=True))
     ]
-
-
-def _count_references(persons: Collection[int]) -> dict[int, int]:
-    """How many references each of these people can be matched to by."""
-    rows = Reference.objects.searchable().filter(person__in=persons)
-    return dict(rows.order_by("person").values_list("person").annotate(number=Count("*")))
 
 
 def _find_neighbours(embeddings: Embeddings, embedder: Embedder, is_fresh: bool) -> list[list[Neighbour]]:
@@ -143,32 +166,45 @@ def _find_neighbours(embeddings: Embeddings, embedder: Embedder, is_fresh: bool)
     return found
 
 
-def set_face_outcome(face: Face, outcome: Outcome) -> None:
-    """Write the outcome into the face's columns, unsaved. Never call it for a face a person has decided on."""
+def set_face_outcome(face: Face, outcome: Outcome, rows: Sequence[Candidate]) -> None:
+    """Write the outcome into the face's columns, unsaved. Never call it for a face a person has decided on.
+
+    An unknown face for which one of its candidates, `rows`, rests on a look-alike is unsure.
+    """
     best = outcome.best
     face.state = outcome.state.value
     face.person_id = best.person if best and outcome.state is State.KNOWN else None
     face.similarity = best.similarity if best else None
     face.reference_id = best.reference if best else None
+    if face.state == Face.State.UNKNOWN and any(row.look_alike_id for row in rows):
+        face.state = Face.State.UNSURE
+        face.similarity, face.reference_id = rows[0].similarity, rows[0].reference_id
 
 
-def make_candidates(face: Face, outcome: Outcome, build: int | None) -> list[Candidate]:
-    """Rows for the outcome's candidates, unsaved; `build` is the one that was searched (None before the first)."""
-    return [
-        Candidate(
+def rank_candidates(
+    face: Face, outcome: Outcome, build: int | None, proposals: Iterable[Candidate]
+) -> list[Candidate]:
+    """The outcome's candidates and the proposals in one ranking, each person once at the higher similarity; unsaved.
+
+    `build` is the one that was searched (None before the first).
+    """
+    best: dict[int, Candidate] = {
+        found.person: Candidate(
             face=face,
-            person_id=candidate.person,
-            reference_id=candidate.reference,
-            similarity=candidate.similarity,
-            rank=rank,
+            person_id=found.person,
+            reference_id=found.reference,
+            similarity=found.similarity,
             build_id=build,
         )
-        for rank, candidate in enumerate(outcome.candidates)
-    ]
-
-
-Proposals = dict[int, list[Candidate]]  # by face
-FACES_PER_COMPARISON = 5_000  # faces compared at once
+        for found in outcome.candidates
+    }
+    for row in proposals:
+        if row.person_id not in best or row.similarity > best[row.person_id].similarity:
+            best[row.person_id] = row
+    ranked = sorted(best.values(), key=lambda row: (-row.similarity, row.person_id))
+    for rank, row in enumerate(ranked):
+        row.pk, row.rank = None, rank  # a row of its own, also where it was one before
+    return ranked
 
 
 def find_standing_proposals(faces: Sequence[Face]) -> Proposals:
@@ -183,34 +219,6 @@ def find_standing_proposals(faces: Sequence[Face]) -> Proposals:
     for row in rows.order_by("rank"):
         found[row.face_id].append(row)
     return found
-
-
-def merge_candidates(rows: list[Candidate], proposals: Iterable[Candidate]) -> list[Candidate]:
-    """Both kinds in one ranking, each person once at the higher similarity; unsaved."""
-    best: dict[int, Candidate] = {}
-    for row in (*rows, *proposals):
-        if row.person_id not in best or row.similarity > best[row.person_id].similarity:
-            best[row.person_id] = row
-    ranked = sorted(best.values(), key=lambda row: (-row.similarity, row.person_id))
-    return [
-        Candidate(
-            face_id=row.face_id,
-            person_id=row.person_id,
-            reference_id=row.reference_id,
-            look_alike_id=row.look_alike_id,
-            similarity=row.similarity,
-            rank=rank,
-            build_id=row.build_id,
-        )
-        for rank, row in enumerate(ranked)
-    ]
-
-
-def mark_proposed_unsure(face: Face, rows: Sequence[Candidate]) -> None:
-    """An unknown face with such a proposal is unsure; unsaved. Known and unsure faces stay as they are."""
-    if face.state == Face.State.UNKNOWN and any(row.look_alike_id for row in rows):
-        face.state = Face.State.UNSURE
-        face.similarity, face.reference_id = rows[0].similarity, rows[0].reference_id
 
 
 def propose_look_alikes(named: Collection[int], embedder: Embedder, least: float) -> Proposals:
@@ -235,7 +243,7 @@ def propose_look_alikes(named: Collection[int], embedder: Embedder, least: float
                     rank=0,
                 )
             ]
-    return _drop_rejected_proposals(found)
+    return found
 
 
 def _get_comparable_faces(embedder: Embedder) -> FaceQuerySet:
@@ -244,24 +252,98 @@ def _get_comparable_faces(embedder: Embedder) -> FaceQuerySet:
 
 
 def _stream_unnamed_faces(embedder: Embedder) -> Iterator[tuple[list[int], Embeddings]]:
-    rows = _get_comparable_faces(embedder).unnamed()
-    part: list[tuple[int, Embeddings]] = []
-    for pk, vector in rows.values_list("pk", "embedding").iterator(FACES_PER_COMPARISON):
-        if vector is not None:
-            part.append((pk, vector))
-        if len(part) == FACES_PER_COMPARISON:
-            yield _stack_vectors(part)
-            part = []
-    if part:
-        yield _stack_vectors(part)
+    rows = _get_comparable_faces(embedder).unnamed().values_list("pk", "embedding")
+    faces = rows.iterator(FACES_PER_COMPARISON)
+    while part := list(islice(faces, FACES_PER_COMPARISON)):
+        yield [pk for pk, _ in part], np.stack([vector for _, vector in part if vector is not None])
 
 
-def _stack_vectors(part: list[tuple[int, Embeddings]]) -> tuple[list[int], Embeddings]:
-    return [pk for pk, _ in part], np.stack([vector for _, vector in part])
+def is_following_due() -> bool:
+    """Whether faces have not followed changes they should have, as after a lost message, and none is at it."""
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
+    if not isinstance(recipe, dict):
+        return False
+    old = timezone.now() - MAX_FOLLOW_DELAY
+    if SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY, changed_at__gt=old).exists():
+        return False
+    settled = GalleryChange.objects.filter(embedder_id=recipe["id"], at__lt=old).order_by("-pk")
+    newest = settled.values_list("pk", flat=True).first() or 0
+    faces = Face.objects.undecided().outside_trash().filter(embedder_id=recipe["id"])
+    return faces.filter(searched_change__lt=newest).exists()
 
 
-def _drop_rejected_proposals(found: Proposals) -> Proposals:
-    persons = {row.person_id for rows in found.values() for row in rows}
-    said = set(FaceRejection.objects.filter(person__in=persons).values_list("face_id", "person_id"))
-    kept = {pk: [row for row in rows if (pk, row.person_id) not in said] for pk, rows in found.items()}
-    return {pk: rows for pk, rows in kept.items() if rows}
+def follow_gallery(*, is_all: bool = False) -> int:
+    """Search undecided faces again that have not seen the latest changes (or all); how many names changed.
+
+    It can be stopped and started at any point: each part says how far its faces have followed.
+    """
+    embedder = engine.get_serving_embedder()
+    follower = live.get_index_follower(embedder)
+    follower.refresh()
+    rows = Face.objects.undecided().outside_trash().filter(embedder_id=embedder.id).order_by("pk")
+    if not is_all:
+        rows = rows.filter(searched_change__lt=follower.horizon)
+    build = get_active_build(embedder.id)
+    changed = last = 0
+    while ids := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:FACES_PER_TRANSACTION]):
+        changed += _search_part_again(ids, embedder, build)
+        last = ids[-1]
+    return changed
+
+
+@transaction.atomic
+def _search_part_again(ids: list[int], embedder: Embedder, build: Build | None) -> int:
+    SiteSetting.objects.update_or_create(key=FOLLOW_HEARTBEAT_KEY, defaults={"value": ids[-1]})
+    faces = _hold_undecided_faces(ids, embedder)
+    before = {face.pk: (face.person_id, face.state) for face in faces}
+    name_faces(faces, embedder)
+    changes = [
+        NameChange(
+            build=build,
+            photo_id=face.photo_id,
+            face=face,
+            old_person_id=before[face.pk][0],
+            old_state=before[face.pk][1],
+            new_person_id=face.person_id,
+            new_state=face.state,
+        )
+        for face in faces
+        if face.person_id != before[face.pk][0]
+    ]
+    NameChange.objects.bulk_create(changes)
+    return len(changes)
+
+
+def search_faces_again(face_ids: Collection[int]) -> int:
+    """Search faces without a decision from their stored embeddings; how many there were."""
+    return _search_undecided_faces(face_ids, engine.get_serving_embedder())
+
+
+def spread_decisions(face_ids: Collection[int]) -> int:
+    """Take decisions to the look-alikes of these faces; how many of them were searched anew.
+
+    Look-alikes of confirmed faces are proposed the name. Proposals that rest on a face which is no longer
+    confirmed as that person are withdrawn.
+    """
+    embedder = engine.get_serving_embedder()
+    resting = set(Candidate.objects.filter(look_alike__in=face_ids).values_list("face_id", flat=True))
+    proposals = propose_look_alikes(face_ids, embedder, engine.get_decision_bounds(embedder).unsure)
+    return _search_undecided_faces(resting | set(proposals), embedder, proposals)
+
+
+def _search_undecided_faces(
+    face_ids: Collection[int], embedder: Embedder, proposals: Proposals | None = None
+) -> int:
+    live.get_index_follower(embedder).refresh()  # may take a while, so not in the transaction
+    ids, done = sorted(face_ids), 0
+    for start in range(0, len(ids), FACES_PER_TRANSACTION):
+        with transaction.atomic():
+            faces = _hold_undecided_faces(ids[start : start + FACES_PER_TRANSACTION], embedder)
+            name_faces(faces, embedder, proposals)
+            done += len(faces)
+    return done
+
+
+def _hold_undecided_faces(ids: Collection[int], embedder: Embedder) -> list[Face]:
+    rows = Face.objects.undecided().select_for_update().filter(pk__in=ids)
+    return list(rows.filter(embedder_id=embedder.id))

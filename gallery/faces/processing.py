@@ -1,27 +1,38 @@
-"""One photo: find its faces, embed them, name them, keep what people decided about the faces found before."""
+"""Finds and embeds faces: those of a photo, and those that people drew because the detector missed them.
+
+What people decided about the faces found before is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
-from gallery.faces.matching import is_box_erased, pair_faces
+from gallery.core.limits import get_upload_limits
 from gallery.faces.naming import name_faces
 from gallery.index import engine
 from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status, Work
-from gallery.models.querysets import recognition_off_q
-from recognition.analysis import Analysis, analyse_photo
+from gallery.models.querysets import not_recognisable_q, recognition_off_q
+from recognition.analysis import Analysis, analyse_photo, embed_faces
 from recognition.errors import RecognitionError
-from recognition.types import Detection, Embedder, Embeddings
+from recognition.images import Region
+from recognition.images.sandbox import read_region
+from recognition.types import Box, Detection, Embedder, Embeddings
+
+ERASED_FACE_OVERLAP = 0.15  # from which a new box is that of an erased face: rather too many than one too few
+SAME_FACE_OVERLAP = 0.4  # intersection over union from which two boxes are one face
+DRAWN_BOX_MARGIN = 0.6  # of a drawn box, shown to the detector on every side
+DRAWN_BOX_OVERLAP = 0.15  # of a drawn box and the face found in it: people draw heads, detectors find faces
+MAX_REGION_SIDE = 800  # pixels
 
 
 def process_photo(pk: int) -> bool:
@@ -61,17 +72,14 @@ def _process_claimed_photo(photo: Photo) -> None:
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
         photo.detector = detector.name
         photo.save(update_fields=["width", "height", "milliseconds", "detector"])
-        if _is_photo_open(photo.pk) != (embedder is not None):  # somebody has switched it meanwhile
+        is_open = Photo.objects.filter(pk=photo.pk).exclude(recognition_off_q()).exists()
+        if is_open != (embedder is not None):  # somebody has switched it meanwhile
             postpone_row(photo, 0)
             return
         faces = _save_matched_faces(photo, analysis, embedder)
         if embedder is not None:
             name_faces(faces, embedder)
         finish_row(photo, Status.DONE)
-
-
-def _is_photo_open(pk: int) -> bool:
-    return Photo.objects.filter(pk=pk).exclude(recognition_off_q()).exists()
 
 
 def _save_matched_faces(photo: Photo, analysis: Analysis, embedder: Embedder | None) -> list[Face]:
@@ -85,10 +93,8 @@ def _save_matched_faces(photo: Photo, analysis: Analysis, embedder: Embedder | N
         face = old[pairs[row]] if row in pairs else Face(photo=photo)
         _fill_in_face(face, detection, analysis.embeddings[row], embedder)
         faces.append(face)
-    seen = set(pairs.values())
-    for position, face in enumerate(old):
-        if position in seen:
-            continue
+    unseen = (face for position, face in enumerate(old) if position not in pairs.values())
+    for face in unseen:
         if face.is_decided or face.is_drawn or face.rejections.exists():
             faces.append(face)
         else:
@@ -96,6 +102,27 @@ def _save_matched_faces(photo: Photo, analysis: Analysis, embedder: Embedder | N
     for face in faces:
         face.save()
     return faces
+
+
+def pair_faces(old: Sequence[Face], new: Sequence[Box]) -> dict[int, int]:
+    """New position -> old position, best overlaps first, each used once."""
+    overlaps = [
+        (face.box.iou(box), -before, -after)
+        for before, face in enumerate(old)
+        for after, box in enumerate(new)
+    ]
+    pairs: dict[int, int] = {}
+    for overlap, before, after in sorted(overlaps, reverse=True):
+        if overlap < SAME_FACE_OVERLAP:
+            break
+        if -after not in pairs and -before not in pairs.values():
+            pairs[-after] = -before
+    return pairs
+
+
+def is_box_erased(old: Sequence[Face], box: Box) -> bool:
+    """Whether an erased face stands there, however another detector has drawn its box."""
+    return any(face.is_erased and face.box.iou(box) >= ERASED_FACE_OVERLAP for face in old)
 
 
 def _fill_in_face(face: Face, detection: Detection, vector: Embeddings, embedder: Embedder | None) -> None:
@@ -115,3 +142,68 @@ def _fill_in_face(face: Face, detection: Detection, vector: Embeddings, embedder
     if embedder is not None and face.is_usable and face.may_be_embedded:
         face.embedding, face.embedder_id = vector, embedder.id
         face.embedded_at = since or timezone.now()
+
+
+def embed_drawn_face(pk: int) -> bool:
+    """Find and embed the face in a drawn box, then search it; False if there is nothing to do."""
+    face = Face.objects.select_related("photo__album", "person").filter(pk=pk, is_drawn=True).first()
+    if face is None or face.is_erased or not face.photo.may_be_recognised or not face.may_be_embedded:
+        return False
+    embedder = engine.get_serving_embedder()
+    found, region = detect_in_drawn_box(face.photo.file.path, face.box)
+    vector = embed_faces(region.pixels, [found], embedder)[0] if found else None
+    with transaction.atomic():
+        rows = Face.objects.select_for_update(of=("self",)).filter(pk=pk, is_erased=False)
+        current = rows.exclude(recognition_off_q("photo")).first()
+        if current is None:
+            return False
+        if found is None or vector is None:
+            current.landmarks, current.score = None, 0.0
+            current.quality, current.is_usable = {"is_usable": False, "reason": "no face"}, False
+            current.embedding, current.embedder_id, current.embedded_at = None, "", None
+        else:
+            current.score = found.score
+            _fill_in_face(current, place_in_photo(found, region), vector, embedder)
+        current.save(
+            update_fields=[
+                *("landmarks", "score", "quality", "is_usable"),
+                *("embedding", "embedder_id", "embedded_at"),
+            ]
+        )
+        name_faces([current], embedder)
+    return True
+
+
+def detect_in_drawn_box(path: str, box: Box) -> tuple[Detection | None, Region]:
+    """The face that the drawn box is about, if any, in the pixels of the region that was read around it."""
+    region = read_region(path, box.padded(DRAWN_BOX_MARGIN), get_upload_limits(), max_side=MAX_REGION_SIDE)
+    scale = region.pixels.shape[1] / region.box.width
+    drawn = box.shifted(-region.box.left, -region.box.top).scaled(scale)
+
+    def is_inside(detection: Detection) -> bool:
+        across = detection.box.left + detection.box.width / 2
+        down = detection.box.top + detection.box.height / 2
+        return drawn.left <= across <= drawn.right and drawn.top <= down <= drawn.bottom
+
+    inside = filter(is_inside, engine.get_detector().detect(region.pixels))
+    best = max(inside, key=lambda detection: detection.box.iou(drawn), default=None)
+    return best if best and best.box.iou(drawn) >= DRAWN_BOX_OVERLAP else None, region
+
+
+def place_in_photo(found: Detection, region: Region) -> Detection:
+    """The face in the pixels of the photo that the region is a part of."""
+    scale = region.box.width / region.pixels.shape[1]
+    left, top = region.box.left, region.box.top
+    return replace(
+        found,
+        box=found.box.scaled(scale).shifted(left, top),
+        landmarks=(found.landmarks * scale + np.array([left, top])).astype(np.float32),
+        quality=replace(found.quality, size=found.quality.size * scale) if found.quality else None,
+    )
+
+
+def list_unembedded_drawn_faces(limit: int = 50) -> list[int]:
+    """Drawn faces whose message was lost: nothing is known of them yet."""
+    rows = Face.objects.filter(is_drawn=True, quality__isnull=True, landmarks__isnull=True)
+    rows = rows.exclude(recognition_off_q("photo")).exclude(not_recognisable_q("person"))
+    return list(rows.outside_trash().order_by("pk").values_list("pk", flat=True)[:limit])

@@ -1,11 +1,14 @@
-"""Faces as pages show them: on one photo, one face in detail, and how many there are of whom."""
+"""Faces as pages show them: on one photo, one face in detail, those without a name in clusters of look-alikes."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
 
-from django.db.models import Count, Prefetch
+from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 
 from gallery.faces.labels import (
     FaceLabel,
@@ -16,7 +19,7 @@ from gallery.faces.labels import (
     prefetch_label_data,
 )
 from gallery.models import Candidate, Face, Person, Photo, Reference, Status, User
-from gallery.models.querysets import FaceQuerySet
+from gallery.models.querysets import FaceQuerySet, recognition_off_q
 from recognition.calibrate import Tail
 
 MAX_SHOWN_CANDIDATES = 3
@@ -45,46 +48,42 @@ class FaceMark:
 
 
 def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
-    """The photo's faces, left to right."""
-    faces = prefetch_label_data(Face.objects.visible_to(user).filter(photo=photo)).order_by("left", "pk")
-    found = []
-    for number, face in enumerate(faces, start=1):
+    """The photo's faces, left to right, with the references their names rest on; a constant number of queries."""
+    rows = Face.objects.visible_to(user).filter(photo=photo)
+    faces = list(prefetch_label_data(rows).order_by("left", "pk"))
+    labels = [get_face_label(face) for face in faces]
+    matched = [face for face, label in zip(faces, labels, strict=True) if label.person and face.reference_id]
+    references: dict[int, Reference] = {}
+    tail = None
+    if matched:
+        references = Reference.objects.visible_to(user).in_bulk({face.reference_id for face in matched})
+        tail = get_similarity_tail(matched[0].embedder_id)
+    marks = []
+    for number, (face, label) in enumerate(zip(faces, labels, strict=True), start=1):
         face.photo = photo
-        found.append(_make_face_mark(face, photo, number))
-    return _add_matched_references(user, found)
+        reference = references.get(face.reference_id or 0)
+        if reference and (label.person is None or reference.person_id != label.person.pk):
+            reference = None
+        marks.append(_make_face_mark(face, label, number, reference, tail))
+    return marks
 
 
-def _add_matched_references(user: User, found: list[FaceMark]) -> list[FaceMark]:
-    """The same, with the reference that each name rests on; a constant number of queries."""
-    wanted = {mark.face.reference_id for mark in found if mark.label.person and mark.face.reference_id}
-    if not wanted:
-        return found
-    references = Reference.objects.visible_to(user).in_bulk(list(wanted))
-    tail = get_similarity_tail(
-        next(mark.face.embedder_id for mark in found if mark.face.reference_id in wanted)
-    )
-    complete = []
-    for mark in found:
-        reference = references.get(mark.face.reference_id or 0)
-        if mark.label.person and reference and reference.person_id == mark.label.person.pk:
-            alike = describe_similarity(mark.face.similarity, mark.face.state, tail)
-            mark = replace(mark, reference=reference, alike=alike)
-        complete.append(mark)
-    return complete
-
-
-def _make_face_mark(face: Face, photo: Photo, number: int) -> FaceMark:
-    wide, high = max(1, photo.width), max(1, photo.height)
+def _make_face_mark(
+    face: Face, label: FaceLabel, number: int, reference: Reference | None, tail: Tail | None
+) -> FaceMark:
+    wide, high = max(1, face.photo.width), max(1, face.photo.height)
     share = (face.left / wide, face.top / high, face.width / wide, face.height / high)
     return FaceMark(
         face,
-        get_face_label(face),
+        label,
         number,
         _format_numbers((face.left, face.top, face.width, face.height), 1),
         _format_numbers(tuple(100 * part for part in share), 3),
         f"{100 * (share[1] + share[3]):.3f}",
         f"{0.06 * min(face.width, face.height):.1f}",
         share[1] + share[3] > LOW_EDGE_SHARE,
+        reference,
+        describe_similarity(face.similarity, face.state, tail) if reference else None,
     )
 
 
@@ -126,26 +125,26 @@ def get_face_detail(user: User, face: Face) -> FaceDetail:
     tail = get_similarity_tail(face.embedder_id)
     named = Face.objects.visible_to(user).select_related("photo")
     look_alikes = named.in_bulk([one.look_alike_id for one in candidates if one.look_alike_id])
-    proposals = [
-        replace(
-            _make_person_proposal(one, face, references, tail),
-            look_alike=look_alikes.get(one.look_alike_id or 0),
-        )
-        for one in candidates
-    ]
+    proposals = [_make_person_proposal(one, face, references, look_alikes, tail) for one in candidates]
     label = get_face_label(face)
     person = label.person
     main = next((one for one in proposals if person and one.person.pk == person.pk), None)
     others = [one for one in proposals if one is not main][:MAX_SHOWN_CANDIDATES]
-    if main is None and person:
-        main = _find_other_reference(user, face, person)
+    if main is None and person:  # named by somebody: another picture of the person to compare with
+        pictures = Reference.objects.visible_to(user).approved().filter(person=person)
+        other = pictures.exclude(source_face=face.pk).order_by("pk").first()
+        main = PersonProposal(person, other, None) if other else None
     rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
     cut = Reference.objects.approved().filter(source_face=face, person=person)
     return FaceDetail(face, label, person, main, others, list(rejected), cut.exists())
 
 
 def _make_person_proposal(
-    candidate: Candidate, face: Face, references: dict[int, Reference], tail: Tail | None
+    candidate: Candidate,
+    face: Face,
+    references: dict[int, Reference],
+    look_alikes: dict[int, Face],
+    tail: Tail | None,
 ) -> PersonProposal:
     """A name that rests on a look-alike is shown with its own nearest reference, where there is one."""
     state = face.state if candidate.rank == 0 else Face.State.UNKNOWN
@@ -153,14 +152,8 @@ def _make_person_proposal(
     own = references.get(face.reference_id or 0)
     if reference is None and own and own.person_id == candidate.person_id and face.similarity is not None:
         reference, similarity = own, face.similarity
-    return PersonProposal(candidate.person, reference, describe_similarity(similarity, state, tail))
-
-
-def _find_other_reference(user: User, face: Face, person: Person) -> PersonProposal | None:
-    """For a face named by somebody that no search had matched: another picture of the person to compare with."""
-    others = Reference.objects.visible_to(user).approved().filter(person=person)
-    found = others.exclude(source_face=face.pk).order_by("pk").first()
-    return PersonProposal(person, found, None) if found else None
+    alike = describe_similarity(similarity, state, tail)
+    return PersonProposal(candidate.person, reference, alike, look_alikes.get(candidate.look_alike_id or 0))
 
 
 def count_forgotten_faces(photo: Photo, found: list[FaceMark]) -> int:
@@ -180,9 +173,8 @@ def count_forgotten_faces(photo: Photo, found: list[FaceMark]) -> int:
 
 def find_visible_face(user: User, pk: int) -> Face | None:
     """A face with its photo and names, if this user may see it."""
-    best = Candidate.objects.filter(rank=0).select_related("person")
-    faces = Face.objects.visible_to(user).select_related("photo", "photo__album", "person", "decided_by")
-    return faces.prefetch_related(Prefetch("candidates", best, to_attr="best")).filter(pk=pk).first()
+    faces = prefetch_label_data(Face.objects.visible_to(user))
+    return faces.select_related("photo__album", "decided_by", "person").filter(pk=pk).first()
 
 
 MAX_LISTED_FACES = 200
@@ -209,12 +201,6 @@ def list_faces_with_references(user: User, photo: Photo) -> list[FaceWithReferen
     return [FaceWithReferences(face, cut[face.pk]) for face in faces]
 
 
-def count_unnamed_by_cluster(user: User) -> dict[int | None, int]:
-    """How many faces without a name each cluster has, those in none under None."""
-    faces = Face.objects.visible_to(user).unnamed().order_by()
-    return dict(faces.values_list("cluster").annotate(number=Count("*")))
-
-
 def find_most_frequent_people(faces: FaceQuerySet, limit: int) -> list[Person]:
     """Whose names stand on these faces in the most photos, with `times`; nobody who is hidden.
 
@@ -230,3 +216,101 @@ def find_most_frequent_people(faces: FaceQuerySet, limit: int) -> list[Person]:
     for person in found:
         person.times = counts[person.pk]  # type: ignore[attr-defined]  # as an annotation would
     return sorted(found, key=lambda person: (-counts[person.pk], person.search))[:limit]
+
+
+CLUSTERS_PER_PAGE = 18
+SAMPLE_SIZE = 8  # faces shown of each group
+MAX_CLUSTER_FACES = 240  # faces of one group shown at once
+# Could be compared, and is not any more, for its age alone.
+IS_FORGOTTEN = Q(
+    embedding__isnull=True, is_usable=True, landmarks__isnull=False, is_veiled=False
+) & ~recognition_off_q("photo")
+
+# Faces by group: those in none under None, those like ignored ones below 0
+ClusterSizes = dict[int | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCluster:
+    key: int
+    size: int
+    sample: list[Face]
+
+    @property
+    def unseen(self) -> int:
+        return self.size - len(self.sample)
+
+
+def get_unnamed_faces(user: User) -> QuerySet[Face]:
+    """Faces without a name and without a decision."""
+    return Face.objects.visible_to(user).unnamed()
+
+
+def _only_tile_fields(faces: QuerySet[Face]) -> QuerySet[Face]:
+    """With what a page of many faces shows of each, and nothing else."""
+    sides = ("left", "top", "width", "height")
+    return faces.select_related("photo").only("cluster", "revision", *sides, "photo__name", "photo__sha256")
+
+
+def count_cluster_sizes(user: User) -> ClusterSizes:
+    """How many faces without a name each cluster has, and how many are in none."""
+    sizes = get_unnamed_faces(user).order_by().values_list("cluster")
+    return dict(sizes.annotate(number=Count("*")))
+
+
+def list_clusters(user: User, sizes: ClusterSizes, page: int) -> tuple[list[FaceCluster], bool]:
+    """A page of groups of two and more, and whether more follow; one query."""
+    many = ((-size, key) for key, size in sizes.items() if key is not None and key > 0 and size > 1)
+    found = nsmallest((page + 1) * CLUSTERS_PER_PAGE + 1, many)[page * CLUSTERS_PER_PAGE :]
+    shown = found[:CLUSTERS_PER_PAGE]
+    place = Window(RowNumber(), partition_by=F("cluster"), order_by=(F("score").desc(), F("pk").asc()))
+    rows = get_unnamed_faces(user).filter(cluster__in=[key for _, key in shown]).annotate(place=place)
+    samples: dict[int | None, list[Face]] = defaultdict(list)
+    for face in _only_tile_fields(rows.filter(place__lte=SAMPLE_SIZE).order_by("cluster", "place")):
+        samples[face.cluster].append(face)
+    return [FaceCluster(key, -size, samples[key]) for size, key in shown], len(found) > len(shown)
+
+
+def list_cluster_faces(user: User, key: int) -> list[Face]:
+    """The faces of one group, the clearest first."""
+    rows = _only_tile_fields(get_unnamed_faces(user).filter(cluster=key)).order_by("-score", "pk")
+    return list(rows[:MAX_CLUSTER_FACES])
+
+
+def suggest_person(faces: Sequence[Face]) -> Person | None:
+    """Whom most of these faces are unsure to be, if it is most of them."""
+    best = Candidate.objects.filter(face__in=faces, rank=0, face__state=Face.State.UNSURE)
+    times = best.order_by().values("person").annotate(times=Count("pk")).order_by("-times")
+    found = times.filter(times__gt=len(faces) // 2).first()
+    return Person.objects.filter(pk=found["person"]).first() if found else None
+
+
+def count_unclustered_faces(user: User, sizes: ClusterSizes) -> dict[str, int]:
+    """Unknown faces outside of groups; those `forgotten` are too old to be compared with others."""
+    return {
+        "single": sizes.get(None, 0)
+        + sum(size for key, size in sizes.items() if key and key > 0 and size == 1),
+        "like_ignored": sum(size for key, size in sizes.items() if key and key < 0),
+        "forgotten": get_unnamed_faces(user).filter(IS_FORGOTTEN).count(),
+    }
+
+
+def get_single_faces(user: User) -> QuerySet[Face]:
+    """Faces that look like no other unknown one."""
+    faces = get_unnamed_faces(user)
+    sizes = faces.filter(cluster__gt=0).order_by().values("cluster").annotate(size=Count("pk"))
+    shared = sizes.filter(size__gt=1).values("cluster")
+    alone = Q(cluster__isnull=True) | Q(cluster__gt=0) & ~Q(cluster__in=shared)
+    return _only_tile_fields(faces.filter(alone))
+
+
+def get_faces_like_ignored(user: User) -> QuerySet[Face]:
+    """Faces kept out of the groups because they look like faces that somebody ignored."""
+    return _only_tile_fields(get_unnamed_faces(user).filter(cluster__lt=0))
+
+
+def list_least_similar_faces(user: User, person: Person) -> list[Face]:
+    """Faces that carry the person's name, the least alike first: where faces of somebody else would be."""
+    rows = Face.objects.visible_to(user).named().filter(person=person)
+    ranked = rows.order_by(F("similarity").asc(nulls_last=True), "pk")
+    return list(_only_tile_fields(ranked)[:MAX_CLUSTER_FACES])

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
 from gallery.faces import naming
 from gallery.index import engine, live
-from gallery.index.engine import work_side_by_side
 from gallery.models import Person, Reference
 from recognition.analysis import Analysis, analyse_photo
 from recognition.embedders.dlib import DlibEmbedder
@@ -76,26 +76,28 @@ class TaggedPhoto:
         }
 
 
-def tag_photo(path: Path) -> TaggedPhoto:
-    """Find and name the photo's faces; an unreadable photo comes back with its error."""
-    return next(tag_photos([path]))
-
-
 def tag_photos(paths: Sequence[Path]) -> Iterator[TaggedPhoto]:
-    """The same for many photos, in their order, some of them side by side; see ``engine.work_side_by_side``."""
+    """Find and name the photos' faces, in their order; an unreadable photo comes back with its error.
+
+    Some photos are worked on side by side; see ``engine.work_side_by_side``.
+    """
     start_decoder()  # while the networks are loaded
-    at_once = work_side_by_side(len(paths))
+    at_once = engine.work_side_by_side(len(paths))
     detector, embedder = engine.get_detector(), engine.get_serving_embedder()
     if isinstance(embedder, DlibEmbedder):  # others may have to convert their network first, which takes long
         embedder.warm_up()
 
-    def analysed(path: Path) -> Analysis | str:
-        return _analyse_photo(path, detector, embedder)
-
-    names = _GallerySearch(embedder)
-    names.ask()
-    for path, analysis in map_in_threads(analysed, paths, at_once):
-        yield _name_analysed_photo(path, analysis, names)
+    gallery = _GallerySearch(embedder)
+    gallery.refresh()
+    analyse = partial(_analyse_photo, detector=detector, embedder=embedder)
+    for path, analysis in map_in_threads(analyse, paths, at_once):
+        if isinstance(analysis, str):
+            yield TaggedPhoto(path, error=analysis)
+            continue
+        started = perf_counter()
+        faces = gallery.name_faces(analysis)
+        milliseconds = analysis.milliseconds | {"search": 1000 * (perf_counter() - started)}
+        yield TaggedPhoto(path, analysis.width, analysis.height, "", faces, milliseconds)
 
 
 def _analyse_photo(path: Path, detector: Detector, embedder: Embedder) -> Analysis | str:
@@ -117,49 +119,33 @@ class _GallerySearch:
         self._bounds: Bounds | None = None
         self._asked = 0.0
 
-    def ask(self) -> None:
+    def refresh(self) -> None:
         """Follow the gallery, unless that was done a moment ago."""
         if self._bounds is None or monotonic() - self._asked >= MAX_GALLERY_LAG:
             live.get_index_follower(self._embedder).refresh()
             self._bounds, self._asked = engine.get_decision_bounds(self._embedder), monotonic()
 
-    def of(self, analysis: Analysis) -> list[NamedFace]:
-        self.ask()
+    def name_faces(self, analysis: Analysis) -> list[NamedFace]:
+        self.refresh()
         found = naming.find_outcomes(analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=True)
-        return _make_named_faces(analysis.detections, found)
-
-
-def _name_analysed_photo(path: Path, analysis: Analysis | str, names: _GallerySearch) -> TaggedPhoto:
-    if isinstance(analysis, str):
-        return TaggedPhoto(path, error=analysis)
-    started = time.perf_counter()
-    faces = names.of(analysis)
-    milliseconds = analysis.milliseconds | {"search": 1000 * (time.perf_counter() - started)}
-    return TaggedPhoto(path, analysis.width, analysis.height, "", faces, milliseconds)
-
-
-def _make_named_faces(detections: list[Detection], found: list[Outcome]) -> list[NamedFace]:
-    everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
-    names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))
-    nearest = {outcome.best.reference for outcome in found if outcome.best}
-    paths = dict(Reference.objects.filter(pk__in=nearest).values_list("pk", "image"))
-    named = []
-    for detection, outcome in zip(detections, found, strict=True):
-        best = outcome.best
-        named.append(
+        everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
+        names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))
+        nearest = {outcome.best.reference for outcome in found if outcome.best}
+        paths = dict(Reference.objects.filter(pk__in=nearest).values_list("pk", "image"))
+        return [
             NamedFace(
                 detection,
                 outcome,
-                names.get(best.person) if best and outcome.state is State.KNOWN else None,
-                paths.get(best.reference, "") if best else "",
+                names.get(outcome.best.person) if outcome.best and outcome.state is State.KNOWN else None,
+                paths.get(outcome.best.reference, "") if outcome.best else "",
                 [
                     {"name": names[candidate.person], "similarity": round(candidate.similarity, 4)}
                     for candidate in outcome.candidates
                     if candidate.person in names
                 ],
             )
-        )
-    return named
+            for detection, outcome in zip(analysis.detections, found, strict=True)
+        ]
 
 
 T = TypeVar("T")
@@ -175,15 +161,15 @@ def map_in_threads(work: Callable[[T], R], items: Iterable[T], at_once: int) -> 
         yield from ((item, work(item)) for item in items)
         return
     waiting: deque[tuple[T, Future[R]]] = deque()
+    coming = iter(items)
     pool = ThreadPoolExecutor(at_once, "side-by-side")
     try:
-        for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > 2 * at_once:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        while waiting:
-            first, future = waiting.popleft()
-            yield first, future.result()
+        while True:
+            for item in islice(coming, 2 * at_once + 1 - len(waiting)):
+                waiting.append((item, pool.submit(work, item)))
+            if not waiting:
+                return
+            item, future = waiting.popleft()
+            yield item, future.result()
     finally:
         pool.shutdown(cancel_futures=True)

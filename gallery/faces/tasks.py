@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gallery.faces import clustering, drawn, processing, renaming
+from gallery.faces import clustering, naming, processing
 from gallery.jobs.tasks import register_task
 
 
@@ -13,7 +13,7 @@ def process_photo(pk: int) -> None:
 
 @register_task("embed_face")
 def embed_face(pk: int) -> None:
-    drawn.embed_drawn_face(pk)
+    processing.embed_drawn_face(pk)
 
 
 @register_task("group_new_faces")
@@ -24,4 +24,4 @@ def group_new_faces() -> None:
 @register_task("follow_gallery")
 def follow_gallery(is_all: bool = False) -> None:
     """Search undecided faces again after the gallery, or with `is_all` the bounds, changed."""
-    renaming.follow_gallery(is_all=is_all)
+    naming.follow_gallery(is_all=is_all)

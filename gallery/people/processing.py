@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
-from gallery.faces.drawn import DRAWN_BOX_MARGIN, find_best_detection
-from gallery.faces.processing import record_failure
+from gallery.faces.processing import detect_in_drawn_box, place_in_photo, record_failure
 from gallery.index import engine
 from gallery.index.builds import request_build, request_build_after_change, run_build
 from gallery.index.engine import get_configured_recipe
@@ -30,17 +27,15 @@ from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, 
 from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
 from gallery.models.history import get_site_setting
 from gallery.models.storage import remove_file
-from gallery.people.crops import FaceColumns, cut_reference_crop, describe_detection, get_reference_face
+from gallery.people.crops import cut_reference_crop, describe_detection, get_reference_face
 from recognition.errors import RecognitionError
-from recognition.images import Region
 from recognition.images.sandbox import read_region
 from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
-from recognition.types import Box, Detection, Embedder, Embeddings, Image
+from recognition.types import Box, Embedder, Embeddings, Image
 
 log = logging.getLogger(__name__)
 
 MAX_DETECTION_SIDE = 2_000  # pixels of the longer side that are looked at
-MAX_BOX_SIDE = 800  # pixels of the longer side of what lies around a drawn box
 MAX_DRAFT_FACES = 20
 
 
@@ -61,7 +56,8 @@ def process_draft(pk: int) -> bool:
 
 
 def _detect_faces(draft: ReferenceDraft) -> None:
-    region = _read_draft_region(draft, Box(0, 0, draft.width, draft.height), MAX_DETECTION_SIDE)
+    whole = Box(0, 0, draft.width, draft.height)
+    region = read_region(draft.image.path, whole, get_upload_limits(), max_side=MAX_DETECTION_SIDE)
     detector = engine.get_detector()
     found = list(detector.detect(region.pixels))
     draft.faces, draft.chosen, draft.problem = [], None, ""
@@ -76,38 +72,18 @@ def _detect_faces(draft: ReferenceDraft) -> None:
     if best and not found:
         found = [best]
     faces = sorted(found, key=lambda face: face.box.area, reverse=True)[:MAX_DRAFT_FACES]
-    draft.faces = [_describe_in_picture(face, region) for face in faces]
+    draft.faces = [describe_detection(place_in_photo(face, region)) for face in faces]
     if best:
         draft.chosen = max(range(len(faces)), key=lambda number: faces[number].box.iou(best.box))
 
 
 def _detect_face_in_box(draft: ReferenceDraft, box: Box) -> None:
     """The face that was drawn is added to those found, and is the one that is meant."""
-    region = _read_draft_region(draft, box.padded(DRAWN_BOX_MARGIN), MAX_BOX_SIDE)
-    scale = region.pixels.shape[1] / region.box.width
-    inner = box.shifted(-region.box.left, -region.box.top).scaled(scale)
-    found = find_best_detection(inner, engine.get_detector().detect(region.pixels))
+    found, region = detect_in_drawn_box(draft.image.path, box)
     draft.drawn, draft.problem = None, "" if found else ReferenceDraft.NO_FACE_IN_BOX
     if found:
-        draft.faces = [*draft.faces, _describe_in_picture(found, region)][-MAX_DRAFT_FACES:]
+        draft.faces = [*draft.faces, describe_detection(place_in_photo(found, region))][-MAX_DRAFT_FACES:]
         draft.chosen = len(draft.faces) - 1
-
-
-def _read_draft_region(draft: ReferenceDraft, box: Box, side: int) -> Region:
-    return read_region(draft.image.path, box, get_upload_limits(), max_side=side)
-
-
-def _describe_in_picture(face: Detection, region: Region) -> FaceColumns:
-    """The face that was found in the region, in the picture's own pixels."""
-    scale, corner = region.pixels.shape[1] / region.box.width, (region.box.left, region.box.top)
-    return describe_detection(
-        replace(
-            face,
-            box=face.box.scaled(1 / scale).shifted(*corner),
-            landmarks=(face.landmarks / scale + np.array(corner)).astype(np.float32),
-            quality=replace(face.quality, size=face.quality.size / scale) if face.quality else None,
-        )
-    )
 
 
 def store_reference_vector(reference: Reference, embedder: Embedder, vector: Embeddings) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gallery.faces.clustering import cluster_all_faces
-from gallery.faces.renaming import search_faces_again, spread_decisions
+from gallery.faces.naming import search_faces_again, spread_decisions
 from gallery.jobs.tasks import register_task
 from gallery.people.processing import advance_embedder_switch, process_draft, process_reference
 from gallery.people.references import add_references_from_faces

@@ -14,15 +14,12 @@ from django.utils import timezone
 from gallery.core.limits import remove_stale_files
 from gallery.core.throttling import VERB_UPLOAD_REFUSED
 from gallery.curation.bulk import delete_bulk_drafts
-from gallery.faces.consent import (
-    find_faces_with_forbidden_vectors,
-    forget_face_vectors,
-    stop_recognising_people,
-)
+from gallery.faces.effects import forget_face_vectors, stop_recognising_people
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import ChangeSet, record_event
 from gallery.index.feed import announce_people_references
 from gallery.models import Event, Face, Invitation, Person, ShareLink
+from gallery.models.querysets import recognition_off_q
 from gallery.people.drafts import delete_old_drafts
 from gallery.photos.renditions import delete_orphan_renditions
 from gallery.privacy.person_export import delete_expired_exports
@@ -106,7 +103,7 @@ def delete_old_unknown_embeddings() -> int:
 
 def delete_leftover_embeddings() -> int:
     """Remove what a worker wrote at the moment somebody switched recognition off."""
-    return _delete_embeddings(find_faces_with_forbidden_vectors())
+    return _delete_embeddings(Face.objects.filter(recognition_off_q("photo"), embedding__isnull=False))
 
 
 def _delete_embeddings(faces: QuerySet[Face]) -> int:

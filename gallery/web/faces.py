@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import quote
 
 from django.contrib import messages
@@ -16,17 +15,9 @@ from django_htmx.http import trigger_client_event
 from gallery.core.exceptions import ActionRefused, EditConflict, translate_error
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest, contributor_required
-from gallery.faces.decisions import (
-    clear_face_decision,
-    confirm_face,
-    draw_face,
-    ignore_face,
-    leave_face_unknown,
-    mark_not_a_face,
-    reject_person_of_face,
-)
+from gallery.faces.decisions import confirm_face, decide_face, draw_face, reject_person_of_face
 from gallery.faces.selectors import find_visible_face, get_face_detail, list_face_marks
-from gallery.models import Event, Face, Person, Photo, User
+from gallery.models import Decision, Event, Face, Person, Photo, User
 from gallery.people.references import use_face_as_reference
 from gallery.people.selectors import find_person_by_name, get_person_cards, list_people
 from gallery.people.services import get_or_create_person
@@ -35,14 +26,13 @@ from gallery.web.photos import get_photo_context
 from gallery.web.responses import add_toast, get_undo_url
 from recognition.errors import ImageError
 
-AnswerAct = Callable[[User, Face, int | None], Event | None]
-PLAIN_ANSWERS: dict[str, AnswerAct] = {
-    "unknown": leave_face_unknown,
-    "not_a_face": mark_not_a_face,
-    "ignore": ignore_face,
-    "clear": clear_face_decision,
-    "reference": lambda user, face, _seen: use_face_as_reference(user, face),
+PLAIN_DECISIONS = {
+    "unknown": Decision.REJECTED,
+    "not_a_face": Decision.NOT_A_FACE,
+    "ignore": Decision.IGNORED,
+    "clear": Decision.NONE,
 }
+PLAIN_ANSWERS = {"reference", *PLAIN_DECISIONS}  # which name nobody
 FACE_ANSWERS = {"right", "wrong", "other", *PLAIN_ANSWERS}
 
 
@@ -71,10 +61,12 @@ def apply_face_answer(request: PageRequest, face: Face, person: Person | None = 
     """Do what `answer` asks; ActionRefused, or ImageError, where that cannot be. `person`: who is meant."""
     user, answer = request.user, request.POST.get("answer", "")
     shown, seen = parse_id(request.POST.get("person")), parse_id(request.POST.get("revision"))
-    if answer == "reference" and shown not in (None, face.person_id):  # the machine writes without a revision
-        raise EditConflict(_("Somebody has changed this face's name meanwhile. Look again."))
-    if answer in PLAIN_ANSWERS:
-        return PLAIN_ANSWERS[answer](user, face, seen)
+    if answer == "reference":
+        if shown not in (None, face.person_id):  # the machine writes without a revision
+            raise EditConflict(_("Somebody has changed this face's name meanwhile. Look again."))
+        return use_face_as_reference(user, face)
+    if answer in PLAIN_DECISIONS:
+        return decide_face(user, face, PLAIN_DECISIONS[answer], seen)
     if answer not in FACE_ANSWERS:
         raise ActionRefused(_("Choose one of the answers."))
     act = reject_person_of_face if answer == "wrong" else confirm_face

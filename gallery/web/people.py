@@ -19,7 +19,7 @@ from gallery.core.exceptions import ActionRefused, NameTaken, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import PageCursor, find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
-from gallery.faces.clusters import list_least_similar_faces
+from gallery.faces.selectors import list_least_similar_faces
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message
 from gallery.history.locking import OptimisticLockForm

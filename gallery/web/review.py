@@ -19,7 +19,8 @@ from gallery.curation.review import (
     get_review_queue,
     list_decided_faces,
 )
-from gallery.faces.clusters import (
+from gallery.faces.decisions import ignore_face_group, name_face_group
+from gallery.faces.selectors import (
     MAX_CLUSTER_FACES,
     count_cluster_sizes,
     count_unclustered_faces,
@@ -29,7 +30,6 @@ from gallery.faces.clusters import (
     list_clusters,
     suggest_person,
 )
-from gallery.faces.decisions import ignore_face_group, name_face_group
 from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, Face, Person

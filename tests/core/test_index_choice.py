@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from gallery.admin.filters import QualityFilter
-from gallery.faces.clusters import IS_FORGOTTEN, get_unnamed_faces
+from gallery.faces.selectors import IS_FORGOTTEN, get_unnamed_faces
 from gallery.models import Reference
 from tests.making import a_user
 

@@ -8,17 +8,13 @@ import numpy as np
 import pytest
 
 from gallery.faces.decisions import (
-    clear_face_decision,
     confirm_face,
+    decide_face,
     draw_face,
-    ignore_face,
-    leave_face_unknown,
-    mark_not_a_face,
     reject_person_of_face,
 )
-from gallery.faces.drawn import embed_drawn_face, list_unembedded_drawn_faces
-from gallery.faces.processing import process_photo
-from gallery.faces.renaming import follow_gallery, search_faces_again, spread_decisions
+from gallery.faces.naming import follow_gallery, search_faces_again, spread_decisions
+from gallery.faces.processing import embed_drawn_face, list_unembedded_drawn_faces, process_photo
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
 from gallery.index.engine import forget_loaded_models
@@ -158,9 +154,9 @@ def test_a_decision_stands(seen, scene, happens, decision):
     {
         "right": lambda: confirm_face(user, face, anna),
         "confirmed": lambda: confirm_face(user, face, bao),
-        "rejected": lambda: leave_face_unknown(user, face),
-        "not_a_face": lambda: mark_not_a_face(user, face),
-        "ignored": lambda: ignore_face(user, face),
+        "rejected": lambda: decide_face(user, face, Decision.REJECTED),
+        "not_a_face": lambda: decide_face(user, face, Decision.NOT_A_FACE),
+        "ignored": lambda: decide_face(user, face, Decision.IGNORED),
     }[decision]()
     face.refresh_from_db()
     decided_at = face.decided_at
@@ -249,7 +245,7 @@ def test_a_drawn_face_is_found_embedded_and_searched(seen, scene, monkeypatch):
         box = region_at
         pixels = np.zeros((286, 242, 3), np.uint8)
 
-    monkeypatch.setattr("gallery.faces.drawn.read_region", lambda *args, **kwargs: Region)
+    monkeypatch.setattr("gallery.faces.processing.read_region", lambda *args, **kwargs: Region)
     inside = Seen(Box(605 - 524, 305 - 202, 80, 95), seen.faces[0].vector)
     seen.faces = [inside]
     assert embed_drawn_face(drawn.pk)
@@ -268,7 +264,7 @@ def test_a_drawn_box_without_a_face_can_still_be_named_by_hand(seen, scene, monk
         box = Box(524, 202, 242, 286)
         pixels = np.zeros((286, 242, 3), np.uint8)
 
-    monkeypatch.setattr("gallery.faces.drawn.read_region", lambda *args, **kwargs: Region)
+    monkeypatch.setattr("gallery.faces.processing.read_region", lambda *args, **kwargs: Region)
     seen.faces = []
     embed_drawn_face(drawn.pk)
     drawn.refresh_from_db()
@@ -297,7 +293,7 @@ def test_naming_one_face_asks_about_its_look_alikes_and_the_answer_stands(seen, 
     alike.refresh_from_db()
     assert alike.state == Face.State.UNSURE
     assert alike.candidates.first().look_alike == stranger
-    clear_face_decision(user, stranger)
+    decide_face(user, stranger, Decision.NONE)
     spread_decisions([stranger.pk])
     alike.refresh_from_db()
     assert alike.state == Face.State.UNKNOWN

@@ -6,13 +6,10 @@ import pytest
 
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
 from gallery.faces.decisions import (
-    clear_face_decision,
     confirm_face,
+    decide_face,
     draw_face,
-    ignore_face,
     ignore_face_group,
-    leave_face_unknown,
-    mark_not_a_face,
     name_face_group,
     reject_person_of_face,
 )
@@ -86,25 +83,18 @@ def test_confirming_after_all_withdraws_the_rejection():
     assert not FaceRejection.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("act", "decision"),
-    [
-        (leave_face_unknown, Decision.REJECTED),
-        (mark_not_a_face, Decision.NOT_A_FACE),
-        (ignore_face, Decision.IGNORED),
-    ],
-)
-def test_other_decisions_take_the_name_away(act, decision):
+@pytest.mark.parametrize("decision", [Decision.REJECTED, Decision.NOT_A_FACE, Decision.IGNORED])
+def test_other_decisions_take_the_name_away(decision):
     face = a_named_face(a_person())
-    act(a_user(), face)
+    decide_face(a_user(), face, decision)
     face.refresh_from_db()
     assert (face.person, face.decision, face.state) == (None, decision, Face.State.UNKNOWN)
 
 
 def test_clearing_a_decision_lets_the_machine_say_again(sent):
     face, user = a_face(), a_user()
-    ignore_face(user, face)
-    clear_face_decision(user, face)
+    decide_face(user, face, Decision.IGNORED)
+    decide_face(user, face, Decision.NONE)
     face.refresh_from_db()
     assert not face.is_decided
     assert face.decided_by is None
@@ -116,9 +106,9 @@ def test_clearing_a_decision_lets_the_machine_say_again(sent):
     [
         lambda user, face, person: confirm_face(user, face, person),
         lambda user, face, person: reject_person_of_face(user, face, person),
-        lambda user, face, person: leave_face_unknown(user, face),
-        lambda user, face, person: mark_not_a_face(user, face),
-        lambda user, face, person: ignore_face(user, face),
+        lambda user, face, person: decide_face(user, face, Decision.REJECTED),
+        lambda user, face, person: decide_face(user, face, Decision.NOT_A_FACE),
+        lambda user, face, person: decide_face(user, face, Decision.IGNORED),
     ],
     ids=["confirm", "reject", "unknown", "not a face", "ignore"],
 )
@@ -138,9 +128,9 @@ def test_each_decision_can_be_undone_and_redone_exactly(act):
 
 def test_clearing_can_be_undone():
     user, face = a_user(), a_face()
-    ignore_face(user, face)
+    decide_face(user, face, Decision.IGNORED)
     before = columns(face)
-    undo_events(user, clear_face_decision(user, face))
+    undo_events(user, decide_face(user, face, Decision.NONE))
     assert columns(face) == before
 
 
@@ -165,9 +155,9 @@ def test_the_second_of_two_reviewers_is_told_what_the_first_did():
     for act in (
         lambda: confirm_face(bao, face, eva, revision=0),
         lambda: reject_person_of_face(bao, face, anna, revision=0),
-        lambda: ignore_face(bao, face, revision=0),
-        lambda: mark_not_a_face(bao, face, revision=0),
-        lambda: leave_face_unknown(bao, face, revision=0),
+        lambda: decide_face(bao, face, Decision.IGNORED, revision=0),
+        lambda: decide_face(bao, face, Decision.NOT_A_FACE, revision=0),
+        lambda: decide_face(bao, face, Decision.REJECTED, revision=0),
     ):
         with pytest.raises(EditConflict, match="Mai was here first and named a face “Anna”"):
             act()
@@ -234,7 +224,7 @@ def test_naming_a_group_is_one_act_with_one_undo():
 def test_a_group_leaves_out_what_others_decided_and_who_was_rejected():
     mai, bao, anna = a_user("Mai"), a_user("Bao"), a_person("Anna")
     decided, rejected, seen_old, free = (a_face() for _ in range(4))
-    ignore_face(bao, decided)
+    decide_face(bao, decided, Decision.IGNORED)
     reject_person_of_face(bao, rejected, anna)
     reject_person_of_face(bao, seen_old, a_person("Eva"))
     ids = [face.pk for face in (decided, rejected, seen_old, free)]
@@ -263,7 +253,7 @@ def test_ignoring_a_group_is_one_act_with_one_undo():
 
 def test_a_group_of_nothing_left_leaves_no_event():
     user, face = a_user(), a_face()
-    ignore_face(user, face)
+    decide_face(user, face, Decision.IGNORED)
     assert ignore_face_group(user, [face.pk]).event is None
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from gallery.faces import renaming
-from gallery.faces.renaming import FOLLOW_HEARTBEAT_KEY, follow_gallery, is_following_due
+from gallery.faces import naming
+from gallery.faces.naming import FOLLOW_HEARTBEAT_KEY, follow_gallery, is_following_due
 from gallery.index.builds import request_build, run_build
 from gallery.index.services import review_name_changes
 from gallery.models import Decision, Face, GalleryChange, NameChange, SiteSetting
@@ -69,18 +69,18 @@ def test_faces_are_searched_again_only_after_a_change(monkeypatch: pytest.Monkey
     an_unnamed_face(near(a_vector(1)))
     know(a_person(), a_vector(1))
     follow_gallery()
-    monkeypatch.setattr(renaming, "name_faces", lambda *_: pytest.fail("searched again"))
+    monkeypatch.setattr(naming, "name_faces", lambda *_: pytest.fail("searched again"))
     assert follow_gallery() == 0
     with pytest.raises(pytest.fail.Exception):
         follow_gallery(is_all=True)
 
 
 def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renaming, "FACES_PER_TRANSACTION", 2)
+    monkeypatch.setattr(naming, "FACES_PER_TRANSACTION", 2)
     for seed in range(5):
         an_unnamed_face(near(a_vector(1), seed))
     know(a_person(), a_vector(1))
-    real, passes = renaming._search_part_again, []
+    real, passes = naming._search_part_again, []
 
     def stops(ids, *rest):
         if len(passes) == 2:
@@ -89,7 +89,7 @@ def test_an_interrupted_pass_goes_on_where_it_stopped(monkeypatch: pytest.Monkey
         return real(ids, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(renaming, "_search_part_again", stops)
+        patch.setattr(naming, "_search_part_again", stops)
         with pytest.raises(KeyboardInterrupt):
             follow_gallery()
     assert follow_gallery() == 1
@@ -115,12 +115,12 @@ def test_a_pass_whose_message_was_lost_is_found_by_the_sweep(monkeypatch: pytest
     know(a_person(), a_vector(1))
     run_build(request_build("test", delay=0).pk)
     assert not is_following_due()  # it may be on its way
-    monkeypatch.setattr(renaming, "MAX_FOLLOW_DELAY", timedelta(seconds=-1))
+    monkeypatch.setattr(naming, "MAX_FOLLOW_DELAY", timedelta(seconds=-1))
     assert is_following_due()
     follow_gallery()
     assert not is_following_due()
     know(a_person("Bao"), a_vector(2))
-    monkeypatch.setattr(renaming, "MAX_FOLLOW_DELAY", timedelta(seconds=30))
+    monkeypatch.setattr(naming, "MAX_FOLLOW_DELAY", timedelta(seconds=30))
     GalleryChange.objects.update(at=timezone.now() - timedelta(seconds=60))
     assert not is_following_due()  # a pass was at work a moment ago
     SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY).update(

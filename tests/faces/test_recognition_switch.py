@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from gallery.core.exceptions import ActionRefused
 from gallery.faces.decisions import confirm_face
+from gallery.faces.naming import spread_decisions
 from gallery.faces.processing import process_photo
-from gallery.faces.renaming import spread_decisions
 from gallery.history.changeset import find_events_about
 from gallery.history.undo import undo_events
 from gallery.index.selectors import count_searchable_people

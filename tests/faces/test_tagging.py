@@ -28,13 +28,12 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     follower = SimpleNamespace(refresh=lambda: followed.append(now[0]))
     monkeypatch.setattr(live, "get_index_follower", lambda embedder: follower)
     monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: next(bounds))
-    monkeypatch.setattr(tagging, "_make_named_faces", lambda detections, found: [])
     nothing = Analysis(10, 10, [], np.zeros((0, 128), np.float32), {})
     embedder = SimpleNamespace(dimension=128)
     names = _GallerySearch(embedder)
     for passed in (0.0, 0.4, 0.5, 0.2):
         now[0] += passed
-        names.of(nothing)
+        names.name_faces(nothing)
     assert looks == [("first", 1), ("first", 1), ("first", 1), ("second", 2)]
-    _GallerySearch(embedder).of(nothing)
+    _GallerySearch(embedder).name_faces(nothing)
     assert looks[-1] == ("third", 3)

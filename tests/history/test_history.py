@@ -14,13 +14,13 @@ from django.utils import timezone
 
 import gallery
 from gallery.core.exceptions import CannotUndo, EditConflict
-from gallery.faces.decisions import confirm_face, ignore_face
+from gallery.faces.decisions import confirm_face, decide_face
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import find_events_about, record_event
 from gallery.history.descriptions import _descriptions, describe_event
 from gallery.history.redaction import ErasedObjects, redact_undo_data
 from gallery.history.undo import can_undo, register_inverse, undo_events
-from gallery.models import Event, Role
+from gallery.models import Decision, Event, Role
 from gallery.people.services import rename_person
 from gallery.privacy.erasure import erase_person
 from tests.making import a_face, a_person, a_photo, a_user
@@ -50,7 +50,7 @@ def test_undo_works_after_thirty_days():
 @pytest.mark.django_db
 def test_what_was_undone_is_not_undone_twice():
     mai, bao = a_user("Mai"), a_user("Bao")
-    event = ignore_face(mai, a_face())
+    event = decide_face(mai, a_face(), Decision.IGNORED)
     undo_events(bao, event)
     with pytest.raises(CannotUndo, match="Bao has already undone this"):
         undo_events(mai, event)
@@ -84,7 +84,7 @@ def test_people_undo_their_own_acts_and_curators_anybodys():
     author = a_user("Mai", Role.CONTRIBUTOR)
     other = a_user("Bao", Role.CONTRIBUTOR)
     curator, viewer = a_user("Kim", Role.CURATOR), a_user("Tam", Role.VIEWER)
-    event = ignore_face(author, a_face())
+    event = decide_face(author, a_face(), Decision.IGNORED)
     assert [can_undo(user, event) for user in (author, other, curator, viewer)] == [
         True,
         False,
@@ -96,7 +96,7 @@ def test_people_undo_their_own_acts_and_curators_anybodys():
 @pytest.mark.django_db
 def test_a_batch_is_undone_as_one_newest_first_or_not_at_all():
     user, anna, batch = a_user(), a_person(), uuid.uuid4()
-    events = [ignore_face(user, a_face()), rename_person(user, anna, "Anne")]
+    events = [decide_face(user, a_face(), Decision.IGNORED), rename_person(user, anna, "Anne")]
     Event.objects.update(batch=batch)
     done = undo_events(user, batch)
     assert [event.summary["event"] for event in done] == [events[1].pk, events[0].pk]

@@ -9,12 +9,13 @@ from django.urls import reverse
 from gallery.core.exceptions import CannotUndo
 from gallery.curation.findings import get_worklist_rows
 from gallery.curation.services import resolve_worklist_item
-from gallery.faces.decisions import clear_face_decision, confirm_face, ignore_face, reject_person_of_face
+from gallery.faces.decisions import confirm_face, decide_face, reject_person_of_face
 from gallery.history.changeset import find_events_about
 from gallery.history.undo import undo_events
 from gallery.models import (
     BulkAct,
     Candidate,
+    Decision,
     Face,
     FaceRejection,
     Finding,
@@ -56,7 +57,7 @@ def test_a_confirmation_comes_back_although_the_machine_has_named_somebody_else_
 def test_taking_back_is_undone_although_the_machine_has_named_the_face_since(mai: User) -> None:
     face, anna = a_face(), a_person("Anna")
     confirm_face(mai, face, anna)
-    cleared = clear_face_decision(mai, face)
+    cleared = decide_face(mai, face, Decision.NONE)
     assert cleared is not None
     machine_says(face, anna)
     undo_events(mai, cleared)
@@ -68,7 +69,7 @@ def test_a_word_that_was_undone_is_redone_although_the_machine_has_searched_sinc
     mai: User, act: str
 ) -> None:
     face, anna = a_face(), a_person("Anna")
-    event = confirm_face(mai, face, anna) if act == "confirm" else ignore_face(mai, face)
+    event = confirm_face(mai, face, anna) if act == "confirm" else decide_face(mai, face, Decision.IGNORED)
     assert event is not None
     (undone,) = undo_events(mai, event)
     machine_says(face, a_person("Eva"))
@@ -90,7 +91,7 @@ def test_a_confirmation_is_undone_although_what_it_matched_is_gone(mai: User) ->
 def test_what_another_has_decided_since_still_stands(mai: User) -> None:
     face, anna, eva = a_face(), a_person("Anna"), a_person("Eva")
     confirm_face(mai, face, anna)
-    cleared = clear_face_decision(mai, face)
+    cleared = decide_face(mai, face, Decision.NONE)
     assert cleared is not None
     confirm_face(a_user("Nam"), face, eva)
     with pytest.raises(CannotUndo, match="Nam has changed this since"):

@@ -29,8 +29,7 @@ from django.utils import timezone
 
 from gallery.accounts.services import accept_invitation, invite_user
 from gallery.faces.decisions import confirm_face, draw_face
-from gallery.faces.drawn import embed_drawn_face
-from gallery.faces.processing import process_photo
+from gallery.faces.processing import embed_drawn_face, process_photo
 from gallery.history.changeset import find_events_about
 from gallery.history.undo import undo_events
 from gallery.jobs import dispatch

@@ -19,9 +19,8 @@ from django.utils import timezone
 from gallery.accounts.services import accept_invitation, invite_user
 from gallery.backup.layout import BackupDamaged, KeptBackup
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
-from gallery.faces.decisions import confirm_face, ignore_face, name_face_group
-from gallery.faces.matching import pair_faces
-from gallery.faces.processing import process_photo
+from gallery.faces.decisions import confirm_face, decide_face, name_face_group
+from gallery.faces.processing import pair_faces, process_photo
 from gallery.history.undo import undo_events
 from gallery.index.builds import request_build, run_build
 from gallery.index.feed import get_latest_change_id
@@ -278,7 +277,7 @@ def test_a_users_acts_stay_as_a_former_users(admin: User) -> None:
     invite_user(lan, "x@example.org", Role.VIEWER)
     photo = a_photo(uploaded_by=lan)
     face = a_face()
-    ignore_face(lan, face)
+    decide_face(lan, face, Decision.IGNORED)
     browser = Client()
     browser.force_login(lan)
     receipt = erase_user(admin, lan)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from gallery.core.exceptions import CannotUndo
-from gallery.faces.renaming import follow_gallery
+from gallery.faces.naming import follow_gallery
 from gallery.history.undo import undo_events
 from gallery.index.builds import request_build, run_build
 from gallery.index.tasks import roll_back, verify_index

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from gallery.faces.decisions import confirm_face, ignore_face
-from gallery.models import Album
+from gallery.faces.decisions import confirm_face, decide_face
+from gallery.models import Album, Decision
 from gallery.people.services import rename_person
 from tests.making import a_face, a_person, a_photo, a_user
 
@@ -20,7 +20,7 @@ def entries(client, **query):
 def test_the_history_says_who_did_what_newest_first(client, bao):
     mai, anna, face = a_user("Mai"), a_person("Anna"), a_face()
     confirm_face(mai, face, anna)
-    ignore_face(bao, a_face())
+    decide_face(bao, a_face(), Decision.IGNORED)
     page = client.get(reverse("history")).content.decode()
     assert (
         page.index("ignored 1 face") < page.index("named a face “Anna”") if "ignored 1 face" in page else True
@@ -42,7 +42,7 @@ def test_it_can_be_narrowed_to_a_user_a_person_and_a_photo(client, bao):
 
 def test_contributors_may_undo_their_own_acts_only(client, bao):
     mai = a_user("Mai")
-    theirs, own = ignore_face(mai, a_face()), ignore_face(bao, a_face())
+    theirs, own = decide_face(mai, a_face(), Decision.IGNORED), decide_face(bao, a_face(), Decision.IGNORED)
     assert [entry.may_undo for entry in entries(client)] == [True, False]
     refused = client.post(reverse("event_undo", args=(theirs.pk,)), follow=True)
     assert "Only curators undo what somebody else did." in refused.content.decode()
@@ -54,7 +54,7 @@ def test_contributors_may_undo_their_own_acts_only(client, bao):
 
 
 def test_an_undone_act_says_by_whom_and_has_no_button(client, bao):
-    event = ignore_face(bao, a_face())
+    event = decide_face(bao, a_face(), Decision.IGNORED)
     client.post(reverse("event_undo", args=(event.pk,)), {"next": reverse("history")})
     page = client.get(reverse("history")).content.decode()
     assert "undone by Bao" in page
@@ -79,7 +79,7 @@ def test_acts_on_photos_of_limited_albums_are_not_told_to_others(client, bao):
 
 
 def test_the_redirect_after_an_undo_stays_on_this_site(client, bao):
-    event = ignore_face(bao, a_face())
+    event = decide_face(bao, a_face(), Decision.IGNORED)
     response = client.post(reverse("event_undo", args=(event.pk,)), {"next": "https://example.org/"})
     assert "example.org" not in response["Location"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from gallery.faces.decisions import ignore_face
+from gallery.faces.decisions import decide_face
 from gallery.models import Album, Decision, Event, Face
 from tests.making import a_face, a_person, a_photo, a_user, an_unsure_face
 
@@ -38,7 +38,7 @@ def test_the_biggest_groups_come_first_and_single_faces_in_none(client, bao):
 
 def test_named_decided_and_hidden_faces_are_in_no_group(client, bao):
     group = a_group(3)
-    ignore_face(bao, group[0])
+    decide_face(bao, group[0], Decision.IGNORED)
     limited = Album.objects.create(name="Trip", is_limited=True)
     a_group(3, photo=a_photo(album=limited))
     assert [group.size for group in shown(client)] == [2]
@@ -81,7 +81,7 @@ def test_look_alikes_of_ignored_faces_are_kept_aside_but_not_lost(client, bao):
 
 def test_what_others_decided_meanwhile_is_left_out_and_said(client, bao):
     group = a_group(3)
-    ignore_face(a_user("Mai"), group[0])
+    decide_face(a_user("Mai"), group[0], Decision.IGNORED)
     response = client.post(reverse("unknown_answer"), {"face": ticked(group), "name": "Lan"}, follow=True)
     assert "1 face was left out" in response.content.decode()
     assert Face.objects.filter(person__name="Lan").count() == 2

@@ -26,4 +26,5 @@ class Command(EraseCommand):
     @staticmethod
     def find(name: str) -> list[Photo] | None:
         """The one photo, as the services take it: in a list."""
-        return list(Photo.objects.filter(pk=int(name))) or None if name.isdecimal() else None
+        photos = list(Photo.objects.filter(pk=int(name))) if name.isdecimal() else []
+        return photos or None
