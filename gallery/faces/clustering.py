@@ -16,23 +16,23 @@ FACES_PER_UPDATE = 500  # faces in one statement
 
 
 def get_clusterable_faces() -> FaceQuerySet:
-    """Faces that may be in a group: recognisable, without a name and without a decision."""
+    """Faces that may be in a cluster: recognisable, without a name and without a decision."""
     return Face.objects.outside_trash().unnamed().filter(embedding__isnull=False)
 
 
 def is_clustering_due() -> bool:
-    """There are faces that no grouping has seen yet. Loads no model."""
+    """Whether there are faces that have not been clustered yet. Loads no model."""
     return get_clusterable_faces().filter(cluster__isnull=True).exists()
 
 
 def cluster_new_faces() -> int:
-    """Group all open faces if some are new."""
+    """Cluster all open faces if some are new."""
     new = get_clusterable_faces().filter(cluster__isnull=True, embedder_id=engine.get_serving_embedder().id)
     return cluster_all_faces() if new.exists() else 0
 
 
 def cluster_all_faces() -> int:
-    """Group all open faces; how many of them changed their group."""
+    """Cluster all open faces; how many of them changed their cluster."""
     embedder = engine.get_serving_embedder()
     ignored = Face.objects.outside_trash().filter(decision=Decision.IGNORED, embedding__isnull=False)
     rows = (get_clusterable_faces() | ignored).filter(embedder_id=embedder.id)
@@ -47,7 +47,7 @@ def cluster_all_faces() -> int:
 
 
 def _get_earlier_clusters(faces: list[Face]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The groups found before, as rows of these faces."""
+    """The clusters found before, as rows of these faces."""
     first: dict[int, int] = {}
     groups = np.full(len(faces), NO_GROUP, np.int64)
     for row, face in enumerate(faces):
@@ -57,7 +57,7 @@ def _get_earlier_clusters(faces: list[Face]) -> np.ndarray[tuple[int], np.dtype[
 
 
 def _reassign_faces(faces: list[Face], found: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[Face]:
-    """The faces whose group is another now, with it set."""
+    """The faces whose cluster is another now, with it set."""
     ignored = {int(group) for face, group in zip(faces, found, strict=True) if face.decision}
     changed = []
     for face, group in zip(faces, found, strict=True):

@@ -184,21 +184,15 @@ LISTED_FACE_FIELDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FaceWithReferences:
-    face: Face
-    cut: list[Reference]  # references that were cut from it
-
-
-def list_faces_with_references(user: User, photo: Photo) -> list[FaceWithReferences]:
-    """From left to right, in two queries."""
+def list_faces_with_references(user: User, photo: Photo) -> list[tuple[Face, list[Reference]]]:
+    """From left to right, each with the references that were cut from it; in two queries."""
     rows = photo.faces.select_related("photo", "person").only(*LISTED_FACE_FIELDS)
     faces = list(rows.order_by("left", "pk")[:MAX_LISTED_FACES])
     cut: dict[int | None, list[Reference]] = defaultdict(list)
     references = Reference.objects.visible_to(user).filter(source_face__in=faces).only("source_face")
     for reference in references.order_by("pk"):
         cut[reference.source_face_id].append(reference)
-    return [FaceWithReferences(face, cut[face.pk]) for face in faces]
+    return [(face, cut[face.pk]) for face in faces]
 
 
 def find_most_frequent_people(faces: FaceQuerySet, limit: int) -> list[Person]:
@@ -219,14 +213,14 @@ def find_most_frequent_people(faces: FaceQuerySet, limit: int) -> list[Person]:
 
 
 CLUSTERS_PER_PAGE = 18
-SAMPLE_SIZE = 8  # faces shown of each group
-MAX_CLUSTER_FACES = 240  # faces of one group shown at once
+SAMPLE_SIZE = 8  # faces shown of each cluster
+MAX_CLUSTER_FACES = 240  # faces of one cluster shown at once
 # Could be compared, and is not any more, for its age alone.
 IS_FORGOTTEN = Q(
     embedding__isnull=True, is_usable=True, landmarks__isnull=False, is_veiled=False
 ) & ~recognition_off_q("photo")
 
-# Faces by group: those in none under None, those like ignored ones below 0
+# Faces by cluster: those in none under None, those like ignored ones below 0
 ClusterSizes = dict[int | None, int]
 
 
@@ -259,7 +253,7 @@ def count_cluster_sizes(user: User) -> ClusterSizes:
 
 
 def list_clusters(user: User, sizes: ClusterSizes, page: int) -> tuple[list[FaceCluster], bool]:
-    """A page of groups of two and more, and whether more follow; one query."""
+    """A page of clusters of two and more, and whether more follow; one query."""
     many = ((-size, key) for key, size in sizes.items() if key is not None and key > 0 and size > 1)
     found = nsmallest((page + 1) * CLUSTERS_PER_PAGE + 1, many)[page * CLUSTERS_PER_PAGE :]
     shown = found[:CLUSTERS_PER_PAGE]
@@ -272,7 +266,7 @@ def list_clusters(user: User, sizes: ClusterSizes, page: int) -> tuple[list[Face
 
 
 def list_cluster_faces(user: User, key: int) -> list[Face]:
-    """The faces of one group, the clearest first."""
+    """The faces of one cluster, the clearest first."""
     rows = _only_tile_fields(get_unnamed_faces(user).filter(cluster=key)).order_by("-score", "pk")
     return list(rows[:MAX_CLUSTER_FACES])
 
@@ -286,7 +280,7 @@ def suggest_person(faces: Sequence[Face]) -> Person | None:
 
 
 def count_unclustered_faces(user: User, sizes: ClusterSizes) -> dict[str, int]:
-    """Unknown faces outside of groups; those `forgotten` are too old to be compared with others."""
+    """Unknown faces outside of clusters; those `forgotten` are too old to be compared with others."""
     return {
         "single": sizes.get(None, 0)
         + sum(size for key, size in sizes.items() if key and key > 0 and size == 1),
@@ -305,7 +299,7 @@ def get_single_faces(user: User) -> QuerySet[Face]:
 
 
 def get_faces_like_ignored(user: User) -> QuerySet[Face]:
-    """Faces kept out of the groups because they look like faces that somebody ignored."""
+    """Faces kept out of the clusters because they look like faces that somebody ignored."""
     return _only_tile_fields(get_unnamed_faces(user).filter(cluster__lt=0))
 
 
