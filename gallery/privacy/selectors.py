@@ -63,7 +63,7 @@ def get_consent_page(
     return get_person_cards(user, shown), following
 
 
-def count_recognition_losses(user: User, **of: Person | Photo | Album) -> dict[str, int]:
+def count_recognition_losses(user: User, **of: Any) -> dict[str, int]:
     """What goes when recognition is switched off, and what stays; as far as the user may know of it.
 
     `of` says whose faces: `photo=photo`, `photo__album=album`, `person=person`.
