@@ -33,7 +33,7 @@ def test_the_biggest_groups_come_first_and_single_faces_in_none(client, bao):
     a_face()
     found = shown(client)
     assert [(group.key, group.size) for group in found] == [(big[0].pk, 5), (small[0].pk, 2)]
-    assert client.get(reverse("unknown")).context["rest"].single == 2
+    assert client.get(reverse("unknown")).context["rest"]["single"] == 2
 
 
 def test_named_decided_and_hidden_faces_are_in_no_group(client, bao):
@@ -74,7 +74,7 @@ def test_an_ignored_group_does_not_come_back(client, bao):
 def test_look_alikes_of_ignored_faces_are_kept_aside_but_not_lost(client, bao):
     face = a_face(cluster=-7)
     assert shown(client) == []
-    assert client.get(reverse("unknown")).context["rest"].like_ignored == 1
+    assert client.get(reverse("unknown")).context["rest"]["like_ignored"] == 1
     page = client.get(reverse("unknown_others", args=("like-ignored",)))
     assert list(page.context["page"].rows) == [face]
 
