@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.db.models import ManyToOneRel
 from django.test import Client
 from django.utils import timezone
@@ -246,6 +248,18 @@ def test_references_cut_from_a_limited_albums_photo_always_go_with_it(admin: Use
     preview = preview_photos_erasure([face.photo])
     assert (preview["lost_references"], preview["references"]) == (1, 0)
     erase_photos(admin, [face.photo])
+    assert not Reference.objects.exists()
+
+
+def test_the_command_says_what_goes_with_a_photo_before_it_erases_it(admin: User) -> None:
+    photo = a_photo(album=Album.objects.create(name="Trip", is_limited=True))
+    a_reference(a_person(), source_face=a_face(photo))
+    out = StringIO()
+    call_command("erase_photo", str(photo.pk), "--json", stdout=out)
+    said = json.loads(out.getvalue())
+    assert (said["erased"], said["faces"], said["lost_references"], said["references"]) == (False, 1, 1, 0)
+    call_command("erase_photo", str(photo.pk), "--yes", stdout=out)
+    assert not Photo.objects.exists()
     assert not Reference.objects.exists()
 
 
