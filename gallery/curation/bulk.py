@@ -1,4 +1,4 @@
-"""Bulk acts: looked at as a draft, started, done in parts, stopped, resumed, undone as one.
+"""Bulk acts: previewed as a draft, started, done in parts, stopped, resumed, undone as one.
 
 A small act is done at once, a larger one part by part in the worker. Each part is one transaction with an
 event of its own that carries the act's `batch`. The act has one event, whose undo takes back the events of
@@ -65,7 +65,7 @@ def get_part_sizes(kind: str) -> tuple[int, int]:
 
 
 def create_bulk_draft(user: User, kind: str, ids: Iterable[int], back: str = "") -> BulkAct:
-    """An act to be looked at; nothing is changed by it."""
+    """Create an act for its preview; nothing is changed yet."""
     chosen = sorted(set(ids))
     if not chosen:
         raise ActionRefused(_("Nothing was chosen."))
@@ -89,23 +89,21 @@ def get_row_revisions(kind: str, ids: Sequence[int], *, is_held: bool = False) -
         return []
     rows = ACT_MODELS[kind]._default_manager.filter(pk__in=among_ids(ids)).order_by()
     if is_held:
-        rows = rows.select_for_update().order_by("pk")  # as all hold them who hold several
+        rows = rows.select_for_update().order_by("pk")  # the order in which everybody locks several
     found = dict(rows.values_list("pk", "revision"))
     return [found.get(pk) for pk in ids]
 
 
 def delete_bulk_drafts() -> int:
-    """Remove what was looked at and never started."""
+    """Delete acts that were previewed and never started."""
     old = timezone.now() - timedelta(days=DRAFT_DAYS)
     return BulkAct.objects.filter(confirmed_at__isnull=True, made_at__lt=old).delete()[0]
 
 
 @transaction.atomic
 def start_bulk_act(user: User, act: BulkAct, *, name: str = "", target: int | None = None) -> BulkAct:
-    """Do what was looked at. `name`: whose the references are to be, or of a new album; `target`: who stays of the
-    merged, or the album.
-
-    Changed, if one of the rows is not as it was then; what is shown next is up to date.
+    """Start a draft. `name` is of the person who gets the references, or of a new album; `target` is the person who
+    stays of those merged, or the album.
     """
     held = BulkAct.objects.select_for_update().get(pk=act.pk)
     if not held.is_draft:
@@ -126,7 +124,7 @@ def start_bulk_act(user: User, act: BulkAct, *, name: str = "", target: int | No
 
 
 def check_rows_unchanged(act: BulkAct) -> None:
-    """Changed, once, if the rows are not as they were when the act was looked at."""
+    """Raise EditConflict, once, if the rows have changed since the preview."""
     now = get_row_revisions(act.kind, act.ids)
     if now != act.seen:
         BulkAct.objects.filter(pk=act.pk).update(seen=now)
@@ -237,7 +235,7 @@ def _run_next_part(act: BulkAct) -> None:
 
 
 def _find_changed_rows(act: BulkAct, ids: Sequence[int]) -> set[int]:
-    """Rows that somebody has changed, or erased, since they were looked at: what they are now stands."""
+    """Rows that somebody has changed or erased since the preview; they stay as they are now."""
     seen = act.seen[act.done : act.done + len(ids)]
     if len(seen) != len(ids):
         return set()
@@ -295,7 +293,7 @@ def _change_references(act: BulkAct, user: User, ids: Sequence[int]) -> int:
 
 
 def _merge_people(act: BulkAct, user: User, ids: Sequence[int]) -> tuple[int, list[str]]:
-    """Each of these, but for the one that stays, becomes that one."""
+    """Merge each of these people into the one that stays."""
     target = Person.objects.filter(pk=act.person or 0).first()
     if target is None:
         raise ActionRefused(_("The person they were to become is no longer there."))

@@ -61,7 +61,7 @@ def _get_references(user: User | None) -> ReferenceQuerySet:
 
 
 def find_people_with_references(references: int, user: User | None = None) -> QuerySet[Person]:
-    """Recognised people with so many approved references, whatever was said of it."""
+    """Recognisable people with exactly so many approved references, dismissed or not."""
     own = _get_references(user).approved().filter(person=OuterRef("pk")).order_by("pk")
     found = Person.objects.recognisable().filter(~Exists(own[references : references + 1]))
     return found.filter(Exists(own[references - 1 : references])) if references else found
@@ -130,7 +130,7 @@ def mark_outdated_findings(*, references: Iterable[int] = (), findings: Iterable
     rows = Finding.objects.filter(
         Q(reference__in=named) | Q(other_reference__in=named) | Q(pk__in=list(findings))
     )
-    # Held first, so that what is asked then sees what others have just done to the other reference of the same one.
+    # Locked first, so that the update sees what others have just done to the other reference of the same finding.
     found = list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
     holds = _is_still_of_person("reference", "person") & _is_still_of_person(
         "other_reference", "other_person"

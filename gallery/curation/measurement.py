@@ -165,10 +165,8 @@ def _replace_findings(found: list[Finding]) -> None:
 
     New ones do not hold yet: that is settled afterwards, a part at a time, with nothing else in the way.
     """
-    for (
-        kind,
-        references,
-    ) in REFERENCE_COUNTS.items():  # who was all right with one, and has more, is asked about afresh
+    # People who were all right with one reference, or none, and have more by now, are asked about afresh.
+    for kind, references in REFERENCE_COUNTS.items():
         Finding.objects.filter(kind=kind).exclude(person__in=find_people_with_references(references)).delete()
     earlier = {_get_finding_key(row): row for row in Finding.objects.filter(kind__in=CHECKED_KINDS)}
     again = []

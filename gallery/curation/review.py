@@ -99,7 +99,7 @@ def get_review_queue(
 
 
 def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQuestion]:
-    """With what each proposal rests on, as far as the user may see it."""
+    """Questions with the pictures that each proposal rests on, as far as the user may see them."""
     wanted = [row.reference_id for row in candidates if row.reference_id]
     references = Reference.objects.visible_to(user).only("sha256").in_bulk(wanted)
     alikes = [row.look_alike_id for row in candidates if row.look_alike_id]

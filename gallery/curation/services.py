@@ -58,7 +58,7 @@ def dismiss_finding(user: User, finding: Finding) -> Event:
 def resolve_worklist_item(
     user: User, kind: str, pk: int, act: str, chosen: ChosenTarget | None = None
 ) -> Event | None:
-    """Do one act on one thing of a list; EditConflict, saying who was first, where it is no longer open.
+    """Do one act on one item of a list; EditConflict, saying who was first, where it is no longer open.
 
     Raises ActionRefused where the act makes no sense there, and ImageError when a face cannot be cut out.
     """
@@ -87,7 +87,7 @@ def _lock_worklist_item(user: User, kind: str, pk: int) -> Finding:
 
 
 def _move_reference(user: User, finding: Finding, chosen: ChosenTarget) -> Event | None:
-    """To the person it looks like, or to the one who was named."""
+    """Move it to the person it looks like, or to the one who was named."""
     person = chosen.person or (
         get_or_create_person(user, chosen.name) if chosen.name else finding.other_person
     )

@@ -196,7 +196,7 @@ MAX_SCANNED_EVENTS = 500  # in search of the last about each of a page's finding
 
 @dataclass(frozen=True, slots=True)
 class FindingCard:
-    """A finding with all that is needed to decide, or with who has."""
+    """A finding with all that is needed to decide it, or with the event that did."""
 
     finding: Finding
     own: Sequence[Reference] = ()  # other crops of the person it is filed under, the best first

@@ -85,7 +85,7 @@ def get_detector() -> Detector:
 
 
 def get_configured_embedder() -> Embedder:
-    """The embedder that is wished for (`FACESITE_EMBEDDER`)."""
+    """The embedder that the settings name (`FACESITE_EMBEDDER`)."""
     return _load_embedder(settings.EMBEDDER, _embedder_options(settings.EMBEDDER))
 
 
@@ -104,7 +104,7 @@ def get_serving_embedder() -> Embedder:
 
 
 def get_embedder_by_id(embedder_id: str) -> Embedder:
-    """The serving or the wished embedder, whichever has this id; EmbedderMismatch if neither."""
+    """The serving or the configured embedder, whichever has this id; EmbedderMismatch if neither has."""
     for find in (get_serving_embedder, get_configured_embedder):
         if (found := find()).id == embedder_id:
             return found
@@ -112,7 +112,7 @@ def get_embedder_by_id(embedder_id: str) -> Embedder:
 
 
 def get_configured_recipe() -> dict[str, Any]:
-    """What is kept of the wished embedder, so that it can go on serving when another one is wished for."""
+    """What is stored of the configured embedder, so that it can go on serving when the settings name another."""
     return {
         "id": get_configured_embedder().id,
         "name": settings.EMBEDDER,

@@ -39,7 +39,7 @@ class IndexFollower:
         self._is_loaded = False
         self.horizon = 0  # every change up to here has been followed
         self._seen: set[int] = set()  # changes above the horizon that have been followed
-        self._expired: set[int] = set()  # people whose consent has run out, and who are searched no more
+        self._expired: set[int] = set()  # people whose consent has expired, and who are no longer searched
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
@@ -86,7 +86,7 @@ class IndexFollower:
         self._seen = {pk for pk in self._seen if pk > self.horizon}
 
     def _mask(self) -> None:
-        """A consent runs out by the clock, of which no feed tells: look at the date, every time."""
+        """Consent expires by date, which no change announces, so look at the date each time."""
         now = set(Person.objects.with_expired_consent().values_list("pk", flat=True))
         if now == self._expired:
             return

@@ -49,7 +49,7 @@ class BuildPage:
 
 
 def get_build_list(photos: QuerySet[Photo], after: int | None) -> KeysetPage[Build]:
-    """Builds, newest first, each with how many names changed, in how many photos, and how many are unseen."""
+    """Builds, newest first, each with the number of changed names, of photos they are in, and of unseen ones."""
     page = paginate_by_id(Build.objects.select_related("asked_by"), after, BUILDS_PER_PAGE)
     changes = NameChange.objects.filter(build__in=[build.pk for build in page.rows], photo__in=photos)
     counted = (

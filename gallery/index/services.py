@@ -30,7 +30,7 @@ def request_rebuild(user: User) -> Event:
 
 
 def reverse_build_request(user: User, event: Event) -> dict[str, str]:
-    """A build that was asked for is stopped; one that was stopped is asked for again, and so on."""
+    """Cancel a build that was requested, or request one again that was cancelled."""
     is_first = event.verb in ("build.request", "build.cancel")
     verb = event.verb if is_first else str((event.undo or {}).get("verb", ""))
     if verb == "build.cancel":
@@ -86,7 +86,7 @@ def request_verification(user: User) -> None:
 
 
 def review_name_changes(user: User, build: Build, name_changes: Collection[int]) -> int:
-    """Mark changed names of the build as looked at; how many that were new."""
+    """Mark changed names of the build as reviewed; returns how many had not been."""
     rows = NameChange.objects.filter(build=build, pk__in=name_changes, reviewed_at__isnull=True)
     return rows.update(reviewed_at=timezone.now(), reviewed_by=user)
 
