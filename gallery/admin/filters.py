@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +17,6 @@ from gallery.core.pagination import parse_id
 from gallery.curation.findings import (
     FindingKind,
     filter_doubtful_references,
-    get_open_findings,
     get_worklist_rows,
 )
 from gallery.models import Build, Decision, Face, Person, Reference, ReferenceVector
@@ -161,12 +160,12 @@ class PersonOnPhotoFilter(admin.SimpleListFilter):
         return queryset.filter(Exists(faces.exclude(decision=Decision.NOT_A_FACE)))
 
 
-def _keep_found(found: QuerySet[Any], *columns: str) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
+def _keep_found(*columns: str, kinds: Sequence[str]) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
     """Keeps the rows that stand in these columns; found once, while the list asks for its number and its page."""
 
     def filter_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
-        ids = {pk for row in found.order_by().values_list(*columns) for pk in row if pk is not None}
-        return rows.filter(pk__in=among_ids(ids))
+        found = (row for kind in kinds for row in get_worklist_rows(kind).order_by().values_list(*columns))
+        return rows.filter(pk__in=among_ids({pk for row in found for pk in row if pk is not None}))
 
     return filter_rows
 
@@ -176,11 +175,10 @@ class ReferenceHealthFilter(ConditionFilter):
     parameter_name = "health"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, FilterCondition]]:
-        duplicates = get_open_findings(FindingKind.DUPLICATE)
         conditions: dict[FindingKind, FilterCondition] = {
-            FindingKind.WRONG: _keep_found(get_open_findings(FindingKind.WRONG), "reference"),
-            FindingKind.UNLIKE: _keep_found(get_open_findings(FindingKind.UNLIKE), "reference"),
-            FindingKind.DUPLICATE: _keep_found(duplicates, "reference", "other_reference"),
+            FindingKind.WRONG: _keep_found("reference", kinds=[FindingKind.WRONG]),
+            FindingKind.UNLIKE: _keep_found("reference", kinds=[FindingKind.UNLIKE]),
+            FindingKind.DUPLICATE: _keep_found("reference", "other_reference", kinds=[FindingKind.DUPLICATE]),
             FindingKind.POOR: partial(filter_doubtful_references, FindingKind.POOR),
             FindingKind.FACELESS: partial(filter_doubtful_references, FindingKind.FACELESS),
         }
@@ -192,17 +190,11 @@ class PersonHealthFilter(ConditionFilter):
     parameter_name = "health"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, FilterCondition]]:
-        wrong = get_open_findings().filter(kind__in=(FindingKind.WRONG, FindingKind.UNLIKE))
-        alike = get_open_findings(FindingKind.CONFUSABLE)
+        wrong = (FindingKind.WRONG, FindingKind.UNLIKE)
+        alike = _keep_found("person", "other_person", kinds=[FindingKind.CONFUSABLE])
         return {
-            "bare": (str(FindingKind.BARE.label), _keep_found(get_worklist_rows(FindingKind.BARE), "pk")),
-            "single": (
-                str(FindingKind.SINGLE.label),
-                _keep_found(get_worklist_rows(FindingKind.SINGLE), "pk"),
-            ),
-            "wrong": (_("A reference that may be wrong"), _keep_found(wrong, "person")),
-            "confusable": (
-                str(FindingKind.CONFUSABLE.label),
-                _keep_found(alike, "person", "other_person"),
-            ),
+            "bare": (str(FindingKind.BARE.label), _keep_found("pk", kinds=[FindingKind.BARE])),
+            "single": (str(FindingKind.SINGLE.label), _keep_found("pk", kinds=[FindingKind.SINGLE])),
+            "wrong": (_("A reference that may be wrong"), _keep_found("person", kinds=wrong)),
+            "confusable": (str(FindingKind.CONFUSABLE.label), alike),
         }
