@@ -126,14 +126,9 @@ def import_clip_retrieval(directory: Path, name: str) -> ImportResult:
             f"Set FACESITE_EMBEDDER={name} first."
         )
     found = read_foreign(directory)
-    if found.vectors.shape[1] != embedder.dimension:
-        raise EmbedderMismatch(
-            f"The vectors have {found.vectors.shape[1]} numbers and those of {embedder.name} {embedder.dimension}; "
-            "name the embedder that made them."
-        )
     files = [_find_picture(directory, path) for path in found.image_paths]
     pictures = {row: SamplePicture(file) for row, file in enumerate(files) if file}
-    done = ImportResult(checked=check_imported_vectors(embedder, pictures, found.vectors))
+    done = ImportResult(checked=check_imported_vectors(embedder, pictures, dict(enumerate(found.vectors))))
     names = [clean_name(person) for person in found.people]
     if not all(names):
         row = names.index("")
@@ -156,9 +151,15 @@ def import_clip_retrieval(directory: Path, name: str) -> ImportResult:
 
 
 def check_imported_vectors(
-    embedder: Embedder, pictures: Mapping[int, SamplePicture], vectors: Vectors | Embeddings
+    embedder: Embedder, pictures: Mapping[int, SamplePicture], vectors: Vectors
 ) -> VectorCheck:
     """Compare a sample; raises EmbedderMismatch when the vectors are plainly not this embedder's."""
+    for vector in islice(vectors.values(), 1):  # all are rows of one array
+        if len(vector) != embedder.dimension:
+            raise EmbedderMismatch(
+                f"The vectors have {len(vector)} numbers and those of {embedder.name} {embedder.dimension}; "
+                "name the embedder that made them."
+            )
     at_hand = [row for row, picture in pictures.items() if picture.path.is_file()]
     chosen = np.random.default_rng(0).permutation(np.array(at_hand, np.int64))[:VECTOR_SAMPLE_SIZE]
     compared = [_compare_with_picture(embedder, pictures[row], vectors[row]) for row in chosen.tolist()]

@@ -237,6 +237,20 @@ def test_vectors_that_the_pictures_contradict_are_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("gallery")
+def test_vectors_of_another_length_are_refused_without_a_picture_to_compare(tmp_path: Path) -> None:
+    Reference.objects.update(box=None)
+    export_gallery(tmp_path / "out")
+    forget_everything()
+    path = tmp_path / f"out/vectors/{EMBEDDER}.npz"
+    with np.load(path) as file:
+        ids, vectors = file["ids"], file["vectors"]
+    np.savez(path, ids=ids, vectors=vectors[:, :-1])
+    with pytest.raises(EmbedderMismatch, match="numbers and those of"):
+        import_gallery(tmp_path / "out")
+    assert not Person.objects.exists()
+
+
+@pytest.mark.usefixtures("gallery")
 def test_a_picture_outside_the_directory_is_not_read(tmp_path: Path) -> None:
     export_gallery(tmp_path / "out")
     forget_everything()
