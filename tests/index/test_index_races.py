@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.index.processes import Start, finish, read_line
+from tests.index.processes import Start, finish, read_line, start
+
+__all__ = ["start"]  # a fixture
 
 
 @pytest.mark.servers
