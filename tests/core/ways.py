@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 import gallery
 import recognition
@@ -30,7 +30,7 @@ _rooms: dict[str, str | None] = {}
 
 @dataclass
 class Walk:
-    """The rooms that were entered, in order, until the page was rendered."""
+    """The rooms that were entered, in order, until the answer was rendered."""
 
     steps: list[str] = field(default_factory=list)
     is_over: bool = False
@@ -71,7 +71,7 @@ def walked() -> Iterator[Walk]:
     def follow(frame: FrameType, event: str, argument: Any) -> None:
         if event != "call" or walk.is_over:
             return
-        if frame.f_code is render.__code__:
+        if frame.f_code is render_to_string.__code__:
             walk.is_over = True
         room = room_of(frame.f_code.co_filename)
         if room and room != _calling_room(frame.f_back) and walk.steps[-1:] != [room]:
