@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 PREFIX, ASKED, DONE = "chore.", ".asked", ".done"
+MEASUREMENT = "measuring"  # had a setting of its own, of the same form
 
 
 def turn_settings_into_jobs(apps: Any, schema_editor: Any) -> None:
@@ -15,7 +16,10 @@ def turn_settings_into_jobs(apps: Any, schema_editor: Any) -> None:
     rows = apps.get_model("gallery", "SiteSetting").objects.using(alias)
     users = apps.get_model("gallery", "User").objects.using(alias)
     jobs: dict[str, dict[str, Any]] = {}
-    for key, value in rows.filter(key__startswith=PREFIX).values_list("key", "value"):
+    told = rows.filter(models.Q(key__startswith=PREFIX) | models.Q(key=MEASUREMENT))
+    for key, value in told.values_list("key", "value"):
+        if key == MEASUREMENT:
+            key = f"{PREFIX}measure_gallery{ASKED}"
         columns = jobs.setdefault(key.removeprefix(PREFIX).removesuffix(ASKED).removesuffix(DONE), {})
         if key.endswith(ASKED):
             columns["asked_at"] = datetime.fromisoformat(value["at"])
@@ -25,26 +29,33 @@ def turn_settings_into_jobs(apps: Any, schema_editor: Any) -> None:
             columns |= {name: value[name] for name in ("seconds", "failure", "result") if name in value}
     for name, columns in jobs.items():
         apps.get_model("gallery", "Job").objects.using(alias).create(name=name, **columns)
-    rows.filter(key__startswith=PREFIX).delete()
+    told.delete()
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('gallery', '0030_field_words'),
+        ("gallery", "0030_field_words"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('asked_at', models.DateTimeField(null=True)),
-                ('done_at', models.DateTimeField(null=True)),
-                ('seconds', models.FloatField(default=0)),
-                ('failure', models.TextField(blank=True)),
-                ('result', models.JSONField(blank=True, default=dict)),
-                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("asked_at", models.DateTimeField(null=True)),
+                ("done_at", models.DateTimeField(null=True)),
+                ("seconds", models.FloatField(default=0)),
+                ("failure", models.TextField(blank=True)),
+                ("result", models.JSONField(blank=True, default=dict)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.RunPython(turn_settings_into_jobs, migrations.RunPython.noop),

@@ -308,6 +308,8 @@ def request_jobs(name: str) -> None:
     }
     for key, value in values.items():
         apps.get_model("gallery", "SiteSetting").objects.create(key=f"chore.{key}", value=value)
+    measuring = {"at": asked["at"], "rate": 0.005}
+    apps.get_model("gallery", "SiteSetting").objects.create(key="measuring", value=measuring)
     apps.get_model("gallery", "SiteSetting").objects.create(key="is_paused", value=True)
 
 
@@ -320,21 +322,23 @@ def check_jobs() -> None:
     requested = {"asked_at": asked_at, "asked_by": user.pk}
     nobody = {"asked_at": None, "asked_by": None}
     later = {"asked_at": datetime(2026, 1, 2, 4, tzinfo=UTC), "asked_by": None}
+    waits = {
+        "asked_at": asked_at,
+        "asked_by": None,
+        "done_at": None,
+        "seconds": 0,
+        "failure": "",
+        "result": {},
+    }
     assert {row.pop("name"): row for row in Job.objects.values(*(f.name for f in Job._meta.fields))} == {
         "check_gallery": {**requested, **done, "failure": "", "result": {"found": 3}},
         "check_files": {**later, **done, "failure": "", "result": {"found": 3}},
         "make_backup": {**nobody, **done, "failure": "The disk is full.", "result": {}},
-        "verify_index": {
-            "asked_at": asked_at,
-            "asked_by": None,
-            "done_at": None,
-            "seconds": 0,
-            "failure": "",
-            "result": {},
-        },
+        "verify_index": waits,
+        "measure_gallery": waits,
     }
     waiting = {job.name for job in Job.objects.all() if job.is_waiting}
-    assert waiting == {"check_files", "verify_index"}
+    assert waiting == {"check_files", "verify_index", "measure_gallery"}
     assert get_job("check_files").is_late
     assert list(SiteSetting.objects.values_list("key", "value")) == [("is_paused", True)]
 
