@@ -181,7 +181,7 @@ def list_audit_events(
         "at__date__lte": until,
     }
     rows = Event.objects.select_related("actor").filter(
-        **{name: value for name, value in wanted.items() if value}
+        **{name: value for name, value in wanted.items() if value not in ("", None)}
     )
     if kind in AUDIT_KINDS:
         return rows.filter(verb_q(AUDIT_KINDS[kind]))
