@@ -175,6 +175,14 @@ def test_one_failure_is_tried_again_and_the_others_left(curator: Client) -> None
     assert Photo.objects.get(pk=other.pk).work == Status.FAILED
 
 
+def test_numbers_of_rows_are_sent_as_they_are_where_thousands_are_set_apart(
+    curator: Client, settings: Any
+) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+    a_photo(pk=12345, work="failed")
+    assert 'name="pk" value="12345"' in page(curator)
+
+
 def test_each_failure_says_what_can_be_done(curator: Client) -> None:
     a_photo(work=Status.FAILED, failure_code="empty")
     a_photo(work=Status.FAILED, failure="Something nobody thought of.")
