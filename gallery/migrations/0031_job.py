@@ -33,29 +33,22 @@ def turn_settings_into_jobs(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
+
     dependencies = [
-        ("gallery", "0030_field_words"),
+        ('gallery', '0030_field_words'),
     ]
 
     operations = [
         migrations.CreateModel(
-            name="Job",
+            name='Job',
             fields=[
-                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("asked_at", models.DateTimeField(null=True)),
-                ("done_at", models.DateTimeField(null=True)),
-                ("seconds", models.FloatField(default=0)),
-                ("failure", models.TextField(blank=True)),
-                ("result", models.JSONField(blank=True, default=dict)),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('asked_at', models.DateTimeField(null=True)),
+                ('done_at', models.DateTimeField(null=True)),
+                ('seconds', models.FloatField(default=0)),
+                ('failure', models.TextField(blank=True)),
+                ('result', models.JSONField(blank=True, default=dict)),
+                ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.RunPython(turn_settings_into_jobs, migrations.RunPython.noop),
