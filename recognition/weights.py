@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recognition.errors import ModelCacheUnusable, WeightsCorrupt, WeightsMissing
+from recognition.files import sync_path
 
 # Import names that differ from the name given to pip.
 PIP_NAMES = {
@@ -174,11 +175,7 @@ def _write_whole(path: Path) -> Iterator[Path]:
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
-    descriptor = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_path(path.parent)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ from gallery.backup.store import (
     write_synced_text,
 )
 from gallery.models import Photo, Reference
-from gallery.models.storage import sync_folder
+from recognition.files import sync_path
 
 T = TypeVar("T")
 ProgressCallback = Callable[[str, int, int], None]  # step, done, total
@@ -173,7 +173,7 @@ class BackupInProgress:
         write_synced_text(self.part / MANIFEST_FILE, text + "\n")
         sums[MANIFEST_FILE] = compute_sha256(self.part / MANIFEST_FILE)
         write_synced_text(self.part / SUMS_FILE, "".join(f"{sums[each]}  {each}\n" for each in sums))
-        sync_folder(self.part)
+        sync_path(self.part)
 
 
 def _is_unnamed_file(name: str) -> bool:
@@ -207,7 +207,7 @@ def make_backup(
             making.write_lists(name, made_at, found, started)
             progress("finish", 0, 1)
             part.replace(place / name)
-            sync_folder(place)
+            sync_path(place)
         except BaseException as error:
             shutil.rmtree(part, ignore_errors=True)
             if isinstance(error, OSError | sqlite3.Error):

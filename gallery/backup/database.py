@@ -21,8 +21,8 @@ from django.db import connection, connections
 from django.utils.translation import gettext as _
 
 from gallery.backup.layout import BackupDamaged, BackupError
-from gallery.backup.store import copy_and_sync, sync_file
-from gallery.models.storage import sync_folder
+from gallery.backup.store import copy_and_sync
+from recognition.files import sync_path
 
 
 class SqlReader(Protocol):
@@ -121,7 +121,7 @@ class SqliteDatabase:
             _check_database_sound(made, target)
             found = read_contents(made)
             look(found)
-        sync_file(target)
+        sync_path(target)
         return found
 
     def prepare_copy(self, source: Path, work: Path, mark: str) -> None:
@@ -137,7 +137,7 @@ class SqliteDatabase:
             made.execute("INSERT INTO gallery_sitesetting VALUES ('restored', ?, datetime('now'))", (mark,))
         with closing(sqlite3.connect(self.staged)) as made:
             made.execute("PRAGMA journal_mode=DELETE")
-        sync_file(self.staged)
+        sync_path(self.staged)
 
     def commit_copy(self, work: Path) -> None:
         connections.close_all()
@@ -146,7 +146,7 @@ class SqliteDatabase:
         for suffix in ("-wal", "-shm"):
             self.live.with_name(self.live.name + suffix).unlink(missing_ok=True)
         self.staged.replace(self.live)
-        sync_folder(self.live.parent)
+        sync_path(self.live.parent)
 
     def _fold_write_ahead_log(self) -> None:
         """The write-ahead log of the old file must not be taken for the new one's.
@@ -216,7 +216,7 @@ class PostgresDatabase:
             look(found)
             _run_postgres_program("pg_dump", *DUMP_OPTIONS, f"--snapshot={exported}", f"--file={target}")
             reader.rollback()
-        sync_file(target)
+        sync_path(target)
         return found
 
     def prepare_copy(self, source: Path, work: Path, mark: str) -> None:

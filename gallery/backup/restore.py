@@ -46,7 +46,7 @@ from gallery.backup.layout import (
 from gallery.backup.store import LOCK_FILE, copy_and_sync, hold_folder_lock, write_synced_text
 from gallery.models import Album, Build, Erasure, Person, Photo, Reference, Status, WorkerBeat
 from gallery.models.history import get_site_setting
-from gallery.models.storage import sync_folder
+from recognition.files import sync_path
 
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 seconds
 WORK_FOLDER = "restoring"  # folder in the data directory
@@ -135,7 +135,7 @@ class RestoreFolder:
 
     def begin(self, mark: str) -> None:
         write_synced_text(self.root / JOURNAL_FILE, json.dumps({"mark": mark}))
-        sync_folder(self.root)
+        sync_path(self.root)
 
     def swap(self) -> None:
         """Move the new folders into place and the old ones aside."""
@@ -146,7 +146,7 @@ class RestoreFolder:
                 live.replace(self.root / BEFORE_FOLDER / kind)
             live.parent.mkdir(parents=True, exist_ok=True)
             (self.new / kind).replace(live)
-            sync_folder(live.parent)
+            sync_path(live.parent)
 
     def swap_back(self) -> None:
         """Undo `swap`, however far it got."""
@@ -156,12 +156,12 @@ class RestoreFolder:
                 live.replace(self.new / kind)
             if before.exists():
                 before.replace(live)
-        sync_folder(self.root)
+        sync_path(self.root)
 
     def clear(self) -> None:
         """Remove everything, the journal first: without it, the rest is only leftovers."""
         (self.root / JOURNAL_FILE).unlink(missing_ok=True)
-        sync_folder(self.root)
+        sync_path(self.root)
         for path in self.root.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
@@ -312,7 +312,7 @@ def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progr
         if copy_and_sync(backup.get_stored_file(entry), target) != entry.sha256:
             raise BackupDamaged(_("%(name)s changed while it was copied.") % {"name": entry.name})
     for folder in {path.parent for path in place.new.rglob("*")}:
-        sync_folder(folder)
+        sync_path(folder)
     return total
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import os
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, BackupRunning, list_backups
-from gallery.models.storage import sync_folder
+from recognition.files import sync_path
 
 LOCK_FILE = ".lock"
 
@@ -48,11 +47,6 @@ PARTIAL_FILE_PREFIX = ".part-"
 def compute_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def write_synced_text(path: Path, text: str) -> None:
@@ -91,8 +85,8 @@ class FileStore:
     def put(self, source: Path, expected: str) -> tuple[str, int]:
         """Store the file unless the expected content is stored already; return the SHA-256 and size of it.
 
-        FileNotFoundError when the source is gone. On one file system nothing is copied: both names lead to
-        the same bytes, which nobody changes, since files of the site are only ever written under new names.
+        FileNotFoundError when the source is gone. Where hard links are possible nothing is copied: both names lead
+        to the same bytes, which nobody changes, since files of the site are only ever written under new names.
         """
         there = source.stat().st_size
         if expected and self.size(expected) == there:
@@ -105,17 +99,17 @@ class FileStore:
             target = self.path(sha256)
             target.parent.mkdir(exist_ok=True)
             part.replace(target)
-            sync_folder(target.parent)
+            sync_path(target.parent)
         finally:
             part.unlink(missing_ok=True)
         return sha256, self.path(sha256).stat().st_size
 
     def _bring(self, source: Path, part: Path) -> str:
-        if source.stat().st_dev == self.root.stat().st_dev:
-            with contextlib.suppress(PermissionError):  # a file system without hard links
-                part.hardlink_to(source)
-                return compute_sha256(part)
-        return copy_and_sync(source, part)
+        try:
+            part.hardlink_to(source)
+        except OSError:  # another file system, another mount of the same one, or one without hard links
+            return copy_and_sync(source, part)
+        return compute_sha256(part)
 
 
 def remove_partial_backups(place: Path) -> None:
@@ -142,5 +136,5 @@ def prune_backups(place: Path, keep: int) -> None:
         backup.folder.replace(dying)  # so that a half-removed one is no backup
         shutil.rmtree(dying)
     if gone:
-        sync_folder(place)
+        sync_path(place)
     remove_unheld_files(place)

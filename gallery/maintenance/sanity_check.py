@@ -35,8 +35,9 @@ from gallery.jobs.services import track_job
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
-from gallery.models.storage import get_media_path, sync_folder
+from gallery.models.storage import get_media_path
 from gallery.photos.renditions import delete_orphan_renditions
+from recognition.files import sync_path
 
 YOUNG_SECONDS = 3600.0  # an upload, import or build is done or dead by then
 MAX_LISTED_FILES = 20
@@ -209,7 +210,7 @@ def _restore_from_backup(row: LostFile) -> bool:
         if target.exists():
             _quarantine_file(row.file)
         part.replace(target)
-        sync_folder(target.parent)
+        sync_path(target.parent)
     finally:
         part.unlink(missing_ok=True)
     if enqueue_rows(row.get_rows().filter(work=Status.FAILED, failure_code=FILE_LOST)):
@@ -229,7 +230,7 @@ def _quarantine_file(name: str) -> bool:
         source.replace(target)
     except FileNotFoundError:
         return False
-    sync_folder(target.parent)
+    sync_path(target.parent)
     return True
 
 

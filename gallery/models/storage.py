@@ -15,6 +15,8 @@ from pathlib import Path
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 
+from recognition.files import sync_path
+
 
 class MediaStorage(FileSystemStorage):
     """The default storage: what is saved to it is received in full before it gets its name."""
@@ -37,7 +39,7 @@ class ReceivedFile:
         target.parent.mkdir(parents=True, exist_ok=True)
         self.path.replace(target)
         for folder in (target.parent, target.parent.parent):  # the upper one has the lower one's name
-            sync_folder(folder)
+            sync_path(folder)
         return name
 
     def drop(self) -> None:
@@ -100,11 +102,3 @@ def remove_file(name: str) -> None:
     """Delete a stored file; not being there is fine."""
     if name:
         default_storage.delete(name)
-
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -48,11 +48,12 @@ from gallery.models import (
     User,
 )
 from gallery.models import ReferenceVector as Vector
-from gallery.models.storage import get_media_path, remove_file, sync_folder
+from gallery.models.storage import get_media_path, remove_file
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 from gallery.privacy.erasure import describe_kept_backups
 from recognition.errors import RecognitionError
+from recognition.files import sync_path
 
 
 def remove_erased_files(erasure: Erasure) -> bool:
@@ -60,7 +61,7 @@ def remove_erased_files(erasure: Erasure) -> bool:
     for name in erasure.todo["files"]:
         if get_media_path(name).exists():
             remove_file(name)
-            sync_folder(get_media_path(name).parent)
+            sync_path(get_media_path(name).parent)
             add_to_receipt(erasure, "files")
     for name in erasure.todo.get("person_files", ()):
         (settings.DATA_DIR / "exports" / name).unlink(missing_ok=True)

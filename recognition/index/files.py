@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import uuid
@@ -30,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.errors import EmbedderMismatch, IndexUnusable
+from recognition.files import sync_path
 from recognition.types import Embeddings
 
 FORMAT_VERSION = 1
@@ -98,15 +98,6 @@ def remove_partials(parent: Path) -> list[Path]:
     for path in left:
         shutil.rmtree(path, ignore_errors=True)
     return left
-
-
-def sync_path(path: Path) -> None:
-    """Force one file or directory to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sync_tree(root: Path) -> None:

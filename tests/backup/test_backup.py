@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -252,17 +253,32 @@ def test_only_its_owner_may_read_a_backup(place: Path) -> None:
     assert make_backup(place).folder.stat().st_mode & 0o077 == 0
 
 
-def test_a_disk_elsewhere_gets_copies_that_share_nothing(
-    place: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", [errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_where_no_hard_link_is_possible_a_backup_gets_copies_that_share_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch, reason: int
 ) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise PermissionError
+        raise OSError(reason, os.strerror(reason))
 
     monkeypatch.setattr(os, "link", refuse)
     photo = a_kept_photo(b"one")
     made = make_backup(place)
     Path(photo.file.path).write_bytes(b"overwritten")
     assert verify_backup(made).is_sound
+
+
+def test_a_backup_on_another_mount_of_the_same_disk_is_whole(place: Path, tmp_path: Path) -> None:
+    place.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    if subprocess.run(["mount", "--bind", tmp_path / "elsewhere", place], capture_output=True).returncode:
+        pytest.skip("NOT TESTED: no folder can be mounted here")
+    try:
+        a_kept_photo(b"one")
+        made = make_backup(place)
+        assert verify_backup(made).is_sound
+        assert stored(place) == {b"one"}
+    finally:
+        subprocess.run(["umount", place], check=True)
 
 
 def test_what_was_erased_after_a_backup_is_listed_by_its_receipt(place: Path) -> None:
