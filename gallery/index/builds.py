@@ -201,7 +201,7 @@ def activate_build(build: Build, **columns: Any) -> None:
         Build.objects.filter(pk=build.pk).update(progress=1, step="", **columns)
         finish_row(build, Status.DONE)
         recipe = get_configured_recipe()
-        if recipe["id"] == build.embedder_id:  # the first that serves; others take over in people.embedding
+        if recipe["id"] == build.embedder_id:  # the first that serves; others take over in people.processing
             SiteSetting.objects.get_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
         dispatch.send_task("follow_gallery")
         dispatch.send_task("check_gallery")
