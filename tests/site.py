@@ -38,6 +38,19 @@ def made_once() -> Path:
     return folder
 
 
+SESSION = """
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+user, session = User.objects.get(username={name!r}), SessionStore()
+session[SESSION_KEY] = str(user.pk)
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
+session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+session.save()
+answer = session.session_key
+"""
+
+
 class Site:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -89,6 +102,11 @@ class Site:
         wrapped = f"import json\nfrom gallery.models import *\n{code}\nprint('answer:' + json.dumps(answer))"
         printed = self.manage("shell", "-v0", "--no-imports", "-c", wrapped)
         return json.loads(printed.rsplit("answer:", 1)[1])
+
+    def make_session(self, username: str) -> str:
+        """The key of a new session of a user, who so needs no page to sign in."""
+        key: str = self.ask(SESSION.format(name=username))
+        return key
 
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:

@@ -25,6 +25,7 @@ CHROMIUM = next((path for path in BROWSERS if path.exists()), BROWSERS[-1])
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+SIZES = {"desktop": DESKTOP, "phone": PHONE}
 PATIENCE = 45_000  # milliseconds until a page must have got there; a worker looks at a photo meanwhile
 
 
@@ -61,6 +62,21 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(params=SIZES)
+def size(request: pytest.FixtureRequest) -> dict[str, int]:
+    return SIZES[request.param]
+
+
+@pytest.fixture(autouse=True)
+def closed(browser: Browser) -> Iterator[None]:
+    """No page is left open: one that outlives its server would complain into another test."""
+    before = list(browser.contexts)
+    yield
+    for context in browser.contexts:
+        if context not in before:
+            context.close()
 
 
 @pytest.fixture(scope="package")
@@ -101,23 +117,12 @@ class Furnished:
         """A browser signed in as the user of this role, without going through the page for it."""
         context = browser.new_context(base_url=self.address, **options)
         if role:
-            key = self.site.ask(SESSION.format(name=f"a_{role}"))
+            key = self.site.make_session(f"a_{role}")
             context.add_cookies([{"name": "sessionid", "value": key, "url": self.address}])
         return context
 
 
 FURNISH = "from tests.browser.furnishing import furnish\nanswer = furnish({montage!r})"
-SESSION = """
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-user, session = User.objects.get(username={name!r}), SessionStore()
-session[SESSION_KEY] = str(user.pk)
-session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[-1]
-session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-session.save()
-answer = session.session_key
-"""
 
 
 @pytest.fixture(scope="package")

@@ -28,7 +28,7 @@ USERS = (
 )
 # as a stricter bound would have it: the machine has somebody in mind, but is not sure
 UNSURE = "answer = Face.objects.filter(person__isnull=False, decision='').update(person=None, state='unsure')"
-SIZES = {"desktop": (1280, 850), "phone": (390, 844)}
+SESSIONS: dict[str, str] = {}  # by name
 
 
 def pictures_of(montage: Path, folder: Path) -> None:
@@ -55,25 +55,10 @@ def running(demo: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     with site.worker():
         wait_for(lambda: site.ask(SETTLED) and site.ask(GROUPED), "the photos", 120)
     assert site.ask(UNSURE) >= 4
+    SESSIONS.update({name: site.make_session(name) for name in ("kim", "bao")})
     keep(site)
     with site.web() as address:  # the worker is gone, so that what follows an act waits for no one
         yield site, address
-
-
-@pytest.fixture(params=SIZES)
-def size(request: pytest.FixtureRequest) -> dict[str, int]:
-    width, height = SIZES[request.param]
-    return {"width": width, "height": height}
-
-
-@pytest.fixture(autouse=True)
-def closed(browser: Browser) -> Iterator[None]:
-    """No page is left open: one that outlives its server would complain into another test."""
-    before = list(browser.contexts)
-    yield
-    for context in browser.contexts:
-        if context not in before:
-            context.close()
 
 
 def names(site: Site) -> list[Any]:
@@ -87,7 +72,7 @@ def test_unsure_faces_are_reviewed_by_keyboard_and_taken_back(
 ) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "bao", viewport=size)
+    page = signed_in(browser, address, SESSIONS["bao"], viewport=size)
     page.goto("/review/")
     waits = page.locator("[data-waits]")
     before = waits.count()
@@ -112,7 +97,7 @@ def test_a_key_answers_once_and_never_a_card_that_has_not_been_come_to(
 ) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "bao", viewport=size)
+    page = signed_in(browser, address, SESSIONS["bao"], viewport=size)
     page.goto("/review/")
     waits = page.locator("[data-waits]")
     before = waits.count()
@@ -133,7 +118,7 @@ def test_a_key_answers_once_and_never_a_card_that_has_not_been_come_to(
 def test_the_last_answer_leads_on(running: tuple[Site, str], browser: Browser, size: dict[str, int]) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "bao", viewport=size)
+    page = signed_in(browser, address, SESSIONS["bao"], viewport=size)
     page.goto("/review/")
     waits, end = page.locator("[data-waits]"), page.get_by_role("heading", name="Nothing to review")
     for left in reversed(range(waits.count())):
@@ -152,7 +137,7 @@ def test_somebody_else_is_typed_in_a_dialog(
 ) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "bao", viewport=size)
+    page = signed_in(browser, address, SESSIONS["bao"], viewport=size)
     page.goto("/review/")
     page.keyboard.press("s")
     dialog = page.get_by_role("dialog")
@@ -175,7 +160,7 @@ def test_two_reviewers_at_once_lose_nothing(
 ) -> None:
     site, address = running
     start_afresh(site)
-    first, second = (signed_in(browser, address, name, viewport=size) for name in ("bao", "kim"))
+    first, second = (signed_in(browser, address, SESSIONS[name], viewport=size) for name in ("bao", "kim"))
     for page in (first, second):
         page.goto("/review/")
     first.keyboard.press("n")
@@ -192,7 +177,7 @@ def test_a_group_is_named_at_once_after_unticking_a_stray_and_taken_back(
 ) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "bao", viewport=size)
+    page = signed_in(browser, address, SESSIONS["bao"], viewport=size)
     page.goto("/unknown/")
     check(page)
     page.get_by_role("link", name="faces").filter(has_text="Name them").first.click()
@@ -217,7 +202,7 @@ def test_a_merge_shows_what_will_change_and_is_undone_from_the_history(
     site, address = running
     start_afresh(site)
     pk = site.ask("answer = Person.objects.get(name='Joe Biden').pk")
-    page = signed_in(browser, address, "kim", viewport=size)
+    page = signed_in(browser, address, SESSIONS["kim"], viewport=size)
     page.goto(f"/people/{pk}/")
     page.get_by_role("link", name="Merge").click()
     dialog = page.get_by_role("dialog")
@@ -245,7 +230,7 @@ def test_faces_are_split_off_to_somebody_new(
         "p = Person.objects.get(name='Barack Obama')\n"
         "Face.objects.filter(state='unsure').update(person=p, state='known')\nanswer = p.pk"
     )
-    page = signed_in(browser, address, "kim", viewport=size)
+    page = signed_in(browser, address, SESSIONS["kim"], viewport=size)
     page.goto(f"/people/{pk}/split")
     check(page)
     page.locator("input[name=face]").first.check()
@@ -265,7 +250,7 @@ def test_search_adds_and_leaves_out_people(
         "p = Person.objects.get(name='Barack Obama')\n"
         "answer = Face.objects.filter(state='unsure').update(person=p, state='known')"
     )
-    page = signed_in(browser, address, "bao", viewport=size)
+    page = signed_in(browser, address, SESSIONS["bao"], viewport=size)
     page.goto("/")
     page.get_by_role("searchbox").fill("obama")
     page.keyboard.press("Enter")
@@ -282,7 +267,7 @@ def test_who_was_signed_out_meanwhile_is_led_to_the_login_and_back(
 ) -> None:
     site, address = running
     start_afresh(site)
-    page = signed_in(browser, address, "kim")
+    page = signed_in(browser, address, SESSIONS["kim"])
     page.goto("/review/")
     page.context.clear_cookies(name="sessionid")
     page.locator(".qcard button.yes").first.click()

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import SIZES
 from tests.browser.curated import check, database, keep, signed_in, start_afresh
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-SIZES = {"desktop": (1280, 850), "phone": (390, 844)}
 PEOPLE = Path(__file__).with_name("health_people.py")
 USERS = (
     "[User.objects.create_user(name, password='correct horse', role='curator') for name in ('kim', 'lan')]\n"
@@ -26,7 +26,7 @@ STATE = (
     "SELECT kind, person_id FROM gallery_finding WHERE dismissed_at IS NOT NULL",
     "SELECT id, name FROM gallery_person ORDER BY id",
 )
-LOGINS: dict[str, Any] = {}
+SESSIONS: dict[str, str] = {}  # by name
 LISTS = ("wrong", "unlike", "duplicate", "confusable", "poor", "faceless", "single", "bare")
 
 
@@ -39,32 +39,14 @@ def running(
     site.ask(USERS)
     portrait = next((demo[0] / "Joe Biden").iterdir())
     site.ask(f"PORTRAIT = {str(portrait)!r}\n" + PEOPLE.read_text())
+    SESSIONS.update({name: site.make_session(name) for name in ("kim", "lan")})
+    keep(site)
     with site.web() as address:
-        for name in ("kim", "lan"):
-            page = signed_in(browser, address, name)
-            LOGINS[name] = page.context.storage_state()
-        keep(site)
         yield site, address
 
 
-@pytest.fixture(params=SIZES)
-def size(request: pytest.FixtureRequest) -> dict[str, int]:
-    width, height = SIZES[request.param]
-    return {"width": width, "height": height}
-
-
-@pytest.fixture(autouse=True)
-def closed(browser: Browser) -> Iterator[None]:
-    before = list(browser.contexts)
-    yield
-    for context in browser.contexts:
-        if context not in before:
-            context.close()
-
-
 def opened(running: tuple[Site, str], browser: Browser, kind: str, name: str = "kim", **context: Any) -> Page:
-    page = browser.new_context(base_url=running[1], storage_state=LOGINS[name], **context).new_page()
-    page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+    page = signed_in(browser, running[1], SESSIONS[name], **context)
     page.goto(f"/health/{kind}/" if kind else "/health/")
     return page
 
@@ -200,8 +182,7 @@ def test_no_list_keeps_anybody_out(
     running: tuple[Site, str], browser: Browser, wide: str, theme: str, language: str
 ) -> None:
     start_afresh(running[0])
-    viewport = dict(zip(("width", "height"), SIZES[wide], strict=True))
-    look: dict[str, Any] = {"viewport": viewport, "color_scheme": theme, "locale": language}
+    look: dict[str, Any] = {"viewport": SIZES[wide], "color_scheme": theme, "locale": language}
     page = opened(running, browser, "", reduced_motion="reduce", **look)
     for path in ("/health/", *(f"/health/{kind}/" for kind in LISTS)):
         page.goto(path)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import SIZES
 from tests.browser.curated import check, database, keep, signed_in, start_afresh
 from tests.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-SIZES = {"desktop": (1280, 850), "phone": (390, 844)}
-LOGIN: dict[str, Any] = {}
+SESSIONS: dict[str, str] = {}  # by name
 ROWS = """
 from datetime import timedelta
 from django.utils import timezone
@@ -48,31 +48,15 @@ def running(
     site.json("build_index")
     site.json("build_index")
     site.ask(ROWS)
+    SESSIONS["kim"] = site.make_session("kim")
+    keep(site)
     with site.web() as address:
-        LOGIN["kim"] = signed_in(browser, address, "kim").context.storage_state()
-        keep(site)
         yield site, address
-
-
-@pytest.fixture(params=SIZES)
-def size(request: pytest.FixtureRequest) -> dict[str, int]:
-    width, height = SIZES[request.param]
-    return {"width": width, "height": height}
-
-
-@pytest.fixture(autouse=True)
-def closed(browser: Browser) -> Iterator[None]:
-    before = list(browser.contexts)
-    yield
-    for context in browser.contexts:
-        if context not in before:
-            context.close()
 
 
 def opened(running: tuple[Site, str], browser: Browser, path: str, **context: Any) -> Page:
     start_afresh(running[0])
-    page = browser.new_context(base_url=running[1], storage_state=LOGIN["kim"], **context).new_page()
-    page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))
+    page = signed_in(browser, running[1], SESSIONS["kim"], **context)
     page.goto(path)
     return page
 
@@ -149,8 +133,7 @@ def test_the_page_follows_the_work_by_itself_and_says_who_does_it(
 def test_the_pages_keep_nobody_out(
     running: tuple[Site, str], browser: Browser, wide: str, theme: str, language: str
 ) -> None:
-    viewport = dict(zip(("width", "height"), SIZES[wide], strict=True))
-    page = opened(running, browser, "/jobs/", viewport=viewport, color_scheme=theme, locale=language)
+    page = opened(running, browser, "/jobs/", viewport=SIZES[wide], color_scheme=theme, locale=language)
     for path in ("/jobs/", "/builds/", "/admin/gallery/reference/", "/admin/"):
         page.goto(path)
         check(page)
