@@ -29,15 +29,22 @@ def list_registered_names() -> set[str]:
 def list_sent_names() -> set[str]:
     """What services name where they send a task, and what the kinds of job name."""
     named = {kind.task for kind in JOB_KINDS.values()} | set(SITE_JOB_KINDS)
-    for path in Path(gallery.__path__[0]).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            function = (
-                node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            )
-            if function == "send_task" and isinstance(node.args[0], ast.Constant):
-                named.add(str(node.args[0].value))
+    trees = [ast.parse(path.read_text()) for path in Path(gallery.__path__[0]).rglob("*.py")]
+    constants = {
+        node.targets[0].id: node.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        sent: ast.expr = node.args[0]
+        if isinstance(sent, ast.Name):
+            sent = constants.get(sent.id, sent)
+        if function in ("send_task", "request_job") and isinstance(sent, ast.Constant):
+            named.add(str(sent.value))
     return named
 
 
