@@ -381,8 +381,11 @@ def test_the_list_of_photos_asks_as_often_for_many_as_for_few(curator: Client) -
             assert curator.get(PHOTOS).status_code == 200
         return len(counted)
 
-    a_face(a_photo(album=Album.objects.create(name="Trip")))
+    def add_photos(first: int, last: int) -> None:
+        for number in range(first, last):
+            a_face(a_photo(album=Album.objects.create(name=f"Trip {number}")))
+
+    add_photos(0, 40)  # more than one page, which is asked for by ids first
     few = asked()
-    for number in range(40):
-        a_face(a_photo(album=Album.objects.create(name=f"Trip {number}")))
+    add_photos(40, 80)
     assert asked() == few
