@@ -46,6 +46,7 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A name, with or without accents")
     filter_horizontal = ()
+    ordering = ("-date", "-pk")  # counting by groups takes the model's away
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Album]:
         kept = Count("photos", filter=Q(photos__trashed_at__isnull=True))

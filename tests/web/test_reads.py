@@ -176,7 +176,7 @@ def test_the_albums_a_photo_can_be_put_into_are_found_by_name(client: Client) ->
     ]
     asked = {"app_label": "gallery", "model_name": "photo", "field_name": "album", "term": "b"}
     found = client.get(reverse("admin:autocomplete"), asked).json()["results"]
-    assert found == [{"id": str(each.pk), "text": each.name} for each in (shown, other)]
+    assert found == [{"id": str(each.pk), "text": each.name} for each in (other, shown)]
     page = client.post(address, {"album": str(hidden.pk), "is_recognised": "on"})
     assert page.context["adminform"].form.errors["album"]
 
