@@ -4,7 +4,8 @@ FROM python:3.12-slim
 ARG ENGINES=light
 ENV PYTHONUNBUFFERED=1 \
     FACESITE_DATA_DIR=/data \
-    FACESITE_MODEL_DIR=/data/models
+    FACESITE_MODEL_DIR=/data/models \
+    FACESITE_SFACE_MODEL=/models/sface.onnx
 
 WORKDIR /app
 COPY requirements.txt Makefile ./
@@ -13,6 +14,9 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends make libgomp1 postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
     && make VENV=/venv $ENGINES-image
+COPY recognition recognition
+RUN /venv/bin/python -c "import os, pathlib; from recognition.embedders.sface import fetch_sface; \
+    fetch_sface(pathlib.Path(os.environ['FACESITE_SFACE_MODEL']))"
 COPY . .
 RUN /venv/bin/python -m facesite.texts
 RUN useradd --system --home /data facesite && mkdir -p /data && chown facesite /data

@@ -240,7 +240,8 @@ MAX_ATTEMPTS = 2  # a photo that ends its worker this often is set aside
 
 # Recognition
 DETECTOR = env.choice("FACESITE_DETECTOR", "mtcnn", ("mtcnn", "mtcnn-plain", "mtcnn-tensorflow"))
-EMBEDDER = env.choice("FACESITE_EMBEDDER", "dlib", ("dlib", "clip", "onnx"))
+# Empty: what serves goes on, and a new site begins with sface, or with dlib where its file cannot be had
+EMBEDDER = env.choice("FACESITE_EMBEDDER", "", ("", "sface", "dlib", "clip", "onnx"))
 CLIP_MODEL = env.text("FACESITE_CLIP_MODEL", "ViT-B-32")
 CLIP_PRETRAINED = env.text("FACESITE_CLIP_PRETRAINED", "openai")
 ONNX_MODEL = env.text("FACESITE_ONNX_MODEL")

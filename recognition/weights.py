@@ -135,15 +135,15 @@ def get_converted_model(name: str, build: Callable[[Path], None], *, key: str) -
     return path
 
 
-def write_note(path: Path, text: str) -> None:
-    """A small text file in the folder of converted models, there whole or not at all.
+def write_file(path: Path, content: bytes) -> None:
+    """A file in the folder of models, there whole or not at all.
 
     Raises ModelCacheUnusable.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _write_whole(path) as temporary:
-            temporary.write_text(text)
+            temporary.write_bytes(content)
     except OSError as error:
         raise ModelCacheUnusable(
             f"{path} cannot be written: {error.strerror or error}. "

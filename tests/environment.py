@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 FACES = "FACESITE_TEST_FACES"
+os.environ.setdefault("FACESITE_EMBEDDER", "dlib")  # what needs no download; the default has tests of its own
 
 if "FACESITE_DATA_DIR" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     _folder = tempfile.mkdtemp(prefix="facesite-test-")

@@ -81,7 +81,7 @@ def collect_settings() -> dict[str, str]:
     for name in ADDRESS_SETTINGS:
         if name in os.environ:
             kept[name] = os.environ[name].partition("://")[0] + "://..."
-    return kept | {"FACESITE_EMBEDDER": str(settings.EMBEDDER), "FACESITE_DETECTOR": str(settings.DETECTOR)}
+    return kept | {"FACESITE_DETECTOR": str(settings.DETECTOR)}
 
 
 FORMAT_VERSION = 1

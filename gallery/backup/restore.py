@@ -343,5 +343,7 @@ def _find_differing_settings(backup: Backup) -> dict[str, str]:
     return {
         name: value
         for name, value in backup.manifest.settings.items()
-        if here.get(name) != value and not name.endswith(ignored)
+        if here.get(name) != value
+        and not name.endswith(ignored)
+        and (name in here or name != "FACESITE_EMBEDDER")  # unset: what served goes on serving
     }

@@ -22,7 +22,7 @@ def check_embedder(app_configs: Sequence[AppConfig] | None, **options: Any) -> l
         "clip": {"model": settings.CLIP_MODEL, "pretrained": settings.CLIP_PRETRAINED},
         "onnx": {"model": settings.ONNX_MODEL},
     }.get(settings.EMBEDDER, {})
-    reason = get_unavailable_reason(settings.EMBEDDER, **options)
+    reason = get_unavailable_reason(settings.EMBEDDER, **options) if settings.EMBEDDER else None
     if reason is None:
         return []
     hint = f"FACESITE_EMBEDDER is {settings.EMBEDDER}; dlib needs no settings and runs on the light installation."

@@ -17,6 +17,7 @@ from gallery.index import engine, live
 from gallery.models import Person, Reference
 from recognition.analysis import Analysis, analyse_photo
 from recognition.embedders.dlib import DlibEmbedder
+from recognition.embedders.sface import SFaceEmbedder
 from recognition.errors import ImageError
 from recognition.images.sandbox import start_decoder
 from recognition.types import Bounds, Detection, Detector, Embedder, Outcome, State
@@ -84,7 +85,9 @@ def tag_photos(paths: Sequence[Path]) -> Iterator[TaggedPhoto]:
     start_decoder()  # while the networks are loaded
     at_once = engine.work_side_by_side(len(paths))
     detector, embedder = engine.get_detector(), engine.get_serving_embedder()
-    if isinstance(embedder, DlibEmbedder):  # others may have to convert their network first, which takes long
+    if isinstance(
+        embedder, DlibEmbedder | SFaceEmbedder
+    ):  # others may have to convert their network first, which takes long
         embedder.warm_up()
 
     gallery = _GallerySearch(embedder)

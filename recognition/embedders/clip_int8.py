@@ -36,7 +36,7 @@ from recognition.embedders.recipe import normalise_vectors
 from recognition.errors import WeightsCorrupt
 from recognition.runtime import Session, open_session
 from recognition.types import Embeddings
-from recognition.weights import get_converted_model, write_note
+from recognition.weights import get_converted_model, write_file
 
 INT8_VERSION = 1
 CLOSE_COSINE = 0.999
@@ -109,7 +109,7 @@ class ClipNetworks:
             before = self._finding()
             so_far = faces + (int(before) if before.isdigit() else 0)
             finding = (FOUND_CLOSE if so_far >= FACES_COMPARED else str(so_far)) if are_close else FOUND_APART
-            write_note(self._note, finding)
+            write_file(self._note, finding.encode())
             if finding == FOUND_CLOSE:
                 self._exact = None
             elif finding == FOUND_APART:

@@ -19,7 +19,7 @@ from recognition import weights
 from recognition.embedders.clip_export import EXPORT_VERSION
 from recognition.embedders.clip_pixels import PixelRecipe
 from recognition.errors import WeightsCorrupt, WeightsMissing
-from recognition.weights import PIP_NAMES, file_sha256, get_cache_folder, get_converted_model, write_note
+from recognition.weights import PIP_NAMES, file_sha256, get_cache_folder, get_converted_model, write_file
 
 REQUIRED_PACKAGES = ("open_clip", "torch", "onnx", "onnxruntime")
 SETTING_HINT = "set FACESITE_CLIP_PRETRAINED to the path of a checkpoint file"
@@ -108,7 +108,7 @@ def _find_named_weights(model: str, tag: str) -> dict[str, Any]:
         return noted
     known = _fetch_weights(model, tag)
     known["sha256"] = file_sha256(Path(known["path"]))
-    write_note(note, json.dumps(known))
+    write_file(note, json.dumps(known).encode())
     return known
 
 

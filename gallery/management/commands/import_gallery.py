@@ -17,7 +17,9 @@ class Command(GalleryCommand):
     help = "Imports a directory of export_gallery, or one with img_emb/ and metadata/ made elsewhere."
     arguments = {
         "folder": FOLDER,
-        "--embedder": {"help": "who made the vectors of a directory made elsewhere: dlib, clip or onnx"},
+        "--embedder": {
+            "help": "who made the vectors of a directory made elsewhere: sface, dlib, clip or onnx"
+        },
     }
 
     def handle(self, *, folder: str, embedder: str | None, **options: Any) -> None:

