@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "gallery.web.erased_names.AskAboutErasedNames",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -190,6 +191,7 @@ UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 120, low=1, 
 UNKNOWN_DAYS = env.whole("FACESITE_UNKNOWN_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 EXPORT_DAYS = env.whole("FACESITE_EXPORT_DAYS", 7, low=1, high=365)
 AUDIT_DAYS = env.whole("FACESITE_AUDIT_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
+ERASED_DAYS = env.whole("FACESITE_ERASED_DAYS", 0, low=0, high=36_500)  # 0: known for ever
 
 # Work in the background
 BROKER_DIR = DATA_DIR / "broker"

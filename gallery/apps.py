@@ -25,6 +25,7 @@ def _register_descriptions() -> None:
     from gallery.accounts import services as accounts
     from gallery.curation import jobs as curation
     from gallery.faces import decisions
+    from gallery.history import erased
     from gallery.history.descriptions import register_descriptions
     from gallery.index import services as index
     from gallery.jobs import services as jobs
@@ -35,7 +36,7 @@ def _register_descriptions() -> None:
     from gallery.photos import services as photos
     from gallery.privacy import jobs as privacy
 
-    for room in (accounts, jobs, index, decisions, photos, albums, sharing, people, references):
+    for room in (accounts, erased, jobs, index, decisions, photos, albums, sharing, people, references):
         register_descriptions(room.EVENT_DESCRIPTIONS)
     for room in (curation, maintenance, privacy):
         register_descriptions(room.EVENT_DESCRIPTIONS)

@@ -14,13 +14,14 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils.translation import gettext as _
 
 from facesite import VERSION
@@ -39,6 +40,7 @@ from gallery.backup.layout import (
     convert_to_backup_errors,
     read_backup,
 )
+from gallery.backup.ledger import get_key_id, write_ledger
 from gallery.backup.store import (
     FileStore,
     compute_sha256,
@@ -48,6 +50,7 @@ from gallery.backup.store import (
     remove_unheld_files,
     write_synced_text,
 )
+from gallery.core.erased import get_digest_key
 from gallery.models import Photo, Reference
 from recognition.files import sync_path
 
@@ -168,6 +171,7 @@ class BackupInProgress:
             missing=self.missing,
             altered=self.altered,
             has_index=any(each.startswith("index/") for each in self.entries),
+            erased_key=get_key_id(get_digest_key()),
         )
         text = json.dumps(manifest.as_json(), ensure_ascii=False, indent=1)
         write_synced_text(self.part / MANIFEST_FILE, text + "\n")
@@ -206,6 +210,8 @@ def make_backup(
                 making.take_index_files(found.builds)
             making.write_lists(name, made_at, found, started)
             progress("finish", 0, 1)
+            with suppress(DatabaseError):  # one of an earlier release has no such table
+                write_ledger(place)
             part.replace(place / name)
             sync_path(place)
         except BaseException as error:

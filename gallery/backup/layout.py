@@ -7,6 +7,7 @@ FOLDER/                        FACESITE_BACKUP_DIR
     files.jsonl                name, SHA-256 and bytes of every file it holds, one a line
     database.sqlite3           or database.dump, of pg_dump
     SHA256SUMS                 for `sha256sum -c`
+  erased/                      what was erased since, as digests: see `backup.ledger`
   .part-.../                   being made, or left by a process that died: the next backup removes it
 """
 
@@ -126,6 +127,7 @@ class Manifest:
     missing: list[str] = field(default_factory=list)  # files of rows that were already gone
     altered: list[str] = field(default_factory=list)  # files that differ from what their row says
     has_index: bool = False
+    erased_key: str = ""  # which key in the ledger of erasures is this site's
     format: int = FORMAT_VERSION
 
     @property

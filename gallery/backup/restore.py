@@ -24,6 +24,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery.backup import database
 from gallery.backup.create import (
     ProgressCallback,
     ignore_progress,
@@ -43,8 +44,9 @@ from gallery.backup.layout import (
     find_backup,
     get_backup_folder,
 )
+from gallery.backup.ledger import adopt_ledger, check_ledger, copy_ledger, write_ledger
 from gallery.backup.store import LOCK_FILE, copy_and_sync, hold_folder_lock, write_synced_text
-from gallery.models import Album, Build, Erasure, Person, Photo, Reference, Status, WorkerBeat
+from gallery.models import Album, Build, ErasedDigest, Erasure, Person, Photo, Reference, Status, WorkerBeat
 from gallery.models.history import get_site_setting
 from recognition.files import sync_path
 
@@ -128,13 +130,17 @@ class RestoreFolder:
     @property
     def mark(self) -> str:
         """The mark of a restore that had begun to change things; empty if none had."""
-        try:
-            return str(json.loads((self.root / JOURNAL_FILE).read_text())["mark"])
-        except FileNotFoundError:
-            return ""
+        return self.read_journal().get("mark", "")
 
-    def begin(self, mark: str) -> None:
-        write_synced_text(self.root / JOURNAL_FILE, json.dumps({"mark": mark}))
+    def read_journal(self) -> dict[str, str]:
+        try:
+            journal: dict[str, str] = json.loads((self.root / JOURNAL_FILE).read_text())
+        except FileNotFoundError:
+            return {}
+        return journal
+
+    def begin(self, mark: str, erased_key: str) -> None:
+        write_synced_text(self.root / JOURNAL_FILE, json.dumps({"mark": mark, "erased_key": erased_key}))
         sync_path(self.root)
 
     def swap(self) -> None:
@@ -193,6 +199,8 @@ class RestoreResult:
     differing: dict[str, str] = field(default_factory=dict)  # settings of the backup that differ here
     before: str = ""  # backup of what was replaced
     erased_since: list[dict[str, str]] = field(default_factory=list)  # and perhaps back now
+    erased_again: list[dict[str, str]] = field(default_factory=list)  # what the ledger knew of
+    is_from_elsewhere: bool = False  # so that it may know of no erasure since it was taken there
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -227,6 +235,7 @@ def restore_backup(
         if replace:
             progress("back up", 0, 1)
             done.before = str(make_backup(get_backup_folder(), progress=progress).folder)
+        done.is_from_elsewhere = _gather_ledgers(backup, place)
         _put_in_backup(backup, place, done, progress)
         done.differing = _find_differing_settings(backup)
         return done
@@ -249,11 +258,33 @@ def _hold_restore_folder() -> Iterator[RestoreFolder]:
         hold_folder_lock(place.root, _("Another restore is running.")),
     ):
         if place.mark and is_restored_database(place.mark):
-            _request_missing_builds()
-            place.clear()
+            database.migrate_database()  # PostgreSQL's copy is migrated only after it has been put in
+            _finish_restore(place)
         else:
             _undo_restore(place)
         yield place
+
+
+def _finish_restore(place: RestoreFolder) -> list[int]:
+    """What follows once the database has been replaced; it may be repeated."""
+    adopt_ledger(place.root, place.read_journal().get("erased_key", ""))
+    asked = _request_missing_builds()
+    place.clear()
+    return asked
+
+
+def _gather_ledgers(backup: Backup, place: RestoreFolder) -> bool:
+    """Put all that is known of erasures into the working folder; whether the backup lies outside the site's own."""
+    own, source = get_backup_folder().resolve(), backup.folder.parent.resolve()
+    if own != source:
+        with suppress(OSError):  # it may be away, while a copy taken elsewhere is restored
+            copy_ledger(own, place.root)
+    copy_ledger(source, place.root)
+    with suppress(DatabaseError):  # no tables yet
+        if ErasedDigest.objects.exists():
+            write_ledger(place.root)
+    check_ledger(place.root)
+    return own != source
 
 
 def _undo_restore(place: RestoreFolder) -> None:
@@ -285,7 +316,7 @@ def _put_in_backup(
         note = {"mark": mark, "backup": backup.folder.name, "at": timezone.now().isoformat()}
         get_database().prepare_copy(backup.database, place.root, json.dumps(note))
         progress("switch", 0, 3)
-        place.begin(mark)
+        place.begin(mark, backup.manifest.erased_key)
         place.swap()
         progress("switch", 1, 3)
         get_database().commit_copy(place.root)
@@ -295,9 +326,8 @@ def _put_in_backup(
         if not (place.mark and is_restored_database(mark)):
             _undo_restore(place)
         raise
-    done.builds = _request_missing_builds()
+    done.builds = _finish_restore(place)
     progress("switch", 3, 3)
-    place.clear()
 
 
 def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progress: ProgressCallback) -> int:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 from gallery.backup import BACKUP_JOB
 from gallery.backup.create import ProgressCallback, make_backup
 from gallery.backup.layout import Backup, get_backup_folder
+from gallery.backup.ledger import are_erasures_unnoted
 from gallery.backup.store import is_folder_locked
 from gallery.jobs.services import track_job
 from gallery.models import Photo, SiteSetting
@@ -125,6 +126,11 @@ def get_backup_warning() -> str:
     failure = get_job(BACKUP_JOB).failure
     if failure:
         return _("The last backup failed: %(reason)s") % {"reason": failure}
+    if are_erasures_unnoted():
+        return _(
+            "The backup folder is away, so erasures are not noted there yet: a backup restored now would bring"
+            " back what was erased. They are noted as soon as the folder is there."
+        )
     if not is_backup_overdue():
         return ""
     last = get_last_success()

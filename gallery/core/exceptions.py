@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from gallery.models import Person
+from gallery.models import ErasedDigest, Person
 from gallery.models.base import FAILURE_MESSAGES, translate_failure
 from recognition.errors import CodedError
 
@@ -41,6 +43,44 @@ class NameTaken(ActionRefused):
             _("There is already a person called “%(name)s”. Merge the two, or choose another name.")
             % self.params
         )
+
+
+class FileWasErased(ActionRefused):
+    """A file was erased here, or was a picture of somebody who was; it comes back only once somebody says so."""
+
+    code = "file_was_erased"
+
+    def __init__(self, file: str, digest: ErasedDigest) -> None:
+        self.params = {"file": file, **_describe_erasure(digest)}
+        super().__init__(
+            _(
+                "%(file)s was erased here on %(date)s, or is of somebody who was (receipt %(receipt)s). It was"
+                " left out. If they have agreed, tick “Also files that were erased here” and send it again."
+            )
+            % self.params
+        )
+
+
+class NameWasErased(Exception):
+    """Somebody of this name was erased; it comes back only once somebody says that this is meant.
+
+    No ActionRefused: no page shows it as a mere refusal, since the middleware asks about it.
+    """
+
+    code = "name_was_erased"
+
+    def __init__(self, name: str, digest: ErasedDigest) -> None:
+        self.digest, self.params = digest, {"name": name, **_describe_erasure(digest)}
+        text = _("Somebody called “%(name)s” was erased here on %(date)s (receipt %(receipt)s).")
+        super().__init__(text % self.params)
+
+
+def _describe_erasure(digest: ErasedDigest) -> dict[str, str]:
+    erasure = digest.erasure
+    return {
+        "date": date_format(timezone.localtime(erasure.at), "DATE_FORMAT"),
+        "receipt": str(erasure.receipt),
+    }
 
 
 class JobFailed(CodedError):

@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
+from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict, NameWasErased
 from gallery.history.changeset import record_event
 from gallery.history.undo import undo_events
 from gallery.jobs import dispatch
@@ -320,7 +320,7 @@ def _try_each(
         try:
             with transaction.atomic():
                 event, number = change(row)
-        except ActionRefused as error:
+        except (ActionRefused, NameWasErased) as error:
             refused.append(str(error))
             continue
         event.batch = act.batch

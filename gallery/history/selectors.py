@@ -133,7 +133,7 @@ AUDIT_KINDS: dict[str, tuple[str, ...]] = {
     "seen": (VERB_SEEN,),
     "taken": (VERB_DOWNLOADED, VERB_EXPORTED),
     "users": ("user.",),
-    "erased": ("erase", "person.erase", "photo.erase", "user.erase"),
+    "erased": ("erase", "erase.again", "erased.", "person.erase", "photo.erase", "user.erase"),
 }
 
 AUDIT_PHRASES = {

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
 from gallery.history.changeset import CHUNK_SIZE, ChangeSet, apply_effects, reverse_groups
+from gallery.history.erased import ask_about_names
 from gallery.models import Event, EventSubject, User
 
 InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]
@@ -88,6 +89,7 @@ def _reverse_event(user: User, event: Event) -> tuple[Mapping[str, Any] | None, 
     changes = reverse_groups((event.undo or {}).get("rows", []))
     if not changes.groups:
         raise CannotUndo(describe_later_change(event))
+    ask_about_names(user, changes.groups)
     apply_effects(changes)
     return {"rows": changes.groups}, changes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gallery.backup import BACKUP_JOB
+from gallery.backup.ledger import note_erasures
 from gallery.backup.schedule import is_backup_due, is_backup_running, run_scheduled_backup
 from gallery.jobs.tasks import register_task
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
@@ -22,7 +23,11 @@ def check_files(is_mending: bool = False) -> None:
 
 @register_task("look_after_data")
 def look_after_data() -> None:
-    """Run every few minutes: make a backup and check the files if either is due or its message was lost."""
+    """Run every few minutes: make a backup and check the files if either is due or its message was lost.
+
+    Erasures that could not be noted beside the backups are noted once their folder is back.
+    """
+    note_erasures()
     if is_backup_due():
         run_scheduled_backup()
     if is_sanity_check_due():

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from gallery.core.checks import SETTINGS_TAG
+from gallery.core.erased import let_erased_return
 from recognition.errors import RecognitionError
 
 T = TypeVar("T")
@@ -46,7 +47,8 @@ class GalleryCommand(BaseCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         self.is_json = bool(options.get("json"))
         try:
-            result = super().execute(*args, **options)
+            with let_erased_return(lambda digest: bool(options.get("with_erased"))):
+                result = super().execute(*args, **options)
         except RecognitionError as error:
             raise CommandError(str(error)) from error
         if self.is_failed:
@@ -84,6 +86,9 @@ class GalleryCommand(BaseCommand):
             sys.stderr.flush()
         elif done == 0:
             sys.stderr.write(f"{text}\n")
+
+
+ERASED_FLAG = make_flag("take in also what was erased here: it is of somebody else, or they have agreed")
 
 
 def get_existing_folder(text: str) -> Path:

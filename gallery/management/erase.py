@@ -58,13 +58,15 @@ class EraseCommand(GalleryCommand):
         is_complete = finish_erasure(erasure.pk)
         erasure.refresh_from_db()
         if self.is_json:
-            figures = {"counts": erasure.counts, "backups": erasure.backups}
+            figures = {"counts": erasure.counts, "backups": erasure.backups, "is_noted": erasure.is_noted}
             receipt = str(erasure.receipt)
             self.say_json({"erased": True, "receipt": receipt, "is_complete": is_complete, **figures})
             return
         self.stdout.write(f"Erased. Receipt {erasure.receipt}.")
         if not is_complete:
             self.stdout.write("Some remains are still to be cleared; the worker does it.")
+        if not erasure.is_noted:
+            self.warn("It cannot be noted in the backup folder yet; that is tried again every few minutes.")
         for backup in erasure.backups:
             made_at, until = backup["made_at"] or "an unknown date", backup["until"] or "somebody deletes it"
             self.stdout.write(f"The backup of {made_at} holds it until {until}.")

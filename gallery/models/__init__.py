@@ -3,7 +3,7 @@
 from gallery.models.accounts import Invitation, Role, User
 from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
-from gallery.models.history import Erasure, Event, EventSubject, SiteSetting, WorkerBeat
+from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.index import Build, Calibration, GalleryChange, NameChange
 from gallery.models.people import Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
 from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
@@ -15,6 +15,7 @@ __all__ = [
     "Calibration",
     "Candidate",
     "Decision",
+    "ErasedDigest",
     "Erasure",
     "Event",
     "EventSubject",

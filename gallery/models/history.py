@@ -71,6 +71,7 @@ class Erasure(Work):
     counts = models.JSONField(default=dict)  # what was removed -> how much of it
     backups = models.JSONField(default=list)  # [{"made_at", "until"}] of backups that hold it still
     todo = models.JSONField(default=dict, blank=True)
+    is_noted = models.BooleanField(default=False, editable=False)  # its digests lie beside the backups
 
     class Meta:
         verbose_name = _("erasure")
@@ -83,6 +84,28 @@ class Erasure(Work):
     @property
     def is_complete(self) -> bool:
         return self.work == Status.DONE
+
+
+class ErasedDigest(models.Model):
+    """By what something erased is known again: a digest that says nothing without the site's key."""
+
+    class Kind(models.TextChoices):
+        NAME = "name"  # as searches know it, without accents and case
+        FILE = "file"  # the SHA-256 of a picture or photo
+        ROW = "row"  # a row's number and the moment it was made, for restored backups
+
+    erasure = models.ForeignKey(Erasure, models.CASCADE, related_name="digests")
+    kind = models.CharField(max_length=4, choices=Kind)
+    digest = models.CharField(max_length=64, db_index=True)
+    returned_at = models.DateTimeField(null=True)  # somebody said it may come back: nobody is asked again
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("erasure", "digest"), name="one_digest_per_erasure"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest[:8]}"
 
 
 class SiteSetting(models.Model):

@@ -16,6 +16,7 @@ from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import throttle_upload
 from gallery.history.changeset import record_event
+from gallery.history.erased import ask_before_return
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Person, Reference, ReferenceDraft, User
@@ -45,6 +46,7 @@ def add_draft(user: User, person: Person, content: bytes, name: str) -> None:
             info = probe_photo(content, get_upload_limits())
     except ImageError as error:
         raise ActionRefused(f"{shown}: {translate_error(error)}") from error
+    ask_before_return(user, sha256s=[sha256], file=shown)
     file = build_draft_name(FILE_EXTENSIONS[info.kind])
     write_file(file, content)
     with transaction.atomic():

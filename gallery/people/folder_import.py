@@ -14,9 +14,13 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
+from gallery.core.erased import describe_erased
+from gallery.core.exceptions import FileWasErased, NameWasErased
 from gallery.faces.tagging import map_in_threads
+from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.models import Person, Reference, Status
+from gallery.models.people import clean_name
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
 from gallery.people.processing import store_reference_vector
 from gallery.people.selectors import find_person_by_name
@@ -48,12 +52,13 @@ class ImportCandidate:
     crop: ReferenceCrop | None = None
     status: str = Judgement.APPROVED
     remark: str = ""
+    is_left_out: bool = False  # it waits for somebody's word, and is said already
     is_faceless: bool = False  # perhaps a tight crop, worth a second look once its person has references
 
 
 def find_reference_face(candidate: ImportCandidate, detector: Detector) -> ImportCandidate:
     """The candidate with its crop, or with a remark why there is none."""
-    if candidate.remark:
+    if candidate.remark or candidate.is_left_out:
         return candidate
     try:
         pixels = engine.read_photo(candidate.source.path).pixels
@@ -78,10 +83,14 @@ def describe_read_error(error: OSError) -> str:
 class ImportReport:
     people: set[int] = field(default_factory=set)
     added: int = 0
+    waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's word
     skipped: list[dict[str, str]] = field(default_factory=list)
 
     def skip(self, path: Path, reason: str) -> None:
         self.skipped.append({"path": str(path), "reason": reason})
+
+    def wait(self, path: Path, error: FileWasErased | NameWasErased) -> None:
+        self.waiting.append({"path": str(path), "reason": describe_erased(error)})
 
 
 class FolderImporter:
@@ -92,6 +101,7 @@ class FolderImporter:
         self.embedder = engine.get_serving_embedder()
         self._waiting: list[ImportCandidate] = []
         self._faceless: list[ImportCandidate] = []
+        self._asked: set[str] = set()  # names of erased people whose folders wait for a word
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
 
     def add_all(self, sources: Sequence[PersonImage]) -> Iterator[PersonImage]:
@@ -128,8 +138,28 @@ class FolderImporter:
         if found or sha256 in self._begun:
             whose = found.person.name if found else self._begun[sha256]
             return ImportCandidate(source, remark=f"Already a reference of {whose}.")
+        if self._must_wait(source, sha256):
+            return ImportCandidate(source, is_left_out=True)
         self._begun[sha256] = source.name
         return ImportCandidate(source, sha256)
+
+    def _must_wait(self, source: PersonImage, sha256: str) -> bool:
+        """Whether the folder's name, or else the file, was erased here; the name is said once."""
+        if source.name in self._asked:
+            return True
+        try:
+            if find_person_by_name(source.name) is None:
+                ask_before_return(None, name=clean_name(source.name))
+            ask_before_return(None, sha256s=[sha256], file=source.path.name)
+        except NameWasErased as error:
+            self._asked.add(source.name)
+            parents = (each for each in source.path.parents if each.name == source.name)
+            self.report.wait(next(parents, source.path), error)
+        except FileWasErased as error:
+            self.report.wait(source.path, error)
+        else:
+            return False
+        return True
 
     def _take(self, candidate: ImportCandidate) -> None:
         if candidate.remark:

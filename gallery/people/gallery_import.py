@@ -20,6 +20,9 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
+from gallery.core.erased import describe_erased
+from gallery.core.exceptions import FileWasErased, NameWasErased
+from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector, Status
@@ -74,6 +77,7 @@ class ImportResult:
     added: int = 0
     already: int = 0
     without_picture: int = 0
+    waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's word: erased here before
     checked: VectorCheck = field(default_factory=VectorCheck)
 
 
@@ -105,7 +109,8 @@ def import_gallery(directory: Path) -> ImportResult:
         people = _import_people(directory, done)
 
         def build(row: dict[str, str]) -> NewReference | None:
-            return _build_exported_reference(directory, row, people[int(row["person"])], vectors, done)
+            person = people[int(row["person"])]
+            return _build_exported_reference(directory, row, person, vectors, done) if person else None
 
         _set_covers(directory, people, _import_in_batches(rows, build, done))
     except (KeyError, ValueError) as error:
@@ -133,15 +138,17 @@ def import_clip_retrieval(directory: Path, name: str) -> ImportResult:
     if not all(names):
         row = names.index("")
         raise GalleryUnreadable(f"Row {row} has no person: {found.image_paths[row]!r} lies in no folder.")
-    people: dict[str, Person] = {}
+    people: dict[str, Person | None] = {}
     with transaction.atomic():
         for person_name in dict.fromkeys(names):
-            people[person_name], is_new = import_person(person_name)
-            done.people += is_new
+            people[person_name] = _import_person(done, person_name)
 
     def build(row: int) -> NewReference | None:
         path, person = found.image_paths[row][-1000:], people[names[row]]
-        if person.references.filter(source_path=path, vectors__embedder_id=embedder.id).exists():
+        if (
+            person is None
+            or person.references.filter(source_path=path, vectors__embedder_id=embedder.id).exists()
+        ):
             return None
         reference = _build_foreign_reference(person, path, files[row], done)
         return NewReference(reference, {embedder.id: found.vectors[row]})
@@ -213,9 +220,15 @@ def _import_in_batches(
     remaining = iter(rows)
     while batch := list(islice(remaining, IMPORT_BATCH_SIZE)):
         new: list[NewReference] = []
+        waiting = len(done.waiting)
         try:
             for row in batch:
-                if made := build(row):
+                try:
+                    made = build(row)
+                except FileWasErased as error:
+                    done.waiting.append({"path": error.params["file"], "reason": describe_erased(error)})
+                    continue
+                if made:
                     new.append(made)
             _store_references(new)
         except BaseException:
@@ -223,7 +236,7 @@ def _import_in_batches(
                 remove_file(str(each.reference.image))
             raise
         done.added += len(new)
-        done.already += len(batch) - len(new)
+        done.already += len(batch) - len(new) - (len(done.waiting) - waiting)
         numbers |= {each.number: each.reference.pk for each in new}
     return numbers
 
@@ -268,17 +281,28 @@ def _check_exported_vectors(
 
 
 @transaction.atomic
-def _import_people(directory: Path, done: ImportResult) -> dict[int, Person]:
+def _import_people(directory: Path, done: ImportResult) -> dict[int, Person | None]:
+    """The people by their numbers in the export; None for those that wait for a word."""
     people = {}
     for row in read_csv(directory / PEOPLE_CSV):
         columns = _parse_csv_row(PERSON_COLUMNS, row)
-        name, created_at = columns.pop("name"), columns.pop("created_at")
-        person, is_new = import_person(name, **columns)
-        if is_new:
-            Person.objects.filter(pk=person.pk).update(created_at=created_at)
-            done.people += 1
-        people[int(row["id"])] = person
+        people[int(row["id"])] = _import_person(done, columns.pop("name"), **columns)
     return people
+
+
+def _import_person(
+    done: ImportResult, name: str, created_at: datetime | None = None, **columns: Any
+) -> Person | None:
+    """The person, counted if they are new; None, and said, where somebody of the name was erased."""
+    try:
+        person, is_new = import_person(name, **columns)
+    except NameWasErased as error:
+        done.waiting.append({"path": name, "reason": describe_erased(error)})
+        return None
+    if is_new and created_at:
+        Person.objects.filter(pk=person.pk).update(created_at=created_at)
+    done.people += is_new
+    return person
 
 
 def _build_exported_reference(
@@ -298,6 +322,8 @@ def _build_exported_reference(
         same = {name: columns[name] for name in ("source_sha256", "source_path")}
     if any(same.values()) and person.references.filter(**same).exists():
         return None
+    sha256s = (same.get("sha256", ""), columns["source_sha256"])
+    ask_before_return(None, sha256s=sha256s, file=row["picture"] or columns["source_path"])
     if columns["work"] == Status.PROCESSING:
         columns["work"] = Status.QUEUED
     number = int(row["id"])
@@ -346,10 +372,10 @@ def _store_picture(content: bytes | None, suffix: str, done: ImportResult) -> di
 
 
 @transaction.atomic
-def _set_covers(directory: Path, people: dict[int, Person], numbers: dict[int, int]) -> None:
+def _set_covers(directory: Path, people: dict[int, Person | None], numbers: dict[int, int]) -> None:
     for row in read_csv(directory / PEOPLE_CSV):
-        if row["cover"] and int(row["cover"]) in numbers:
-            person = people[int(row["id"])]
+        person = people[int(row["id"])]
+        if person and row["cover"] and int(row["cover"]) in numbers:
             Person.objects.filter(pk=person.pk, cover=None).update(cover=numbers[int(row["cover"])])
 
 
@@ -370,6 +396,7 @@ def _build_foreign_reference(person: Person, path: str, file: Path | None, done:
             source_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     except (ImageError, OSError):
         content = None
+    ask_before_return(None, sha256s=[source_sha256], file=path)
     now = timezone.now()
     return Reference(
         person=person,

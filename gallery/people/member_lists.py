@@ -16,9 +16,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from gallery.core.exceptions import ActionRefused
+from gallery.core.erased import find_erased, let_erased_return
+from gallery.core.exceptions import ActionRefused, NameWasErased
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
-from gallery.models import BulkAct, Person, User
+from gallery.history.erased import ask_before_return
+from gallery.models import BulkAct, ErasedDigest, Person, User
 from gallery.models.people import clean_name, get_name_columns, get_name_key, get_search_key
 
 MAX_CSV_BYTES, MAX_CSV_LINES = 5_000_000, 20_000
@@ -112,7 +114,7 @@ def escape_cell(value: object) -> str:
 ROW_NEW, ROW_CHANGED, ROW_SAME, ROW_UNCLEAR, ROW_ERROR = "new", "change", "same", "unclear", "error"
 ROW_KINDS = (ROW_NEW, ROW_CHANGED, ROW_SAME, ROW_UNCLEAR, ROW_ERROR)
 # {"line", "name", "columns", "kind"}; of an error "says"; of somebody there is "person", "revision", "changes"; of
-# an unclear one "alike"
+# an unclear one "alike" and "was_erased"
 PlannedRow = dict[str, Any]
 PERSON_COLUMN_OF_CELL = {
     "note": "note",
@@ -130,7 +132,7 @@ DATE_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 def draft_people_import(user: User, content: bytes, back: str = "") -> BulkAct:
     """The file as an act to be looked at; ActionRefused if it is no table of people."""
     lines, notes = read_people_csv(content)
-    planner = _ImportPlanner()
+    planner = _ImportPlanner(clean_name(values.get("name", "")) for values in lines.values())
     rows = [planner.plan_row(number, values) for number, values in lines.items()]
     act = BulkAct(kind=BulkAct.Kind.IMPORT, by=user, back=back[:1000], rows=rows, refused=notes)
     _choose_applicable_rows(act)
@@ -164,8 +166,9 @@ def resolve_unclear_rows(act: BulkAct, answers: Mapping[str, str]) -> None:
 
 
 class _ImportPlanner:
-    def __init__(self) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         people = list(Person.objects.all())
+        self.erased = find_erased(ErasedDigest.Kind.NAME, {get_search_key(name) for name in names})
         self.by_id = {str(person.pk): person for person in people}
         self.by_key = {person.key: person for person in people}
         self.by_search: defaultdict[str, list[Person]] = defaultdict(list)
@@ -189,10 +192,18 @@ class _ImportPlanner:
             self.seen[key] = number
         except ValueError as error:
             return row | {"kind": ROW_ERROR, "says": str(error)}
+        was_erased = get_search_key(name) in self.erased
         if person:
-            return _compare_with_person(row, person)
+            row = _compare_with_person(row, person)
+            is_renamed = any(column == "name" for column, _old, _new in row.get("changes", ()))
+            if was_erased and is_renamed and person.search != get_search_key(name):
+                says = _("Somebody of this name was erased here. Rename on the person's page, which asks.")
+                return row | {"kind": ROW_ERROR, "says": says}
+            return row
         alike = [{"pk": other.pk, "name": other.name} for other in self.by_search[get_search_key(name)]]
-        return row | ({"kind": ROW_UNCLEAR, "alike": alike} if alike else {"kind": ROW_NEW})
+        is_unclear = was_erased or bool(alike)
+        more = {"alike": alike, "was_erased": was_erased} if is_unclear else {}
+        return row | {"kind": ROW_UNCLEAR if is_unclear else ROW_NEW, **more}
 
     def _find_person(self, given_id: str, name: str) -> Person | None:
         """The person that a line is about: by id, else by name."""
@@ -262,7 +273,7 @@ def import_people_rows(user: User, rows: Sequence[PlannedRow], batch: uuid.UUID)
     """How many lines were taken in, and a sentence on each that was not; inside a transaction."""
     changes, refused, people = ChangeSet(), list[str](), list[int]()
     for row in rows:
-        person = _apply_row(changes, row)
+        person = _apply_row(user, changes, row)
         if person is None:
             said = _("Line %(line)s (%(name)s) was left out: somebody has changed this meanwhile.")
             refused.append(said % {"line": row["line"], "name": row["name"]})
@@ -275,8 +286,8 @@ def import_people_rows(user: User, rows: Sequence[PlannedRow], batch: uuid.UUID)
     return len(people), refused
 
 
-def _apply_row(changes: ChangeSet, row: PlannedRow) -> Person | None:
-    """The person made or changed; None where somebody has changed them meanwhile, or has the name."""
+def _apply_row(user: User, changes: ChangeSet, row: PlannedRow) -> Person | None:
+    """The person made or changed; None where somebody has changed them meanwhile, has the name, or was erased."""
     if "person" in row:
         values = {name: value for name, _old, value in row["changes"]}
         rows = Person.objects.select_for_update().filter(pk=row["person"], revision=row["revision"])
@@ -289,6 +300,12 @@ def _apply_row(changes: ChangeSet, row: PlannedRow) -> Person | None:
         values |= get_name_columns(values["name"])
         if Person.objects.filter(key=values["key"]).exclude(pk=person.pk).exists():
             return None
+        if values["search"] != person.search:
+            try:
+                with let_erased_return(lambda digest: bool(row.get("was_erased"))):
+                    ask_before_return(user, name=values["name"])
+            except NameWasErased:
+                return None
     if person.pk:
         changes.set(person, **values)
     else:

@@ -26,6 +26,7 @@ from gallery.history.changeset import (
     reverse_groups,
     split_into_chunks,
 )
+from gallery.history.erased import ask_before_return
 from gallery.history.locking import lock_face, lock_references
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
@@ -62,6 +63,7 @@ def add_reference(
         may = user is not None and (user.is_curator or found.added_by_id == user.pk)
         is_back = may and found.status == Judgement.REJECTED and judge_references(user, [found], status)
         return found if is_back else None
+    ask_before_return(user, sha256s=[sha256], file=clean_name(name))
     file = build_reference_name(FILE_EXTENSIONS[info.kind])
     write_file(file, content)
     try:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from gallery.core.exceptions import ActionRefused, EditConflict, NameTaken
 from gallery.faces.decisions import UNNAMED_COLUMNS, decision_columns, named_columns
 from gallery.history.changeset import ChangeSet, EventSubjects, apply_effects, record_event
+from gallery.history.erased import ask_before_return
 from gallery.history.locking import check_face_revision, lock_person
 from gallery.models import (
     Candidate,
@@ -39,7 +40,7 @@ from gallery.people.selectors import find_person_by_name
 @transaction.atomic
 def create_person(user: User | None, name: str, note: str = "") -> Person:
     """A new person; NameTaken if there is one of this name."""
-    person = Person(note=note, **_check_name(name))
+    person = Person(note=note, **_check_name(user, name))
     changes = ChangeSet()
     changes.create(person)
     _record_person_change(user, "person.create", person, {}, changes)
@@ -55,6 +56,9 @@ def get_or_create_person(user: User, name: str) -> Person:
 def import_person(name: str, **columns: Any) -> tuple[Person, bool]:
     """The person of this name, and whether they are new: made with these columns, as an import of a command does."""
     named = get_name_columns(name)
+    if found := Person.objects.filter(key=named["key"]).first():
+        return found, False
+    ask_before_return(None, name=named["name"])
     return Person.objects.get_or_create(key=named["key"], defaults=columns | named)
 
 
@@ -62,7 +66,7 @@ def import_person(name: str, **columns: Any) -> tuple[Person, bool]:
 def rename_person(user: User, person: Person, name: str, revision: int | None = None) -> Event | None:
     """A new name; NameTaken, with the other person, if it is somebody else's."""
     held = lock_person(person, revision)
-    columns, old = _check_name(name, own=held), held.name
+    columns, old = _check_name(user, name, own=held), held.name
     if columns["name"] == old:
         return None
     changes = ChangeSet()
@@ -202,7 +206,7 @@ def split_person(
     changes = ChangeSet()
     person = find_person_by_name(new_name)
     if person is None:
-        person = Person(**_check_name(new_name))
+        person = Person(**_check_name(user, new_name))
         changes.create(person)
     if person.pk == source.pk:
         raise ActionRefused(_("Write a name other than the one these faces have now."))
@@ -215,8 +219,8 @@ def split_person(
     return _record_person_change(user, "person.split", person, summary, changes, subjects)
 
 
-def _check_name(name: str, own: Person | None = None) -> dict[str, str]:
-    """The columns of a person of this name, if it is a name and nobody else's."""
+def _check_name(user: User | None, name: str, own: Person | None = None) -> dict[str, str]:
+    """The columns of a person of this name, if it is a name, nobody else's, and not of somebody erased."""
     columns = get_name_columns(name)
     if not columns["name"]:
         raise ActionRefused(_("Write a name."))
@@ -225,6 +229,8 @@ def _check_name(name: str, own: Person | None = None) -> dict[str, str]:
     other = Person.objects.filter(key=columns["key"]).first()
     if other is not None and other != own:
         raise NameTaken(other)
+    if own is None or own.search != columns["search"]:
+        ask_before_return(user, name=columns["name"])
     return columns
 
 

@@ -21,6 +21,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import check_upload_quota, throttle_upload
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
+from gallery.history.erased import ask_before_return
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows, get_database_time
 from gallery.jobs.services import requeue_rows
@@ -74,10 +75,11 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
         copy = get_next_copy_number(received.sha256)
         check_upload_quota(user, received.bytes)
         info = probe_photo(received.path, get_upload_limits())
+        shown = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
+        ask_before_return(user, sha256s=[received.sha256], file=shown)
         file = received.keep(build_photo_name(received.sha256, FILE_EXTENSIONS[info.kind], copy))
     finally:
         received.drop()
-    shown = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
     # The camera's clock says no time zone: take the site's.
     taken_at = timezone.make_aware(info.taken_at, timezone.get_default_timezone()) if info.taken_at else None
     photo = Photo(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,11 +23,14 @@ from django.utils.translation import ngettext
 
 from gallery.accounts.services import is_last_administrator, sign_out_everywhere
 from gallery.backup.layout import BackupDamaged, list_kept_backups
+from gallery.backup.ledger import note_erasures
+from gallery.core.erased import describe_row
 from gallery.core.exceptions import ActionRefused, EditConflict
 from gallery.core.throttling import VERB_UPLOAD_REFUSED
 from gallery.faces.decisions import UNNAMED_COLUMNS
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import record_event
+from gallery.history.erased import save_digests
 from gallery.history.locking import lock_person
 from gallery.history.redaction import ErasedObjects, delete_admin_log, redact_linked_events, split_sorted_ids
 from gallery.index.feed import ChangeKind, get_latest_change_id, record_reference_changes
@@ -35,6 +38,7 @@ from gallery.jobs import dispatch
 from gallery.models import (
     Candidate,
     Decision,
+    ErasedDigest,
     Erasure,
     Event,
     Face,
@@ -50,10 +54,11 @@ from gallery.models import (
 )
 from gallery.models.accounts import FORMER_USER_NAME
 from gallery.models.fields import vector_to_bytes
-from gallery.models.people import get_name_key
+from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import FaceQuerySet
 from recognition.types import Embeddings
 
+Kind = ErasedDigest.Kind
 # The first bytes of a vector: enough to find it again in a file, too few to recognise anybody by
 NEEDLE_BYTES = 24
 MAX_NEEDLES = 64
@@ -70,6 +75,7 @@ class ErasureTodo:
     photos: list[str] = field(default_factory=list)  # SHA-256 of photos whose renditions go
     references: list[str] = field(default_factory=list)  # and of references
     builds: dict[str, int] = field(default_factory=dict)  # embedder -> the change a build must contain
+    digests: set[tuple[str, str]] = field(default_factory=set)  # kinds and values by which it is known again
     needles: list[bytes] = field(default_factory=list)  # what must not be found in the database's file
 
     def add_references(self, rows: QuerySet[Reference]) -> list[int]:
@@ -79,6 +85,8 @@ class ErasureTodo:
         self.counts["references"] += len(found)
         self.files += [str(row.image) for row in found]
         self.references += [row.sha256 for row in found]
+        self.add_digests(Kind.FILE, (each for row in found for each in (row.sha256, row.source_sha256)))
+        self.add_digests(Kind.ROW, (describe_row("reference", row.pk, row.created_at) for row in found))
         ids = [row.pk for row in found]
         self.gone.ids.setdefault("reference", set()).update(ids)
         for some in split_sorted_ids(ids):
@@ -88,6 +96,9 @@ class ErasureTodo:
                 self._add_vector(vector)
         self.builds = {embedder_id: get_latest_change_id(embedder_id) for embedder_id in self.builds}
         return ids
+
+    def add_digests(self, kind: str, values: Iterable[str]) -> None:
+        self.digests |= {(kind, value) for value in values}
 
     def add_faces(self, faces: Iterable[Face]) -> None:
         for face in faces:
@@ -101,7 +112,7 @@ class ErasureTodo:
             self.needles.append(vector_to_bytes(vector)[:NEEDLE_BYTES])
 
     def as_json(self) -> dict[str, Any]:
-        """All but the counts, as `Erasure.todo` keeps it."""
+        """All but counts and digests, as `Erasure.todo` keeps it."""
         return {
             "gone": self.gone.as_json(),
             "files": self.files,
@@ -124,6 +135,8 @@ def begin_erasure(user: User | None, kind: Erasure.Kind, todo: ErasureTodo) -> E
         todo=todo.as_json(),
         queued_at=timezone.now(),
     )
+    save_digests(erasure, todo.digests)
+    transaction.on_commit(note_erasures)
     record_event(user, f"{kind.value}.erase", None, {"receipt": str(erasure.receipt)})
     dispatch.send_task("erase", erasure.pk)
     return erasure
@@ -186,32 +199,72 @@ def erase_person(
         people = {held.pk, *find_merged_people(held)}
         face_ids = frozenset(face.pk for face in faces)
         todo = ErasureTodo(ErasedObjects({"person": people}, find_former_names(held, people), face_ids))
+        todo.add_digests(Kind.NAME, (get_search_key(name) for name in todo.gone.names))
+        todo.add_digests(
+            Kind.ROW, [describe_row("person", held.pk, held.created_at), *_list_merged_rows(people)]
+        )
         todo.add_references(Reference.objects.filter(person=held))
+        todo.add_digests(Kind.ROW, (describe_row("face", face.pk, face.created_at) for face in faces))
         todo.add_faces(faces)
         photos = {face.photo_id for face in faces}
         for some in split_sorted_ids(photos):
             todo.photos += Photo.objects.filter(pk__in=some).values_list("sha256", flat=True)
         todo.files += held.drafts.values_list("image", flat=True)
+        todo.add_digests(Kind.FILE, held.drafts.values_list("sha256", flat=True))
         todo.person_files += held.exports.exclude(file="").values_list("file", flat=True)
         proposals = Candidate.objects.filter(person=held)
         todo.counts["photos_with_faces"] = len(photos)
         todo.counts["candidates"] = proposals.count()
         todo.counts["rejections"] = FaceRejection.objects.filter(person=held).count()
         _withdraw_proposals(proposals)
-        for some in split_sorted_ids(face_ids):
-            Candidate.objects.filter(Q(face__in=some) | Q(look_alike__in=some)).delete()
-            rows = Face.objects.filter(pk__in=some)
-            rows.update(
-                **ERASED_FACE_VALUES, decided_by=user, decided_at=timezone.now(), revision=F("revision") + 1
+        _forget_faces(user, face_ids)
+        for some in split_sorted_ids(photos):
+            others = Face.objects.filter(photo__in=some, is_erased=False).exclude(
+                decision=Decision.NOT_A_FACE
             )
-            rows.mark_duplicate_names()
+            alone = Photo.objects.filter(pk__in=some).exclude(pk__in=others.values("photo"))
+            todo.add_digests(Kind.FILE, alone.values_list("sha256", flat=True))
         NameChange.objects.filter(Q(old_person=held) | Q(new_person=held)).delete()
         Person.objects.filter(pk=held.pk).delete()
         return begin_erasure(user, Erasure.Kind.PERSON, todo)
 
 
+def _forget_faces(user: User | None, face_ids: Iterable[int]) -> None:
+    for some in split_sorted_ids(face_ids):
+        Candidate.objects.filter(Q(face__in=some) | Q(look_alike__in=some)).delete()
+        rows = Face.objects.filter(pk__in=some)
+        rows.update(
+            **ERASED_FACE_VALUES, decided_by=user, decided_at=timezone.now(), revision=F("revision") + 1
+        )
+        rows.mark_duplicate_names()
+
+
+@transaction.atomic
+def erase_parts(references: QuerySet[Reference], faces: QuerySet[Face]) -> Erasure:
+    """Erase what a restored backup has of somebody erased, where other people or nobody had it then."""
+    held = list(faces.select_for_update().order_by("pk"))
+    ids = frozenset(face.pk for face in held)
+    todo = ErasureTodo(ErasedObjects(frozen=ids))
+    for some in split_sorted_ids(todo.add_references(references)):
+        Reference.objects.filter(pk__in=some).delete()
+    todo.add_faces(held)
+    for some in split_sorted_ids({face.photo_id for face in held}):
+        todo.photos += Photo.objects.filter(pk__in=some).values_list("sha256", flat=True)
+    _forget_faces(None, ids)
+    return begin_erasure(None, Erasure.Kind.PERSON, todo)
+
+
+def _list_merged_rows(people: set[int]) -> Iterator[str]:
+    """The rows of people who were found to be one of these: backups made before that have them."""
+    subjects = Q(subjects__object_type="person", subjects__object_id__in=people)
+    for event in Event.objects.filter(subjects, verb="person.merge").distinct():
+        for group in (event.undo or {}).get("rows", ()):
+            if group["model"] == "person" and group["after"] is None and group["ids"][0] in people:
+                yield describe_row("person", group["ids"][0], group["before"]["created_at"])
+
+
 def _lock_faces(person: Person, with_likely: bool) -> list[Face]:
-    faces = find_faces_of_person(person, with_likely=with_likely).only("photo", "embedding")
+    faces = find_faces_of_person(person, with_likely=with_likely).only("photo", "embedding", "created_at")
     return list(faces.select_for_update(of=("self",)).order_by("pk"))
 
 
@@ -280,6 +333,8 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
         faces = list(Face.objects.select_for_update().filter(photo__in=held).order_by("pk"))
         ids = {"photo": {photo.pk for photo in held}, "face": {face.pk for face in faces}}
         todo = ErasureTodo(ErasedObjects(ids, frozenset(photo.name for photo in held)))
+        todo.add_digests(Kind.FILE, (photo.sha256 for photo in held))
+        todo.add_digests(Kind.ROW, (describe_row("photo", photo.pk, photo.added_at) for photo in held))
         todo.files, todo.photos = [str(photo.file) for photo in held], [photo.sha256 for photo in held]
         todo.add_faces(faces)
         todo.counts["photos"] = len(held)
@@ -307,6 +362,7 @@ def erase_user(by: User | None, user: User) -> Erasure:
         if is_last_administrator(held):
             raise ActionRefused(_("This is the last administrator: name another one first."))
         todo = ErasureTodo(ErasedObjects({"user": {held.pk}}))
+        todo.add_digests(Kind.ROW, [describe_row("user", held.pk, held.date_joined)])
         todo.counts.update(
             accounts=1, sessions=sign_out_everywhere(held, also_ended=True), traces=_delete_traces(held)
         )

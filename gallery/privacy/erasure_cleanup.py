@@ -23,7 +23,7 @@ from django.db.models import Q, QuerySet
 
 from gallery.backup.layout import get_backup_folder
 from gallery.backup.store import is_folder_locked
-from gallery.core.exceptions import JobFailed
+from gallery.core.exceptions import ActionRefused, JobFailed
 from gallery.history.redaction import (
     ErasedObjects,
     delete_admin_log,
@@ -52,6 +52,7 @@ from gallery.models.storage import get_media_path, remove_file
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 from gallery.privacy.erasure import describe_kept_backups
+from gallery.privacy.restored import erase_again
 from recognition.errors import RecognitionError
 from recognition.files import sync_path
 
@@ -232,11 +233,23 @@ def finish_erasure(pk: int) -> bool:
         return Erasure.objects.filter(pk=pk, work=Status.DONE).exists()
     with hold_lease(erasure):
         try:
+            if "again" in erasure.todo:
+                erase_again(erasure)
             return _clear_remains(erasure)
-        except (OSError, RecognitionError) as error:
+        except (ActionRefused, OSError, RecognitionError) as error:
             log.error("erasure %s waits: %s", pk, error)
             _put_back_erasure(erasure, RETRY_LATER_SECONDS, JobFailed("not_removed_yet", error=error))
     return False
+
+
+def finish_known_erasures() -> list[Erasure]:
+    """After a restore, before the site opens: erase again what the backup has brought back; what was known of."""
+    known = list(Erasure.objects.filter(todo__has_key="again").order_by("pk"))
+    for erasure in known:
+        finish_erasure(erasure.pk)
+    for pk in Erasure.objects.exclude(work=Status.DONE).values_list("pk", flat=True) if known else ():
+        finish_erasure(pk)
+    return known
 
 
 def _clear_remains(erasure: Erasure) -> bool:

@@ -50,4 +50,5 @@ EVENT_DESCRIPTIONS = {
     "person.erase": _("erased a person for good"),
     "photo.erase": _("erased a photo for good"),
     "user.erase": _("erased an account"),
+    "erase.again": _("erased again what a restored backup had brought back (receipt %(receipt)s)"),
 }

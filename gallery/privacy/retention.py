@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from gallery.backup.ledger import remove_old_notes
 from gallery.core.limits import remove_stale_files
 from gallery.core.throttling import VERB_UPLOAD_REFUSED
 from gallery.curation.bulk import delete_bulk_drafts
@@ -53,6 +54,7 @@ def delete_expired_records() -> dict[str, int]:
     gone["unknown_embeddings"] = delete_old_unknown_embeddings()
     gone["person_exports"] = delete_expired_exports()
     gone["leftover_embeddings"] = delete_leftover_embeddings()
+    gone["erased_digests"] = remove_old_notes()
     gone["leftovers"] = remove_stale_files()
     return gone
 

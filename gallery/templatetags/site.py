@@ -1,7 +1,7 @@
 """What the frame of each page needs, and small things that many templates use.
 
 {% icon "clock" %}   {% navigation as navigation_links %}   {% theme as theme %}   {% backup_warning as text %}
-{% waits_for_build %}
+{% waits_for_build %}   {% erased_files_tick %}
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery.backup.schedule import get_backup_warning
 from gallery.curation.findings import MAX_BADGE_COUNT, count_findings_for_badge
 from gallery.index.selectors import count_waiting_changes
-from gallery.models import Person, Role, User
+from gallery.models import ErasedDigest, Person, Role, User
 from gallery.models.base import translate_failure
 
 register = template.Library()
@@ -124,6 +124,12 @@ def backup_warning(context: dict[str, Any]) -> str:
     """What is wrong with the backups, for administrators; empty: nothing, or not theirs to know."""
     user = getattr(context.get("request"), "user", None)
     return get_backup_warning() if isinstance(user, User) and user.is_administrator else ""
+
+
+@register.inclusion_tag("components/erased_files.html")
+def erased_files_tick() -> dict[str, bool]:
+    """For forms that send files: take in also those that were erased; nothing where none was."""
+    return {"is_asked": ErasedDigest.objects.filter(kind=ErasedDigest.Kind.FILE).exists()}
 
 
 @register.inclusion_tag("builds/_waits.html", takes_context=True)

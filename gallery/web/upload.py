@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
@@ -18,6 +19,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from gallery.core.erased import let_erased_return
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import find_by_id, parse_id
@@ -26,6 +28,7 @@ from gallery.models import Album, Photo, User
 from gallery.photos.albums import create_album
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
 from gallery.photos.services import add_photo
+from gallery.web.erased_names import is_confirmed
 from gallery.web.error_pages import TRANSIENT_ERRORS, explain_server_error
 from recognition.errors import ImageError
 from recognition.images.archive import is_archive, read_archive_members
@@ -72,7 +75,7 @@ def upload_plain(request: PageRequest) -> HttpResponse:
         messages.error(request, str(refusal))
         return redirect("upload")
     files = request.FILES.getlist("photos") + request.FILES.getlist("folder")
-    results = [result for file in files for result in _take_file(request.user, file, album)]
+    results = [result for file in files for result in _take_file(request, file, album)]
     return render(
         request,
         "gallery/upload.html",
@@ -92,7 +95,7 @@ def upload_file(request: PageRequest) -> StreamingHttpResponse:
             UploadResult(FAILED, file.name or _("photo"), str(refusal)) for file in files
         ]
     else:
-        results = (result for file in files for result in _take_file(request.user, file, album))
+        results = (result for file in files for result in _take_file(request, file, album))
     lines = (json.dumps(_result_as_json(request, result)) + "\n" for result in results)
     return StreamingHttpResponse(lines, content_type="application/x-ndjson")
 
@@ -126,12 +129,14 @@ def _get_target_album(request: PageRequest) -> Album | None:
     return found
 
 
-def _take_file(user: User, file: UploadedFile[bytes], album: Album | None) -> Iterator[UploadResult]:
+def _take_file(
+    request: PageRequest, file: UploadedFile[bytes], album: Album | None
+) -> Iterator[UploadResult]:
     name = file.name or _("photo")
     is_zip = is_archive(file.read(8))
     file.seek(0)
     if not is_zip:
-        yield _add_one_photo(user, file.chunks(), name, album)
+        yield _add_one_photo(request, file.chunks(), name, album)
         return
     try:
         for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
@@ -139,14 +144,18 @@ def _take_file(user: User, file: UploadedFile[bytes], album: Album | None) -> It
             if member.refused:
                 yield UploadResult(REFUSED, name_inside, translate_error(member.refused))
             else:
-                yield _add_one_photo(user, [member.data], name_inside, album)
+                yield _add_one_photo(request, [member.data], name_inside, album)
     except ImageError as refusal:
         yield UploadResult(REFUSED, name, translate_error(refusal))
 
 
-def _add_one_photo(user: User, chunks: Iterable[bytes], name: str, album: Album | None) -> UploadResult:
+def _add_one_photo(
+    request: PageRequest, chunks: Iterable[bytes], name: str, album: Album | None
+) -> UploadResult:
+    user = request.user
     try:
-        added = add_photo(user, chunks, name, album)
+        with let_erased_return(partial(is_confirmed, request)):  # the answer streams: no middleware does it
+            added = add_photo(user, chunks, name, album)
     except (ImageError, ActionRefused) as error:
         return UploadResult(REFUSED, name, translate_error(error))
     except TRANSIENT_ERRORS as error:

@@ -97,6 +97,7 @@ function sendFile(job) {
   let read = 0;
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   body.set("album", job.album);
+  if (form.elements.erased?.checked) body.set("erased", "files");
   body.append("photos", job.file, job.file.name);
 
   const isAnswered = () => request.status === 200 && request.getResponseHeader("Content-Type")?.includes("ndjson");

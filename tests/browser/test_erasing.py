@@ -13,7 +13,7 @@ MAKE = """
 from gallery.people.services import create_person
 from gallery.people.references import add_reference
 person = create_person(None, {name!r})
-add_reference(None, person, open({picture!r}, "rb").read())
+add_reference(None, person, open({picture!r}, "rb").read() + {name!r}.encode())  # a file of their own
 answer = person.pk
 """
 
@@ -68,7 +68,7 @@ def test_a_person_is_erased_on_a_phone_where_nothing_is_cut_off(
 def test_a_photo_is_erased_from_the_trash(visits: Visits, place: Place, gallery: Place) -> None:
     pk = place.ask(
         "from gallery.photos.services import add_photo, trash_photo\n"
-        f"content = open({str(place.photos / 'portrait.jpg')!r}, 'rb').read()\n"
+        f"content = open({str(place.photos / 'portrait.jpg')!r}, 'rb').read() + b'away'\n"
         "photo = add_photo(None, [content], 'away.jpg').photo\n"
         "Photo.objects.filter(pk=photo.pk).update(name='away.jpg')\n"
         "trash_photo(User.objects.get(username='boss'), photo); answer = photo.pk"
@@ -102,3 +102,35 @@ def test_curators_are_offered_no_erasing(visits: Visits, place: Place, gallery: 
     page.locator('.personhead summary[aria-label="More for this person"]').click()
     expect(page.locator(".personhead").get_by_role("link", name="Split")).to_be_visible()
     expect(page.get_by_role("link", name="Erase for good")).to_have_count(0)
+
+
+def test_a_name_that_was_erased_is_asked_about_in_the_place_of_the_page(
+    visits: Visits, place: Place, gallery: Place, montage: str
+) -> None:
+    pk = made(place, "Lê Thị Thử")
+    place.ask(
+        "from gallery.privacy.erasure import erase_person\n"
+        f"answer = erase_person(None, Person.objects.get(pk={pk})).pk"
+    )
+    page = visits.as_user("mai")
+    page.goto(montage)
+    page.get_by_role("link", name="Face 2").click()
+    page.get_by_placeholder("Type a name").fill("Le Thi Thu")
+    page.get_by_placeholder("Type a name").press("Enter")
+    expect(page.get_by_role("heading", name="Is that meant?")).to_be_visible()
+    tick = page.get_by_label("This is somebody else, or they have agreed to come back")
+    expect(tick).to_be_focused()
+    assert place.ask("answer = Person.objects.filter(search='le thi thu').count()") == 0
+    page.get_by_role("button", name="Go on").click()  # refused by the browser: the tick is missing
+    tick.check()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="Is that meant?")).to_have_count(0)
+    assert place.ask("answer = Person.objects.filter(search='le thi thu').count()") == 1
+    page.goto("/history/")
+    expect(page.get_by_text("a name that had been erased")).to_be_visible()
+    place.ask(
+        "from gallery.faces.decisions import decide_face\n"
+        "user = User.objects.get(username='mai')\n"
+        "for face in Face.objects.filter(person__search='le thi thu'): decide_face(user, face, '')\n"
+        "answer = Person.objects.filter(search='le thi thu').delete()[0]"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder
+from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
 from gallery.management.commands.build_index import build_at_once
 from gallery.models import Status
 from gallery.people.gallery_import import import_clip_retrieval, import_gallery, is_gallery_export
@@ -20,6 +20,7 @@ class Command(GalleryCommand):
         "--embedder": {
             "help": "who made the vectors of a directory made elsewhere: sface, dlib, clip or onnx"
         },
+        "--with-erased": ERASED_FLAG,
     }
 
     def handle(self, *, folder: str, embedder: str | None, **options: Any) -> None:
@@ -39,6 +40,8 @@ class Command(GalleryCommand):
             figures = {"status": build.work, "vectors": build.vectors, "failure": build.failure_text}
             self.say_json({**asdict(done), "build": figures})
             return
+        for each in done.waiting:
+            self.warn(f"{each['path']}: {each['reason']}")
         if done.without_picture:
             self.warn(f"{done.without_picture} references came without a picture.")
         if done.checked.similarity is None:

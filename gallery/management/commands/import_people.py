@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, list_files_below
+from gallery.management.base import (
+    ERASED_FLAG,
+    FOLDER,
+    GalleryCommand,
+    get_existing_folder,
+    list_files_below,
+)
 from gallery.models.people import clean_name, get_name_key
 from gallery.people.folder_import import FolderImporter, ImportReport, find_person_images
 
@@ -14,7 +20,7 @@ class Command(GalleryCommand):
     help = (
         "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, approves it."
     )
-    arguments = {"folder": FOLDER}
+    arguments = {"folder": FOLDER, "--with-erased": ERASED_FLAG}
 
     def handle(self, *, folder: str, **options: Any) -> None:
         root = get_existing_folder(folder)
@@ -31,12 +37,14 @@ class Command(GalleryCommand):
             raise SystemExit(130) from None
         report = importer.finish()
         if self.is_json:
-            self.say_json({"people": len(report.people), "added": report.added, "skipped": report.skipped})
+            lists = {"waiting": report.waiting, "skipped": report.skipped}
+            self.say_json({"people": len(report.people), "added": report.added, **lists})
             return
-        for skipped in report.skipped:
+        for skipped in (*report.skipped, *report.waiting):
             self.warn(f"{skipped['path']}: {skipped['reason']}")
         self.stdout.write(
-            f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped."
+            f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped, "
+            f"{len(report.waiting)} wait for a word."
         )
 
     def _look_at_folders(self, root: Path, files: list[Path], report: ImportReport) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, list_photos_below
+from gallery.core.erased import describe_erased
+from gallery.core.exceptions import FileWasErased
+from gallery.management.base import (
+    ERASED_FLAG,
+    FOLDER,
+    GalleryCommand,
+    get_existing_folder,
+    list_photos_below,
+)
 from gallery.models import Album
 from gallery.models.people import get_search_key
 from gallery.photos.services import add_photo
@@ -18,25 +26,32 @@ class Command(GalleryCommand):
     arguments = {
         "folder": FOLDER,
         "--album": {"help": "name of the album they go into, made if it is not there"},
+        "--with-erased": ERASED_FLAG,
     }
 
     def handle(self, *, folder: str, album: str | None, **options: Any) -> None:
         root = get_existing_folder(folder)
         into = get_or_create_album(album) if album else None
-        report: dict[str, list[Any]] = {"added": [], "already": [], "refused": []}
+        report: dict[str, list[Any]] = {"added": [], "already": [], "refused": [], "waiting": []}
         paths = list_photos_below(root)
         for path in self.progress(paths, len(paths), "photos"):
             try:
                 with path.open("rb") as file:
                     done = add_photo(None, iter(lambda: file.read(CHUNK_BYTES), b""), path.name, into)
+            except FileWasErased as error:
+                reason = describe_erased(error)
+                report["waiting"].append({"path": str(path), "reason": reason})
+                self.warn(f"{path}: {reason}")
+                continue
             except (ImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 report["refused"].append({"path": str(path), "reason": reason})
                 self.fail_with(f"{path}: {reason}")
                 continue
             report["already" if done.is_duplicate else "added"].append(str(path))
-        added, already, refused = (len(part) for part in report.values())
-        self.say_result(report, f"{added} added, {already} already there, {refused} refused.")
+        added, already, refused, waiting = (len(part) for part in report.values())
+        sentence = f"{added} added, {already} already there, {refused} refused, {waiting} wait for a word."
+        self.say_result(report, sentence)
 
 
 def get_or_create_album(name: str) -> Album:

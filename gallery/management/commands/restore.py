@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils import timezone
+
 from gallery.backup import restore as backup_restore
 from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, make_flag
+from gallery.privacy.erasure_cleanup import finish_known_erasures
 
 
 class Command(GalleryCommand):
@@ -22,6 +25,12 @@ class Command(GalleryCommand):
         done = backup_restore.restore_backup(
             source, replace=replace, without_damaged=without_damaged, progress=self.say_step
         )
+        done.erased_again = [
+            {"kind": each.kind, "at": timezone.localtime(each.at).isoformat(), "receipt": str(each.receipt)}
+            for each in finish_known_erasures()
+        ]
+        again = {each["receipt"] for each in done.erased_again}
+        done.erased_since = [each for each in done.erased_since if each["receipt"] not in again]
         if self.is_json:
             self.say_json(done.as_json())
             return
@@ -33,6 +42,16 @@ class Command(GalleryCommand):
             self.warn(
                 f"A {erased['kind']} erased here at {erased['at'][:16]}, after the backup was made, may be back "
                 f"(receipt {erased['receipt']}, which is not in the backup). Erase again."
+            )
+        for erased in done.erased_again:
+            self.stdout.write(
+                f"A {erased['kind']} erased at {erased['at'][:16]} (receipt {erased['receipt']}) after the backup "
+                "was made is erased here again, where the backup had brought it back."
+            )
+        if done.is_from_elsewhere:
+            self.warn(
+                "This backup lies outside FACESITE_BACKUP_DIR: of what was erased after it was copied there it "
+                "cannot know. Look for such erasures in your own file of receipts, and erase again."
             )
         if done.before:
             self.stdout.write(f"What was here before is in {done.before}.")

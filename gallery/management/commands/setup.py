@@ -21,6 +21,7 @@ from gallery.management.demo import DemoUnavailable, prepare_demo_folders
 from gallery.models import Photo, Role, SiteSetting, Status, User
 from gallery.people.folder_import import FolderImporter, find_person_images
 from gallery.photos.services import add_photo
+from gallery.privacy.erasure_cleanup import finish_known_erasures
 from recognition.embedders.sface import fetch_sface
 from recognition.errors import RecognitionError
 
@@ -38,6 +39,8 @@ class Command(GalleryCommand):
         call_command("migrate", verbosity=0)
         self._fetch_face_network()
         self.check(tags=[SETTINGS_TAG])
+        for erasure in finish_known_erasures():
+            self.warn(f"Erased again what a restored backup had brought back: receipt {erasure.receipt}.")
         self._first_administrator()
         if not no_demo and not SiteSetting.objects.filter(pk=DEMO_SETTING_KEY).exists():
             self._demonstrate()

@@ -1,0 +1,143 @@
+"""The ledger of erasures beside the backups: what was erased, as digests that say nothing without their key.
+
+FOLDER/erased/KEY/             KEY is the start of the key's SHA-256
+  key                          what the digests were made with
+  RECEIPT.json                 an erasure: whole under this name, or not there
+
+A backup made before an erasure does not know of it. The ledger does, so that a restore can erase again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections import defaultdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from gallery.backup.layout import BackupDamaged, get_backup_folder
+from gallery.backup.store import write_synced_text
+from gallery.core.erased import KEY_FILE, get_digest_key
+from gallery.models import ErasedDigest, Erasure
+from recognition.files import sync_path
+
+LEDGER_FOLDER = "erased"
+log = logging.getLogger(__name__)
+
+
+def get_key_id(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def write_ledger(place: Path) -> None:
+    """Write the key, and every erasure that is not noted there, and sync them. OSError where that cannot be."""
+    key = get_digest_key()
+    folder = place / LEDGER_FOLDER / get_key_id(key)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not (folder / "key").exists():
+        _write_whole(folder / "key", key)
+    there = {path.stem for path in folder.glob("*.json")}
+    known = Erasure.objects.filter(pk__in=ErasedDigest.objects.values("erasure")).order_by("pk")
+    for erasure in known:
+        if str(erasure.receipt) not in there:
+            _write_whole(folder / f"{erasure.receipt}.json", json.dumps(_describe_erasure(erasure)))
+    for each in (folder, folder.parent, place):
+        sync_path(each)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    write_synced_text(part, text)
+    part.replace(path)
+
+
+def _describe_erasure(erasure: Erasure) -> dict[str, Any]:
+    digests: dict[str, list[str]] = defaultdict(list)
+    for kind, digest in erasure.digests.order_by("digest").values_list("kind", "digest"):
+        digests[kind].append(digest)
+    at, receipt = erasure.at.isoformat(), str(erasure.receipt)
+    return {"receipt": receipt, "kind": erasure.kind, "at": at, "counts": erasure.counts, "digests": digests}
+
+
+def note_erasures() -> bool:
+    """Note every erasure beside the backups; False, and tried again by `look_after_data`, while they are away."""
+    try:
+        write_ledger(get_backup_folder())
+    except OSError as error:
+        log.error("Erasures cannot be noted in %s yet: %s", get_backup_folder(), error)
+        return False
+    Erasure.objects.filter(is_noted=False).update(is_noted=True)
+    return True
+
+
+def are_erasures_unnoted() -> bool:
+    return Erasure.objects.filter(is_noted=False).exists()
+
+
+def remove_old_notes() -> int:
+    """Forget digests older than FACESITE_ERASED_DAYS, here and beside the backups; how many were here."""
+    if not settings.ERASED_DAYS:
+        return 0
+    limit = timezone.now() - timedelta(days=settings.ERASED_DAYS)
+    for path in (get_backup_folder() / LEDGER_FOLDER).glob("*/*.json"):
+        if datetime.fromisoformat(json.loads(path.read_text())["at"]) < limit:
+            path.unlink()
+    return ErasedDigest.objects.filter(erasure__at__lt=limit).delete()[0]
+
+
+def copy_ledger(source: Path, target: Path) -> None:
+    """Copy the ledger of one place to another, where there is one."""
+    if (source / LEDGER_FOLDER).is_dir():
+        shutil.copytree(source / LEDGER_FOLDER, target / LEDGER_FOLDER, dirs_exist_ok=True)
+
+
+def check_ledger(place: Path) -> None:
+    """Raise BackupDamaged for a note that cannot be read, before anything has changed."""
+    for path in (place / LEDGER_FOLDER).glob("*/*.json"):
+        try:
+            json.loads(path.read_text())["receipt"]
+        except (ValueError, KeyError) as error:
+            text = _(
+                "%(name)s in the backups' folder “erased” says what was erased, and is damaged. Remove it to go on."
+            )
+            raise BackupDamaged(text % {"name": path.name}) from error
+
+
+def adopt_ledger(place: Path, key_id: str) -> None:
+    """Take over the key and the erasures that the restored database does not know of: they wait to be done again.
+
+    `key_id`: of the key that the backup's digests were made with; empty for a backup that has none.
+    """
+    folders = sorted(path.parent for path in (place / LEDGER_FOLDER).glob("*/key"))
+    own = Path(settings.DATA_DIR) / KEY_FILE
+    wanted = [key_id, get_key_id(own.read_text().strip()) if own.exists() else ""]
+    folders.sort(key=lambda folder: [folder.name != name for name in wanted])
+    if not folders:
+        return
+    _write_whole(own, (folders[0] / "key").read_text())
+    own.chmod(0o600)
+    known = {str(receipt) for receipt in Erasure.objects.values_list("receipt", flat=True)}
+    notes = [json.loads(path.read_text()) for path in folders[0].glob("*.json") if path.stem not in known]
+    for note in sorted(notes, key=lambda note: note["at"]):
+        _queue_known_erasure(note)
+
+
+@transaction.atomic
+def _queue_known_erasure(note: dict[str, Any]) -> None:
+    columns = {name: note[name] for name in ("receipt", "kind", "counts")}
+    erasure = Erasure.objects.create(**columns, todo={"again": True}, queued_at=timezone.now())
+    Erasure.objects.filter(pk=erasure.pk).update(at=datetime.fromisoformat(note["at"]))
+    ErasedDigest.objects.bulk_create(
+        ErasedDigest(erasure=erasure, kind=kind, digest=digest)
+        for kind, digests in note["digests"].items()
+        for digest in digests
+    )

@@ -1,0 +1,60 @@
+"""Asks before what was erased is taken in again, wherever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy
+
+from gallery.core.erased import compute_digests, find_erased, is_meant
+from gallery.core.exceptions import FileWasErased, NameWasErased
+from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, record_event
+from gallery.models import ErasedDigest, Erasure, User
+from gallery.models.people import get_search_key
+
+Kind = ErasedDigest.Kind
+
+
+def ask_before_return(
+    user: User | None, *, name: str = "", sha256s: Iterable[str] = (), file: str = ""
+) -> None:
+    """Raise NameWasErased or FileWasErased where this was erased, unless who acts was asked and means it.
+
+    `file` is what the files' history calls them. What comes back is an event, and is not asked about again.
+    """
+    found = [*find_erased(Kind.NAME, [get_search_key(name)]).values()] if name else []
+    found += find_erased(Kind.FILE, sha256s).values()
+    for digest in found:
+        if not is_meant(digest):
+            raise NameWasErased(name, digest) if digest.kind == Kind.NAME else FileWasErased(file, digest)
+    if found:
+        changes = ChangeSet()
+        digests = [digest.digest for digest in found]
+        changes.update(ErasedDigest.objects.filter(digest__in=digests), returned_at=timezone.now())
+        verb = "erased.name_returned" if name else "erased.file_returned"
+        record_event(user, verb, None, {"name": name or file}, changes)
+
+
+def ask_about_names(user: User | None, groups: Iterable[ChangeGroup]) -> None:
+    """Ask about the names that people have got by these changes."""
+    for group in groups:
+        before, after = group["before"] or {}, group["after"] or {}
+        if group["model"] == "person" and after.get("search") not in (None, before.get("search")):
+            ask_before_return(user, name=after["name"])
+
+
+def save_digests(erasure: Erasure, pairs: Collection[tuple[str, str]]) -> None:
+    """Keep digests of these kinds and values with the erasure."""
+    values = {kind: [value for of, value in pairs if of == kind] for kind in Kind.values}
+    rows = {digest: kind for kind in values for _value, digest in compute_digests(kind, values[kind])}
+    ErasedDigest.objects.bulk_create(
+        (ErasedDigest(erasure=erasure, kind=kind, digest=digest) for digest, kind in rows.items()),
+        batch_size=CHUNK_SIZE,
+    )
+
+
+EVENT_DESCRIPTIONS = {
+    "erased.name_returned": gettext_lazy("took in “%(name)s”, a name that had been erased"),
+    "erased.file_returned": gettext_lazy("took in “%(name)s”, a file that had been erased"),
+}

@@ -1,0 +1,55 @@
+"""Asks, whatever page it was, before a name comes back that belonged to somebody who was erased."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django_htmx.http import reswap, retarget
+
+from gallery.core.erased import let_erased_return
+from gallery.core.exceptions import NameWasErased
+from gallery.models import ErasedDigest
+from gallery.web.responses import is_same_site_url
+
+CONFIRMATION_FIELD = "erased"  # "files", or the number of a digest that was asked about
+
+
+def is_confirmed(request: HttpRequest, digest: ErasedDigest) -> bool:
+    """Whether the form says that this is meant; the form is read only once something is asked."""
+    said = request.POST.getlist(CONFIRMATION_FIELD)
+    return str(digest.pk) in said or (digest.kind == ErasedDigest.Kind.FILE and "files" in said)
+
+
+class AskAboutErasedNames:
+    """Instead of the act, a page with the question, whose form sends the same once more."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with let_erased_return(partial(is_confirmed, request)):
+            return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, NameWasErased):
+            return None
+        is_part = bool(getattr(request, "htmx", False))
+        pairs = [(name, value) for name, values in request.POST.lists() for value in values]
+        back = request.headers.get("HX-Current-URL" if is_part else "Referer", "")
+        context = {
+            "question": str(error),
+            "digest": error.digest,
+            "sent": [pair for pair in pairs if pair[0] != "csrfmiddlewaretoken"],
+            "has_files": bool(request.FILES),
+            "address": request.get_full_path(),
+            "back": back if is_same_site_url(request, back) else reverse("home"),
+        }
+        response = render(request, "erasing/returned.html", context, status=200 if is_part else 409)
+        if is_part:  # the question takes the whole page's place
+            response["HX-Reselect"] = "#main"
+            retarget(reswap(response, "outerHTML"), "#main")
+        return response
