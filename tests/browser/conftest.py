@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browser.contexts import give_back_contexts, is_pooled, take_context
 from tests.browser.making import make_photos
 from tests.browser.place import PASSWORD, USERS, Place
 from tests.site import Site
@@ -74,8 +75,9 @@ def closed(browser: Browser) -> Iterator[None]:
     """No page is left open: one that outlives its server would complain into another test."""
     before = list(browser.contexts)
     yield
+    give_back_contexts()
     for context in browser.contexts:
-        if context not in before:
+        if context not in before and not is_pooled(context):
             context.close()
 
 
@@ -115,7 +117,7 @@ class Furnished:
 
     def as_role(self, browser: Browser, role: str | None, **options: Any) -> BrowserContext:
         """A browser signed in as the user of this role, without going through the page for it."""
-        context = browser.new_context(base_url=self.address, **options)
+        context = take_context(browser, base_url=self.address, **options)
         if role:
             key = self.site.make_session(f"a_{role}")
             context.add_cookies([{"name": "sessionid", "value": key, "url": self.address}])
@@ -177,25 +179,25 @@ class Visits:
 
     def __init__(self, browser: Browser, place: Place, logins: dict[str, Any]) -> None:
         self.browser, self.place, self.logins = browser, place, logins
-        self.contexts: list[BrowserContext] = []
         self.complaints: list[str] = []
 
     def as_user(self, name: str, viewport: dict[str, int] | None = None, **options: Any) -> Page:
-        return self._page(viewport or DESKTOP, storage_state=self.logins[name], **options)
+        return self._page(viewport or DESKTOP, self.logins[name]["cookies"], **options)
 
     def as_nobody(self, viewport: dict[str, int] | None = None, **options: Any) -> Page:
-        return self._page(viewport or DESKTOP, **options)
+        return self._page(viewport or DESKTOP, [], **options)
 
-    def _page(self, viewport: dict[str, int], **options: Any) -> Page:
+    def _page(self, viewport: dict[str, int], cookies: list[Any], **options: Any) -> Page:
         is_phone = viewport["width"] < 500
-        context = self.browser.new_context(
+        context = take_context(
+            self.browser,
             base_url=self.place.address,
-            viewport=viewport,  # type: ignore[arg-type]  # a plain dictionary of the two sizes
+            viewport=viewport,
             is_mobile=is_phone,
             has_touch=is_phone,
             **options,
         )
-        self.contexts.append(context)
+        context.add_cookies(cookies)
         page = context.new_page()
         page.on("console", lambda said: self._note(said.type, said.text))
         page.on("pageerror", lambda error: self._note("error", str(error)))
@@ -210,8 +212,7 @@ class Visits:
 def visits(browser: Browser, place: Place, logins: dict[str, Any]) -> Iterator[Visits]:
     made = Visits(browser, place, logins)
     yield made
-    for context in made.contexts:
-        context.close()
+    give_back_contexts()
     assert not made.complaints, f"the browser complained: {made.complaints}"
 
 

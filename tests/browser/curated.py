@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.browser.contexts import take_context
 from tests.site import Site
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -17,7 +18,7 @@ WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 def signed_in(browser: Browser, address: str, session: str, **options: Any) -> Page:
     """A page of the user whose session this is."""
-    context = browser.new_context(base_url=address, **options)
+    context = take_context(browser, base_url=address, **options)
     context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
     page = context.new_page()
     page.on("pageerror", lambda error: pytest.fail(f"a script failed: {error}"))

@@ -136,4 +136,3 @@ def test_without_scripts_boxes_and_buttons_are_a_plain_form(browser: Browser, fu
     expect(page).to_have_url(re.compile(re.escape(furnished.pages["album"][0])))
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Undone: ")).to_be_visible()
-    context.close()

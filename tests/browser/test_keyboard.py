@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -70,7 +68,7 @@ FROM_THE_START = """() => {
 
 
 @pytest.fixture
-def page(browser: Browser, furnished: Furnished) -> Iterator[Page]:
+def page(browser: Browser, furnished: Furnished) -> Page:
     """A curator's page."""
     context = furnished.as_role(
         browser,
@@ -78,8 +76,7 @@ def page(browser: Browser, furnished: Furnished) -> Iterator[Page]:
         viewport=DESKTOP,
         reduced_motion="reduce",
     )
-    yield context.new_page()
-    context.close()
+    return context.new_page()
 
 
 @pytest.mark.parametrize("name", MAIN)

@@ -42,11 +42,9 @@ def contrast(words: list[float], ground: list[float], behind: float) -> float:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_names_are_readable_on_white_and_on_black(browser: Browser, furnished: Furnished, theme: str) -> None:
-    context = furnished.as_role(browser, "viewer", color_scheme=theme)
-    page = context.new_page()
+    page = furnished.as_role(browser, "viewer", color_scheme=theme).new_page()
     page.goto(furnished.more["a face, known"])
     tags = page.evaluate(TAGS)
-    context.close()
     assert len(tags) == 5
     for words, ground in tags:
         for behind in (0, 128, 255):
@@ -56,11 +54,9 @@ def test_names_are_readable_on_white_and_on_black(browser: Browser, furnished: F
 def test_states_differ_in_line_sign_or_words_not_in_colour_alone(
     browser: Browser, furnished: Furnished
 ) -> None:
-    context = furnished.as_role(browser, "viewer")
-    page = context.new_page()
+    page = furnished.as_role(browser, "viewer").new_page()
     page.goto(furnished.pages["photo"][0])
     states = page.evaluate(STATES)
-    context.close()
     assert set(states) == {"confirmed", "known", "unsure", "unknown", "rejected"}
     told = {(line, sign, label.partition(": ")[2]) for line, sign, label in states.values()}
     assert len(told) == len(states)

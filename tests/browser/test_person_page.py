@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -38,9 +37,8 @@ def address(furnished: Furnished) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser: Browser, furnished: Furnished) -> Iterator[Page]:
-    with closing(furnished.as_role(browser, "viewer", viewport=DESKTOP)) as context:
-        yield context.new_page()
+def page(browser: Browser, furnished: Furnished) -> Page:
+    return furnished.as_role(browser, "viewer", viewport=DESKTOP).new_page()
 
 
 def test_companions_are_asked_for_when_they_come_into_sight(page: Page, address: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -13,11 +12,9 @@ from tests.making_pictures import jpeg
 
 
 @pytest.fixture
-def page(browser: Browser, furnished: Furnished) -> Iterator[Page]:
+def page(browser: Browser, furnished: Furnished) -> Page:
     """A curator's page."""
-    context = furnished.as_role(browser, "curator", java_script_enabled=False)
-    yield context.new_page()
-    context.close()
+    return furnished.as_role(browser, "curator", java_script_enabled=False).new_page()
 
 
 def test_photos_are_uploaded_and_each_file_is_answered(page: Page) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from gallery.core.exceptions import ActionRefused
 from gallery.curation import bulk
 from gallery.curation.bulk import (
     BulkKind,
@@ -16,10 +17,10 @@ from gallery.curation.bulk import (
     stop_bulk_act,
 )
 from gallery.history.undo import undo_events
-from gallery.models import BulkAct, Event, GalleryChange, Person, Reference, Status, User
+from gallery.models import Album, BulkAct, Event, GalleryChange, Person, Photo, Reference, Status, User
 from gallery.people.services import create_person
 from tests.bulk import PEOPLE, chosen, do, undo
-from tests.making import a_named_face, a_person, a_reference, a_user
+from tests.making import a_named_face, a_person, a_photo, a_reference, a_user
 
 pytestmark = pytest.mark.django_db
 
@@ -242,3 +243,58 @@ def test_a_draft_that_nobody_started_is_forgotten(user: User) -> None:
     act = create_bulk_draft(user, "approve", [a_reference(a_person()).pk])
     BulkAct.objects.filter(pk=act.pk).update(made_at="2000-01-01T00:00Z")
     assert delete_bulk_drafts() == 1
+
+
+def run_until_it_fails(act: BulkAct) -> str:
+    run_bulk_act(act.pk)
+    act.refresh_from_db()
+    assert act.work == Status.FAILED
+    return act.failure_text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("move", "The person they were to go to"), ("merge", "The person they were to become")],
+)
+def test_a_waiting_act_whose_target_has_gone_changes_nothing_and_says_so(
+    small_parts: None, user: User, kind: str, said: str
+) -> None:
+    people = [a_person(name) for name in ("Anna", "Bea", "Cleo", "Dora")]
+    references = [a_reference(people[0]) for _ in range(4)]
+    chosen_rows = people if kind == "merge" else references
+    draft = create_bulk_draft(user, kind, [row.pk for row in chosen_rows])
+    act = start_bulk_act(user, draft, name="Cleo", target=people[2].pk)
+    people[2].delete()
+    assert said in run_until_it_fails(act)
+    assert Reference.objects.filter(person=people[0]).count() == 4
+
+
+def test_photos_whose_album_has_gone_stay_where_they_are(small_parts: None, user: User) -> None:
+    photos = [a_photo() for _ in range(4)]
+    album = Album.objects.create(name="Trip", created_by=user)
+    draft = create_bulk_draft(user, "album", [photo.pk for photo in photos])
+    act = start_bulk_act(user, draft, target=album.pk)
+    album.delete()
+    assert "album they were to go to is no longer there" in run_until_it_fails(act)
+    assert not Photo.objects.exclude(album=None).exists()
+
+
+def test_a_waiting_act_of_somebody_who_has_gone_changes_nothing(small_parts: None, user: User) -> None:
+    act = a_long_act(user)
+    BulkAct.objects.update(by=None)
+    assert "no longer here" in run_until_it_fails(act)
+    assert statuses() == {"pending"}
+
+
+def test_what_cannot_be_begun_says_what_to_choose(user: User) -> None:
+    anna = a_person("Anna")
+    with pytest.raises(ActionRefused, match="Nothing was chosen"):
+        create_bulk_draft(user, "approve", [])
+    with pytest.raises(ActionRefused, match="Choose from two"):
+        create_bulk_draft(user, "merge", [anna.pk])
+    draft = create_bulk_draft(user, "merge", [anna.pk, a_person("Bea").pk])
+    with pytest.raises(ActionRefused, match="who they all are"):
+        start_bulk_act(user, draft)
+    draft = create_bulk_draft(user, "album", [a_photo().pk])
+    with pytest.raises(ActionRefused, match="Choose an album"):
+        start_bulk_act(user, draft)
