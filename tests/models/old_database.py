@@ -1,18 +1,18 @@
-"""Fills a database as an earlier release left it, and looks at it after the migrations. Run as a program.
+"""Fills a database as an earlier release left it, and looks at it after the migrations. Run in the process of
+a site by `main`, with these arguments:
 
-python -m tests.models.old_database migrate NAME      up to this migration, with every one that a squash replaces
-python -m tests.models.old_database fill NAME FILE    rows of every kind by the models of that time, noted in FILE
-python -m tests.models.old_database check FILE [MODEL...]    the rows hold the same, but for these models; failures
+migrate NAME      up to this migration, with every one that a squash replaces
+fill NAME FILE    rows of every kind by the models of that time, noted in FILE
+check FILE [MODEL...]    the rows hold the same, but for these models; failures
     are shown, old acts undone
-python -m tests.models.old_database request NAME      jobs about the whole site, as settings told of them
-python -m tests.models.old_database jobs              the rows of jobs say the same, and the settings are gone
+request NAME      jobs about the whole site, as settings told of them
+jobs              the rows of jobs say the same, and the settings are gone
 
 """
 
 from __future__ import annotations
 
 import json
-import sys
 import uuid
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -343,11 +343,7 @@ def check_jobs() -> None:
     assert list(SiteSetting.objects.values_list("key", "value")) == [("is_paused", True)]
 
 
-if __name__ == "__main__":
-    import django
-
-    django.setup()
-    program, *arguments = sys.argv[1:]
+def main(program: str, *arguments: str) -> None:
     if program == "migrate":
         migrate(*arguments)
     elif program == "fill":
