@@ -23,4 +23,4 @@ RUN useradd --system --home /data facesite && mkdir -p /data && chown facesite /
 USER facesite
 ENV PATH=/venv/bin:$PATH
 EXPOSE 8000
-CMD ["gunicorn", "--bind", "0.0.0.0:8000", "facesite.wsgi"]
+CMD ["python", "-m", "facesite.server", "--host", "0.0.0.0"]

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from gallery.core.permissions import PageRequest
+from facesite.refusals import WITHHELD, say_refused
+from gallery.core.permissions import PageRequest, current_user
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -62,12 +66,28 @@ class SignInFirst(LoginRequiredMiddleware):
 
     Where a script has asked for a part of a page, the whole page goes to the login: it would else be shown inside of
     it. Where a form was sent, the way back is the page that it stands on, since its address cannot be opened.
+
+    Whoever may not open a page learns it here, before the token of a form is looked for in the body.
     """
+
+    def process_view(self, request: PageRequest, view_func: Any, *given: Any) -> HttpResponseBase | None:  # type: ignore[override]
+        answer = super().process_view(request, view_func, *given)
+        if answer:
+            return answer
+        role = getattr(view_func, "least_role", None)
+        if role and not current_user(request).has_role(role):
+            return render(
+                request, "403.html", status=403
+            )  # Django's own page for it looks for the token first
+        withheld = request.META.get(WITHHELD)
+        return say_refused(request, withheld) if withheld else None
 
     def handle_no_permission(  # type: ignore[override]  # the stubs know of plain redirects only
         self, request: PageRequest, view_func: Respond
     ) -> HttpResponseBase:
         is_part = bool(request.htmx)
+        if not is_part and "application/json" in request.headers.get("Accept", ""):
+            return JsonResponse({"error": _("Sign in first.")}, status=401)
         back = request.get_full_path()
         if is_part or request.method not in ("GET", "HEAD"):
             back = _same_site(request, request.htmx.current_url or request.headers.get("Referer", ""))

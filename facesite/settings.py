@@ -45,9 +45,10 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "facesite.refusals.answer_refusals",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "facesite.middleware.SignInFirst",
+    "facesite.middleware.SignInFirst",  # before what reads a body
+    "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -57,6 +58,9 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "facesite.urls"
 WSGI_APPLICATION = "facesite.wsgi.application"
+WEB_PROCESSES = env.whole("FACESITE_WEB_PROCESSES", 2, low=1, high=64)
+WEB_THREADS = env.whole("FACESITE_WEB_THREADS", 4, low=1, high=64)  # of each process
+IDLE_SECONDS = env.whole("FACESITE_IDLE_SECONDS", 60, low=1, high=3600)  # of who sends or reads nothing
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -187,6 +191,8 @@ UPLOAD_REQUEST_MAX_MB = env.whole(
 )  # a ZIP, say
 UPLOADS_PER_HOUR = env.whole("FACESITE_UPLOADS_PER_HOUR", 5_000, low=1, high=1_000_000)  # files of one user
 UPLOAD_GB_PER_HOUR = env.whole("FACESITE_UPLOAD_GB_PER_HOUR", 50, low=1, high=100_000)
+UPLOADS_AT_ONCE = env.whole("FACESITE_UPLOADS_AT_ONCE", 256, low=1, high=100_000)  # in one web process
+USER_UPLOADS_AT_ONCE = env.whole("FACESITE_USER_UPLOADS_AT_ONCE", 32, low=1, high=100_000)
 UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 120, low=1, high=500)
 UNKNOWN_DAYS = env.whole("FACESITE_UNKNOWN_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 EXPORT_DAYS = env.whole("FACESITE_EXPORT_DAYS", 7, low=1, high=365)

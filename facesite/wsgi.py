@@ -1,4 +1,4 @@
-"""The WSGI application, for gunicorn. It does not start with settings that would leave the site open."""
+"""Django's application, served by facesite.asgi. It does not start with settings that would leave the site open."""
 
 import os
 

@@ -122,18 +122,9 @@ class Site:
         command = [sys.executable, "-m", "celery", "-q", "-A", app, "worker", "--loglevel", "WARNING"]
         return self._start([*command, *options], "worker.log", environment)
 
-    def start_web(self, port: int) -> subprocess.Popen[bytes]:
-        options = [
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--workers",
-            "1",
-            "--threads",
-            "4",
-            "--log-level",
-            "warning",
-        ]
-        return self._start([sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"], "web.log", {})
+    def start_web(self, port: int, **environment: str) -> subprocess.Popen[bytes]:
+        options = ["--port", str(port), "--processes", "1"]
+        return self._start([sys.executable, "-m", "facesite.server", *options], "web.log", environment)
 
     def _start(self, command: list[str], log: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
         with (self.folder / log).open("ab") as said:

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 import yaml
 
+from tests.proxy import nginx_program, write_configuration
 from tests.servers import Process, free_port, is_open, postgres, postgres_folder, redis_program, wait_for
 from tests.site import ROOT
 
@@ -60,8 +61,9 @@ def run(command: list[str], settings: dict[str, str]) -> subprocess.CompletedPro
 
 def test_the_web_service_serves_and_its_health_check_says_so(prepared: dict[str, str]) -> None:
     port = free_port()
-    command = [word.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for word in SERVICES["web"]["command"]]
-    assert f"127.0.0.1:{port}" in command
+    command = list(SERVICES["web"]["command"])
+    command[command.index("--host") + 1] = "127.0.0.1"
+    command[command.index("--port") + 1] = str(port)
     web = Process(command, port, cwd=ROOT, env=prepared)
     check = [word.replace(":8000", f":{port}") for word in SERVICES["web"]["healthcheck"]["test"][1:]]
     try:
@@ -113,9 +115,9 @@ def test_postgres_takes_its_options(tmp_path: Path) -> None:
 
 
 def test_the_proxy_takes_its_configuration(tmp_path: Path) -> None:
-    nginx = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    if not nginx or not shutil.which("openssl"):
-        pytest.skip("NOT TESTED: nginx is not installed here")
+    nginx = nginx_program()
+    if not shutil.which("openssl"):
+        pytest.skip("NOT TESTED: openssl is not installed here")
     make = [
         "openssl",
         "req",
@@ -130,22 +132,17 @@ def test_the_proxy_takes_its_configuration(tmp_path: Path) -> None:
     ]
     key, certificate = tmp_path / "privkey.pem", tmp_path / "fullchain.pem"
     subprocess.run([*make, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    text = (ROOT / "deploy" / "nginx.conf").read_text()
     http, https = free_port(), free_port()
-    for old, new in {
+    changes = {
         "http://web:8000": "http://127.0.0.1:1",
         "/etc/nginx/certificates": str(tmp_path),
         "listen 80;": f"listen 127.0.0.1:{http};",
         "listen 443 ssl;": f"listen 127.0.0.1:{https} ssl;",
         "    http2 on;\n": "",  # Debian's nginx is older than the image's
-    }.items():
-        assert old in text
-        text = text.replace(old, new)
-    configuration = tmp_path / "nginx.conf"
-    configuration.write_text(f"pid {tmp_path}/nginx.pid;\n{text}")
-    program, *options = SERVICES["proxy"]["command"]
-    assert program == "nginx"
-    proxy = Process([nginx, *options, "-c", str(configuration), "-e", str(tmp_path / "error.log")], https)
+    }
+    options = write_configuration(tmp_path, changes)
+    assert SERVICES["proxy"]["command"] == ["nginx", *options[:2]]
+    proxy = Process([nginx, *options], https)
     try:
         assert is_open(http)
     finally:

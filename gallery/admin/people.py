@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count, F, Min, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -176,8 +176,8 @@ class PeopleCsvAdmin(ServiceAdmin):
         found = self.get_changelist_instance(request).queryset
         people = found.annotate(approved=F("approved"), times=F("times"))  # the list's own are for one page
         record_export(current_user(request), people=people.count())
-        response = StreamingHttpResponse(
-            (line.encode() for line in write_people_csv(people.iterator(chunk_size=EXPORT_CHUNK_SIZE))),
+        response = HttpResponse(
+            "".join(write_people_csv(people.iterator(chunk_size=EXPORT_CHUNK_SIZE))),
             content_type="text/csv; charset=utf-8",
         )
         day = timezone.localdate().isoformat()

@@ -73,6 +73,7 @@ def role_required(role: Role) -> Callable[[ViewFunction], ViewFunction]:
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
+        wrapped.least_role = role  # type: ignore[attr-defined]  # the middleware asks before forms are read
         return wrapped
 
     return decorate
@@ -81,6 +82,12 @@ def role_required(role: Role) -> Callable[[ViewFunction], ViewFunction]:
 contributor_required = role_required(Role.CONTRIBUTOR)
 curator_required = role_required(Role.CURATOR)
 administrator_required = role_required(Role.ADMINISTRATOR)
+
+
+def takes_files(view: ViewFunction) -> ViewFunction:
+    """For a view: its requests may be as large as uploads are. In the admin each may be."""
+    view.takes_files = True  # type: ignore[attr-defined]
+    return view
 
 
 def current_user(request: HttpRequest) -> User:

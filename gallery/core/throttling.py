@@ -12,11 +12,11 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
-from django.db.models import Count, Sum
+from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.models import Event, Photo, Reference, User
@@ -66,8 +66,22 @@ def render_lockout(
     return answer
 
 
+class UploadQuotaReached(ActionRefused):
+    """The user has sent as much as an hour allows; says when there is room again."""
+
+    code = "upload_quota"
+    sentence = gettext_lazy(
+        "You have uploaded as much as one hour allows. What is here is safe; go on in an hour."
+    )
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(str(self.sentence))
+        self.wait_seconds = wait_seconds
+
+
 VERB_UPLOAD_REFUSED = "upload.refused"
 QUOTA_PERIOD = timedelta(hours=1)
+MIN_WAIT_SECONDS = 60
 
 
 @contextmanager
@@ -83,17 +97,17 @@ def throttle_upload(user: User | None, more_bytes: int = 0) -> Iterator[None]:
 
 
 def check_upload_quota(user: User | None, more_bytes: int = 0) -> None:
-    """ActionRefused if the user has sent as many files, or bytes with these, as an hour allows."""
+    """UploadQuotaReached if the user has sent as many files, or bytes with these, as an hour allows."""
     if user is None:
         return
-    since = timezone.now() - QUOTA_PERIOD
+    now = timezone.now()
+    since = now - QUOTA_PERIOD
     kept = Photo.objects.filter(uploaded_by=user, added_at__gt=since).aggregate(
-        files=Count("pk"), bytes=Sum("bytes")
+        files=Count("pk"), bytes=Sum("bytes"), first=Min("added_at")
     )
     references = Reference.objects.filter(added_by=user, created_at__gt=since).count()
     refused = Event.objects.filter(actor=user, verb=VERB_UPLOAD_REFUSED, at__gt=since).count()
     is_full = kept["files"] + references + refused >= settings.UPLOADS_PER_HOUR
     if is_full or (kept["bytes"] or 0) + more_bytes > settings.UPLOAD_GB_PER_HOUR * 1_000_000_000:
-        raise ActionRefused(
-            _("You have uploaded as much as one hour allows. What is here is safe; go on in an hour.")
-        )
+        first_leaves = (kept["first"] or now) + QUOTA_PERIOD - now
+        raise UploadQuotaReached(max(MIN_WAIT_SECONDS, round(first_leaves.total_seconds())))

@@ -5,45 +5,40 @@ from __future__ import annotations
 import errno
 import shutil
 import sys
-from contextlib import suppress
 
 from django.conf import settings
-from django.core.handlers.wsgi import WSGIRequest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 TRANSIENT_ERRORS = (OSError, OperationalError, InterfaceError)
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 RETRY_SECONDS = 30
 LOW_DISK_BYTES = 1_000_000  # bytes
-MAX_DRAINED_BYTES = 256_000_000  # bytes
+DISK_FULL = gettext_lazy("The disk is full. Tell your administrator, then try again.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 for a database that is away or locked, 507 for a full disk, 500 for all else."""
     error = sys.exception()
     status = _error_status(error)
-    _drain_request(request)
     if status == 500:
         return HttpResponse(loader.get_template("500.html").render(), status=500)
-    explanation = explain_server_error(error)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
+    return explain_trouble(
+        request, explain_server_error(error), status, RETRY_SECONDS if status == 503 else 0
+    )
+
+
+def explain_trouble(request: HttpRequest, sentence: str, status: int, retry_after: int = 0) -> HttpResponse:
+    """A page with the sentence, or JSON for who asks for it; when to try again, in seconds."""
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
     if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"error": explanation}, status=status, headers=headers)
+        return JsonResponse({"error": sentence}, status=status, headers=headers)
     template = loader.get_template("trouble.html")
-    page = template.render({"sentence": explanation})  # without the request, which would ask the database
+    page = template.render({"sentence": sentence})  # without the request, which would ask the database
     return HttpResponse(page, status=status, headers=headers)
-
-
-def _drain_request(request: HttpRequest) -> None:
-    """Take the rest of what is being sent: who is still sending does not listen to an answer."""
-    stream = request.environ.get("wsgi.input") if isinstance(request, WSGIRequest) else None
-    left = MAX_DRAINED_BYTES
-    with suppress(OSError):
-        while stream and left > 0 and (part := stream.read(1 << 16)):
-            left -= len(part)
 
 
 def _error_status(error: BaseException | None) -> int:
@@ -65,7 +60,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 def explain_server_error(error: BaseException | None) -> str:
     """What is wrong and what to do."""
     if is_disk_full(error):
-        return _("The disk is full. Tell your administrator, then try again.")
+        return str(DISK_FULL)
     if isinstance(error, OSError):
         return _("The site cannot write to its disk. Tell your administrator, then try again.")
     return _("The database is busy or away. Try again in a moment; nothing is taken twice.")

@@ -18,7 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from gallery.core.exceptions import ActionRefused, NameTaken, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import PageCursor, find_by_id, parse_id
-from gallery.core.permissions import PageRequest, contributor_required, curator_required
+from gallery.core.permissions import PageRequest, contributor_required, curator_required, takes_files
 from gallery.faces.selectors import list_least_similar_faces
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message
@@ -183,6 +183,7 @@ def person_display_edit(request: PageRequest, pk: int) -> HttpResponse:
     return redirect("person", person.pk)
 
 
+@takes_files
 @contributor_required
 @require_POST
 def person_add_pictures(request: PageRequest, pk: int) -> HttpResponse:

@@ -23,7 +23,8 @@ from gallery.core.erased import let_erased_return
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import find_by_id, parse_id
-from gallery.core.permissions import PageRequest, contributor_required
+from gallery.core.permissions import PageRequest, contributor_required, takes_files
+from gallery.core.throttling import UploadQuotaReached
 from gallery.models import Album, Photo, User
 from gallery.photos.albums import create_album
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
@@ -46,6 +47,7 @@ class UploadResult:
     sentence: str = ""
     photo: Photo | None = None  # the one it became or already is; None if it lies in the trash
     is_trashed: bool = False
+    wait_seconds: int = 0  # after which the same file is welcome
 
 
 @contributor_required
@@ -65,6 +67,7 @@ def _upload_context(user: User, album: int | None) -> dict[str, object]:
     }
 
 
+@takes_files
 @contributor_required
 @require_POST
 def upload_plain(request: PageRequest) -> HttpResponse:
@@ -83,6 +86,7 @@ def upload_plain(request: PageRequest) -> HttpResponse:
     )
 
 
+@takes_files
 @contributor_required
 @require_POST
 def upload_file(request: PageRequest) -> StreamingHttpResponse:
@@ -156,6 +160,8 @@ def _add_one_photo(
     try:
         with let_erased_return(partial(is_confirmed, request)):  # the answer streams: no middleware does it
             added = add_photo(user, chunks, name, album)
+    except UploadQuotaReached as error:
+        return UploadResult(REFUSED, name, str(error), wait_seconds=error.wait_seconds)
     except (ImageError, ActionRefused) as error:
         return UploadResult(REFUSED, name, translate_error(error))
     except TRANSIENT_ERRORS as error:
@@ -169,8 +175,14 @@ def _add_one_photo(
     return UploadResult(DUPLICATE, name, sentence, is_trashed=True)
 
 
-def _result_as_json(request: HttpRequest, result: UploadResult) -> dict[str, str]:
+def _result_as_json(request: HttpRequest, result: UploadResult) -> dict[str, str | int]:
     is_tile = result.kind == ADDED and result.photo is not None
     template = "gallery/_tile.html" if is_tile else "gallery/_upload_result.html"
     html = render_to_string(template, {"photo": result.photo, "result": result}, request)
-    return {"kind": result.kind, "name": result.name, "sentence": result.sentence, "html": html}
+    said: dict[str, str | int] = {
+        "kind": result.kind,
+        "name": result.name,
+        "sentence": result.sentence,
+        "html": html,
+    }
+    return {**said, "wait": result.wait_seconds} if result.wait_seconds else said

@@ -14,6 +14,7 @@ const added = document.querySelector("[data-added]");
 const counts = { all: 0, sent: 0, duplicate: 0, refused: 0 };
 const queue = [];
 let sending = 0;
+let pause = null; // the timer that ends a wait for the site
 
 const withCounts = (words) => words.replace(/\{(\w+)\}/g, (_, name) => counts[name]);
 
@@ -47,7 +48,7 @@ async function makeAlbum() {
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   const answer = await fetch(form.dataset.albumUrl, { method: "POST", body, headers: { Accept: "application/json" } });
   const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
-  if (!isJson) return failureOf({ status: answer.status, responseURL: answer.url });
+  if (!isJson || answer.status === 401) return failureOf({ status: answer.status, responseURL: answer.url });
   const { album, name: shown, error } = await answer.json();
   if (!album) return error || form.dataset.refused;
   form.elements.album.add(new Option(shown, album, true, true));
@@ -84,10 +85,27 @@ function addRow(file) {
 }
 
 function sendNextFiles() {
-  while (sending < AT_ONCE && queue.length) {
+  while (!pause && sending < AT_ONCE && queue.length) {
     sending += 1;
     sendFile(queue.shift());
   }
+}
+
+/** Put a file back, and send nothing until so many seconds have passed; one line says why, and until when. */
+function waitWith(job, seconds, why) {
+  job.isAgain = true;
+  job.row.querySelector("progress").value = 0;
+  queue.unshift(job);
+  const line = section.querySelector("[data-waiting]");
+  const until = new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { timeStyle: "short" });
+  line.textContent = `${why} ${line.dataset.words.replace("{time}", until)}`;
+  line.hidden = false;
+  clearTimeout(pause);
+  pause = setTimeout(() => {
+    pause = null;
+    line.hidden = true;
+    sendNextFiles();
+  }, seconds * 1000);
 }
 
 function sendFile(job) {
@@ -95,6 +113,7 @@ function sendFile(job) {
   const body = new FormData();
   const bar = job.row.querySelector("progress");
   let read = 0;
+  job.wait = null;
   body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
   body.set("album", job.album);
   if (form.elements.erased?.checked) body.set("erased", "files");
@@ -118,13 +137,15 @@ function sendFile(job) {
   request.addEventListener("load", () => {
     if (isAnswered()) {
       readLines(true);
-      if (job.failure) showBroken(job, job.failure);
+      if (job.wait) waitWith(job, ...job.wait);
+      else if (job.failure) showBroken(job, job.failure);
       else {
         job.row.remove();
         counts.sent += 1;
         showCounts();
       }
-    } else showBroken(job, errorIn(request) ?? failureOf(request));
+    } else if (secondsToWait(request)) waitWith(job, secondsToWait(request), errorIn(request));
+    else showBroken(job, request.status === 401 ? form.dataset.signedout : errorIn(request) ?? failureOf(request));
     finish();
   });
   for (const name of ["error", "abort", "timeout"]) {
@@ -138,6 +159,12 @@ function sendFile(job) {
   request.send(body);
 }
 
+/** For how long the site asks to wait, where it has too much to do or one has sent as much as one may; else 0. */
+function secondsToWait(request) {
+  const isBusy = [429, 503].includes(request.status) && errorIn(request);
+  return isBusy ? Number(request.getResponseHeader("Retry-After")) : 0;
+}
+
 /** Why a whole request failed, and what to do about it. */
 function failureOf({ status, responseURL }) {
   const words = form.dataset;
@@ -146,13 +173,15 @@ function failureOf({ status, responseURL }) {
 }
 
 /** Show what became of one photo: its tile in the grid, or a line that says why there is none. */
-function showResult(job, { kind, html, sentence }) {
-  if (kind === "failed") {
+function showResult(job, { kind, html, sentence, wait }) {
+  if (wait) {
+    job.wait = [wait, sentence];
+  } else if (kind === "failed") {
     job.failure = sentence;
   } else if (kind === "added") {
     added.insertAdjacentHTML("afterbegin", html);
     document.querySelector("[data-progress]").dataset.left ||= "1";
-  } else {
+  } else if (!(job.isAgain && kind === "duplicate")) { // of a ZIP file, the photos that got through the first time
     counts[kind] += 1;
     list.insertAdjacentHTML("beforeend", html);
   }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -186,6 +187,28 @@ def test_a_broken_connection_is_said_and_the_file_tried_again(
     expect(page.locator(ADDED)).to_have_count(1)
     expect(page.locator(".filerow")).to_have_count(0)
     visits.complaints.clear()  # the browser's own, of the request that was broken off
+
+
+@pytest.mark.parametrize("how", ["before it is taken", "after it is taken"])
+def test_where_the_hours_limit_is_reached_the_page_waits_and_goes_on_by_itself(
+    how: str, page: Page, visits: Visits, place: Place, tmp_path: Path
+) -> None:
+    Image.open(place.photos / "first.jpg").resize((440 + len(how), 240)).save(tmp_path / "later.jpg")
+    page.goto("/upload/")
+    why = "That is all for this hour."
+    if how == "before it is taken":
+        answer = {"status": 429, "json": {"error": why}, "headers": {"Retry-After": "2"}}
+    else:
+        line = json.dumps({"kind": "refused", "name": "later.jpg", "sentence": why, "html": "", "wait": 2})
+        answer = {"body": line + "\n", "content_type": "application/x-ndjson"}
+    page.route("**/upload/file", lambda route: route.fulfill(**answer), times=1)
+    page.get_by_label("Choose photos").set_input_files(tmp_path / "later.jpg")
+    waiting = page.locator("[data-waiting]")
+    expect(waiting).to_have_text(re.compile(f"{why} The rest goes on by itself at .+"))
+    expect(page.locator(".filerow.broken")).to_have_count(0)
+    expect(page.locator(ADDED)).to_have_count(1)
+    expect(waiting).to_be_hidden()
+    visits.complaints.clear()  # the browser's own, of the request that was refused
 
 
 def test_whoever_was_signed_out_meanwhile_is_told_so(visits: Visits, place: Place) -> None:

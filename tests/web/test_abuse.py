@@ -111,6 +111,38 @@ def test_who_may_not_upload_writes_no_byte_to_the_disk(
     assert made == []
 
 
+@pytest.mark.parametrize("who", [None, Role.VIEWER])
+def test_who_may_not_send_a_form_is_told_so_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, who: Role | None
+) -> None:
+    """Even the token that guards forms stands in the body."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the body was read")
+
+    monkeypatch.setattr("django.http.request.HttpRequest.parse_file_upload", refuse)
+    client = Client(enforce_csrf_checks=True)
+    client.get("/account/login")
+    if who:
+        client.force_login(a_user("vy", who))
+    for address in ("/upload/file", "/upload/plain", "/upload/album"):
+        answer = client.post(address, {"photos": SimpleUploadedFile("a.jpg", jpeg())})
+        assert answer.status_code == (403 if who else 302)
+
+
+def test_a_program_that_is_not_signed_in_is_told_so_by_a_status() -> None:
+    answer = Client().post("/upload/file", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json()) == (401, {"error": "Sign in first."})
+
+
+def test_past_the_hours_limit_a_program_hears_how_long_to_wait(settings: Any) -> None:
+    settings.UPLOADS_PER_HOUR = 1
+    client = browser(a_user("co", Role.CONTRIBUTOR))
+    first, second = (upload(client, jpeg(shade))[0] for shade in (10, 20))
+    assert "wait" not in first
+    assert 3_500 < int(second["wait"]) <= 3_600
+
+
 def test_a_request_larger_than_the_limit_is_refused_before_it_is_read(settings: Any) -> None:
     settings.UPLOAD_REQUEST_MAX_MB = 1
     client = browser(a_user("co", Role.CONTRIBUTOR))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,10 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from facesite.processes import die_with_parent
 from gallery.management.base import GalleryCommand
 
 STOP_TIMEOUT_SECONDS = 20  # time for a child to finish its work
-PR_SET_PDEATHSIG = 1
 
 
 class Command(BaseCommand):
@@ -59,9 +58,7 @@ class Command(BaseCommand):
 
 
 def web_command(host: str, port: int) -> list[str]:
-    options = ["--bind", f"{host}:{port}", "--workers", "2", "--threads", "4", "--timeout", "120"]
-    options += ["--worker-tmp-dir", str(settings.FILE_UPLOAD_TEMP_DIR), "--log-level", "warning"]
-    return [sys.executable, "-m", "gunicorn", *options, "facesite.wsgi"]
+    return [sys.executable, "-m", "facesite.server", "--host", host, "--port", str(port)]
 
 
 def worker_command() -> list[str]:
@@ -75,13 +72,8 @@ def worker_command() -> list[str]:
 def start_process(command: list[str]) -> subprocess.Popen[bytes]:
     """Start a child in its own session (we pass Ctrl-C on) that ends when we are killed."""
     return subprocess.Popen(
-        command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=_die_with_parent
+        command, cwd=settings.BASE_DIR, start_new_session=True, preexec_fn=die_with_parent
     )
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def stop_processes(children: list[subprocess.Popen[bytes]]) -> None:

@@ -1,0 +1,169 @@
+"""The door of the site: an ASGI application that looks at headers and sessions before a byte of a body is kept.
+
+Anybody may send a small form. More needs the session of somebody who may upload, at an address that takes files,
+within the hour's limit and within what one client and all together may send at once. The event loop receives it
+(bodies.py); only then one of the few threads has to do with it (threads.py), whose answers the event loop sends.
+Who may not gets Django's answer to the headers alone (refusals.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from asgiref.wsgi import WsgiToAsgiInstance
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import close_old_connections
+from django.http import Http404
+from django.urls import resolve
+from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy as _
+
+from facesite.bodies import SMALL_BODY, Disconnected, Receiver, Slots, discard_rest
+from facesite.refusals import REFUSED, WITHHELD, Refused, too_large
+from facesite.threads import Answer, Send, Threads
+from gallery.core.throttling import UploadQuotaReached, check_upload_quota, get_client_address
+from gallery.models import User
+from gallery.web.error_pages import RETRY_SECONDS, TRANSIENT_ERRORS, explain_server_error
+
+FORMS_OF_ONE, FORMS_OF_ALL = 100, 2_000  # small bodies on their way
+STREAMS_OF_ONE, STREAMS_OF_ALL = 8, 32  # answers made while they are sent: ZIP files
+PROBE = b"ok\n"
+UPLOADED = "facesite.uploaded"  # the body was a large one
+Environ = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    user: int
+    most: int  # bytes of one body
+
+
+class Gate:
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.threads = Threads(application, settings.WEB_THREADS)
+        self.receiver = Receiver()
+        self.door = ThreadPoolExecutor(1, "door")  # asks who it is, however busy the pages are
+        sending = _("You are sending as much at once as one may. Wait until some of it is here.")
+        self.uploads = Slots(settings.USER_UPLOADS_AT_ONCE, settings.UPLOADS_AT_ONCE, sending)
+        self.forms = Slots(FORMS_OF_ONE, FORMS_OF_ALL, sending)
+        loading = _("You are downloading as much at once as one may. Wait until some of it is there.")
+        self.streams = Slots(STREAMS_OF_ONE, STREAMS_OF_ALL, loading)
+
+    async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD"):
+            await send_answer(send, Answer(200, [(b"content-type", b"text/plain")], PROBE))
+            return
+        environ = build_environ(scope)
+        with ExitStack() as held:
+            try:
+                is_body_left = not await self._receive_body(environ, receive, held)
+            except Disconnected:
+                return
+            except Refused as refused:
+                environ[REFUSED], is_body_left = refused.with_traceback(None), True
+            answer = await self._answer(environ, held)
+            if is_body_left:
+                await send_last_answer(send, answer, receive)
+            else:
+                await send_answer(send, answer)
+            if answer.file or answer.stream:
+                await self.threads.send_rest(answer, send, receive)
+
+    async def _receive_body(self, environ: Environ, receive: Any, held: ExitStack) -> bool:
+        """Put the body where Django finds it; False where it is withheld from Django, which then says why."""
+        length, is_chunked = int(environ.get("CONTENT_LENGTH") or 0), "HTTP_TRANSFER_ENCODING" in environ
+        if not length and not is_chunked:
+            return True
+        if length <= SMALL_BODY and not is_chunked:
+            with self.forms.take(get_client_address(WSGIRequest(environ))):
+                environ["wsgi.input"] = await self.receiver.receive_small(receive)
+        else:
+            permit = await asyncio.get_running_loop().run_in_executor(self.door, judge, environ, length)
+            if permit is None:
+                environ |= {WITHHELD: too_large(), "CONTENT_LENGTH": "0"}
+                return False
+            held.enter_context(self.uploads.take(permit.user))
+            body = await self.receiver.receive_large(receive, length, permit.most)
+            environ |= {"CONTENT_LENGTH": str(body.seek(0, io.SEEK_END)), UPLOADED: True}
+            body.seek(0)
+            environ["wsgi.input"] = body
+            held.callback(self.receiver.disk.submit, body.close)  # freeing gigabytes takes a while
+        return True
+
+    async def _answer(self, environ: Environ, held: ExitStack) -> Answer:
+        answer = await self.threads.answer(environ)
+        if answer.stream and UPLOADED not in environ:  # who has sent much already has a place
+            request = WSGIRequest(environ)
+            client = request.COOKIES.get(settings.SESSION_COOKIE_NAME) or get_client_address(request)
+            try:
+                held.enter_context(self.streams.take(client))
+            except Refused as refused:
+                await self.threads.run(answer.close)
+                return await self.threads.answer({**environ, REFUSED: refused})
+        return answer
+
+
+def build_environ(scope: Any) -> Environ:
+    """What PEP 3333 makes of a request, without a body."""
+    # X_Forwarded_For must not pass for X-Forwarded-For
+    headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    wrapped: Any = WsgiToAsgiInstance(None, duplicate_header_limit=None)  # type: ignore[no-untyped-call]
+    wrapped.scope = {**scope, "headers": headers}
+    environ: Environ = wrapped.build_environ(wrapped.scope, io.BytesIO())
+    return environ
+
+
+def judge(environ: Environ, length: int) -> Permit | None:
+    """What the sender of a large body may send; None if nothing. Runs in a thread: it asks the database."""
+    close_old_connections()
+    request: Any = WSGIRequest(environ)
+    sessions = import_module(settings.SESSION_ENGINE)
+    request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    try:
+        user = get_user(request)
+        if not (isinstance(user, User) and user.is_contributor):
+            return None
+        if not is_for_files(request.path_info):
+            return Permit(user.pk, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        check_upload_quota(user, length)
+        return Permit(user.pk, settings.UPLOAD_REQUEST_MAX_MB * 1_000_000)
+    except UploadQuotaReached as reached:
+        raise Refused(429, reached.sentence, reached.wait_seconds) from reached
+    except TRANSIENT_ERRORS as error:
+        raise Refused(503, lazy(explain_server_error, str)(error), RETRY_SECONDS) from error
+    finally:
+        close_old_connections()
+
+
+def is_for_files(path: str) -> bool:
+    """Whether a request to this address may have files; in the admin each may."""
+    try:
+        match = resolve(path)
+    except Http404:
+        return False
+    return "admin" in match.app_names or getattr(match.func, "takes_files", False)
+
+
+async def send_answer(send: Send, answer: Answer) -> None:
+    is_more = bool(answer.file or answer.stream)
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.content, "more_body": is_more})
+
+
+async def send_last_answer(send: Send, answer: Answer, receive: Any) -> None:
+    """The answer to somebody who may still be sending; then the connection ends."""
+    framing = [(b"connection", b"close"), (b"content-length", str(len(answer.content)).encode())]
+    headers = [header for header in answer.headers if header[0] != b"content-length"]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers + framing})
+    await send({"type": "http.response.body", "body": answer.content, "more_body": True})
+    await discard_rest(receive)
+    await send({"type": "http.response.body"})
