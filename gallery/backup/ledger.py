@@ -117,14 +117,15 @@ def adopt_ledger(place: Path, key_id: str) -> None:
 
     `key_id`: of the key that the backup's digests were made with; empty for a backup that has none.
     """
-    folders = sorted(path.parent for path in (place / LEDGER_FOLDER).glob("*/key"))
+    folders = sorted(path for path in (place / LEDGER_FOLDER).glob("*") if path.is_dir())
     own = Path(settings.DATA_DIR) / KEY_FILE
     wanted = [key_id, get_key_id(own.read_text().strip()) if own.exists() else ""]
     folders.sort(key=lambda folder: [folder.name != name for name in wanted])
     if not folders:
         return
-    _write_whole(own, (folders[0] / "key").read_text())
-    own.chmod(0o600)
+    if (folders[0] / "key").exists():
+        (folders[0] / "key").chmod(0o600)
+        (folders[0] / "key").replace(own)  # renamed, as a disk that is full by now has no room for a copy
     known = {str(receipt) for receipt in Erasure.objects.values_list("receipt", flat=True)}
     notes = [json.loads(path.read_text()) for path in folders[0].glob("*.json") if path.stem not in known]
     for note in sorted(notes, key=lambda note: note["at"]):
