@@ -23,8 +23,14 @@ NOSE_DEPTH = 0.55  # eye distances
 MIN_EYE_DISTANCE = 9.0  # pixels between the eyes
 MAX_YAW = 62.0  # degrees
 MIN_LUMINANCE, MAX_LUMINANCE = 0.06, 0.95  # mean luminance
+CLIPPED_LUMINANCE, MAX_CLIPPED = 0.98, 0.6  # the share of a face that may be washed out
 MIN_CONTRAST = 0.025  # standard deviation of luminance
 MIN_SHARPNESS = 0.006
+LEAST_LUMINANCE = (
+    0.009  # of what can be brightened: below, a picture of 8 bits has but two or three grey levels
+)
+MAX_DARK_SHARPNESS = 2.0  # of a dark face: more is noise, whatever it is brightened to
+LIT_LUMINANCE = 0.4  # what a dark face is brightened to
 
 REFERENCE_SIZE, REFERENCE_SHARP, REFERENCE_NOISE = 14.0, 0.03, 1.2
 """Least size and sharpness, and the sharpness that only noise has, of a good reference. A worse face may still be
@@ -42,25 +48,49 @@ def measure_quality(image: Image, detection: Detection) -> Quality:
     apart = right - left
     distance = float(np.hypot(*apart))
     lower = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
-    roll = math.degrees(math.atan2(apart[1], apart[0])) if distance else 0.0
+    roll = measure_roll(detection.landmarks)
     yaw = _estimate_yaw(apart, nose - (left + right) / 2)
-    chip = _cut_chip(image, detection.landmarks, max(distance, lower * 0.9))
+    chip = _cut_face_chip(image, detection.landmarks)
     contrast = float(chip.std())
     detail = chip[1:-1, :-2] + chip[1:-1, 2:] + chip[:-2, 1:-1] + chip[2:, 1:-1] - 4 * chip[1:-1, 1:-1]
     sharpness = float(detail.var()) / max(contrast**2, 1e-6)
     exposure = float(chip.mean())
-    reason = _find_reason(max(distance, lower * 0.9), sharpness, yaw, exposure, contrast)
+    clipped = float((chip >= CLIPPED_LUMINANCE).mean())
+    reason = _find_reason(max(distance, lower * 0.9), sharpness, yaw, exposure, contrast, clipped)
     return Quality(distance, sharpness, yaw, roll, exposure, contrast, not reason, reason)
 
 
-def _find_reason(size: float, sharpness: float, yaw: float, exposure: float, contrast: float) -> str:
+def measure_roll(landmarks: Landmarks) -> float:
+    """Degrees by which the face is turned in the image, from eye to eye; 0 where they are one point."""
+    across, down = (landmarks[1] - landmarks[0]).astype(np.float64)
+    return math.degrees(math.atan2(down, across)) if across or down else 0.0
+
+
+def measure_light(image: Image, landmarks: Landmarks) -> tuple[float, float]:
+    """Exposure and contrast, as ``Quality`` has them."""
+    chip = _cut_face_chip(image, landmarks)
+    return float(chip.mean()), float(chip.std())
+
+
+def get_dark_gain(exposure: float, contrast: float) -> float:
+    """What the pixels of a face are multiplied by before it is embedded: 1 where there is light enough."""
+    is_dark = exposure < MIN_LUMINANCE or (contrast < MIN_CONTRAST and exposure < 0.35)
+    return LIT_LUMINANCE / exposure if is_dark and exposure >= LEAST_LUMINANCE else 1.0
+
+
+def _find_reason(
+    size: float, sharpness: float, yaw: float, exposure: float, contrast: float, clipped: float
+) -> str:
     """Why a face cannot be recognised, or an empty string."""
     if size < MIN_EYE_DISTANCE:
         return "small"
+    gain = get_dark_gain(exposure, contrast)
+    exposure, contrast = exposure * gain, contrast * gain
     is_flat = contrast < MIN_CONTRAST
-    if exposure < MIN_LUMINANCE or (is_flat and exposure < 0.35):
+    is_noise = gain > 1 and sharpness > MAX_DARK_SHARPNESS
+    if exposure < MIN_LUMINANCE or is_noise or (is_flat and exposure < 0.5):
         return "dark"
-    if exposure > MAX_LUMINANCE or (is_flat and exposure > 0.65):
+    if exposure > MAX_LUMINANCE or clipped > MAX_CLIPPED or (is_flat and exposure > 0.65):
         return "bright"
     if abs(yaw) > MAX_YAW:
         return "turned"
@@ -73,6 +103,12 @@ def _estimate_yaw(apart: NDArray[np.float64], nose: NDArray[np.float64]) -> floa
     if squared == 0:
         return 90.0
     return math.degrees(math.atan(float(nose @ apart) / squared / NOSE_DEPTH))
+
+
+def _cut_face_chip(image: Image, landmarks: Landmarks) -> NDArray[np.float32]:
+    left, right, _, *mouth = landmarks.astype(np.float64)
+    lower = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
+    return _cut_chip(image, landmarks, max(float(np.hypot(*(right - left))), lower * 0.9))
 
 
 def _cut_chip(image: Image, landmarks: Landmarks, size: float) -> NDArray[np.float32]:

@@ -172,6 +172,7 @@ class Embedder(Protocol):
 
     name: str
     id: str
+    earlier_ids: tuple[str, ...]  # of recipes that differ for turned and dark faces alone
     dimension: int
     bounds: Bounds
 

@@ -40,6 +40,7 @@ class FakeEngine:
     faces: list[Seen] = field(default_factory=list)
     name: str = "fake"
     id: str = EMBEDDER
+    earlier_ids: tuple[str, ...] = ()
     dimension: int = 16
     bounds: Bounds = BOUNDS
     scale: float = 1.0

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 
 from gallery.core.limits import get_upload_limits
+from gallery.index.carry_over import carry_over_vectors
 from gallery.index.selectors import (
     SERVING_RECIPE_KEY,
     count_searchable_people,
@@ -129,6 +130,9 @@ def get_serving_embedder() -> Embedder:
         except RecognitionError as error:
             log.warning("The embedder that made the serving index cannot be loaded any more: %s", error)
         else:
+            if recipe["id"] in found.earlier_ids:
+                carry_over_vectors(recipe["id"], found.id)
+                return found
             if found.id == recipe["id"]:  # its weights, and what is done with them, are still the same
                 return found
     return get_configured_embedder()

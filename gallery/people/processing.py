@@ -18,6 +18,7 @@ from gallery.core.limits import get_upload_limits
 from gallery.faces.processing import detect_in_drawn_box, place_in_photo, record_failure
 from gallery.index import engine
 from gallery.index.builds import request_build, request_build_after_change, run_build
+from gallery.index.carry_over import carry_over_vectors
 from gallery.index.engine import get_configured_recipe
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.index.live import searchable_vectors
@@ -146,6 +147,8 @@ MAX_REQUEUED_PHOTOS = 20  # photos waiting at a time to be looked at again
 def advance_embedder_switch() -> bool:
     """Do some of what is left to do; False when nothing is. Repeating it, or stopping it, does no harm."""
     wished = engine.get_configured_embedder()
+    for earlier in wished.earlier_ids:
+        carry_over_vectors(earlier, wished.id)
     if left := _embed_missing_references(wished):
         log.info("%s references are still to be embedded by %s.", left, wished.id)
         return True

@@ -18,7 +18,12 @@ import numpy as np
 
 from recognition import weights
 from recognition.align import Template, align_faces
-from recognition.embedders.recipe import embed_in_batches, make_embedder_id, normalise_vectors
+from recognition.embedders.recipe import (
+    embed_in_batches,
+    list_earlier_ids,
+    make_embedder_id,
+    normalise_vectors,
+)
 from recognition.errors import WeightsCorrupt, WeightsMissing
 from recognition.runtime import Session, open_session
 from recognition.types import Bounds, Embeddings, FaceCrop, Image
@@ -116,16 +121,15 @@ class ArcFaceEmbedder:
         self._session: Session | None = None
         self._opening = threading.Lock()
         self.dimension = self._shape.dimension
-        self.id = make_embedder_id(
-            self.name,
-            {
-                "weights": file_sha256(self._path),
-                "template": ARCFACE_TEMPLATE.points,
-                "resampling": "box, bilinear, edge repeated",
-                "pixels": "rgb 0..255" if self._shape.scales_itself else "rgb -1..1",
-                "precision": "float32",
-            },
-        )
+        recipe = {
+            "weights": file_sha256(self._path),
+            "template": ARCFACE_TEMPLATE.points,
+            "resampling": "box, bilinear, edge repeated",
+            "pixels": "rgb 0..255" if self._shape.scales_itself else "rgb -1..1",
+            "precision": "float32",
+        }
+        self.id = make_embedder_id(self.name, recipe)
+        self.earlier_ids = list_earlier_ids(self.name, recipe)
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
         """(n, dimension) unit float32 vectors, in order; at most 32 faces are in memory at once."""

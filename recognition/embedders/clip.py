@@ -15,7 +15,7 @@ from recognition.embedders import clip_weights
 from recognition.embedders.clip_int8 import PRECISION, ClipNetworks
 from recognition.embedders.clip_pixels import cut_face
 from recognition.embedders.clip_weights import find_weights, get_image_tower
-from recognition.embedders.recipe import embed_in_batches, make_embedder_id
+from recognition.embedders.recipe import embed_in_batches, list_earlier_ids, make_embedder_id
 from recognition.types import Bounds, Embeddings, FaceCrop
 
 DEFAULT_MODEL = "ViT-B-32"
@@ -42,17 +42,16 @@ class ClipEmbedder:
         self._networks: ClipNetworks | None = None
         self._opening = threading.Lock()
         self.dimension = self._source.dimension
-        self.id = make_embedder_id(
-            self.name,
-            {
-                "weights": self._source.sha256,
-                "model": model,
-                "quick_gelu": self._source.quick_gelu,
-                "crop": "box, at most 16 to 1",
-                "pixels": self._source.pixels.recipe(),
-                "precision": PRECISION,
-            },
-        )
+        recipe = {
+            "weights": self._source.sha256,
+            "model": model,
+            "quick_gelu": self._source.quick_gelu,
+            "crop": "box, at most 16 to 1",
+            "pixels": self._source.pixels.recipe(),
+            "precision": PRECISION,
+        }
+        self.id = make_embedder_id(self.name, recipe)
+        self.earlier_ids = list_earlier_ids(self.name, recipe)
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
         """(n, dimension) unit float32 vectors, in order; at most 32 faces are in memory at once."""

@@ -18,7 +18,12 @@ from recognition.embedders.dlib_network import (
     read_network,
     write_onnx_model,
 )
-from recognition.embedders.recipe import embed_in_batches, make_embedder_id, normalise_vectors
+from recognition.embedders.recipe import (
+    embed_in_batches,
+    list_earlier_ids,
+    make_embedder_id,
+    normalise_vectors,
+)
 from recognition.landmarks.five_points import (
     LANDMARKS_SHA256,
     SQUARE_SHIFT,
@@ -76,6 +81,7 @@ class DlibEmbedder:
 
     def __init__(self, threads: int | None = None) -> None:
         self.id = make_embedder_id(self.name, DLIB_RECIPE)
+        self.earlier_ids = list_earlier_ids(self.name, DLIB_RECIPE)
         self._threads = threads
         self._session: Session | None = None
         self._opening = threading.Lock()

@@ -1,4 +1,4 @@
-"""What every embedder shares: its id, bounded batches and unit vectors."""
+"""What every embedder shares: its id, faces made ready in bounded batches, and unit vectors."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from recognition.embedders.prepare import PREPARATION, prepare_face
 from recognition.types import Embeddings, FaceCrop
 
 BATCH_FACES = 32
 
 
 def make_embedder_id(name: str, recipe: Mapping[str, object]) -> str:
-    """``name`` and 12 hex digits of a SHA-256 over the recipe, which must name the weights' own SHA-256."""
+    """``name`` and 12 hex digits of a SHA-256 over the recipe, which must name the weights' own SHA-256.
+
+    The preparation that all embedders share is a part of it.
+    """
+    return _hash_recipe(name, {**recipe, "preparation": PREPARATION})
+
+
+def list_earlier_ids(name: str, recipe: Mapping[str, object]) -> tuple[str, ...]:
+    """The id before there was a preparation; vectors of faces that need none are the same under both."""
+    return (_hash_recipe(name, recipe),)
+
+
+def _hash_recipe(name: str, recipe: Mapping[str, object]) -> str:
     text = json.dumps(recipe, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -30,8 +43,8 @@ def embed_in_batches(
     embed: Callable[[list[FaceCrop]], Embeddings],
     size: int = BATCH_FACES,
 ) -> Embeddings:
-    """(n, dimension) vectors, with at most ``size`` faces in memory at once."""
-    vectors = [embed(batch) for batch in split_batches(crops, size)]
+    """(n, dimension) vectors of faces made ready, with at most ``size`` of them in memory at once."""
+    vectors = [embed([prepare_face(crop) for crop in batch]) for batch in split_batches(crops, size)]
     return np.concatenate(vectors) if vectors else np.empty((0, dimension), np.float32)
 
 

@@ -119,6 +119,7 @@ class SFaceEmbedder:
 
     name = "sface"
     dimension = EMBEDDING_DIMENSION
+    earlier_ids: tuple[str, ...] = ()
     bounds = Bounds(known=0.45, unsure=0.35, margin=0.05)
 
     def __init__(self, threads: int | None = None) -> None:

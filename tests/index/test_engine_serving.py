@@ -24,7 +24,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, settings: Any) -> dict[str, str]:
     def load(name: str, **options: object) -> SimpleNamespace:
         if not ids[name]:
             raise WeightsMissing("gone")
-        return SimpleNamespace(name=name, id=ids[name])
+        return SimpleNamespace(name=name, id=ids[name], earlier_ids=())
 
     monkeypatch.setattr(engine, "load_embedder", load)
     monkeypatch.setattr(engine, "_loaded_objects", {})
