@@ -1,6 +1,6 @@
 """The figures of docs/accuracy.md and recognition/calibrate/defaults.py, measured again.
 
-    python bench/accuracy.py FACES [PHOTO...] [--embedder dlib] [--detector mtcnn]
+    python -m bench.accuracy FACES [PHOTO...] [--embedder dlib] [--detector mtcnn]
 
 FACES is a folder laid out like the one the tests use: ``lfw10/<person>/``, ``five/gallery/<person>/`` and
 ``groups/*.jpg``. Each PHOTO is a further group photo (of people who are in none of the others). Faces in one photo
@@ -89,7 +89,7 @@ def strangers(faces: list[Face]) -> tuple[Embeddings, int]:
 def describe(name: str, faces: list[Face], bounds: Bounds) -> None:
     vectors = np.stack([face.vector for face in faces])
     persons = np.unique([face.person for face in faces], return_inverse=True)[1].astype(np.int64)
-    found = compare_references(vectors, persons)
+    found = compare_references(vectors, persons, how=bounds.combination)
     genuine, impostor = Histogram.of(found.genuine), Histogram.of(found.impostor)
     print(f"\n{name}: {len(faces)} pictures, {len(set(persons))} people, rank-1 {found.rank1}")
     for rate in (0.01, 0.001):

@@ -3,12 +3,14 @@
 The rule, and why:
 
 * **A person is judged, not a crop.** The similarity of a person is a weighted mean of the three best
-  similarities to that person's references (``SIMILARITY_WEIGHTS``; of two where there are no more). One wrong
+  similarities to that person's references (``Combination.weights``; of two where there are no more). One wrong
   reference in a person's folder cannot lend that person's name on its own. And the number of references
   hardly changes how often a stranger passes: with the nearest reference alone, each further reference is one
   more try for the stranger; with a plain mean, one old or turned picture costs a person their name. On LFW
   (nearest of ten people, bound 0.92) strangers named rise from 0.6 % with one reference each to 3.6 % with
   seven when the nearest reference decides; with this rule they are at most 0.4 % from one reference to seven.
+* **Many references are many tries.** Where a network's strangers pass the oftener, the more references a person has,
+  the distance grows with their number (``Combination.crowding``); docs/accuracy.md has the figures for SFace.
 * **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts a tenth more
   (``LONE_REFERENCE_FACTOR``). Among 43 people with one picture each this takes the strangers named at 0.92
   from 2.3 % to 0.2 %.
@@ -31,12 +33,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from math import log10
+from dataclasses import replace
+from math import log2, log10
 
-from recognition.types import Bounds, Candidate, Neighbour, Outcome, State
-
-SIMILARITY_WEIGHTS = (0.5, 0.3, 0.2)
-"""What the best, second and third similarity to one person count for; scaled to 1 where there are fewer."""
+from recognition.types import PLAIN_COMBINATION, Bounds, Candidate, Combination, Neighbour, Outcome, State
 
 LONE_REFERENCE_FACTOR = 1.1
 """How much more the distance to a person's only reference counts."""
@@ -52,19 +52,27 @@ MAX_CANDIDATES = 5
 """How many people are proposed for one face; nobody reads a longer list."""
 
 
-def combine_similarities(similarities: Sequence[float]) -> float:
-    """The similarity of a person whose references have these similarities, the best first (at least one)."""
+def combine_similarities(
+    similarities: Sequence[float], how: Combination = PLAIN_COMBINATION, references: int = 0
+) -> float:
+    """The similarity of a person whose references have these similarities, the best first (at least one).
+
+    ``references`` is how many the person has, where that is more than are given.
+    """
     if len(similarities) == 1:
         return 1 - (1 - similarities[0]) * LONE_REFERENCE_FACTOR
-    pairs = list(zip(SIMILARITY_WEIGHTS, similarities, strict=False))
-    return sum(weight * similarity for weight, similarity in pairs) / sum(weight for weight, _ in pairs)
+    pairs = list(zip(how.weights, similarities, strict=False))
+    similarity = sum(weight * similarity for weight, similarity in pairs) / sum(weight for weight, _ in pairs)
+    doublings = log2(max(references / len(how.weights), 1))
+    return 1 - (1 - similarity) * (1 + how.crowding * doublings) if how.crowding else similarity
 
 
 def tighten_for_gallery(published: Bounds, persons: int) -> Bounds:
     """An embedder's published bounds for a gallery of this many people."""
     tenfolds = log10(max(persons, PUBLISHED_GALLERY_SIZE) / PUBLISHED_GALLERY_SIZE)
     shrink = TENFOLD_FACTOR**tenfolds
-    return Bounds(1 - (1 - published.known) * shrink, 1 - (1 - published.unsure) * shrink, published.margin)
+    known, unsure = 1 - (1 - published.known) * shrink, 1 - (1 - published.unsure) * shrink
+    return replace(published, known=known, unsure=unsure)
 
 
 def rank_candidates(
@@ -72,6 +80,7 @@ def rank_candidates(
     *,
     rejected_persons: Collection[int] = frozenset(),
     references: Mapping[int, int] | None = None,
+    how: Combination = PLAIN_COMBINATION,
 ) -> list[Candidate]:
     """People near a face, the likeliest first; all of them, not only the first few.
 
@@ -86,12 +95,11 @@ def rank_candidates(
             hits.setdefault(neighbour.person, []).append(neighbour)
     found = []
     for person, own in hits.items():
-        similarities = [n.similarity for n in own[: len(SIMILARITY_WEIGHTS)]]
-        unseen = (references or {}).get(person, 0) - len(own)
-        similarities += [near[-1].similarity] * min(
-            max(unseen, 0), len(SIMILARITY_WEIGHTS) - len(similarities)
-        )
-        found.append(Candidate(person, own[0].reference, combine_similarities(similarities)))
+        similarities = [n.similarity for n in own[: len(how.weights)]]
+        count = max((references or {}).get(person, 0), len(own))
+        similarities += [near[-1].similarity] * min(count - len(own), len(how.weights) - len(similarities))
+        similarity = combine_similarities(similarities, how, count)
+        found.append(Candidate(person, own[0].reference, similarity))
     return sorted(found, key=lambda c: (-c.similarity, c.person))
 
 
@@ -119,7 +127,9 @@ def decide(
     """
     if not usable:
         return Outcome(State.UNKNOWN)
-    people = rank_candidates(neighbours, rejected_persons=rejected_persons, references=references)
+    people = rank_candidates(
+        neighbours, rejected_persons=rejected_persons, references=references, how=bounds.combination
+    )
     if not people:
         return Outcome(State.UNKNOWN)
     similarity = people[0].similarity

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recognition.decide import SIMILARITY_WEIGHTS, combine_similarities
+from recognition.decide import combine_similarities
 from recognition.graph import find_neighbours
-from recognition.types import Bounds, Embeddings
+from recognition.types import PLAIN_COMBINATION, Bounds, Combination, Embeddings
 
 NEIGHBOUR_COUNT = 50
 DUPLICATE_SHARE = 0.1
@@ -60,10 +60,10 @@ def find_likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
 
     Of a person with one reference nothing can be said, with two it cannot be said which is wrong: both come.
     """
-    own = measure_own_similarities(gallery.vectors, gallery.persons)
+    own = measure_own_similarities(gallery.vectors, gallery.persons, bounds.combination)
     found = []
     for row in np.flatnonzero(~np.isnan(own)):
-        person, other_row, other = _find_nearest_other(gallery, int(row))
+        person, other_row, other = _find_nearest_other(gallery, int(row), bounds.combination)
         if other > own[row] and other >= bounds.unsure:
             found.append(Suspect(int(row), float(own[row]), person, other_row, other))
         elif own[row] < bounds.unsure:
@@ -71,7 +71,9 @@ def find_likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
     return sorted(found, key=lambda s: (s.other_person is None, s.own - s.other, s.row))
 
 
-def measure_own_similarities(vectors: Embeddings, persons: NDArray[np.int64]) -> NDArray[np.float64]:
+def measure_own_similarities(
+    vectors: Embeddings, persons: NDArray[np.int64], how: Combination = PLAIN_COMBINATION
+) -> NDArray[np.float64]:
     """Each reference's similarity to the rest of its person (n,); NaN where there is no rest."""
     own = np.full(len(persons), np.nan)
     order = np.argsort(persons, kind="stable")
@@ -81,8 +83,8 @@ def measure_own_similarities(vectors: Embeddings, persons: NDArray[np.int64]) ->
             continue
         similarities = vectors[rows] @ vectors[rows].T
         np.fill_diagonal(similarities, -np.inf)
-        best = -np.sort(-similarities, axis=1)[:, : min(len(SIMILARITY_WEIGHTS), len(rows) - 1)]
-        own[rows] = [combine_similarities(line) for line in best.tolist()]
+        best = -np.sort(-similarities, axis=1)[:, : min(len(how.weights), len(rows) - 1)]
+        own[rows] = [combine_similarities(line, how, len(rows) - 1) for line in best.tolist()]
     return own
 
 
@@ -112,7 +114,12 @@ def find_confusable_people(
         a, b = int(gallery.persons[row]), int(gallery.persons[other])
         pair = (row, other) if a < b else (other, row)
         edges.setdefault((min(a, b), max(a, b)), {})[pair] = similarity
-    alike = {people: combine_similarities(_match_greedily(between)) for people, between in edges.items()}
+    alike = {
+        people: combine_similarities(
+            _match_greedily(between, len(bounds.combination.weights)), bounds.combination
+        )
+        for people, between in edges.items()
+    }
     return _sort_pairs({people: value for people, value in alike.items() if value >= bounds.unsure})
 
 
@@ -133,18 +140,18 @@ def _list_neighbours_between(
     return list(zip(left[near].tolist(), right[near].tolist(), similarities[near].tolist(), strict=True))
 
 
-def _match_greedily(between: dict[tuple[int, int], float]) -> list[float]:
-    """The similarities of a pairing in which no reference stands twice, the best first, at most three."""
+def _match_greedily(between: dict[tuple[int, int], float], most: int) -> list[float]:
+    """The similarities of a pairing in which no reference stands twice, the best first, at most so many."""
     taken: set[int] = set()
     matched = []
     for (left, right), similarity in sorted(between.items(), key=lambda item: (-item[1], item[0])):
         if not taken & {left, right}:
             taken |= {left, right}
             matched.append(similarity)
-    return matched[: len(SIMILARITY_WEIGHTS)]
+    return matched[:most]
 
 
-def _find_nearest_other(gallery: Gallery, row: int) -> tuple[int | None, int | None, float]:
+def _find_nearest_other(gallery: Gallery, row: int, how: Combination) -> tuple[int | None, int | None, float]:
     """The other person nearest to a reference, that person's nearest reference, and the similarity."""
     near: dict[int, list[tuple[float, int]]] = {}
     for other, similarity in zip(gallery.rows[row].tolist(), gallery.similarities[row].tolist(), strict=True):
@@ -153,7 +160,7 @@ def _find_nearest_other(gallery: Gallery, row: int) -> tuple[int | None, int | N
     if not near:
         return None, None, -1.0
     alike = {
-        person: combine_similarities([s for s, _ in hits[: len(SIMILARITY_WEIGHTS)]])
+        person: combine_similarities([s for s, _ in hits[: len(how.weights)]], how)
         for person, hits in near.items()
     }
     person = max(alike, key=lambda p: (alike[p], -p))

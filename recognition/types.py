@@ -124,12 +124,28 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Combination:
+    """How the similarities of a face to one person's references make the similarity to that person.
+
+    ``weights`` are those of the best ones, scaled to 1 where there are fewer. Each doubling of the references beyond
+    as many is more tries for a stranger, and makes the distance (one minus the cosine) longer by ``crowding``.
+    """
+
+    weights: tuple[float, ...] = (0.5, 0.3, 0.2)
+    crowding: float = 0.0
+
+
+PLAIN_COMBINATION = Combination()
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """From which similarity, and how far ahead of the runner-up, a name may be said. For one embedder id."""
 
     known: float
     unsure: float
     margin: float
+    combination: Combination = PLAIN_COMBINATION  # what the similarities are made by
 
     def __post_init__(self) -> None:
         if not -1 <= self.unsure <= self.known <= 1 or self.margin < 0:

@@ -44,6 +44,10 @@ def engines() -> tuple[Detector, Embedder]:
 @lru_cache(maxsize=4)
 def portraits(name: str) -> Faces:
     """A folder of one folder per person, below the labelled photos."""
+    return embed_portraits(name, engines()[1])
+
+
+def embed_portraits(name: str, embedder: Embedder) -> Faces:
     base = folder()
     assert base is not None
     people = sorted(path for path in (base / name).iterdir() if path.is_dir())
@@ -55,7 +59,7 @@ def portraits(name: str) -> Faces:
             crops.append(FaceCrop(image, face.box, face.landmarks))
             persons.append(person)
             usable.append(face.quality is None or face.quality.is_usable)
-    vectors = engines()[1].embed(crops)
+    vectors = embedder.embed(crops)
     return Faces(vectors, np.array(persons, np.int64), [path.name for path in people], np.array(usable))
 
 

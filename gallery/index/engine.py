@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -175,5 +176,5 @@ def get_decision_bounds(embedder: Embedder) -> Bounds:
     """The owner's measured bounds for this embedder, else its published ones for so many people."""
     found = get_applied_calibration(embedder.id)
     if found:
-        return Bounds(**found.bounds)
+        return replace(embedder.bounds, **found.bounds)
     return tighten_for_gallery(embedder.bounds, count_searchable_people())

@@ -69,7 +69,7 @@ def calibrate(
     ``prior`` the spread between strangers that goes with the published bounds, if known.
     Raises ``ValueError`` where shapes do not fit or the rate is out of range.
     """
-    comparison = compare_references(vectors, persons, progress)
+    comparison = compare_references(vectors, persons, progress, defaults.combination)
     suggestion = suggest_bounds(comparison, defaults, false_name_rate, prior)
     return summarise_comparison(comparison, suggestion, embedder_id, current or defaults)
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.calibrate.histogram import Counts, count_similarities, make_empty_counts
-from recognition.decide import SIMILARITY_WEIGHTS, combine_similarities, rank_candidates
-from recognition.types import Embeddings, Neighbour
+from recognition.decide import combine_similarities, rank_candidates
+from recognition.types import PLAIN_COMBINATION, Combination, Embeddings, Neighbour
 
 NEIGHBOUR_COUNT = 50
 """How many neighbours the search brings when a photo is tagged; here the same."""
@@ -51,9 +51,14 @@ class Comparison:
 
 
 def compare_references(
-    vectors: Embeddings, persons: NDArray[np.int64], progress: Progress = lambda done, total: None
+    vectors: Embeddings,
+    persons: NDArray[np.int64],
+    progress: Progress = lambda done, total: None,
+    how: Combination = PLAIN_COMBINATION,
 ) -> Comparison:
     """Compare unit ``vectors`` (n, dimension) of the people ``persons`` (n,), in any order.
+
+    ``how`` is that of the bounds that go with the vectors (``Bounds.combination``).
 
     Memory beyond the vectors is bounded by ``BLOCK_CELLS``, whatever n; time grows with n squared.
     """
@@ -61,7 +66,7 @@ def compare_references(
         raise ValueError(f"{vectors.shape} vectors do not go with {len(persons)} people")
     order = np.argsort(persons, kind="stable")
     sorted_persons = persons[order]
-    scan = _ComparisonScan(np.ascontiguousarray(vectors[order], np.float32), sorted_persons)
+    scan = _ComparisonScan(np.ascontiguousarray(vectors[order], np.float32), sorted_persons, how)
     rows = max(1, BLOCK_CELLS // max(1, len(vectors)))
     for start in range(0, len(vectors), rows):
         scan.block(start, min(start + rows, len(vectors)))
@@ -74,8 +79,8 @@ def compare_references(
 class _ComparisonScan:
     """The pass itself; references are sorted by person, so that a person's are one run of columns."""
 
-    def __init__(self, vectors: Embeddings, persons: NDArray[np.int64]) -> None:
-        self.vectors, self.persons = vectors, persons
+    def __init__(self, vectors: Embeddings, persons: NDArray[np.int64], how: Combination) -> None:
+        self.vectors, self.persons, self.how = vectors, persons, how
         _, starts, self.group, counts = np.unique(
             persons, return_index=True, return_inverse=True, return_counts=True
         )
@@ -105,8 +110,8 @@ class _ComparisonScan:
         if not mates.size:
             return -np.inf
         self.genuine += count_similarities(line[row + 1 : right])  # each pair once
-        best = np.sort(mates)[::-1][: len(SIMILARITY_WEIGHTS)]
-        self.own[row] = combine_similarities(best.tolist())
+        best = np.sort(mates)[::-1][: len(self.how.weights)]
+        self.own[row] = combine_similarities(best.tolist(), self.how, len(mates))
         self.hit[row] = True  # until somebody else is nearer
         return float(best[0])
 
@@ -115,7 +120,7 @@ class _ComparisonScan:
         places = np.argpartition(line, -wanted)[-wanted:]
         near = [Neighbour(int(p), int(self.persons[p]), float(line[p])) for p in places]
         self.hit[row] &= max(n.similarity for n in near) < nearest_own
-        people = rank_candidates(near, references=self.references)
+        people = rank_candidates(near, references=self.references, how=self.how)
         self.first[row] = people[0].similarity
         if len(people) > 1:
             self.second[row] = people[1].similarity

@@ -65,8 +65,10 @@ class Calibration:
         return Tail(self.impostor, self.persons)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``json.dumps``."""
+        """Plain values for ``json.dumps``; bounds without how similarities are combined, which the embedder says."""
         plain = asdict(self)
+        for part in (plain["current"], plain["suggested"], plain["suggestion"], *plain["curve"]):
+            del part["bounds"]["combination"]
         plain["genuine"], plain["impostor"] = self.genuine.to_json(), self.impostor.to_json()
         return plain
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from recognition.decide import (
     tighten_for_gallery,
 )
 from recognition.decide import classify_similarity as state_of
-from recognition.types import Bounds, Candidate, Neighbour, Outcome, State
+from recognition.types import Bounds, Candidate, Combination, Neighbour, Outcome, State
 
 BOUNDS = Bounds(known=0.92, unsure=0.90, margin=0.02)
 ANNE, BERT, CLEO = 1, 2, 3
@@ -43,6 +44,23 @@ def test_a_single_reference_counts_a_tenth_farther_away() -> None:
     assert decide(near((ANNE, 0.925)), BOUNDS).state is State.UNSURE
     assert decide(near((ANNE, 0.925), (ANNE, 0.925)), BOUNDS).state is State.KNOWN
     assert decide(near((ANNE, 1.0)), BOUNDS).best == Candidate(ANNE, 100, 1.0)
+
+
+def test_an_embedders_own_weights_decide_how_much_the_nearest_counts() -> None:
+    best_alone = replace(BOUNDS, combination=Combination((1, 0, 0)))
+    neighbours = near((ANNE, 0.96), (ANNE, 0.8), (ANNE, 0.8), (BERT, 0.85))
+    assert decide(neighbours, BOUNDS).best == Candidate(ANNE, 100, pytest.approx(0.88))
+    assert decide(neighbours, best_alone).best == Candidate(ANNE, 100, pytest.approx(0.96))
+    assert tighten_for_gallery(best_alone, 1_000).combination == Combination((1, 0, 0))
+
+
+def test_many_references_count_farther_away_where_the_network_asks_for_it() -> None:
+    crowded = replace(BOUNDS, combination=Combination(crowding=0.1))
+    neighbours = near((ANNE, 0.9), (ANNE, 0.9), (ANNE, 0.9), (BERT, 0.5))
+    assert decide(neighbours, crowded).best == Candidate(ANNE, 100, pytest.approx(0.9))
+    assert decide(neighbours, BOUNDS, references={ANNE: 12}).best == Candidate(ANNE, 100, pytest.approx(0.9))
+    twelve = decide(neighbours, crowded, references={ANNE: 12}).best
+    assert twelve == Candidate(ANNE, 100, pytest.approx(0.88))
 
 
 def test_the_only_person_of_a_gallery_needs_no_lead() -> None:
