@@ -79,8 +79,9 @@ def _lock_worklist_item(user: User, kind: str, pk: int) -> Finding:
         raise EditConflict(_("This is no longer in question: the gallery has been checked again."))
     finding = found[0]
     concerned = [finding.reference_id or 0, finding.other_reference_id or 0]
+    people = [finding.person_id, finding.other_person_id or 0]
+    list(Person.objects.select_for_update().filter(pk__in=people).order_by("pk"))  # before their references
     list(Reference.objects.select_for_update(of=("self",)).filter(pk__in=concerned).order_by("pk"))
-    list(Person.objects.select_for_update().filter(pk=finding.person_id))
     if not get_worklist_rows(kind, user).filter(pk=pk).exists():
         raise EditConflict(describe_conflict(*finding.subject))
     return finding

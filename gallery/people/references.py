@@ -27,7 +27,7 @@ from gallery.history.changeset import (
     split_into_chunks,
 )
 from gallery.history.erased import ask_before_return
-from gallery.history.locking import lock_face, lock_references
+from gallery.history.locking import lock_face, lock_person, lock_references
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
 from gallery.jobs.leases import get_database_time
@@ -145,6 +145,7 @@ def move_references(
     user: User, references: Iterable[Reference], person: Person, batch: uuid.UUID | None = None
 ) -> int:
     """Give the references to another person."""
+    lock_person(person)  # before the references, as whoever erases the person does
     changes = ChangeSet()
     for rows in _lock_in_chunks(references):
         moving = rows.exclude(person=person)

@@ -19,6 +19,7 @@ import numpy as np  # noqa: E402 -- Django comes first
 from django.core.management import call_command  # noqa: E402
 from django.db import IntegrityError, transaction  # noqa: E402
 
+from gallery.core.exceptions import EditConflict  # noqa: E402
 from gallery.index import engine  # noqa: E402
 from gallery.index.builds import (  # noqa: E402
     compare_index_with_database,
@@ -27,11 +28,12 @@ from gallery.index.builds import (  # noqa: E402
 )
 from gallery.index.live import find_nearest_references  # noqa: E402
 from gallery.jobs import dispatch  # noqa: E402
-from gallery.models import Event, Person, Reference  # noqa: E402
+from gallery.models import Event, Person, Reference, User  # noqa: E402
+from gallery.people.references import move_references  # noqa: E402
 from gallery.privacy.erasure import erase_person  # noqa: E402
 from tests.engines import FakeEngine  # noqa: E402
-from tests.gallery_world import erase, know, move, reject  # noqa: E402
-from tests.making import a_person, a_vector  # noqa: E402
+from tests.gallery_world import erase, know, reject  # noqa: E402
+from tests.making import a_person, a_user, a_vector  # noqa: E402
 
 APPROVED, REJECTED = Reference.Judgement.APPROVED, Reference.Judgement.REJECTED
 AT_MOST = 150  # references, so that a search can return them all
@@ -66,6 +68,14 @@ def erase_somebody(dice: random.Random) -> None:
         Event.objects.bulk_create(Event(verb="erased", object_id=pk) for pk in erased)
 
 
+def move_somebody(dice: random.Random, person: Person) -> None:
+    """A reference moved by the real service, to a person who may be erased at this moment."""
+    ids = list(Reference.objects.filter(status=APPROVED).values_list("pk", flat=True))
+    rows = Reference.objects.filter(pk=dice.choice(ids)) if ids else []
+    with contextlib.suppress(EditConflict):
+        move_references(User.objects.get(), rows, person)
+
+
 def change(dice: random.Random) -> None:
     if dice.random() < 0.15:
         erase_somebody(dice)
@@ -75,10 +85,10 @@ def change(dice: random.Random) -> None:
         act = dice.random()
         if act < 0.45 and Reference.objects.count() < AT_MOST:
             know(dice.choice(people), a_vector(dice.randrange(1 << 30)))
+        elif act < 0.65:
+            move_somebody(dice, dice.choice(people))
         elif (reference := some_approved(dice)) is None:
             return
-        elif act < 0.65:
-            move(reference, dice.choice(people))
         elif act < 0.85:
             reject(reference)
         else:
@@ -159,6 +169,7 @@ def main() -> int:
         call_command("migrate", verbosity=0)
         for number in range(4):
             a_person(f"Person {number}")
+        a_user()
         return 0
     acts = {"--settle": settle, "--late": late, "--overtake": overtake, "--verify": verify}
     wrong = acts[sys.argv[1]]() if sys.argv[1] in acts else hammer(int(sys.argv[1]), float(sys.argv[2]))
