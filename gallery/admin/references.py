@@ -49,6 +49,7 @@ class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
         "work",
         "failure_text",
         "source_path",
+        "source_columns",
         "source_links",
         "quality",
         "created_at",

@@ -16,7 +16,7 @@ from django.db.models import ForeignKey, Q, QuerySet
 
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import CHUNK_SIZE, get_gallery_model, split_into_chunks
-from gallery.models import BulkAct, Event, EventSubject, User
+from gallery.models import BulkAct, Event, EventSubject, Reference, User
 from gallery.models.people import get_name_key
 
 UndoData = dict[str, Any] | None
@@ -148,7 +148,7 @@ def redact_bulk_acts(gone: ErasedObjects) -> bool:
     BulkAct.objects.filter(person__in=people).update(person=None)
     for act in BulkAct.objects.order_by("pk"):
         texts = {"rows": act.rows, "refused": act.refused, "back": unquote_plus(act.back)}
-        said = [column for column, what in texts.items() if _has_erased_name(what, gone)]
+        said = [column for column, what in texts.items() if _has_erased_name(what, gone.names)]
         if said and act.is_running:
             return False
         for column in said:
@@ -160,9 +160,21 @@ def redact_bulk_acts(gone: ErasedObjects) -> bool:
     return True
 
 
-def _has_erased_name(what: object, gone: ErasedObjects) -> bool:
+def _has_erased_name(what: object, names: Iterable[str]) -> bool:
     text = json.dumps(what, ensure_ascii=False).casefold()
-    return any(name.casefold() in text for name in gone.names)
+    return any(name.casefold() in text for name in names)
+
+
+def drop_columns_with_names(columns: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {column: value for column, value in columns.items() if not _has_erased_name(value, names)}
+
+
+def redact_source_columns(gone: ErasedObjects) -> None:
+    """What references of others came with from another program, where it has the name in it."""
+    for reference in Reference.objects.exclude(source_columns={}).only("source_columns").iterator(CHUNK_SIZE):
+        kept = drop_columns_with_names(reference.source_columns, gone.names)
+        if kept != reference.source_columns:
+            Reference.objects.filter(pk=reference.pk).update(source_columns=kept)
 
 
 def delete_session_messages(gone: ErasedObjects) -> None:

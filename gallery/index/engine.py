@@ -118,7 +118,11 @@ def get_configured_name() -> str:
 
 def get_configured_embedder() -> Embedder:
     """The embedder that is wished for; another one may still serve."""
-    name = get_configured_name()
+    return get_named_embedder(get_configured_name())
+
+
+def get_named_embedder(name: str) -> Embedder:
+    """One of EMBEDDER_NAMES, with the options that the settings give it."""
     return _load_embedder(name, _embedder_options(name))
 
 

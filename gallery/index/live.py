@@ -149,16 +149,18 @@ def searchable_vectors(embedder_id: str) -> QuerySet[ReferenceVector]:
 
 
 def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = None) -> Iterator[Part]:
-    """Ids, persons, vectors, names and pictures: where they are below MEDIA_ROOT, or as `pictures` says."""
-    fields = ("reference_id", "reference__person_id", "vector", "reference__image", "reference__person__name")
+    """Ids, persons, vectors, names and pictures, which are below MEDIA_ROOT; or as `pictures` says, with columns."""
+    fields = ["reference_id", "reference__person_id", "vector", "reference__image", "reference__person__name"]
+    fields += ["reference__source_columns"] * (pictures is not None)
     rows, last = searchable_vectors(embedder_id).values_list(*fields), 0
     while some := list(rows.filter(reference_id__gt=last)[:REFERENCES_PER_PART]):
-        ids, persons, vectors, images, names = zip(*some, strict=True)
+        ids, persons, vectors, images, names, *columns = zip(*some, strict=True)
         yield Part(
             np.array(ids, np.int64),
             np.array(persons, np.int64),
             np.stack(vectors),
             images if pictures is None else [pictures[pk] for pk in ids],
             names,
+            *columns,
         )
         last = ids[-1]

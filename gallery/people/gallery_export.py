@@ -6,10 +6,13 @@
     people.csv, references.csv          every column; lists and texts of JSON as JSON
     img_emb/ metadata/ knn.index infos.json ids.npy persons.npy
                                         the index of approved references, row by row, as AutoFaiss built it
-    vectors/<embedder id>.npz           ids and vectors of every reference, the others' too"""
+    vectors/<embedder id>.npz           ids and vectors of every reference, the others' too
+
+In the original script's layout pictures are in ``train/``, vectors and metadata in ``embedding_folder/``."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import shutil
@@ -25,6 +28,7 @@ from django.db import transaction
 from django.db.models import Model
 from numpy.typing import NDArray
 
+from gallery.history.redaction import drop_columns_with_names
 from gallery.index import engine
 from gallery.index.live import stream_vector_parts
 from gallery.models import Person, Reference, ReferenceVector, SiteSetting
@@ -33,22 +37,27 @@ from recognition import index
 from recognition.errors import IndexUnusable, RecognitionError
 from recognition.index import builder
 from recognition.index.files import (
+    EMBEDDINGS_FOLDER,
     IDS_FILE,
     INDEX_FILE,
+    INFOS_FILE,
     METADATA_FOLDER,
     PARTIAL_PREFIX,
+    PERSONS_FILE,
     create_build_directory,
+    read_figures,
 )
 
-PEOPLE_FOLDER, VECTORS_FOLDER = "people", "vectors"
+VECTORS_FOLDER = "vectors"
 PEOPLE_CSV, REFERENCES_CSV = "people.csv", "references.csv"
-INDEX_FILES = ("img_emb", METADATA_FOLDER, IDS_FILE, "persons.npy", "infos.json", INDEX_FILE)
+INDEX_FILES = (EMBEDDINGS_FOLDER, METADATA_FOLDER, IDS_FILE, PERSONS_FILE, INFOS_FILE, INDEX_FILE)
+SCRIPT_FOLDER = "embedding_folder"  # there in the original script's layout only
 PERSON_COLUMNS = ("name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until", "created_at")
 REFERENCE_COLUMNS = (
     *("status", "box", "landmarks", "quality", "score", "source_path"),
-    *("source_sha256", "work", "failure", "created_at"),
+    *("source_sha256", "source_columns", "work", "failure", "created_at"),
 )
-JSON_COLUMNS = {"box", "landmarks", "quality", "score", "is_hidden", "is_recognised"}
+JSON_COLUMNS = {"box", "landmarks", "quality", "score", "source_columns", "is_hidden", "is_recognised"}
 EXPORT_CHUNK_SIZE = 2_000
 FORBIDDEN_CHARACTERS = dict.fromkeys(map(ord, '/\\:*?"<>|'), "_")
 
@@ -87,6 +96,12 @@ def read_csv(path: Path) -> Iterator[dict[str, str]]:
         raise GalleryUnreadable(f"{path} cannot be read: {error}") from error
 
 
+def read_source_columns(row: dict[str, str]) -> dict[str, Any]:
+    """Those of a line of the references; exports of earlier versions have none."""
+    columns: dict[str, Any] = json.loads(row.get("source_columns") or "{}")
+    return columns
+
+
 @dataclass(slots=True)
 class ExportResult:
     people: int = 0
@@ -96,17 +111,26 @@ class ExportResult:
     without_picture: list[int] = field(default_factory=list)
 
 
-def export_gallery(directory: Path) -> ExportResult:
-    """Write the gallery to a directory that is not there yet, or empty. Raises FileExistsError otherwise."""
+def export_gallery(
+    directory: Path, *, is_script_layout: bool = False, is_half_precision: bool = False
+) -> ExportResult:
+    """Write the gallery to a directory that is not there yet, or empty. Raises FileExistsError otherwise.
+
+    `is_half_precision`: the vectors in ``img_emb/``, as clip-retrieval writes them; not those of the index.
+    """
     if directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()
     done = ExportResult()
     _remember_export(directory)
     with create_build_directory(directory) as partial, transaction.atomic():
         folders = _write_people(partial, done)
-        pictures = _write_references(partial, folders, done)
+        pictures = _write_references(partial, "train" if is_script_layout else "people", folders, done)
         _write_vectors(partial, done)
-        _write_index(partial, pictures, done)
+        if is_script_layout:
+            (partial / SCRIPT_FOLDER).mkdir()
+            # As the script had them: from the directory in which the export lies.
+            pictures = {pk: path and f"{directory.name}/{path}" for pk, path in pictures.items()}
+        _write_index(partial, pictures, is_half_precision, done)
     return done
 
 
@@ -134,14 +158,16 @@ def _make_folder_name(person: Person, taken: set[str]) -> str:
     return name
 
 
-def _write_references(partial: Path, folders: dict[int, str], done: ExportResult) -> dict[int, str]:
+def _write_references(
+    partial: Path, inside: str, folders: dict[int, str], done: ExportResult
+) -> dict[int, str]:
     """The CSV and the pictures; where each reference's picture is, "" for those whose file is gone."""
     pictures: dict[int, str] = {}
 
     def rows() -> Iterator[dict[str, str]]:
         for reference in Reference.objects.order_by("pk").iterator(EXPORT_CHUNK_SIZE):
             file = Path(reference.image.path)
-            picture = f"{PEOPLE_FOLDER}/{folders[reference.person_id]}/{reference.pk}{file.suffix}"
+            picture = f"{inside}/{folders[reference.person_id]}/{reference.pk}{file.suffix}"
             (partial / picture).parent.mkdir(parents=True, exist_ok=True)
             try:
                 shutil.copyfile(file, partial / picture)
@@ -168,14 +194,29 @@ def _write_vectors(partial: Path, done: ExportResult) -> None:
         np.savez(folder / f"{embedder_id}.npz", ids=np.array(ids, np.int64), vectors=np.stack(vectors))
 
 
-def _write_index(partial: Path, pictures: dict[int, str], done: ExportResult) -> None:
+def _write_index(
+    partial: Path, pictures: dict[int, str], is_half_precision: bool, done: ExportResult
+) -> None:
     """An index of what is searchable, in the export's own rows and picture paths."""
     embedder = engine.get_serving_embedder()
     parts = stream_vector_parts(embedder.id, pictures)
     done.indexed = _build_exact_index(parts, partial / "index", embedder.id, embedder.dimension)
-    for path in (partial / "index").iterdir():
-        path.rename(partial / path.name)
-    (partial / "index").rmdir()
+    _place_index(partial / "index", partial, is_half_precision)
+
+
+def _place_index(built: Path, directory: Path, is_half_precision: bool) -> None:
+    """Give the files of a new index their places, in the place of others; the ids last."""
+    for path in sorted(built.iterdir(), key=lambda each: each.name == IDS_FILE):
+        if path.name == EMBEDDINGS_FOLDER and is_half_precision:
+            for file in path.iterdir():
+                np.save(file, np.load(file).astype(np.float16))
+        path.rename(_get_index_path(directory, path.name))
+    built.rmdir()
+
+
+def _get_index_path(directory: Path, name: str) -> Path:
+    is_inside = name in (EMBEDDINGS_FOLDER, METADATA_FOLDER) and (directory / SCRIPT_FOLDER).is_dir()
+    return directory / SCRIPT_FOLDER / name if is_inside else directory / name
 
 
 def _build_exact_index(parts: Iterable[index.Part], directory: Path, embedder_id: str, dimension: int) -> int:
@@ -213,13 +254,16 @@ class ErasedRows:
     people: set[int]
     references: set[int]
     photos: set[str]
+    names: frozenset[str] = frozenset()
 
     def include(self, row: dict[str, str]) -> bool:
         """Whether this line of the references is gone."""
         return int(row["person"]) in self.people or int(row["id"]) in self.references
 
     def redact_source(self, row: dict[str, str]) -> dict[str, str]:
-        return {**row, "source_path": ""} if row["source_path"] in self.photos else row
+        path = "" if row["source_path"] in self.photos else row["source_path"]
+        columns = drop_columns_with_names(read_source_columns(row), self.names)
+        return {**row, "source_path": path, "source_columns": json.dumps(columns, ensure_ascii=False)}
 
 
 def remove_from_exports(erased: ErasedRows) -> tuple[int, int]:
@@ -256,7 +300,7 @@ def _remove_from_export(directory: Path, erased: ErasedRows) -> bool:
     numbers = np.array(sorted({int(row["id"]) for row in gone}), np.int64)
     for path in (directory / VECTORS_FOLDER).glob("*.npz"):
         _remove_vectors(path, numbers)
-    _rebuild_export_index(directory, numbers)
+    _rebuild_export_index(directory, kept, {row["id"]: row["name"] for row in kept_people})
     _rewrite_csv(directory / REFERENCES_CSV, kept)
     _rewrite_csv(directory / PEOPLE_CSV, kept_people)
     return True
@@ -282,25 +326,23 @@ def _remove_vectors(path: Path, gone: NDArray[np.int64]) -> None:
     fresh.replace(path)
 
 
-def _rebuild_export_index(directory: Path, gone: NDArray[np.int64]) -> None:
-    """The export's index, built anew from what it holds itself."""
+def _rebuild_export_index(directory: Path, kept: list[dict[str, str]], names: dict[str, str]) -> None:
+    """The export's index, built anew from what it holds itself: lines of the CSV, and names by people's numbers."""
     fresh = directory / NEW_FILE_SUFFIX
     shutil.rmtree(fresh, ignore_errors=True)
-    try:
-        old = index.Index.load(directory)
-    except IndexUnusable:  # half replaced by a process that was killed: it can be made again from the rest
-        for name in INDEX_FILES:
-            _remove_path(directory / name)
-        return
-    if not np.isin(old.ids, gone).any():
-        return
-    _build_exact_index(_read_remaining_parts(directory, old, gone), fresh, old.embedder_id, old.dimension)
-    (directory / IDS_FILE).unlink()  # half an index is none: see above
-    for path in fresh.iterdir():
-        _remove_path(directory / path.name)
-    for path in sorted(fresh.iterdir(), key=lambda each: each.name == IDS_FILE):
-        path.rename(directory / path.name)
-    fresh.rmdir()
+    part, figures, is_half_precision = None, None, False
+    with contextlib.suppress(IndexUnusable, OSError, KeyError):  # half replaced by a process that was killed
+        figures = read_figures(directory)
+        vectors_file = next(_get_index_path(directory, EMBEDDINGS_FOLDER).glob("*.npy"))
+        is_half_precision = np.load(vectors_file, mmap_mode="r").dtype == np.float16
+        part = _read_remaining_part(directory, figures, kept, names)
+    if figures and part:
+        _build_exact_index([part], fresh, figures.embedder_id, figures.dimension)
+    (directory / IDS_FILE).unlink(missing_ok=True)  # half an index is none
+    for name in INDEX_FILES:
+        _remove_path(_get_index_path(directory, name))
+    if fresh.is_dir():
+        _place_index(fresh, directory, is_half_precision)
 
 
 def _remove_path(path: Path) -> None:
@@ -310,18 +352,19 @@ def _remove_path(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _read_remaining_parts(directory: Path, old: index.Index, gone: NDArray[np.int64]) -> Iterator[index.Part]:
-    import pandas as pd
-
-    files = sorted((directory / METADATA_FOLDER).glob("*.parquet"))
-    texts = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
-    for first, vectors in old.parts.chunks():
-        rows = np.arange(first, first + len(vectors))
-        keep = rows[~np.isin(old.ids[rows], gone)]
-        yield index.Part(
-            np.asarray(old.ids[keep]),
-            np.asarray(old.persons[keep]),
-            np.asarray(vectors[keep - first]),
-            texts["image_path"].iloc[keep].tolist(),
-            texts["person"].iloc[keep].tolist(),
-        )
+def _read_remaining_part(
+    directory: Path, figures: index.BuildFigures, kept: list[dict[str, str]], names: dict[str, str]
+) -> index.Part:
+    indexed = set(np.load(directory / IDS_FILE).tolist())
+    rows = [row for row in kept if int(row["id"]) in indexed]
+    before = f"{directory.name}/" if (directory / SCRIPT_FOLDER).is_dir() else ""
+    with np.load(directory / VECTORS_FOLDER / f"{figures.embedder_id}.npz") as file:
+        vectors = dict(zip(file["ids"].tolist(), file["vectors"], strict=True))
+    return index.Part(
+        np.array([int(row["id"]) for row in rows], np.int64),
+        np.array([int(row["person"]) for row in rows], np.int64),
+        np.array([vectors[int(row["id"])] for row in rows], np.float32).reshape(-1, figures.dimension),
+        [row["picture"] and before + row["picture"] for row in rows],
+        [names[row["person"]] for row in rows],
+        [read_source_columns(row) for row in rows],
+    )

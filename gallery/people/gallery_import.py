@@ -1,9 +1,8 @@
-"""Imports directories: those that `export_gallery` wrote, and those of clip-retrieval's inference with AutoFaiss.
+"""Imports directories that `export_gallery` wrote; `script_import` takes those that were made elsewhere.
 
-An export's people are matched by name, references by their picture; what is there already stays as it is, so an
-import may be repeated, and one that was interrupted goes on. The other directories hold vectors and picture paths
-only: a person is the folder a picture lay in, and which embedder made the vectors is said by the owner. A sample of
-the pictures is embedded again first, to check that the vectors were made by the embedder they claim."""
+People are matched by name, references by their picture; what is there already stays as it is, so an import may be
+repeated, and one that was interrupted goes on. A sample of the pictures is embedded again first, to check that the
+vectors were made by the embedder they claim."""
 
 from __future__ import annotations
 
@@ -26,7 +25,6 @@ from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector, Status
-from gallery.models.people import clean_name
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.gallery_export import (
     JSON_COLUMNS,
@@ -42,7 +40,6 @@ from gallery.people.services import import_person
 from gallery.photos.renditions import shrink_image
 from recognition import images
 from recognition.errors import EmbedderMismatch, ImageError
-from recognition.index import read_foreign
 from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
 from recognition.types import Box, Embedder, Embeddings, FaceCrop, Image, Landmarks
 
@@ -76,7 +73,9 @@ class ImportResult:
     people: int = 0  # new ones
     added: int = 0
     already: int = 0
-    without_picture: int = 0
+    pictures: int = 0  # stored now, some of them with references that had none
+    without_picture: int = 0  # references of the directory that still have none
+    skipped: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's word: erased here before
     checked: VectorCheck = field(default_factory=VectorCheck)
 
@@ -112,48 +111,9 @@ def import_gallery(directory: Path) -> ImportResult:
             person = people[int(row["person"])]
             return _build_exported_reference(directory, row, person, vectors, done) if person else None
 
-        _set_covers(directory, people, _import_in_batches(rows, build, done))
+        _set_covers(directory, people, import_in_batches(rows, build, done))
     except (KeyError, ValueError) as error:
         raise GalleryUnreadable(f"{directory} is not a whole export: {error!r}") from error
-    return done
-
-
-def import_clip_retrieval(directory: Path, name: str) -> ImportResult:
-    """Add every row as an approved reference with its vector, and its picture where that is at hand.
-
-    `name`: the embedder that made the vectors, by name or id; it must be the one this site uses. Raises
-    EmbedderMismatch, IndexUnusable or GalleryUnreadable; nothing has changed then.
-    """
-    embedder = engine.get_serving_embedder()
-    if name not in (embedder.name, embedder.id):
-        raise EmbedderMismatch(
-            f"This site recognises faces with {embedder.name}, so vectors of {name} cannot be searched. "
-            f"Set FACESITE_EMBEDDER={name} first."
-        )
-    found = read_foreign(directory)
-    files = [_find_picture(directory, path) for path in found.image_paths]
-    pictures = {row: SamplePicture(file) for row, file in enumerate(files) if file}
-    done = ImportResult(checked=check_imported_vectors(embedder, pictures, dict(enumerate(found.vectors))))
-    names = [clean_name(person) for person in found.people]
-    if not all(names):
-        row = names.index("")
-        raise GalleryUnreadable(f"Row {row} has no person: {found.image_paths[row]!r} lies in no folder.")
-    people: dict[str, Person | None] = {}
-    with transaction.atomic():
-        for person_name in dict.fromkeys(names):
-            people[person_name] = _import_person(done, person_name)
-
-    def build(row: int) -> NewReference | None:
-        path, person = found.image_paths[row][-1000:], people[names[row]]
-        if (
-            person is None
-            or person.references.filter(source_path=path, vectors__embedder_id=embedder.id).exists()
-        ):
-            return None
-        reference = _build_foreign_reference(person, path, files[row], done)
-        return NewReference(reference, {embedder.id: found.vectors[row]})
-
-    _import_in_batches(range(len(names)), build, done)
     return done
 
 
@@ -162,11 +122,7 @@ def check_imported_vectors(
 ) -> VectorCheck:
     """Compare a sample; raises EmbedderMismatch when the vectors are plainly not this embedder's."""
     for vector in islice(vectors.values(), 1):  # all are rows of one array
-        if len(vector) != embedder.dimension:
-            raise EmbedderMismatch(
-                f"The vectors have {len(vector)} numbers and those of {embedder.name} {embedder.dimension}; "
-                "name the embedder that made them."
-            )
+        check_dimension(embedder, len(vector))
     at_hand = [row for row, picture in pictures.items() if picture.path.is_file()]
     chosen = np.random.default_rng(0).permutation(np.array(at_hand, np.int64))[:VECTOR_SAMPLE_SIZE]
     compared = [_compare_with_picture(embedder, pictures[row], vectors[row]) for row in chosen.tolist()]
@@ -181,6 +137,14 @@ def check_imported_vectors(
             "Name the right embedder, or import the pictures with import_people."
         )
     return VectorCheck(len(found), median)
+
+
+def check_dimension(embedder: Embedder, dimension: int) -> None:
+    if dimension != embedder.dimension:
+        raise EmbedderMismatch(
+            f"The vectors have {dimension} numbers and those of {embedder.name} {embedder.dimension}; "
+            "name the embedder that made them."
+        )
 
 
 def _compare_with_picture(embedder: Embedder, picture: SamplePicture, vector: Embeddings) -> float | None:
@@ -209,7 +173,7 @@ def _guess_face_crops(pixels: Image) -> list[FaceCrop]:
     return [*crops, FaceCrop(pixels, face.box, face.landmarks)]
 
 
-def _import_in_batches(
+def import_in_batches(
     rows: Iterable[Row], build: Callable[[Row], NewReference | None], done: ImportResult
 ) -> dict[int, int]:
     """Store what `build` makes of the rows (None: it is there already); exported number to number here.
@@ -286,11 +250,11 @@ def _import_people(directory: Path, done: ImportResult) -> dict[int, Person | No
     people = {}
     for row in read_csv(directory / PEOPLE_CSV):
         columns = _parse_csv_row(PERSON_COLUMNS, row)
-        people[int(row["id"])] = _import_person(done, columns.pop("name"), **columns)
+        people[int(row["id"])] = import_named_person(done, columns.pop("name"), **columns)
     return people
 
 
-def _import_person(
+def import_named_person(
     done: ImportResult, name: str, created_at: datetime | None = None, **columns: Any
 ) -> Person | None:
     """The person, counted if they are new; None, and said, where somebody of the name was erased."""
@@ -328,7 +292,7 @@ def _build_exported_reference(
         columns["work"] = Status.QUEUED
     number = int(row["id"])
     reference = Reference(
-        person=person, **columns, **_store_picture(content, Path(row["picture"]).suffix, done)
+        person=person, **columns, **store_picture(content, Path(row["picture"]).suffix, done)
     )
     own = {embedder_id: found[number] for embedder_id, found in vectors.items() if number in found}
     return NewReference(reference, own, number, created_at)
@@ -346,6 +310,7 @@ def _parse_csv_row(columns: Iterable[str], row: dict[str, str]) -> dict[str, Any
             return date.fromisoformat(text) if text else None
         return text
 
+    row = {"source_columns": "{}", **row}  # exports of earlier versions have none
     return {column: parse_cell(column, row[column]) for column in columns}
 
 
@@ -362,11 +327,13 @@ def _read_exported_picture(directory: Path, picture: str) -> bytes | None:
         raise GalleryUnreadable(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _store_picture(content: bytes | None, suffix: str, done: ImportResult) -> dict[str, str]:
+def store_picture(content: bytes | None, suffix: str, done: ImportResult) -> dict[str, str]:
     """The columns of a reference that has this picture, or a grey one where there is none."""
     if content is None:
-        done.without_picture += 1
         content, suffix = images.encode_pixels(np.full((64, 64, 3), 200, np.uint8), form="PNG"), ".png"
+        done.without_picture += 1
+    else:
+        done.pictures += 1
     name = build_reference_name(suffix)
     return {"image": name, "sha256": write_file(name, content)}
 
@@ -377,34 +344,3 @@ def _set_covers(directory: Path, people: dict[int, Person | None], numbers: dict
         person = people[int(row["id"])]
         if person and row["cover"] and int(row["cover"]) in numbers:
             Person.objects.filter(pk=person.pk, cover=None).update(cover=numbers[int(row["cover"])])
-
-
-def _find_picture(directory: Path, image_path: str) -> Path | None:
-    """The picture, where it was or below the directory."""
-    path = Path(image_path)
-    candidates = (path, directory / path, directory / path.parent.name / path.name)
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-def _build_foreign_reference(person: Person, path: str, file: Path | None, done: ImportResult) -> Reference:
-    """With its picture as we keep them; a grey one where the file is gone or of no use."""
-    content, source_sha256 = None, ""
-    try:
-        if file is not None:
-            pixels = engine.read_photo(file).pixels
-            content = images.encode_pixels(pixels, form="JPEG", quality=95)
-            source_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    except (ImageError, OSError):
-        content = None
-    ask_before_return(None, sha256s=[source_sha256], file=path)
-    now = timezone.now()
-    return Reference(
-        person=person,
-        source_sha256=source_sha256,
-        source_path=path,
-        status=Reference.Judgement.APPROVED,
-        work=Status.DONE,
-        queued_at=now,
-        finished_at=now,
-        **_store_picture(content, ".jpg", done),
-    )

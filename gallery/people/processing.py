@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
@@ -28,11 +29,11 @@ from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, 
 from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
 from gallery.models.history import get_site_setting
 from gallery.models.storage import remove_file
-from gallery.people.crops import cut_reference_crop, describe_detection, get_reference_face
+from gallery.people.crops import FaceColumns, cut_reference_crop, describe_detection, get_reference_face
 from recognition.errors import RecognitionError
 from recognition.images.sandbox import read_region
-from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
-from recognition.types import Box, Embedder, Embeddings, Image
+from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
+from recognition.types import Box, Detection, Embedder, Embeddings, Image
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,8 @@ def _embed_missing_references(embedder: Embedder) -> int:
     progress = get_site_setting(SWITCH_PROGRESS_KEY)
     is_begun = isinstance(progress, dict) and progress["to"] == embedder.id
     failed = list(progress["failed"]) if is_begun else []  # those are not tried for ever
-    rows = Reference.objects.filter(box__isnull=False, work=Status.DONE)
+    # Without a face there are those that another program embedded; some of them have no picture either.
+    rows = Reference.objects.filter(Q(box__isnull=False) | ~Q(source_sha256=""), work=Status.DONE)
     missing = rows.exclude(vectors__embedder_id=embedder.id).exclude(pk__in=failed)
     ids = list(missing.order_by("pk").values_list("pk", flat=True))
     left = len(ids)
@@ -194,11 +196,28 @@ def _reembed_reference(pk: int, embedder: Embedder) -> None:
     reference = Reference.objects.filter(pk=pk).first()
     if reference is None:
         return  # erased meanwhile
+    found = {} if reference.box else _find_tight_face(reference)
+    for name, value in found.items():
+        setattr(reference, name, value)
     vector = embedder.embed([get_reference_face(reference, _read_crop(reference))])[0]
     with transaction.atomic():
         current = Reference.objects.select_for_update().filter(pk=pk).first()
         if current is not None and current.image == reference.image:
+            Reference.objects.filter(pk=pk).update(**found)
             store_reference_vector(current, embedder, vector)
+
+
+def _find_tight_face(reference: Reference) -> FaceColumns:
+    """The face of a picture that another program cut; all of it where no face is found, as it may be cut close."""
+    pixels = _read_crop(reference)
+    try:
+        face = find_main_face(pixels, engine.get_detector())
+    except SeveralFaces as error:
+        face = error.face
+    except NoFaceFound:
+        height, width = pixels.shape[:2]
+        face = Detection(Box(0, 0, width, height), assume_landmarks(width, height), 0.0)
+    return describe_detection(face)
 
 
 def _queue_stale_faces(embedder: Embedder) -> bool:

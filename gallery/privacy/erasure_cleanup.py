@@ -30,6 +30,7 @@ from gallery.history.redaction import (
     delete_session_messages,
     redact_all_events,
     redact_bulk_acts,
+    redact_source_columns,
 )
 from gallery.index.builds import drop_build_files, request_build, run_build
 from gallery.jobs import dispatch
@@ -85,6 +86,7 @@ def redact_erased_history(erasure: Erasure) -> bool:
         add_to_receipt(erasure, "events", redact_all_events(gone))
         delete_admin_log(gone)
         delete_session_messages(gone)
+        redact_source_columns(gone)
         return redact_bulk_acts(gone)
     return True
 
@@ -93,7 +95,7 @@ def clear_gallery_exports(erasure: Erasure) -> bool:
     """Galleries exported to a folder that is still there."""
     gone = ErasedObjects.from_json(erasure.todo["gone"])
     photos = set(gone.names) if "photo" in gone.ids else set()
-    erased = ErasedRows(gone.ids.get("person", set()), gone.ids.get("reference", set()), photos)
+    erased = ErasedRows(gone.ids.get("person", set()), gone.ids.get("reference", set()), photos, gone.names)
     if erased.people or erased.references or erased.photos:
         cleared, unreached = remove_from_exports(erased)
         add_to_receipt(erasure, "exports", cleared)

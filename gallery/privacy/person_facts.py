@@ -97,6 +97,7 @@ def _describe_reference(row: Reference) -> Facts:
     return {
         **_read_columns(row, "id", "status", "box", "landmarks", "quality", "sha256"),
         "file_it_came_from": row.source_path.replace("\\", "/").rpartition("/")[2],
+        "came_with": row.source_columns,
         "cut_from_photo": row.source_face.photo_id if row.source_face else None,
         "detection": row.score,
         "added_at": row.created_at,

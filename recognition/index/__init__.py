@@ -1,12 +1,13 @@
 """The index: AutoFaiss builds it, Faiss searches it, and a small delta keeps it fresh between builds.
 
 ``build`` writes a directory, ``Index.load`` opens one, ``LiveIndex`` searches it together with what has
-changed since. ``read_foreign`` reads directories made by clip-retrieval. See ``policy.choose_index`` for
+changed since. ``ForeignGallery`` reads directories made by clip-retrieval. See ``policy.choose_index`` for
 which kind of index is built.
 """
 
 from recognition.index.builder import BuildCancelled, build, make_part
-from recognition.index.files import BuildFigures, ForeignGallery, read_figures, read_foreign, remove_partials
+from recognition.index.files import BuildFigures, read_figures, remove_partials
+from recognition.index.foreign import ForeignGallery, ForeignRow, PictureFinder
 from recognition.index.live import LiveIndex
 from recognition.index.parts import Part
 from recognition.index.policy import Choice, MeasuredIndex, Reason, choose_index, parse_memory
@@ -17,10 +18,12 @@ __all__ = [
     "BuildFigures",
     "Choice",
     "ForeignGallery",
+    "ForeignRow",
     "Index",
     "LiveIndex",
     "MeasuredIndex",
     "Part",
+    "PictureFinder",
     "Reason",
     "build",
     "choose_index",
@@ -28,6 +31,5 @@ __all__ = [
     "make_part",
     "parse_memory",
     "read_figures",
-    "read_foreign",
     "remove_partials",
 ]

@@ -126,13 +126,19 @@ class CandidateTrials:
         effort, is_enough = tune_effort(searcher, sample, set_effort, most, max_ms)
         return f"{name}={effort}", is_enough
 
-    def keep(self, chosen: MeasuredIndex) -> None:
-        """Leave the file of this candidate, under the name of the index, and no other."""
+    def keep(self, chosen: MeasuredIndex) -> dict[str, float]:
+        """Leave the file of this candidate, under the name of the index, and no other; more of its figures."""
+        import faiss
+
         for candidate, path in self._files:
             if candidate is chosen:
                 path.rename(self._partial / INDEX_FILE)
             else:
                 path.unlink()
+        opened = faiss.read_index(str(self._partial / INDEX_FILE), faiss.IO_FLAG_MMAP_IFC)
+        mean, most = measure.measure_single_searches(Searcher(opened, self._parts), self._sample)
+        error = measure.measure_reconstruction_error(opened, self._sample)
+        return {"search_ms": mean, "search_ms_99p": most, "reconstruction_error": error}
 
 
 def draw_whole_people(persons: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -198,10 +204,11 @@ def build(
     with create_build_directory(directory) as partial:
         watch("write", 0)
         written = write_parts(parts, partial, dimension, lambda done: watch("write", done))
+        more: dict[str, float] = {}
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
-            choice, exact_ms = _write_best(
+            choice, exact_ms, more = _write_best(
                 CandidateTrials(partial, written, max_query_ms, watch), max_bytes, only_exact
             )
         best = choice.measured
@@ -220,14 +227,17 @@ def build(
             reason=choice.reason.value,
             build_seconds=time.perf_counter() - started,
             sha256=sha256_of(partial / INDEX_FILE),
+            **more,
         )
         write_infos(partial, figures)
         watch("check", written.count)
     return figures
 
 
-def _write_best(trying: CandidateTrials, max_bytes: int, only_exact: bool) -> tuple[Choice, float | None]:
-    """Build what is worth trying, keep the file of the one chosen; also how long exact search took."""
+def _write_best(
+    trying: CandidateTrials, max_bytes: int, only_exact: bool
+) -> tuple[Choice, float | None, dict[str, float]]:
+    """Build what is worth trying, keep the file of the one chosen; also how long exact search took, and more."""
     written = trying.written
     keys = list_keys_to_try(written.count, written.dimension, max_bytes)
     if only_exact and EXACT_KEY in keys:
@@ -239,9 +249,9 @@ def _write_best(trying: CandidateTrials, max_bytes: int, only_exact: bool) -> tu
             with contextlib.suppress(IndexUnusable):  # then the others serve
                 candidates += another(trying, best, max_bytes)
                 best = choose_index(candidates, max_bytes)
-    trying.keep(best.measured)
+    more = trying.keep(best.measured)
     exact = [each.milliseconds for each in candidates if each.is_exact]
-    return best, exact[0] if exact else None
+    return best, exact[0] if exact else None, more
 
 
 def _try_by_person(trying: CandidateTrials, best: Choice, max_bytes: int) -> list[MeasuredIndex]:

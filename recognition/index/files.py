@@ -8,29 +8,23 @@ The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pan
     infos.json                     AutoFaiss's own keys, and ours under "facesite"
     ids.npy, persons.npy           int64 (rows,): the reference and the person of each row
 
-``read_foreign`` reads galleries made elsewhere: what clip-retrieval's inference and AutoFaiss's command line
-leave.
+``recognition.index.foreign`` reads galleries made elsewhere.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.files import sync_path
-from recognition.types import Embeddings
 
 FORMAT_VERSION = 1
 COMPRESSED_PREFIX = "PQ"  # how their keys begin
@@ -57,6 +51,10 @@ class BuildFigures:
     reason: str  # why this kind: see ``policy.Reason``
     build_seconds: float
     sha256: str  # of knn.index
+    # As AutoFaiss measures them; None where there was nothing to measure. Builds of earlier versions lack them.
+    search_ms: float | None = None  # of one vector at a time, on average
+    search_ms_99p: float | None = None
+    reconstruction_error: float | None = None  # share of its length by which what is kept of a vector is off
 
     @property
     def is_exact(self) -> bool:
@@ -118,13 +116,15 @@ def get_metric_type(key: str) -> str:
 
 def write_infos(directory: Path, figures: BuildFigures) -> None:
     """``infos.json``: the keys AutoFaiss writes, then what only we know."""
-    per_face = figures.milliseconds_per_photo / 10
+    error = figures.reconstruction_error
     infos = {
         "index_key": figures.index_key,
         "index_param": figures.index_param,
         "index_path": INDEX_FILE,
         "size in bytes": figures.bytes,
-        "avg_search_speed_ms": per_face,
+        "avg_search_speed_ms": figures.search_ms,
+        "99p_search_speed_ms": figures.search_ms_99p,
+        "reconstruction error %": None if error is None else 100 * error,
         "nb vectors": figures.count,
         "vectors dimension": figures.dimension,
         "compression ratio": 4.0 * figures.count * figures.dimension / max(figures.bytes, 1),
@@ -172,75 +172,3 @@ def read_figures(directory: Path, embedder_id: str | None = None) -> BuildFigure
             "build the index again."
         )
     return figures
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignGallery:
-    """Row by row: where the crop was, whose it is, and its unit float32 vector (n, dimension)."""
-
-    image_paths: list[str]
-    people: list[str]
-    vectors: Embeddings
-
-
-def read_foreign(directory: Path) -> ForeignGallery:
-    """Read ``img_emb/*.npy`` (float32 or float16) and ``metadata/*.parquet`` (``image_path``) part by part.
-
-    A person is the ``person`` column where there is one, else the name of the image's folder. Vectors are
-    brought to unit length. Raises IndexUnusable when something is missing or does not fit together.
-    """
-    import pandas as pd
-
-    vector_files = _list_numbered_files(directory / EMBEDDINGS_FOLDER, ".npy")
-    table_files = _list_numbered_files(directory / METADATA_FOLDER, ".parquet")
-    if not vector_files or len(vector_files) != len(table_files):
-        raise IndexUnusable(
-            f"{directory} needs as many {EMBEDDINGS_FOLDER}/*.npy as {METADATA_FOLDER}/*.parquet files,"
-            " and at least one; "
-            f"it has {len(vector_files)} and {len(table_files)}."
-        )
-    paths: list[str] = []
-    people: list[str] = []
-    vectors: list[Embeddings] = []
-    for vector_file, table_file in zip(vector_files, table_files, strict=True):
-        try:
-            part, table = np.load(vector_file), pd.read_parquet(table_file)
-        except (OSError, ValueError) as error:
-            raise IndexUnusable(f"{vector_file} or {table_file.name} cannot be read: {error}") from error
-        if "image_path" not in table.columns or part.ndim != 2 or len(part) != len(table):
-            raise IndexUnusable(
-                f"{table_file} must have a column image_path and as many rows as {vector_file.name}."
-            )
-        here = table["image_path"].astype(str).tolist()
-        paths += here
-        people += (
-            table["person"].astype(str).tolist() if "person" in table.columns else map(_get_folder_name, here)
-        )
-        vectors.append(_normalise_part(part, vector_file))
-    if len({part.shape[1] for part in vectors}) != 1:
-        raise IndexUnusable(f"The vectors in {directory / EMBEDDINGS_FOLDER} differ in dimension.")
-    return ForeignGallery(paths, people, np.concatenate(vectors))
-
-
-def _list_numbered_files(folder: Path, suffix: str) -> list[Path]:
-    """Files in the order of the number in their names, not of its digits."""
-
-    def number(path: Path) -> tuple[int, str]:
-        found = re.search(r"(\d+)$", path.stem)
-        return (int(found[1]) if found else -1, path.name)
-
-    return sorted(folder.glob(f"*{suffix}"), key=number)
-
-
-def _get_folder_name(image_path: str) -> str:
-    return PurePosixPath(image_path.replace("\\", "/")).parent.name
-
-
-def _normalise_part(part: NDArray[Any], file: Path) -> Embeddings:
-    vectors = np.ascontiguousarray(part, np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    wrong = np.flatnonzero(~(np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)))
-    if len(wrong):
-        raise IndexUnusable(f"Row {int(wrong[0])} of {file} is not a vector that can be compared.")
-    unit: Embeddings = vectors / lengths
-    return unit

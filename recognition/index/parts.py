@@ -5,8 +5,9 @@ They are read without holding them all.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,17 +26,18 @@ LENGTH_TOLERANCE = 1e-3  # how far from 1 the length of a unit vector may be
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some references: ids and persons int64 (n,), unit float32 vectors (n, dimension), texts or none."""
+    """Some references: ids and persons int64 (n,), unit float32 vectors (n, dimension), texts and columns or none."""
 
     ids: NDArray[np.int64]
     persons: NDArray[np.int64]
     vectors: Embeddings
     image_paths: Sequence[str] = field(default=())
     names: Sequence[str] = field(default=())
+    columns: Sequence[Mapping[str, Any]] = field(default=())  # more of the parquet's; JSON's kinds
 
     def __post_init__(self) -> None:
         lengths = {len(self.ids), len(self.persons), len(self.vectors)}
-        lengths |= {len(texts) for texts in (self.image_paths, self.names) if len(texts)}
+        lengths |= {len(texts) for texts in (self.image_paths, self.names, self.columns) if len(texts)}
         if len(lengths) != 1 or self.vectors.ndim != 2:
             raise ValueError("a part's ids, persons, vectors and texts differ in number")
 
@@ -107,19 +109,31 @@ def _make_empty_part(dimension: int) -> Part:
 
 
 def _write_part(parts: Sequence[Part], directory: Path, number: int) -> None:
-    import pandas as pd
+    import pyarrow
+    from pyarrow import parquet
 
     np.save(
         directory / EMBEDDINGS_FOLDER / f"img_emb_{number}.npy",
         np.ascontiguousarray(np.concatenate([part.vectors for part in parts])),
     )
-    table = {
+    table: dict[str, Any] = {
         "image_path": [text for part in parts for text in part.image_paths or [""] * len(part.ids)],
         "person": [text for part in parts for text in part.names or [""] * len(part.ids)],
         "reference": np.concatenate([part.ids for part in parts]),
         "person_id": np.concatenate([part.persons for part in parts]),
     }
-    pd.DataFrame(table).to_parquet(directory / METADATA_FOLDER / f"metadata_{number}.parquet", index=False)
+    more = [columns for part in parts for columns in part.columns or [{}] * len(part.ids)]
+    for name in dict.fromkeys(name for columns in more for name in columns if name not in table):
+        table[name] = _make_one_kind([columns.get(name) for columns in more])
+    parquet.write_table(pyarrow.table(table), directory / METADATA_FOLDER / f"metadata_{number}.parquet")
+
+
+def _make_one_kind(values: list[Any]) -> list[Any]:
+    """Values that a column of a parquet can hold: those of several kinds, and what is nested, become JSON."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds - {float} if int in kinds else kinds) <= 1 and not kinds & {list, dict}:
+        return values
+    return [value if value is None else json.dumps(value, ensure_ascii=False) for value in values]
 
 
 def _pad_file_names(directory: Path, count: int) -> None:

@@ -1,14 +1,11 @@
-"""A gallery out to a directory and in again, and directories made by clip-retrieval and AutoFaiss."""
+"""A gallery out to a directory and in again."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import faiss
@@ -16,84 +13,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
-from PIL import Image as Pillow
 
-from gallery.index import engine
-from gallery.models import Build, Person, Reference, ReferenceVector
-from gallery.models.fields import vector_to_bytes
-from gallery.models.storage import build_reference_name, get_media_path, remove_file, write_file
+from gallery.models import Build, Person, Reference
+from gallery.models.storage import get_media_path, remove_file
 from gallery.people.gallery_export import GalleryUnreadable, export_gallery
-from gallery.people.gallery_import import import_clip_retrieval, import_gallery
+from gallery.people.gallery_import import import_gallery
 from recognition.errors import EmbedderMismatch
 from recognition.index import BuildFigures, builder
-from recognition.types import Embeddings, FaceCrop
-from tests.engines import FakeEngine
-from tests.gallery_world import OTHER, PLACE, find, world
-from tests.making import EMBEDDER, a_person, a_vector
+from tests.gallery_world import find, world
+from tests.making import EMBEDDER, a_vector
+from tests.shaded_gallery import forget_everything, gallery, picture, vector_of
 
-__all__ = ["world"]
+__all__ = ["gallery", "world"]
 pytestmark = pytest.mark.django_db
-
-
-@dataclass
-class ReadsShades(FakeEngine):
-    """Sees in the shade of a picture whose face it is."""
-
-    def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
-        return np.stack([vector_of(int(crop.image[0, 0, 0])) for crop in crops])
-
-
-def vector_of(shade: int) -> np.ndarray:
-    return np.frombuffer(a_vector(shade), "<f4")
-
-
-def picture(shade: int) -> bytes:
-    file = io.BytesIO()
-    Pillow.new("RGB", (40, 40), (shade, shade, shade)).save(file, "PNG")
-    return file.getvalue()
-
-
-@pytest.fixture
-def gallery(world: FakeEngine, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
-    """Anna with two references, one of them pending; Bảo with one that is rejected and one approved."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    reader = ReadsShades()
-    for name in ("get_serving_embedder", "get_configured_embedder"):
-        monkeypatch.setattr(engine, name, lambda: reader)
-
-    def read(path: Path) -> SimpleNamespace:
-        with Pillow.open(path) as image:
-            return SimpleNamespace(pixels=np.asarray(image.convert("RGB")))
-
-    monkeypatch.setattr(engine, "read_photo", read)
-    anna, bao = a_person("Anna / née B."), a_person("Bảo")
-    Person.objects.filter(pk=anna.pk).update(note="Line one\nline two, with “signs”", is_hidden=True)
-    Person.objects.filter(pk=bao.pk).update(consent_until="2030-01-31", consent_note="by letter")
-    first = store(anna, 1)
-    store(anna, 2, "pending")
-    store(bao, 3, "rejected")
-    store(bao, 4)
-    Person.objects.filter(pk=anna.pk).update(cover=first)
-    ReferenceVector.objects.create(reference=first, embedder_id=OTHER, vector=a_vector(77))
-
-
-def store(person: Person, shade: int, status: str = "approved") -> Reference:
-    name = build_reference_name(".png")
-    sha256 = write_file(name, picture(shade))
-    reference = Reference.objects.create(
-        person=person,
-        image=name,
-        sha256=sha256,
-        source_sha256="0" * 63 + str(shade),
-        source_path=f"/somewhere/{shade}.jpg",
-        status=status,
-        work="done",
-        score=0.75,
-        quality={"size": 60.5, "is_usable": True},
-        **PLACE,
-    )
-    ReferenceVector.objects.create(reference=reference, embedder_id=EMBEDDER, vector=a_vector(shade))
-    return reference
 
 
 def contents() -> dict[str, Any]:
@@ -113,11 +45,6 @@ def contents() -> dict[str, Any]:
             for each in person.references.order_by("source_path")
         ]
     return people
-
-
-def forget_everything() -> None:
-    Person.objects.all().delete()
-    Build.objects.all().delete()
 
 
 @pytest.mark.usefixtures("gallery")
@@ -266,75 +193,3 @@ def test_a_picture_outside_the_directory_is_not_read(tmp_path: Path) -> None:
         import_gallery(tmp_path / "out")
     assert not Reference.objects.exists()
     assert set(Path(get_media_path("references")).rglob("*.png")) == kept
-
-
-def clip_retrieval(directory: Path, root: str, shades: Sequence[int], dtype: type = np.float16) -> None:
-    (directory / "img_emb").mkdir(parents=True)
-    (directory / "metadata").mkdir()
-    vectors = np.stack([vector_of(shade) for shade in shades]).astype(dtype)
-    np.save(directory / "img_emb/img_emb_0.npy", vectors)
-    paths = [f"{root}/Person {shade // 10}/{shade}.png" for shade in shades]
-    pd.DataFrame({"image_path": paths}).to_parquet(directory / "metadata/metadata_0.parquet")
-
-
-@pytest.mark.usefixtures("gallery")
-def test_a_directory_of_clip_retrieval_is_searched_as_it_is(tmp_path: Path) -> None:
-    forget_everything()
-    clip_retrieval(tmp_path / "clip", "/gone", [10, 11, 20])
-    out = io.StringIO()
-    call_command(
-        "import_gallery",
-        str(tmp_path / "clip"),
-        "--embedder=fake",
-        "--json",
-        stdout=out,
-        stderr=io.StringIO(),
-    )
-    said = json.loads(out.getvalue())
-    assert (said["people"], said["added"], said["without_picture"]) == (2, 3, 3)
-    assert said["checked"] == {"pictures": 0, "similarity": None}
-    best = find(vector_to_bytes(vector_of(20)))[0]
-    assert Person.objects.get(pk=best.person).name == "Person 2"
-    assert import_clip_retrieval(tmp_path / "clip", "fake").already == 3
-
-
-@pytest.mark.usefixtures("gallery")
-def test_pictures_at_hand_are_kept_and_prove_the_owners_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    forget_everything()
-    monkeypatch.setattr(engine, "get_detector", lambda: SimpleNamespace(detect=lambda pixels: []))
-    for shade in (10, 11, 20):
-        folder = tmp_path / f"pictures/Person {shade // 10}"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{shade}.png").write_bytes(picture(shade))
-    clip_retrieval(tmp_path / "clip", str(tmp_path / "pictures"), [10, 11, 20])
-    done = import_clip_retrieval(tmp_path / "clip", EMBEDDER)
-    assert done.without_picture == 0
-    assert done.checked.pictures == 3
-    assert done.checked.similarity == pytest.approx(1, abs=1e-3)
-    forget_everything()
-    np.save(tmp_path / "clip/img_emb/img_emb_0.npy", np.stack([vector_of(each) for each in (50, 51, 52)]))
-    with pytest.raises(EmbedderMismatch, match="Name the right embedder"):
-        import_clip_retrieval(tmp_path / "clip", "fake")
-    assert not Person.objects.exists()
-
-
-@pytest.mark.usefixtures("gallery")
-def test_the_owner_must_say_which_embedder_and_it_must_be_ours(tmp_path: Path) -> None:
-    clip_retrieval(tmp_path / "clip", "/gone", [10])
-    with pytest.raises(CommandError, match="say with --embedder"):
-        call_command("import_gallery", str(tmp_path / "clip"))
-    with pytest.raises(CommandError, match="FACESITE_EMBEDDER=clip"):
-        call_command("import_gallery", str(tmp_path / "clip"), "--embedder=clip")
-    np.save(tmp_path / "clip/img_emb/img_emb_0.npy", np.ones((1, 512), np.float32))
-    with pytest.raises(EmbedderMismatch, match="512 numbers"):
-        import_clip_retrieval(tmp_path / "clip", "fake")
-
-
-@pytest.mark.usefixtures("gallery")
-def test_a_row_without_a_person_is_named(tmp_path: Path) -> None:
-    clip_retrieval(tmp_path / "clip", "/gone", [10])
-    pd.DataFrame({"image_path": ["1.png"]}).to_parquet(tmp_path / "clip/metadata/metadata_0.parquet")
-    with pytest.raises(GalleryUnreadable, match="Row 0 has no person"):
-        import_clip_retrieval(tmp_path / "clip", "fake")

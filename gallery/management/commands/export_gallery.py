@@ -8,17 +8,22 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from gallery.management.base import FOLDER, GalleryCommand
+from gallery.management.base import FOLDER, GalleryCommand, make_flag
 from gallery.people.gallery_export import export_gallery
 
 
 class Command(GalleryCommand):
     help = "Exports people, references, embeddings and the index to a new directory."
-    arguments = {"folder": FOLDER}
+    arguments = {
+        "folder": FOLDER,
+        "--layout": {"choices": ["original"], "help": "the folders in which the original script had them"},
+        "--float16": make_flag("half precision in img_emb/, as clip-retrieval writes it"),
+    }
 
-    def handle(self, *, folder: str, **options: Any) -> None:
+    def handle(self, *, folder: str, layout: str | None, float16: bool, **options: Any) -> None:
+        target = Path(folder).expanduser().absolute()
         try:
-            done = export_gallery(Path(folder).expanduser().absolute())
+            done = export_gallery(target, is_script_layout=bool(layout), is_half_precision=float16)
         except FileExistsError:
             raise CommandError(f"{folder} is there already and not empty.", returncode=2) from None
         except OSError as error:
