@@ -134,6 +134,40 @@ def test_a_stored_report_reads_back_as_what_was_measured(fake: FakeEngine) -> No
     assert len(again.impostor.counts) <= HISTOGRAM_BINS
 
 
+@pytest.fixture
+def three_embedders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that serves, one that the settings ask for, and those that are named."""
+    made = {"get_serving_embedder": "serving", "get_configured_embedder": "wished"}
+    for name, embedder_id in made.items():
+        monkeypatch.setattr(engine, name, lambda embedder_id=embedder_id: FakeEngine(id=embedder_id))
+    monkeypatch.setattr(engine, "get_named_embedder", lambda name: FakeEngine(id=name))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "embedder"),
+    [
+        ([], "the gallery with serving"),
+        (["DIR"], "with wished"),
+        (["DIR", "--embedder", "onnx"], "with onnx"),
+    ],
+)
+def test_the_first_line_says_which_embedder_is_measured(
+    three_embedders: None, tmp_path: Path, arguments: list[str], embedder: str
+) -> None:
+    out, given = io.StringIO(), [str(tmp_path) if word == "DIR" else word for word in arguments]
+    with pytest.raises(CommandError, match="no references"):
+        call_command("evaluate", *given, stdout=out)
+    assert embedder in out.getvalue().splitlines()[0]
+
+
+@pytest.mark.django_db
+def test_only_a_folder_can_be_measured_with_an_embedder_by_name(three_embedders: None) -> None:
+    with pytest.raises(CommandError, match="is for a folder") as error:
+        call_command("evaluate", "--embedder", "onnx")
+    assert error.value.returncode == 2
+
+
 @needs_labelled_photos
 @pytest.mark.slow
 @pytest.mark.django_db

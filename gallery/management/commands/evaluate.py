@@ -21,16 +21,19 @@ from gallery.index import engine
 from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below, make_flag
 from gallery.people.folder_import import find_person_images
 from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
+from recognition.embedders import EMBEDDER_NAMES
 from recognition.types import Embedder
 
 
 class Command(GalleryCommand):
     help = (
         "Compares every reference with every other, each left out in turn, and suggests bounds for a chosen "
-        "share of strangers who may be given a name. With DIR, does so for DIR/<person>/<image>; keeps no picture."
+        "share of strangers who may be given a name. With DIR, does so for DIR/<person>/<image>; keeps no picture. "
+        "The gallery is measured with the embedder that serves, a folder with the one the settings ask for."
     )
     arguments = {
         "folder": {"metavar": "DIR", "nargs": "?"},
+        "--embedder": {"choices": EMBEDDER_NAMES, "help": "measure the folder with this one"},
         "--apply": make_flag("put the suggested bounds into force"),
         "--false-name-rate": {
             "type": float,
@@ -44,7 +47,9 @@ class Command(GalleryCommand):
         rate = options["false_name_rate"]
         if not 0 < rate <= 0.2:
             raise CommandError("The false-name rate must lie between 0 and 0.2.", returncode=2)
-        embedder = engine.get_serving_embedder()
+        embedder = self._choose_embedder(folder, options["embedder"])
+        if not self.is_json:
+            self.stdout.write(f"Measuring {folder or 'the gallery'} with {embedder.id}")
         skipped: list[dict[str, str]] = []
         if folder is None:
             labelled = load_labelled_references(embedder)
@@ -59,6 +64,16 @@ class Command(GalleryCommand):
             self.say_json(found.to_json() | {"skipped": skipped, "is_applied": is_applied})
         else:
             self._tell(found, is_applied)
+
+    def _choose_embedder(self, folder: str | None, name: str | None) -> Embedder:
+        if name and folder is None:
+            raise CommandError(
+                "--embedder is for a folder; the gallery is measured with the embedder that serves.",
+                returncode=2,
+            )
+        if folder is None:
+            return engine.get_serving_embedder()
+        return engine.get_named_embedder(name) if name else engine.get_configured_embedder()
 
     def _read(self, root: Path, embedder: Embedder) -> tuple[LabelledVectors, list[dict[str, str]]]:
         reader = FolderEmbedder(embedder)
@@ -79,7 +94,7 @@ class Command(GalleryCommand):
 
     def _tell(self, found: Calibration, is_applied: bool) -> None:
         say = self.stdout.write
-        say(f"{found.references} references of {found.persons} people, embedder {found.embedder_id}")
+        say(f"{found.references} references of {found.persons} people")
         if found.rank1 is not None:
             say(f"Nearest other reference is of the same person: {found.rank1:.2%}")
         for line in found.false_matches:
