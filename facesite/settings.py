@@ -198,6 +198,7 @@ UNKNOWN_DAYS = env.whole("FACESITE_UNKNOWN_DAYS", 365, low=0, high=36_500)  # 0:
 EXPORT_DAYS = env.whole("FACESITE_EXPORT_DAYS", 7, low=1, high=365)
 AUDIT_DAYS = env.whole("FACESITE_AUDIT_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 ERASED_DAYS = env.whole("FACESITE_ERASED_DAYS", 0, low=0, high=36_500)  # 0: known for ever
+SYSTEM_FOLDERS = env.words("FACESITE_SYSTEM_FOLDERS")  # left out of imports, beside those that are known
 
 # Work in the background
 BROKER_DIR = DATA_DIR / "broker"

@@ -72,6 +72,7 @@ MESSAGES: Mapping[str, str] = {
     "member_locked": _("It is locked with a password. Pack it again without one."),
     "member_packing": _("It is packed in an uncommon way. Pack it again as a plain ZIP archive."),
     "member_bomb": _("It unpacks to far more than a photo would, and is refused for safety."),
+    "system_folder": _("The system's own folder; what lies in it is left out."),
     "member_damaged": _("The file is damaged inside the archive. Pack it again."),
     "too_many_names": _("There are too many faces to write their names into a JPEG; use the sidecar file."),
     # References

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import ValidationError
@@ -152,7 +153,7 @@ def _add_drafts(user: User, person: Person, file: UploadedFile[bytes]) -> Iterat
     limits = get_upload_limits()
     try:
         for member in (
-            read_archive_members(cast("BinaryIO", file), limits)
+            read_archive_members(cast("BinaryIO", file), limits, system_folders=settings.SYSTEM_FOLDERS)
             if is_zip
             else [Member(name, file.read(limits.bytes + 1))]
         ):

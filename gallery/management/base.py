@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
@@ -15,6 +17,7 @@ from tqdm import tqdm
 from gallery.core.checks import SETTINGS_TAG
 from gallery.core.erased import let_erased_return
 from recognition.errors import RecognitionError
+from recognition.files import list_files
 
 T = TypeVar("T")
 Argument = Mapping[str, Any]  # the keyword arguments of argparse's add_argument
@@ -69,6 +72,26 @@ class GalleryCommand(BaseCommand):
     def warn(self, text: str) -> None:
         self.stderr.write(text)
 
+    def list_files(self, path: Path) -> list[Path]:
+        """Every file below a folder that is not hidden, sorted; the path itself if it is a file.
+
+        Folders of the system are left out, and each name of them is said once.
+        """
+        if not path.is_dir():
+            return [path]
+        files, left_out = list_files(path, settings.SYSTEM_FOLDERS)
+        for name, count in Counter(each.name for each in left_out).items():
+            self.warn(
+                f"{name}: the system's own folder, left out" + (f", {count} times." if count > 1 else ".")
+            )
+        return files
+
+    def list_photos(self, path: Path) -> list[Path]:
+        """Like `list_files`, but in a folder only files named like pictures."""
+        return [
+            each for each in self.list_files(path) if each == path or each.suffix.lower() in IMAGE_SUFFIXES
+        ]
+
     def fail_with(self, text: str) -> None:
         """Print the reason; the command will end with exit code 1."""
         self.warn(text)
@@ -96,18 +119,3 @@ def get_existing_folder(text: str) -> Path:
     if not folder.is_dir():
         raise CommandError(f"{folder} is not a folder.", returncode=2)
     return folder
-
-
-def list_files_below(path: Path) -> list[Path]:
-    """Every file below a folder that is not hidden, sorted; the path itself if it is a file."""
-    if not path.is_dir():
-        return [path]
-    found = (each for each in path.rglob("*") if not each.is_dir())
-    kept = [each for each in found if not any(part.startswith(".") for part in each.relative_to(path).parts)]
-    return sorted(kept)
-
-
-def list_photos_below(path: Path) -> list[Path]:
-    """Like `list_files_below`, but in a folder only files named like pictures."""
-    found = list_files_below(path)
-    return [each for each in found if each == path or each.suffix.lower() in IMAGE_SUFFIXES]

@@ -16,6 +16,8 @@ from gallery.models.fields import VectorField
 from gallery.models.querysets import PersonQuerySet, ReferenceQuerySet
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
+MAX_NAME_LENGTH, MAX_KEY_LENGTH = 200, 400
+
 
 def clean_name(name: str) -> str:
     """The name as shown: NFC, single spaces, no control characters."""
@@ -46,9 +48,9 @@ class Person(models.Model):
         "There is somebody else called “%(name)s” now. Give them another name, then undo again."
     )
 
-    name = models.CharField(_("name"), max_length=200)
-    key = models.CharField(max_length=400, unique=True, editable=False)
-    search = models.CharField(max_length=400, db_index=True, editable=False)
+    name = models.CharField(_("name"), max_length=MAX_NAME_LENGTH)
+    key = models.CharField(max_length=MAX_KEY_LENGTH, unique=True, editable=False)
+    search = models.CharField(max_length=MAX_KEY_LENGTH, db_index=True, editable=False)
     note = models.TextField(_("note"), blank=True)
     is_hidden = models.BooleanField(_("hidden"), default=False)
     is_recognised = models.BooleanField(_("recognise in photos"), default=True)

@@ -6,6 +6,7 @@ import goes on where it stopped, and a repeated one never undoes what a curator 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from gallery.faces.tagging import map_in_threads
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.models import Person, Reference, Status
-from gallery.models.people import clean_name
+from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, clean_name, get_name_columns
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
 from gallery.people.processing import store_reference_vector
 from gallery.people.selectors import find_person_by_name
@@ -87,10 +88,10 @@ class ImportReport:
     skipped: list[dict[str, str]] = field(default_factory=list)
 
     def skip(self, path: Path, reason: str) -> None:
-        self.skipped.append({"path": str(path), "reason": reason})
+        self.skipped.append({"path": clean_path(path), "reason": reason})
 
     def wait(self, path: Path, error: FileWasErased | NameWasErased) -> None:
-        self.waiting.append({"path": str(path), "reason": describe_erased(error)})
+        self.waiting.append({"path": clean_path(path), "reason": describe_erased(error)})
 
 
 class FolderImporter:
@@ -208,7 +209,7 @@ class FolderImporter:
                 reference = Reference.objects.create(
                     person=person,
                     source_sha256=candidate.sha256,
-                    source_path=str(candidate.source.path)[-1000:],
+                    source_path=clean_path(candidate.source.path)[-1000:],
                     status=candidate.status,
                     work=Status.DONE,
                     queued_at=now,
@@ -229,10 +230,31 @@ def embed_crops(crops: Iterable[ReferenceCrop], embedder: Embedder) -> Embedding
 
 
 def find_person_images(root: Path, report: ImportReport, files: Iterable[Path]) -> Iterator[PersonImage]:
-    """The image files in folders of people; what lies beside the folders is reported."""
+    """The image files in folders of people; what lies beside them, and folders that can be nobody's, are reported."""
+    refused: set[str] = set()
     for path in files:
-        inside = path.relative_to(root).parts
-        if len(inside) < 2:
+        name, *inside = path.relative_to(root).parts
+        if not inside:
             report.skip(path, "It does not lie in a person's folder.")
-            continue
-        yield PersonImage(path, inside[0])
+        elif not (reason := _explain_bad_name(name)):
+            yield PersonImage(path, name)
+        elif name not in refused:
+            refused.add(name)
+            report.skip(root / name, reason)
+
+
+def _explain_bad_name(name: str) -> str:
+    """Why a folder's name cannot be a person's, if so."""
+    columns = get_name_columns(name)
+    if name != clean_path(name):
+        return "The folder's name is not UTF-8. Rename it."
+    if not columns["name"]:
+        return "The folder's name has no letters to use as a person's name."
+    if len(columns["name"]) > MAX_NAME_LENGTH or len(columns["key"]) > MAX_KEY_LENGTH:
+        return f"The folder's name is longer than a person's may be, {MAX_NAME_LENGTH} letters."
+    return ""
+
+
+def clean_path(path: Path | str) -> str:
+    """A path for showing and keeping: bytes that are no UTF-8 become question marks."""
+    return os.fsencode(path).decode(errors="replace")

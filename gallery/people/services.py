@@ -32,7 +32,7 @@ from gallery.models import (
     ReferenceDraft,
     User,
 )
-from gallery.models.people import get_name_columns
+from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, get_name_columns
 from gallery.models.querysets import visible_album_q
 from gallery.people.selectors import find_person_by_name
 
@@ -224,7 +224,7 @@ def _check_name(user: User | None, name: str, own: Person | None = None) -> dict
     columns = get_name_columns(name)
     if not columns["name"]:
         raise ActionRefused(_("Write a name."))
-    if len(columns["name"]) > 200 or len(columns["key"]) > 400:
+    if len(columns["name"]) > MAX_NAME_LENGTH or len(columns["key"]) > MAX_KEY_LENGTH:
         raise ActionRefused(_("This name is too long; 200 characters are the most."))
     other = Person.objects.filter(key=columns["key"]).first()
     if other is not None and other != own:

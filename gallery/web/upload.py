@@ -143,7 +143,9 @@ def _take_file(
         yield _add_one_photo(request, file.chunks(), name, album)
         return
     try:
-        for member in read_archive_members(cast("BinaryIO", file), get_upload_limits()):
+        for member in read_archive_members(
+            cast("BinaryIO", file), get_upload_limits(), system_folders=settings.SYSTEM_FOLDERS
+        ):
             name_inside = PurePosixPath(member.name).name
             if member.refused:
                 yield UploadResult(REFUSED, name_inside, translate_error(member.refused))

@@ -8,13 +8,14 @@ import struct
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from recognition.errors import ImageError, ImageTooLarge
+from recognition.files import is_system_folder
 from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
 from recognition.images.source import open_regular_file
@@ -58,18 +59,26 @@ def read_archive_members(
     source: Path | BinaryIO,
     limits: Limits = DEFAULT_LIMITS,
     archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
+    system_folders: Iterable[str] = (),
 ) -> Iterator[Member]:
     """The members of an archive in their order, each read only when it is asked for.
 
     Members that begin like a photo come with their bytes (still to be probed), others with the reason of their
-    refusal; folders and the clutter that systems add are left out. Raises ImageError for an archive that cannot
+    refusal; folders and the clutter that systems add are left out, a system's folder (of ``system_folders`` and those
+    known) by one refusal. Raises ImageError for an archive that cannot
     be opened, ImageTooLarge when it breaks a limit, be it half-way through.
     """
     with _open_archive(source, archive_limits) as archive:
-        left = archive_limits.unpacked_bytes
+        left, left_out = archive_limits.unpacked_bytes, set()
         for entry in archive.infolist():
             name = _decode_name(entry)
             if entry.is_dir() or _is_clutter(name):
+                continue
+            *folders, _file = name.split("/")
+            if system := next((each for each in folders if is_system_folder(each, system_folders)), ""):
+                if system not in left_out:
+                    left_out.add(system)
+                    yield Member(system, refused=ImageError("system_folder"))
                 continue
             member = _read_member(archive, entry, name, limits, archive_limits)
             left -= len(member.data)

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 
 from gallery.faces.tagging import map_in_threads
 from gallery.index import engine
-from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, list_photos_below
+from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder
 from recognition.draw import Tile, draw_contact_sheet, make_tile
 from recognition.errors import CodedError
 from recognition.images import encode_pixels
@@ -51,7 +51,7 @@ class Command(GalleryCommand):
             raise CommandError("OUT must lie outside DIR, and DIR outside OUT.", returncode=2)
         if not 0 <= margin <= 10:
             raise CommandError("--margin is a number from 0 to 10.", returncode=2)
-        paths = sorted(list_photos_below(source), key=lambda path: (path.parent, path.name))
+        paths = sorted(self.list_photos(source), key=lambda path: (path.parent, path.name))
         at_once = engine.work_side_by_side(len(paths))
         cut = partial(cut_face, detector=engine.get_detector(), margin=margin)
         found = self.progress(map_in_threads(cut, paths, at_once), len(paths), "pictures")

@@ -18,7 +18,7 @@ from gallery.curation.measurement import (
     store_calibration,
 )
 from gallery.index import engine
-from gallery.management.base import GalleryCommand, get_existing_folder, list_files_below, make_flag
+from gallery.management.base import GalleryCommand, get_existing_folder, make_flag
 from gallery.people.folder_import import find_person_images
 from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
 from recognition.embedders import EMBEDDER_NAMES
@@ -77,7 +77,7 @@ class Command(GalleryCommand):
 
     def _read(self, root: Path, embedder: Embedder) -> tuple[LabelledVectors, list[dict[str, str]]]:
         reader = FolderEmbedder(embedder)
-        sources = list(find_person_images(root, reader.report, list_files_below(root)))
+        sources = list(find_person_images(root, reader.report, self.list_files(root)))
         for source in self.progress(sources, len(sources), "images"):
             reader.add(source)
         for skipped in reader.report.skipped:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from gallery.management.base import (
     ERASED_FLAG,
     FOLDER,
     GalleryCommand,
     get_existing_folder,
-    list_files_below,
 )
-from gallery.models.people import clean_name, get_name_key
+from gallery.models.people import get_name_key
 from gallery.people.folder_import import FolderImporter, ImportReport, find_person_images
+from recognition.files import is_system_folder
 
 
 class Command(GalleryCommand):
@@ -24,7 +26,7 @@ class Command(GalleryCommand):
 
     def handle(self, *, folder: str, **options: Any) -> None:
         root = get_existing_folder(folder)
-        files = list_files_below(root)
+        files = self.list_files(root)
         importer = FolderImporter()
         self._look_at_folders(root, files, importer.report)
         sources = list(find_person_images(root, importer.report, files))
@@ -54,9 +56,8 @@ class Command(GalleryCommand):
         for each in sorted(
             each for each in root.iterdir() if each.is_dir() and not each.name.startswith(".")
         ):
-            if each.name not in filled:
+            if each.name in filled:
+                if (first := keys.setdefault(get_name_key(each.name), each.name)) != each.name:
+                    self.warn(f"{each.name!r} and {first!r} differ only in case or Unicode form: one person.")
+            elif not is_system_folder(each.name, settings.SYSTEM_FOLDERS):
                 report.skip(each, "The folder has no images.")
-            elif not clean_name(each.name):
-                report.skip(each, "The folder's name has no letters to use as a person's name.")
-            elif (first := keys.setdefault(get_name_key(each.name), each.name)) != each.name:
-                self.warn(f"{each.name!r} and {first!r} differ only in case or Unicode form: one person.")

@@ -11,10 +11,10 @@ from gallery.management.base import (
     FOLDER,
     GalleryCommand,
     get_existing_folder,
-    list_photos_below,
 )
 from gallery.models import Album
 from gallery.models.people import get_search_key
+from gallery.people.folder_import import clean_path
 from gallery.photos.services import add_photo
 from recognition.errors import ImageError
 
@@ -33,22 +33,23 @@ class Command(GalleryCommand):
         root = get_existing_folder(folder)
         into = get_or_create_album(album) if album else None
         report: dict[str, list[Any]] = {"added": [], "already": [], "refused": [], "waiting": []}
-        paths = list_photos_below(root)
+        paths = self.list_photos(root)
         for path in self.progress(paths, len(paths), "photos"):
+            shown = clean_path(path)
             try:
                 with path.open("rb") as file:
                     done = add_photo(None, iter(lambda: file.read(CHUNK_BYTES), b""), path.name, into)
             except FileWasErased as error:
                 reason = describe_erased(error)
-                report["waiting"].append({"path": str(path), "reason": reason})
-                self.warn(f"{path}: {reason}")
+                report["waiting"].append({"path": shown, "reason": reason})
+                self.warn(f"{shown}: {reason}")
                 continue
             except (ImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-                report["refused"].append({"path": str(path), "reason": reason})
-                self.fail_with(f"{path}: {reason}")
+                report["refused"].append({"path": shown, "reason": reason})
+                self.fail_with(f"{shown}: {reason}")
                 continue
-            report["already" if done.is_duplicate else "added"].append(str(path))
+            report["already" if done.is_duplicate else "added"].append(shown)
         added, already, refused, waiting = (len(part) for part in report.values())
         sentence = f"{added} added, {already} already there, {refused} refused, {waiting} wait for a word."
         self.say_result(report, sentence)

@@ -14,7 +14,7 @@ from gallery.backup.restore import end_earlier_restore
 from gallery.core.checks import SETTINGS_TAG
 from gallery.faces.processing import process_photo
 from gallery.index import engine
-from gallery.management.base import GalleryCommand, list_photos_below, make_flag
+from gallery.management.base import GalleryCommand, make_flag
 from gallery.management.commands.build_index import build_at_once
 from gallery.management.commands.import_photos import get_or_create_album
 from gallery.management.demo import DemoUnavailable, prepare_demo_folders
@@ -70,13 +70,13 @@ class Command(GalleryCommand):
             self.warn(f"{error} The site starts with an empty gallery; the next start tries again.")
             return
         importer = FolderImporter()
-        files = list_photos_below(people)
+        files = self.list_photos(people)
         for _ in importer.add_all(list(find_person_images(people, importer.report, files))):
             pass
         importer.finish()
         build_at_once("demonstration")
         album = get_or_create_album("Demonstration")
-        for path in list_photos_below(photos):
+        for path in self.list_photos(photos):
             photo = add_photo(None, [path.read_bytes()], path.name, album).photo
             process_photo(photo.pk)
             self._print(Photo.objects.get(pk=photo.pk))

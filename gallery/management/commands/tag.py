@@ -8,7 +8,7 @@ from typing import Any
 
 from gallery.faces.tagging import TaggedPhoto, tag_photos
 from gallery.index import engine
-from gallery.management.base import GalleryCommand, list_photos_below
+from gallery.management.base import GalleryCommand
 from gallery.models.storage import get_media_path as stored
 from recognition.draw import Label, annotate_photo
 
@@ -23,7 +23,7 @@ class Command(GalleryCommand):
 
     def handle(self, *, photos: list[Path], out: Path | None, width: int, **options: Any) -> None:
         self._names: set[str] = set()
-        paths = [path for given in photos for path in list_photos_below(given)]
+        paths = [path for given in photos for path in self.list_photos(given)]
         if out:
             out.mkdir(parents=True, exist_ok=True)
         for tagged in self.progress(tag_photos(paths), len(paths), "photos"):

@@ -49,6 +49,14 @@ def test_photos_come_in_order_with_their_folders_and_others_with_a_reason() -> N
     assert "empty" in reasons["trip/empty.png"]
 
 
+def test_a_folder_of_the_system_is_left_out_and_said_once() -> None:
+    names = ["Anna/1.jpg", "Anna/@eaDir/1.jpg/thumb.jpg", "@eaDir/2.jpg", "_cache1/3.jpg", "cache/4.jpg"]
+    file = zip_file([(name, corpus.jpeg()) for name in names])
+    found = list(read_archive_members(file, system_folders=["_cache*"]))
+    assert [member.name for member in found if not member.refused] == ["Anna/1.jpg", "cache/4.jpg"]
+    assert [member.name for member in found if member.refused] == ["@eaDir", "_cache1"]
+
+
 @pytest.mark.parametrize(
     "name", ["../a.jpg", "/etc/a.jpg", "a/../../b.jpg", "..\\..\\a.jpg", "C:\\a.jpg", "c:a.jpg"]
 )
