@@ -32,6 +32,7 @@ class NamedFace:
     name: str | None  # only when known
     reference: str  # path of the nearest reference below MEDIA_ROOT, "" without one
     candidates: list[dict[str, Any]]  # name, similarity
+    source_path: str = ""  # where that reference came from
 
     @property
     def similarity(self) -> float | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
+
+from gallery.faces.script_tagging import tag_like_script
 from gallery.faces.tagging import TaggedPhoto, tag_photos
 from gallery.index import engine
-from gallery.management.base import GalleryCommand
+from gallery.management.base import GalleryCommand, make_flag
 from gallery.models.storage import get_media_path as stored
 from recognition.draw import Label, annotate_photo
 
@@ -19,6 +23,9 @@ class Command(GalleryCommand):
         "photos": {"nargs": "+", "metavar": "PHOTO", "type": Path},
         "--out": {"type": Path, "help": "folder for the photos with boxes and names drawn"},
         "--width": {"type": int, "default": 640, "help": "their width in pixels (640)"},
+        "--like-the-script": make_flag("MTCNN alone, CLIP, and the nearest reference decides"),
+        "--detection": {"type": float, "help": "with it: the detection score a face must be over (0.8)"},
+        "--similarity": {"type": float, "help": "with it: the similarity a name must be over (0.8)"},
     }
 
     def handle(self, *, photos: list[Path], out: Path | None, width: int, **options: Any) -> None:
@@ -26,15 +33,33 @@ class Command(GalleryCommand):
         paths = [path for given in photos for path in self.list_photos(given)]
         if out:
             out.mkdir(parents=True, exist_ok=True)
-        for tagged in self.progress(tag_photos(paths), len(paths), "photos"):
+        for tagged in self.progress(self._tag(paths, **options), len(paths), "photos"):
             if tagged.error:
                 self.fail_with(f"{tagged.path}: {tagged.error}")
             elif out:
                 self._draw(tagged, out, width)
             if self.is_json:
                 self.say_json(tagged.as_json())
+            elif not tagged.error and options["like_the_script"]:
+                self._print_like_script(tagged)
             elif not tagged.error:
                 self._print(tagged)
+
+    def _tag(
+        self,
+        paths: list[Path],
+        *,
+        like_the_script: bool,
+        detection: float | None,
+        similarity: float | None,
+        **options: Any,
+    ) -> Iterator[TaggedPhoto]:
+        if like_the_script:
+            bounds = [0.8 if bound is None else bound for bound in (detection, similarity)]
+            return tag_like_script(paths, *bounds)
+        if detection is not None or similarity is not None:
+            raise CommandError("--detection and --similarity go with --like-the-script.", returncode=2)
+        return tag_photos(paths)
 
     def _draw(self, tagged: TaggedPhoto, out: Path, width: int) -> None:
         photo = engine.read_photo(tagged.path)
@@ -58,3 +83,11 @@ class Command(GalleryCommand):
             where = stored(face.reference) if face.reference else "no reference"
             similarity = "" if face.similarity is None else f" {face.similarity:.3f}"
             self.stdout.write(f"  {face.name or face.outcome.state.value}{similarity} ({where})")
+
+    def _print_like_script(self, tagged: TaggedPhoto) -> None:
+        self.stdout.write("Results:")
+        for face in tagged.faces:
+            if face.name:
+                self.stdout.write(f"Name: {face.name}")
+                self.stdout.write(f"path: {face.source_path or stored(face.reference)}")
+                self.stdout.write(f"Similarity: {face.similarity:.4f}")
