@@ -15,8 +15,8 @@ from typing import IO, Any, ParamSpec, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from facesite.disks import DISK_FULL, is_disk_full
 from facesite.refusals import Refused, too_large, too_slow
-from gallery.web.error_pages import DISK_FULL, is_disk_full
 
 SMALL_BODY = 64_000  # bytes that anybody may send: forms; more needs a right to upload
 SMALL_BODY_SECONDS = 30  # for all of it

@@ -1,10 +1,12 @@
 """The Celery application: configuration only. Tasks live in the rooms' tasks.py, which gallery.tasks imports."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import celeryd_init
 
-from facesite import broker
+from facesite import broker, disks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 # Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
@@ -24,3 +26,8 @@ app.conf.update(
     task_default_queue="facesite",
 )
 app.autodiscover_tasks()
+
+
+@celeryd_init.connect
+def check_data_folders(**about: Any) -> None:
+    disks.check_data_folders()

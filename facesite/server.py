@@ -14,6 +14,7 @@ from typing import Any
 
 import h11
 import uvicorn
+from django.core.exceptions import ImproperlyConfigured
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.supervisors import Multiprocess
@@ -100,6 +101,7 @@ def main() -> None:
     from django.conf import settings
 
     from facesite import hardening
+    from facesite.disks import check_data_folders
 
     parser = argparse.ArgumentParser(prog="python -m facesite.server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -108,6 +110,7 @@ def main() -> None:
     given = parser.parse_args()
     if found := hardening.problems(settings):
         sys.exit("\n".join(f"{problem.sentence} {problem.hint}" for problem in found))
+    check_data_folders()
     try:
         listener = listen(given.host, given.port)
     except OSError as error:
@@ -162,4 +165,7 @@ def make_config(processes: int) -> Config:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
-    main()
+    try:
+        main()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

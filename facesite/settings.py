@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from facesite import env, hardening, logs, secret
+from facesite import disks, env, hardening, logs, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("FACESITE_DATA_DIR", BASE_DIR / "var")
@@ -14,7 +15,12 @@ INDEX_ROOT = DATA_DIR / "index"
 CACHE_ROOT = DATA_DIR / "cache"
 
 DEBUG = env.flag("FACESITE_DEBUG", default=False)
-SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
+try:
+    for _folder in ("static", "tmp", "broker/queue", "broker/control"):
+        (DATA_DIR / _folder).mkdir(parents=True, exist_ok=True)
+    SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
+except OSError as _error:
+    raise ImproperlyConfigured(disks.say_unusable(DATA_DIR, _error)) from _error
 ALLOWED_HOSTS = env.words("FACESITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 USE_HTTPS = env.flag("FACESITE_HTTPS", default=False)
 ALLOW_HTTP = env.flag("FACESITE_ALLOW_HTTP", default=False)  # public names over plain HTTP
@@ -133,7 +139,6 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns of a missing one
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_URL = "/media/"
@@ -184,7 +189,6 @@ FILE_UPLOAD_HANDLERS = [
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
-FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)
 UPLOAD_MAX_MB = env.whole("FACESITE_UPLOAD_MAX_MB", 64, low=1, high=1024)
 UPLOAD_REQUEST_MAX_MB = env.whole(
     "FACESITE_UPLOAD_REQUEST_MAX_MB", 4_096, low=1, high=1_000_000
@@ -204,8 +208,6 @@ SYSTEM_FOLDERS = env.words("FACESITE_SYSTEM_FOLDERS")  # left out of imports, be
 BROKER_DIR = DATA_DIR / "broker"
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL") or "filesystem://"
 if CELERY_BROKER_URL == "filesystem://":
-    for _folder in ("queue", "control"):
-        (BROKER_DIR / _folder).mkdir(parents=True, exist_ok=True)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(BROKER_DIR / "queue"),
         "data_folder_out": str(BROKER_DIR / "queue"),

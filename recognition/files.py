@@ -1,13 +1,21 @@
-"""Files that are on the disk when this says so, and the files in a folder that somebody put there."""
+"""Files that are on the disk when this says so, on file systems of many kinds; the files that somebody put in a folder."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
+import hashlib
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import IO
+
+COPY_CHUNK_BYTES = 1024 * 1024
+NOT_POSSIBLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)  # here, as opposed to: not now
+
 
 # What NAS systems, Windows, Syncthing and file systems keep beside people's files: thumbnails, bins, old versions
 SYSTEM_FOLDERS = (
@@ -48,7 +56,76 @@ def sync_path(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+        if not (path.is_dir() and error.errno in NOT_POSSIBLE):
             raise
     finally:
         os.close(descriptor)
+
+
+def compute_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_synced_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def copy_and_sync(source: Path, target: Path) -> str:
+    """Copy the content, sync it, and return the SHA-256 of what was copied."""
+    digest = hashlib.sha256()
+    with source.open("rb") as incoming, target.open("wb") as outgoing:
+        while piece := incoming.read(COPY_CHUNK_BYTES):
+            digest.update(piece)
+            outgoing.write(piece)
+        outgoing.flush()
+        os.fsync(outgoing.fileno())
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_to_replace(path: Path, *, is_synced: bool = True) -> Iterator[IO[bytes]]:
+    """A new file, for its owner only, that takes the path when the block ends well, and goes when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            if is_synced:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, content: bytes, *, is_synced: bool = False) -> None:
+    """Write it whole or not at all."""
+    with open_to_replace(path, is_synced=is_synced) as file:
+        file.write(content)
+
+
+@contextmanager
+def hold_lock(path: Path, spare: Path) -> Iterator[None]:
+    """Hold a file's lock, or the spare one's where its file system has none. BlockingIOError while others hold it."""
+    with ExitStack() as held:
+        try:
+            _lock(held, path)
+        except OSError as error:
+            if error.errno not in NOT_POSSIBLE:
+                raise
+            _lock(held, spare)
+        yield
+
+
+def _lock(held: ExitStack, path: Path) -> None:
+    file = held.enter_context(path.open("a"))  # for writing: NFS gives an exclusive lock for nothing less
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except PermissionError as error:  # SMB's word for a lock that another has
+        raise BlockingIOError(*error.args) from error

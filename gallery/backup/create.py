@@ -43,16 +43,14 @@ from gallery.backup.layout import (
 from gallery.backup.ledger import get_key_id, write_ledger
 from gallery.backup.store import (
     FileStore,
-    compute_sha256,
     hold_folder_lock,
     prune_backups,
     remove_partial_backups,
     remove_unheld_files,
-    write_synced_text,
 )
 from gallery.core.erased import get_digest_key
 from gallery.models import Photo, Reference
-from recognition.files import sync_path
+from recognition.files import compute_sha256, sync_path, write_synced_text
 
 T = TypeVar("T")
 ProgressCallback = Callable[[str, int, int], None]  # step, done, total

@@ -21,8 +21,7 @@ from django.db import connection, connections
 from django.utils.translation import gettext as _
 
 from gallery.backup.layout import BackupDamaged, BackupError
-from gallery.backup.store import copy_and_sync
-from recognition.files import sync_path
+from recognition.files import copy_and_sync, sync_path
 
 
 class SqlReader(Protocol):
@@ -115,7 +114,9 @@ class SqliteDatabase:
         target = folder / self.dump_file
         target.unlink(missing_ok=True)
         connection.ensure_connection()
-        with closing(sqlite3.connect(target)) as made:
+        # Without locks, which nobody else needs in this folder: where a disk refuses them SQLite would wait for ever
+        with closing(sqlite3.connect(f"{target.as_uri()}?vfs=unix-none", uri=True)) as made:
+            made.execute("PRAGMA locking_mode=EXCLUSIVE")
             connection.connection.backup(made)  # in one step: writers continue in the write-ahead log
             made.execute("PRAGMA journal_mode=DELETE")
             _check_database_sound(made, target)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections import defaultdict
 from datetime import datetime, timedelta
@@ -25,10 +24,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.backup.layout import BackupDamaged, get_backup_folder
-from gallery.backup.store import write_synced_text
+from gallery.backup.store import get_folder_problem
 from gallery.core.erased import KEY_FILE, get_digest_key
 from gallery.models import ErasedDigest, Erasure
-from recognition.files import sync_path
+from recognition.files import sync_path, write_atomically
 
 LEDGER_FOLDER = "erased"
 log = logging.getLogger(__name__)
@@ -44,20 +43,15 @@ def write_ledger(place: Path) -> None:
     folder = place / LEDGER_FOLDER / get_key_id(key)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (folder / "key").exists():
-        _write_whole(folder / "key", key)
+        write_atomically(folder / "key", key.encode(), is_synced=True)
     there = {path.stem for path in folder.glob("*.json")}
     known = Erasure.objects.filter(pk__in=ErasedDigest.objects.values("erasure")).order_by("pk")
     for erasure in known:
         if str(erasure.receipt) not in there:
-            _write_whole(folder / f"{erasure.receipt}.json", json.dumps(_describe_erasure(erasure)))
+            note = json.dumps(_describe_erasure(erasure)).encode()
+            write_atomically(folder / f"{erasure.receipt}.json", note, is_synced=True)
     for each in (folder, folder.parent, place):
         sync_path(each)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    write_synced_text(part, text)
-    part.replace(path)
 
 
 def _describe_erasure(erasure: Erasure) -> dict[str, Any]:
@@ -71,6 +65,8 @@ def _describe_erasure(erasure: Erasure) -> dict[str, Any]:
 def note_erasures() -> bool:
     """Note every erasure beside the backups; False, and tried again by `look_after_data`, while they are away."""
     try:
+        if problem := get_folder_problem():
+            raise OSError(problem)
         write_ledger(get_backup_folder())
     except OSError as error:
         log.error("Erasures cannot be noted in %s yet: %s", get_backup_folder(), error)

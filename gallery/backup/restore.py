@@ -45,10 +45,21 @@ from gallery.backup.layout import (
     get_backup_folder,
 )
 from gallery.backup.ledger import adopt_ledger, check_ledger, copy_ledger, write_ledger
-from gallery.backup.store import LOCK_FILE, copy_and_sync, hold_folder_lock, write_synced_text
-from gallery.models import Album, Build, ErasedDigest, Erasure, Person, Photo, Reference, Status, WorkerBeat
+from gallery.backup.store import FOLDER_SETTING, LOCK_FILE, hold_folder_lock
+from gallery.models import (
+    Album,
+    Build,
+    ErasedDigest,
+    Erasure,
+    Person,
+    Photo,
+    Reference,
+    SiteSetting,
+    Status,
+    WorkerBeat,
+)
 from gallery.models.history import get_site_setting
-from recognition.files import sync_path
+from recognition.files import copy_and_sync, sync_path, write_synced_text
 
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 seconds
 WORK_FOLDER = "restoring"  # folder in the data directory
@@ -269,6 +280,9 @@ def _finish_restore(place: RestoreFolder) -> list[int]:
     """What follows once the database has been replaced; it may be repeated."""
     adopt_ledger(place.root, place.read_journal().get("erased_key", ""))
     asked = _request_missing_builds()
+    SiteSetting.objects.filter(
+        pk=FOLDER_SETTING
+    ).delete()  # what it says is of the other installation's folder
     place.clear()
     return asked
 

@@ -21,7 +21,7 @@ from gallery.backup import BACKUP_JOB
 from gallery.backup.create import ProgressCallback, make_backup
 from gallery.backup.layout import Backup, get_backup_folder
 from gallery.backup.ledger import are_erasures_unnoted
-from gallery.backup.store import is_folder_locked
+from gallery.backup.store import FOLDER_SETTING, get_folder_problem, is_folder_locked
 from gallery.jobs.services import track_job
 from gallery.models import Photo, SiteSetting
 from gallery.models.base import get_job
@@ -79,6 +79,8 @@ def note_backup_success(made: Backup) -> None:
     manifest = made.manifest
     value = {"at": manifest.made_at.isoformat(), "seconds": manifest.seconds, "bytes": manifest.bytes}
     SiteSetting.objects.update_or_create(pk=SUCCESS_SETTING, defaults={"value": value})
+    used = {"used": str(made.folder.parent), "problem": ""}
+    SiteSetting.objects.update_or_create(pk=FOLDER_SETTING, defaults={"value": used})
 
 
 def get_last_success() -> datetime | None:
@@ -123,8 +125,9 @@ def is_backup_overdue(now: datetime | None = None) -> bool:
 
 def get_backup_warning() -> str:
     """The warning for administrators on other pages; empty if all is well."""
-    failure = get_job(BACKUP_JOB).failure
-    if failure:
+    if problem := get_folder_problem():
+        return _("No backups can be made. %(problem)s") % {"problem": problem}
+    if failure := get_job(BACKUP_JOB).failure:
         return _("The last backup failed: %(reason)s") % {"reason": failure}
     if are_erasures_unnoted():
         return _(

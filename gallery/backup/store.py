@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, BackupRunning, list_backups
-from recognition.files import sync_path
+from django.conf import settings
+
+from facesite.disks import find_problem, say_problem
+from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, BackupRunning, get_backup_folder, list_backups
+from gallery.models import SiteSetting
+from gallery.models.history import get_site_setting
+from recognition.files import compute_sha256, copy_and_sync, hold_lock, sync_path
 
 LOCK_FILE = ".lock"
 
@@ -21,9 +24,9 @@ LOCK_FILE = ".lock"
 def hold_folder_lock(folder: Path, sentence: str) -> Iterator[None]:
     """Hold the folder's lock. Raises BackupRunning with the sentence if another process holds it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("a") as file:
+    with ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(_hold_lock(folder))
         except BlockingIOError:
             raise BackupRunning(sentence) from None
         yield
@@ -31,41 +34,42 @@ def hold_folder_lock(folder: Path, sentence: str) -> Iterator[None]:
 
 def is_folder_locked(folder: Path) -> bool:
     try:
-        with (folder / LOCK_FILE).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+        if (folder / LOCK_FILE).exists():
+            with _hold_lock(folder):
+                pass
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
     return False
 
 
-COPY_CHUNK_BYTES = 1024 * 1024
+def _hold_lock(folder: Path) -> AbstractContextManager[None]:
+    """Of a folder on a disk without locks: one among the data, which have locks."""
+    return hold_lock(folder / LOCK_FILE, Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{folder.name}.lock")
+
+
+FOLDER_SETTING = "backup.folder"  # a SiteSetting: where the last backup was made, and what is wrong there now
+
+
+def look_at_backup_folder() -> str:
+    """Try the folder of scheduled backups, and remember for the pages what is wrong with it, if anything is."""
+    place, last = get_backup_folder(), get_site_setting(FOLDER_SETTING, {})
+    problem = find_problem(place)
+    if not problem and last.get("used") == str(place) and not (place / LOCK_FILE).exists():
+        problem = "emptied"  # it is where a disk was mounted
+    if problem != last.get("problem", ""):
+        SiteSetting.objects.update_or_create(
+            pk=FOLDER_SETTING, defaults={"value": last | {"problem": problem}}
+        )
+    return problem
+
+
+def get_folder_problem() -> str:
+    """What was wrong with that folder at the last look, in a sentence; empty where it could be used."""
+    problem = get_site_setting(FOLDER_SETTING, {}).get("problem")
+    return say_problem(get_backup_folder(), problem) if problem else ""
+
+
 PARTIAL_FILE_PREFIX = ".part-"
-
-
-def compute_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_synced_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def copy_and_sync(source: Path, target: Path) -> str:
-    """Copy the content, sync it, and return the SHA-256 of what was copied."""
-    digest = hashlib.sha256()
-    with source.open("rb") as incoming, target.open("wb") as outgoing:
-        while piece := incoming.read(COPY_CHUNK_BYTES):
-            digest.update(piece)
-            outgoing.write(piece)
-        outgoing.flush()
-        os.fsync(outgoing.fileno())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from gallery.backup.layout import get_backup_folder
-from gallery.backup.store import FileStore, compute_sha256, copy_and_sync
+from gallery.backup.store import FileStore
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import remove_stale_files
 from gallery.jobs import dispatch
@@ -37,7 +37,7 @@ from gallery.models import Build, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
 from gallery.models.storage import get_media_path
 from gallery.photos.renditions import delete_orphan_renditions
-from recognition.files import sync_path
+from recognition.files import compute_sha256, copy_and_sync, sync_path
 
 YOUNG_SECONDS = 3600.0  # an upload, import or build is done or dead by then
 MAX_LISTED_FILES = 20

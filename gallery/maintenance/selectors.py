@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery.backup import BACKUP_JOB
 from gallery.backup.layout import BackupError, KeptBackup, get_backup_folder, list_kept_backups
 from gallery.backup.schedule import RunningBackup, get_backup_warning, get_last_success, get_running_backup
+from gallery.backup.store import get_folder_problem
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Job
 from gallery.models.base import get_job
@@ -58,15 +58,19 @@ class BackupsPage:
 
 
 def get_backups_page() -> BackupsPage:
-    place, kept, problem = get_backup_folder(), list[KeptBackup](), ""
-    try:
-        kept = list_kept_backups()
-    except (BackupError, OSError) as error:
-        problem = str(error)
-    backups, data = _find_existing_folder(place), _find_existing_folder(Path(settings.DATA_DIR))
-    free = None
-    with suppress(OSError):
-        free = shutil.disk_usage(backups).free
+    place, kept, problem = get_backup_folder(), list[KeptBackup](), get_folder_problem()
+    free, is_same_disk, running = None, False, None
+    if not problem:  # otherwise looking at it might take for ever
+        try:
+            kept = list_kept_backups()
+            backups = _find_existing_folder(place)
+            free = shutil.disk_usage(backups).free
+            is_same_disk = (
+                backups.stat().st_dev == _find_existing_folder(Path(settings.DATA_DIR)).stat().st_dev
+            )
+        except (BackupError, OSError) as error:
+            problem = str(error)
+        running = get_running_backup()
     return BackupsPage(
         place=place,
         kept=kept,
@@ -74,9 +78,9 @@ def get_backups_page() -> BackupsPage:
         last=get_last_success(),
         job=get_job(BACKUP_JOB),
         check=get_job(SANITY_CHECK_JOB),
-        running=get_running_backup(),
-        warning=get_backup_warning(),
-        is_same_disk=backups.stat().st_dev == data.stat().st_dev,
+        running=running,
+        warning="" if problem else get_backup_warning(),
+        is_same_disk=is_same_disk,
         free=free,
     )
 

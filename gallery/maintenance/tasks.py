@@ -5,6 +5,7 @@ from __future__ import annotations
 from gallery.backup import BACKUP_JOB
 from gallery.backup.ledger import note_erasures
 from gallery.backup.schedule import is_backup_due, is_backup_running, run_scheduled_backup
+from gallery.backup.store import look_at_backup_folder
 from gallery.jobs.tasks import register_task
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
@@ -12,7 +13,8 @@ from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_che
 
 @register_task(BACKUP_JOB)
 def make_backup() -> None:
-    if not is_backup_running():  # otherwise the request stays, and `look_after_data` finds it
+    """Unless one is being made, or the folder is away: then the request stays, and `look_after_data` finds it."""
+    if not look_at_backup_folder() and not is_backup_running():
         run_scheduled_backup()
 
 
@@ -27,8 +29,9 @@ def look_after_data() -> None:
 
     Erasures that could not be noted beside the backups are noted once their folder is back.
     """
-    note_erasures()
-    if is_backup_due():
-        run_scheduled_backup()
+    if not look_at_backup_folder():
+        note_erasures()
+        if is_backup_due():
+            run_scheduled_backup()
     if is_sanity_check_due():
         run_sanity_check()

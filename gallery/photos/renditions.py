@@ -6,9 +6,7 @@ decoding of the original. Functions that make one raise ImageError when the orig
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from PIL import Image as Pillow
 
 from gallery.models import Face, Photo, Reference
 from recognition.draw import anonymise_faces
+from recognition.files import write_atomically
 from recognition.images import Limits, encode_pixels
 from recognition.images.sandbox import make_rendition, read_photo, read_regions
 from recognition.types import Box, Image
@@ -166,20 +165,6 @@ def make_file_once(path: Path, make: Callable[[], None]) -> Path:
             if not path.exists():
                 make()
     return path
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def delete_photo_renditions(sha256: str) -> None:

@@ -8,9 +8,7 @@ unrecognisable. Pictures are made anew from the pixels, so no position and no ot
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import tempfile
 import time
 import zipfile
 from collections import defaultdict
@@ -18,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import transaction
@@ -44,6 +42,7 @@ from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
 from recognition.draw import anonymise_faces
 from recognition.errors import ImageError
+from recognition.files import open_to_replace
 from recognition.images import Region, encode_pixels
 from recognition.images.sandbox import make_rendition, read_region, read_regions
 from recognition.types import Box, Embeddings
@@ -118,21 +117,11 @@ class WrittenExport:
 
 def write_person_file(person: Person, path: Path, language: str = "en") -> WrittenExport:
     """Write the file, whole or not at all; OSError where it cannot be written."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-", suffix=".zip")  # only for its owner
-    temporary = Path(name)
-    try:
-        with translation.override(language), os.fdopen(handle, "wb") as file:
-            written = _fill_archive(person, file, language)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return written
+    with translation.override(language), open_to_replace(path) as file:
+        return _fill_archive(person, file, language)
 
 
-def _fill_archive(person: Person, file: BinaryIO, language: str) -> WrittenExport:
+def _fill_archive(person: Person, file: IO[bytes], language: str) -> WrittenExport:
     known, vectors = collect_person_facts(person), collect_embeddings(person)
     without_picture = 0
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
 import sys
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+
+from facesite.disks import DISK_FULL, is_disk_full
 
 TRANSIENT_ERRORS = (OSError, OperationalError, InterfaceError)
-DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 RETRY_SECONDS = 30
-LOW_DISK_BYTES = 1_000_000  # bytes
-DISK_FULL = gettext_lazy("The disk is full. Tell your administrator, then try again.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -45,16 +40,6 @@ def _error_status(error: BaseException | None) -> int:
     if is_disk_full(error):
         return 507
     return 503 if isinstance(error, OperationalError | InterfaceError) else 500
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in DISK_FULL_ERRNOS
-    if not isinstance(error, OperationalError):
-        return False
-    if "disk I/O error" in str(error):  # SQLite's words where it cannot make the file beside the database
-        return shutil.disk_usage(settings.DATA_DIR).free < LOW_DISK_BYTES
-    return "disk is full" in str(error) or "No space left" in str(error)
 
 
 def explain_server_error(error: BaseException | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from facesite.disks import find_problem, say_problem
 from gallery.backup.create import make_backup, verify_backup
 from gallery.backup.layout import (
     Backup,
@@ -49,6 +50,8 @@ class Command(GalleryCommand):
     def _make(self, place: Path, keep: int | None, *, with_index: bool) -> None:
         is_own = place == get_backup_folder()
         number = keep if keep is not None else settings.BACKUP_KEEP if is_own else 0
+        if problem := find_problem(place):
+            raise CommandError(say_problem(place, problem))
         made = make_backup(place, with_index=with_index, keep=number, progress=self.say_step)
         if is_own:
             note_backup_success(made)

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from facesite.disks import check_data_folders
 from facesite.processes import die_with_parent
 from gallery.management.base import GalleryCommand
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
 
     def handle(self, *, port: int, host: str, **options: Any) -> None:
+        check_data_folders()
         self._is_stopping = False
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._stop)

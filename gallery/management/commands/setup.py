@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import Tags
 from django.core.management import call_command
 
+from facesite.disks import check_backup_folder, check_data_folders
 from facesite.texts import compile_texts
 from gallery.backup.restore import end_earlier_restore
 from gallery.core.checks import SETTINGS_TAG
@@ -35,6 +36,8 @@ class Command(GalleryCommand):
 
     def handle(self, *, no_demo: bool, **options: Any) -> None:
         compile_texts()
+        check_data_folders()
+        check_backup_folder()
         end_earlier_restore()
         call_command("migrate", verbosity=0)
         self._fetch_face_network()
