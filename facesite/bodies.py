@@ -15,7 +15,7 @@ from typing import IO, Any, ParamSpec, TypeVar
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
-from facesite.disks import DISK_FULL, is_disk_full
+from facesite.disks import DISK_FAILING, DISK_FULL, is_disk_full
 from facesite.refusals import Refused, too_large, too_slow
 
 SMALL_BODY = 64_000  # bytes that anybody may send: forms; more needs a right to upload
@@ -98,8 +98,8 @@ class Receiver:
             if file is not None:
                 with suppress(OSError):
                     file.close()
-            if is_disk_full(error):
-                raise Refused(507, DISK_FULL) from error
+            if isinstance(error, OSError):
+                raise Refused(507, DISK_FULL if is_disk_full(error) else DISK_FAILING) from error
             raise
         finally:
             self.expected -= left

@@ -51,6 +51,20 @@ class Channel(filesystem.Channel):
         super().__init__(*args, **kwargs)
         self._seen: dict[str, deque[str]] = {}  # by queue, what lay there at the last look, oldest first
 
+    def get_table(self, exchange: str) -> Any:
+        try:
+            return super().get_table(exchange)
+        except ValueError:
+            return []
+
+    def _queue_bind(self, exchange: str, *binding: Any) -> None:
+        """kombu's, which writes in place and without syncing: what a power cut or a full disk left is made anew."""
+        try:
+            super()._queue_bind(exchange, *binding)
+        except ValueError:
+            self._exchange_file(exchange).unlink(missing_ok=True)  # type: ignore[attr-defined]  # the types lack it
+            super()._queue_bind(exchange, *binding)
+
     # kombu's own classes disagree about the second name.
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         name = f"{round(monotonic() * 1000):014}_{uuid.uuid4()}"

@@ -1,16 +1,24 @@
 """The Celery application: configuration only. Tasks live in the rooms' tasks.py, which gallery.tasks imports."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
 from celery.signals import celeryd_init
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from facesite import broker, disks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 # Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
+
+try:
+    settings.INSTALLED_APPS  # noqa: B018 -- reads the settings
+except ImproperlyConfigured as error:
+    sys.exit(str(error))
 
 broker.install()
 app = Celery("facesite")

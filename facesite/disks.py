@@ -20,7 +20,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import OperationalError
-from django.utils.translation import gettext, gettext_lazy, gettext_noop
+from django.utils.translation import gettext, gettext_lazy
 
 from recognition.files import sync_path, write_synced_text
 
@@ -31,8 +31,15 @@ SPARE_BYTES = 20_000_000  # with less than that, uploads and the database soon f
 LONG_NAME = "0" * 64 + ".part-1234567"  # as long as the longest of a backup's
 LOW_DISK_BYTES = 1_000_000
 DISK_FULL = gettext_lazy("The disk is full. Tell your administrator, then try again.")
+DISK_FAILING = gettext_lazy("The site cannot write to its disk. Tell your administrator, then try again.")
 FULL, REFUSED = (errno.ENOSPC, errno.EDQUOT), (errno.EACCES, errno.EPERM, errno.EROFS)
 DISK_AT_FAULT = {"full", *(str(number) for number in (errno.EIO, errno.ENOTCONN, errno.ESTALE, errno.ENODEV))}
+
+
+def gettext_noop(text: str) -> str:
+    """Django's asks for the settings, which import this module."""
+    return text
+
 
 SENTENCES = {
     "full": gettext_noop("The disk of %(folder)s is full or nearly so: make room there."),
@@ -64,22 +71,18 @@ SENTENCES = {
 }
 
 
-def say_problem(folder: Path, problem: str) -> str:
+def say_problem(folder: Path, problem: str, translate: Callable[[str], str] = gettext) -> str:
     """The sentence for what was found, in the language of who reads it."""
-    return gettext(SENTENCES.get(problem, SENTENCES["failing"])) % _params(folder, problem)
+    error = os.strerror(int(problem)) if problem.isdigit() else problem
+    return translate(SENTENCES.get(problem, SENTENCES["failing"])) % {"folder": folder, "error": error}
 
 
-def say_unusable(folder: Path, error: OSError) -> str:
-    """The sentence for an error, in English: while the settings are being read there is no other language."""
-    problem = _name_error(error)
-    return SENTENCES.get(problem, SENTENCES["failing"]) % _params(folder, problem)
+def say_in_english(folder: Path, problem: str) -> str:
+    """As other sentences at the start are, when the site has no languages yet."""
+    return say_problem(folder, problem, str)
 
 
-def _params(folder: Path, problem: str) -> dict[str, object]:
-    return {"folder": folder, "error": os.strerror(int(problem)) if problem.isdigit() else problem}
-
-
-def _name_error(error: OSError) -> str:
+def name_error(error: OSError) -> str:
     return "full" if error.errno in FULL else "refused" if error.errno in REFUSED else str(error.errno or 0)
 
 
@@ -111,7 +114,7 @@ def try_folder(folder: Path, *needs: str) -> str:
         _remove_stale_trials(folder)
         place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=folder))
     except OSError as error:
-        return _name_error(error)
+        return name_error(error)
     try:
         return next((name for need in ("rename", "names", *needs) if (name := _try_need(place, need))), "")
     finally:
@@ -122,7 +125,7 @@ def _try_need(place: Path, need: str) -> str:
     try:
         return "" if NEEDS[need](place) else need
     except (OSError, sqlite3.Error) as error:
-        found = _name_error(error) if isinstance(error, OSError) else need
+        found = name_error(error) if isinstance(error, OSError) else need
         return found if found in DISK_AT_FAULT else need
 
 
@@ -191,15 +194,15 @@ def check_data_folders() -> None:
     for folder, needs in folders.items():
         problem = find_problem(folder, *needs)
         if problem and problem != "full":
-            sys.exit(say_problem(folder, problem))
+            sys.exit(say_in_english(folder, problem))
         if problem:
-            sys.stderr.write(f"{say_problem(folder, problem)}\n")
+            sys.stderr.write(f"{say_in_english(folder, problem)}\n")
 
 
 def check_backup_folder() -> None:
     """Say what keeps backups from being made; the site starts all the same."""
     if problem := find_problem(Path(settings.BACKUP_DIR)):
-        sys.stderr.write(f"{say_problem(settings.BACKUP_DIR, problem)}\n")
+        sys.stderr.write(f"{say_in_english(Path(settings.BACKUP_DIR), problem)}\n")
 
 
 if __name__ == "__main__":

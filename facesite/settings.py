@@ -20,7 +20,7 @@ try:
         (DATA_DIR / _folder).mkdir(parents=True, exist_ok=True)
     SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
 except OSError as _error:
-    raise ImproperlyConfigured(disks.say_unusable(DATA_DIR, _error)) from _error
+    raise ImproperlyConfigured(disks.say_in_english(DATA_DIR, disks.name_error(_error))) from _error
 ALLOWED_HOSTS = env.words("FACESITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 USE_HTTPS = env.flag("FACESITE_HTTPS", default=False)
 ALLOW_HTTP = env.flag("FACESITE_ALLOW_HTTP", default=False)  # public names over plain HTTP

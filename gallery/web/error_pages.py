@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
 
-from facesite.disks import DISK_FULL, is_disk_full
+from facesite.disks import DISK_FAILING, DISK_FULL, is_disk_full
 
 TRANSIENT_ERRORS = (OSError, OperationalError, InterfaceError)
 RETRY_SECONDS = 30
@@ -47,5 +47,5 @@ def explain_server_error(error: BaseException | None) -> str:
     if is_disk_full(error):
         return str(DISK_FULL)
     if isinstance(error, OSError):
-        return _("The site cannot write to its disk. Tell your administrator, then try again.")
+        return str(DISK_FAILING)
     return _("The database is busy or away. Try again in a moment; nothing is taken twice.")

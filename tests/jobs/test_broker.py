@@ -34,6 +34,25 @@ def test_messages_come_out_as_they_went_in(connection: kombu.Connection) -> None
     message.ack()
 
 
+@pytest.mark.parametrize("left", [b"", b'[["faces'])
+def test_what_a_power_cut_left_of_the_list_of_queues_is_made_anew(
+    connection: kombu.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: bytes
+) -> None:
+    connection.SimpleQueue("faces").put({"photo": 1})
+    lists = list((tmp_path / "control").iterdir())
+    assert lists
+    for path in lists:
+        path.write_bytes(left)
+    assert connection.default_channel.get_table("faces") == []
+    monkeypatch.setattr(broker.Transport, "global_state", virtual.BrokerState())  # as in a new process
+    queue = connection.clone().SimpleQueue("faces")
+    queue.put({"photo": 17})
+    messages = [queue.get(timeout=5) for _ in range(2)]
+    assert [message.payload["photo"] for message in messages] == [1, 17]
+    for message in messages:
+        message.ack()
+
+
 def test_whoever_is_done_with_a_message_gets_the_next_at_once(
     connection: kombu.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
