@@ -1,4 +1,4 @@
-"""Files that are on the disk when this says so, on file systems of many kinds; the files that somebody put in a folder."""
+"""Files that are on the disk when this says so, on file systems of any kind; files that somebody put in a folder."""
 
 from __future__ import annotations
 
