@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import resource
 import socket
@@ -88,8 +89,11 @@ class Protocol(H11Protocol):
 class Config(uvicorn.Config):
     def load(self) -> None:
         """In each process: end with the one that started it, and end it where the site cannot be loaded."""
-        if self.workers > 1:
+        parent = multiprocessing.parent_process()
+        if parent:
             die_with_parent()
+            if os.getppid() != parent.pid:
+                sys.exit("The web server was ended while this process of it started.")
         try:
             super().load()
         except Exception:

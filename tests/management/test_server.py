@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -75,3 +75,21 @@ def test_its_processes_end_with_it_even_where_it_is_killed(tmp_path: Path) -> No
         web.kill()
         web.wait(20)
         wait_for(lambda: not is_open(port), "the end of its processes", 60)
+
+
+def test_a_process_ends_even_where_the_server_is_killed_while_it_starts(tmp_path: Path) -> None:
+    site, port = Site(tmp_path), free_port()
+    command = [sys.executable, "-m", "facesite.server", "--port", str(port), "--processes", "2"]
+    web = subprocess.Popen(command, cwd=ROOT, env=site.environment, start_new_session=True)
+    try:
+        wait_for(lambda: children(web.pid), "the first process")
+        first = min(children(web.pid))
+        os.kill(first, signal.SIGSTOP)
+        wait_for(lambda: len(children(web.pid)) == 2, "the second, when the first has all that it needs")
+        web.kill()
+        web.wait(20)
+        os.kill(first, signal.SIGCONT)
+        wait_for(lambda: not Path(f"/proc/{first}").exists(), "its end", 60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(web.pid, signal.SIGKILL)
