@@ -91,8 +91,9 @@ class Receiver:
             file = await self.on_disk(open_nameless_file)
             async for part in self._parts(receive, most):
                 await self.on_disk(file.write, part)
-                left -= len(part)
-                self.expected -= len(part)
+                arrived = min(len(part), left)  # without a length, none was expected
+                left -= arrived
+                self.expected -= arrived
             await self.on_disk(file.seek, 0)
         except BaseException as error:
             if file is not None:

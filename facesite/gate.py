@@ -35,7 +35,7 @@ from gallery.models import User
 from gallery.web.error_pages import RETRY_SECONDS, TRANSIENT_ERRORS, explain_server_error
 
 FORMS_OF_ONE, FORMS_OF_ALL = 100, 2_000  # small bodies on their way
-STREAMS_OF_ONE, STREAMS_OF_ALL = 8, 32  # answers made while they are sent: ZIP files
+STREAMS_OF_ONE, STREAMS_OF_ALL = 8, 32  # answers made while they are sent (ZIP files), or held in memory
 PROBE = b"ok\n"
 UPLOADED = "facesite.uploaded"  # the body was a large one
 Environ = dict[str, Any]
@@ -59,7 +59,7 @@ class Gate:
         self.streams = Slots(STREAMS_OF_ONE, STREAMS_OF_ALL, loading)
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
-        if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD"):
+        if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD") and not has_body(scope):
             await send_answer(send, Answer(200, [(b"content-type", b"text/plain")], PROBE))
             return
         environ = build_environ(scope)
@@ -84,7 +84,7 @@ class Gate:
         if not length and not is_chunked:
             return True
         if length <= SMALL_BODY and not is_chunked:
-            with self.forms.take(get_client_address(WSGIRequest(environ))):
+            with self.forms.take(get_client_address(as_request(environ))):
                 environ["wsgi.input"] = await self.receiver.receive_small(receive)
         else:
             permit = await asyncio.get_running_loop().run_in_executor(self.door, judge, environ, length)
@@ -101,8 +101,9 @@ class Gate:
 
     async def _answer(self, environ: Environ, held: ExitStack) -> Answer:
         answer = await self.threads.answer(environ)
-        if answer.stream and UPLOADED not in environ:  # who has sent much already has a place
-            request = WSGIRequest(environ)
+        # Who has sent much already has a place.
+        if (answer.stream or answer.is_in_memory) and UPLOADED not in environ:
+            request = as_request(environ)
             client = request.COOKIES.get(settings.SESSION_COOKIE_NAME) or get_client_address(request)
             try:
                 held.enter_context(self.streams.take(client))
@@ -122,10 +123,19 @@ def build_environ(scope: Any) -> Environ:
     return environ
 
 
+def has_body(scope: Any) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+def as_request(environ: Environ) -> WSGIRequest:
+    """Of a copy: Django writes the path back decoded, so that a second request could not be made of it."""
+    return WSGIRequest(dict(environ))
+
+
 def judge(environ: Environ, length: int) -> Permit | None:
     """What the sender of a large body may send; None if nothing. Runs in a thread: it asks the database."""
     close_old_connections()
-    request: Any = WSGIRequest(environ)
+    request: Any = as_request(environ)
     sessions = import_module(settings.SESSION_ENGINE)
     request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     try:

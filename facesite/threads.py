@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeVar
 
+from django.db import close_old_connections
 from django.utils import translation
 
 READ_SIZE = 1 << 18  # bytes of a file; most pictures come out in one read
@@ -35,6 +37,7 @@ class Answer:
     headers: list[tuple[bytes, bytes]]
     content: bytes = b""  # all of it, or how it begins
     file: FileBody | None = None  # which has the rest
+    is_in_memory: bool = False  # that file
     stream: Iterator[bytes] | None = None  # that is made while it is sent
     close: Callable[[], None] = lambda: None
     language: str = ""
@@ -80,8 +83,12 @@ class Threads:
             answer.stream, answer.language = iter(result), translation.get_language()
             return answer
         else:
-            answer.content = b"".join(result)
+            whole = b"".join(result)
+            answer.content = whole[:READ_SIZE]
+            if len(whole) > READ_SIZE:  # a reader has so long for each piece, not for all of it
+                answer.file, answer.is_in_memory = FileBody(io.BytesIO(whole[READ_SIZE:])), True
         answer.close()
+        answer.close = answer.file.close if answer.file else answer.close
         return answer
 
     async def send_rest(self, answer: Answer, send: Send, receive: Callable[[], Awaitable[Any]]) -> None:
@@ -105,6 +112,7 @@ class Threads:
 def _make_piece(answer: Answer) -> bytes:
     """The stream's next piece that is not empty; b"" at its end."""
     translation.activate(answer.language)
+    close_old_connections()  # this thread's may have broken since its last request
     for piece in answer.stream or ():
         if piece:
             return piece
