@@ -207,6 +207,14 @@ def test_each_sentence_says_which_folder_and_what_to_do() -> None:
         assert ": " in said
 
 
+def test_the_start_says_that_backups_cannot_be_made(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place.touch()
+    disks.check_backup_folder()
+    assert capsys.readouterr().err == (
+        f"{place} cannot be used (File exists): look whether its disk is mounted and sound, or choose another folder.\n"
+    )
+
+
 def test_the_command_says_first_what_the_folder_lacks(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gallery.management.commands.backup.find_problem", lambda folder: "names")
     with pytest.raises(CommandError, match="takes no long names"):

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from facesite.disks import check_data_folders
+from facesite.disks import check_backup_folder, check_data_folders
 from facesite.processes import die_with_parent
 from gallery.management.base import GalleryCommand
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
         children = {name: start_process(command) for name, command in commands.items()}
         self.stdout.write(f"Facesite is at http://{host}:{port} (Ctrl-C stops it)")
         self.stdout.flush()
+        check_backup_folder()
         started = time.monotonic()
         while not self._is_stopping:
             time.sleep(0.5)
