@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import PurePath
 
 import numpy as np
 from django.conf import settings
@@ -19,6 +20,7 @@ from gallery.index.feed import get_latest_change_id
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.models import Build, GalleryChange, Person, Reference, ReferenceVector
+from gallery.models.people import get_folder_name
 from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.index import Index, LiveIndex, Part, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
@@ -148,8 +150,16 @@ def searchable_vectors(embedder_id: str) -> QuerySet[ReferenceVector]:
     )
 
 
+def map_to_folders(names: Iterable[str], images: Iterable[str]) -> list[str]:
+    """Paths as other programs expect them, which read a person's name from the folder; nothing lies there."""
+    return [
+        f"people/{get_folder_name(name)}/{PurePath(image).name}"
+        for name, image in zip(names, images, strict=True)
+    ]
+
+
 def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = None) -> Iterator[Part]:
-    """Ids, persons, vectors, names and pictures, which are below MEDIA_ROOT; or as `pictures` says, with columns."""
+    """Ids, persons, vectors, names and pictures, by person; or where `pictures` says they are, with columns."""
     fields = ["reference_id", "reference__person_id", "vector", "reference__image", "reference__person__name"]
     fields += ["reference__source_columns"] * (pictures is not None)
     rows, last = searchable_vectors(embedder_id).values_list(*fields), 0
@@ -159,7 +169,7 @@ def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = N
             np.array(ids, np.int64),
             np.array(persons, np.int64),
             np.stack(vectors),
-            images if pictures is None else [pictures[pk] for pk in ids],
+            [pictures[pk] for pk in ids] if pictures is not None else map_to_folders(names, images),
             names,
             *columns,
         )

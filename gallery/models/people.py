@@ -37,6 +37,14 @@ def get_search_key(text: str) -> str:
     return "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("đ", "d")
 
 
+FORBIDDEN_CHARACTERS = dict.fromkeys(map(ord, '/\\:*?"<>|'), "_")
+
+
+def get_folder_name(name: str) -> str:
+    """The name as a folder on any file system: no separators, no leading dot; "" where nothing is left."""
+    return name.translate(FORBIDDEN_CHARACTERS).strip(". ")[:100]
+
+
 def get_name_columns(name: str) -> dict[str, str]:
     """A name as the columns of a person."""
     return {"name": clean_name(name), "key": get_name_key(name), "search": get_search_key(name)}

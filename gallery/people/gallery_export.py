@@ -33,6 +33,7 @@ from gallery.index import engine
 from gallery.index.live import stream_vector_parts
 from gallery.models import Person, Reference, ReferenceVector, SiteSetting
 from gallery.models.history import get_site_setting
+from gallery.models.people import get_folder_name
 from recognition import index
 from recognition.errors import IndexUnusable, RecognitionError
 from recognition.index import builder
@@ -59,7 +60,6 @@ REFERENCE_COLUMNS = (
 )
 JSON_COLUMNS = {"box", "landmarks", "quality", "score", "source_columns", "is_hidden", "is_recognised"}
 EXPORT_CHUNK_SIZE = 2_000
-FORBIDDEN_CHARACTERS = dict.fromkeys(map(ord, '/\\:*?"<>|'), "_")
 
 
 class GalleryUnreadable(RecognitionError):
@@ -150,8 +150,8 @@ def _write_people(partial: Path, done: ExportResult) -> dict[int, str]:
 
 
 def _make_folder_name(person: Person, taken: set[str]) -> str:
-    """The person's name as a folder: no separators, no leading dot, nobody else's on any file system."""
-    name = person.name.translate(FORBIDDEN_CHARACTERS).strip(". ")[:100] or f"person {person.pk}"
+    """The person's name as a folder that is nobody else's on any file system."""
+    name = get_folder_name(person.name) or f"person {person.pk}"
     if name.casefold() in taken:
         name = f"{name} ({person.pk})"
     taken.add(name.casefold())
