@@ -28,6 +28,7 @@ def _register_descriptions() -> None:
     from gallery.history import erased
     from gallery.history.descriptions import register_descriptions
     from gallery.index import services as index
+    from gallery.index import switch
     from gallery.jobs import services as jobs
     from gallery.maintenance import jobs as maintenance
     from gallery.people import references
@@ -36,7 +37,19 @@ def _register_descriptions() -> None:
     from gallery.photos import services as photos
     from gallery.privacy import jobs as privacy
 
-    for room in (accounts, erased, jobs, index, decisions, photos, albums, sharing, people, references):
+    for room in (
+        accounts,
+        erased,
+        jobs,
+        index,
+        switch,
+        decisions,
+        photos,
+        albums,
+        sharing,
+        people,
+        references,
+    ):
         register_descriptions(room.EVENT_DESCRIPTIONS)
     for room in (curation, maintenance, privacy):
         register_descriptions(room.EVENT_DESCRIPTIONS)
@@ -73,6 +86,7 @@ def _register_inverses() -> None:
     from gallery.curation.jobs import BULK_VERBS, undo_bulk_act
     from gallery.history.undo import register_inverse
     from gallery.index.services import reverse_build_request, reverse_roll_back
+    from gallery.index.switch import reverse_embedder_choice, reverse_switch_consent
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
     from gallery.people.references import undo_added_references, undo_automatic_setting
 
@@ -80,6 +94,8 @@ def _register_inverses() -> None:
     register_inverse(undo_cancel_or_requeue, "queue.cancel", "queue.again")
     register_inverse(reverse_build_request, "build.request", "build.cancel")
     register_inverse(reverse_roll_back, "build.roll_back")
+    register_inverse(reverse_embedder_choice, "embedder.choose")
+    register_inverse(reverse_switch_consent, "embedder.consent")
     register_inverse(undo_added_references, "reference.add", "references.add", "face.use_as_reference")
     register_inverse(undo_automatic_setting, "setting.references_on", "setting.references_off")
     register_inverse(undo_bulk_act, *BULK_VERBS)

@@ -130,6 +130,7 @@ TABLE: dict[str, Rule] = {
     "build_verify": CURATOR().post,
     "build_cancel": CURATOR("build").post,
     "build_roll_back": CURATOR().post,
+    "embedder_choose": CURATOR().post,
     "build_review": CURATOR("build").post,
     "calibration": CURATOR(),
     "calibration_measure": CURATOR().post,

@@ -181,6 +181,7 @@ class ReferenceHealthFilter(ConditionFilter):
             FindingKind.DUPLICATE: _keep_found("reference", "other_reference", kinds=[FindingKind.DUPLICATE]),
             FindingKind.POOR: partial(filter_doubtful_references, FindingKind.POOR),
             FindingKind.FACELESS: partial(filter_doubtful_references, FindingKind.FACELESS),
+            FindingKind.UNSEARCHED: partial(filter_doubtful_references, FindingKind.UNSEARCHED),
         }
         return {str(kind): (str(kind.label), condition) for kind, condition in conditions.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig
@@ -11,6 +12,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 
 from facesite import hardening
 from recognition.embedders import get_unavailable_reason
+from recognition.embedders.arcface import inspect_model
+from recognition.errors import WeightsCorrupt
 
 SETTINGS_TAG = "settings"  # the tag of checks of what an owner sets
 
@@ -23,6 +26,11 @@ def check_embedder(app_configs: Sequence[AppConfig] | None, **options: Any) -> l
         "onnx": {"model": settings.ONNX_MODEL},
     }.get(settings.EMBEDDER, {})
     reason = get_unavailable_reason(settings.EMBEDDER, **options) if settings.EMBEDDER else None
+    if reason is None and settings.EMBEDDER == "onnx":
+        try:
+            inspect_model(Path(settings.ONNX_MODEL))
+        except WeightsCorrupt as error:
+            reason = str(error)
     if reason is None:
         return []
     hint = f"FACESITE_EMBEDDER is {settings.EMBEDDER}; dlib needs no settings and runs on the light installation."

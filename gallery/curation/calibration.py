@@ -18,6 +18,7 @@ from gallery.curation.jobs import MEASUREMENT_JOB
 from gallery.faces.labels import describe_similarity, get_similarity_tail
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.index.selectors import get_applied_calibration
+from gallery.index.switch import get_serving_id
 from gallery.jobs.services import request_job
 from gallery.models import Calibration, Event, User
 from gallery.models.base import get_job
@@ -118,7 +119,9 @@ def parse_chosen_rate(text: str) -> float:
 
 
 def get_calibration_page() -> CalibrationPage:
-    latest = Calibration.objects.first()  # the newest
+    measured = Calibration.objects.all()  # the newest first; of another embedder it would say nothing
+    serving = get_serving_id()
+    latest = (measured.filter(embedder_id=serving) if serving else measured).first()
     found = _read_report(latest) if latest else None
     chosen = found.suggestion.false_name_rate if found else FALSE_NAME_RATE
     rates = [(rate, label, rate == chosen) for rate, label in OFFERED_RATES.items()]

@@ -13,12 +13,13 @@ from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Subquer
 
 from gallery.history.changeset import ChangeSet, split_into_chunks
 from gallery.history.locking import lock_references
+from gallery.index.switch import filter_unsearched_references
 from gallery.models import Finding, Person, Reference, Status, User
 from gallery.models.querysets import SOURCE_ALBUM_PATH, ReferenceQuerySet, visible_album_q
 
 FindingKind = Finding.Kind
 CHECKED_KINDS = (FindingKind.WRONG, FindingKind.UNLIKE, FindingKind.DUPLICATE, FindingKind.CONFUSABLE)
-REFERENCE_KINDS = (FindingKind.POOR, FindingKind.FACELESS)
+REFERENCE_KINDS = (FindingKind.POOR, FindingKind.FACELESS, FindingKind.UNSEARCHED)
 # Kinds about people, and how many approved references these people have
 REFERENCE_COUNTS: dict[str, int] = {FindingKind.SINGLE: 1, FindingKind.BARE: 0}
 MAX_BADGE_COUNT = 100  # a badge says "99+" instead of counting on
@@ -69,9 +70,11 @@ def find_people_with_references(references: int, user: User | None = None) -> Qu
 
 def filter_doubtful_references(kind: str, rows: QuerySet[Reference]) -> QuerySet[Reference]:
     """Of these, the poor ones: approved, but too small, blurred, noisy, dark or turned; or those without a face that
-    could be found, or whose picture could not be read."""
+    could be found, or whose picture could not be read; or those that `filter_unsearched_references` finds."""
     if kind == FindingKind.POOR:
         found = rows.filter(is_poor=True, status=Reference.Judgement.APPROVED)
+    elif kind == FindingKind.UNSEARCHED:
+        found = filter_unsearched_references(rows)
     else:
         found = rows.filter(work=Status.FAILED).exclude(status=Reference.Judgement.REJECTED)
     return found.exclude(pk__in=_get_dismissed_ids(kind, "reference"))

@@ -109,6 +109,15 @@ WORKLISTS: dict[str, WorklistKind] = {
             (LOOK_AGAIN_BUTTON, REJECT_BUTTON, KEEP_BUTTON),
         ),
         WorklistKind(
+            FindingKind.UNSEARCHED.value,
+            gettext_lazy("Not searched by the serving embedder"),
+            gettext_lazy(
+                "Nobody is found by these: they have no picture, or no face was found in it. So are those that"
+                " a switch of embedders, which waits for a word, would lose."
+            ),
+            (REJECT_BUTTON, KEEP_BUTTON),
+        ),
+        WorklistKind(
             FindingKind.SINGLE.value,
             gettext_lazy("People with a single reference"),
             gettext_lazy("Nothing backs that one picture up. Add confirmed faces that are clear."),

@@ -20,16 +20,15 @@ from gallery.index.carry_over import carry_over_vectors
 from gallery.index.selectors import (
     SERVING_RECIPE_KEY,
     count_searchable_people,
-    find_newest_embedder_id,
     get_applied_calibration,
 )
+from gallery.index.switch import get_chosen_name
 from gallery.models.history import get_site_setting
 from recognition import images
 from recognition.decide import tighten_for_gallery
 from recognition.detector import load_detector
 from recognition.embedders import (
     DEFAULT_EMBEDDER,
-    EMBEDDER_NAMES,
     FALLBACK_EMBEDDER,
     get_unavailable_reason,
     load_embedder,
@@ -95,19 +94,6 @@ def count_cores() -> int:
 
 def get_detector() -> Detector:
     return load_once("detector", lambda: load_detector(settings.DETECTOR, threads=threads_per_photo()))
-
-
-def get_chosen_name() -> str:
-    """The name of the embedder that the settings ask for, or that serves or made the vectors that are there.
-
-    Empty on a new site. Where the settings (`FACESITE_EMBEDDER`) name none, nothing is switched by an upgrade.
-    """
-    if settings.EMBEDDER:
-        return str(settings.EMBEDDER)
-    recipe = get_site_setting(SERVING_RECIPE_KEY)
-    made_by = recipe["id"] if isinstance(recipe, dict) else find_newest_embedder_id()
-    name = str(made_by).partition("-")[0]
-    return name if name in EMBEDDER_NAMES else ""
 
 
 def get_configured_name() -> str:

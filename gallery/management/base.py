@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from gallery.core.checks import SETTINGS_TAG
 from gallery.core.erased import let_erased_return
+from gallery.index.switch import get_embedder_state
 from recognition.errors import RecognitionError
 from recognition.files import list_files
 
@@ -91,6 +92,12 @@ class GalleryCommand(BaseCommand):
         return [
             each for each in self.list_files(path) if each == path or each.suffix.lower() in IMAGE_SUFFIXES
         ]
+
+    def say_embedder(self) -> None:
+        """Print which embedder serves, and how far a switch is."""
+        state = get_embedder_state()
+        for text in filter(None, (state.serving_text, state.switch_text)):
+            self.stderr.write(text) if self.is_json else self.stdout.write(text)
 
     def fail_with(self, text: str) -> None:
         """Print the reason; the command will end with exit code 1."""

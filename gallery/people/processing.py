@@ -24,16 +24,27 @@ from gallery.index.engine import get_configured_recipe
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.index.live import searchable_vectors
 from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
+from gallery.index.switch import (
+    CONSENT_KEY,
+    PROGRESS_KEY,
+    count_lost_people,
+    filter_unsearched_references,
+    note_progress,
+)
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease
 from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
+from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.history import get_site_setting
+from gallery.models.querysets import among_ids
 from gallery.models.storage import remove_file
 from gallery.people.crops import FaceColumns, cut_reference_crop, describe_detection, get_reference_face
+from recognition.embedders import DEFAULT_EMBEDDER, get_unavailable_reason
+from recognition.embedders.sface import fetch_sface
 from recognition.errors import RecognitionError
 from recognition.images.sandbox import read_region
-from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
-from recognition.types import Box, Detection, Embedder, Embeddings, Image
+from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
+from recognition.types import Box, Embedder, Embeddings, Image
 
 log = logging.getLogger(__name__)
 
@@ -140,55 +151,95 @@ def _finish_reference(reference: Reference, embedder: Embedder, vector: Embeddin
     finish_row(reference, Status.DONE)
 
 
-SWITCH_PROGRESS_KEY = "switch"  # the SiteSetting that says how far it is: to, left, failed
-MAX_STEP_SECONDS = 25  # of embedding in one step
+MAX_STEP_SECONDS = 10  # of embedding in one step
+NOTE_SECONDS = 2  # between two notes of how far a step is
 MAX_REQUEUED_PHOTOS = 20  # photos waiting at a time to be looked at again
 
 
 def advance_embedder_switch() -> bool:
-    """Do some of what is left to do; False when nothing is. Repeating it, or stopping it, does no harm."""
-    wished = engine.get_configured_embedder()
-    for earlier in wished.earlier_ids:
-        carry_over_vectors(earlier, wished.id)
+    """Do some of what is left to do; False when nothing is, or it cannot go on. Killed at any point, it goes on."""
+    to = ""
+    try:
+        if engine.get_configured_name() == DEFAULT_EMBEDDER and get_unavailable_reason(DEFAULT_EMBEDDER):
+            fetch_sface()
+        wished = engine.get_configured_embedder()
+        to = wished.id
+        for earlier in wished.earlier_ids:
+            carry_over_vectors(earlier, to)
+        is_more = _take_switch_step(wished)
+    except RecognitionError as error:
+        log.error("Another embedder cannot take over: %s", error)
+        note_progress(to, problem=str(error), is_running=False)
+        return False
+    if is_more or get_site_setting(PROGRESS_KEY):
+        note_progress(to, problem="", is_running=is_more)
+    return is_more
+
+
+def _take_switch_step(wished: Embedder) -> bool:
     if left := _embed_missing_references(wished):
         log.info("%s references are still to be embedded by %s.", left, wished.id)
         return True
-    if get_active_build(wished.id) is None and searchable_vectors(wished.id).exists():
+    serving = engine.get_serving_embedder().id
+    if serving != wished.id and _count_lost(wished) and get_site_setting(CONSENT_KEY) != wished.id:
+        return False
+    has_vectors = searchable_vectors(wished.id).exists()
+    if get_active_build(wished.id) is None and has_vectors:
         asked = request_build("embedder changed", delay=0, embedder_id=wished.id)
-        run_build(asked.pk)
+        if (made := run_build(asked.pk)) is None:
+            return True  # another build is running
+        if made.work != Status.DONE:
+            raise RecognitionError(made.failure_text or "The building of its index was stopped.")
     recipe = get_site_setting(SERVING_RECIPE_KEY)
-    if get_active_build(wished.id) and not (isinstance(recipe, dict) and recipe["id"] == wished.id):
-        # The one write after which the wished embedder answers.
-        recipe = get_configured_recipe()
-        SiteSetting.objects.update_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
+    is_ready = isinstance(recipe, dict) if not has_vectors else get_active_build(wished.id)
+    if is_ready and not (isinstance(recipe, dict) and recipe["id"] == wished.id):
+        with transaction.atomic():  # the one write after which the wished embedder answers
+            recipe = get_configured_recipe()
+            SiteSetting.objects.update_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
+            SiteSetting.objects.filter(pk=CONSENT_KEY).delete()
+            note_progress(wished.id, left=0, lost_people=0)
+            dispatch.send_task("follow_gallery")
+            dispatch.send_task("check_gallery")
         log.info("%s serves now.", recipe["id"])
         return True
-    return engine.get_serving_embedder().id == wished.id and _queue_stale_faces(wished)
+    return serving == wished.id and _queue_stale_faces(wished)
+
+
+def _count_lost(wished: Embedder) -> int:
+    """People who would no longer be found; noted, with the references that would no longer be searched."""
+    people = count_lost_people(wished.id)
+    lost = filter_unsearched_references(Reference.objects.all(), wished.id).count()
+    note_progress(wished.id, lost=lost, lost_people=people)
+    return people
 
 
 def _embed_missing_references(embedder: Embedder) -> int:
     """Embed references that have no vector of this embedder, for some seconds; how many are left."""
-    until = time.monotonic() + MAX_STEP_SECONDS
-    progress = get_site_setting(SWITCH_PROGRESS_KEY)
-    is_begun = isinstance(progress, dict) and progress["to"] == embedder.id
-    failed = list(progress["failed"]) if is_begun else []  # those are not tried for ever
-    # Without a face there are those that another program embedded; some of them have no picture either.
+    begun = time.monotonic()
+    progress = get_site_setting(PROGRESS_KEY, {})
+    failed = list(progress["failed"]) if progress.get("to") == embedder.id else []  # not tried for ever
+    # Without a box there are those that another program embedded; some of them have no picture either.
     rows = Reference.objects.filter(Q(box__isnull=False) | ~Q(source_sha256=""), work=Status.DONE)
-    missing = rows.exclude(vectors__embedder_id=embedder.id).exclude(pk__in=failed)
+    missing = rows.exclude(vectors__embedder_id=embedder.id).exclude(pk__in=among_ids(failed))
     ids = list(missing.order_by("pk").values_list("pk", flat=True))
-    left = len(ids)
+    left, noted = len(ids), begun - NOTE_SECONDS
     for pk in ids:
+        if (now := time.monotonic()) > noted + NOTE_SECONDS:
+            kept = note_progress(embedder.id, left=left, failed=failed, problem="", is_running=True)
+            note_progress(embedder.id, total=max(left, kept.get("total", 0)))
+            noted = now
         left -= 1
         try:
             _reembed_reference(pk, embedder)
+        except engine.MISSING_MODEL_ERRORS:
+            raise
         except (RecognitionError, OSError) as error:
             log.warning("Reference %s cannot be embedded anew: %s", pk, error)
             failed.append(pk)
-        if time.monotonic() > until:
+        if time.monotonic() > begun + MAX_STEP_SECONDS:
             break
     if ids:
-        progress = {"to": embedder.id, "left": left, "failed": failed}
-        SiteSetting.objects.update_or_create(key=SWITCH_PROGRESS_KEY, defaults={"value": progress})
+        note_progress(embedder.id, left=left, failed=failed)
     return left
 
 
@@ -208,26 +259,29 @@ def _reembed_reference(pk: int, embedder: Embedder) -> None:
 
 
 def _find_tight_face(reference: Reference) -> FaceColumns:
-    """The face of a picture that another program cut; all of it where no face is found, as it may be cut close."""
-    pixels = _read_crop(reference)
+    """The face of a picture that another program cut; NoFaceFound where there is none to be seen."""
     try:
-        face = find_main_face(pixels, engine.get_detector())
+        face = find_main_face(_read_crop(reference), engine.get_detector())
     except SeveralFaces as error:
         face = error.face
-    except NoFaceFound:
-        height, width = pixels.shape[:2]
-        face = Detection(Box(0, 0, width, height), assume_landmarks(width, height), 0.0)
     return describe_detection(face)
 
 
 def _queue_stale_faces(embedder: Embedder) -> bool:
-    """Queue photos whose faces still have another embedder's vectors, a few at a time."""
+    """Queue photos whose faces still have another embedder's vectors, a few at a time; False when none are left."""
     stale = Face.objects.outside_trash().exclude(embedder_id__in=("", embedder.id))
-    photos = Photo.objects.filter(pk__in=stale.filter(is_drawn=False).values("photo_id"), work=Status.DONE)
+    photos = Photo.objects.filter(pk__in=stale.filter(is_drawn=False).values("photo_id"))
     # A face that is not found again would send its photo round for ever, so each goes once a switch.
     setting = SiteSetting.objects.filter(pk=SERVING_RECIPE_KEY).first()
-    photos = photos.filter(finished_at__lt=setting.changed_at if setting else timezone.now())
-    ids = list(photos.order_by("-pk").values_list("pk", flat=True)[:MAX_REQUEUED_PHOTOS])
+    resting = photos.filter(
+        work=Status.DONE, finished_at__lt=setting.changed_at if setting else timezone.now()
+    )
+    waiting = photos.filter(work__in=UNFINISHED_STATUSES).count()
+    left = waiting + resting.count()
+    if left or get_site_setting(PROGRESS_KEY):
+        note_progress(embedder.id, photos=left)
+    room = max(0, MAX_REQUEUED_PHOTOS - waiting)
+    ids = list(resting.order_by("-pk").values_list("pk", flat=True)[:room])
     with transaction.atomic():
         enqueue_rows(Photo.objects.filter(pk__in=ids))
         for pk in ids:
@@ -235,4 +289,4 @@ def _queue_stale_faces(embedder: Embedder) -> bool:
     drawn = stale.filter(is_drawn=True).order_by("pk").values_list("pk", flat=True)
     for pk in drawn[:MAX_REQUEUED_PHOTOS]:
         dispatch.send_task("embed_face", pk)
-    return bool(ids)
+    return left > 0

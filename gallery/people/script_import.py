@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
+from gallery.index.switch import get_chosen_name
 from gallery.models import Person, Reference, Status
 from gallery.models.people import clean_name
 from gallery.models.storage import remove_file
@@ -60,7 +61,7 @@ def import_clip_retrieval(directory: Path, name: str, pictures: Path | None = No
 
 
 def _get_claimed_embedder(name: str) -> Embedder:
-    if name in EMBEDDER_NAMES and not engine.get_chosen_name():
+    if name in EMBEDDER_NAMES and not get_chosen_name():
         return engine.get_named_embedder(name)
     embedder = engine.get_serving_embedder()
     if name not in (embedder.name, embedder.id):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from celery.signals import worker_ready
+
 from gallery.faces.clustering import cluster_all_faces
 from gallery.faces.naming import search_faces_again, spread_decisions
+from gallery.index.switch import is_switch_running
+from gallery.jobs import dispatch
 from gallery.jobs.tasks import register_task
 from gallery.people.processing import advance_embedder_switch, process_draft, process_reference
 from gallery.people.references import add_references_from_faces
+
+SECONDS_BETWEEN_STEPS = 1.0
 
 
 @register_task("embed_reference")
@@ -30,6 +38,15 @@ def follow_faces(pks: list[int]) -> None:
 
 
 @register_task("switch_embedder")
-def switch_embedder() -> None:
-    """One step towards the wished embedder, if another one is serving."""
-    advance_embedder_switch()
+def switch_embedder(is_next: bool = False) -> None:
+    """One step towards the wished embedder, if another one is serving; the next one follows without a pause."""
+    if not is_next and is_switch_running():
+        return
+    if advance_embedder_switch():
+        dispatch.send_task("switch_embedder", True, countdown=SECONDS_BETWEEN_STEPS)
+
+
+@worker_ready.connect
+def begin_switch_at_start(sender: Any, **_: object) -> None:
+    """Settings may have changed: the scheduler's first turn is a minute away."""
+    sender.app.send_task("switch_embedder", retry=False)

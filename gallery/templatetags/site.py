@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery.backup.schedule import get_backup_warning
 from gallery.curation.findings import MAX_BADGE_COUNT, count_findings_for_badge
 from gallery.index.selectors import count_waiting_changes
+from gallery.index.switch import get_embedder_state
 from gallery.models import ErasedDigest, Person, Role, User
 from gallery.models.base import translate_failure
 
@@ -133,11 +134,14 @@ def erased_files_tick() -> dict[str, bool]:
 
 
 @register.inclusion_tag("builds/_waits.html", takes_context=True)
-def waits_for_build(context: dict[str, Any]) -> dict[str, int]:
-    """How many changes wait for the next build, for curators."""
+def waits_for_build(context: dict[str, Any]) -> dict[str, object]:
+    """How many changes wait for the next build, and which embedder serves, for curators."""
     user = getattr(context.get("request"), "user", None)
     is_told = isinstance(user, User) and user.is_curator
-    return {"waiting": count_waiting_changes() if is_told else 0}
+    return {
+        "waiting": count_waiting_changes() if is_told else 0,
+        "embedder": get_embedder_state() if is_told else None,
+    }
 
 
 @register.simple_tag

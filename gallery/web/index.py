@@ -37,6 +37,7 @@ from gallery.index.services import (
     request_verification,
     review_name_changes,
 )
+from gallery.index.switch import choose_embedder, consent_to_switch, get_embedder_state
 from gallery.models import Build, Calibration, Photo
 from gallery.models.base import get_job
 from gallery.web.responses import refusals_as_messages
@@ -50,13 +51,16 @@ def index_overview(request: PageRequest) -> HttpResponse:
     photos = Photo.objects.visible_to(request.user)
     page = get_build_list(photos, parse_id(request.GET.get("after")))
     verified = get_job(VERIFY_INDEX_JOB)
+    embedder = get_embedder_state(has_offers=True)
     is_building = any(build.work in UNFINISHED_STATUSES for build in page.rows)
     context = {
         "page": page,
         "is_running": is_building
+        or (embedder.is_under_way and not embedder.is_waiting)
         or has_recent_build_request()
         or (verified.is_waiting and not verified.is_late),
         "serving": serving,
+        "embedder": embedder,
         "can_roll_back": can_roll_back(serving),
         "changes": count_changes_since(serving),
         "verified": verified,
@@ -75,6 +79,7 @@ def build_detail(request: PageRequest, pk: int) -> HttpResponse:
     context = {
         "page": get_build_page(build, photos, parse_id(request.GET.get("after"))),
         "build": build,
+        "serving": serving,
         "can_roll_back": build == serving and can_roll_back(serving),
     }
     return render(request, "builds/build.html", context)
@@ -102,6 +107,19 @@ def build_cancel(request: PageRequest, pk: int) -> HttpResponse:
     with refusals_as_messages(request):
         event = cancel_build(request.user, get_object_or_404(Build, pk=pk))
         add_event_message(request, event, _("The build is being stopped."))
+    return redirect("builds")
+
+
+@curator_required
+@require_POST
+def embedder_choose(request: PageRequest) -> HttpResponse:
+    """Have another embedder take over, or with `consent` let the one that waits serve."""
+    with refusals_as_messages(request):
+        if "consent" in request.POST:
+            event = consent_to_switch(request.user)
+        else:
+            event = choose_embedder(request.user, request.POST.get("name", ""))
+        add_event_message(request, event, _("The worker sees to it as soon as it is free."))
     return redirect("builds")
 
 

@@ -91,6 +91,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("builds/", index.index_overview, name="builds"),
     path("builds/request", index.build_request, name="build_request"),
     path("builds/verify", index.index_verify, name="build_verify"),
+    path("builds/embedder", index.embedder_choose, name="embedder_choose"),
     path("builds/roll-back", index.build_roll_back, name="build_roll_back"),
     path("builds/<int:pk>/", index.build_detail, name="build"),
     path("builds/<int:pk>/cancel", index.build_cancel, name="build_cancel"),

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from gallery.curation.findings import get_worklist_rows
+from gallery.history.undo import undo_events
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
 from gallery.index.selectors import SERVING_RECIPE_KEY
-from gallery.models import Build, Photo, ReferenceVector, Status
+from gallery.index.switch import PROGRESS_KEY, consent_to_switch, get_embedder_state
+from gallery.models import (
+    Build,
+    Person,
+    Photo,
+    Reference,
+    ReferenceVector,
+    SiteSetting,
+    Status,
+    User,
+)
 from gallery.models.history import get_site_setting
 from gallery.people import processing
-from gallery.people.processing import SWITCH_PROGRESS_KEY, advance_embedder_switch
-from recognition.errors import RecognitionError
+from gallery.people.processing import advance_embedder_switch
+from gallery.people.tasks import switch_embedder
+from recognition.errors import RecognitionError, WeightsCorrupt
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
-from tests.gallery_world import OTHER, another_embedder, find, know, world
+from tests.gallery_world import OTHER, another_embedder, find, know, reject, world
 from tests.making import EMBEDDER, a_face, a_person, a_photo, a_vector
 
 __all__ = ["world"]
@@ -56,7 +71,7 @@ def test_a_switch_goes_on_where_it_stopped(wished: FakeEngine, monkeypatch: pyte
     monkeypatch.setattr(processing, "MAX_STEP_SECONDS", -1)  # one reference a step
     for left in (2, 1):
         assert advance_embedder_switch()
-        assert get_site_setting(SWITCH_PROGRESS_KEY)["left"] == left
+        assert get_site_setting(PROGRESS_KEY)["left"] == left
         assert engine.get_serving_embedder().id == EMBEDDER
         assert len(find(a_vector(1))) == 3
     assert advance_embedder_switch()
@@ -69,9 +84,10 @@ def test_a_reference_approved_during_the_switch_is_embedded_before_it(wished: Fa
     assert late.vectors.filter(embedder_id=OTHER).exists()
 
 
-def test_a_reference_that_cannot_be_embedded_does_not_hold_the_switch_up(
+def test_a_reference_that_cannot_be_embedded_does_not_hold_up_the_rest(
     wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    know(Person.objects.get(name="Person 1"), a_vector(1))
     real, calls = wished.embed, []
 
     def embed(self, crops):
@@ -83,8 +99,115 @@ def test_a_reference_that_cannot_be_embedded_does_not_hold_the_switch_up(
     monkeypatch.setattr(FakeEngine, "embed", embed)
     assert advance_embedder_switch()
     assert engine.get_serving_embedder().id == OTHER
-    assert len(get_site_setting(SWITCH_PROGRESS_KEY)["failed"]) == 1
+    assert len(get_site_setting(PROGRESS_KEY)["failed"]) == 1
+    assert len(find(a_vector(1))) == 3
+
+
+@pytest.fixture
+def vector_only(wished: FakeEngine) -> Reference:
+    """One of the three came as a vector, without a picture."""
+    reference = Reference.objects.get(person__name="Person 2")
+    Reference.objects.filter(pk=reference.pk).update(box=None, landmarks=None, source_sha256="")
+    return reference
+
+
+def test_whoever_would_no_longer_be_found_is_counted_and_listed_and_the_switch_waits_for_a_word(
+    vector_only: Reference, user: User
+) -> None:
+    for _again in range(2):
+        assert not advance_embedder_switch()
+        progress = get_site_setting(PROGRESS_KEY)
+        assert (progress["lost"], progress["lost_people"], progress["is_running"]) == (1, 1, False)
+    assert engine.get_serving_embedder().id == EMBEDDER
+    assert len(find(a_vector(1))) == 3
+    assert list(get_worklist_rows("unsearched", user)) == [vector_only]
+    event = consent_to_switch(user)
+    undo_events(user, event)
+    assert not advance_embedder_switch()
+    consent_to_switch(user)
+    assert advance_embedder_switch()
+    assert engine.get_serving_embedder().id == OTHER
     assert len(find(a_vector(1))) == 2
+    assert list(get_worklist_rows("unsearched", user)) == [vector_only]
+
+
+def test_once_the_lost_reference_is_rejected_nobody_is_asked(vector_only: Reference) -> None:
+    assert not advance_embedder_switch()
+    reject(vector_only)
+    assert advance_embedder_switch()
+    assert engine.get_serving_embedder().id == OTHER
+
+
+def test_a_gallery_of_vectors_alone_switches_once_somebody_says_so(wished: FakeEngine, user: User) -> None:
+    Reference.objects.update(box=None, landmarks=None, source_sha256="")
+    assert not advance_embedder_switch()
+    assert get_site_setting(PROGRESS_KEY)["lost_people"] == 3
+    consent_to_switch(user)
+    assert advance_embedder_switch()
+    assert engine.get_serving_embedder().id == OTHER
+    assert find(a_vector(1)) == []
+
+
+def test_going_back_finds_everybody_again_and_whoever_came_since(
+    wished: FakeEngine, world: FakeEngine, vector_only: Reference, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advance_embedder_switch()
+    consent_to_switch(user)
+    advance_embedder_switch()
+    late = know(a_person("Late"), a_vector(4), OTHER)
+    monkeypatch.setattr(engine, "get_configured_embedder", lambda: world)
+    assert advance_embedder_switch()
+    assert engine.get_serving_embedder().id == EMBEDDER
+    found = {near.reference for near in find(a_vector(1))}
+    assert {vector_only.pk, late.pk} < found
+    assert len(found) == 4
+
+
+def test_steps_follow_each_other_without_a_pause_and_only_one_chain_of_them(
+    wished: FakeEngine, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processing, "MAX_STEP_SECONDS", -1)
+    switch_embedder()
+    assert sent[-1] == ("switch_embedder", True)
+    assert get_site_setting(PROGRESS_KEY)["left"] == 2
+    switch_embedder()
+    assert get_site_setting(PROGRESS_KEY)["left"] == 2
+    SiteSetting.objects.filter(pk=PROGRESS_KEY).update(changed_at="2020-01-01T00:00:00Z")
+    switch_embedder()
+    assert get_site_setting(PROGRESS_KEY)["left"] == 1
+    while sent[-1] == ("switch_embedder", True):
+        sent.pop()
+        switch_embedder(True)
+    assert engine.get_serving_embedder().id == OTHER
+    assert not get_site_setting(PROGRESS_KEY)["is_running"]
+    assert ("follow_gallery",) in sent
+
+
+def test_why_a_switch_cannot_begin_is_noted_and_forgotten_once_it_can(
+    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> FakeEngine:
+        raise WeightsCorrupt("model.onnx is not an ONNX model.")
+
+    monkeypatch.setattr(engine, "get_configured_embedder", fail)
+    assert not advance_embedder_switch()
+    assert get_embedder_state().switch_text.endswith("cannot go on: model.onnx is not an ONNX model.")
+    assert engine.get_serving_embedder().id == EMBEDDER
+    monkeypatch.setattr(engine, "get_configured_embedder", lambda: wished)
+    assert advance_embedder_switch()
+    assert not get_site_setting(PROGRESS_KEY)["problem"]
+
+
+def test_a_network_that_fails_at_the_first_face_loses_nobody(
+    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FakeEngine, crops: object) -> None:
+        raise WeightsCorrupt("model.onnx cannot be opened.")
+
+    monkeypatch.setattr(FakeEngine, "embed", fail)
+    assert not advance_embedder_switch()
+    assert get_site_setting(PROGRESS_KEY)["problem"] == "model.onnx cannot be opened."
+    assert not get_site_setting(PROGRESS_KEY)["failed"]
 
 
 def test_faces_follow_photo_by_photo_once(wished: FakeEngine) -> None:

@@ -30,6 +30,7 @@ class Command(GalleryCommand):
             self.stdout.write(
                 f"Build {build.pk}: {build.vectors} vectors, {kind}, {build.milliseconds / 1000:.1f} s."
             )
+            self.say_embedder()
 
 
 def build_at_once(reason: str) -> Build:

@@ -12,7 +12,8 @@ from types import FrameType
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
+from django.db import DatabaseError, connection
 
 from facesite.disks import check_backup_folder, check_data_folders
 from facesite.processes import die_with_parent
@@ -21,8 +22,7 @@ from gallery.management.base import GalleryCommand
 STOP_TIMEOUT_SECONDS = 20  # time for a child to finish its work
 
 
-class Command(BaseCommand):
-    requires_system_checks = GalleryCommand.requires_system_checks  # only its children load the pages
+class Command(GalleryCommand):
     help = "Serves the site on 127.0.0.1 together with its worker; Ctrl-C stops all of it."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,6 +37,9 @@ class Command(BaseCommand):
         commands = {"web": web_command(host, port), "worker": worker_command()}
         children = {name: start_process(command) for name, command in commands.items()}
         self.stdout.write(f"Facesite is at http://{host}:{port} (Ctrl-C stops it)")
+        with contextlib.suppress(DatabaseError):
+            self.say_embedder()
+        connection.close()
         self.stdout.flush()
         check_backup_folder()
         started = time.monotonic()

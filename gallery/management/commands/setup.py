@@ -14,7 +14,7 @@ from facesite.texts import compile_texts
 from gallery.backup.restore import end_earlier_restore
 from gallery.core.checks import SETTINGS_TAG
 from gallery.faces.processing import process_photo
-from gallery.index import engine
+from gallery.index.switch import get_chosen_name
 from gallery.management.base import GalleryCommand, make_flag
 from gallery.management.commands.build_index import build_at_once
 from gallery.management.commands.import_photos import get_or_create_album
@@ -47,9 +47,10 @@ class Command(GalleryCommand):
         self._first_administrator()
         if not no_demo and not SiteSetting.objects.filter(pk=DEMO_SETTING_KEY).exists():
             self._demonstrate()
+        self.say_embedder()
 
     def _fetch_face_network(self) -> None:
-        chosen = engine.get_chosen_name()
+        chosen = get_chosen_name()
         if chosen not in ("", "sface"):
             return
         try:
