@@ -211,7 +211,8 @@ def test_the_start_says_that_backups_cannot_be_made(place: Path, capsys: pytest.
     place.touch()
     disks.check_backup_folder()
     assert capsys.readouterr().err == (
-        f"{place} cannot be used (File exists): look whether its disk is mounted and sound, or choose another folder.\n"
+        f"{place} cannot be used (File exists): "
+        "look whether its disk is mounted and sound, or choose another folder.\n"
     )
 
 
