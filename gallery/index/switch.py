@@ -115,6 +115,10 @@ class EmbedderState:
         return translate_failure("", {}, self.progress.get("problem", ""))
 
     @property
+    def needs_look(self) -> bool:
+        return self.is_waiting or bool(self.problem)
+
+    @property
     def serving_text(self) -> str:
         if not self.serving:
             return ""
