@@ -33,7 +33,7 @@ from gallery.index.switch import (
 )
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease
-from gallery.models import Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
+from gallery.models import Build, Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import among_ids
@@ -198,6 +198,8 @@ def _take_switch_step(wished: Embedder) -> bool:
             SiteSetting.objects.update_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
             SiteSetting.objects.filter(pk=CONSENT_KEY).delete()
             note_progress(wished.id, left=0, lost_people=0)
+            waiting = Build.objects.filter(work=Status.QUEUED).exclude(embedder_id=wished.id)
+            waiting.update(work=Status.CANCELLED, finished_at=timezone.now())
             dispatch.send_task("follow_gallery")
             dispatch.send_task("check_gallery")
         log.info("%s serves now.", recipe["id"])

@@ -67,6 +67,14 @@ def test_the_old_index_answers_until_the_new_one_is_whole(wished: FakeEngine) ->
     assert not advance_embedder_switch()
 
 
+def test_a_build_that_waited_for_the_former_embedder_is_cancelled_and_not_failed(wished: FakeEngine) -> None:
+    waiting = request_build("references changed", embedder_id=EMBEDDER)
+    assert advance_embedder_switch()
+    waiting.refresh_from_db()
+    assert (waiting.work, waiting.failure_text) == (Status.CANCELLED, "")
+    assert run_build(waiting.pk) is None
+
+
 def test_a_switch_goes_on_where_it_stopped(wished: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processing, "MAX_STEP_SECONDS", -1)  # one reference a step
     for left in (2, 1):

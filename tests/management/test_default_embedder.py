@@ -73,7 +73,8 @@ def test_setup_says_in_a_line_that_a_new_site_begins_with_dlib(
     call_command("setup", "--no-demo", stderr=said, stdout=out)
     assert said.getvalue().splitlines() == [
         "The file could not be fetched.",
-        "Until then this new site recognises faces with an older network, dlib.",
+        "This new site recognises faces with an older network, dlib. Once it has references, "
+        "FACESITE_EMBEDDER=sface moves it to the new one.",
     ]
     assert User.objects.count() == 1
 

@@ -58,7 +58,10 @@ class Command(GalleryCommand):
         except RecognitionError as error:
             self.warn(str(error))
             if not chosen:
-                self.warn("Until then this new site recognises faces with an older network, dlib.")
+                self.warn(
+                    "This new site recognises faces with an older network, dlib. Once it has references, "
+                    "FACESITE_EMBEDDER=sface moves it to the new one."
+                )
 
     def _first_administrator(self) -> None:
         if User.objects.exists():
