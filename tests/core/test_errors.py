@@ -28,6 +28,7 @@ from recognition.images.sandbox.client import _make_answer_error
 from tests.making import a_photo, a_user
 from tests.words import ROOT
 
+MIGRATION = importlib.import_module("gallery.migrations.0028_failure_codes")
 PARAMS = {
     "why": "Permission denied",
     "what": "a PDF document",
@@ -141,18 +142,17 @@ def test_a_failure_is_read_in_the_readers_language(client: Any) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("code", FAILURE_MESSAGES)
+@pytest.mark.parametrize("code", MIGRATION.SENTENCES)
 def test_a_failure_kept_as_a_sentence_becomes_its_code(code: str) -> None:
     """Whatever stood in its places, among them what other sentences begin with."""
-    migration = importlib.import_module("gallery.migrations.0028_failure_codes")
-    text = FAILURE_MESSAGES[code] % PARAMS
+    text = MIGRATION.SENTENCES[code] % PARAMS
     photo, other = a_photo(failure=text), a_photo(failure="Nobody knows this sentence.")
-    migration.turn_sentences_into_codes(apps, connection.schema_editor())
+    MIGRATION.turn_sentences_into_codes(apps, connection.schema_editor())
     photo.refresh_from_db()
     other.refresh_from_db()
     assert (photo.failure, photo.failure_code) == ("", code)
-    assert FAILURE_MESSAGES[code] % photo.failure_params == text
+    assert MIGRATION.SENTENCES[code] % photo.failure_params == text
     assert (other.failure, other.failure_code) == ("Nobody knows this sentence.", "")
-    migration.turn_codes_into_sentences(apps, connection.schema_editor())
+    MIGRATION.turn_codes_into_sentences(apps, connection.schema_editor())
     photo.refresh_from_db()
     assert photo.failure == text
