@@ -33,5 +33,14 @@ def test_onnx_without_a_model_says_what_to_set(settings: Any, tmp_path: Path) ->
     assert "FACESITE_ONNX_MODEL" in sentence()
     settings.ONNX_MODEL = str(tmp_path / "gone.onnx")
     assert "gone.onnx" in sentence()
-    (tmp_path / "gone.onnx").write_bytes(b"now it is here")
-    assert sentence() == ""
+
+
+def test_an_onnx_file_that_is_no_model_of_faces_is_refused_in_a_sentence(
+    settings: Any, tmp_path: Path
+) -> None:
+    model = tmp_path / "mine.onnx"
+    settings.EMBEDDER, settings.ONNX_MODEL = "onnx", str(model)
+    model.write_bytes(b"no model at all")
+    assert sentence() == "mine.onnx is not an ONNX model."
+    model.write_bytes(b"")
+    assert "does not take faces of 112 x 112 pixels" in sentence()
