@@ -26,6 +26,7 @@ from gallery.models.history import get_site_setting
 from gallery.people import processing
 from gallery.people.processing import advance_embedder_switch
 from gallery.people.tasks import switch_embedder
+from recognition.download import DownloadFailed
 from recognition.errors import RecognitionError, WeightsCorrupt
 from recognition.types import Box
 from tests.engines import FakeEngine, Seen
@@ -204,6 +205,22 @@ def test_why_a_switch_cannot_begin_is_noted_and_forgotten_once_it_can(
     monkeypatch.setattr(engine, "get_configured_embedder", lambda: wished)
     assert advance_embedder_switch()
     assert not get_site_setting(PROGRESS_KEY)["problem"]
+
+
+def test_a_file_that_is_still_to_be_fetched_is_fetched_by_the_worker_which_says_if_it_cannot(
+    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise DownloadFailed("The file could not be fetched.")
+
+    monkeypatch.setattr(engine, "get_configured_name", lambda: "sface")
+    monkeypatch.setattr(processing, "get_unavailable_reason", lambda name: "gone")
+    monkeypatch.setattr(processing, "fetch_sface", fail)
+    assert not advance_embedder_switch()
+    assert get_site_setting(PROGRESS_KEY)["problem"] == "The file could not be fetched."
+    monkeypatch.setattr(processing, "fetch_sface", lambda: None)
+    assert advance_embedder_switch()
+    assert engine.get_serving_embedder().id == OTHER
 
 
 def test_a_network_that_fails_at_the_first_face_loses_nobody(
