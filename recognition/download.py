@@ -23,7 +23,7 @@ def download_package(
 ) -> Path:
     """The archive of a package (``name==version``), put into the folder: its wheel, or its source distribution.
 
-    pip itself shows how far it is, on stderr. Raises DownloadFailed.
+    pip itself shows how far it is, on our stderr, and not what it tries in vain. Raises DownloadFailed.
     """
     kind = "--no-binary" if is_source else "--only-binary"
     target = folder / package
@@ -33,7 +33,7 @@ def download_package(
     quiet = [] if shows_progress else ["--quiet"]
     try:
         done = subprocess.run(
-            [*command, *quiet], stdout=says, stderr=says, timeout=MAX_SECONDS, check=False
+            [*command, *quiet], stdout=says, stderr=subprocess.DEVNULL, timeout=MAX_SECONDS, check=False
         ).returncode
     except subprocess.TimeoutExpired:
         raise DownloadFailed(f"The package {package} did not arrive in time.") from None

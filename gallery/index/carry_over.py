@@ -78,4 +78,4 @@ def _drop_builds(old: str, new: str) -> None:
         build = Build.objects.create(embedder_id=new, queued_at=get_database_time(), reason="recipe changed")
         dispatch.send_task("run_build", build.pk)
     dispatch.send_task("switch_embedder")
-    shutil.rmtree(settings.INDEX_ROOT / old, ignore_errors=True)
+    transaction.on_commit(lambda: shutil.rmtree(settings.INDEX_ROOT / old, ignore_errors=True))

@@ -75,7 +75,7 @@ def get_backups_page() -> BackupsPage:
         place=place,
         kept=kept,
         problem=problem,
-        last=get_last_success(),
+        last=get_last_success() or max((each.made_at for each in kept), default=None),
         job=get_job(BACKUP_JOB),
         check=get_job(SANITY_CHECK_JOB),
         running=running,

@@ -30,7 +30,7 @@ from gallery.maintenance.sanity_check import (
     run_sanity_check,
 )
 from gallery.maintenance.tasks import check_files, look_after_data, make_backup
-from gallery.models import Role
+from gallery.models import Role, SiteSetting
 from gallery.models.base import get_job
 from tests.making import a_photo, a_user
 
@@ -68,6 +68,15 @@ def an_old_photo() -> None:
 
 def in_days(days: float) -> Any:
     return timezone.now() + timedelta(days=days)
+
+
+def test_a_restored_site_shows_the_backups_that_are_kept_as_made(client: Client) -> None:
+    act(client, "backup")
+    make_backup()
+    SiteSetting.objects.filter(
+        key=schedule.SUCCESS_SETTING
+    ).delete()  # of which an older database knows nothing
+    assert "None has been made yet." not in page(client)
 
 
 def test_asked_for_it_waits_is_made_and_is_shown(client: Client, place: Path) -> None:
