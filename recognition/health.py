@@ -71,6 +71,58 @@ def find_likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
     return sorted(found, key=lambda s: (s.other_person is None, s.own - s.other, s.row))
 
 
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Pictures as they are filed: unit vectors (n, dimension), and whose each is said to be (n,).
+
+    ``counted`` (n,) says which speak for the others of their person. Those of one group (n,), from 0 on, do not speak
+    for each other.
+    """
+
+    vectors: Embeddings
+    persons: NDArray[np.int64]
+    counted: NDArray[np.bool_]
+    groups: NDArray[np.int64]
+
+
+def find_misfiled(filing: Filing, new: Collection[int], bounds: Bounds) -> list[Suspect]:
+    """Of the rows ``new`` those that are not like their person's others, or that nothing speaks for.
+
+    A row is compared with the mean of the others, brought to length 1. It is doubtful below ``unsure`` (the fewer
+    others, the farther below: two margins where there is one), and where somebody else is nearer by the margin. One
+    without others, if it counts itself, is doubtful only where it resembles somebody else as the known do.
+    """
+    people, place = np.unique(filing.persons, return_inverse=True)
+    counted = np.where(filing.counted[:, None], filing.vectors, 0)
+    sums = np.zeros((len(people), counted.shape[1]), np.float32)
+    np.add.at(sums, place, counted)
+    numbers = np.bincount(place, filing.counted, len(people))
+    means, found = _scale_to_one(sums), []
+    for row in new:
+        same = np.flatnonzero(filing.groups == filing.groups[row]) if filing.groups[row] >= 0 else [row]
+        number = numbers[place[row]] - filing.counted[same].sum()
+        others = means @ filing.vectors[row]
+        others[place[row]] = -1
+        nearest = int(others.argmax())
+        other, own = float(others[nearest]), np.nan
+        is_doubtful = not filing.counted[row] or filing.groups[row] >= 0
+        least = bounds.known
+        if number:
+            own = float(_scale_to_one(sums[place[row]] - counted[same].sum(axis=0)) @ filing.vectors[row])
+            is_doubtful = own < bounds.unsure - 2 * bounds.margin / number
+            least = bounds.unsure if number > 1 else bounds.known
+        if other >= least and not other - own < bounds.margin:  # true also where nothing speaks for it
+            found.append(Suspect(row, own, int(people[nearest]), None, other))
+        elif is_doubtful:
+            found.append(Suspect(row, own, None, None, other))
+    return found
+
+
+def _scale_to_one(vectors: Embeddings) -> Embeddings:
+    scaled: Embeddings = vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)
+    return scaled
+
+
 def measure_own_similarities(
     vectors: Embeddings, persons: NDArray[np.int64], how: Combination = PLAIN_COMBINATION
 ) -> NDArray[np.float64]:

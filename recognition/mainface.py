@@ -34,17 +34,21 @@ def find_main_face(image: Image, detector: Detector) -> Detection:
 
     Raises NoFaceFound, or SeveralFaces where a second face competes.
     """
+    best, rival = find_main_face_and_rival(image, detector)
+    if rival >= RIVAL_SHARE:
+        raise SeveralFaces("several_faces", best)
+    return best
+
+
+def find_main_face_and_rival(image: Image, detector: Detector) -> tuple[Detection, float]:
+    """The face that weighs most, and the share of it that the second weighs: 0 (none) to 1. Raises NoFaceFound."""
     found = detector.detect(image) or _detect_with_border(image, detector)
     if not found:
         raise NoFaceFound("no_face")
     height, width = image.shape[:2]
-    ranked = sorted(found, key=lambda face: weigh_box(face.box, width, height), reverse=True)
-    best = ranked[0]
-    if len(ranked) > 1:
-        rival = weigh_box(ranked[1].box, width, height) / weigh_box(best.box, width, height)
-        if rival >= RIVAL_SHARE:
-            raise SeveralFaces("several_faces", best)
-    return best
+    weights = [weigh_box(face.box, width, height) for face in found]
+    first, *others = sorted(weights, reverse=True)
+    return found[weights.index(first)], (others[0] / first if others and first else 0.0)
 
 
 def cut_main_face(image: Image, detector: Detector, margin: float) -> tuple[Image, Detection]:

@@ -176,6 +176,7 @@ class ReferenceHealthFilter(ConditionFilter):
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, FilterCondition]]:
         conditions: dict[FindingKind, FilterCondition] = {
+            FindingKind.WAITING: partial(filter_doubtful_references, FindingKind.WAITING),
             FindingKind.WRONG: _keep_found("reference", kinds=[FindingKind.WRONG]),
             FindingKind.UNLIKE: _keep_found("reference", kinds=[FindingKind.UNLIKE]),
             FindingKind.DUPLICATE: _keep_found("reference", "other_reference", kinds=[FindingKind.DUPLICATE]),

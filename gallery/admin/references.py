@@ -46,6 +46,7 @@ class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     autocomplete_fields = ("person",)
     readonly_fields = (
         "large_picture",
+        "doubt",
         "work",
         "failure_text",
         "source_path",

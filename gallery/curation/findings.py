@@ -19,7 +19,12 @@ from gallery.models.querysets import SOURCE_ALBUM_PATH, ReferenceQuerySet, visib
 
 FindingKind = Finding.Kind
 CHECKED_KINDS = (FindingKind.WRONG, FindingKind.UNLIKE, FindingKind.DUPLICATE, FindingKind.CONFUSABLE)
-REFERENCE_KINDS = (FindingKind.POOR, FindingKind.FACELESS, FindingKind.UNSEARCHED)
+REFERENCE_KINDS = (
+    FindingKind.WAITING,
+    FindingKind.POOR,
+    FindingKind.FACELESS,
+    FindingKind.UNSEARCHED,
+)
 # Kinds about people, and how many approved references these people have
 REFERENCE_COUNTS: dict[str, int] = {FindingKind.SINGLE: 1, FindingKind.BARE: 0}
 MAX_BADGE_COUNT = 100  # a badge says "99+" instead of counting on
@@ -69,8 +74,11 @@ def find_people_with_references(references: int, user: User | None = None) -> Qu
 
 
 def filter_doubtful_references(kind: str, rows: QuerySet[Reference]) -> QuerySet[Reference]:
-    """Of these, the poor ones: approved, but too small, blurred, noisy, dark or turned; or those without a face that
-    could be found, or whose picture could not be read; or those that `filter_unsearched_references` finds."""
+    """Of these, those that wait to be approved; the poor ones: approved, but too small, blurred, noisy, dark or
+    turned; or those without a face that could be found, or whose picture could not be read; or those that
+    `filter_unsearched_references` finds."""
+    if kind == FindingKind.WAITING:
+        return rows.filter(status=Reference.Judgement.PENDING, work=Status.DONE)
     if kind == FindingKind.POOR:
         found = rows.filter(is_poor=True, status=Reference.Judgement.APPROVED)
     elif kind == FindingKind.UNSEARCHED:

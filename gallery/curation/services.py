@@ -16,8 +16,8 @@ from gallery.history.locking import describe_conflict
 from gallery.models import Event, Face, Finding, Person, Reference, User
 from gallery.people.references import (
     embed_references_again,
+    judge_references,
     move_references,
-    reject_references,
     use_face_as_reference,
 )
 from gallery.people.services import get_or_create_person
@@ -100,10 +100,12 @@ def _move_reference(user: User, finding: Finding, chosen: ChosenTarget) -> Event
     return _get_last_event(finding.reference)
 
 
-def _reject_reference(user: User, reference: Reference | None) -> Event | None:
+def _judge_reference(
+    user: User, reference: Reference | None, status: str = Reference.Judgement.REJECTED
+) -> Event | None:
     if reference is None:
-        raise ActionRefused(_("There is no picture to reject."))
-    reject_references(user, [reference])
+        raise ActionRefused(_("There is no picture to judge."))
+    judge_references(user, [reference], status)
     return _get_last_event(reference)
 
 
@@ -130,9 +132,12 @@ def _add_reference(user: User, finding: Finding, chosen: ChosenTarget) -> Event 
 WORKLIST_ACTS: dict[str, WorklistAct] = {
     "keep": lambda user, finding, chosen: dismiss_finding(user, finding),
     "move": _move_reference,
-    "reject": lambda user, finding, chosen: _reject_reference(user, finding.reference),
-    "first": lambda user, finding, chosen: _reject_reference(user, finding.other_reference),
-    "second": lambda user, finding, chosen: _reject_reference(user, finding.reference),
+    "reject": lambda user, finding, chosen: _judge_reference(user, finding.reference),
+    "approve": lambda user, finding, chosen: _judge_reference(
+        user, finding.reference, Reference.Judgement.APPROVED
+    ),
+    "first": lambda user, finding, chosen: _judge_reference(user, finding.other_reference),
+    "second": lambda user, finding, chosen: _judge_reference(user, finding.reference),
     "again": _embed_reference_again,
     "add": _add_reference,
 }

@@ -48,6 +48,7 @@ class ActButton:
 
 
 KEEP_BUTTON = ActButton("keep", "y", gettext_lazy("All right"), "check")
+APPROVE_BUTTON = ActButton("approve", "a", gettext_lazy("Approve"), "check")
 MOVE_BUTTON = ActButton("move", "m", gettext_lazy("Move"), "right")
 SOMEONE_ELSE_BUTTON = ActButton("someone", "s", gettext_lazy("Someone else"), "person")
 REJECT_BUTTON = ActButton("reject", "r", gettext_lazy("Reject"), "close")
@@ -72,6 +73,14 @@ class WorklistKind:
 WORKLISTS: dict[str, WorklistKind] = {
     kind.name: kind
     for kind in (
+        WorklistKind(
+            FindingKind.WAITING.value,
+            gettext_lazy("Waiting for a word"),
+            gettext_lazy(
+                "Pictures that were sent or imported, and recognise nobody before somebody approves them."
+            ),
+            (APPROVE_BUTTON, SOMEONE_ELSE_BUTTON, REJECT_BUTTON),
+        ),
         WorklistKind(
             FindingKind.WRONG.value,
             gettext_lazy("Likely wrong references"),
@@ -320,6 +329,8 @@ def _describe_defect(finding: Finding) -> str:
     """What is wrong with a picture, in words."""
     if finding.reference and finding.kind == FindingKind.FACELESS:
         return finding.reference.failure_text
+    if finding.reference and finding.kind == FindingKind.WAITING:
+        return finding.reference.get_doubt_display()
     if finding.reference and finding.kind == FindingKind.POOR:
         return _describe_poor_quality(finding.reference.quality or {})
     return ""

@@ -123,12 +123,25 @@ class Reference(Work):
         APPROVED = "approved", _("Approved")
         REJECTED = "rejected", _("Rejected")
 
+    class Doubt(models.TextChoices):
+        """Why an imported picture waits for somebody's word. The first three until an import has compared it."""
+
+        UNSEEN = "unseen", _("The import was stopped before it was compared. Import again.")
+        RIVAL = "rival", _("Another face is in the picture, and nothing says whose is meant.")
+        NESTED = (
+            "nested",
+            _("The person's folder holds only folders, each of which may be somebody."),
+        )
+        UNLIKE = "unlike", _("It does not resemble the person's other pictures.")
+        OTHER = "other", _("It resembles somebody else.")
+
     person = models.ForeignKey(Person, models.CASCADE, related_name="references", verbose_name=_("person"))
     image = models.FileField(max_length=200, unique=True)  # the crop
     sha256 = models.CharField(max_length=64, db_index=True, editable=False)  # of the crop file
     status = models.CharField(
         _("status"), max_length=16, choices=Judgement, default=Judgement.PENDING, db_index=True
     )
+    doubt = models.CharField(_("doubt"), max_length=10, choices=Doubt, blank=True, editable=False)
     box = models.JSONField(null=True, blank=True)  # [left, top, width, height] in the crop
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y] in the crop
     quality = models.JSONField(null=True, blank=True)  # recognition.types.Quality as a dict

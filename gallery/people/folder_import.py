@@ -1,15 +1,18 @@
 """Imports references from a folder per person: faces are found, cut, embedded and stored in batches, in this process.
 
 Each batch is one transaction, and a file that was imported before is recognised by its SHA-256. So an interrupted
-import goes on where it stopped, and a repeated one never undoes what a curator decided."""
+import goes on where it stopped, and a repeated one never undoes what a curator decided. At the end the pictures are
+compared, and approved or left to a curator."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path, PurePath
 
 import numpy as np
 from django.db import transaction
@@ -21,19 +24,21 @@ from gallery.faces.tagging import map_in_threads
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.models import Person, Reference, Status
-from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, clean_name, get_name_columns
+from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, clean_name, get_name_columns, get_name_key
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
+from gallery.people.doubts import compare_imported_references
 from gallery.people.processing import store_reference_vector
 from gallery.people.selectors import find_person_by_name
 from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
-from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
+from recognition.mainface import NoFaceFound, assume_landmarks, find_main_face_and_rival
 from recognition.types import Box, Detection, Detector, Embedder, Embeddings
 
 EMBEDDING_BATCH_SIZE = 16
 TIGHT_CROP_RATIOS = 0.6, 1.6  # width to height of pictures that may show nothing but a face
-Judgement = Reference.Judgement
+RIVAL_SHARE = 0.2  # a second face that weighs so much of the first may be the one that is meant
+Doubt, Judgement = Reference.Doubt, Reference.Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class PersonImage:
 
     path: Path
     name: str
+    is_nested: bool = False  # beside other folders in the person's, and no pictures
 
 
 @dataclass(slots=True)
@@ -51,7 +57,7 @@ class ImportCandidate:
     source: PersonImage
     sha256: str = ""
     crop: ReferenceCrop | None = None
-    status: str = Judgement.APPROVED
+    doubt: str = Doubt.UNSEEN
     remark: str = ""
     is_left_out: bool = False  # it waits for somebody's word, and is said already
     is_faceless: bool = False  # perhaps a tight crop, worth a second look once its person has references
@@ -63,12 +69,14 @@ def find_reference_face(candidate: ImportCandidate, detector: Detector) -> Impor
         return candidate
     try:
         pixels = engine.read_photo(candidate.source.path).pixels
-        candidate.crop = cut_reference_crop(pixels, find_main_face(pixels, detector))
+        face, rival = find_main_face_and_rival(pixels, detector)
+        candidate.crop = cut_reference_crop(pixels, face)
+        if rival >= RIVAL_SHARE:
+            candidate.doubt = Doubt.RIVAL
+        elif candidate.source.is_nested:
+            candidate.doubt = Doubt.NESTED
     except NoFaceFound:
         candidate.is_faceless = True
-    except SeveralFaces as error:
-        candidate.crop, candidate.status = cut_reference_crop(pixels, error.face), Judgement.PENDING
-        candidate.remark = f"{error} It waits for a curator as pending."
     except ImageError as error:
         candidate.remark = str(error)
     except OSError as error:
@@ -86,12 +94,13 @@ class ImportReport:
     added: int = 0
     waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's word
     skipped: list[dict[str, str]] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)  # folders of people who have another name by now
 
     def skip(self, path: Path, reason: str) -> None:
         self.skipped.append({"path": clean_path(path), "reason": reason})
 
-    def wait(self, path: Path, error: FileWasErased | NameWasErased) -> None:
-        self.waiting.append({"path": clean_path(path), "reason": describe_erased(error)})
+    def wait(self, path: Path | str, reason: str) -> None:
+        self.waiting.append({"path": clean_path(path), "reason": reason})
 
 
 class FolderImporter:
@@ -103,13 +112,14 @@ class FolderImporter:
         self._waiting: list[ImportCandidate] = []
         self._faceless: list[ImportCandidate] = []
         self._asked: set[str] = set()  # names of erased people whose folders wait for a word
+        self._names: dict[str, str] = {}  # by the folders' names
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
 
     def add_all(self, sources: Sequence[PersonImage]) -> Iterator[PersonImage]:
         """Take sources, some of them side by side; gives each in turn when it is done with, to be counted."""
         at_once = engine.work_side_by_side(len(sources))
         detector = engine.get_detector()
-        candidates = (self._make_candidate(source) for source in sources)
+        candidates = (self._make_candidate(self._find_new_name(source)) for source in sources)
         for _candidate, result in map_in_threads(
             lambda one: find_reference_face(one, detector), candidates, at_once
         ):
@@ -124,8 +134,34 @@ class FolderImporter:
                 self._take_whole_picture(each)
             except (ImageError, OSError) as error:
                 self.report.skip(each.source.path, f"The file has changed while it was imported: {error}")
+        return self.stop()
+
+    def stop(self) -> ImportReport:
+        """Store what is waiting, and approve what is as it should be."""
         self.flush()
+        for reference, reason in compare_imported_references(self.embedder):
+            if reason:
+                self.report.wait(reference.source_path, reason)
+            self.report.added += not reason
         return self.report
+
+    @cached_property
+    def _earlier_names(self) -> dict[str, str]:
+        """By the key of a folder's name, whose references came from such a folder: the person with most of them."""
+        rows = Reference.objects.exclude(status=Judgement.REJECTED).filter(source_path__contains="/")
+        paths = rows.values_list("source_path", "person__name")
+        times = Counter((PurePath(path).parent.name, name) for path, name in paths.iterator())
+        return {get_name_key(folder): name for (folder, name), _times in reversed(times.most_common())}
+
+    def _find_new_name(self, source: PersonImage) -> PersonImage:
+        """The source as that of the person whose folder it was before they were renamed, or merged with another."""
+        if source.name not in self._names:
+            is_known = find_person_by_name(source.name) is not None
+            name = "" if is_known else self._earlier_names.get(get_name_key(source.name), "")
+            self._names[source.name] = name or source.name
+            if name:
+                self.report.renamed[source.name] = name
+        return replace(source, name=self._names[source.name])
 
     def _make_candidate(self, source: PersonImage) -> ImportCandidate:
         try:
@@ -155,9 +191,9 @@ class FolderImporter:
         except NameWasErased as error:
             self._asked.add(source.name)
             parents = (each for each in source.path.parents if each.name == source.name)
-            self.report.wait(next(parents, source.path), error)
+            self.report.wait(next(parents, source.path), describe_erased(error))
         except FileWasErased as error:
-            self.report.wait(source.path, error)
+            self.report.wait(source.path, describe_erased(error))
         else:
             return False
         return True
@@ -186,8 +222,8 @@ class FolderImporter:
             self.report.skip(source.path, "No face was found in this image.")
 
     def _is_near(self, person: Person | None, crop: ReferenceCrop) -> bool:
-        approved = Reference.objects.filter(person=person, status=Judgement.APPROVED)
-        own = approved.filter(vectors__embedder_id=self.embedder.id).values_list("vectors__vector", flat=True)
+        kept = Reference.objects.filter(person=person).exclude(status=Judgement.REJECTED)
+        own = kept.filter(vectors__embedder_id=self.embedder.id).values_list("vectors__vector", flat=True)
         others = list(own) if person else []
         if not others:
             return False
@@ -210,14 +246,13 @@ class FolderImporter:
                     person=person,
                     source_sha256=candidate.sha256,
                     source_path=clean_path(candidate.source.path)[-1000:],
-                    status=candidate.status,
+                    doubt=candidate.doubt,
                     work=Status.DONE,
                     queued_at=now,
                     finished_at=now,
                     **columns,
                 )
                 store_reference_vector(reference, self.embedder, vector)
-                self.report.added += candidate.status == Judgement.APPROVED
                 self.report.people.add(person.pk)
 
 
@@ -231,13 +266,14 @@ def embed_crops(crops: Iterable[ReferenceCrop], embedder: Embedder) -> Embedding
 
 def find_person_images(root: Path, report: ImportReport, files: Iterable[Path]) -> Iterator[PersonImage]:
     """The image files in folders of people; what lies beside them, and folders that can be nobody's, are reported."""
-    refused: set[str] = set()
+    files, refused = list(files), set[str]()
+    folders = {path.parent for path in files}
     for path in files:
         name, *inside = path.relative_to(root).parts
         if not inside:
             report.skip(path, "It does not lie in a person's folder.")
         elif not (reason := _explain_bad_name(name)):
-            yield PersonImage(path, name)
+            yield PersonImage(path, name, is_nested=root / name not in folders)
         elif name not in refused:
             refused.add(name)
             report.skip(root / name, reason)

@@ -20,7 +20,8 @@ from recognition.files import is_system_folder
 
 class Command(GalleryCommand):
     help = (
-        "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, approves it."
+        "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, and approves it where "
+        "it looks like the person's others; the rest waits for a word."
     )
     arguments = {"folder": FOLDER, "--with-erased": ERASED_FLAG}
 
@@ -34,14 +35,20 @@ class Command(GalleryCommand):
             for _ in self.progress(importer.add_all(sources), len(sources), "images"):
                 pass
         except KeyboardInterrupt:
-            importer.flush()
+            importer.stop()
             self.warn("Stopped. What was done is kept; run it again to go on.")
             raise SystemExit(130) from None
         report = importer.finish()
         if self.is_json:
-            lists = {"waiting": report.waiting, "skipped": report.skipped}
+            lists: dict[str, Any] = {"waiting": report.waiting, "skipped": report.skipped}
+            if report.renamed:
+                lists["renamed"] = report.renamed
             self.say_json({"people": len(report.people), "added": report.added, **lists})
             return
+        for folder, name in report.renamed.items():
+            self.warn(
+                f"{folder}: pictures from such a folder are {name}'s by now; these were taken for theirs, too."
+            )
         for skipped in (*report.skipped, *report.waiting):
             self.warn(f"{skipped['path']}: {skipped['reason']}")
         self.stdout.write(
