@@ -124,7 +124,7 @@ WORKLISTS: dict[str, WorklistKind] = {
                 "Nobody is found by these: they have no picture, or no face was found in it. So are those that"
                 " a switch of embedders, which waits for a word, would lose."
             ),
-            (REJECT_BUTTON, KEEP_BUTTON),
+            (KEEP_BUTTON, REJECT_BUTTON),
         ),
         WorklistKind(
             FindingKind.SINGLE.value,
