@@ -19,6 +19,8 @@ OPEN_DOUBTS = (Doubt.UNSEEN, Doubt.RIVAL, Doubt.NESTED)  # compared again when m
 # Those that an import left behind when it was killed are among them; what a curator has judged is not.
 UNCOMPARED = {"status": Judgement.PENDING, "doubt__in": OPEN_DOUBTS, "revision": 0}
 
+UNMEASURED_EMBEDDERS = ("clip",)  # whose bound, the original script's, says little of who resembles whom
+
 
 def compare_imported_references(embedder: Embedder) -> list[tuple[Reference, str]]:
     """Approve imported references that nothing speaks against; all that were compared, with why they still wait."""
@@ -28,6 +30,10 @@ def compare_imported_references(embedder: Embedder) -> list[tuple[Reference, str
         return []
     filing, places = _read_filing(embedder, new)
     found = {suspect.row: suspect for suspect in find_misfiled(filing, places.values(), embedder.bounds)}
+    if embedder.name in UNMEASURED_EMBEDDERS:
+        found = {
+            row: found[row] for pk, row in places.items() if row in found and new[pk].doubt != Doubt.UNSEEN
+        }
     names = dict(Person.objects.values_list("pk", "name"))
     reasons = {pk: _explain_doubt(new[pk], found[row], names) for pk, row in places.items() if row in found}
     for pk in new.keys() - reasons.keys():

@@ -109,6 +109,15 @@ def test_a_picture_that_does_not_resemble_the_others_waits(pictures: Pictures) -
     assert Reference.objects.get(status="pending").doubt == "unlike"
 
 
+def test_with_clip_whose_bounds_say_little_only_second_faces_wait(pictures: Pictures) -> None:
+    pictures.name = "clip"
+    for number in range(3):
+        pictures.put(f"Anna/{number}.jpg", face(1, number))
+    pictures.put("Anna/odd.jpg", face(5))
+    pictures.put("Ben/1.jpg", face(2), face(3))
+    assert list(waiting(import_people(pictures))) == ["Ben/1.jpg"]
+
+
 def test_pictures_none_of_which_resembles_another_all_wait(pictures: Pictures) -> None:
     for number in range(3):
         pictures.put(f"Anna/{number}.jpg", face(number + 1))
