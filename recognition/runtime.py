@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -80,6 +81,22 @@ def open_session(model: Path | bytes, threads: int | None = None) -> Session:
         where = model.name if isinstance(model, Path) else "in memory"
         raise WeightsCorrupt(f"ONNX Runtime cannot open the model {where}: {error}") from error
     return cast(Session, opened)
+
+
+class LazySession:
+    """A session that the first call opens; ``find_model`` gives its file then, and may write it first."""
+
+    def __init__(self, find_model: Callable[[], Path], threads: int | None = None) -> None:
+        self._find_model, self._threads = find_model, threads
+        self._opened: Session | None = None
+        self._opening = threading.Lock()
+
+    def open(self) -> Session:
+        """Raises what ``find_model`` and ``open_session`` raise."""
+        with self._opening:
+            if self._opened is None:
+                self._opened = open_session(self._find_model(), self._threads)
+            return self._opened
 
 
 def _list_providers(available: Sequence[str]) -> list[str | tuple[str, dict[str, str]]]:

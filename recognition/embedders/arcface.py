@@ -8,7 +8,6 @@ InsightFace does it: by a subtraction and a multiplication among its first nodes
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from recognition.embedders.recipe import (
     normalise_vectors,
 )
 from recognition.errors import WeightsCorrupt, WeightsMissing
-from recognition.runtime import Session, open_session
+from recognition.runtime import LazySession
 from recognition.types import Bounds, Embeddings, FaceCrop, Image
 from recognition.weights import file_sha256, how_to_install
 
@@ -117,9 +116,7 @@ class ArcFaceEmbedder:
             raise WeightsMissing(reason)
         self._path = Path(model)
         self._shape = inspect_model(self._path)
-        self._threads = threads
-        self._session: Session | None = None
-        self._opening = threading.Lock()
+        self._session = LazySession(lambda: self._path, threads)
         self.dimension = self._shape.dimension
         recipe = {
             "weights": file_sha256(self._path),
@@ -141,9 +138,6 @@ class ArcFaceEmbedder:
 
     def describe(self, chips: Image) -> Embeddings:
         """The model's own output for aligned uint8 RGB chips (n, 112, 112, 3)."""
-        with self._opening:
-            if self._session is None:
-                self._session = open_session(self._path, self._threads)
         pixels = chips.astype(np.float32)
         if not self._shape.scales_itself:
             pixels = (pixels - PIXEL_CENTRE) / PIXEL_CENTRE
@@ -153,5 +147,5 @@ class ArcFaceEmbedder:
         # A model for a fixed number of faces gets black ones to fill up.
         padded = np.zeros((batch, *pixels.shape[1:]), np.float32)
         padded[: len(pixels)] = pixels
-        vectors = self._session.run(None, {self._shape.input: padded})[0]
+        vectors = self._session.open().run(None, {self._shape.input: padded})[0]
         return np.asarray(vectors[: len(chips)], np.float32)

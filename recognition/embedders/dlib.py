@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +31,7 @@ from recognition.landmarks.five_points import (
     load_trees,
     predict_points,
 )
-from recognition.runtime import Session, open_session
+from recognition.runtime import LazySession
 from recognition.types import Bounds, Embeddings, FaceCrop, Image
 from recognition.weights import find_package_file, get_converted_model, how_to_install
 
@@ -82,9 +81,7 @@ class DlibEmbedder:
     def __init__(self, threads: int | None = None) -> None:
         self.id = make_embedder_id(self.name, DLIB_RECIPE)
         self.earlier_ids = list_earlier_ids(self.name, DLIB_RECIPE)
-        self._threads = threads
-        self._session: Session | None = None
-        self._opening = threading.Lock()
+        self._session = LazySession(get_dlib_model, threads)
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
         """(n, 128) unit float32 vectors, in order; at most 32 faces are in memory at once."""
@@ -92,19 +89,13 @@ class DlibEmbedder:
 
     def describe(self, chips: Image) -> Embeddings:
         """The network's own output, (n, 128) float32, for aligned uint8 RGB chips (n, 150, 150, 3)."""
-        (vectors,) = self._opened().run(None, {"chips": chips})
+        (vectors,) = self._session.open().run(None, {"chips": chips})
         return np.asarray(vectors, np.float32)
 
     def warm_up(self) -> None:
         """Open what the first face would."""
-        self._opened()
+        self._session.open()
         load_trees()
-
-    def _opened(self) -> Session:
-        with self._opening:
-            if self._session is None:
-                self._session = open_session(get_dlib_model(), self._threads)
-            return self._session
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
         squares = np.array([find_start_square(crop.landmarks, crop.box) for crop in crops])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import threading
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from recognition.embedders.arcface import ARCFACE_TEMPLATE
 from recognition.embedders.recipe import embed_in_batches, make_embedder_id, normalise_vectors
 from recognition.embedders.sface_network import EMBEDDING_DIMENSION, GRAPH_VERSION, write_fast_model
 from recognition.errors import WeightsMissing
-from recognition.runtime import Session, open_session
+from recognition.runtime import LazySession
 from recognition.types import Bounds, Combination, Embeddings, FaceCrop, Image
 from recognition.weights import (
     file_sha256,
@@ -127,9 +126,7 @@ class SFaceEmbedder:
         if reason := explain_missing_sface():
             raise WeightsMissing(reason)
         self.id = make_embedder_id(self.name, SFACE_RECIPE)
-        self._threads = threads
-        self._session: Session | None = None
-        self._opening = threading.Lock()
+        self._session = LazySession(get_fast_model, threads)
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
         """(n, 128) unit float32 vectors, in order; at most 32 faces are in memory at once."""
@@ -137,18 +134,12 @@ class SFaceEmbedder:
 
     def describe(self, chips: Image) -> Embeddings:
         """The network's own output, (n, 128) float32, for aligned uint8 RGB chips (n, 112, 112, 3)."""
-        (vectors,) = self._opened().run(None, {"chips": chips})
+        (vectors,) = self._session.open().run(None, {"chips": chips})
         return np.asarray(vectors, np.float32)
 
     def warm_up(self) -> None:
         """Open what the first face would."""
-        self._opened()
-
-    def _opened(self) -> Session:
-        with self._opening:
-            if self._session is None:
-                self._session = open_session(get_fast_model(), self._threads)
-            return self._session
+        self._session.open()
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:
         return normalise_vectors(self.describe(align_faces(crops, ARCFACE_TEMPLATE)))
