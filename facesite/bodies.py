@@ -95,7 +95,7 @@ class Receiver:
                 left -= arrived
                 self.expected -= arrived
             await self.on_disk(file.seek, 0)
-        except BaseException as error:
+        except BaseException as error:  # also where the client has gone, which cancels this
             if file is not None:
                 with suppress(OSError):
                     file.close()

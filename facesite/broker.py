@@ -62,7 +62,7 @@ class Channel(filesystem.Channel):
         try:
             super()._queue_bind(exchange, *binding)
         except ValueError:
-            self._exchange_file(exchange).unlink(missing_ok=True)  # type: ignore[attr-defined]  # the types lack it
+            self._exchange_file(exchange).unlink(missing_ok=True)  # type: ignore[attr-defined]  # kombu's stubs lack it
             super()._queue_bind(exchange, *binding)
 
     # kombu's own classes disagree about the second name.

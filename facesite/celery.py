@@ -15,8 +15,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 # Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
-try:
-    settings.INSTALLED_APPS  # noqa: B018 -- reads the settings
+try:  # Django reads the settings when first asked; a wrong one is better said now, in a sentence
+    settings.INSTALLED_APPS  # noqa: B018
 except ImproperlyConfigured as error:
     sys.exit(str(error))
 

@@ -117,6 +117,7 @@ def build_environ(scope: Any) -> Environ:
     """What PEP 3333 makes of a request, without a body."""
     # X_Forwarded_For must not pass for X-Forwarded-For
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
+    # asgiref has no types
     wrapped: Any = WsgiToAsgiInstance(None, duplicate_header_limit=None)  # type: ignore[no-untyped-call]
     wrapped.scope = {**scope, "headers": headers}
     environ: Environ = wrapped.build_environ(wrapped.scope, io.BytesIO())

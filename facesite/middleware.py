@@ -70,15 +70,16 @@ class SignInFirst(LoginRequiredMiddleware):
     Whoever may not open a page learns it here, before the token of a form is looked for in the body.
     """
 
-    def process_view(self, request: PageRequest, view_func: Any, *given: Any) -> HttpResponseBase | None:  # type: ignore[override]
+    def process_view(  # type: ignore[override]  # the stubs know of no htmx
+        self, request: PageRequest, view_func: Any, *given: Any
+    ) -> HttpResponseBase | None:
         answer = super().process_view(request, view_func, *given)
         if answer:
             return answer
         role = getattr(view_func, "least_role", None)
         if role and not current_user(request).has_role(role):
-            return render(
-                request, "403.html", status=403
-            )  # Django's own page for it looks for the token first
+            # not by raising: Django's handler of that would look for the token, and so read the body
+            return render(request, "403.html", status=403)
         withheld = request.META.get(WITHHELD)
         return say_refused(request, withheld) if withheld else None
 

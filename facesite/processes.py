@@ -9,7 +9,7 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent() -> None:
-    """Have this process told to stop when its parent ends, however that comes."""
+def die_with_parent(number: int = signal.SIGTERM) -> None:
+    """Have this process get the signal when its parent ends, however that comes; call it in the child."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -39,6 +39,7 @@ class Protocol(H11Protocol):
     deadline: asyncio.TimerHandle | None = None
     stalled: asyncio.TimerHandle | None = None
 
+    # uvicorn, too, narrows asyncio's transport to the one that can be written to
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         from django.conf import settings
 
@@ -96,7 +97,7 @@ class Config(uvicorn.Config):
                 sys.exit("The web server was ended while this process of it started.")
         try:
             super().load()
-        except Exception:
+        except Exception:  # whatever it is, it would be so at every new start: uvicorn must not try again
             traceback.print_exc()
             sys.exit(STARTUP_FAILURE)
 
@@ -130,9 +131,8 @@ def main() -> None:
 def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family, backlog=2048)
-    listener.setsockopt(
-        socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-    )  # asyncio does so for sockets it makes itself
+    # asyncio does so for sockets it makes itself
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # those who neither read nor answer; what is accepted inherits it
         from django.conf import settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connection, connections
 from django.utils.translation import gettext as _
 
+from facesite.processes import die_with_parent
 from gallery.backup.layout import BackupDamaged, BackupError
 from recognition.files import copy_and_sync, sync_path
 
@@ -180,7 +181,6 @@ def _check_database_sound(made: sqlite3.Connection, path: Path) -> None:
         raise BackupDamaged(text % {"path": path, "error": said})
 
 
-PR_SET_PDEATHSIG = 1
 DUMP_BEFORE, RESTORE_SCRIPT, PUT_BACK_SCRIPT = "before.dump", "restore.sql", "put-back.sql"
 DUMP_OPTIONS = ("--format=custom", "--no-owner", "--no-acl")
 DROP_ALL_SQL = """
@@ -282,14 +282,10 @@ def _run_postgres_program(
             stdin=given,
             capture_output=True,
             check=False,
-            preexec_fn=_end_with_parent,  # a psql that outlived us could commit after the restore was undone
+            # a psql that outlived us could commit after the restore was undone
+            preexec_fn=partial(die_with_parent, signal.SIGKILL),
         )
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         text = _("%(program)s failed: %(error)s")
         raise BackupError(text % {"program": program, "error": " ".join(said[:3]) or done.returncode})
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

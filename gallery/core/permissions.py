@@ -86,7 +86,7 @@ administrator_required = role_required(Role.ADMINISTRATOR)
 
 def takes_files(view: ViewFunction) -> ViewFunction:
     """For a view: its requests may be as large as uploads are. In the admin each may be."""
-    view.takes_files = True  # type: ignore[attr-defined]
+    view.takes_files = True  # type: ignore[attr-defined]  # the gate asks, before there is a body
     return view
 
 
