@@ -84,6 +84,11 @@ class SlowClient:
                 select.select([self.socket], [self.socket] if self.unsent else [], [], PAUSE_SECONDS)
             self.step(1_000_000)
 
+    def hear_status(self) -> int:
+        """Of the answer, once it has begun to come."""
+        self.go_on(lambda: self.status, "an answer")
+        return self.status
+
     def close(self) -> None:
         self.socket.close()
 
@@ -136,7 +141,7 @@ def ask(port: int, path: str, session: str = "") -> float:
         f"http://127.0.0.1:{port}{path}", headers={"Cookie": f"sessionid={session}"}
     )
     began = time.monotonic()
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 -- our own server
         assert answer.status == 200
         answer.read()
     return time.monotonic() - began
