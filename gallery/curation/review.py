@@ -142,7 +142,7 @@ class FaceVerdict:
 
 
 def get_face_verdict(face: Face) -> FaceVerdict | None:
-    """None while the face waits for a word."""
+    """None while the face waits for a decision."""
     if face.decision == Decision.CONFIRMED and face.person:
         return FaceVerdict(face.person.name, "check", face.decided_by)
     plain = {

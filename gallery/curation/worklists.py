@@ -75,7 +75,7 @@ WORKLISTS: dict[str, WorklistKind] = {
     for kind in (
         WorklistKind(
             FindingKind.WAITING.value,
-            gettext_lazy("Waiting for a word"),
+            gettext_lazy("Waiting for a decision"),
             gettext_lazy(
                 "Pictures that were sent or imported, and recognise nobody before somebody approves them."
             ),
@@ -122,7 +122,7 @@ WORKLISTS: dict[str, WorklistKind] = {
             gettext_lazy("Not searched by the serving embedder"),
             gettext_lazy(
                 "Nobody is found by these: they have no picture, or no face was found in it. So are those that"
-                " a switch of embedders, which waits for a word, would lose."
+                " a switch of embedders, which waits for a decision, would lose."
             ),
             (KEEP_BUTTON, REJECT_BUTTON),
         ),

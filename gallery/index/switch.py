@@ -136,9 +136,9 @@ class EmbedderState:
         if self.is_waiting:
             return (
                 ngettext(
-                    "The switch to %(name)s waits for your word: it would no longer find %(lost_people)s person"
+                    "The switch to %(name)s waits for your decision: it would no longer find %(lost_people)s person"
                     " (references that it cannot search: %(lost)s).",
-                    "The switch to %(name)s waits for your word: it would no longer find %(lost_people)s people"
+                    "The switch to %(name)s waits for your decision: it would no longer find %(lost_people)s people"
                     " (references that it cannot search: %(lost)s).",
                     said["lost_people"],
                 )
@@ -243,7 +243,7 @@ def consent_to_switch(user: User) -> Event:
     """Let the embedder that waits serve, though it will not find everybody."""
     state = get_embedder_state()
     if not state.is_waiting:
-        raise ActionRefused(_("No switch waits for your word."))
+        raise ActionRefused(_("No switch waits for your decision."))
     SiteSetting.objects.update_or_create(pk=CONSENT_KEY, defaults={"value": state.progress["to"]})
     dispatch.send_task("switch_embedder")
     said = {"name": str(EMBEDDER_TITLES.get(state.wished, "")), "count": state.progress["lost_people"]}

@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='finding',
             name='kind',
-            field=models.CharField(choices=[('wrong', 'Looks like another person'), ('unlike', 'Unlike the rest of its person'), ('duplicate', 'The same picture twice'), ('confusable', 'People who look alike'), ('poor', 'Blurred, tiny or dark'), ('faceless', 'No face found'), ('unsearched', 'Not searched'), ('waiting', 'Waiting for a word'), ('single', 'A single reference'), ('bare', 'No reference')], max_length=12, verbose_name='kind'),
+            field=models.CharField(choices=[('wrong', 'Looks like another person'), ('unlike', 'Unlike the rest of its person'), ('duplicate', 'The same picture twice'), ('confusable', 'People who look alike'), ('poor', 'Blurred, tiny or dark'), ('faceless', 'No face found'), ('unsearched', 'Not searched'), ('waiting', 'Waiting for a decision'), ('single', 'A single reference'), ('bare', 'No reference')], max_length=12, verbose_name='kind'),
         ),
     ]

@@ -28,7 +28,7 @@ class Finding(models.Model):
         POOR = "poor", _("Blurred, tiny or dark")
         FACELESS = "faceless", _("No face found")
         UNSEARCHED = "unsearched", _("Not searched")
-        WAITING = "waiting", _("Waiting for a word")
+        WAITING = "waiting", _("Waiting for a decision")
         SINGLE = "single", _("A single reference")
         BARE = "bare", _("No reference")
 

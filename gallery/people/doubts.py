@@ -1,4 +1,4 @@
-"""Approves the pictures of an import that look as they should; what does not waits for somebody's word."""
+"""Approves the pictures of an import that look as they should; what does not waits for somebody's decision."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class ImportCandidate:
     crop: ReferenceCrop | None = None
     doubt: str = Doubt.UNSEEN
     remark: str = ""
-    is_left_out: bool = False  # it waits for somebody's word, and is said already
+    is_left_out: bool = False  # it waits for somebody's decision, and is said already
     is_faceless: bool = False  # perhaps a tight crop, worth a second look once its person has references
 
 
@@ -92,7 +92,7 @@ def describe_read_error(error: OSError) -> str:
 class ImportReport:
     people: set[int] = field(default_factory=set)
     added: int = 0
-    waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's word
+    waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's decision
     skipped: list[dict[str, str]] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)  # folders of people who have another name by now
 
@@ -111,7 +111,7 @@ class FolderImporter:
         self.embedder = engine.get_serving_embedder()
         self._waiting: list[ImportCandidate] = []
         self._faceless: list[ImportCandidate] = []
-        self._asked: set[str] = set()  # names of erased people whose folders wait for a word
+        self._asked: set[str] = set()  # names of erased people whose folders wait for a decision
         self._names: dict[str, str] = {}  # by the folders' names
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
 

@@ -76,7 +76,7 @@ class ImportResult:
     pictures: int = 0  # stored now, some of them with references that had none
     without_picture: int = 0  # references of the directory that still have none
     skipped: list[dict[str, Any]] = field(default_factory=list)
-    waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's word: erased here before
+    waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's decision: erased here before
     checked: VectorCheck = field(default_factory=VectorCheck)
 
 
@@ -246,7 +246,7 @@ def _check_exported_vectors(
 
 @transaction.atomic
 def _import_people(directory: Path, done: ImportResult) -> dict[int, Person | None]:
-    """The people by their numbers in the export; None for those that wait for a word."""
+    """The people by their numbers in the export; None for those that wait for a decision."""
     people = {}
     for row in read_csv(directory / PEOPLE_CSV):
         columns = _parse_csv_row(PERSON_COLUMNS, row)

@@ -127,7 +127,7 @@ ANSWER_SENTENCES = {
 
 
 def _next_open_face(user: User, face: Face) -> int:
-    """The next face of the photo, from left to right and around, that waits for a word; else this one."""
+    """The next face of the photo, from left to right and around, that waits for a decision; else this one."""
     marks = list_face_marks(user, face.photo)
     here = next((place for place, mark in enumerate(marks) if mark.face.pk == face.pk), 0)
     after = marks[here + 1 :] + marks[:here]

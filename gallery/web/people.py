@@ -194,7 +194,7 @@ def person_add_pictures(request: PageRequest, pk: int) -> HttpResponse:
 
 
 def _add_reference_pictures(request: PageRequest, person: Person) -> None:
-    """Contributors' pictures wait for a curator's word."""
+    """Contributors' pictures wait for a curator's decision."""
     is_curator, added, refused = request.user.is_curator, 0, []
     status = Reference.Judgement.APPROVED if is_curator else Reference.Judgement.PENDING
     for file in request.FILES.getlist("pictures"):

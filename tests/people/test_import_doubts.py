@@ -1,4 +1,4 @@
-"""What comes in as a reference is looked at: what is doubtful waits for a word, the rest is approved."""
+"""What comes in as a reference is looked at: what is doubtful waits for a decision, the rest is approved."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from recognition.files import is_system_folder
 class Command(GalleryCommand):
     help = (
         "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, and approves it where "
-        "it looks like the person's others; the rest waits for a word."
+        "it looks like the person's others; the rest waits for a decision."
     )
     arguments = {"folder": FOLDER, "--with-erased": ERASED_FLAG}
 
@@ -53,7 +53,7 @@ class Command(GalleryCommand):
             self.warn(f"{skipped['path']}: {skipped['reason']}")
         self.stdout.write(
             f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped, "
-            f"{len(report.waiting)} wait for a word."
+            f"{len(report.waiting)} wait for a decision."
         )
 
     def _look_at_folders(self, root: Path, files: list[Path], report: ImportReport) -> None:

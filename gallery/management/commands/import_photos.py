@@ -51,7 +51,9 @@ class Command(GalleryCommand):
                 continue
             report["already" if done.is_duplicate else "added"].append(shown)
         added, already, refused, waiting = (len(part) for part in report.values())
-        sentence = f"{added} added, {already} already there, {refused} refused, {waiting} wait for a word."
+        sentence = (
+            f"{added} added, {already} already there, {refused} refused, {waiting} wait for a decision."
+        )
         self.say_result(report, sentence)
 
 
