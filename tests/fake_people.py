@@ -1,4 +1,4 @@
-"""Seeded vectors of people who do not exist, shaped like those of the default network.
+"""Seeded vectors of people who do not exist, shaped like those of the dlib network.
 
 A common direction makes strangers' cosines about 0.85, as measured; each person has a place of their own,
 and each picture strays a little from it.
