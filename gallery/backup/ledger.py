@@ -115,15 +115,16 @@ def adopt_ledger(place: Path, key_id: str) -> None:
     """
     folders = sorted(path for path in (place / LEDGER_FOLDER).glob("*") if path.is_dir())
     own = Path(settings.DATA_DIR) / KEY_FILE
-    wanted = [key_id, get_key_id(own.read_text().strip()) if own.exists() else ""]
-    folders.sort(key=lambda folder: [folder.name != name for name in wanted])
+    own_id = get_key_id(own.read_text().strip()) if own.exists() else ""
     if not folders:
         return
-    if (folders[0] / "key").exists():
-        (folders[0] / "key").chmod(0o600)
-        (folders[0] / "key").replace(own)  # renamed, as a disk that is full by now has no room for a copy
+    # The backup's key if it is there, else this installation's, else any.
+    folder = min(folders, key=lambda each: (each.name != key_id, each.name != own_id))
+    if (folder / "key").exists():
+        (folder / "key").chmod(0o600)
+        (folder / "key").replace(own)  # renamed, as a disk that is full by now has no room for a copy
     known = {str(receipt) for receipt in Erasure.objects.values_list("receipt", flat=True)}
-    notes = [json.loads(path.read_text()) for path in folders[0].glob("*.json") if path.stem not in known]
+    notes = [json.loads(path.read_text()) for path in folder.glob("*.json") if path.stem not in known]
     for note in sorted(notes, key=lambda note: note["at"]):
         _queue_known_erasure(note)
 

@@ -280,9 +280,7 @@ def _finish_restore(place: RestoreFolder) -> list[int]:
     """What follows once the database has been replaced; it may be repeated."""
     adopt_ledger(place.root, place.read_journal().get("erased_key", ""))
     asked = _request_missing_builds()
-    SiteSetting.objects.filter(
-        pk=FOLDER_SETTING
-    ).delete()  # what it says is of the other installation's folder
+    SiteSetting.objects.filter(pk=FOLDER_SETTING).delete()  # it is about the other installation's folder
     place.clear()
     return asked
 

@@ -18,7 +18,6 @@ from gallery.models import ErasedDigest
 
 CHUNK_SIZE = 500  # digests in one statement
 KEY_FILE = "erased_key"  # in the data directory, and in the ledger beside the backups
-Kind = ErasedDigest.Kind
 Confirmation = Callable[[ErasedDigest], bool]
 
 
@@ -59,7 +58,7 @@ _confirmation: ContextVar[Confirmation] = ContextVar("is_confirmed", default=lam
 
 @contextmanager
 def let_erased_return(is_confirmed: Confirmation = lambda digest: True) -> Iterator[None]:
-    """Whoever acts in here was asked about what was erased, and means it; else only of what `is_confirmed` holds."""
+    """Within this, what was erased may come back where `is_confirmed` says that whoever acts was asked and agreed."""
     token = _confirmation.set(is_confirmed)
     try:
         yield
@@ -67,8 +66,8 @@ def let_erased_return(is_confirmed: Confirmation = lambda digest: True) -> Itera
         _confirmation.reset(token)
 
 
-def is_meant(digest: ErasedDigest) -> bool:
-    """Whether whoever acts was asked about it, and means it."""
+def may_return(digest: ErasedDigest) -> bool:
+    """Whether we are within a `let_erased_return` that says so of this."""
     return _confirmation.get()(digest)
 
 

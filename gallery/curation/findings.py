@@ -19,12 +19,7 @@ from gallery.models.querysets import SOURCE_ALBUM_PATH, ReferenceQuerySet, visib
 
 FindingKind = Finding.Kind
 CHECKED_KINDS = (FindingKind.WRONG, FindingKind.UNLIKE, FindingKind.DUPLICATE, FindingKind.CONFUSABLE)
-REFERENCE_KINDS = (
-    FindingKind.WAITING,
-    FindingKind.POOR,
-    FindingKind.FACELESS,
-    FindingKind.UNSEARCHED,
-)
+REFERENCE_KINDS = (FindingKind.WAITING, FindingKind.POOR, FindingKind.FACELESS, FindingKind.UNSEARCHED)
 # Kinds about people, and how many approved references these people have
 REFERENCE_COUNTS: dict[str, int] = {FindingKind.SINGLE: 1, FindingKind.BARE: 0}
 MAX_BADGE_COUNT = 100  # a badge says "99+" instead of counting on

@@ -86,9 +86,8 @@ def tag_photos(paths: Sequence[Path]) -> Iterator[TaggedPhoto]:
     start_decoder()  # while the networks are loaded
     at_once = engine.work_side_by_side(len(paths))
     detector, embedder = engine.get_detector(), engine.get_serving_embedder()
-    if isinstance(
-        embedder, DlibEmbedder | SFaceEmbedder
-    ):  # others may have to convert their network first, which takes long
+    # Others may have to convert their network first, which takes long.
+    if isinstance(embedder, DlibEmbedder | SFaceEmbedder):
         embedder.warm_up()
 
     gallery = _GallerySearch(embedder)

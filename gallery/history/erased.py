@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from gallery.core.erased import compute_digests, find_erased, is_meant
+from gallery.core.erased import compute_digests, find_erased, may_return
 from gallery.core.exceptions import FileWasErased, NameWasErased
 from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, record_event
 from gallery.models import ErasedDigest, Erasure, User
@@ -26,7 +26,7 @@ def ask_before_return(
     found = [*find_erased(Kind.NAME, [get_search_key(name)]).values()] if name else []
     found += find_erased(Kind.FILE, sha256s).values()
     for digest in found:
-        if not is_meant(digest):
+        if not may_return(digest):
             raise NameWasErased(name, digest) if digest.kind == Kind.NAME else FileWasErased(file, digest)
     if found:
         changes = ChangeSet()

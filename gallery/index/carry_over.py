@@ -38,9 +38,9 @@ DARK_Q = Q(quality__exposure__lt=0.0605) | Q(quality__contrast__lt=0.0255, quali
 def carry_over_vectors(old: str, new: str) -> None:
     """Whoever comes second finds nothing left to do; killed in between, nothing has happened."""
     recipe = SiteSetting.objects.select_for_update().filter(pk=SERVING_RECIPE_KEY).first()
-    if not (vectors := ReferenceVector.objects.filter(embedder_id=old)).exists() and not (
-        recipe and recipe.value["id"] == old
-    ):
+    is_serving = recipe is not None and recipe.value["id"] == old
+    vectors = ReferenceVector.objects.filter(embedder_id=old)
+    if not is_serving and not vectors.exists():
         return
     vectors.filter(reference__vectors__embedder_id=new).delete()
     vectors.update(embedder_id=new)
@@ -54,7 +54,7 @@ def carry_over_vectors(old: str, new: str) -> None:
         if old in builds:
             builds[new] = max(builds.pop(old), builds.get(new, 0))
             erasure.save(update_fields=["todo"])
-    if recipe and recipe.value["id"] == old:
+    if recipe and is_serving:
         recipe.value["id"] = new
         recipe.save()
     _drop_builds(old, new)

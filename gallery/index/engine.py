@@ -17,11 +17,7 @@ from django.conf import settings
 
 from gallery.core.limits import get_upload_limits
 from gallery.index.carry_over import carry_over_vectors
-from gallery.index.selectors import (
-    SERVING_RECIPE_KEY,
-    count_searchable_people,
-    get_applied_calibration,
-)
+from gallery.index.selectors import SERVING_RECIPE_KEY, count_searchable_people, get_applied_calibration
 from gallery.index.switch import get_chosen_name
 from gallery.models.history import get_site_setting
 from recognition import images

@@ -161,7 +161,8 @@ def map_to_folders(names: Iterable[str], images: Iterable[str]) -> list[str]:
 def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = None) -> Iterator[Part]:
     """Ids, persons, vectors, names and pictures, by person; or where `pictures` says they are, with columns."""
     fields = ["reference_id", "reference__person_id", "vector", "reference__image", "reference__person__name"]
-    fields += ["reference__source_columns"] * (pictures is not None)
+    if pictures is not None:
+        fields.append("reference__source_columns")
     rows, last = searchable_vectors(embedder_id).values_list(*fields), 0
     while some := list(rows.filter(reference_id__gt=last)[:REFERENCES_PER_PART]):
         ids, persons, vectors, images, names, *columns = zip(*some, strict=True)

@@ -36,7 +36,8 @@ EMBEDDER_TITLES: dict[str, str | Promise] = {
     "clip": "CLIP",
     "onnx": format_lazy("{} (ONNX)", gettext_lazy("a model file of your own")),
 }
-BETTER_EMBEDDERS = {"dlib": "sface"}  # what is offered to whom
+BETTER_EMBEDDERS = {"dlib": "sface"}  # serving embedder -> the one that is offered instead
+REFERENCES_PER_PHOTO = 10  # that are embedded in the time that a photo takes
 
 
 def get_chosen_name() -> str:
@@ -127,11 +128,11 @@ class EmbedderState:
     @property
     def switch_text(self) -> str:
         """How far a switch is; empty where there is none."""
-        said = {"total": 0, **self.progress, "name": EMBEDDER_TITLES.get(self.wished, "")}
-        said["problem"] = self.problem
         if not self.is_under_way:
             return ""
-        if said["problem"]:
+        name = EMBEDDER_TITLES.get(self.wished, "")
+        said = {"total": 0, **self.progress, "name": name, "problem": self.problem}
+        if self.problem:
             return _("The switch to %(name)s cannot go on: %(problem)s") % said
         if self.is_waiting:
             return (
@@ -208,9 +209,6 @@ def _make_offer(name: str, kept: set[str]) -> EmbedderOffer:
         pictureless=boxless.filter(source_sha256="").count(),
         unseen=boxless.exclude(source_sha256="").count(),
     )
-
-
-REFERENCES_PER_PHOTO = 10  # that are embedded in the time that a photo takes
 
 
 @transaction.atomic

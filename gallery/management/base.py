@@ -96,8 +96,9 @@ class GalleryCommand(BaseCommand):
     def say_embedder(self) -> None:
         """Print which embedder serves, and how far a switch is."""
         state = get_embedder_state()
+        stream = self.stderr if self.is_json else self.stdout
         for text in filter(None, (state.serving_text, state.switch_text)):
-            self.stderr.write(text) if self.is_json else self.stdout.write(text)
+            stream.write(text)
 
     def fail_with(self, text: str) -> None:
         """Print the reason; the command will end with exit code 1."""

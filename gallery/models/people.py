@@ -167,9 +167,8 @@ class Reference(Work):
     score = models.FloatField(_("detection score"), null=True, blank=True)
     source_path = models.CharField(_("source"), max_length=1000, blank=True)
     source_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
-    source_columns = models.JSONField(
-        _("came with"), default=dict, blank=True
-    )  # what another program kept of it
+    # What another program kept of it
+    source_columns = models.JSONField(_("came with"), default=dict, blank=True)
     source_face = models.ForeignKey("Face", models.SET_NULL, null=True, blank=True, related_name="+")
     added_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -191,7 +191,7 @@ def _take_switch_step(wished: Embedder) -> bool:
         if made.work != Status.DONE:
             raise RecognitionError(made.failure_text or "The building of its index was stopped.")
     recipe = get_site_setting(SERVING_RECIPE_KEY)
-    is_ready = isinstance(recipe, dict) if not has_vectors else get_active_build(wished.id)
+    is_ready = get_active_build(wished.id) if has_vectors else isinstance(recipe, dict)
     if is_ready and not (isinstance(recipe, dict) and recipe["id"] == wished.id):
         with transaction.atomic():  # the one write after which the wished embedder answers
             recipe = get_configured_recipe()

@@ -10,6 +10,7 @@ from gallery.history.changeset import record_event
 from gallery.models import ErasedDigest, Erasure, Face, Person, Photo, Reference, User
 from gallery.privacy.erasure import erase_parts, erase_person, erase_photos, erase_user
 
+Kind = ErasedDigest.Kind
 MADE_AT_COLUMNS: dict[type[Model], str] = {
     Person: "created_at",
     Reference: "created_at",
@@ -22,7 +23,7 @@ MADE_AT_COLUMNS: dict[type[Model], str] = {
 @transaction.atomic
 def erase_again(erasure: Erasure) -> None:
     """Erase what is here of it, each part with a receipt of its own. ActionRefused for the last administrator."""
-    digests = erasure.digests.filter(kind=ErasedDigest.Kind.ROW).values_list("digest", flat=True)
+    digests = erasure.digests.filter(kind=Kind.ROW).values_list("digest", flat=True)
     found = {model: _find_rows(model, set(digests)) for model in MADE_AT_COLUMNS}
     made = [erase_person(None, person) for person in Person.objects.filter(pk__in=found[Person])]
     if found[Photo]:
@@ -43,9 +44,6 @@ def erase_again(erasure: Erasure) -> None:
 def _find_rows(model: type[Model], digests: set[str]) -> list[int]:
     rows: QuerySet[Model] = model._default_manager.all()
     name = model._meta.model_name or ""
-    found = (
-        (describe_row(name, pk, made_at), pk)
-        for pk, made_at in rows.values_list("pk", MADE_AT_COLUMNS[model]).iterator()
-    )
-    numbers = dict(found)
-    return [numbers[value] for value, digest in compute_digests("row", numbers) if digest in digests]
+    times = rows.values_list("pk", MADE_AT_COLUMNS[model]).iterator()
+    numbers = {describe_row(name, pk, made_at): pk for pk, made_at in times}
+    return [numbers[value] for value, digest in compute_digests(Kind.ROW, numbers) if digest in digests]

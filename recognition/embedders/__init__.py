@@ -16,10 +16,8 @@ from recognition.errors import WeightsMissing
 from recognition.types import Embedder
 
 EMBEDDER_NAMES = ("sface", "dlib", "clip", "onnx")
-DEFAULT_EMBEDDER, FALLBACK_EMBEDDER = (
-    "sface",
-    "dlib",
-)  # of a new site; the other one where its file cannot be had
+DEFAULT_EMBEDDER = "sface"  # of a new site
+FALLBACK_EMBEDDER = "dlib"  # of a new site where the default's file cannot be had
 
 
 def get_unavailable_reason(name: str, *, model: str = "", pretrained: str = "") -> str | None:

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from gallery.faces.tagging import map_in_threads
 from gallery.index import engine
 from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder
+from gallery.people.folder_import import describe_read_error
 from recognition.draw import Tile, draw_contact_sheet, make_tile
 from recognition.errors import CodedError
 from recognition.images import encode_pixels
@@ -29,7 +30,7 @@ def cut_face(path: Path, detector: Detector, margin: float) -> Cut:
     except CodedError as error:
         return str(error)
     except OSError as error:
-        return f"The file cannot be read: {error.strerror or error}."
+        return describe_read_error(error)
     return pixels, face.quality.reason if face.quality else ""
 
 

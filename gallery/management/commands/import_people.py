@@ -7,12 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from gallery.management.base import (
-    ERASED_FLAG,
-    FOLDER,
-    GalleryCommand,
-    get_existing_folder,
-)
+from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
 from gallery.models.people import get_name_key
 from gallery.people.folder_import import FolderImporter, ImportReport, find_person_images
 from recognition.files import is_system_folder
@@ -45,10 +40,8 @@ class Command(GalleryCommand):
                 lists["renamed"] = report.renamed
             self.say_json({"people": len(report.people), "added": report.added, **lists})
             return
-        for folder, name in report.renamed.items():
-            self.warn(
-                f"{folder}: pictures from such a folder are {name}'s by now; these were taken for theirs, too."
-            )
+        for former, name in report.renamed.items():
+            self.warn(f"{former}: taken for {name}, to whom earlier pictures from such a folder belong now.")
         for skipped in (*report.skipped, *report.waiting):
             self.warn(f"{skipped['path']}: {skipped['reason']}")
         self.stdout.write(

@@ -6,12 +6,7 @@ from typing import Any
 
 from gallery.core.erased import describe_erased
 from gallery.core.exceptions import FileWasErased
-from gallery.management.base import (
-    ERASED_FLAG,
-    FOLDER,
-    GalleryCommand,
-    get_existing_folder,
-)
+from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
 from gallery.models import Album
 from gallery.models.people import get_search_key
 from gallery.people.folder_import import clean_path
