@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -51,6 +51,9 @@ SENTENCES = {
     ),
     "failing": gettext_noop(
         "%(folder)s cannot be used (%(error)s): look whether its disk is mounted and sound, or choose another folder."
+    ),
+    "untried": gettext_noop(
+        "It could not be found out whether %(folder)s can be used: look into the log for what failed."
     ),
     "names": gettext_noop("The disk of %(folder)s takes no long names: choose a folder on another one."),
     "rename": gettext_noop(
@@ -97,11 +100,15 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def find_problem(folder: Path, *needs: str) -> str:
-    """What is wrong with a folder: a key of SENTENCES, an error's number, or nothing. Never waits long."""
+    """What is wrong with a folder: a key of SENTENCES, an error's number, or nothing. Never waits long.
+
+    Of a child that fails before it has an answer nothing is known, least of all that the folder is in order.
+    """
     command = [sys.executable, "-m", "facesite.disks", str(folder), *needs]
     child = subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True)
     try:
-        return child.communicate(timeout=ANSWER_SECONDS)[0].strip()
+        answer = child.communicate(timeout=ANSWER_SECONDS)[0].strip()
+        return "untried" if child.returncode else answer
     except subprocess.TimeoutExpired:
         child.kill()  # and not waited for: a disk that is hung may keep it for ever
         return "hung"
@@ -131,8 +138,9 @@ def _try_need(place: Path, need: str) -> str:
 
 def _remove_stale_trials(folder: Path) -> None:
     for left in folder.glob(f"{PREFIX}*"):
-        if left.stat().st_mtime < time.time() - STALE_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another process has just ended its own trial
+            if left.stat().st_mtime < time.time() - STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _can_replace(place: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,6 +194,22 @@ def test_what_a_folder_cannot_do_is_named_and_nothing_is_left_in_it(
     with translation.override("vi"):
         assert str(tmp_path) in say_problem(tmp_path, lack)
         assert say_problem(tmp_path, lack) != disks.say_in_english(tmp_path, lack)
+
+
+def test_a_trial_that_another_process_takes_away_meanwhile_is_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / f"{disks.PREFIX}gone"
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter([gone]))
+    assert try_folder(tmp_path) == ""
+
+
+def test_a_trial_that_fails_without_an_answer_does_not_pass_for_a_good_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert disks.find_problem(tmp_path, "locks") == ""
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    assert disks.find_problem(tmp_path, "locks") == "untried"
 
 
 def test_locks_that_two_have_at_once_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
