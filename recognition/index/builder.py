@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.errors import IndexUnusable, RecognitionError
+from recognition.files import compute_sha256
 from recognition.index import measure
 from recognition.index.factory import choose_autofaiss_key, create_by_person, create_faiss_index
 from recognition.index.files import (
@@ -24,7 +25,6 @@ from recognition.index.files import (
     PERSONS_FILE,
     BuildFigures,
     create_build_directory,
-    sha256_of,
     write_infos,
 )
 from recognition.index.measure import Sample, draw_sample, is_exact, measure_recall, tune_effort
@@ -226,7 +226,7 @@ def build(
             max_bytes=max_bytes,
             reason=choice.reason.value,
             build_seconds=time.perf_counter() - started,
-            sha256=sha256_of(partial / INDEX_FILE),
+            sha256=compute_sha256(partial / INDEX_FILE),
             **more,
         )
         write_infos(partial, figures)

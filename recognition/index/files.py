@@ -13,7 +13,6 @@ The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pan
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import uuid
@@ -102,11 +101,6 @@ def sync_tree(root: Path) -> None:
     for path in sorted(root.rglob("*"), reverse=True):
         sync_path(path)
     sync_path(root)
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def get_metric_type(key: str) -> str:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.errors import IndexUnusable
-from recognition.index.files import IDS_FILE, INDEX_FILE, PERSONS_FILE, BuildFigures, read_figures, sha256_of
+from recognition.files import compute_sha256
+from recognition.index.files import IDS_FILE, INDEX_FILE, PERSONS_FILE, BuildFigures, read_figures
 from recognition.index.parts import PartFiles
 from recognition.types import Embeddings
 
@@ -148,7 +149,7 @@ class Index:
         path = directory / INDEX_FILE
         if not path.is_file():
             raise IndexUnusable(f"{directory} has no {INDEX_FILE}; build the index again.")
-        if path.stat().st_size != figures.bytes or (check_content and sha256_of(path) != figures.sha256):
+        if path.stat().st_size != figures.bytes or (check_content and compute_sha256(path) != figures.sha256):
             raise IndexUnusable(f"{path} is not the file that was written; build the index again.")
         parts = PartFiles.open(directory)
         try:

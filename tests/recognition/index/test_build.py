@@ -177,7 +177,7 @@ def test_a_cancelled_build_leaves_nothing(tmp_path: Path, step: str) -> None:
 def test_a_failure_at_any_step_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recognition.index import builder
 
-    steps = [(builder, name) for name in ("write_parts", "choose_index", "sha256_of", "write_infos")]
+    steps = [(builder, name) for name in ("write_parts", "choose_index", "compute_sha256", "write_infos")]
     steps += [(builder, name) for name in ("draw_sample", "create_faiss_index", "is_exact")]
     for module, name in steps:
         with monkeypatch.context() as patch:
