@@ -89,7 +89,7 @@ def strangers(faces: list[Face]) -> tuple[Embeddings, int]:
 def describe(name: str, faces: list[Face], bounds: Bounds) -> None:
     vectors = np.stack([face.vector for face in faces])
     persons = np.unique([face.person for face in faces], return_inverse=True)[1].astype(np.int64)
-    found = compare_references(vectors, persons, how=bounds.combination)
+    found = compare_references(vectors, persons, combination=bounds.combination)
     genuine, impostor = Histogram.of(found.genuine), Histogram.of(found.impostor)
     print(f"\n{name}: {len(faces)} pictures, {len(set(persons))} people, rank-1 {found.rank1}")
     for rate in (0.01, 0.001):

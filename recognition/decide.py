@@ -53,18 +53,21 @@ MAX_CANDIDATES = 5
 
 
 def combine_similarities(
-    similarities: Sequence[float], how: Combination = PLAIN_COMBINATION, references: int = 0
+    similarities: Sequence[float], combination: Combination = PLAIN_COMBINATION, references: int = 0
 ) -> float:
-    """The similarity of a person whose references have these similarities, the best first (at least one).
+    """The similarity (a cosine) of a person whose references have these similarities, the best first (at least one).
 
-    ``references`` is how many the person has, where that is more than are given.
+    ``combination`` is that of the bounds that go with the vectors. ``references`` is how many the person has, where
+    that is more than are given.
     """
     if len(similarities) == 1:
         return 1 - (1 - similarities[0]) * LONE_REFERENCE_FACTOR
-    pairs = list(zip(how.weights, similarities, strict=False))
+    pairs = list(zip(combination.weights, similarities, strict=False))
     similarity = sum(weight * similarity for weight, similarity in pairs) / sum(weight for weight, _ in pairs)
-    doublings = log2(max(references / len(how.weights), 1))
-    return 1 - (1 - similarity) * (1 + how.crowding * doublings) if how.crowding else similarity
+    doublings = log2(max(references / len(combination.weights), 1))
+    return (
+        1 - (1 - similarity) * (1 + combination.crowding * doublings) if combination.crowding else similarity
+    )
 
 
 def tighten_for_gallery(published: Bounds, persons: int) -> Bounds:
@@ -80,13 +83,14 @@ def rank_candidates(
     *,
     rejected_persons: Collection[int] = frozenset(),
     references: Mapping[int, int] | None = None,
-    how: Combination = PLAIN_COMBINATION,
+    combination: Combination = PLAIN_COMBINATION,
 ) -> list[Candidate]:
     """People near a face, the likeliest first; all of them, not only the first few.
 
     ``neighbours`` in any order. ``references`` (person -> how many references there are) lets the rule see
     that a person has more references than the search returned: those are taken to be as near as the farthest
     neighbour, which is the most they can be. Without it, a person seen once counts as having one reference.
+    ``combination`` is that of the bounds that go with the vectors.
     """
     near = sorted(neighbours, key=lambda n: (-n.similarity, n.reference))
     hits: dict[int, list[Neighbour]] = {}
@@ -95,10 +99,12 @@ def rank_candidates(
             hits.setdefault(neighbour.person, []).append(neighbour)
     found = []
     for person, own in hits.items():
-        similarities = [n.similarity for n in own[: len(how.weights)]]
+        similarities = [n.similarity for n in own[: len(combination.weights)]]
         count = max((references or {}).get(person, 0), len(own))
-        similarities += [near[-1].similarity] * min(count - len(own), len(how.weights) - len(similarities))
-        similarity = combine_similarities(similarities, how, count)
+        similarities += [near[-1].similarity] * min(
+            count - len(own), len(combination.weights) - len(similarities)
+        )
+        similarity = combine_similarities(similarities, combination, count)
         found.append(Candidate(person, own[0].reference, similarity))
     return sorted(found, key=lambda c: (-c.similarity, c.person))
 
@@ -128,7 +134,7 @@ def decide(
     if not usable:
         return Outcome(State.UNKNOWN)
     people = rank_candidates(
-        neighbours, rejected_persons=rejected_persons, references=references, how=bounds.combination
+        neighbours, rejected_persons=rejected_persons, references=references, combination=bounds.combination
     )
     if not people:
         return Outcome(State.UNKNOWN)

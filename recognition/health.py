@@ -26,9 +26,9 @@ class Suspect:
     """A reference that is less like its own person than like another, or like nobody."""
 
     row: int
-    own: float  # similarity to the rest of its person
+    own: float  # similarity to the rest of its person; NaN where there is no rest
     other_person: int | None  # who it is nearer to; None: nobody, it is only unlike its own
-    other_row: int | None  # that person's nearest reference
+    other_row: int | None  # that person's nearest reference, where single ones were compared
     other: float  # similarity to that person
 
 
@@ -73,24 +73,25 @@ def find_likely_wrong(gallery: Gallery, bounds: Bounds) -> list[Suspect]:
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """Pictures as they are filed: unit vectors (n, dimension), and whose each is said to be (n,).
+    """Pictures, and the people under whose names they are filed, rightly or not.
 
-    ``counted`` (n,) says which speak for the others of their person. Those of one group (n,), from 0 on, do not speak
-    for each other.
+    ``counted`` are those that others of their person are compared with. Pictures of one group (numbered from 0; -1 is
+    none) are never compared with each other: those of a folder inside a folder, say.
     """
 
-    vectors: Embeddings
-    persons: NDArray[np.int64]
-    counted: NDArray[np.bool_]
-    groups: NDArray[np.int64]
+    vectors: Embeddings  # (n, dimension), float32, of length 1
+    persons: NDArray[np.int64]  # (n,)
+    counted: NDArray[np.bool_]  # (n,)
+    groups: NDArray[np.int64]  # (n,)
 
 
 def find_misfiled(filing: Filing, new: Collection[int], bounds: Bounds) -> list[Suspect]:
-    """Of the rows ``new`` those that are not like their person's others, or that nothing speaks for.
+    """Of the rows ``new`` those that are not like their person's others, or that have none to be compared with.
 
     A row is compared with the mean of the others, brought to length 1. It is doubtful below ``unsure`` (the fewer
     others, the farther below: two margins where there is one), and where somebody else is nearer by the margin. One
-    without others, if it counts itself, is doubtful only where it resembles somebody else as the known do.
+    without others, if it counts itself and is in no group, is doubtful only where it resembles somebody else as the
+    known do; its ``Suspect.own`` is NaN. ``other_row`` is always None: people are compared by their means.
     """
     people, place = np.unique(filing.persons, return_inverse=True)
     counted = np.where(filing.counted[:, None], filing.vectors, 0)
@@ -106,12 +107,13 @@ def find_misfiled(filing: Filing, new: Collection[int], bounds: Bounds) -> list[
         nearest = int(others.argmax())
         other, own = float(others[nearest]), np.nan
         is_doubtful = not filing.counted[row] or filing.groups[row] >= 0
-        least = bounds.known
+        least, is_nearer = bounds.known, True
         if number:
             own = float(_scale_to_one(sums[place[row]] - counted[same].sum(axis=0)) @ filing.vectors[row])
             is_doubtful = own < bounds.unsure - 2 * bounds.margin / number
             least = bounds.unsure if number > 1 else bounds.known
-        if other >= least and not other - own < bounds.margin:  # true also where nothing speaks for it
+            is_nearer = other - own >= bounds.margin
+        if other >= least and is_nearer:
             found.append(Suspect(row, own, int(people[nearest]), None, other))
         elif is_doubtful:
             found.append(Suspect(row, own, None, None, other))
@@ -124,7 +126,7 @@ def _scale_to_one(vectors: Embeddings) -> Embeddings:
 
 
 def measure_own_similarities(
-    vectors: Embeddings, persons: NDArray[np.int64], how: Combination = PLAIN_COMBINATION
+    vectors: Embeddings, persons: NDArray[np.int64], combination: Combination = PLAIN_COMBINATION
 ) -> NDArray[np.float64]:
     """Each reference's similarity to the rest of its person (n,); NaN where there is no rest."""
     own = np.full(len(persons), np.nan)
@@ -135,8 +137,8 @@ def measure_own_similarities(
             continue
         similarities = vectors[rows] @ vectors[rows].T
         np.fill_diagonal(similarities, -np.inf)
-        best = -np.sort(-similarities, axis=1)[:, : min(len(how.weights), len(rows) - 1)]
-        own[rows] = [combine_similarities(line, how, len(rows) - 1) for line in best.tolist()]
+        best = -np.sort(-similarities, axis=1)[:, : min(len(combination.weights), len(rows) - 1)]
+        own[rows] = [combine_similarities(line, combination, len(rows) - 1) for line in best.tolist()]
     return own
 
 
@@ -203,7 +205,9 @@ def _match_greedily(between: dict[tuple[int, int], float], most: int) -> list[fl
     return matched[:most]
 
 
-def _find_nearest_other(gallery: Gallery, row: int, how: Combination) -> tuple[int | None, int | None, float]:
+def _find_nearest_other(
+    gallery: Gallery, row: int, combination: Combination
+) -> tuple[int | None, int | None, float]:
     """The other person nearest to a reference, that person's nearest reference, and the similarity."""
     near: dict[int, list[tuple[float, int]]] = {}
     for other, similarity in zip(gallery.rows[row].tolist(), gallery.similarities[row].tolist(), strict=True):
@@ -212,7 +216,7 @@ def _find_nearest_other(gallery: Gallery, row: int, how: Combination) -> tuple[i
     if not near:
         return None, None, -1.0
     alike = {
-        person: combine_similarities([s for s, _ in hits[: len(how.weights)]], how)
+        person: combine_similarities([s for s, _ in hits[: len(combination.weights)]], combination)
         for person, hits in near.items()
     }
     person = max(alike, key=lambda p: (alike[p], -p))

@@ -54,11 +54,11 @@ def compare_references(
     vectors: Embeddings,
     persons: NDArray[np.int64],
     progress: Progress = lambda done, total: None,
-    how: Combination = PLAIN_COMBINATION,
+    combination: Combination = PLAIN_COMBINATION,
 ) -> Comparison:
     """Compare unit ``vectors`` (n, dimension) of the people ``persons`` (n,), in any order.
 
-    ``how`` is that of the bounds that go with the vectors (``Bounds.combination``).
+    ``combination`` is that of the bounds that go with the vectors (``Bounds.combination``).
 
     Memory beyond the vectors is bounded by ``BLOCK_CELLS``, whatever n; time grows with n squared.
     """
@@ -66,7 +66,7 @@ def compare_references(
         raise ValueError(f"{vectors.shape} vectors do not go with {len(persons)} people")
     order = np.argsort(persons, kind="stable")
     sorted_persons = persons[order]
-    scan = _ComparisonScan(np.ascontiguousarray(vectors[order], np.float32), sorted_persons, how)
+    scan = _ComparisonScan(np.ascontiguousarray(vectors[order], np.float32), sorted_persons, combination)
     rows = max(1, BLOCK_CELLS // max(1, len(vectors)))
     for start in range(0, len(vectors), rows):
         scan.block(start, min(start + rows, len(vectors)))
@@ -79,8 +79,8 @@ def compare_references(
 class _ComparisonScan:
     """The pass itself; references are sorted by person, so that a person's are one run of columns."""
 
-    def __init__(self, vectors: Embeddings, persons: NDArray[np.int64], how: Combination) -> None:
-        self.vectors, self.persons, self.how = vectors, persons, how
+    def __init__(self, vectors: Embeddings, persons: NDArray[np.int64], combination: Combination) -> None:
+        self.vectors, self.persons, self.combination = vectors, persons, combination
         _, starts, self.group, counts = np.unique(
             persons, return_index=True, return_inverse=True, return_counts=True
         )
@@ -110,8 +110,8 @@ class _ComparisonScan:
         if not mates.size:
             return -np.inf
         self.genuine += count_similarities(line[row + 1 : right])  # each pair once
-        best = np.sort(mates)[::-1][: len(self.how.weights)]
-        self.own[row] = combine_similarities(best.tolist(), self.how, len(mates))
+        best = np.sort(mates)[::-1][: len(self.combination.weights)]
+        self.own[row] = combine_similarities(best.tolist(), self.combination, len(mates))
         self.hit[row] = True  # until somebody else is nearer
         return float(best[0])
 
@@ -120,7 +120,7 @@ class _ComparisonScan:
         places = np.argpartition(line, -wanted)[-wanted:]
         near = [Neighbour(int(p), int(self.persons[p]), float(line[p])) for p in places]
         self.hit[row] &= max(n.similarity for n in near) < nearest_own
-        people = rank_candidates(near, references=self.references, how=self.how)
+        people = rank_candidates(near, references=self.references, combination=self.combination)
         self.first[row] = people[0].similarity
         if len(people) > 1:
             self.second[row] = people[1].similarity
