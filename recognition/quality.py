@@ -26,9 +26,11 @@ MIN_LUMINANCE, MAX_LUMINANCE = 0.06, 0.95  # mean luminance
 CLIPPED_LUMINANCE, MAX_CLIPPED = 0.98, 0.6  # the share of a face that may be washed out
 MIN_CONTRAST = 0.025  # standard deviation of luminance
 MIN_SHARPNESS = 0.006
-LEAST_LUMINANCE = (
-    0.009  # of what can be brightened: below, a picture of 8 bits has but two or three grey levels
-)
+# A face without contrast is brightened below the first, too bright above the last, and in between still dark up to
+# the second, which is over LIT_LUMINANCE: brightening did not help.
+FLAT_UNLIT_LUMINANCE, FLAT_DARK_LUMINANCE, FLAT_BRIGHT_LUMINANCE = 0.35, 0.5, 0.65
+# Of what can be brightened: below, a picture of 8 bits has but two or three grey levels.
+MIN_BRIGHTENED_LUMINANCE = 0.009
 MAX_DARK_SHARPNESS = 2.0  # of a dark face: more is noise, whatever it is brightened to
 LIT_LUMINANCE = 0.4  # what a dark face is brightened to
 
@@ -44,10 +46,9 @@ def measure_quality(image: Image, detection: Detection) -> Quality:
     ``image`` is uint8 RGB (rows, columns, 3); the landmarks are in its pixels. ``sharpness`` is the variance
     of the chip's Laplacian over the variance of its luminance, so that dim light does not count as blur.
     """
-    left, right, nose, *mouth = detection.landmarks.astype(np.float64)
+    left, right, nose, *_mouth = detection.landmarks.astype(np.float64)
     apart = right - left
     distance = float(np.hypot(*apart))
-    lower = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
     roll = measure_roll(detection.landmarks)
     yaw = _estimate_yaw(apart, nose - (left + right) / 2)
     chip = _cut_face_chip(image, detection.landmarks)
@@ -56,26 +57,29 @@ def measure_quality(image: Image, detection: Detection) -> Quality:
     sharpness = float(detail.var()) / max(contrast**2, 1e-6)
     exposure = float(chip.mean())
     clipped = float((chip >= CLIPPED_LUMINANCE).mean())
-    reason = _find_reason(max(distance, lower * 0.9), sharpness, yaw, exposure, contrast, clipped)
+    reason = _find_reason(_measure_size(detection.landmarks), sharpness, yaw, exposure, contrast, clipped)
     return Quality(distance, sharpness, yaw, roll, exposure, contrast, not reason, reason)
 
 
 def measure_roll(landmarks: Landmarks) -> float:
-    """Degrees by which the face is turned in the image, from eye to eye; 0 where they are one point."""
+    """Degrees clockwise by which the face is turned in the image, from eye to eye; 0 where they are one point."""
     across, down = (landmarks[1] - landmarks[0]).astype(np.float64)
     return math.degrees(math.atan2(down, across)) if across or down else 0.0
 
 
 def measure_light(image: Image, landmarks: Landmarks) -> tuple[float, float]:
-    """Exposure and contrast, as ``Quality`` has them."""
+    """Exposure and contrast (mean and standard deviation of luminance, 0 to 1), as ``Quality`` has them.
+
+    ``image`` is uint8 RGB (rows, columns, 3); the landmarks (5, 2) are in its pixels.
+    """
     chip = _cut_face_chip(image, landmarks)
     return float(chip.mean()), float(chip.std())
 
 
 def get_dark_gain(exposure: float, contrast: float) -> float:
     """What the pixels of a face are multiplied by before it is embedded: 1 where there is light enough."""
-    is_dark = exposure < MIN_LUMINANCE or (contrast < MIN_CONTRAST and exposure < 0.35)
-    return LIT_LUMINANCE / exposure if is_dark and exposure >= LEAST_LUMINANCE else 1.0
+    is_dark = exposure < MIN_LUMINANCE or (contrast < MIN_CONTRAST and exposure < FLAT_UNLIT_LUMINANCE)
+    return LIT_LUMINANCE / exposure if is_dark and exposure >= MIN_BRIGHTENED_LUMINANCE else 1.0
 
 
 def _find_reason(
@@ -88,9 +92,9 @@ def _find_reason(
     exposure, contrast = exposure * gain, contrast * gain
     is_flat = contrast < MIN_CONTRAST
     is_noise = gain > 1 and sharpness > MAX_DARK_SHARPNESS
-    if exposure < MIN_LUMINANCE or is_noise or (is_flat and exposure < 0.5):
+    if exposure < MIN_LUMINANCE or is_noise or (is_flat and exposure < FLAT_DARK_LUMINANCE):
         return "dark"
-    if exposure > MAX_LUMINANCE or clipped > MAX_CLIPPED or (is_flat and exposure > 0.65):
+    if exposure > MAX_LUMINANCE or clipped > MAX_CLIPPED or (is_flat and exposure > FLAT_BRIGHT_LUMINANCE):
         return "bright"
     if abs(yaw) > MAX_YAW:
         return "turned"
@@ -105,18 +109,19 @@ def _estimate_yaw(apart: NDArray[np.float64], nose: NDArray[np.float64]) -> floa
     return math.degrees(math.atan(float(nose @ apart) / squared / NOSE_DEPTH))
 
 
+def _measure_size(landmarks: Landmarks) -> float:
+    """Pixels between the eyes, or what the face's height says of them where it is turned aside."""
+    left, right, _nose, *mouth = landmarks.astype(np.float64)
+    height = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
+    return max(float(np.hypot(*(right - left))), height * 0.9)
+
+
 def _cut_face_chip(image: Image, landmarks: Landmarks) -> NDArray[np.float32]:
-    left, right, _, *mouth = landmarks.astype(np.float64)
-    lower = float(np.hypot(*((mouth[0] + mouth[1]) / 2 - (left + right) / 2)))
-    return _cut_chip(image, landmarks, max(float(np.hypot(*(right - left))), lower * 0.9))
-
-
-def _cut_chip(image: Image, landmarks: Landmarks, size: float) -> NDArray[np.float32]:
-    """(CHIP, CHIP) luminance, 0 to 1, of the face turned upright and brought to one size."""
+    """(CHIP_SIDE, CHIP_SIDE) luminance, 0 to 1, of the face turned upright and brought to one size."""
     eyes = landmarks[:2].astype(np.float64)
     apart = eyes[1] - eyes[0]
     angle = math.atan2(apart[1], apart[0]) if apart.any() else 0.0
-    scale = max(size, 1.0) / EYES_APART  # image pixels per chip pixel
+    scale = max(_measure_size(landmarks), 1.0) / EYES_APART  # image pixels per chip pixel
     step = max(1, int(scale))
     reach = CHIP_SIDE * scale
     centre = eyes.mean(0)
