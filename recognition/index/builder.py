@@ -126,15 +126,18 @@ class CandidateTrials:
         effort, is_enough = tune_effort(searcher, sample, set_effort, most, max_ms)
         return f"{name}={effort}", is_enough
 
-    def keep(self, chosen: MeasuredIndex) -> dict[str, float]:
-        """Leave the file of this candidate, under the name of the index, and no other; more of its figures."""
-        import faiss
-
+    def keep(self, chosen: MeasuredIndex) -> None:
+        """Leave the file of this candidate, under the name of the index, and no other."""
         for candidate, path in self._files:
             if candidate is chosen:
                 path.rename(self._partial / INDEX_FILE)
             else:
                 path.unlink()
+
+    def measure_kept(self) -> dict[str, float]:
+        """The figures of ``BuildFigures`` that only the index in use is measured for."""
+        import faiss
+
         opened = faiss.read_index(str(self._partial / INDEX_FILE), faiss.IO_FLAG_MMAP_IFC)
         mean, most = measure.measure_single_searches(Searcher(opened, self._parts), self._sample)
         error = measure.measure_reconstruction_error(opened, self._sample)
@@ -204,13 +207,13 @@ def build(
     with create_build_directory(directory) as partial:
         watch("write", 0)
         written = write_parts(parts, partial, dimension, lambda done: watch("write", done))
-        more: dict[str, float] = {}
+        figures_of_kept: dict[str, float] = {}
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
-            choice, exact_ms, more = _write_best(
-                CandidateTrials(partial, written, max_query_ms, watch), max_bytes, only_exact
-            )
+            trials = CandidateTrials(partial, written, max_query_ms, watch)
+            choice, exact_ms = _write_best(trials, max_bytes, only_exact)
+            figures_of_kept = trials.measure_kept()
         best = choice.measured
         figures = BuildFigures(
             embedder_id=embedder_id,
@@ -227,17 +230,15 @@ def build(
             reason=choice.reason.value,
             build_seconds=time.perf_counter() - started,
             sha256=compute_sha256(partial / INDEX_FILE),
-            **more,
+            **figures_of_kept,
         )
         write_infos(partial, figures)
         watch("check", written.count)
     return figures
 
 
-def _write_best(
-    trying: CandidateTrials, max_bytes: int, only_exact: bool
-) -> tuple[Choice, float | None, dict[str, float]]:
-    """Build what is worth trying, keep the file of the one chosen; also how long exact search took, and more."""
+def _write_best(trying: CandidateTrials, max_bytes: int, only_exact: bool) -> tuple[Choice, float | None]:
+    """Build what is worth trying, keep the file of the one chosen; also how long exact search took."""
     written = trying.written
     keys = list_keys_to_try(written.count, written.dimension, max_bytes)
     if only_exact and EXACT_KEY in keys:
@@ -249,9 +250,9 @@ def _write_best(
             with contextlib.suppress(IndexUnusable):  # then the others serve
                 candidates += another(trying, best, max_bytes)
                 best = choose_index(candidates, max_bytes)
-    more = trying.keep(best.measured)
+    trying.keep(best.measured)
     exact = [each.milliseconds for each in candidates if each.is_exact]
-    return best, exact[0] if exact else None, more
+    return best, exact[0] if exact else None
 
 
 def _try_by_person(trying: CandidateTrials, best: Choice, max_bytes: int) -> list[MeasuredIndex]:
