@@ -1,4 +1,4 @@
-"""Files that are on the disk when this says so, on file systems of any kind; files that somebody put in a folder."""
+"""Writing files so that they outlast a power cut, on file systems of any kind; listing those that people keep."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import IO
 
 COPY_CHUNK_BYTES = 1024 * 1024
-NOT_POSSIBLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)  # here, as opposed to: not now
-
+NOT_POSSIBLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)  # on this file system, now or later
 
 # What NAS systems, Windows, Syncthing and file systems keep beside people's files: thumbnails, bins, old versions
 SYSTEM_FOLDERS = (
@@ -30,7 +29,10 @@ def is_system_folder(name: str, more: Iterable[str] = ()) -> bool:
 
 
 def list_files(root: Path, more: Iterable[str] = ()) -> tuple[list[Path], list[Path]]:
-    """Every file below a folder that is not hidden, in order, links followed; and the system's folders left out."""
+    """Every file below a folder that is not hidden, links followed, and the systems' folders that were left out.
+
+    Both sorted; ``more`` are patterns of further such folders. Folders that may not be read count as empty.
+    """
     found, left_out = [], []
     waiting: list[tuple[Path, tuple[Path, ...]]] = [(root, (root.resolve(),))]
     while waiting:
@@ -105,7 +107,7 @@ def open_to_replace(path: Path, *, is_synced: bool = True) -> Iterator[IO[bytes]
 
 
 def write_atomically(path: Path, content: bytes, *, is_synced: bool = False) -> None:
-    """Write it whole or not at all."""
+    """Write the file whole or not at all. Raises OSError as the disk gives it."""
     with open_to_replace(path, is_synced=is_synced) as file:
         file.write(content)
 

@@ -27,7 +27,7 @@ from recognition.types import Embeddings
 BATCH_ROWS = 1_000
 PATH_COLUMN, PERSON_COLUMN = "image_path", "person"
 ReadVectors = Callable[[int, int], NDArray[Any]]
-"""The vectors (n, dimension) from this row of the part on."""
+"""The vectors (n, dimension) of a part from a row on, so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def _read_index_parts(file: Path, tables: list[Path]) -> tuple[list[ForeignPart]
 
 
 def _reconstruct_vectors(owner: Any, index: Any, first: int, start: int, count: int) -> NDArray[Any]:
-    """`owner` is what the index is a part of, and must live as long."""
+    """`owner`, of which the index is a part, is only held: Faiss frees the part along with it."""
     vectors: NDArray[Any] = index.reconstruct_n(first + start, count)
     return vectors
 
@@ -267,7 +267,7 @@ def _fold(name: str) -> str:
 
 
 def _list_names(folder: Path) -> dict[str, str]:
-    """What is in a folder, by name and, where that is another's name, without regard to case."""
+    """The names in a folder, by themselves and, for names written elsewhere, without regard to case."""
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError:
