@@ -147,6 +147,7 @@ def test_people_keep_their_names_in_turned_and_dark_photos(name: str) -> None:
 @pytest.mark.parametrize("kind", [DlibEmbedder, SFaceEmbedder])
 def test_upright_lit_faces_get_the_vectors_they_always_had(kind: Any) -> None:
     crops = [FaceCrop(image, face.box, face.landmarks) for image, face in found("") if face]
+    assert len(crops) == PEOPLE
     assert all(prepare_face(crop) is crop for crop in crops)
     embedder = kind()
     assert np.abs(embedder.embed(crops) - normalise_vectors(embedder._embed(crops))).max() < 1e-5
