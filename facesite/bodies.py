@@ -1,4 +1,4 @@
-"""The bodies of requests, received by the event loop: no thread waits for who sends slowly."""
+"""The bodies of requests, received by the event loop: no thread waits for a client that sends slowly."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from django.utils.translation import gettext_lazy as _
 from facesite.disks import DISK_FAILING, DISK_FULL, is_disk_full
 from facesite.refusals import Refused, too_large, too_slow
 
-SMALL_BODY = 64_000  # bytes that anybody may send: forms; more needs a right to upload
+SMALL_BODY = 64_000  # bytes that anybody may send, as forms do; for more one must be allowed to upload
 SMALL_BODY_SECONDS = 30  # for all of it
-WRITE_SIZE = 1 << 18  # bytes kept in memory of a large one
-SPARE_DISK = 1_000_000  # bytes
+WRITE_SIZE = 1 << 18  # bytes of a large body that are kept in memory until they are written
+SPARE_DISK = 1_000_000  # bytes that bodies leave free
 COPIES = 2  # of a body while Django reads it: what was received, and the files found in it
-LINGER_SECONDS = 10  # for which who was refused may go on sending, so as to hear why
+LINGER_SECONDS = 10  # for which a refused client may go on sending; many read the answer only after that
 BUSY_RETRY_SECONDS = 10
 
 P = ParamSpec("P")
@@ -35,17 +35,21 @@ class Disconnected(Exception):
 
 
 class Slots:
-    """So many at once of one client, and of all; Refused past that. Of one process."""
+    """Limits how many requests of one kind are under way in this process, of one client and of all clients.
 
-    def __init__(self, of_one: int, of_all: int, sentence: Any) -> None:
-        self.of_one, self.of_all, self.sentence = of_one, of_all, sentence
+    ``sentence`` tells a client that it has too many.
+    """
+
+    def __init__(self, per_client: int, in_all: int, sentence: Any) -> None:
+        self.per_client, self.in_all, self.sentence = per_client, in_all, sentence
         self.taken: Counter[object] = Counter()
 
     @contextmanager
     def take(self, client: object) -> Iterator[None]:
-        if self.taken[client] >= self.of_one:
+        """Hold a slot for as long as the block runs. Raises Refused where none is free."""
+        if self.taken[client] >= self.per_client:
             raise Refused(429, self.sentence, BUSY_RETRY_SECONDS)
-        if self.taken.total() >= self.of_all:
+        if self.taken.total() >= self.in_all:
             raise Refused(503, _("Too many are sending at once. Try again in a moment."), BUSY_RETRY_SECONDS)
         self.taken[client] += 1
         try:
@@ -57,14 +61,14 @@ class Slots:
 
 
 class Receiver:
-    """Puts bodies into memory, or into files without a name, which vanish with the process."""
+    """Receives small bodies into memory, and large ones into files without a name, which vanish with the process."""
 
     def __init__(self) -> None:
         self.disk = ThreadPoolExecutor(2, "disk")
         self.expected = 0  # bytes still to come of all large bodies
 
     async def on_disk(self, act: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
-        """Run in a thread of its own what a slow disk could hold up."""
+        """Run in a thread what a slow disk would hold the event loop up with."""
         return await asyncio.get_running_loop().run_in_executor(self.disk, lambda: act(*args, **named))
 
     async def receive_small(self, receive: Any) -> IO[bytes]:
@@ -79,9 +83,12 @@ class Receiver:
         except TimeoutError as error:
             raise too_slow() from error
 
-    async def receive_large(self, receive: Any, length: int, most: int) -> IO[bytes]:
-        """Refused if more than `most` bytes are or come, if they do not fit on the disk, or if they stop coming."""
-        if length > most:
+    async def receive_large(self, receive: Any, length: int, max_bytes: int) -> IO[bytes]:
+        """Raises Refused if the body is longer than `max_bytes`, does not fit on the disk, or stops coming.
+
+        `length` is what the client says; 0 where it says nothing.
+        """
+        if length > max_bytes:
             raise too_large()
         self._check_room(length)
         self.expected += length
@@ -89,7 +96,7 @@ class Receiver:
         file = None
         try:
             file = await self.on_disk(open_nameless_file)
-            async for part in self._parts(receive, most):
+            async for part in self._parts(receive, max_bytes):
                 await self.on_disk(file.write, part)
                 arrived = min(len(part), left)  # without a length, none was expected
                 left -= arrived
@@ -106,8 +113,8 @@ class Receiver:
             self.expected -= left
         return file
 
-    async def _parts(self, receive: Any, most: int) -> Any:
-        """What comes, in pieces that are worth a write."""
+    async def _parts(self, receive: Any, max_bytes: int) -> Any:
+        """The body in pieces that are large enough to be worth a write."""
         buffer, count, is_more = bytearray(), 0, True
         while is_more:
             try:
@@ -117,7 +124,7 @@ class Receiver:
                 raise too_slow() from error
             buffer += part
             count += len(part)
-            if count > most:
+            if count > max_bytes:
                 raise too_large()
             if len(buffer) >= WRITE_SIZE or not is_more:
                 yield bytes(buffer)
@@ -144,7 +151,7 @@ async def next_part(receive: Any) -> tuple[bytes, bool]:
 
 
 async def discard_rest(receive: Any) -> None:
-    """Let a sender finish, for a while: who is still sending does not listen to an answer."""
+    """Let a client finish sending, for a while: until then many do not read the answer."""
     left = settings.UPLOAD_MAX_MB * 1_000_000
     is_more = True
     with suppress(TimeoutError, Disconnected):

@@ -52,13 +52,17 @@ class Channel(filesystem.Channel):
         self._seen: dict[str, deque[str]] = {}  # by queue, what lay there at the last look, oldest first
 
     def get_table(self, exchange: str) -> Any:
+        """Which queues an exchange leads to: none where its file is damaged, until ``_queue_bind`` makes it anew."""
         try:
             return super().get_table(exchange)
         except ValueError:
             return []
 
     def _queue_bind(self, exchange: str, *binding: Any) -> None:
-        """kombu's, which writes in place and without syncing: what a power cut or a full disk left is made anew."""
+        """Bind, and first remove the exchange's file where it is damaged.
+
+        kombu writes it in place and without syncing, so a power cut or a full disk may leave half of it.
+        """
         try:
             super()._queue_bind(exchange, *binding)
         except ValueError:

@@ -2,8 +2,8 @@
 
 Anybody may send a small form. More needs the session of somebody who may upload, at an address that takes files,
 within the hour's limit and within what one client and all together may send at once. The event loop receives it
-(bodies.py); only then one of the few threads has to do with it (threads.py), whose answers the event loop sends.
-Who may not gets Django's answer to the headers alone (refusals.py).
+(bodies.py); only then does one of the few threads run Django on it (threads.py), whose answer the event loop sends.
+Whoever may not send it gets Django's answer to the headers alone (refusals.py).
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from gallery.core.throttling import UploadQuotaReached, check_upload_quota, get_
 from gallery.models import User
 from gallery.web.error_pages import RETRY_SECONDS, TRANSIENT_ERRORS, explain_server_error
 
-FORMS_OF_ONE, FORMS_OF_ALL = 100, 2_000  # small bodies on their way
-STREAMS_OF_ONE, STREAMS_OF_ALL = 8, 32  # answers made while they are sent (ZIP files), or held in memory
+FORMS_PER_CLIENT, MAX_FORMS = 100, 2_000  # small bodies on their way
+STREAMS_PER_CLIENT, MAX_STREAMS = 8, 32  # answers made while they are sent (ZIP files), or held in memory
 PROBE = b"ok\n"
 UPLOADED = "facesite.uploaded"  # the body was a large one
 Environ = dict[str, Any]
@@ -43,20 +43,22 @@ Environ = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Permit:
+    """What somebody may send in a large body."""
+
     user: int
-    most: int  # bytes of one body
+    max_bytes: int
 
 
 class Gate:
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.threads = Threads(application, settings.WEB_THREADS)
         self.receiver = Receiver()
-        self.door = ThreadPoolExecutor(1, "door")  # asks who it is, however busy the pages are
+        self.permits = ThreadPoolExecutor(1, "permit")  # of its own, so that busy pages do not delay it
         sending = _("You are sending as much at once as one may. Wait until some of it is here.")
         self.uploads = Slots(settings.USER_UPLOADS_AT_ONCE, settings.UPLOADS_AT_ONCE, sending)
-        self.forms = Slots(FORMS_OF_ONE, FORMS_OF_ALL, sending)
+        self.forms = Slots(FORMS_PER_CLIENT, MAX_FORMS, sending)
         loading = _("You are downloading as much at once as one may. Wait until some of it is there.")
-        self.streams = Slots(STREAMS_OF_ONE, STREAMS_OF_ALL, loading)
+        self.streams = Slots(STREAMS_PER_CLIENT, MAX_STREAMS, loading)
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
         if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD") and not has_body(scope):
@@ -87,12 +89,14 @@ class Gate:
             with self.forms.take(get_client_address(as_request(environ))):
                 environ["wsgi.input"] = await self.receiver.receive_small(receive)
         else:
-            permit = await asyncio.get_running_loop().run_in_executor(self.door, judge, environ, length)
+            permit = await asyncio.get_running_loop().run_in_executor(
+                self.permits, permit_upload, environ, length
+            )
             if permit is None:
                 environ |= {WITHHELD: too_large(), "CONTENT_LENGTH": "0"}
                 return False
             held.enter_context(self.uploads.take(permit.user))
-            body = await self.receiver.receive_large(receive, length, permit.most)
+            body = await self.receiver.receive_large(receive, length, permit.max_bytes)
             environ |= {"CONTENT_LENGTH": str(body.seek(0, io.SEEK_END)), UPLOADED: True}
             body.seek(0)
             environ["wsgi.input"] = body
@@ -101,7 +105,7 @@ class Gate:
 
     async def _answer(self, environ: Environ, held: ExitStack) -> Answer:
         answer = await self.threads.answer(environ)
-        # Who has sent much already has a place.
+        # An upload holds a slot of its own already.
         if (answer.stream or answer.is_in_memory) and UPLOADED not in environ:
             request = as_request(environ)
             client = request.COOKIES.get(settings.SESSION_COOKIE_NAME) or get_client_address(request)
@@ -115,7 +119,7 @@ class Gate:
 
 def build_environ(scope: Any) -> Environ:
     """What PEP 3333 makes of a request, without a body."""
-    # X_Forwarded_For must not pass for X-Forwarded-For
+    # Both X_Forwarded_For and X-Forwarded-For would become HTTP_X_FORWARDED_FOR.
     headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
     # asgiref has no types
     wrapped: Any = WsgiToAsgiInstance(None, duplicate_header_limit=None)  # type: ignore[no-untyped-call]
@@ -129,12 +133,15 @@ def has_body(scope: Any) -> bool:
 
 
 def as_request(environ: Environ) -> WSGIRequest:
-    """Of a copy: Django writes the path back decoded, so that a second request could not be made of it."""
+    """A request made of a copy: Django writes the decoded path into what it is given, and will be given it again."""
     return WSGIRequest(dict(environ))
 
 
-def judge(environ: Environ, length: int) -> Permit | None:
-    """What the sender of a large body may send; None if nothing. Runs in a thread: it asks the database."""
+def permit_upload(environ: Environ, length: int) -> Permit | None:
+    """What the sender of a large body may send; None if nothing. Raises Refused past the hour's limit.
+
+    It reads the session and the user from the database, so it must not run in the event loop.
+    """
     close_old_connections()
     request: Any = as_request(environ)
     sessions = import_module(settings.SESSION_ENGINE)
@@ -143,7 +150,7 @@ def judge(environ: Environ, length: int) -> Permit | None:
         user = get_user(request)
         if not (isinstance(user, User) and user.is_contributor):
             return None
-        if not is_for_files(request.path_info):
+        if not takes_files(request.path_info):
             return Permit(user.pk, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         check_upload_quota(user, length)
         return Permit(user.pk, settings.UPLOAD_REQUEST_MAX_MB * 1_000_000)
@@ -155,8 +162,8 @@ def judge(environ: Environ, length: int) -> Permit | None:
         close_old_connections()
 
 
-def is_for_files(path: str) -> bool:
-    """Whether a request to this address may have files; in the admin each may."""
+def takes_files(path: str) -> bool:
+    """Whether requests to this address may have files; in the admin all may."""
     try:
         match = resolve(path)
     except Http404:

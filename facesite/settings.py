@@ -190,9 +190,8 @@ FILE_UPLOAD_HANDLERS = [
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 UPLOAD_MAX_MB = env.whole("FACESITE_UPLOAD_MAX_MB", 64, low=1, high=1024)
-UPLOAD_REQUEST_MAX_MB = env.whole(
-    "FACESITE_UPLOAD_REQUEST_MAX_MB", 4_096, low=1, high=1_000_000
-)  # a ZIP, say
+# Of one request: a ZIP, say
+UPLOAD_REQUEST_MAX_MB = env.whole("FACESITE_UPLOAD_REQUEST_MAX_MB", 4_096, low=1, high=1_000_000)
 UPLOADS_PER_HOUR = env.whole("FACESITE_UPLOADS_PER_HOUR", 5_000, low=1, high=1_000_000)  # files of one user
 UPLOAD_GB_PER_HOUR = env.whole("FACESITE_UPLOAD_GB_PER_HOUR", 50, low=1, high=100_000)
 UPLOADS_AT_ONCE = env.whole("FACESITE_UPLOADS_AT_ONCE", 256, low=1, high=100_000)  # in one web process
