@@ -17,13 +17,14 @@ from bench.names import People, Rows, read_people
 from recognition.detector import load_detector
 from recognition.embedders import load_embedder
 from recognition.health import Filing, find_misfiled
-from recognition.types import Bounds
+from recognition.types import Bounds, Embeddings
 
 
-def find_waiting(people: People, rows: Rows, filed: Rows, bounds: Bounds) -> Rows:
-    count = len(rows)
-    filing = Filing(people.vectors[rows], filed, np.ones(count, np.bool_), np.full(count, -1))
-    return np.array([suspect.row for suspect in find_misfiled(filing, range(count), bounds)], np.int64)
+def find_waiting(vectors: Embeddings, filed: Rows, bounds: Bounds) -> set[int]:
+    """The rows that an import of all these pictures (n, dimension), filed so (n,), leaves to a person."""
+    count = len(filed)
+    filing = Filing(vectors, filed, np.ones(count, np.bool_), np.full(count, -1))
+    return {suspect.row for suspect in find_misfiled(filing, range(count), bounds)}
 
 
 def measure(people: People, each: int, share: float, draws: int, bounds: Bounds) -> str:
@@ -40,7 +41,7 @@ def measure(people: People, each: int, share: float, draws: int, bounds: Bounds)
             some = rng.choice(own, max(1, int(share * len(own))), replace=False)
             filed[some], moved[some] = (person + 1) % count, True
         found = np.zeros(len(rows), np.bool_)
-        found[find_waiting(people, rows, filed, bounds)] = True
+        found[list(find_waiting(people.vectors[rows], filed, bounds))] = True
         for place, which in enumerate((~moved, moved)):
             waiting[place] += found[which].sum()
             total[place] += which.sum()

@@ -5,20 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.misfiled import find_waiting
 from recognition.embedders import load_embedder
-from recognition.health import Filing, find_misfiled
-from recognition.types import Bounds
-from tests.embedded_faces import Faces, embed_portraits, needs_labelled_photos
+from tests.embedded_faces import embed_portraits, needs_labelled_photos
 from tests.models_at_hand import published_sface
 
 pytestmark = [needs_labelled_photos, pytest.mark.slow]
 DRAWS = 20
-
-
-def find_waiting(faces: Faces, rows: np.ndarray, filed: np.ndarray, bounds: Bounds) -> set[int]:
-    count = len(rows)
-    filing = Filing(faces.vectors[rows], filed, np.ones(count, np.bool_), np.full(count, -1))
-    return {suspect.row for suspect in find_misfiled(filing, range(count), bounds)}
 
 
 @pytest.mark.parametrize("folder", ["lfw10", "celeb8"])
@@ -38,11 +31,11 @@ def test_at_most_one_rightly_filed_picture_in_fifty_waits_and_nine_of_ten_swappe
             own = [np.flatnonzero(faces.persons == person) for person in range(people)]
             rows = np.concatenate([rng.permutation(some)[:each] for some in own])
             filed = faces.persons[rows].copy()
-            waiting += len(find_waiting(faces, rows, filed, embedder.bounds))
+            waiting += len(find_waiting(faces.vectors[rows], filed, embedder.bounds))
             right += len(rows)
             moved = rng.choice(len(rows), max(2, len(rows) // 10), replace=False)
             filed[moved] = (filed[moved] + rng.integers(1, people, len(moved))) % people
-            found += len(find_waiting(faces, rows, filed, embedder.bounds) & set(moved.tolist()))
+            found += len(find_waiting(faces.vectors[rows], filed, embedder.bounds) & set(moved.tolist()))
             swapped += len(moved)
         assert waiting <= 0.02 * right
         assert found >= 0.9 * swapped
