@@ -1,6 +1,7 @@
-"""What a folder must be able to do, tried at the start and before backups, and said in one sentence where it cannot.
+"""Tries at the start, and before backups, whether folders can do what the site needs, and says what they lack.
 
-A process of its own does it (`python -m facesite.disks FOLDER NEED...`): who asks a disk that is hung waits for ever.
+A child process does the trying (`python -m facesite.disks FOLDER NEED...`), as a call to a disk that hangs may never
+return.
 """
 
 from __future__ import annotations
@@ -75,13 +76,13 @@ SENTENCES = {
 
 
 def say_problem(folder: Path, problem: str, translate: Callable[[str], str] = gettext) -> str:
-    """The sentence for what was found, in the language of who reads it."""
+    """The sentence for what `find_problem` found, in the reader's language."""
     error = os.strerror(int(problem)) if problem.isdigit() else problem
     return translate(SENTENCES.get(problem, SENTENCES["failing"])) % {"folder": folder, "error": error}
 
 
 def say_in_english(folder: Path, problem: str) -> str:
-    """As other sentences at the start are, when the site has no languages yet."""
+    """For the start, where no language is active yet and all other messages are English."""
     return say_problem(folder, problem, str)
 
 

@@ -13,18 +13,23 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.web.error_pages import explain_trouble
 
-REFUSED = "facesite.refused"  # the request's Refused, whoever asked
-WITHHELD = "facesite.withheld"  # the Refused of who may ask, but not send this; others are told to sign in
+# Keys of `request.META`, whose values are of the class Refused.
+REFUSED = "facesite.refused"  # the answer to whoever sent the request
+WITHHELD = (
+    "facesite.withheld"  # the answer to those who may open the page; others are told to sign in, or get a 403
+)
 
 
 class Refused(Exception):
+    """A request is answered without its body: with this status and sentence, and a Retry-After in seconds if any."""
+
     def __init__(self, status: int, sentence: Any, retry_after: int = 0) -> None:
         super().__init__(status)
         self.status, self.sentence, self.retry_after = status, sentence, retry_after
 
 
 def answer_refusals(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Any:
-    """A middleware."""
+    """Middleware that answers what the gate has refused, before a view is looked for."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         refused = request.META.get(REFUSED)

@@ -1,4 +1,4 @@
-"""Keys of the site: from the environment, else made once and kept in the data directory."""
+"""The site's secret keys: from the environment, or else made once and kept in the data directory."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 from django.core.management.utils import get_random_secret_key
 
 
-def key(data_dir: Path, given: str, name: str = "secret_key") -> str:
+def read_or_make_key(data_dir: Path, given: str, name: str = "secret_key") -> str:
+    """The key that was given; without one that in the file of this name, which is made by the first who asks."""
     path = data_dir / name
     if given:
         return given

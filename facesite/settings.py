@@ -18,7 +18,7 @@ DEBUG = env.flag("FACESITE_DEBUG", default=False)
 try:
     for _folder in ("static", "tmp", "broker/queue", "broker/control"):
         (DATA_DIR / _folder).mkdir(parents=True, exist_ok=True)
-    SECRET_KEY = secret.key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
+    SECRET_KEY = secret.read_or_make_key(DATA_DIR, env.text("FACESITE_SECRET_KEY"))
 except OSError as _error:
     raise ImproperlyConfigured(disks.say_in_english(DATA_DIR, disks.name_error(_error))) from _error
 ALLOWED_HOSTS = env.words("FACESITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")

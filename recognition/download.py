@@ -23,17 +23,18 @@ def download_package(
 ) -> Path:
     """The archive of a package (``name==version``), put into the folder: its wheel, or its source distribution.
 
-    pip itself shows how far it is, on our stderr, and not what it tries in vain. Raises DownloadFailed.
+    With ``shows_progress`` pip's progress goes to our stderr; its error messages are never shown, as callers may have
+    another way to the file. Raises DownloadFailed.
     """
     kind = "--no-binary" if is_source else "--only-binary"
     target = folder / package
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", kind]
     command += [":all:", "--no-cache-dir", "--dest", str(target), package]
-    says = sys.stderr.fileno() if shows_progress else subprocess.DEVNULL
+    output = sys.stderr.fileno() if shows_progress else subprocess.DEVNULL
     quiet = [] if shows_progress else ["--quiet"]
     try:
         done = subprocess.run(
-            [*command, *quiet], stdout=says, stderr=subprocess.DEVNULL, timeout=MAX_SECONDS, check=False
+            [*command, *quiet], stdout=output, stderr=subprocess.DEVNULL, timeout=MAX_SECONDS, check=False
         ).returncode
     except subprocess.TimeoutExpired:
         raise DownloadFailed(f"The package {package} did not arrive in time.") from None

@@ -23,7 +23,7 @@ Confirmation = Callable[[ErasedDigest], bool]
 
 def get_digest_key() -> str:
     """The key of the site's digests, made by the first erasure or backup."""
-    return secret.key(settings.DATA_DIR, "", KEY_FILE)
+    return secret.read_or_make_key(settings.DATA_DIR, "", KEY_FILE)
 
 
 def compute_digests(kind: str, values: Iterable[str]) -> Iterator[tuple[str, str]]:
