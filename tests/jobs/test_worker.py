@@ -34,7 +34,7 @@ def filled(site: Site, demo: tuple[Path, Path]) -> Site:
     """The demonstration's people imported and indexed."""
     people, _ = demo
     report = site.json("import_people", str(people))[0]
-    assert report == {"people": 2, "added": 3, "waiting": [], "skipped": []}
+    assert report == {"people": 2, "added": 3, "waiting": [], "skipped": [], "renamed": {}}
     build = site.json("build_index")[0]
     assert (build["status"], build["vectors"], build["is_active"]) == ("done", 3, True)
     return site

@@ -35,9 +35,7 @@ class Command(GalleryCommand):
             raise SystemExit(130) from None
         report = importer.finish()
         if self.is_json:
-            lists: dict[str, Any] = {"waiting": report.waiting, "skipped": report.skipped}
-            if report.renamed:
-                lists["renamed"] = report.renamed
+            lists = {"waiting": report.waiting, "skipped": report.skipped, "renamed": report.renamed}
             self.say_json({"people": len(report.people), "added": report.added, **lists})
             return
         for former, name in report.renamed.items():
