@@ -99,7 +99,7 @@ def get_configured_name() -> str:
 
 
 def get_configured_embedder() -> Embedder:
-    """The embedder that is wished for; another one may still serve."""
+    """The embedder that is chosen; another one may still serve."""
     return get_named_embedder(get_configured_name())
 
 

@@ -1,4 +1,4 @@
-"""Which embedder serves and which is wished for, how far a switch is, and what curators say to it.
+"""Which embedder serves and which is chosen, how far a switch is, and what curators say to it.
 
 The steps themselves are the worker's (`people.processing`). Pages read this, so it loads no model."""
 
@@ -26,7 +26,7 @@ from gallery.models import Build, Event, Person, Photo, Reference, SiteSetting, 
 from gallery.models.base import translate_failure
 from gallery.models.history import get_site_setting
 
-WISH_KEY = "embedder"  # the SiteSetting that names what a curator chose; FACESITE_EMBEDDER outranks it
+CHOICE_KEY = "embedder"  # the SiteSetting that names what a curator chose; FACESITE_EMBEDDER outranks it
 CONSENT_KEY = "switch_consent"  # the id of the embedder that may serve though people would be lost
 PROGRESS_KEY = "switch"  # how far the worker is, see note_progress
 MAX_STEP_AGE = timedelta(seconds=40)  # a chain of steps that has said nothing for so long is dead
@@ -46,7 +46,7 @@ def get_chosen_name() -> str:
     Empty on a new site. Where neither the settings (`FACESITE_EMBEDDER`) nor a curator name one, nothing is switched
     by an upgrade.
     """
-    name = str(settings.EMBEDDER or get_site_setting(WISH_KEY, "") or _get_made_name())
+    name = str(settings.EMBEDDER or get_site_setting(CHOICE_KEY, "") or _get_name_in_use())
     return name if name in EMBEDDER_TITLES else ""
 
 
@@ -56,7 +56,8 @@ def get_serving_id() -> str:
     return str(recipe["id"]) if isinstance(recipe, dict) else ""
 
 
-def _get_made_name() -> str:
+def _get_name_in_use() -> str:
+    """Of the embedder that serves, or else that made the newest vector; empty on a new site."""
     return (get_serving_id() or find_newest_embedder_id()).partition("-")[0]
 
 
@@ -99,13 +100,13 @@ class EmbedderState:
     """What pages and commands say of the embedders."""
 
     serving: str  # names; empty on a new site
-    wished: str
+    chosen: str
     progress: dict[str, Any] = field(default_factory=dict)
     offers: list[EmbedderOffer] = field(default_factory=list)
 
     @property
     def is_under_way(self) -> bool:
-        return bool(self.progress) or bool(self.serving and self.serving != self.wished)
+        return bool(self.progress) or bool(self.serving and self.serving != self.chosen)
 
     @property
     def is_waiting(self) -> bool:
@@ -130,7 +131,7 @@ class EmbedderState:
         """How far a switch is; empty where there is none."""
         if not self.is_under_way:
             return ""
-        name = EMBEDDER_TITLES.get(self.wished, "")
+        name = EMBEDDER_TITLES.get(self.chosen, "")
         said = {"total": 0, **self.progress, "name": name, "problem": self.problem}
         if self.problem:
             return _("The switch to %(name)s cannot go on: %(problem)s") % said
@@ -181,22 +182,22 @@ class EmbedderOffer:
 
 
 def get_embedder_state(*, has_offers: bool = False) -> EmbedderState:
-    serving = _get_made_name()
+    serving = _get_name_in_use()
     serving = serving if serving in EMBEDDER_TITLES else ""
-    wished, progress = get_chosen_name(), get_site_setting(PROGRESS_KEY, {})
+    chosen, progress = get_chosen_name(), get_site_setting(PROGRESS_KEY, {})
     is_news = any(progress.get(key) for key in ("problem", "is_running", "left", "lost_people", "photos"))
-    offers = _list_offers(serving, wished) if has_offers else []
-    return EmbedderState(serving, wished, progress if is_news else {}, offers)
+    offers = _list_offers(serving, chosen) if has_offers else []
+    return EmbedderState(serving, chosen, progress if is_news else {}, offers)
 
 
-def _list_offers(serving: str, wished: str) -> list[EmbedderOffer]:
+def _list_offers(serving: str, chosen: str) -> list[EmbedderOffer]:
     """None where the settings decide."""
     if settings.EMBEDDER:
         return []
     made = Build.objects.filter(is_active=True).values_list("embedder_id", flat=True)
     kept = {embedder_id.partition("-")[0] for embedder_id in made} & {*EMBEDDER_TITLES}
     names = [BETTER_EMBEDDERS.get(serving, ""), *sorted(kept)]
-    return [_make_offer(name, kept) for name in dict.fromkeys(names) if name and name != wished]
+    return [_make_offer(name, kept) for name in dict.fromkeys(names) if name and name != chosen]
 
 
 def _make_offer(name: str, kept: set[str]) -> EmbedderOffer:
@@ -217,7 +218,7 @@ def choose_embedder(user: User, name: str) -> Event:
     if name not in {offer.name for offer in get_embedder_state(has_offers=True).offers}:
         raise ActionRefused(_("This embedder is not on offer here, or FACESITE_EMBEDDER decides."))
     before = get_chosen_name()
-    _store_wish(name)
+    _store_choice(name)
     return record_event(
         user, "embedder.choose", None, {"name": str(EMBEDDER_TITLES[name])}, undo={"name": before}
     )
@@ -226,12 +227,12 @@ def choose_embedder(user: User, name: str) -> Event:
 def reverse_embedder_choice(user: User, event: Event) -> dict[str, str]:
     """The embedder of before takes over again."""
     before = get_chosen_name()
-    _store_wish(str((event.undo or {})["name"]))
+    _store_choice(str((event.undo or {})["name"]))
     return {"name": before}
 
 
-def _store_wish(name: str) -> None:
-    SiteSetting.objects.update_or_create(pk=WISH_KEY, defaults={"value": name})
+def _store_choice(name: str) -> None:
+    SiteSetting.objects.update_or_create(pk=CHOICE_KEY, defaults={"value": name})
     SiteSetting.objects.filter(pk__in=(PROGRESS_KEY, CONSENT_KEY)).delete()
     dispatch.send_task("switch_embedder")
 
@@ -244,7 +245,7 @@ def consent_to_switch(user: User) -> Event:
         raise ActionRefused(_("No switch waits for your decision."))
     SiteSetting.objects.update_or_create(pk=CONSENT_KEY, defaults={"value": state.progress["to"]})
     dispatch.send_task("switch_embedder")
-    said = {"name": str(EMBEDDER_TITLES.get(state.wished, "")), "count": state.progress["lost_people"]}
+    said = {"name": str(EMBEDDER_TITLES.get(state.chosen, "")), "count": state.progress["lost_people"]}
     return record_event(user, "embedder.consent", None, said, undo={"to": state.progress["to"]})
 
 

@@ -124,7 +124,7 @@ class Reference(Work):
         REJECTED = "rejected", _("Rejected")
 
     class Doubt(models.TextChoices):
-        """Why an imported picture waits for somebody's decision. The first three until an import has compared it."""
+        """Why an imported picture waits for somebody's decision. The next import looks again at the first three."""
 
         UNSEEN = "unseen", _("The import was stopped before it was compared. Import again.")
         RIVAL = "rival", _("Another face is in the picture, and nothing says whose is meant.")

@@ -162,11 +162,11 @@ def advance_embedder_switch() -> bool:
     try:
         if engine.get_configured_name() == DEFAULT_EMBEDDER and get_unavailable_reason(DEFAULT_EMBEDDER):
             fetch_sface()
-        wished = engine.get_configured_embedder()
-        to = wished.id
-        for earlier in wished.earlier_ids:
+        chosen = engine.get_configured_embedder()
+        to = chosen.id
+        for earlier in chosen.earlier_ids:
             carry_over_vectors(earlier, to)
-        is_more = _take_switch_step(wished)
+        is_more = _take_switch_step(chosen)
     except RecognitionError as error:
         log.error("Another embedder cannot take over: %s", error)
         note_progress(to, problem=str(error), is_running=False)
@@ -176,42 +176,42 @@ def advance_embedder_switch() -> bool:
     return is_more
 
 
-def _take_switch_step(wished: Embedder) -> bool:
-    if left := _embed_missing_references(wished):
-        log.info("%s references are still to be embedded by %s.", left, wished.id)
+def _take_switch_step(chosen: Embedder) -> bool:
+    if left := _embed_missing_references(chosen):
+        log.info("%s references are still to be embedded by %s.", left, chosen.id)
         return True
     serving = engine.get_serving_embedder().id
-    if serving != wished.id and _count_lost(wished) and get_site_setting(CONSENT_KEY) != wished.id:
+    if serving != chosen.id and _count_lost(chosen) and get_site_setting(CONSENT_KEY) != chosen.id:
         return False
-    has_vectors = searchable_vectors(wished.id).exists()
-    if get_active_build(wished.id) is None and has_vectors:
-        asked = request_build("embedder changed", delay=0, embedder_id=wished.id)
+    has_vectors = searchable_vectors(chosen.id).exists()
+    if get_active_build(chosen.id) is None and has_vectors:
+        asked = request_build("embedder changed", delay=0, embedder_id=chosen.id)
         if (made := run_build(asked.pk)) is None:
             return True  # another build is running
         if made.work != Status.DONE:
             raise RecognitionError(made.failure_text or "The building of its index was stopped.")
     recipe = get_site_setting(SERVING_RECIPE_KEY)
-    is_ready = get_active_build(wished.id) if has_vectors else isinstance(recipe, dict)
-    if is_ready and not (isinstance(recipe, dict) and recipe["id"] == wished.id):
-        with transaction.atomic():  # the one write after which the wished embedder answers
+    is_ready = get_active_build(chosen.id) if has_vectors else isinstance(recipe, dict)
+    if is_ready and not (isinstance(recipe, dict) and recipe["id"] == chosen.id):
+        with transaction.atomic():  # the one write after which the chosen embedder answers
             recipe = get_configured_recipe()
             SiteSetting.objects.update_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
             SiteSetting.objects.filter(pk=CONSENT_KEY).delete()
-            note_progress(wished.id, left=0, lost_people=0)
-            waiting = Build.objects.filter(work=Status.QUEUED).exclude(embedder_id=wished.id)
+            note_progress(chosen.id, left=0, lost_people=0)
+            waiting = Build.objects.filter(work=Status.QUEUED).exclude(embedder_id=chosen.id)
             waiting.update(work=Status.CANCELLED, finished_at=timezone.now())
             dispatch.send_task("follow_gallery")
             dispatch.send_task("check_gallery")
         log.info("%s serves now.", recipe["id"])
         return True
-    return serving == wished.id and _queue_stale_faces(wished)
+    return serving == chosen.id and _queue_stale_faces(chosen)
 
 
-def _count_lost(wished: Embedder) -> int:
+def _count_lost(chosen: Embedder) -> int:
     """People who would no longer be found; noted, with the references that would no longer be searched."""
-    people = count_lost_people(wished.id)
-    lost = filter_unsearched_references(Reference.objects.all(), wished.id).count()
-    note_progress(wished.id, lost=lost, lost_people=people)
+    people = count_lost_people(chosen.id)
+    lost = filter_unsearched_references(Reference.objects.all(), chosen.id).count()
+    note_progress(chosen.id, lost=lost, lost_people=people)
     return people
 
 

@@ -19,7 +19,7 @@ from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.switch import get_chosen_name
 from gallery.models import Person, Reference, Status
-from gallery.models.people import clean_name
+from gallery.models.people import MAX_NAME_LENGTH, clean_name
 from gallery.models.storage import remove_file
 from gallery.people.gallery_import import (
     IMPORT_BATCH_SIZE,
@@ -39,7 +39,7 @@ from recognition.errors import EmbedderMismatch, ImageError
 from recognition.index import ForeignGallery, ForeignRow, PictureFinder
 from recognition.types import Embedder, Embeddings
 
-MAX_PATH_LENGTH, MAX_NAME_LENGTH = 1000, 200
+MAX_PATH_LENGTH = 1000
 
 
 def import_clip_retrieval(directory: Path, name: str, pictures: Path | None = None) -> ImportResult:

@@ -39,7 +39,7 @@ def follow_faces(pks: list[int]) -> None:
 
 @register_task("switch_embedder")
 def switch_embedder(is_next: bool = False) -> None:
-    """One step towards the wished embedder, if another one is serving; the next one follows without a pause."""
+    """One step towards the chosen embedder, if another one is serving; the next one follows without a pause."""
     if not is_next and is_switch_running():
         return
     if advance_embedder_switch():

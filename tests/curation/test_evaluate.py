@@ -137,7 +137,7 @@ def test_a_stored_report_reads_back_as_what_was_measured(fake: FakeEngine) -> No
 @pytest.fixture
 def three_embedders(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that serves, one that the settings ask for, and those that are named."""
-    made = {"get_serving_embedder": "serving", "get_configured_embedder": "wished"}
+    made = {"get_serving_embedder": "serving", "get_configured_embedder": "chosen"}
     for name, embedder_id in made.items():
         monkeypatch.setattr(engine, name, lambda embedder_id=embedder_id: FakeEngine(id=embedder_id))
     monkeypatch.setattr(engine, "get_named_embedder", lambda name: FakeEngine(id=name))
@@ -148,7 +148,7 @@ def three_embedders(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "embedder"),
     [
         ([], "the gallery with serving"),
-        (["DIR"], "with wished"),
+        (["DIR"], "with chosen"),
         (["DIR", "--embedder", "onnx"], "with onnx"),
     ],
 )

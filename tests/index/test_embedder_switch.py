@@ -38,8 +38,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def wished(world: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """A gallery of three is built with one embedder, and now another one is wished for."""
+def chosen(world: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """A gallery of three is built with one embedder, and now another one is chosen."""
     world.faces = [Seen(Box(10, 10, 80, 100), a_vector(1))]
     for seed in (1, 2, 3):
         know(a_person(f"Person {seed}"), a_vector(seed))
@@ -55,7 +55,7 @@ def wished(world: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     return other
 
 
-def test_the_old_index_answers_until_the_new_one_is_whole(wished: FakeEngine) -> None:
+def test_the_old_index_answers_until_the_new_one_is_whole(chosen: FakeEngine) -> None:
     assert engine.get_serving_embedder().id == EMBEDDER
     assert advance_embedder_switch()
     assert engine.get_serving_embedder().id == OTHER
@@ -68,7 +68,7 @@ def test_the_old_index_answers_until_the_new_one_is_whole(wished: FakeEngine) ->
     assert not advance_embedder_switch()
 
 
-def test_a_build_that_waited_for_the_former_embedder_is_cancelled_and_not_failed(wished: FakeEngine) -> None:
+def test_a_build_that_waited_for_the_former_embedder_is_cancelled_and_not_failed(chosen: FakeEngine) -> None:
     waiting = request_build("references changed", embedder_id=EMBEDDER)
     assert advance_embedder_switch()
     waiting.refresh_from_db()
@@ -76,7 +76,7 @@ def test_a_build_that_waited_for_the_former_embedder_is_cancelled_and_not_failed
     assert run_build(waiting.pk) is None
 
 
-def test_a_switch_goes_on_where_it_stopped(wished: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_switch_goes_on_where_it_stopped(chosen: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processing, "MAX_STEP_SECONDS", -1)  # one reference a step
     for left in (2, 1):
         assert advance_embedder_switch()
@@ -87,17 +87,17 @@ def test_a_switch_goes_on_where_it_stopped(wished: FakeEngine, monkeypatch: pyte
     assert engine.get_serving_embedder().id == OTHER
 
 
-def test_a_reference_approved_during_the_switch_is_embedded_before_it(wished: FakeEngine) -> None:
+def test_a_reference_approved_during_the_switch_is_embedded_before_it(chosen: FakeEngine) -> None:
     late = know(a_person("Late"), a_vector(4))
     assert advance_embedder_switch()
     assert late.vectors.filter(embedder_id=OTHER).exists()
 
 
 def test_a_reference_that_cannot_be_embedded_does_not_hold_up_the_rest(
-    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    chosen: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     know(Person.objects.get(name="Person 1"), a_vector(1))
-    real, calls = wished.embed, []
+    real, calls = chosen.embed, []
 
     def embed(self, crops):
         calls.append(crops)
@@ -113,7 +113,7 @@ def test_a_reference_that_cannot_be_embedded_does_not_hold_up_the_rest(
 
 
 @pytest.fixture
-def vector_only(wished: FakeEngine) -> Reference:
+def vector_only(chosen: FakeEngine) -> Reference:
     """One of the three came as a vector, without a picture."""
     reference = Reference.objects.get(person__name="Person 2")
     Reference.objects.filter(pk=reference.pk).update(box=None, landmarks=None, source_sha256="")
@@ -147,7 +147,7 @@ def test_once_the_lost_reference_is_rejected_nobody_is_asked(vector_only: Refere
     assert engine.get_serving_embedder().id == OTHER
 
 
-def test_a_gallery_of_vectors_alone_switches_once_somebody_says_so(wished: FakeEngine, user: User) -> None:
+def test_a_gallery_of_vectors_alone_switches_once_somebody_says_so(chosen: FakeEngine, user: User) -> None:
     Reference.objects.update(box=None, landmarks=None, source_sha256="")
     assert not advance_embedder_switch()
     assert get_site_setting(PROGRESS_KEY)["lost_people"] == 3
@@ -158,7 +158,7 @@ def test_a_gallery_of_vectors_alone_switches_once_somebody_says_so(wished: FakeE
 
 
 def test_going_back_finds_everybody_again_and_whoever_came_since(
-    wished: FakeEngine, world: FakeEngine, vector_only: Reference, user: User, monkeypatch: pytest.MonkeyPatch
+    chosen: FakeEngine, world: FakeEngine, vector_only: Reference, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     advance_embedder_switch()
     consent_to_switch(user)
@@ -173,7 +173,7 @@ def test_going_back_finds_everybody_again_and_whoever_came_since(
 
 
 def test_steps_follow_each_other_without_a_pause_and_only_one_chain_of_them(
-    wished: FakeEngine, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+    chosen: FakeEngine, sent: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(processing, "MAX_STEP_SECONDS", -1)
     switch_embedder()
@@ -193,7 +193,7 @@ def test_steps_follow_each_other_without_a_pause_and_only_one_chain_of_them(
 
 
 def test_why_a_switch_cannot_begin_is_noted_and_forgotten_once_it_can(
-    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    chosen: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> FakeEngine:
         raise WeightsCorrupt("model.onnx is not an ONNX model.")
@@ -202,13 +202,13 @@ def test_why_a_switch_cannot_begin_is_noted_and_forgotten_once_it_can(
     assert not advance_embedder_switch()
     assert get_embedder_state().switch_text.endswith("cannot go on: model.onnx is not an ONNX model.")
     assert engine.get_serving_embedder().id == EMBEDDER
-    monkeypatch.setattr(engine, "get_configured_embedder", lambda: wished)
+    monkeypatch.setattr(engine, "get_configured_embedder", lambda: chosen)
     assert advance_embedder_switch()
     assert not get_site_setting(PROGRESS_KEY)["problem"]
 
 
 def test_a_file_that_is_still_to_be_fetched_is_fetched_by_the_worker_which_says_if_it_cannot(
-    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    chosen: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
         raise DownloadFailed("The file could not be fetched.")
@@ -224,7 +224,7 @@ def test_a_file_that_is_still_to_be_fetched_is_fetched_by_the_worker_which_says_
 
 
 def test_a_network_that_fails_at_the_first_face_loses_nobody(
-    wished: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    chosen: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: FakeEngine, crops: object) -> None:
         raise WeightsCorrupt("model.onnx cannot be opened.")
@@ -235,7 +235,7 @@ def test_a_network_that_fails_at_the_first_face_loses_nobody(
     assert not get_site_setting(PROGRESS_KEY)["failed"]
 
 
-def test_faces_follow_photo_by_photo_once(wished: FakeEngine) -> None:
+def test_faces_follow_photo_by_photo_once(chosen: FakeEngine) -> None:
     face = a_face(embedding=a_vector(1), embedder_id=EMBEDDER)
     settled = a_face(a_photo(finished_at=None), embedding=a_vector(1), embedder_id=OTHER)
     Photo.objects.update(finished_at="2020-01-01T00:00:00Z")

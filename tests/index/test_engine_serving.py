@@ -1,4 +1,4 @@
-"""Which embedder answers: the one whose index is whole, not the one that is wished for."""
+"""Which embedder answers: the one whose index is whole, not the one that is chosen."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ LOOK = """
 from gallery.index.switch import get_embedder_state, filter_unsearched_references
 state = get_embedder_state()
 lost = list(filter_unsearched_references(Reference.objects.all()).values_list("pk", flat=True))
-answer = [state.serving, state.wished, state.is_waiting, lost]
+answer = [state.serving, state.chosen, state.is_waiting, lost]
 """
 CONSENT = """
 from gallery.index.switch import consent_to_switch

@@ -13,7 +13,7 @@ from django.utils import timezone
 from gallery.curation.calibration import get_calibration_page
 from gallery.history.undo import undo_events
 from gallery.index.selectors import SERVING_RECIPE_KEY
-from gallery.index.switch import CONSENT_KEY, PROGRESS_KEY, WISH_KEY, get_chosen_name, note_progress
+from gallery.index.switch import CHOICE_KEY, CONSENT_KEY, PROGRESS_KEY, get_chosen_name, note_progress
 from gallery.models import Build, Calibration, Event, Reference, SiteSetting, Status, User
 from gallery.models.history import get_site_setting
 from tests.gallery_world import know, world
@@ -81,7 +81,7 @@ def test_the_setting_outranks_what_was_chosen_on_the_page(curator: Client, setti
     assert get_chosen_name() == "dlib"
     assert "/builds/embedder" not in index_page(curator)
     curator.post("/builds/embedder", {"name": "dlib"})
-    assert get_site_setting(WISH_KEY) == "sface"
+    assert get_site_setting(CHOICE_KEY) == "sface"
 
 
 @pytest.mark.parametrize("name", ["clip", "onnx", "nonsense", ""])
