@@ -1,4 +1,4 @@
-"""The labelled photos as vectors, by the default detector and embedder; made once in a test session."""
+"""The labelled photos as vectors, by the default detector and dlib's network; made once in a test session."""
 
 from __future__ import annotations
 
@@ -63,9 +63,9 @@ def embed_portraits(name: str, embedder: Embedder) -> Faces:
     return Faces(vectors, np.array(persons, np.int64), [path.name for path in people], np.array(usable))
 
 
-def group(path: Path) -> Analysis:
-    """All faces of a photo, left to right, by the chain that the worker runs."""
-    return analyse_photo(path, read, *engines())
+def group(path: Path, embedder: Embedder | None = None) -> Analysis:
+    """All faces of a photo, left to right, by the chain that the worker runs; dlib's vectors unless another's."""
+    return analyse_photo(path, read, engines()[0], embedder or engines()[1])
 
 
 def read(path: Path) -> Photo:
