@@ -150,7 +150,7 @@ def searchable_vectors(embedder_id: str) -> QuerySet[ReferenceVector]:
     )
 
 
-def map_to_folders(names: Iterable[str], images: Iterable[str]) -> list[str]:
+def _map_to_folders(names: Iterable[str], images: Iterable[str]) -> list[str]:
     """Paths as other programs expect them, which read a person's name from the folder; nothing lies there."""
     return [
         f"people/{get_folder_name(name)}/{PurePath(image).name}"
@@ -170,7 +170,7 @@ def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = N
             np.array(ids, np.int64),
             np.array(persons, np.int64),
             np.stack(vectors),
-            [pictures[pk] for pk in ids] if pictures is not None else map_to_folders(names, images),
+            [pictures[pk] for pk in ids] if pictures is not None else _map_to_folders(names, images),
             names,
             *columns,
         )
