@@ -48,7 +48,7 @@ def start_web(scene: Scene) -> subprocess.Popen[bytes]:
     code = (
         "import django; django.setup()\n"
         "from gallery.management.commands.serve import web_command\n"
-        f"print(*web_command('127.0.0.1', {scene.port}), sep='\\n')"
+        f"print(*web_command('127.0.0.1', {scene.port}, None), sep='\\n')"
     )
     asked = ["-c", code]
     environment = {**scene.site.environment, "DJANGO_SETTINGS_MODULE": "facesite.settings"}

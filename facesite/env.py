@@ -1,6 +1,7 @@
 """Typed readers of environment variables: a bad value stops start-up with a sentence that names it."""
 
 import os
+import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -55,6 +56,16 @@ def words(name: str, default: str = "") -> list[str]:
 
 def folder(name: str, default: Path) -> Path:
     return Path(text(name) or default).expanduser().absolute()
+
+
+def path_prefix(name: str) -> str:
+    """The path below which the site stands, as "/faces"; "" where it has the whole host."""
+    value = text(name).strip("/")
+    if not value:
+        return ""
+    if not re.fullmatch(r"[\w~-][\w.~-]*(/[\w~-][\w.~-]*)*", value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes a path such as /faces.")
+    return f"/{value}"
 
 
 def size(name: str, default: str) -> str:

@@ -61,6 +61,7 @@ class Gate:
         self.streams = Slots(STREAMS_PER_CLIENT, MAX_STREAMS, loading)
 
     async def __call__(self, scope: Any, receive: Any, send: Send) -> None:
+        scope = strip_base_path(scope)
         if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD") and not has_body(scope):
             await send_answer(send, Answer(200, [(b"content-type", b"text/plain")], PROBE))
             return
@@ -115,6 +116,12 @@ class Gate:
                 await self.threads.run(answer.close)
                 return await self.threads.answer({**environ, REFUSED: refused})
         return answer
+
+
+def strip_base_path(scope: Any) -> Any:
+    """The request as the site's addresses have it, also behind a proxy that leaves FACESITE_BASE_PATH in front."""
+    rest = scope["path"].removeprefix(settings.BASE_PATH)
+    return scope if rest and rest[0] != "/" else {**scope, "path": rest or "/"}
 
 
 def build_environ(scope: Any) -> Environ:

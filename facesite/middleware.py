@@ -13,6 +13,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
@@ -99,6 +100,6 @@ class SignInFirst(LoginRequiredMiddleware):
 def _same_site(request: HttpRequest, address: str) -> str:
     """The path of an address of this site; of any other, the start page's."""
     if not url_has_allowed_host_and_scheme(address, {request.get_host()}):
-        return "/"
+        return reverse("home")
     parts = urlsplit(address)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path or "/"
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path or reverse("home")

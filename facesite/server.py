@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -11,6 +12,7 @@ import socket
 import sys
 import traceback
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import h11
@@ -43,9 +45,11 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         from django.conf import settings
 
+        from gallery.core.throttling import get_client_network
+
         super().connection_made(transport)
         self.idle_seconds = settings.IDLE_SECONDS
-        self.address = self.client[0] if self.client and not settings.PROXIES else ""
+        self.address = get_client_network(self.client[0]) if self.client and not settings.PROXIES else ""
         connections[self.address] += 1
         if self.address and connections[self.address] > CONNECTIONS_OF_ONE:
             transport.abort()
@@ -111,15 +115,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m facesite.server", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument(
+        "--unix", metavar="PATH", help="listen on this Unix socket, for a proxy on the same machine"
+    )
     parser.add_argument("--processes", type=int, default=settings.WEB_PROCESSES)
     given = parser.parse_args()
     if found := hardening.problems(settings):
         sys.exit("\n".join(f"{problem.sentence} {problem.hint}" for problem in found))
     check_data_folders()
+    if given.unix and not settings.PROXIES:
+        sys.exit(
+            "A proxy stands before a Unix socket: set FACESITE_PROXIES=1, so that the site believes its headers."
+        )
+    place = given.unix or f"{given.host}, port {given.port}"
     try:
-        listener = listen(given.host, given.port)
+        listener = listen_at_path(given.unix) if given.unix else listen(given.host, given.port)
     except OSError as error:
-        sys.exit(f"The web server cannot listen on {given.host}, port {given.port}: {error.strerror}.")
+        sys.exit(f"The web server cannot listen on {place}: {error.strerror}.")
     allow_many_connections()
     config = make_config(given.processes)
     if given.processes == 1:
@@ -130,13 +142,29 @@ def main() -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=2048)
+    is_both = host == "::" and socket.has_dualstack_ipv6()
+    listener = socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=is_both)
     # asyncio does so for sockets it makes itself
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # those who neither read nor answer; what is accepted inherits it
         from django.conf import settings
 
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, settings.IDLE_SECONDS * 1000)
+    listener.set_inheritable(True)
+    return listener
+
+
+def listen_at_path(path: str) -> socket.socket:
+    """A socket in the file system; one that an earlier server left behind makes room."""
+    listener = socket.socket(socket.AF_UNIX)
+    with socket.socket(socket.AF_UNIX) as visitor, contextlib.suppress(FileNotFoundError):
+        try:
+            visitor.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink()
+    listener.bind(path)
+    Path(path).chmod(0o666)  # the proxy is another user
+    listener.listen(2048)
     listener.set_inheritable(True)
     return listener
 

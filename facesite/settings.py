@@ -25,6 +25,8 @@ ALLOWED_HOSTS = env.words("FACESITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 USE_HTTPS = env.flag("FACESITE_HTTPS", default=False)
 ALLOW_HTTP = env.flag("FACESITE_ALLOW_HTTP", default=False)  # public names over plain HTTP
 PROXIES = env.whole("FACESITE_PROXIES", 1 if USE_HTTPS else 0, low=0, high=9)  # in front
+BASE_PATH = env.path_prefix("FACESITE_BASE_PATH")  # "/faces", where other things are on the same host
+FORCE_SCRIPT_NAME = BASE_PATH or None
 METRICS_TOKEN = env.text("FACESITE_METRICS_TOKEN")  # empty: no /metrics
 
 INSTALLED_APPS = [
@@ -137,11 +139,11 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.text("FACESITE_TIME_ZONE", "UTC")
 USE_TZ = True
 
-STATIC_URL = "/static/"
+STATIC_URL = f"{BASE_PATH}/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
-MEDIA_URL = "/media/"
+MEDIA_URL = f"{BASE_PATH}/media/"
 STORAGES = {
     "default": {"BACKEND": "gallery.models.storage.MediaStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
@@ -165,11 +167,17 @@ DEFAULT_FROM_EMAIL = env.text("FACESITE_EMAIL_FROM", "facesite@localhost")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = USE_HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_HTTPONLY = True
-if USE_HTTPS:  # browsers refuse such a cookie from another host, or over plain HTTP
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{BASE_PATH}/"
+if (
+    USE_HTTPS
+):  # browsers refuse such cookies over plain HTTP, and the first also from another host or for one path
+    _prefix = "__Secure-" if BASE_PATH else "__Host-"
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_prefix}sessionid", f"{_prefix}csrftoken"
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 SECURE_SSL_REDIRECT = USE_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # asked from inside, past the proxy
+SECURE_REDIRECT_EXEMPT = [
+    rf"^{BASE_PATH[1:]}/?(healthz|readyz|metrics)$"
+]  # asked from inside, past the proxy
 SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_HTTPS and PROXIES else None

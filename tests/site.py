@@ -122,8 +122,8 @@ class Site:
         command = [sys.executable, "-m", "celery", "-q", "-A", app, "worker", "--loglevel", "WARNING"]
         return self._start([*command, *options], "worker.log", environment)
 
-    def start_web(self, port: int, **environment: str) -> subprocess.Popen[bytes]:
-        options = ["--port", str(port), "--processes", "1"]
+    def start_web(self, port: int, *more: str, **environment: str) -> subprocess.Popen[bytes]:
+        options = ["--port", str(port), "--processes", "1", *more]
         return self._start([sys.executable, "-m", "facesite.server", *options], "web.log", environment)
 
     def _start(self, command: list[str], log: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:

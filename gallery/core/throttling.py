@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from axes.attempts import get_cool_off_threshold
@@ -30,10 +31,22 @@ def get_client_address(request: HttpRequest) -> str:
     whatever a client writes itself stands further left.
     """
     nearest: str = request.META.get("REMOTE_ADDR", "")
-    if not settings.PROXIES:
-        return nearest
     told = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-    return told[-settings.PROXIES] if len(told) >= settings.PROXIES else nearest
+    is_told = 0 < settings.PROXIES <= len(told)
+    return get_client_network(told[-settings.PROXIES] if is_told else nearest)
+
+
+def get_client_network(address: str) -> str:
+    """What one client has: an IPv4 address, or all addresses of IPv6 that begin with the same 64 bits."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return address
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(IPv6Address(int(found) >> 64 << 64))
 
 
 class LockoutHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no types

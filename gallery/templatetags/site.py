@@ -83,18 +83,20 @@ def navigation(context: dict[str, Any]) -> list[NavigationLink]:
     if not hasattr(request, "navigation_links"):
         request.navigation_links = [
             NavigationLink(
-                place, url, _is_current_place(place, url, request.path), _get_badge(place, request)
+                place,
+                reverse(place.name),
+                _is_current_place(place, request.path_info),
+                _get_badge(place, request),
             )
             for place in PLACES
             if user.has_role(place.role)
-            for url in [reverse(place.name)]
         ]
     links: list[NavigationLink] = request.navigation_links
     return links
 
 
-def _is_current_place(place: Place, url: str, path: str) -> bool:
-    return path.startswith(place.prefix) if place.prefix else path == url
+def _is_current_place(place: Place, path: str) -> bool:
+    return path.startswith(place.prefix) if place.prefix else path == "/"
 
 
 def _get_badge(place: Place, request: Any) -> str:

@@ -109,10 +109,11 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
             "theme",
             chosen,
             max_age=THEME_COOKIE_AGE,
+            path=settings.SESSION_COOKIE_PATH,
             samesite="Lax",
             httponly=True,
             secure=request.is_secure(),
         )
     else:
-        response.delete_cookie("theme")
+        response.delete_cookie("theme", settings.SESSION_COOKIE_PATH)
     return response

@@ -84,6 +84,8 @@ def test_an_account_that_does_not_exist_is_answered_like_one_that_does() -> None
         (1, "6.6.6.6, 203.0.113.1", "203.0.113.1"),  # what the client wrote stands further left
         (2, "6.6.6.6, 203.0.113.1, 10.0.0.9", "203.0.113.1"),
         (2, "", "10.0.0.1"),
+        (1, "2001:db8:1:2:a:b:c:d", "2001:db8:1:2::"),  # any of the addresses that one household has
+        (1, "::ffff:203.0.113.1", "203.0.113.1"),
     ],
 )
 def test_an_address_is_believed_only_as_far_as_our_own_proxies_tell_it(

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from facesite import hardening
+from facesite import env, hardening
+from facesite.gate import strip_base_path
 from gallery.models import User
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,3 +183,21 @@ def test_no_secrets_are_kept_in_the_repository() -> None:
         if path.is_file() and path.stat().st_size < 1_000_000:
             found = SECRETS.search(path.read_bytes().decode("utf-8", "ignore"))
             assert not found, f"{name} seems to hold a secret: {found.group()[:40] if found else ''}"
+
+
+@pytest.mark.parametrize("value", ["/a b", "/../etc", "https://example.org/faces", "/faces?x", "/a//b"])
+def test_a_base_path_that_is_no_path_is_refused_by_its_name(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACESITE_BASE_PATH", value)
+    with pytest.raises(ImproperlyConfigured, match=r"FACESITE_BASE_PATH .* a path such as /faces"):
+        env.path_prefix("FACESITE_BASE_PATH")
+
+
+@pytest.mark.parametrize(
+    ("path", "stripped"),
+    [("/faces/people/", "/people/"), ("/faces", "/"), ("/people/", "/people/"), ("/faceset", "/faceset")],
+)
+def test_only_the_base_path_itself_is_taken_off(path: str, stripped: str, settings: Any) -> None:
+    settings.BASE_PATH = "/faces"
+    assert strip_base_path({"path": path})["path"] == stripped

@@ -28,15 +28,18 @@ class Command(GalleryCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
         parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--unix", metavar="PATH", help="serve on this Unix socket instead, for a proxy")
 
-    def handle(self, *, port: int, host: str, **options: Any) -> None:
+    def handle(self, *, port: int, host: str, unix: str | None, **options: Any) -> None:
         check_data_folders()
         self._is_stopping = False
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._stop)
-        commands = {"web": web_command(host, port), "worker": worker_command()}
+        commands = {"web": web_command(host, port, unix), "worker": worker_command()}
         children = {name: start_process(command) for name, command in commands.items()}
-        self.stdout.write(f"Facesite is at http://{host}:{port} (Ctrl-C stops it)")
+        name = f"[{host}]" if ":" in host else host
+        address = f"the socket {unix}" if unix else f"http://{name}:{port}{settings.BASE_PATH}"
+        self.stdout.write(f"Facesite is at {address} (Ctrl-C stops it)")
         with contextlib.suppress(DatabaseError):
             self.say_embedder()
         connection.close()
@@ -50,7 +53,7 @@ class Command(GalleryCommand):
                     continue
                 if name == "web" and time.monotonic() - started < 5:
                     self.stderr.write(
-                        f"The web server ended at once. Is port {port} taken? PORT=8001 picks another."
+                        "The web server ended at once, for the reason above. PORT=8001 picks another port."
                     )
                     self._is_stopping = True
                     break
@@ -63,8 +66,9 @@ class Command(GalleryCommand):
         self._is_stopping = True
 
 
-def web_command(host: str, port: int) -> list[str]:
-    return [sys.executable, "-m", "facesite.server", "--host", host, "--port", str(port)]
+def web_command(host: str, port: int, unix: str | None) -> list[str]:
+    place = ["--unix", unix] if unix else ["--host", host, "--port", str(port)]
+    return [sys.executable, "-m", "facesite.server", *place]
 
 
 def worker_command() -> list[str]:
