@@ -22,6 +22,7 @@ class GalleryConfig(AppConfig):
 
 def _register_descriptions() -> None:
     """What the history says of events."""
+    from gallery.accounts import api_keys
     from gallery.accounts import services as accounts
     from gallery.curation import jobs as curation
     from gallery.faces import decisions
@@ -39,6 +40,7 @@ def _register_descriptions() -> None:
 
     for room in (
         accounts,
+        api_keys,
         erased,
         jobs,
         index,

@@ -49,6 +49,8 @@ TABLE: dict[str, Rule] = {
     "invitation": OPEN("token"),
     "account": VIEWER(),
     "sign_out_everywhere": VIEWER().post,
+    "api_key_create": VIEWER().post,
+    "api_key_revoke": VIEWER("apikey").post,  # whose key it is says whether it does anything
     "set_language": OPEN().post,
     "theme": OPEN().post,
     "password_change": VIEWER(),

@@ -13,6 +13,7 @@ from django.db import models
 from django.utils import timezone
 from PIL import Image
 
+from gallery.accounts.api_keys import create_api_key
 from gallery.models import (
     Album,
     Build,
@@ -65,6 +66,7 @@ def make_world() -> World:
         "person": person.pk,
         "other_person": a_person("Minh").pk,
         "user": owner.pk,
+        "apikey": create_api_key(owner, owner, ["read"])[0].pk,
         "build": Build.objects.create(embedder_id="dlib-000000000000").pk,
         "bulkact": BulkAct.objects.create(kind="approve", ids=[1], total=1).pk,
         "calibration": Calibration.objects.create(embedder_id="dlib-000000000000", bounds={}).pk,

@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from gallery.accounts.api_keys import revoke_api_keys
 from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
-from gallery.models import Invitation, Role, User
+from gallery.models import ApiKey, Invitation, Role, User
 from gallery.models.accounts import create_token, hash_token
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def change_user(by: User, user: User, *, role: Role | None = None, is_active: bo
         record_event(by, "user.change", kept, summary)
     if is_active is False:
         sign_out_everywhere(kept)
+        revoke_api_keys(by, ApiKey.objects.filter(user=kept))
 
 
 def sign_out_everywhere(user: User, *, keep: str | None = None, also_ended: bool = False) -> int:

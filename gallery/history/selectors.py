@@ -67,7 +67,7 @@ def visible_events(user: User) -> QuerySet[Event]:
         return rows
     rows = rows.exclude(pk__in=_subjects_in_hidden_albums(user))
     return rows.exclude(pk__in=_events_on_removed_albums(user)).exclude(
-        object_type__in=("user", "invitation")
+        object_type__in=("user", "invitation", "apikey")
     )
 
 
@@ -132,7 +132,7 @@ AUDIT_KINDS: dict[str, tuple[str, ...]] = {
     "failed": (VERB_SIGN_IN_FAILED, "upload.refused"),
     "seen": (VERB_SEEN,),
     "taken": (VERB_DOWNLOADED, VERB_EXPORTED),
-    "users": ("user.",),
+    "users": ("user.", "key."),
     "erased": ("erase", "erase.again", "erased.", "person.erase", "photo.erase", "user.erase"),
 }
 

@@ -1,6 +1,6 @@
 """What the database keeps: the truth, of which index and thumbnails are caches."""
 
-from gallery.models.accounts import Invitation, Role, User
+from gallery.models.accounts import ApiKey, ApiScope, IdempotencyKey, Invitation, Role, User
 from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
 from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
@@ -10,6 +10,8 @@ from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejectio
 
 __all__ = [
     "Album",
+    "ApiKey",
+    "ApiScope",
     "Build",
     "BulkAct",
     "Calibration",
@@ -23,6 +25,7 @@ __all__ = [
     "FaceRejection",
     "Finding",
     "GalleryChange",
+    "IdempotencyKey",
     "Invitation",
     "Job",
     "NameChange",

@@ -1,4 +1,4 @@
-"""Users, their roles, and invitations."""
+"""Users, their roles, invitations, and the keys by which other programs act for a user."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -79,3 +80,57 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+
+class ApiScope(models.TextChoices):
+    """What a key may be used for, within what its user may do."""
+
+    READ = "read", _("Look at photos, people and albums")
+    UPLOAD = "upload", _("Upload photos, make albums")
+    DECIDE = "decide", _("Decide who a face is")
+    CURATE = "curate", _("Change people, references and photos, undo")
+
+
+class ApiKey(models.Model):
+    """Lets a program act for its user; only the secret's hash is kept."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_keys")
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    prefix = models.CharField(_("begins with"), max_length=12)  # enough to tell one's keys apart
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.JSONField(_("may be used to"), default=list)  # of ApiScope
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    used_at = models.DateTimeField(_("last used"), null=True, blank=True)  # to the minute
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return self.name or self.prefix
+
+    @property
+    def is_valid(self) -> bool:
+        """Neither revoked nor expired, and its user may still come in."""
+        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.revoked_at is None and not is_over and self.user.is_active
+
+
+class IdempotencyKey(models.Model):
+    """An upload that a program sends with a name of its own, so that sending it again does it only once."""
+
+    api_key = models.ForeignKey(ApiKey, models.CASCADE, related_name="+")
+    name = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)  # of what was sent, and where to
+    status = models.PositiveSmallIntegerField(null=True)  # of the answer; none while it is being made
+    object_id = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("api_key", "name"), name="one_answer_per_name")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -36,6 +36,7 @@ from gallery.history.redaction import ErasedObjects, delete_admin_log, redact_li
 from gallery.index.feed import ChangeKind, get_latest_change_id, record_reference_changes
 from gallery.jobs import dispatch
 from gallery.models import (
+    ApiKey,
     Candidate,
     Decision,
     ErasedDigest,
@@ -377,12 +378,13 @@ def erase_user(by: User | None, user: User) -> Erasure:
 
 
 def _delete_traces(user: User) -> int:
-    """Sign-ins with their addresses, what the user saw and took, failed attempts, invitations."""
+    """Sign-ins with their addresses, what the user saw and took, failed attempts, API keys, invitations."""
     own = Q(actor=user) | Q(object_type="user", object_id=user.pk)
     trail = Event.objects.filter(own, verb__in=(*AUDIT_ONLY_VERBS, VERB_UPLOAD_REFUSED))
     count: int = trail.delete()[0]
     for attempts in (AccessAttempt, AccessFailureLog, AccessLog):
         count += attempts.objects.filter(username=user.username).delete()[0]
+    count += ApiKey.objects.filter(user=user).delete()[0]
     invited = Q(used_by=user) | (Q(email__iexact=user.email) if user.email else Q())
     return count + Invitation.objects.filter(invited).delete()[0]
 

@@ -19,7 +19,7 @@ from gallery.faces.effects import forget_face_vectors, stop_recognising_people
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import ChangeSet, record_event
 from gallery.index.feed import announce_people_references
-from gallery.models import Event, Face, Invitation, Person, ShareLink
+from gallery.models import Event, Face, IdempotencyKey, Invitation, Person, ShareLink
 from gallery.models.querysets import recognition_off_q
 from gallery.people.drafts import delete_old_drafts
 from gallery.photos.renditions import delete_orphan_renditions
@@ -48,6 +48,9 @@ def delete_expired_records() -> dict[str, int]:
     dead = now - timedelta(days=DEAD_LINK_DAYS)
     gone["invitations"] = Invitation.objects.filter(expires_at__lt=dead, used_by=None).delete()[0]
     gone["links"] = ShareLink.objects.filter(Q(expires_at__lt=dead) | Q(revoked_at__lt=dead)).delete()[0]
+    gone["idempotency_keys"] = IdempotencyKey.objects.filter(created_at__lt=now - timedelta(days=1)).delete()[
+        0
+    ]
     gone["drafts"] = delete_bulk_drafts() + delete_old_drafts()
     gone["pictures"] = delete_orphan_renditions()
     gone["consents"] = lapse_consents()

@@ -1,9 +1,10 @@
-"""One's own account: details, sessions, joining by an invitation, a new password, light or dark."""
+"""One's own account: details, sessions, API keys, joining by an invitation, a new password, light or dark."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -14,15 +15,16 @@ from django.forms import modelform_factory
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
+from gallery.accounts.api_keys import MAX_KEY_DAYS, create_api_key, list_api_keys, revoke_api_keys
 from gallery.accounts.services import accept_invitation, find_open_invitation, sign_out_everywhere
 from gallery.core.permissions import PageRequest
 from gallery.history.audit import is_reset_throttled, record_reset_request
-from gallery.models import User
+from gallery.models import ApiScope, User
 from gallery.templatetags.site import THEMES
 from gallery.web.responses import get_next_url, refusals_as_errors
 
@@ -60,6 +62,24 @@ class PasswordResetView(auth.PasswordResetView):
         return super().form_valid(form)
 
 
+class ApiKeyForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("What it is for"), max_length=100)
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("It may be used to"),
+        choices=ApiScope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[ApiScope.READ.value],
+    )
+    days = forms.IntegerField(
+        label=gettext_lazy("Valid for so many days"),
+        help_text=gettext_lazy("Empty: until it is revoked."),
+        min_value=1,
+        max_value=MAX_KEY_DAYS,
+        required=False,
+        initial=365,
+    )
+
+
 @require_http_methods(["GET", "POST"])
 def account_settings(request: PageRequest) -> HttpResponse:
     form = AccountForm(request.POST or None, instance=request.user)
@@ -67,7 +87,35 @@ def account_settings(request: PageRequest) -> HttpResponse:
         form.save()
         messages.success(request, _("Saved."))
         return redirect("account")
-    return render(request, "accounts/account.html", {"form": form})
+    return _render_account(request, form=form)
+
+
+def _render_account(request: PageRequest, **context: object) -> HttpResponse:
+    keys = list_api_keys(request.user)
+    empty = {"form": AccountForm(instance=request.user), "key_form": ApiKeyForm(auto_id="key_%s")}
+    return render(request, "accounts/account.html", {**empty, "keys": keys, **context})
+
+
+@never_cache
+@require_POST
+def api_key_create(request: PageRequest) -> HttpResponse:
+    """The account page with the new key, which is shown only there and then."""
+    form = ApiKeyForm(request.POST, auto_id="key_%s")
+    if form.is_valid():
+        given = form.cleaned_data
+        _key, secret = create_api_key(
+            request.user, request.user, given["scopes"], name=given["name"], days=given["days"]
+        )
+        return _render_account(request, secret=secret)
+    return _render_account(request, key_form=form)
+
+
+@require_POST
+def api_key_revoke(request: PageRequest, pk: int) -> HttpResponse:
+    """One's own; an administrator anybody's."""
+    if revoke_api_keys(request.user, list_api_keys(request.user).filter(pk=pk)):
+        messages.success(request, _("The key opens nothing any more."))
+    return redirect("account")
 
 
 @require_POST

@@ -26,6 +26,8 @@ account_patterns: list[URLPattern] = [
     path("logout", accounts.LogoutView.as_view(), name="logout"),
     path("", accounts.account_settings, name="account"),
     path("sessions/end", accounts.end_other_sessions, name="sign_out_everywhere"),
+    path("keys", accounts.api_key_create, name="api_key_create"),
+    path("keys/<int:pk>/revoke", accounts.api_key_revoke, name="api_key_revoke"),
     path("invitation/<str:token>", accounts.join_by_invitation, name="invitation"),
     path(
         "password",
