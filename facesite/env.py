@@ -50,6 +50,14 @@ def choice(name: str, default: str, options: tuple[str, ...]) -> str:
     return value
 
 
+def formed_like(name: str, pattern: str, example: str) -> str:
+    """A text that the pattern describes as a whole, or none."""
+    value = text(name)
+    if value and not re.fullmatch(pattern, value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} is {value!r}; it takes a value like {example}.")
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 

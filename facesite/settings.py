@@ -263,6 +263,17 @@ EMBEDDER = env.choice("FACESITE_EMBEDDER", "", ("", "sface", "dlib", "clip", "on
 CLIP_MODEL = env.text("FACESITE_CLIP_MODEL", "ViT-B-32")
 CLIP_PRETRAINED = env.text("FACESITE_CLIP_PRETRAINED", "openai")
 ONNX_MODEL = env.text("FACESITE_ONNX_MODEL")
+INDEX_POLICY = env.choice("FACESITE_INDEX_POLICY", "measured", ("measured", "autofaiss"))
+INDEX_METRIC = env.choice("FACESITE_INDEX_METRIC", "ip", ("ip", "l2"))
+INDEX_KEY = env.formed_like(
+    "FACESITE_INDEX_KEY",
+    r"Flat|HNSW\d+|IVF\d+,(Flat|PQ\d+(x\d+)?|SQ(4|6|8|fp16))|OPQ\d+_\d+,IVF\d+(_HNSW\d+)?,PQ\d+(x\d+)?",
+    "HNSW15 or IVF4096,PQ64x8",
+)
+if INDEX_POLICY == "measured" and (INDEX_KEY or INDEX_METRIC != "ip"):
+    raise ImproperlyConfigured(
+        "FACESITE_INDEX_KEY and FACESITE_INDEX_METRIC go with FACESITE_INDEX_POLICY=autofaiss."
+    )
 INDEX_MAX_QUERY_MS = env.number("FACESITE_INDEX_MAX_QUERY_MS", 10, low=0.01, high=10_000)
 INDEX_MAX_MEMORY = env.size("FACESITE_INDEX_MAX_MEMORY", "4GB")
 NEIGHBOURS = 50

@@ -155,6 +155,9 @@ def _write_index(build: Build, embedder: Embedder, directory: Path) -> index.Bui
         dimension=embedder.dimension,
         max_query_ms=settings.INDEX_MAX_QUERY_MS,
         max_memory=settings.INDEX_MAX_MEMORY,
+        autofaiss=index.AutofaissOptions(settings.INDEX_METRIC, settings.INDEX_KEY)
+        if settings.INDEX_POLICY == "autofaiss"
+        else None,
         progress=_make_progress_reporter(row, searchable_vectors(embedder.id).count()),
         cancelled=lambda: is_due() and row.filter(is_cancel_wanted=True).exists(),
     )

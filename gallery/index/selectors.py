@@ -143,6 +143,11 @@ def explain_index_kind(figures: dict[str, Any]) -> str:
             "Comparing every reference would take more memory than allowed, so vectors are compressed."
         ),
         "over budget": _("It takes more memory than allowed, because nothing smaller could be built."),
+        "autofaiss": _("AutoFaiss chose it, as the settings ask."),
+        "named": _("The settings name this kind."),
+        "too few": _(
+            "Every reference is compared: the kind that the settings name learns from more references."
+        ),
     }
     return sentences.get(figures.get("reason", ""), "")
 

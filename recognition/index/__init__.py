@@ -5,6 +5,7 @@ changed since. ``ForeignGallery`` reads directories made by clip-retrieval. See 
 which kind of index is built.
 """
 
+from recognition.index.as_autofaiss import AutofaissOptions
 from recognition.index.builder import BuildCancelled, build, make_part
 from recognition.index.files import BuildFigures, read_figures, remove_partials
 from recognition.index.foreign import ForeignGallery, ForeignRow, PictureFinder
@@ -14,6 +15,7 @@ from recognition.index.policy import Choice, MeasuredIndex, Reason, choose_index
 from recognition.index.searcher import Index, limit_threads
 
 __all__ = [
+    "AutofaissOptions",
     "BuildCancelled",
     "BuildFigures",
     "Choice",

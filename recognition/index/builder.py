@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from recognition.errors import IndexUnusable, RecognitionError
 from recognition.files import compute_sha256
 from recognition.index import measure
+from recognition.index.as_autofaiss import AutofaissOptions, build_with_autofaiss, has_too_few
 from recognition.index.factory import choose_autofaiss_key, create_by_person, create_faiss_index
 from recognition.index.files import (
     INDEX_FILE,
@@ -76,22 +77,37 @@ class CandidateTrials:
         index = create_by_person(self._partial, self._parts, key, self._persons, rows, self._built)
         return self._measured(index, key, best.milliseconds)
 
+    def build_with_autofaiss(
+        self, options: AutofaissOptions, max_query_ms: float, max_bytes: int
+    ) -> MeasuredIndex:
+        """What AutoFaiss's ``build_index`` returns; it cannot be stopped meanwhile."""
+        self._built(0)
+        made = build_with_autofaiss(self._partial, options, max_query_ms, max_bytes)
+        self._watch("check", self.written.count)
+        if made.is_tuned:
+            return self._stored(Searcher(made.index, self._parts), made.index, made.key, made.param)
+        return self._measured(made.index, made.key, self._max_ms)
+
     def _built(self, done: int) -> None:
         self._watch("build", done)
 
     def _measured(self, index: Any, key: str, max_ms: float) -> MeasuredIndex:
-        import faiss
-
         self._watch("check", self.written.count)
         searcher = Searcher(index, self._parts)
-        effort, is_enough = self._tuned(searcher, index, key, self._sample, max_ms)
+        return self._stored(searcher, index, key, *self._tuned(searcher, index, key, self._sample, max_ms))
+
+    def _stored(
+        self, searcher: Searcher, index: Any, key: str, effort: str, is_effort_enough: bool = True
+    ) -> MeasuredIndex:
+        import faiss
+
         if key == EXACT_KEY and not is_exact(searcher, self._sample):
             raise IndexUnusable("The new index does not find its own vectors; the previous one stays in use.")
         found = 1.0 if key == EXACT_KEY else measure_recall(searcher, self._sample)
         path = self._partial / f"{len(self._files)}.index"
         faiss.write_index(index, str(path))
         milliseconds = measure.milliseconds_per_photo(searcher, self._sample)
-        measured = MeasuredIndex(key, effort, found, milliseconds, path.stat().st_size, is_enough)
+        measured = MeasuredIndex(key, effort, found, milliseconds, path.stat().st_size, is_effort_enough)
         self._files.append((measured, path))
         return measured
 
@@ -134,14 +150,19 @@ class CandidateTrials:
             else:
                 path.unlink()
 
-    def measure_kept(self) -> dict[str, float]:
+    def measure_kept(self) -> dict[str, Any]:
         """The figures of ``BuildFigures`` that only the index in use is measured for."""
         import faiss
 
         opened = faiss.read_index(str(self._partial / INDEX_FILE), faiss.IO_FLAG_MMAP_IFC)
         mean, most = measure.measure_single_searches(Searcher(opened, self._parts), self._sample)
         error = measure.measure_reconstruction_error(opened, self._sample)
-        return {"search_ms": mean, "search_ms_99p": most, "reconstruction_error": error}
+        return {
+            "search_ms": mean,
+            "search_ms_99p": most,
+            "reconstruction_error": error,
+            "metric_type": "ip" if opened.metric_type == faiss.METRIC_INNER_PRODUCT else "l2",
+        }
 
 
 def draw_whole_people(persons: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -187,6 +208,7 @@ def build(
     max_query_ms: float = 10.0,
     max_memory: str | int = "4GB",
     only_exact: bool = False,
+    autofaiss: AutofaissOptions | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> BuildFigures:
@@ -197,6 +219,7 @@ def build(
     empty index.
     ``max_memory`` bounds the index; ``max_query_ms``, a face, yields to recall and memory (see the figures).
     ``only_exact``: exact search by inner product, which any tool understands, wherever that fits the memory.
+    ``autofaiss``: what its ``build_index`` makes of these options serves, in place of the best of those measured.
 
     Raises IndexUnusable for bad vectors or when AutoFaiss fails, BuildCancelled when ``cancelled()`` says
     so, FileExistsError for a directory that is there, OSError as the disk gives it.
@@ -207,12 +230,15 @@ def build(
     with create_build_directory(directory) as partial:
         watch("write", 0)
         written = write_parts(parts, partial, dimension, lambda done: watch("write", done))
-        figures_of_kept: dict[str, float] = {}
+        figures_of_kept: dict[str, Any] = {"metric_type": "ip"}
         if written.count == 0:
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
             trials = CandidateTrials(partial, written, max_query_ms, watch)
-            choice, exact_ms = _write_best(trials, max_bytes, only_exact)
+            if autofaiss:
+                choice, exact_ms = _write_as_autofaiss(trials, autofaiss, max_query_ms, max_bytes), None
+            else:
+                choice, exact_ms = _write_best(trials, max_bytes, only_exact)
             figures_of_kept = trials.measure_kept()
         best = choice.measured
         figures = BuildFigures(
@@ -253,6 +279,17 @@ def _write_best(trying: CandidateTrials, max_bytes: int, only_exact: bool) -> tu
     trying.keep(best.measured)
     exact = [each.milliseconds for each in candidates if each.is_exact]
     return best, exact[0] if exact else None
+
+
+def _write_as_autofaiss(
+    trying: CandidateTrials, options: AutofaissOptions, max_query_ms: float, max_bytes: int
+) -> Choice:
+    reason = Reason.NAMED if options.key else Reason.AUTOFAISS
+    if has_too_few(options.key, trying.written.count):
+        options, reason = replace(options, key=EXACT_KEY), Reason.TOO_FEW
+    made = trying.build_with_autofaiss(options, max_query_ms, max_bytes)
+    trying.keep(made)
+    return Choice(made, reason)
 
 
 def _try_by_person(trying: CandidateTrials, best: Choice, max_bytes: int) -> list[MeasuredIndex]:

@@ -26,11 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.errors import IndexUnusable
-from recognition.index.files import COMPRESSED_PREFIX, EMBEDDINGS_FOLDER
+from recognition.index.files import EMBEDDINGS_FOLDER
 from recognition.index.parts import PartFiles, write_temporary_parts
 from recognition.index.searcher import use_all_threads
 from recognition.types import Embeddings
 
+COMPRESSED_PREFIX = "PQ"  # how their keys begin
 BATCH_BYTES = 256 * 1024 * 1024  # of vectors AutoFaiss holds beside the index while adding
 PIECES_AT_ONCE = 2
 TRAINING_PER_LIST = 40  # vectors; AutoFaiss would take 100, Faiss warns below 39

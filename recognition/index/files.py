@@ -4,7 +4,7 @@ The layout is that of clip-retrieval and AutoFaiss, so plain ``faiss`` and ``pan
 
     img_emb/img_emb_0.npy          float32 (rows, dimension), unit vectors, row after row over all parts
     metadata/metadata_0.parquet    image_path, person, reference, person_id; the same rows in the same order
-    knn.index                      what AutoFaiss built; metric inner product, of kinds PQ... L2
+    knn.index                      what AutoFaiss built; infos.json says what it answers: products or distances
     infos.json                     AutoFaiss's own keys, and ours under "facesite"
     ids.npy, persons.npy           int64 (rows,): the reference and the person of each row
 
@@ -26,7 +26,6 @@ from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.files import sync_path
 
 FORMAT_VERSION = 1
-COMPRESSED_PREFIX = "PQ"  # how their keys begin
 INDEX_FILE, INFOS_FILE, IDS_FILE, PERSONS_FILE = "knn.index", "infos.json", "ids.npy", "persons.npy"
 EMBEDDINGS_FOLDER, METADATA_FOLDER = "img_emb", "metadata"
 PARTIAL_PREFIX = ".partial-"
@@ -54,6 +53,7 @@ class BuildFigures:
     search_ms: float | None = None  # of one vector at a time, on average
     search_ms_99p: float | None = None
     reconstruction_error: float | None = None  # share of its length by which what is kept of a vector is off
+    metric_type: str | None = None  # what knn.index answers: "ip" or "l2", as in METRICS
 
     @property
     def is_exact(self) -> bool:
@@ -103,9 +103,10 @@ def sync_tree(root: Path) -> None:
     sync_path(root)
 
 
-def get_metric_type(key: str) -> str:
-    """In AutoFaiss's words: inner product, but squared distance of a compressed kind."""
-    return "l2" if key.startswith(COMPRESSED_PREFIX) else "ip"
+METRICS = {  # in AutoFaiss's words, and in plain ones
+    "ip": "inner products, the largest of the nearest",
+    "l2": "squared distances, the least of the nearest; the inner product is 1 - distance / 2",
+}
 
 
 def write_infos(directory: Path, figures: BuildFigures) -> None:
@@ -122,7 +123,8 @@ def write_infos(directory: Path, figures: BuildFigures) -> None:
         "nb vectors": figures.count,
         "vectors dimension": figures.dimension,
         "compression ratio": 4.0 * figures.count * figures.dimension / max(figures.bytes, 1),
-        "metric_type": get_metric_type(figures.index_key),
+        "metric_type": figures.metric_type,
+        "answers": METRICS[figures.metric_type or "ip"],
         "facesite": {"format": FORMAT_VERSION, **asdict(figures)},
     }
     (directory / INFOS_FILE).write_text(json.dumps(infos, indent=2) + "\n", encoding="utf-8")

@@ -51,6 +51,9 @@ class Reason(StrEnum):
     RECALL = "recall"  # exact: nothing faster was accurate enough
     MEMORY = "memory"  # exact search does not fit the memory budget; its recall says what that costs
     OVER_BUDGET = "over budget"  # it does not fit either, but nothing smaller could be built
+    AUTOFAISS = "autofaiss"  # not weighed: AutoFaiss chose it, as the owner wants
+    NAMED = "named"  # not weighed: the owner named it
+    TOO_FEW = "too few"  # exact: there are too few vectors to learn the kind that the owner named
 
 
 @dataclass(frozen=True, slots=True)

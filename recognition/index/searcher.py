@@ -33,23 +33,28 @@ def limit_threads(limit: int | None) -> None:
     _limit = limit
 
 
+def get_max_threads() -> int:
+    """How many threads a search or a build of this process may use."""
+    return _limit or os.cpu_count() or 1
+
+
 def use_all_threads(faiss: Any) -> None:
     """For a build: as many threads as this process may use, whatever the last search took."""
-    faiss.omp_set_num_threads(_limit or os.cpu_count() or 1)
+    faiss.omp_set_num_threads(get_max_threads())
 
 
 def set_threads(faiss: Any, work: int) -> None:
     """Tell OpenMP how many threads a search of ``work`` multiplications gets, in the calling thread."""
-    cores = _limit or os.cpu_count() or 1
-    faiss.omp_set_num_threads(cores if work >= WORK_FOR_THREADS else 1)
+    faiss.omp_set_num_threads(get_max_threads() if work >= WORK_FOR_THREADS else 1)
 
 
 SearchResult = tuple[NDArray[np.int64], NDArray[np.float32]]
 
-# Kinds that keep less than the vectors: more rows are asked for than are wanted, and the exact vectors decide.
-COARSE_KINDS = {"IndexPQFastScan", "IndexPreTransform"}  # the second: builds of versions before this one
-COARSE_FACTOR, COARSE_MINIMUM = 4, 200
+# Kinds that keep less than the vectors: more rows are asked for than are wanted, and the exact vectors decide. They
+# also do where Faiss answers with squared distances.
+WHOLE_KINDS = {"IndexFlat", "IndexFlatIP", "IndexFlatL2", "IndexHNSWFlat", "IndexIVFFlat"}
 FINE_KINDS = {"IndexIVFScalarQuantizer"}
+COARSE_FACTOR, COARSE_MINIMUM = 4, 200  # of all others
 FINE_EXTRA = 16  # eight bits a number mistake only near ties
 
 COST_OF_LIST = 15_000  # multiplications that take as long as the way to one more list
@@ -59,12 +64,16 @@ class Searcher:
     """Faiss's index and, for kinds that keep less than the vectors, the part files to look again."""
 
     def __init__(self, opened: Any, parts: PartFiles) -> None:
+        import faiss
+
         self._opened = opened
         self._parts = parts
         self.count, self.dimension = int(opened.ntotal), int(opened.d)
         self.kind = type(opened).__name__
-        self.looks_again = self.kind in COARSE_KINDS | FINE_KINDS
-        self._lists = int(getattr(opened, "nlist", 0))
+        self._is_coarse = self.kind not in WHOLE_KINDS | FINE_KINDS
+        self.looks_again = self.kind not in WHOLE_KINDS or opened.metric_type != faiss.METRIC_INNER_PRODUCT
+        self._ivf = faiss.try_extract_index_ivf(opened)
+        self._lists = int(self._ivf.nlist) if self._ivf else 0
 
     def search(self, vectors: Embeddings, k: int, *, further: bool = True) -> SearchResult:
         """Rows (n, k) and similarities (n, k), best first; row -1 where there are no more.
@@ -79,9 +88,7 @@ class Searcher:
         set_threads(faiss, self._work(self._effort()) * len(vectors))
         vectors = np.ascontiguousarray(vectors, np.float32)
         asked = (
-            max(COARSE_FACTOR * k, COARSE_MINIMUM)
-            if self.kind in COARSE_KINDS
-            else k + FINE_EXTRA * self.looks_again
+            max(COARSE_FACTOR * k, COARSE_MINIMUM) if self._is_coarse else k + FINE_EXTRA * self.looks_again
         )
         similarities, rows = self._opened.search(vectors, min(asked, self.count))
         if further:
@@ -102,15 +109,18 @@ class Searcher:
         while effort < self._lists and len(lacking := np.flatnonzero(rows[:, k - 1] < 0)):
             effort = min(4 * effort, self._lists)
             set_threads(faiss, self._work(effort) * len(lacking))
-            wider = faiss.SearchParametersIVF()
+            wider: Any = faiss.SearchParametersIVF()
             wider.nprobe = effort
+            if self.kind == "IndexPreTransform":
+                around: Any = faiss.SearchParametersPreTransform
+                wider = around(index_params=wider)
             similarities[lacking], rows[lacking] = self._opened.search(
                 vectors[lacking], rows.shape[1], params=wider
             )
 
     def _effort(self) -> int:
         """How many lists are looked through."""
-        return min(int(self._opened.nprobe), self._lists) if self._lists else 0
+        return min(int(self._ivf.nprobe), self._lists) if self._ivf else 0
 
     def _work(self, effort: int) -> int:
         """Multiplications one face costs, roughly."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -311,6 +312,34 @@ def test_no_kept_build_holds_an_erased_reference_once_a_new_one_serves() -> None
     new = build_now()
     assert directories() == {Path(new.directory).name}
     assert gone.pk not in index.Index.load(site.INDEX_ROOT / new.directory).ids
+
+
+@pytest.mark.parametrize("key", ["HNSW8", "IVF2,PQ4x4"])
+def test_an_index_of_autofaiss_follows_changes_is_verified_and_forgets_whom_it_must(
+    settings: Any, key: str
+) -> None:
+    settings.INDEX_POLICY, settings.INDEX_KEY, settings.INDEX_MAX_QUERY_MS = "autofaiss", key, 0.05
+    anna, bao = a_person("Anna"), a_person("Bao")
+    kept = [know(anna, a_vector(seed)) for seed in range(70)]
+    build = build_now()
+    assert (build.index_key, build.figures["reason"], build.recall) == (
+        key,
+        "named",
+        pytest.approx(1, abs=0.1),
+    )
+    late = know(bao, a_vector(100))
+    reject(kept[0])
+    move(kept[1], bao)
+    assert find(a_vector(100))[0].reference == late.pk
+    assert kept[0].pk not in {hit.reference for hit in find(a_vector(0), 100)}
+    assert find(a_vector(1))[0].person == bao.pk
+    assert compare_index_with_database().is_sound
+    gone = kept[2].pk
+    erase(kept[2])
+    build_now()
+    assert gone not in {hit.reference for hit in find_in_another_process(a_vector(2), 100)}
+    assert gone not in np.load(next((site.INDEX_ROOT / EMBEDDER).glob("*/ids.npy")))
+    assert compare_index_with_database().is_sound
 
 
 def test_the_feed_is_forgotten_as_far_as_every_kept_build_holds_it() -> None:
