@@ -25,13 +25,14 @@ The rule, and why:
 * **People decide last.** Whoever a human has rejected for this face is neither proposed nor counted as
   runner-up, however near.
 * **A face too poor to recognise is never matched**, and has no candidates: a guess would look like knowledge.
+* **Nobody stands twice in a photo.** Of two faces that would bear one name the nearer is known, the other unsure
+  (``withhold_repeated_names``).
 
 Everything here is a pure function; equal input gives equal output, ties go to the lower person id.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import log2, log10
@@ -151,11 +152,20 @@ def classify_similarity(similarity: float, lead: float | None, bounds: Bounds) -
     return State.KNOWN if similarity >= bounds.known and is_ahead else State.UNSURE
 
 
-def mark_repeated_people(outcomes: Sequence[Outcome]) -> list[bool]:
-    """For the faces of one photo: which of them share a known name with another face there.
+def withhold_repeated_names(outcomes: Sequence[Outcome], taken: Collection[int] = ()) -> list[Outcome]:
+    """The outcomes of one photo's faces with each name on one face at most: the nearest; the others become unsure.
 
-    For a look, not an error: mirrors, screens and collages do show a person twice.
+    ``taken`` are the people whose name another face of the photo bears already, because somebody said so. Mirrors,
+    screens and collages do show a person twice: somebody then says that of the other face.
     """
-    names = [o.best.person if o.state is State.KNOWN and o.best else None for o in outcomes]
-    times = Counter(name for name in names if name is not None)
-    return [name is not None and times[name] > 1 for name in names]
+    known = [
+        (-outcome.best.similarity, row, outcome.best.person)
+        for row, outcome in enumerate(outcomes)
+        if outcome.best and outcome.state is State.KNOWN
+    ]
+    kept, held = list(outcomes), set(taken)
+    for _, row, person in sorted(known):
+        if person in held:
+            kept[row] = replace(outcomes[row], state=State.UNSURE)
+        held.add(person)
+    return kept

@@ -36,12 +36,17 @@ MAX_SENT_PHOTOS = 50  # the sweep finds the rest
 
 
 def follow_changed_faces(changes: ChangeSet) -> None:
-    """Mark doubled names anew; the worker searches the faces again and takes decisions to their look-alikes.
+    """Mark doubled names anew; the worker searches the faces, and those beside them, again and takes decisions to
+    their look-alikes.
 
     A face whose "not this person" comes or goes is in question even where the machine has written it since.
     """
     rejected = changes.list_referenced_ids("facerejection", "face_id")
-    faces = sorted({*changes.list_written_ids("face"), *rejected})
+    photos = changes.list_referenced_ids(
+        "face", "photo_id"
+    )  # a face came or went: its name is free, or taken
+    beside = Face.objects.undecided().filter(photo__in=photos).values_list("pk", flat=True)
+    faces = sorted({*changes.list_written_ids("face"), *rejected, *beside})
     for some in split_into_chunks(faces):
         _reject_unconfirmed_references(changes, some)
         # Faces that people named as somebody who may not be recognised are not compared with others.
@@ -89,16 +94,22 @@ def forget_face_vectors(faces: Iterable[int]) -> int:
 
 
 def stop_recognising_people(changes: ChangeSet, people: Iterable[int]) -> None:
-    """The machine's names of these people go; faces that bore one stay hidden in what is shared.
+    """The machine's names of these people go; faces that bore one stay hidden in what is shared, and so do those
+    that only asked for one because another face of the photo bore it.
 
     Nobody is asked any more whether a face is one of them; faces that were unsure are searched again.
     """
     for pk in people:
-        named = list(Face.objects.undecided().filter(person=pk).values_list("pk", flat=True))
+        open_faces = Face.objects.undecided()
+        unsure = open_faces.filter(state=Face.State.UNSURE, candidates__person=pk)
+        withheld = open_faces.unnamed().filter(is_twice=True, candidates__person=pk, candidates__rank=0)
+        named = [
+            *open_faces.filter(person=pk).values_list("pk", flat=True),
+            *withheld.values_list("pk", flat=True),
+        ]
         said = Face.objects.filter(person=pk, decision=Decision.CONFIRMED)
         forget_face_vectors([*named, *said.values_list("pk", flat=True)])
-        unsure = Face.objects.undecided().filter(state=Face.State.UNSURE, candidates__person=pk)
-        again = list(unsure.distinct().values_list("pk", flat=True))
+        again = sorted({*unsure.values_list("pk", flat=True)}.difference(named))
         Candidate.objects.filter(person=pk, face__decision=Decision.NONE).delete()
         for some in split_into_chunks(named):
             rows = Face.objects.filter(pk__in=some)

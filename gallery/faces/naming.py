@@ -4,7 +4,9 @@ Proposals may rest on a reference or on a face that somebody has confirmed. The 
 by themselves, they ask a person; they stand for as long as the face they rest on is confirmed as that person.
 
 Faces are searched again when the gallery has changed, or a decision reaches their look-alikes. No photo is opened
-for it: the stored embeddings are searched. What a person decided is never touched."""
+for it: the stored embeddings are searched. What a person decided is never touched.
+
+The faces of a photo are named together: of two that would bear one name the nearer is known."""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ from gallery.models import (
 )
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import FaceQuerySet, recognisable_q
-from recognition.decide import decide, may_have_missed_runner_up
+from recognition.decide import decide, may_have_missed_runner_up, withhold_repeated_names
 from recognition.types import Bounds, Embedder, Embeddings, Neighbour, Outcome, State
 
 FACES_PER_TRANSACTION = 200  # faces searched and written in one transaction
@@ -48,7 +50,7 @@ FOLLOW_HEARTBEAT_KEY = "follow"  # the SiteSetting that a running pass touches
 MAX_FOLLOW_DELAY = timedelta(seconds=90)
 Proposals = dict[int, list[Candidate]]  # by face
 ColumnValues = tuple[object, ...]
-read_outcome = attrgetter("state", "person_id", "similarity", "reference_id")
+read_outcome = attrgetter("state", "person_id", "similarity", "reference_id", "is_twice")
 read_candidate = attrgetter("person_id", "reference_id", "look_alike_id", "similarity")
 
 
@@ -56,24 +58,43 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | Non
     """Search and decide for those of the faces that no person has decided on, and save the outcome.
 
     `proposals` are new ones that rest on confirmed look-alikes; earlier ones are kept while they hold. Call
-    it with the faces' rows held.
+    it with the faces' rows held, and with all of a photo's faces that it may name.
     """
     open_faces = [face for face in faces if not face.is_decided]
     before = {face.pk: read_outcome(face) for face in open_faces}
     rejected = get_rejected_persons(open_faces)
     follower = live.get_index_follower(embedder)
     found = find_outcomes(get_face_vectors(open_faces, embedder), embedder, rejected)
+    once = _withhold_repeated_names(open_faces, found)
     kept, rows = find_standing_proposals(open_faces), {}
-    for face, outcome, never in zip(open_faces, found, rejected, strict=True):
+    for face, outcome, alone, never in zip(open_faces, once, found, rejected, strict=True):
         likes = (*kept[face.pk], *(proposals or {}).get(face.pk, ()))
         wanted = [row for row in likes if row.person_id not in never]
         rows[face.pk] = rank_candidates(face, outcome, follower.build, wanted)
         set_face_outcome(face, outcome, rows[face.pk])
+        face.is_twice = outcome is not alone
     changed = [face for face in open_faces if not _is_unchanged(before[face.pk], read_outcome(face))]
-    Face.objects.bulk_update(changed, ["state", "person", "similarity", "reference"])
+    Face.objects.bulk_update(changed, ["state", "person", "similarity", "reference", "is_twice"])
     Face.objects.filter(pk__in=before).update(searched_change=follower.horizon)
     _save_candidates(rows)
     Face.objects.filter(pk__in=[face.pk for face in faces]).mark_duplicate_names()
+
+
+def _withhold_repeated_names(faces: Sequence[Face], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Each name once in a photo; the names that its other faces bear are taken."""
+    photos: dict[int, list[int]] = defaultdict(list)
+    for row, face in enumerate(faces):
+        photos[face.photo_id].append(row)
+    others = Face.objects.named().filter(photo__in=photos).exclude(pk__in=[face.pk for face in faces])
+    taken: dict[int, set[int]] = defaultdict(set)
+    for photo, person in others.values_list("photo_id", "person_id"):
+        taken[photo].add(person)
+    kept = list(outcomes)
+    for photo, rows in photos.items():
+        once = withhold_repeated_names([outcomes[row] for row in rows], taken[photo])
+        for row, outcome in zip(rows, once, strict=True):
+            kept[row] = outcome
+    return kept
 
 
 def _save_candidates(rows: Proposals) -> None:
@@ -294,7 +315,7 @@ def follow_gallery(*, is_all: bool = False) -> int:
 @transaction.atomic
 def _search_part_again(ids: list[int], embedder: Embedder, build: Build | None) -> int:
     SiteSetting.objects.update_or_create(key=FOLLOW_HEARTBEAT_KEY, defaults={"value": ids[-1]})
-    faces = _hold_undecided_faces(ids, embedder)
+    faces = hold_undecided_faces(ids, embedder)
     before = {face.pk: (face.person_id, face.state) for face in faces}
     name_faces(faces, embedder)
     changes = [
@@ -338,12 +359,15 @@ def _search_undecided_faces(
     ids, done = sorted(face_ids), 0
     for start in range(0, len(ids), FACES_PER_TRANSACTION):
         with transaction.atomic():
-            faces = _hold_undecided_faces(ids[start : start + FACES_PER_TRANSACTION], embedder)
+            wanted = ids[start : start + FACES_PER_TRANSACTION]
+            faces = hold_undecided_faces(wanted, embedder)
             name_faces(faces, embedder, proposals)
-            done += len(faces)
+            done += len({face.pk for face in faces}.intersection(wanted))
     return done
 
 
-def _hold_undecided_faces(ids: Collection[int], embedder: Embedder) -> list[Face]:
-    rows = Face.objects.undecided().select_for_update().filter(pk__in=ids)
+def hold_undecided_faces(ids: Collection[int], embedder: Embedder) -> list[Face]:
+    """Those of the photos of these faces that can be searched, kept from others until the transaction ends."""
+    photos = Face.objects.filter(pk__in=ids).order_by().values("photo")
+    rows = Face.objects.undecided().select_for_update().filter(photo__in=photos)
     return list(rows.filter(embedder_id=embedder.id))

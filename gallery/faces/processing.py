@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
-from gallery.faces.naming import name_faces
+from gallery.faces.naming import hold_undecided_faces, name_faces
 from gallery.index import engine
 from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
@@ -153,6 +153,7 @@ def embed_drawn_face(pk: int) -> bool:
     found, region = detect_in_drawn_box(face.photo.file.path, face.box)
     vector = embed_faces(region.pixels, [found], embedder)[0] if found else None
     with transaction.atomic():
+        beside = hold_undecided_faces([pk], embedder)
         rows = Face.objects.select_for_update(of=("self",)).filter(pk=pk, is_erased=False)
         current = rows.exclude(recognition_off_q("photo")).first()
         if current is None:
@@ -170,7 +171,7 @@ def embed_drawn_face(pk: int) -> bool:
                 *("embedding", "embedder_id", "embedded_at"),
             ]
         )
-        name_faces([current], embedder)
+        name_faces([current, *(face for face in beside if face.pk != pk)], embedder)
     return True
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from PIL import Image as Pillow
 
 from gallery.core.limits import get_upload_limits
-from gallery.faces.tagging import NamedFace, TaggedPhoto, map_in_threads
+from gallery.faces.tagging import NamedFace, TaggedPhoto, candidate_as_json, map_in_threads
 from gallery.index import engine, live
 from gallery.models import Reference, ReferenceVector
 from recognition.analysis import Analysis
@@ -82,7 +82,7 @@ def _name_by_nearest(analysis: Analysis, embedder: Embedder, least_similarity: f
                 outcome,
                 name if is_known else None,
                 str(found.image) if found else "",
-                [{"name": name, "similarity": round(each.similarity, 4)} for each in candidates],
+                [candidate_as_json(each, name) for each in candidates],
                 found.source_path if found else "",
             )
         )

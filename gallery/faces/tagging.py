@@ -16,11 +16,12 @@ from gallery.faces import naming
 from gallery.index import engine, live
 from gallery.models import Person, Reference
 from recognition.analysis import Analysis, analyse_photo
+from recognition.decide import withhold_repeated_names
 from recognition.embedders.dlib import DlibEmbedder
 from recognition.embedders.sface import SFaceEmbedder
 from recognition.errors import ImageError
 from recognition.images.sandbox import start_decoder
-from recognition.types import Bounds, Detection, Detector, Embedder, Outcome, State
+from recognition.types import Bounds, Candidate, Detection, Detector, Embedder, Outcome, State
 
 MAX_GALLERY_LAG = 1.0  # seconds by which the gallery that photos are searched in may lag behind
 
@@ -31,7 +32,7 @@ class NamedFace:
     outcome: Outcome
     name: str | None  # only when known
     reference: str  # path of the nearest reference below MEDIA_ROOT, "" without one
-    candidates: list[dict[str, Any]]  # name, similarity
+    candidates: list[dict[str, Any]]  # name, person_id, similarity
     source_path: str = ""  # where that reference came from
 
     @property
@@ -52,6 +53,7 @@ class NamedFace:
             "detection": round(self.detection.score, 4),
             "state": self.outcome.state.value,
             "name": self.name,
+            "person_id": self.outcome.best.person if self.name and self.outcome.best else None,
             "similarity": None if self.similarity is None else round(self.similarity, 4),
             "reference": self.reference or None,
             "candidates": self.candidates,
@@ -76,6 +78,14 @@ class TaggedPhoto:
             "faces": [face.as_json() for face in self.faces],
             "milliseconds": {step: round(spent, 2) for step, spent in self.milliseconds.items()},
         }
+
+
+def candidate_as_json(candidate: Candidate, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "person_id": candidate.person,
+        "similarity": round(candidate.similarity, 4),
+    }
 
 
 def tag_photos(paths: Sequence[Path]) -> Iterator[TaggedPhoto]:
@@ -131,6 +141,7 @@ class _GallerySearch:
     def name_faces(self, analysis: Analysis) -> list[NamedFace]:
         self.refresh()
         found = naming.find_outcomes(analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=True)
+        found = withhold_repeated_names(found)
         everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
         names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))
         nearest = {outcome.best.reference for outcome in found if outcome.best}
@@ -142,7 +153,7 @@ class _GallerySearch:
                 names.get(outcome.best.person) if outcome.best and outcome.state is State.KNOWN else None,
                 paths.get(outcome.best.reference, "") if outcome.best else "",
                 [
-                    {"name": names[candidate.person], "similarity": round(candidate.similarity, 4)}
+                    candidate_as_json(candidate, names[candidate.person])
                     for candidate in outcome.candidates
                     if candidate.person in names
                 ],

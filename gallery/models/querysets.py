@@ -121,7 +121,10 @@ class FaceQuerySet(QuerySet["Face"]):
         return self.filter(person__isnull=False).exclude(decision__in=NAMELESS_DECISIONS)
 
     def mark_duplicate_names(self) -> None:
-        """Note for all faces of these faces' photos whether another face of the photo bears the same name."""
+        """Note for all faces of these faces' photos whether another face of the photo bears the same name.
+
+        Of undecided faces that are unsure for that reason, whoever searched them has noted it.
+        """
         faces = self.model.objects.filter(photo__in=self.order_by().values("photo"))
         twice = (
             faces.named()
@@ -135,7 +138,8 @@ class FaceQuerySet(QuerySet["Face"]):
         for photo, person in twice:
             doubled |= Q(photo=photo, person=person)
         named_twice = faces.named().filter(doubled).order_by()
-        faces.filter(is_twice=True).exclude(pk__in=named_twice.values("pk")).update(is_twice=False)
+        noted = faces.filter(is_twice=True).exclude(decision="", state="unsure")
+        noted.exclude(pk__in=named_twice.values("pk")).update(is_twice=False)
         named_twice.filter(is_twice=False).update(is_twice=True)
 
 

@@ -270,7 +270,8 @@ def _lock_faces(person: Person, with_likely: bool) -> list[Face]:
 
 
 def find_faces_of_person(person: Person, *, with_likely: bool = False) -> FaceQuerySet:
-    """Faces that bear the name; `with_likely`, those that first of all may be the person, too.
+    """Faces that bear the name, or would but for another face of their photo; `with_likely`, those that first of all
+    may be the person, too.
 
     Those that bore it until recognition was stopped are among them; only the history knows which they are.
     """
@@ -278,7 +279,8 @@ def find_faces_of_person(person: Person, *, with_likely: bool = False) -> FaceQu
     said = events.filter(summary__has_key="veiled").values_list("summary", flat=True)
     veiled = sorted({pk for summary in said for pk in summary["veiled"]})
     named = Q(person=person) | Q(pk__in=veiled, person__isnull=True, is_veiled=True)
-    return Face.objects.filter(named | get_likely_faces_filter(person) if with_likely else named)
+    likely = get_likely_faces_filter(person)
+    return Face.objects.filter(named | (likely if with_likely else likely & Q(is_twice=True)))
 
 
 def get_likely_faces_filter(person: Person) -> Q:

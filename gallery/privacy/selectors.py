@@ -102,7 +102,7 @@ def preview_person_erasure(person: Person) -> ErasurePreview:
         "references": person.references.count(),
         "faces": faces.count(),
         "by_machine": faces.undecided().count(),
-        "likely": Face.objects.filter(get_likely_faces_filter(person)).count(),
+        "likely": Face.objects.filter(get_likely_faces_filter(person), is_twice=False).count(),
         "photos": faces.values("photo").distinct().count(),
         "embeddings": embedded + ReferenceVector.objects.filter(reference__person=person).count(),
         "mentions": sum(rows.count() for rows in mentions),

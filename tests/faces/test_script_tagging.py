@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from gallery.faces import script_tagging
 from gallery.index import engine
+from recognition.images import read_photo
 from recognition.types import Detection, Image
 from tests.engines import FakeEngine, Seen, somebody
 from tests.gallery_world import know, world
@@ -65,7 +66,10 @@ def test_a_name_and_a_face_need_more_than_their_thresholds(photo: Path) -> None:
     bound = f"--similarity={known['similarity'] + 0.0001}"
     (unknown,) = json.loads(tag(photo, "--like-the-script", "--json", bound))["faces"]
     assert (unknown["name"], unknown["state"]) == (None, "unknown")
-    assert unknown["candidates"] == [{"name": "Anna", "similarity": known["similarity"]}]
+    assert (known["person_id"], unknown["person_id"]) == (unknown["candidates"][0]["person_id"], None)
+    assert [(each["name"], each["similarity"]) for each in unknown["candidates"]] == [
+        ("Anna", known["similarity"])
+    ]
     both = json.loads(tag(photo, "--like-the-script", "--json", "--detection=0.7"))["faces"]
     assert [round(face["detection"], 2) for face in both] == [0.99, 0.8]
 
@@ -76,6 +80,24 @@ def test_named_faces_are_printed_as_the_script_printed_them(photo: Path) -> None
     assert [line.split(":")[0] for line in lines] == ["Results", "Name", "path", "Similarity"]
     assert lines[1] == "Name: Anna"
     assert tag(photo, "--like-the-script", "--similarity=1").splitlines() == ["Results:"]
+
+
+@pytest.mark.usefixtures("clip")
+@pytest.mark.parametrize(
+    ("side", "size"), [((), (640, 427)), (("--width", 300), (300, 200)), (("--height", 200), (300, 200))]
+)
+def test_what_is_drawn_has_the_wished_width_or_height(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, side: tuple[object, ...], size: tuple[int, int]
+) -> None:
+    monkeypatch.setattr(engine, "read_photo", read_photo)
+    tag(photo, "--like-the-script", "--out", photo.parent / "out", *side)
+    assert Pillow.open(photo.parent / "out/group.jpg").size == size
+
+
+def test_a_width_and_a_height_are_not_taken_together(photo: Path) -> None:
+    with pytest.raises(CommandError, match="either") as error:
+        tag(photo, "--width", 300, "--height", 200)
+    assert error.value.returncode == 2
 
 
 @pytest.mark.usefixtures("clip")

@@ -126,7 +126,7 @@ def needles_of_person() -> dict[str, str]:
         found |= {f"{label} crop": f"face-{face_digest(face)}".encode()}
     for event in Event.objects.filter(verb="undo", object_type="face"):
         row = event.undo["rows"][0]["before"]
-        assert row["person_id"] == person.pk
+        assert Reference.objects.get(pk=row["reference_id"]).person == person
         found |= {"undrawn face base64": row["embedding"][:80].encode()}
     return as_text(found)
 

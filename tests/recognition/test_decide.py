@@ -11,10 +11,10 @@ from recognition.decide import (
     MAX_CANDIDATES,
     combine_similarities,
     decide,
-    mark_repeated_people,
     may_have_missed_runner_up,
     rank_candidates,
     tighten_for_gallery,
+    withhold_repeated_names,
 )
 from recognition.decide import classify_similarity as state_of
 from recognition.types import Bounds, Candidate, Combination, Neighbour, Outcome, State
@@ -145,14 +145,19 @@ def test_a_full_list_with_one_person_asks_for_more_neighbours() -> None:
     assert not may_have_missed_runner_up(near((ANNE, 0.9)), wanted=2)
 
 
-def test_the_same_person_twice_in_a_photo_is_flagged_only_for_known_names() -> None:
-    anne = decide(near((ANNE, 0.97)), BOUNDS)
+def test_of_a_photos_faces_the_nearest_alone_is_known_by_a_name() -> None:
+    nearest, nearer = decide(near((ANNE, 0.99)), BOUNDS), decide(near((ANNE, 0.97)), BOUNDS)
+    bert, nobody = decide(near((BERT, 0.97)), BOUNDS), decide([], BOUNDS)
+    withheld = replace(nearer, state=State.UNSURE)
+    assert withhold_repeated_names([nearer, bert, nearest, nobody]) == [withheld, bert, nearest, nobody]
+    assert withhold_repeated_names([nearer, nearer]) == [nearer, withheld]
+
+
+def test_a_name_that_somebody_gave_to_a_face_is_no_other_faces() -> None:
+    anne, bert = decide(near((ANNE, 0.99)), BOUNDS), decide(near((BERT, 0.97)), BOUNDS)
     maybe_anne = decide(near((ANNE, 0.92)), BOUNDS)
-    bert = decide(near((BERT, 0.97)), BOUNDS)
-    nobody = decide([], BOUNDS)
-    assert mark_repeated_people([anne, bert, anne, nobody, maybe_anne]) == [True, False, True, False, False]
-    assert mark_repeated_people([anne, maybe_anne]) == [False, False]
-    assert mark_repeated_people([]) == []
+    kept = withhold_repeated_names([anne, bert, maybe_anne], [ANNE])
+    assert kept == [replace(anne, state=State.UNSURE), bert, maybe_anne]
 
 
 def test_published_bounds_tighten_as_the_gallery_grows_and_never_loosen() -> None:

@@ -16,19 +16,26 @@ from gallery.management.base import GalleryCommand, make_flag
 from gallery.models.storage import get_media_path as stored
 from recognition.draw import Label, annotate_photo
 
+DEFAULT_WIDTH = 640  # pixels
+
 
 class Command(GalleryCommand):
     help = "Names the faces in photos and folders of photos; needs no worker and stores nothing."
     arguments = {
         "photos": {"nargs": "+", "metavar": "PHOTO", "type": Path},
         "--out": {"type": Path, "help": "folder for the photos with boxes and names drawn"},
-        "--width": {"type": int, "default": 640, "help": "their width in pixels (640)"},
+        "--width": {"type": int, "help": "their width in pixels (640)"},
+        "--height": {"type": int, "help": "their height in pixels, in place of a width"},
         "--like-the-script": make_flag("MTCNN alone, CLIP, and the nearest reference decides"),
         "--detection": {"type": float, "help": "with it: the detection score a face must be over (0.8)"},
         "--similarity": {"type": float, "help": "with it: the similarity a name must be over (0.8)"},
     }
 
-    def handle(self, *, photos: list[Path], out: Path | None, width: int, **options: Any) -> None:
+    def handle(
+        self, *, photos: list[Path], out: Path | None, width: int | None, height: int | None, **options: Any
+    ) -> None:
+        if None not in (width, height) or any(side is not None and side < 1 for side in (width, height)):
+            raise CommandError("Say either a --width or a --height, of one pixel or more.", returncode=2)
         self._names: set[str] = set()
         paths = [path for given in photos for path in self.list_photos(given)]
         if out:
@@ -37,7 +44,7 @@ class Command(GalleryCommand):
             if tagged.error:
                 self.fail_with(f"{tagged.path}: {tagged.error}")
             elif out:
-                self._draw(tagged, out, width)
+                self._draw(tagged, out, width, height)
             if self.is_json:
                 self.say_json(tagged.as_json())
             elif not tagged.error and options["like_the_script"]:
@@ -61,14 +68,16 @@ class Command(GalleryCommand):
             raise CommandError("--detection and --similarity go with --like-the-script.", returncode=2)
         return tag_photos(paths)
 
-    def _draw(self, tagged: TaggedPhoto, out: Path, width: int) -> None:
+    def _draw(self, tagged: TaggedPhoto, out: Path, width: int | None, height: int | None) -> None:
         photo = engine.read_photo(tagged.path)
+        if height is not None:
+            width = max(1, round(height * tagged.width / tagged.height))
         boxes = [photo.box_in_pixels(face.detection.box) for face in tagged.faces]
         labels = [
             Label(box, face.label, face.outcome.state) for box, face in zip(boxes, tagged.faces, strict=True)
         ]
         name = self._new_name(tagged.path.stem)
-        (out / name).write_bytes(annotate_photo(photo.pixels, labels, width).encoded())
+        (out / name).write_bytes(annotate_photo(photo.pixels, labels, width or DEFAULT_WIDTH).encoded())
 
     def _new_name(self, stem: str) -> str:
         """A file name not used in this run yet: two folders may hold photos of the same name."""
