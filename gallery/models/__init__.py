@@ -7,6 +7,7 @@ from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, S
 from gallery.models.index import Build, Calibration, GalleryChange, NameChange
 from gallery.models.people import Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
 from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
+from gallery.models.uploads import PartialUpload
 
 __all__ = [
     "Album",
@@ -29,6 +30,7 @@ __all__ = [
     "Invitation",
     "Job",
     "NameChange",
+    "PartialUpload",
     "Person",
     "PersonExport",
     "Photo",

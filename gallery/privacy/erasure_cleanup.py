@@ -51,6 +51,7 @@ from gallery.models import (
 from gallery.models import ReferenceVector as Vector
 from gallery.models.storage import get_media_path, remove_file
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
+from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 from gallery.privacy.erasure import describe_kept_backups
 from gallery.privacy.restored import erase_again
@@ -100,6 +101,12 @@ def clear_gallery_exports(erasure: Erasure) -> bool:
         cleared, unreached = remove_from_exports(erased)
         add_to_receipt(erasure, "exports", cleared)
         erasure.counts |= {"exports_gone": unreached} if unreached else {}
+    return True
+
+
+def remove_partial_uploads(erasure: Erasure) -> bool:
+    """What had arrived of files that an erased account was sending: its rows went with the account."""
+    forget_partial_uploads()
     return True
 
 
@@ -215,6 +222,7 @@ CLEANUP_STEPS: tuple[Callable[[Erasure], bool], ...] = (
     remove_erased_renditions,
     redact_erased_history,
     clear_gallery_exports,
+    remove_partial_uploads,
     clear_index_builds,
     remove_erased_renditions,
     note_holding_backups,

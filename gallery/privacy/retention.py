@@ -22,6 +22,7 @@ from gallery.index.feed import announce_people_references
 from gallery.models import Event, Face, IdempotencyKey, Invitation, Person, ShareLink
 from gallery.models.querysets import recognition_off_q
 from gallery.people.drafts import delete_old_drafts
+from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_orphan_renditions
 from gallery.privacy.person_export import delete_expired_exports
 
@@ -58,7 +59,7 @@ def delete_expired_records() -> dict[str, int]:
     gone["person_exports"] = delete_expired_exports()
     gone["leftover_embeddings"] = delete_leftover_embeddings()
     gone["erased_digests"] = remove_old_notes()
-    gone["leftovers"] = remove_stale_files()
+    gone["leftovers"] = remove_stale_files() + forget_partial_uploads()
     return gone
 
 

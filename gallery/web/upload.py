@@ -11,9 +11,9 @@ from typing import BinaryIO, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.base import ContentFile, File
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -25,8 +25,16 @@ from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, takes_files
 from gallery.core.throttling import UploadQuotaReached
-from gallery.models import Album, Photo, User
+from gallery.models import Album, PartialUpload, Photo, User
 from gallery.photos.albums import create_album
+from gallery.photos.partial_uploads import (
+    PartRefused,
+    append_part,
+    begin_upload,
+    discard_upload,
+    list_partial_uploads,
+    open_upload,
+)
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
 from gallery.photos.services import add_photo
 from gallery.web.erased_names import is_confirmed
@@ -62,6 +70,7 @@ def _upload_context(user: User, album: int | None) -> dict[str, object]:
     return {
         "albums": Album.objects.visible_to(user).order_by("-pk")[:200],
         "album": album,
+        "partial_uploads": list_partial_uploads(user),
         "progress": get_processing_progress(user),
         "max_mb": settings.UPLOAD_MAX_MB,
     }
@@ -89,9 +98,15 @@ def upload_plain(request: PageRequest) -> HttpResponse:
 @takes_files
 @contributor_required
 @require_POST
-def upload_file(request: PageRequest) -> StreamingHttpResponse:
-    """One file (or ZIP): a line of JSON for every photo, as soon as it is safe."""
-    files = request.FILES.getlist("photos")
+def upload_file(request: PageRequest) -> HttpResponseBase:
+    """One file (or ZIP), sent now or arrived in parts: a line of JSON for every photo, as soon as it is safe."""
+    files: list[File[bytes]] = list(request.FILES.getlist("photos"))
+    upload = find_by_id(list_partial_uploads(request.user), request.POST.get("upload"))
+    if upload is not None:
+        try:
+            files.append(open_upload(upload))
+        except PartRefused as refused:
+            return _say_where_to_go_on(refused)
     try:
         album = _get_target_album(request)
     except ActionRefused as refusal:
@@ -100,8 +115,68 @@ def upload_file(request: PageRequest) -> StreamingHttpResponse:
         ]
     else:
         results = (result for file in files for result in _take_file(request, file, album))
+    if upload is not None:
+        results = _discard_when_taken(upload, files[-1], results)
     lines = (json.dumps(_result_as_json(request, result)) + "\n" for result in results)
     return StreamingHttpResponse(lines, content_type="application/x-ndjson")
+
+
+def _discard_when_taken(
+    upload: PartialUpload, file: File[bytes], results: Iterable[UploadResult]
+) -> Iterator[UploadResult]:
+    """Pass the results on; what arrived is kept where the same file may be tried again."""
+    is_taken = True
+    with file:
+        for result in results:
+            is_taken &= result.kind != FAILED and not result.wait_seconds
+            yield result
+    if is_taken:
+        discard_upload(upload)
+
+
+@contributor_required
+@require_POST
+def upload_begin(request: PageRequest) -> JsonResponse:
+    """Where a large file is to be sent from: from its start, or from what has arrived of it."""
+    size, modified = parse_id(request.POST.get("size")), parse_id(request.POST.get("modified"))
+    try:
+        upload = begin_upload(request.user, request.POST.get("name", ""), size or 0, modified or 0)
+    except UploadQuotaReached as reached:
+        answer = JsonResponse({"error": str(reached)}, status=429)
+        answer["Retry-After"] = str(reached.wait_seconds)
+        return answer
+    except ActionRefused as refusal:
+        return JsonResponse({"error": str(refusal)}, status=422)
+    return JsonResponse({"upload": upload.pk, "arrived": upload.arrived})
+
+
+@takes_files
+@contributor_required
+@require_POST
+def upload_part(request: PageRequest) -> JsonResponse:
+    upload = find_by_id(list_partial_uploads(request.user), request.POST.get("upload"))
+    if upload is None:
+        return JsonResponse({"error": _("What had arrived of this file is gone. Send it again.")}, status=410)
+    offset, checksum = parse_id(request.POST.get("offset")), parse_id(request.POST.get("checksum"))
+    part = request.FILES.get("part", ContentFile(b""))
+    try:
+        arrived = append_part(upload, offset or 0, checksum or 0, part)
+    except PartRefused as refused:
+        return _say_where_to_go_on(refused)
+    return JsonResponse({"arrived": arrived})
+
+
+def _say_where_to_go_on(refused: PartRefused) -> JsonResponse:
+    return JsonResponse({"error": str(refused), "arrived": refused.arrived}, status=409)
+
+
+@contributor_required
+@require_POST
+def upload_discard(request: PageRequest) -> HttpResponse:
+    """Give up a file of which a part has arrived."""
+    if upload := find_by_id(list_partial_uploads(request.user), request.POST.get("upload")):
+        discard_upload(upload)
+    return redirect("upload")
 
 
 @contributor_required
@@ -133,9 +208,7 @@ def _get_target_album(request: PageRequest) -> Album | None:
     return found
 
 
-def _take_file(
-    request: PageRequest, file: UploadedFile[bytes], album: Album | None
-) -> Iterator[UploadResult]:
+def _take_file(request: PageRequest, file: File[bytes], album: Album | None) -> Iterator[UploadResult]:
     name = file.name or _("photo")
     is_zip = is_archive(file.read(8))
     file.seek(0)

@@ -146,6 +146,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("upload/", upload.upload_page, name="upload"),
     path("upload/plain", upload.upload_plain, name="upload_plain"),
     path("upload/file", upload.upload_file, name="upload_file"),
+    path("upload/begin", upload.upload_begin, name="upload_begin"),
+    path("upload/part", upload.upload_part, name="upload_part"),
+    path("upload/discard", upload.upload_discard, name="upload_discard"),
     path("upload/album", upload.upload_new_album, name="upload_album"),
     # Faces
     path("faces/<int:pk>/", faces.face_panel, name="face"),

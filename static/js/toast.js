@@ -15,9 +15,16 @@ export function startToasts() {
     showToast({ text: sentence ? decodeURIComponent(sentence) : place.dataset.failed, tags: "error" });
   };
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
-    document.body.addEventListener(name, (event) => tellFailure(event.detail.xhr?.getResponseHeader("X-Sentence")));
+    document.body.addEventListener(name, ({ detail }) => {
+      if (!isByTimer(detail)) tellFailure(detail.xhr?.getResponseHeader("X-Sentence"));
+    });
   }
   document.body.addEventListener("request-failed", (event) => tellFailure(event.detail.sentence));
+}
+
+/** Whether a part of the page asked by itself, which it will do again. */
+function isByTimer({ requestConfig }) {
+  return ["look", "poll", undefined].includes(requestConfig?.triggeringEvent?.type);
 }
 
 export function showToast({ text, undo = "", tags = "" }) {

@@ -1,11 +1,19 @@
 /**
- * Sends photos two at a time, each file in a request of its own, so that what has been sent is safe whatever happens to
- * the rest. Without this script the form sends all of them at once.
+ * Sends photos two at a time, each file in a request of its own, large ones in parts, so that what has been sent is safe
+ * whatever happens to the rest. Where the connection is gone it waits, and goes on by itself. Without this script the
+ * form sends all of them at once.
  */
 import { startFileDrop } from "./file_drop.js";
 import "./photo_progress.js";
 
 const AT_ONCE = 2;
+const MIN_PART_SIZE = 250_000; // bytes
+const MAX_PART_SIZE = 8_000_000;
+const MAX_PAUSE_SECONDS = 15;
+const CRC_TABLE = Int32Array.from({ length: 256 }, (_, sum) => {
+  for (let bit = 0; bit < 8; bit += 1) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+  return sum;
+});
 const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what operating systems put into folders
 const form = document.querySelector("[data-upload]");
 const section = document.querySelector("[data-sending]");
@@ -15,6 +23,16 @@ const counts = { all: 0, sent: 0, duplicate: 0, refused: 0 };
 const queue = [];
 let sending = 0;
 let pause = null; // the timer that ends a wait for the site
+let cuts = 0; // of the connection, since anything was answered
+let partSize = 1_000_000; // larger files are sent in parts of so many bytes, which a second or two should bring over
+
+/** Why a file could not be sent; where seconds are given, it is tried again after them. */
+class Trouble extends Error {
+  constructor(words, seconds = 0) {
+    super(words);
+    this.seconds = seconds;
+  }
+}
 
 const withCounts = (words) => words.replace(/\{(\w+)\}/g, (_, name) => counts[name]);
 
@@ -35,8 +53,20 @@ function showCounts() {
 /** Make the new album, if one was named, before the first file goes into it; resolves to why that failed, or "". */
 let albumBeingMade = null;
 function makeAlbumOnce() {
-  albumBeingMade ??= makeAlbum().catch(() => form.dataset.failed).finally(() => { albumBeingMade = null; });
+  albumBeingMade ??= makeAlbumWhenConnected().finally(() => { albumBeingMade = null; });
   return albumBeingMade;
+}
+
+async function makeAlbumWhenConnected() {
+  for (;;) {
+    try {
+      return await makeAlbum();
+    } catch { // the connection is gone
+      const trouble = lostConnection();
+      wait(trouble);
+      await new Promise((done) => { setTimeout(done, trouble.seconds * 1000); });
+    }
+  }
 }
 
 async function makeAlbum() {
@@ -91,78 +121,141 @@ function sendNextFiles() {
   }
 }
 
-/** Put a file back, and send nothing until so many seconds have passed; one line says why, and until when. */
-function waitWith(job, seconds, why) {
-  job.isAgain = true;
-  job.row.querySelector("progress").value = 0;
-  queue.unshift(job);
+/** Send nothing until so many seconds have passed; one line says why, and until when. */
+function wait({ seconds, message }) {
   const line = section.querySelector("[data-waiting]");
-  const until = new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { timeStyle: "short" });
-  line.textContent = `${why} ${line.dataset.words.replace("{time}", until)}`;
+  const until = new Date(Date.now() + seconds * 1000).toLocaleTimeString([], { timeStyle: "medium" });
+  line.textContent = `${message} ${line.dataset.words.replace("{time}", until)}`;
   line.hidden = false;
   clearTimeout(pause);
-  pause = setTimeout(() => {
-    pause = null;
-    line.hidden = true;
-    sendNextFiles();
-  }, seconds * 1000);
+  pause = setTimeout(goOn, seconds * 1000);
 }
 
-function sendFile(job) {
-  const request = new XMLHttpRequest();
-  const body = new FormData();
-  const bar = job.row.querySelector("progress");
-  let read = 0;
-  job.wait = null;
-  body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
-  body.set("album", job.album);
-  if (form.elements.erased?.checked) body.set("erased", "files");
-  body.append("photos", job.file, job.file.name);
+function goOn() {
+  clearTimeout(pause);
+  pause = null;
+  section.querySelector("[data-waiting]").hidden = true;
+  sendNextFiles();
+}
 
-  const isAnswered = () => request.status === 200 && request.getResponseHeader("Content-Type")?.includes("ndjson");
-  const readLines = (isEnd) => {
+async function sendFile(job) {
+  job.wait = job.failure = null;
+  job.row.querySelector("progress").value = 0;
+  try {
+    await sendWhole(job, job.file.size > partSize ? { upload: await sendParts(job) } : { photos: job.file });
+    job.row.remove();
+    counts.sent += 1;
+    showCounts();
+  } catch (trouble) {
+    if (!(trouble instanceof Trouble)) throw trouble;
+    if (trouble.seconds) {
+      job.isAgain = true;
+      queue.unshift(job);
+      wait(trouble);
+    } else showBroken(job, trouble.message);
+  }
+  sending -= 1;
+  sendNextFiles();
+}
+
+/** Send a large file from where it has come to, also on an earlier visit; resolves to its id. */
+async function sendParts(job) {
+  const { name, size, lastModified } = job.file;
+  const { upload, arrived } = await postForJson(job, form.dataset.begin, { name, size, modified: lastModified });
+  let offset = arrived;
+  while (offset < size) {
+    const part = job.file.slice(offset, offset + partSize);
+    const content = await part.arrayBuffer().catch(() => { throw new Trouble(form.dataset.unreadable); });
+    const fields = { upload, offset, checksum: crc32(new Uint8Array(content)), part };
+    offset = (await postForJson(job, form.dataset.part, fields, offset)).arrived;
+  }
+  return upload;
+}
+
+async function sendWhole(job, fields) {
+  const more = form.elements.erased?.checked ? { erased: "files" } : {};
+  let read = 0;
+  const readLines = (request, isEnd) => {
     const end = isEnd ? request.responseText.length : request.responseText.lastIndexOf("\n") + 1;
     for (const line of request.responseText.slice(read, end).split("\n")) if (line) showResult(job, JSON.parse(line));
     read = Math.max(read, end);
   };
-  const finish = () => {
-    sending -= 1;
-    sendNextFiles();
-  };
-  request.upload.addEventListener("progress", (event) => {
-    bar.max = event.total || 1;
-    bar.value = event.loaded;
-  });
-  request.addEventListener("progress", () => isAnswered() && readLines(false));
-  request.addEventListener("load", () => {
-    if (isAnswered()) {
-      readLines(true);
-      if (job.wait) waitWith(job, ...job.wait);
-      else if (job.failure) showBroken(job, job.failure);
-      else {
-        job.row.remove();
-        counts.sent += 1;
-        showCounts();
-      }
-    } else if (secondsToWait(request)) waitWith(job, secondsToWait(request), errorIn(request));
-    else showBroken(job, request.status === 401 ? form.dataset.signedout : errorIn(request) ?? failureOf(request));
-    finish();
-  });
-  for (const name of ["error", "abort", "timeout"]) {
-    request.addEventListener(name, () => {
-      showBroken(job, form.dataset.failed);
-      finish();
-    });
-  }
-  request.open("POST", form.dataset.file);
-  request.setRequestHeader("Accept", "application/json, application/x-ndjson");
-  request.send(body);
+  const request = await post(job, form.dataset.file, { album: job.album, ...more, ...fields }, 0, readLines);
+  if (!isAnswered(request)) throw troubleOf(request);
+  readLines(request, true);
+  if (job.wait) throw new Trouble(...job.wait);
+  if (job.failure) throw new Trouble(job.failure);
 }
 
-/** For how long the site asks to wait, where it has too much to do or one has sent as much as one may; else 0. */
-function secondsToWait(request) {
-  const isBusy = [429, 503].includes(request.status) && errorIn(request);
-  return isBusy ? Number(request.getResponseHeader("Retry-After")) : 0;
+/** What a request about a part was answered; where the site has another part, from there it goes on. */
+async function postForJson(job, address, fields, offset = 0) {
+  const request = await post(job, address, fields, offset);
+  const answer = isJson(request) ? JSON.parse(request.responseText) : {};
+  if (request.status === 200 && isJson(request)) return answer;
+  if (request.status === 409 && (job.conflicts = (job.conflicts ?? 0) + 1) < 10) return answer;
+  if (request.status === 410) throw new Trouble(answer.error, 1); // which begins anew
+  throw troubleOf(request);
+}
+
+/** Send fields and await the answer, whatever its status. */
+function post(job, address, fields, offset, onLines = () => {}) {
+  const request = new XMLHttpRequest();
+  const body = new FormData();
+  const bar = job.row.querySelector("progress");
+  body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  for (const [name, value] of Object.entries(fields)) {
+    if (value instanceof Blob) body.set(name, value, job.file.name);
+    else body.set(name, value);
+  }
+  request.upload.addEventListener("progress", (event) => {
+    bar.max = job.file.size || 1;
+    if (fields.photos || fields.part) bar.value = offset + event.loaded;
+  });
+  request.addEventListener("progress", () => isAnswered(request) && onLines(request, false));
+  const startedAt = Date.now();
+  request.open("POST", address);
+  request.setRequestHeader("Accept", "application/json, application/x-ndjson");
+  request.send(body);
+  return new Promise((answer, fail) => {
+    request.addEventListener("load", () => {
+      const milliseconds = Date.now() - startedAt;
+      cuts = 0;
+      if (fields.part && milliseconds < 1000) partSize = Math.min(partSize * 2, MAX_PART_SIZE);
+      if (fields.part && milliseconds > 3000) partSize = Math.max(partSize / 2, MIN_PART_SIZE);
+      answer(request);
+    });
+    for (const name of ["error", "abort", "timeout"]) {
+      request.addEventListener(name, () => whyBroken(job).then(fail));
+    }
+  });
+}
+
+/** The connection is gone, or the file is: it may have been moved since it was chosen. */
+async function whyBroken(job) {
+  try {
+    await job.file.slice(0, 1).arrayBuffer();
+  } catch {
+    return new Trouble(form.dataset.unreadable);
+  }
+  return lostConnection();
+}
+
+function lostConnection() {
+  if (!pause) cuts += 1;
+  partSize = Math.max(partSize / 2, MIN_PART_SIZE);
+  return new Trouble(form.dataset.lost, Math.min(2 ** cuts, MAX_PAUSE_SECONDS));
+}
+
+const isAnswered = (request) =>
+  request.status === 200 && request.getResponseHeader("Content-Type")?.includes("ndjson");
+const isJson = (request) => request.getResponseHeader("Content-Type")?.startsWith("application/json");
+
+/** Why a request was refused, and for how long the site asks to wait where it has too much to do. */
+function troubleOf(request) {
+  const error = isJson(request) ? JSON.parse(request.responseText).error : null;
+  const isBusy = [429, 503].includes(request.status) && error;
+  const seconds = isBusy ? Number(request.getResponseHeader("Retry-After")) : 0;
+  return new Trouble(request.status === 401 ? form.dataset.signedout : error ?? failureOf(request), seconds);
 }
 
 /** Why a whole request failed, and what to do about it. */
@@ -172,10 +265,16 @@ function failureOf({ status, responseURL }) {
   return status === 413 || status === 400 ? words.toolarge : words.refused;
 }
 
+function crc32(bytes) {
+  let sum = -1;
+  for (const byte of bytes) sum = CRC_TABLE[(sum ^ byte) & 255] ^ (sum >>> 8);
+  return (sum ^ -1) >>> 0;
+}
+
 /** Show what became of one photo: its tile in the grid, or a line that says why there is none. */
 function showResult(job, { kind, html, sentence, wait }) {
   if (wait) {
-    job.wait = [wait, sentence];
+    job.wait = [sentence, wait];
   } else if (kind === "failed") {
     job.failure = sentence;
   } else if (kind === "added") {
@@ -185,12 +284,6 @@ function showResult(job, { kind, html, sentence, wait }) {
     counts[kind] += 1;
     list.insertAdjacentHTML("beforeend", html);
   }
-}
-
-/** Why the site could not take the file, in its own words. */
-function errorIn(request) {
-  const isJson = request.getResponseHeader("Content-Type")?.startsWith("application/json");
-  return isJson ? JSON.parse(request.responseText).error : null;
 }
 
 function showBroken(job, words) {
@@ -235,6 +328,7 @@ for (const field of form.querySelectorAll("input[type=file]")) {
 
 startFileDrop(form.querySelector("[data-drop]"), async (transfer) => addFiles(await droppedFiles(transfer)));
 form.addEventListener("submit", (event) => event.preventDefault());
+window.addEventListener("online", goOn);
 window.addEventListener("beforeunload", (event) => {
   if (sending || queue.length) event.preventDefault();
 });

@@ -73,19 +73,22 @@ def test_nothing_is_sent_while_its_album_cannot_be_made(
     """Else the photos would be in none, seen by all, and looked at."""
     name = f"{how}.jpg"
     Image.open(place.photos / "first.jpg").resize((430 + len(how), 231)).save(tmp_path / name)
+    asked = f"answer = list(Photo.objects.filter(name={name!r}).values_list('album__name', flat=True))"
     page.goto("/upload/")
     page.get_by_label("or a new one").fill(f"Not {how}")
     album = re.compile(r"/upload/album$")
     if how == "refused":
         page.route(album, lambda route: route.fulfill(status=503, json={"error": "Just now not."}), times=1)
+        page.get_by_label("Choose photos").set_input_files(tmp_path / name)
+        row = page.locator(".filerow.broken")
+        expect(row).to_contain_text("Just now not.")
+        assert place.ask(asked) == []
+        row.get_by_role("button", name="Try again").click()
     else:
         page.route(album, lambda route: route.abort(), times=1)
-    page.get_by_label("Choose photos").set_input_files(tmp_path / name)
-    row = page.locator(".filerow.broken")
-    expect(row).to_contain_text("Just now not." if how == "refused" else "The connection broke.")
-    asked = f"answer = list(Photo.objects.filter(name={name!r}).values_list('album__name', flat=True))"
-    assert place.ask(asked) == []
-    row.get_by_role("button", name="Try again").click()
+        page.get_by_label("Choose photos").set_input_files(tmp_path / name)
+        expect(page.locator("[data-waiting]")).to_contain_text("The connection is gone.")
+        assert place.ask(asked) == []
     expect(page.locator(ADDED)).to_have_count(1)
     assert place.ask(asked) == [f"Not {how}"]
     visits.complaints.clear()  # the browser's own, of the request that failed
@@ -173,20 +176,30 @@ def test_each_file_shows_how_far_it_is_and_leaving_is_asked_about(page: Page, pl
     expect(page.locator(ADDED)).to_have_count(1)
 
 
-def test_a_broken_connection_is_said_and_the_file_tried_again(
-    page: Page, visits: Visits, place: Place
+def test_a_broken_connection_is_waited_for_in_one_line_and_large_files_go_on_where_they_stopped(
+    page: Page, visits: Visits, place: Place, tmp_path: Path
 ) -> None:
+    large = Image.effect_noise((2600, 2600), 90).convert("RGB")
+    large.save(tmp_path / "large.jpg", quality=97)
+    assert (tmp_path / "large.jpg").stat().st_size > 5_000_000
+    for number in range(5):
+        large.resize((400 + number, 300)).save(tmp_path / f"small {number}.jpg")
     page.goto("/upload/")
-    page.route("**/upload/file", lambda route: route.abort())
-    Image.open(place.photos / "first.jpg").save(place.photos / "again.jpg", quality=55)
-    page.get_by_label("Choose photos").set_input_files(place.photos / "again.jpg")
-    row = page.locator(".filerow.broken")
-    expect(row).to_contain_text("The connection broke. Nothing of this file was kept; try it again.")
+    parts: list[str] = []
+    page.on("request", lambda request: parts.append(request.url) if "upload/part" in request.url else None)
+    page.route("**/upload/file", lambda route: route.abort("connectionreset"))
+    page.get_by_label("Choose photos").set_input_files(sorted(tmp_path.iterdir()))
+    waiting = page.locator("[data-waiting]")
+    expect(waiting).to_have_text(
+        re.compile("The connection is gone. What was sent is safe. The rest goes on .+")
+    )
+    expect(page.locator(".filerow.broken")).to_have_count(0)
     page.unroute("**/upload/file")
-    row.get_by_role("button", name="Try again").click()
-    expect(page.locator(ADDED)).to_have_count(1)
+    expect(page.locator(ADDED)).to_have_count(6, timeout=20_000)
+    expect(waiting).to_be_hidden()
     expect(page.locator(".filerow")).to_have_count(0)
-    visits.complaints.clear()  # the browser's own, of the request that was broken off
+    assert 2 <= len(parts) <= 5  # none of them twice, and larger ones where they go quickly
+    visits.complaints.clear()  # the browser's own, of the requests that were broken off
 
 
 @pytest.mark.parametrize("how", ["before it is taken", "after it is taken"])
