@@ -28,9 +28,17 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from facesite.bodies import SMALL_BODY, Disconnected, Receiver, Slots, discard_rest
-from facesite.refusals import REFUSED, WITHHELD, Refused, too_large
+from facesite.refusals import REFUSED, Refused, too_large
 from facesite.threads import Answer, Send, Threads
-from gallery.core.throttling import UploadQuotaReached, check_upload_quota, get_client_address
+from gallery.api.base import find_key_sender
+from gallery.core.limits import WITHHELD
+from gallery.core.problems import is_api_request
+from gallery.core.throttling import (
+    CallLimitReached,
+    UploadQuotaReached,
+    check_upload_quota,
+    get_client_address,
+)
 from gallery.models import User
 from gallery.web.error_pages import RETRY_SECONDS, TRANSIENT_ERRORS, explain_server_error
 
@@ -147,26 +155,35 @@ def as_request(environ: Environ) -> WSGIRequest:
 def permit_upload(environ: Environ, length: int) -> Permit | None:
     """What the sender of a large body may send; None if nothing. Raises Refused past the hour's limit.
 
-    It reads the session and the user from the database, so it must not run in the event loop.
+    It reads the session or the key, and the user, from the database, so it must not run in the event loop.
     """
     close_old_connections()
     request: Any = as_request(environ)
-    sessions = import_module(settings.SESSION_ENGINE)
-    request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     try:
-        user = get_user(request)
-        if not (isinstance(user, User) and user.is_contributor):
+        find_sender = find_key_sender if is_api_request(request) else find_session_sender
+        user, is_for_files = find_sender(request)
+        if user is None:
             return None
-        if not takes_files(request.path_info):
+        if not is_for_files:
             return Permit(user.pk, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         check_upload_quota(user, length)
         return Permit(user.pk, settings.UPLOAD_REQUEST_MAX_MB * 1_000_000)
-    except UploadQuotaReached as reached:
+    except (UploadQuotaReached, CallLimitReached) as reached:
         raise Refused(429, reached.sentence, reached.wait_seconds) from reached
     except TRANSIENT_ERRORS as error:
         raise Refused(503, lazy(explain_server_error, str)(error), RETRY_SECONDS) from error
     finally:
         close_old_connections()
+
+
+def find_session_sender(request: Any) -> tuple[User | None, bool]:
+    """Who sends a large body to a page, if they may upload, and whether the page takes files."""
+    sessions = import_module(settings.SESSION_ENGINE)
+    request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+    user = get_user(request)
+    if not (isinstance(user, User) and user.is_contributor):
+        return None, False
+    return user, takes_files(request.path_info)
 
 
 def takes_files(path: str) -> bool:

@@ -18,8 +18,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 
-from facesite.refusals import WITHHELD, say_refused
+from facesite.refusals import say_refused
+from gallery.core.limits import WITHHELD
 from gallery.core.permissions import PageRequest, current_user
+from gallery.core.problems import PROBLEM_TYPE, is_api_request, make_problem
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -62,6 +64,22 @@ def request_log(get_response: Respond) -> Respond:
     return answer
 
 
+def api_problems(get_response: Respond) -> Respond:
+    """What goes wrong with a call of the API is told as a program reads it, whatever part of the site tells it."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        is_told = response.headers.get("Content-Type") == PROBLEM_TYPE
+        if response.status_code < 400 or is_told or not is_api_request(request):
+            return response
+        problem = make_problem(response.status_code)
+        if "Allow" in response.headers:
+            problem["Allow"] = response["Allow"]
+        return problem
+
+    return answer
+
+
 class SignInFirst(LoginRequiredMiddleware):
     """The login page, and from there back to the page one was on.
 
@@ -74,6 +92,8 @@ class SignInFirst(LoginRequiredMiddleware):
     def process_view(  # type: ignore[override]  # the stubs know of no htmx
         self, request: PageRequest, view_func: Any, *given: Any
     ) -> HttpResponseBase | None:
+        if is_api_request(request):  # which takes keys, and neither sessions nor forms: see gallery.api.base
+            return None
         answer = super().process_view(request, view_func, *given)
         if answer:
             return answer

@@ -13,11 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.web.error_pages import explain_trouble
 
-# Keys of `request.META`, whose values are of the class Refused.
-REFUSED = "facesite.refused"  # the answer to whoever sent the request
-WITHHELD = (
-    "facesite.withheld"  # the answer to those who may open the page; others are told to sign in, or get a 403
-)
+# A key of `request.META`, whose value is of the class Refused: the answer to whoever sent the request
+REFUSED = "facesite.refused"
 
 
 class Refused(Exception):

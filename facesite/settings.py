@@ -39,6 +39,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    "corsheaders",
+    "ninja",  # for the files of its page of documentation
     "axes",
     "csp",
 ]
@@ -52,6 +54,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "facesite.middleware.api_problems",
     "django.middleware.common.CommonMiddleware",
     "facesite.refusals.answer_refusals",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -186,6 +190,26 @@ X_FRAME_OPTIONS = "DENY"
 CSRF_TRUSTED_ORIGINS = env.words("FACESITE_TRUSTED_ORIGINS")
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": hardening.CONTENT_POLICY}
 PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in hardening.REFUSED_FEATURES}
+
+# The HTTP API
+API_CALLS_PER_MINUTE = env.whole("FACESITE_API_CALLS_PER_MINUTE", 600, low=1, high=1_000_000)  # of one key
+CACHES = {  # counts those calls, in each web process
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOWED_ORIGINS = env.words("FACESITE_API_ORIGINS")  # whose pages may call it from browsers
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "accept-language",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-none-match",
+)
+CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
 
 # Uploads
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

@@ -4,6 +4,8 @@
     "face_confirm": CONTRIBUTOR("face").post   POST
     "login": OPEN(),                           nobody needs to be logged in
 
+    "api:get_photo": ("read", VIEWER("photo")),   a call of the API, which needs a key with this scope
+
 The words are those of `access_world.py`. An address that takes an album, photo, face or reference is also
 asked for one in an album limited to other users, which must be answered as if it were not there.
 """
@@ -28,6 +30,9 @@ class Rule:
     @property
     def post(self) -> Rule:
         return replace(self, method="post")
+
+    def by(self, method: str) -> Rule:
+        return replace(self, method=method)
 
 
 OPEN = Rule(None)
@@ -160,6 +165,34 @@ TABLE: dict[str, Rule] = {
     "face_image": VIEWER("face", "face_digest", "size"),
     "reference_image": VIEWER("reference", "reference_digest", "size"),
 }
+
+# Calls of the API: the scope of the key, and the role of its user. Sessions open none of them.
+API_TABLE: dict[str, tuple[str, Rule]] = {
+    "api:list_photos": ("read", VIEWER()),
+    "api:send_photo": ("upload", CONTRIBUTOR().post),
+    "api:get_photo": ("read", VIEWER("photo")),
+    "api:get_photo_picture": ("read", VIEWER("photo")),
+    "api:get_photo_original": ("read", CONTRIBUTOR("photo")),
+    "api:delete_photo": ("curate", CONTRIBUTOR("photo").by("delete")),
+    "api:decide_on_face": ("decide", CONTRIBUTOR("face").post),
+    "api:get_face_crop": ("read", VIEWER("face")),
+    "api:find_people": ("read", VIEWER()),
+    "api:add_person": ("curate", CONTRIBUTOR().post),
+    "api:get_person": ("read", VIEWER("person")),
+    "api:change_person": ("curate", CURATOR("person").by("patch")),
+    "api:hide_person": ("curate", CURATOR("person").by("delete")),
+    "api:list_references": ("read", VIEWER("person")),
+    "api:add_person_reference": ("curate", CONTRIBUTOR("person").post),
+    "api:find_albums": ("read", VIEWER()),
+    "api:add_album": ("upload", CONTRIBUTOR().post),
+    "api:search_everything": ("read", VIEWER()),
+    "api:list_builds": ("read", CURATOR()),
+    "api:get_jobs": ("read", CURATOR()),
+    "api:list_history": ("read", CONTRIBUTOR()),
+    "api:undo_event": ("curate", CONTRIBUTOR("event").post),
+}
+# What describes the API holds nothing of the site
+API_OPEN = {"api:openapi-json", "api:openapi-view", "api:api-root"}
 
 # The admin's own pages follow a rule: curators and up for the gallery's models, administrators for the rest.
 # What a page of ours inside the admin takes, where it is not the id of its model:

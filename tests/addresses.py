@@ -60,4 +60,7 @@ ALL = {address.name: address for address in addresses()}
 ADMIN = sorted(name for name, address in ALL.items() if address.is_admin and name != "admin:login")
 
 
-SITE = sorted(name for name, address in ALL.items() if not address.is_admin)
+API = sorted(name for name in ALL if name.startswith("api:"))
+
+
+SITE = sorted(name for name, address in ALL.items() if not address.is_admin and name not in API)

@@ -18,6 +18,10 @@ from django.http import HttpRequest
 from gallery.models import User
 from recognition.images import Limits
 
+# A key of `request.META`: a body was not let in, and this is the answer to those who may open the page. Others are
+# told to sign in, or that they may not.
+WITHHELD = "facesite.withheld"
+
 
 def get_upload_limits() -> Limits:
     return Limits(bytes=settings.UPLOAD_MAX_MB * 1_000_000, pixels=settings.UPLOAD_MAX_MEGAPIXELS * 1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -13,6 +14,7 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.core.cache import cache
 from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,7 +22,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
-from gallery.models import Event, Photo, Reference, User
+from gallery.models import ApiKey, Event, Photo, Reference, User
 from recognition.errors import ImageError
 
 
@@ -90,6 +92,26 @@ class UploadQuotaReached(ActionRefused):
     def __init__(self, wait_seconds: int) -> None:
         super().__init__(str(self.sentence))
         self.wait_seconds = wait_seconds
+
+
+class CallLimitReached(ActionRefused):
+    """The key has made as many calls as a minute allows."""
+
+    code = "too_many_calls"
+    sentence = gettext_lazy("This key has made as many calls as one minute allows. Go on in the next.")
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(str(self.sentence))
+        self.wait_seconds = wait_seconds
+
+
+def count_api_call(key: ApiKey, more: int = 1) -> None:
+    """CallLimitReached past the minute's limit of this key, in this process; with `more=0` it only looks."""
+    minute, second = divmod(int(time.time()), 60)
+    name = f"api-calls-{key.pk}-{minute}"
+    cache.add(name, 0, timeout=120)
+    if cache.incr(name, more) > settings.API_CALLS_PER_MINUTE - (not more):
+        raise CallLimitReached(60 - second)
 
 
 VERB_UPLOAD_REFUSED = "upload.refused"

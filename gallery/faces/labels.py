@@ -82,6 +82,12 @@ def get_face_label(face: Face) -> FaceLabel:
     return FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
 
 
+def get_named_person(face: Face) -> Person | None:
+    """The person whose name the face bears; nobody where it is only a guess."""
+    label = get_face_label(face)
+    return label.person if label.is_named else None
+
+
 def get_similarity_tail(embedder_id: str) -> Tail | None:
     """How alike strangers are to this embedder: as measured on the owner's gallery, or as published with the
     embedder, whichever knows more people; None where neither knows any.

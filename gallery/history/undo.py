@@ -41,6 +41,13 @@ def can_undo(user: User, event: Event) -> bool:
     return is_allowed and event.undo is not None and event.undone_at is None
 
 
+def undo_event_as_shown(user: User, event: Event) -> Event:
+    """Take back one event that the user was shown: one's own, or as a curator anybody's."""
+    if not (user.is_curator or event.actor_id == user.pk):
+        raise CannotUndo(_("Only curators undo what somebody else did."))
+    return undo_events(user, event)[0]
+
+
 def undo_events(user: User, what: Event | uuid.UUID) -> list[Event]:
     """Take back one event, or every event of a batch, newest first, in one transaction.
 

@@ -73,6 +73,16 @@ def add_reference(
         raise ActionRefused(_("This person is no longer there.")) from None
 
 
+def send_reference(user: User, person: Person, content: bytes, name: str) -> tuple[Reference, bool]:
+    """The reference that the picture became or is already, and whether it is new; a contributor's waits."""
+    status = Judgement.APPROVED if user.is_curator else Judgement.PENDING
+    added = add_reference(user, person, content, name, status)
+    if added is not None:
+        return added, True
+    sha256 = hashlib.sha256(content).hexdigest()
+    return Reference.objects.get(person=person, source_sha256=sha256), False
+
+
 @transaction.atomic
 def _create_reference(
     user: User | None, person: Person, file: str, sha256: str, source: str, status: str

@@ -72,6 +72,12 @@ def count_photos_by_person(user: User, people: Iterable[int]) -> dict[int, int]:
     return dict(faces.values_list("person").annotate(Count("photo", distinct=True)))
 
 
+def count_references_by_person(user: User, people: Iterable[int]) -> dict[int, int]:
+    """How many approved references, of those this user may see, each of these people has."""
+    references = Reference.objects.visible_to(user).approved().filter(person__in=people).order_by()
+    return dict(references.values_list("person").annotate(Count("pk")))
+
+
 def get_person_cards(user: User, people: Iterable[Person], *, is_counted: bool = True) -> list[PersonCard]:
     """Cards for people; at most four queries, however many they are. Where `times` is known, it is not counted."""
     found = list(people)

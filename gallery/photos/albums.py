@@ -19,6 +19,7 @@ from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.people import clean_name, get_search_key
+from gallery.models.querysets import PhotoQuerySet
 
 ALBUMS_PER_PAGE = 60
 
@@ -67,9 +68,18 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
     return covers
 
 
+def list_photos_in_album(user: User, album: Album) -> PhotoQuerySet:
+    return Photo.objects.visible_to(user).filter(album=album)
+
+
+def list_albums_by_photo(user: User, photos: Iterable[Photo]) -> dict[int, list[int]]:
+    """The ids of the albums that each of these photos is in, as far as the user may know of them."""
+    return {photo.pk: [photo.album_id] if photo.album_id else [] for photo in photos}
+
+
 def list_people_in_album(user: User, album: Album, limit: int = 12) -> list[Person]:
     """Who is in an album, most often first, with `times`."""
-    in_album = Photo.objects.visible_to(user).filter(album=album)
+    in_album = list_photos_in_album(user, album)
     return find_most_frequent_people(Face.objects.filter(photo__in=in_album.values("pk")), limit)
 
 

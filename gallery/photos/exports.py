@@ -8,19 +8,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import mimetypes
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
+from gallery.core.downloads import as_download, file_response
 from gallery.core.limits import get_upload_limits
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
+from gallery.history.audit import record_download
 from gallery.models import Photo, User
-from gallery.photos.renditions import get_box_to_hide
+from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
 from recognition import draw, regions
+from recognition.errors import ImageError
 from recognition.images.sandbox import read_photo
 from recognition.regions import make_tagged_copy
 from recognition.types import State
@@ -39,6 +44,24 @@ class ExportedFile:
     data: bytes
     media_type: str
     name: str
+
+
+def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpResponseBase:
+    """The file as it was uploaded, without its position unless it is asked for; the audit trail says so."""
+    path = Path(photo.file.path)
+    if has_position:
+        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        response = file_response(path, kind, photo.name, attachment=True)
+        response["Cache-Control"] = "private, no-store"
+    else:
+        try:
+            copy = make_tagged_copy(path, [], limits=RENDITION_LIMITS)
+        except (ImageError, OSError) as error:
+            raise Http404(str(error)) from error
+        name = str(PurePath(photo.name).with_suffix(copy.suffix))
+        response = as_download(HttpResponse(copy.data, content_type=copy.media_type), name)
+    record_download(user, photo, position=has_position)
+    return response
 
 
 def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> ExportedFile:

@@ -6,6 +6,7 @@ decoding of the original. Functions that make one raise ImageError when the orig
 from __future__ import annotations
 
 import hashlib
+import io
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,6 +132,13 @@ def shrink_image(pixels: Image, longest: int) -> Image:
     picture = Pillow.fromarray(np.ascontiguousarray(pixels))
     picture.thumbnail((longest, longest), Pillow.Resampling.LANCZOS, reducing_gap=None)
     return np.asarray(picture)
+
+
+def get_face_jpeg(face: Face, size: int) -> bytes:
+    """The face's rendition for programs that do not read WebP."""
+    with Pillow.open(get_face_rendition(face, size)) as picture, io.BytesIO() as file:
+        picture.convert("RGB").save(file, "JPEG", quality=90)
+        return file.getvalue()
 
 
 def get_reference_rendition(reference: Reference, size: int) -> Path:

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from gallery.core.downloads import picture_response
 from gallery.core.pagination import PageCursor, paginate_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.history.audit import record_share_visit
@@ -33,6 +34,7 @@ from gallery.photos.albums import (
     list_album_cards,
     list_albums,
     list_people_in_album,
+    list_photos_in_album,
     put_photo_in_album,
     remove_album,
     set_album_cover,
@@ -55,7 +57,6 @@ from gallery.photos.sharing import (
     share_album,
     shared_photos,
 )
-from gallery.web.media import picture_response
 from gallery.web.navigation import album_navigation_key, get_photo_url
 from gallery.web.responses import refusals_as_errors, refusals_as_messages
 from recognition.types import Box
@@ -97,7 +98,7 @@ def album_list(request: PageRequest) -> HttpResponse:
 def album_detail(request: PageRequest, pk: int) -> HttpResponse:
     user = request.user
     album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
-    in_album = Photo.objects.visible_to(user).filter(album=album)
+    in_album = list_photos_in_album(user, album)
     page = get_photo_grid(in_album, parse_id(request.GET.get("after")))
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", {"page": page, "walk": album_navigation_key(album)})

@@ -10,6 +10,7 @@ from django.template import loader
 from django.utils.translation import gettext as _
 
 from facesite.disks import DISK_FAILING, DISK_FULL, is_disk_full
+from gallery.core.problems import is_api_request, make_problem
 
 TRANSIENT_ERRORS = (OSError, OperationalError, InterfaceError)
 RETRY_SECONDS = 30
@@ -28,6 +29,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def explain_trouble(request: HttpRequest, sentence: str, status: int, retry_after: int = 0) -> HttpResponse:
     """A page with the sentence, or JSON for who asks for it; when to try again, in seconds."""
+    if is_api_request(request):
+        return make_problem(status, detail=sentence, retry_after=retry_after)
     headers = {"Retry-After": str(retry_after)} if retry_after else {}
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"error": sentence}, status=status, headers=headers)

@@ -29,7 +29,7 @@ from gallery.history.selectors import (
     list_history_events,
     visible_events,
 )
-from gallery.history.undo import undo_events
+from gallery.history.undo import undo_event_as_shown
 from gallery.models import Event, Person, Photo, User
 from gallery.web.responses import add_toast, get_next_url
 
@@ -63,9 +63,7 @@ def event_undo(request: PageRequest, pk: int) -> HttpResponse:
     event = get_object_or_404(visible_events(user), pk=pk)
     is_error = False
     try:
-        if not (user.is_curator or event.actor_id == user.pk):
-            raise ActionRefused(_("Only curators undo what somebody else did."))
-        undo_events(user, event)
+        undo_event_as_shown(user, event)
         sentence = _("Undone: %(what)s.") % {"what": describe_event(event)}
     except ActionRefused as refusal:
         sentence, is_error = str(refusal), True

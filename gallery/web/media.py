@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import mimetypes
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Iterator, Sequence
 
-from django.conf import settings
 from django.contrib import messages
-from django.http import (
-    FileResponse,
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    StreamingHttpResponse,
-)
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils.http import content_disposition_header, parse_etags
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from zipstream import ZipStream
 
+from gallery.core.downloads import as_download, picture_response
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.history.audit import record_download
 from gallery.models import Face, Photo, Reference, User
-from gallery.photos.exports import export_photo
+from gallery.photos.exports import export_photo, original_response
 from gallery.photos.renditions import (
     FACE_SIZES,
     PHOTO_WIDTHS,
-    RENDITION_LIMITS,
     face_digest,
     get_face_rendition,
     get_photo_rendition,
@@ -40,11 +29,8 @@ from gallery.photos.renditions import (
 )
 from gallery.photos.services import MAX_ZIP_PHOTOS
 from gallery.web.photos import get_chosen_photos
-from gallery.web.responses import as_download, get_next_url, refusals_as_messages
-from recognition.errors import ImageError, RecognitionError
-from recognition.regions import make_tagged_copy
-
-CACHE_FOREVER = "private, max-age=31536000, immutable"
+from gallery.web.responses import get_next_url, refusals_as_messages
+from recognition.errors import RecognitionError
 
 
 @require_safe
@@ -71,58 +57,12 @@ def reference_image(request: PageRequest, pk: int, digest: str, size: int) -> Ht
     return picture_response(request, f"{digest}-{size}", lambda: get_reference_rendition(reference, size))
 
 
-def picture_response(request: HttpRequest, tag: str, make: Callable[[], Path]) -> HttpResponseBase:
-    """The picture under an address that never changes its content; 304 when the browser has it already."""
-    etag = f'"{tag}"'
-    if etag in parse_etags(request.headers.get("If-None-Match", "")):
-        response: HttpResponseBase = HttpResponse(status=304)
-    else:
-        try:
-            response = file_response(make(), "image/webp", f"{tag}.webp", attachment=False)
-        except (ImageError, FileNotFoundError) as error:  # the second: erased while it was waited for
-            raise Http404(str(error)) from error
-    response["ETag"] = etag
-    response["Cache-Control"] = CACHE_FOREVER
-    return response
-
-
-def file_response(path: Path, content_type: str, name: str, *, attachment: bool) -> HttpResponseBase:
-    """The file, by the proxy itself where one is configured (FACESITE_ACCEL)."""
-    if not path.is_file():
-        raise Http404
-    response: HttpResponseBase
-    if settings.ACCEL_PREFIX:
-        response = HttpResponse(content_type=content_type)
-        response["X-Accel-Redirect"] = (
-            f"{settings.ACCEL_PREFIX}/{path.relative_to(settings.DATA_DIR).as_posix()}"
-        )
-    else:
-        response = FileResponse(path.open("rb"), content_type=content_type)
-    response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
-
-
 @contributor_required
 @require_safe
 def photo_original(request: PageRequest, pk: int) -> HttpResponseBase:
     """The file as it was uploaded; without its position unless `position=yes` is asked for."""
     photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
-    is_whole = request.GET.get("position") == "yes"
-    if is_whole:
-        kind = mimetypes.guess_type(photo.file.path)[0] or "application/octet-stream"
-        response = file_response(Path(photo.file.path), kind, photo.name, attachment=True)
-        response["Cache-Control"] = "private, no-store"
-    else:
-        try:
-            copy = make_tagged_copy(Path(photo.file.path), [], limits=RENDITION_LIMITS)
-        except (ImageError, OSError) as error:
-            raise Http404(str(error)) from error
-        name = str(PurePath(photo.name).with_suffix(copy.suffix))
-        response = as_download(HttpResponse(copy.data, content_type=copy.media_type), name)
-    record_download(request.user, photo, position=is_whole)
-    return response
+    return original_response(request.user, photo, has_position=request.GET.get("position") == "yes")
 
 
 PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from gallery.core.downloads import as_download
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import (
@@ -41,7 +42,7 @@ from gallery.privacy.selectors import (
     get_people_with_ending_consent,
 )
 from gallery.web.albums import get_changeable_album
-from gallery.web.responses import as_download, refusals_as_errors
+from gallery.web.responses import refusals_as_errors
 
 
 @curator_required

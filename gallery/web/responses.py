@@ -1,22 +1,19 @@
-"""What the answers of many pages have in common: where they lead, messages about refusals, files to keep."""
+"""What the answers of many pages have in common: where they lead, messages about refusals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
 from django.contrib import messages
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.http import content_disposition_header, url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
 from gallery.models import Event
-
-Response = TypeVar("Response", bound=HttpResponseBase)
 
 
 def get_undo_url(event: Event | None) -> str:
@@ -56,11 +53,3 @@ def add_toast(response: HttpResponse, text: str, *, is_error: bool = False, undo
     """Have the page that asked by a script show a message, with a button that posts to `undo`."""
     toast = {"text": text, "tags": "error" if is_error else "", "undo": undo}
     return trigger_client_event(response, "toast", toast)
-
-
-def as_download(response: Response, name: str) -> Response:
-    """The answer as a file to be kept under this name, which no cache has."""
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
-    return response

@@ -54,6 +54,14 @@ def test_no_page_of_the_site_wants_what_the_policy_forbids(page: Page, furnished
     assert complaints == []
 
 
+def test_the_page_that_describes_the_api_works_under_the_policy(page: Page) -> None:
+    complaints = complaints_of(page)
+    page.goto("/api/v1/docs")
+    page.locator(".opblock-summary", has_text="Send a photo").click()
+    page.get_by_text("and a contributor or more").first.wait_for()
+    assert complaints == []
+
+
 def test_the_admin_works_under_the_policy(page: Page) -> None:
     complaints = complaints_of(page)
     sign_in(page)
