@@ -15,6 +15,7 @@ from gallery.index import engine, live
 from gallery.models import Reference, ReferenceVector
 from recognition.analysis import Analysis
 from recognition.detector import load_detector
+from recognition.embedders.clip import ClipEmbedder
 from recognition.errors import EmbedderMismatch, ImageError
 from recognition.images.sandbox import probe_photo
 from recognition.script import analyse_like_script
@@ -50,6 +51,8 @@ def _get_clip_embedder() -> Embedder:
             f"No reference has a vector of {embedder.id}. Bring the script's in with: manage.py import_gallery "
             "DATA --embedder clip"
         )
+    if isinstance(embedder, ClipEmbedder):
+        embedder.only_float32 = True  # as the script embedded; this process embeds nothing else
     return embedder
 
 

@@ -64,6 +64,10 @@ def _get_claimed_embedder(name: str) -> Embedder:
     if name in EMBEDDER_NAMES and not get_chosen_name():
         return engine.get_named_embedder(name)
     embedder = engine.get_serving_embedder()
+    if name not in (embedder.name, embedder.id) and name.partition("-")[0] not in EMBEDDER_NAMES:
+        raise EmbedderMismatch(
+            f"There is no embedder called {name}; name one of {', '.join(EMBEDDER_NAMES)}."
+        )
     if name not in (embedder.name, embedder.id):
         raise EmbedderMismatch(
             f"This site recognises faces with {embedder.name}, so vectors of {name} cannot be searched. "

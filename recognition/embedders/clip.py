@@ -39,6 +39,9 @@ class ClipEmbedder:
         self._names = (model, pretrained)
         self._source = find_weights(model, pretrained)
         self._threads = threads
+        self.only_float32 = (
+            False  # set before the first face: no eight bits, though they are within the recipe
+        )
         self._networks: ClipNetworks | None = None
         self._opening = threading.Lock()
         self.dimension = self._source.dimension
@@ -62,5 +65,5 @@ class ClipEmbedder:
         with self._opening:
             if self._networks is None:
                 model = get_image_tower(*self._names, self._source)
-                self._networks = ClipNetworks(model, self._threads)
+                self._networks = ClipNetworks(model, self._threads, only_float32=self.only_float32)
         return self._networks.run(faces)

@@ -60,12 +60,15 @@ Pictures = NDArray[np.float32]
 class ClipNetworks:
     """Pictures to unit vectors by the quickest network that may be trusted. Safe to call from several threads."""
 
-    def __init__(self, model: Path, threads: int | None) -> None:
+    def __init__(self, model: Path, threads: int | None, *, only_float32: bool = False) -> None:
         """``model`` is the float32 image tower; raises WeightsCorrupt when it cannot be turned into eight bits."""
         self._lock = threading.Lock()
         self._exact: Session | None = None
         self._quick: Session | None = None
         self._at_once = threads or _count_cores()
+        if only_float32:
+            self._exact = open_session(model, threads)
+            return
         kind = SIGNED_TYPE if runtime.multiplies_eight_bits() else UNSIGNED_TYPE
         key = f"{INT8_VERSION}" if kind == SIGNED_TYPE else f"{INT8_VERSION} {kind}"
         small = get_converted_model(

@@ -104,8 +104,8 @@ def sync_tree(root: Path) -> None:
 
 
 METRICS = {  # in AutoFaiss's words, and in plain ones
-    "ip": "inner products, the largest of the nearest",
-    "l2": "squared distances, the least of the nearest; the inner product is 1 - distance / 2",
+    "ip": "inner products: the larger, the nearer",
+    "l2": "squared distances: the smaller, the nearer; the inner product is 1 - distance / 2",
 }
 
 

@@ -160,6 +160,10 @@ def test_a_wrong_word_about_the_embedder_is_refused_with_the_cosine(tmp_path: Pa
     assert not Person.objects.exists()
     with pytest.raises(CommandError, match="say with --embedder"):
         call_command("import_gallery", str(data))
+    with pytest.raises(
+        EmbedderMismatch, match="no embedder called clap; name one of sface, dlib, clip, onnx"
+    ):
+        import_clip_retrieval(data, "clap")
     with pytest.raises(EmbedderMismatch, match="FACESITE_EMBEDDER=clip"):
         settings_say("dlib", lambda: import_clip_retrieval(data, "clip"))
     np.save(data / "embedding_folder/img_emb/img_emb_0.npy", np.ones((3, 512), np.float32))

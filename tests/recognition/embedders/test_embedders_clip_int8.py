@@ -54,6 +54,7 @@ def test_eight_bits_take_over_after_enough_faces_have_agreed(
     quick = later.run(pictures(10))
     assert np.einsum("nd,nd->n", exact, quick).min() >= 0.99
     assert np.abs(exact - quick).max() > 1e-6
+    assert np.abs(exact - ClipNetworks(tower, 1, only_float32=True).run(pictures(10))).max() < 1e-6
     assert np.allclose(np.linalg.norm(quick, axis=1), 1, atol=1e-6)
 
 
