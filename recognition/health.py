@@ -19,6 +19,8 @@ from recognition.types import PLAIN_COMBINATION, Bounds, Combination, Embeddings
 NEIGHBOUR_COUNT = 50
 DUPLICATE_SHARE = 0.1
 """The same picture saved twice is within this share of the distance at which a name is said."""
+LONE_OTHER_MARGINS = 2.75
+"""So many margins below ``unsure`` the only two pictures of somebody, perhaps years apart, become doubtful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,9 @@ def find_misfiled(filing: Filing, new: Collection[int], bounds: Bounds) -> list[
     """Of the rows ``new`` those that are not like their person's others, or that have none to be compared with.
 
     A row is compared with the mean of the others, brought to length 1. It is doubtful below ``unsure`` (the fewer
-    others, the farther below: two margins where there is one), and where somebody else is nearer by the margin. One
-    without others, if it counts itself and is in no group, is doubtful only where it resembles somebody else as the
-    known do; its ``Suspect.own`` is NaN. ``other_row`` is always None: people are compared by their means.
+    others, the farther below: ``LONE_OTHER_MARGINS`` where there is one), and where somebody else is nearer by the
+    margin. One without others, if it counts itself and is in no group, is doubtful only where it resembles somebody
+    else as the known do; its ``Suspect.own`` is NaN. ``other_row`` is always None: people are compared by their means.
     """
     people, place = np.unique(filing.persons, return_inverse=True)
     counted = np.where(filing.counted[:, None], filing.vectors, 0)
@@ -110,7 +112,7 @@ def find_misfiled(filing: Filing, new: Collection[int], bounds: Bounds) -> list[
         least, is_nearer = bounds.known, True
         if number:
             own = float(_scale_to_one(sums[place[row]] - counted[same].sum(axis=0)) @ filing.vectors[row])
-            is_doubtful = own < bounds.unsure - 2 * bounds.margin / number
+            is_doubtful = own < bounds.unsure - LONE_OTHER_MARGINS * bounds.margin / number
             least = bounds.unsure if number > 1 else bounds.known
             is_nearer = other - own >= bounds.margin
         if other >= least and is_nearer:
