@@ -93,7 +93,7 @@ def find_misfiled(filing: Filing, new: Collection[int], bounds: Bounds) -> list[
     A row is compared with the mean of the others, brought to length 1. It is doubtful below ``unsure`` (the fewer
     others, the farther below: ``LONE_OTHER_MARGINS`` where there is one), and where somebody else is nearer by the
     margin. One without others, if it counts itself and is in no group, is doubtful only where it resembles somebody
-    else as the known do; its ``Suspect.own`` is NaN. ``other_row`` is always None: people are compared by their means.
+    else as the known do; its ``Suspect.own`` is NaN. ``other_row`` is always None: means are compared.
     """
     people, place = np.unique(filing.persons, return_inverse=True)
     counted = np.where(filing.counted[:, None], filing.vectors, 0)

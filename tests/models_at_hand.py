@@ -12,6 +12,16 @@ from recognition.download import DownloadFailed
 from recognition.embedders.sface import fetch_sface
 
 
+def save_clip_by_chance(folder: Path) -> Path:
+    """A checkpoint of ViT-B-32 with weights by chance: right in everything but what it sees."""
+    import open_clip
+    import torch
+
+    torch.manual_seed(5)
+    torch.save(open_clip.create_model("ViT-B-32").state_dict(), folder / "chance.pt")
+    return folder / "chance.pt"
+
+
 @cache
 def published_sface() -> Path:
     """SFace's file as it is published."""

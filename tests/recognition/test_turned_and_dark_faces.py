@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
 from recognition.types import Detection, Embedder, Embeddings, FaceCrop, Image, Neighbour, State
 from tests.embedded_faces import engines, needs_labelled_photos, read
 from tests.labelled import photos
-from tests.models_at_hand import published_sface
+from tests.models_at_hand import published_sface, save_clip_by_chance
 
 pytestmark = [needs_labelled_photos, pytest.mark.slow]
 PEOPLE, REFERENCES = 10, 3
@@ -151,3 +152,24 @@ def test_upright_lit_faces_get_the_vectors_they_always_had(kind: Any) -> None:
     assert all(prepare_face(crop) is crop for crop in crops)
     embedder = kind()
     assert np.abs(embedder.embed(crops) - normalise_vectors(embedder._embed(crops))).max() < 1e-5
+
+
+@pytest.mark.heavy
+@pytest.mark.long
+def test_to_clip_a_changed_face_is_no_more_like_a_stranger_than_an_upright_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weights by chance bounds say nothing, so similarities are compared: all that a gate can be made of."""
+    found("")  # with networks that are converted once for all tests
+    monkeypatch.setenv("FACESITE_MODEL_DIR", str(tmp_path))
+    embedder = load_embedder("clip", pretrained=str(save_clip_by_chance(tmp_path)))
+    references = embed([(image, find_face(image)) for image in pictures()[::4]], embedder)
+    upright = embed(found(""), embedder)
+    strangers = ~np.eye(PEOPLE, dtype=np.bool_)
+    usual = (upright @ references.T)[strangers].max()
+    for change in ("turned by 90", "turned by 180", "mirrored", "a twentieth of the light"):
+        vectors = embed(found(change), embedder)
+        assert (vectors @ references.T)[strangers].max() <= usual + 0.01, change
+        if change.startswith("turned"):
+            assert (vectors * upright).sum(axis=1).min() >= 0.99, change
+        assert vectors.any(axis=1).all()

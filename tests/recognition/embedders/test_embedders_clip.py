@@ -16,21 +16,17 @@ from recognition.embedders import get_unavailable_reason, load_embedder
 from recognition.embedders.clip_pixels import PixelRecipe, cut_face
 from recognition.errors import WeightsCorrupt, WeightsMissing
 from recognition.types import Box, FaceCrop, Image
+from tests.models_at_hand import save_clip_by_chance
 from tests.site import Site
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Weights of ViT-B-32 by chance, and a folder of their own for what is made of them."""
-    import open_clip
-    import torch
-
     folder = tmp_path_factory.mktemp("clip")
-    torch.manual_seed(5)
-    torch.save(open_clip.create_model("ViT-B-32").state_dict(), folder / "chance.pt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACESITE_MODEL_DIR", str(folder / "models"))
-        yield folder / "chance.pt"
+        yield save_clip_by_chance(folder)
 
 
 def picture(width: int, height: int) -> Image:
