@@ -7,11 +7,16 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from bench.large import draw_nearest, score_faces
 from bench.names import People, Tally, all_known, half_known
-from recognition.calibrate import calibrate
+from bench.poor import embed_spoiled, name_spoiled, shrink
+from recognition.calibrate import calibrate, get_published_figures
+from recognition.decide import tighten_for_gallery
 from recognition.embedders import load_embedder
+from recognition.mainface import find_main_face
 from recognition.types import Bounds
-from tests.embedded_faces import embed_portraits, needs_labelled_photos
+from tests.embedded_faces import embed_portraits, engines, needs_labelled_photos, read
+from tests.labelled import photos
 from tests.models_at_hand import published_sface
 
 pytestmark = [needs_labelled_photos, pytest.mark.slow]
@@ -67,3 +72,38 @@ def test_pairs_of_tight_crops_match_at_one_false_match_in_a_thousand() -> None:
     assert rate.true_match_rate is not None
     assert rate.true_match_rate >= 0.86
     assert measured.suggestion.bounds.combination == bounds.combination
+
+
+def test_what_a_similarity_means_holds_on_people_it_was_not_counted_on() -> None:
+    tail = get_published_figures("sface").tail
+    found, _ = people("celeb8")
+    similarities = found.vectors @ found.vectors.T
+    strangers = similarities[found.persons[:, None] != found.persons[None]]
+    assert tail is not None
+    for rate in (0.02, 0.005):
+        similarity = tail.impostor.similarity_at(rate)
+        assert similarity is not None
+        assert float((strangers >= similarity).mean()) <= 2 * rate
+
+
+def test_bounds_tighten_with_the_gallery_by_enough_to_keep_strangers_out() -> None:
+    found, published = people("lfw10", "celeb8")
+    others, _ = score_faces(found, published, 3)
+    means, spread = np.nanmean(others, axis=(0, 2)), float(np.nanstd(others, axis=2, ddof=1).mean())
+    assert abs(np.median(draw_nearest(means, spread, 17)[0]) - np.median(np.nanmax(others, axis=2))) < 0.01
+    for count in (50, 200, 1000):
+        bounds = tighten_for_gallery(published, count)
+        first, second = draw_nearest(means, spread, count)
+        assert ((first >= bounds.known) & (first - second >= bounds.margin)).mean() <= 0.005
+
+
+def test_faces_of_thirty_pixels_keep_their_names() -> None:
+    good, bounds = people("lfw10")
+    detector = engines()[0]
+    images = [read(path).pixels for path in photos("lfw10/*/*")]
+    widths = [find_main_face(image, detector).box.width for image in images]
+    small, missed = embed_spoiled(images, widths, shrink(30), detector, load_embedder("sface"))
+    tally = name_spoiled(good, small, bounds, 3)
+    assert missed == tally.wrong == 0
+    assert right(tally) >= 0.99
+    assert tally.named / tally.strangers <= 0.005
