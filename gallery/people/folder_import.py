@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from django.db import transaction
@@ -28,7 +27,7 @@ from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, clean_name, g
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
 from gallery.people.doubts import compare_imported_references
 from gallery.people.processing import store_reference_vector
-from gallery.people.selectors import find_person_by_name
+from gallery.people.selectors import find_person_by_name, map_folders_to_names
 from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
@@ -147,11 +146,7 @@ class FolderImporter:
 
     @cached_property
     def _earlier_names(self) -> dict[str, str]:
-        """By the key of a folder's name, whose references came from such a folder: the person with most of them."""
-        rows = Reference.objects.exclude(status=Judgement.REJECTED).filter(source_path__contains="/")
-        paths = rows.values_list("source_path", "person__name")
-        times = Counter((PurePath(path).parent.name, name) for path, name in paths.iterator())
-        return {get_name_key(folder): name for (folder, name), _times in reversed(times.most_common())}
+        return map_folders_to_names()
 
     def _find_new_name(self, source: PersonImage) -> PersonImage:
         """The source as that of the person whose folder it was before they were renamed, or merged with another."""

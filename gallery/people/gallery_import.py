@@ -75,6 +75,7 @@ class ImportResult:
     already: int = 0
     pictures: int = 0  # stored now, some of them with references that had none
     without_picture: int = 0  # references of the directory that still have none
+    renamed: dict[str, str] = field(default_factory=dict)  # names of people who have another one by now
     skipped: list[dict[str, Any]] = field(default_factory=list)
     waiting: list[dict[str, str]] = field(default_factory=list)  # for somebody's decision: erased here before
     checked: VectorCheck = field(default_factory=VectorCheck)

@@ -9,17 +9,18 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from django.utils import timezone
 
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.switch import get_chosen_name
-from gallery.models import Person, Reference, Status
-from gallery.models.people import MAX_NAME_LENGTH, clean_name
+from gallery.models import Person, Reference, ReferenceVector, Status
+from gallery.models.people import MAX_NAME_LENGTH, clean_name, get_name_key
 from gallery.models.storage import remove_file
 from gallery.people.gallery_import import (
     IMPORT_BATCH_SIZE,
@@ -33,6 +34,7 @@ from gallery.people.gallery_import import (
     import_named_person,
     store_picture,
 )
+from gallery.people.selectors import find_person_by_name, map_folders_to_names
 from recognition import images
 from recognition.embedders import EMBEDDER_NAMES
 from recognition.errors import EmbedderMismatch, ImageError
@@ -40,6 +42,8 @@ from recognition.index import ForeignGallery, ForeignRow, PictureFinder
 from recognition.types import Embedder, Embeddings
 
 MAX_PATH_LENGTH = 1000
+SAME_VECTOR = 0.9999  # cosine with itself, in half precision
+Place = tuple[int, str]  # a person's number, and the path of the picture
 
 
 def import_clip_retrieval(directory: Path, name: str, pictures: Path | None = None) -> ImportResult:
@@ -92,6 +96,8 @@ class _RowImporter:
     def __init__(self, embedder: Embedder, finder: PictureFinder, done: ImportResult) -> None:
         self._embedder, self._finder, self._done = embedder, finder, done
         self._people: dict[str, Person | None] = {}
+        self._earlier_names = map_folders_to_names()
+        self._is_first = not self._earlier_names  # nothing can be there already but what it brings itself
 
     def find_people(
         self, rows: Iterable[ForeignRow]
@@ -99,15 +105,30 @@ class _RowImporter:
         """The rows that can be taken, each with whose it is and the reference that is there already."""
         taken = ((row, person) for row in rows if (person := self._get_person(row)))
         while batch := list(islice(taken, IMPORT_BATCH_SIZE)):
-            known = Reference.objects.filter(
-                person__in={person.pk for _row, person in batch},
-                source_path__in=[_shorten_path(row) for row, _person in batch],
-                vectors__embedder_id=self._embedder.id,
-            )
-            there = {(each.person_id, each.source_path): each for each in known}
             taken_now = {(person.pk, _shorten_path(row)): (row, person) for row, person in batch}
             self._done.already += len(batch) - len(taken_now)  # the same picture in several rows
+            there = self._find_references(taken_now)
             yield from ((*each, there.get(key)) for key, each in taken_now.items())
+
+    def _find_references(self, rows: Mapping[Place, tuple[ForeignRow, Person]]) -> dict[Place, Reference]:
+        """Those that are there already, also of somebody else to whom a curator has given them since."""
+        vectors = ReferenceVector.objects.filter(embedder_id=self._embedder.id).select_related("reference")
+
+        def find(places: Collection[Place], **where: Any) -> Iterator[tuple[Place, ReferenceVector]]:
+            paths = [path for _person, path in places]
+            for each in vectors.filter(reference__source_path__in=paths, **where):
+                yield (each.reference.person_id, each.reference.source_path), each
+
+        of_person = find(rows, reference__person__in={person for person, _path in rows})
+        there = {place: each.reference for place, each in of_person}
+        new = rows.keys() - there.keys()
+        if new and not self._is_first:
+            by_path = {path: (person, path) for person, path in new}
+            for (_person, path), each in find(new):
+                place = by_path[path]
+                if each.vector @ rows[place][0].vector > SAME_VECTOR:
+                    there[place] = each.reference
+        return there
 
     def _get_person(self, row: ForeignRow) -> Person | None:
         """None, and said, for a row that cannot be taken."""
@@ -119,7 +140,10 @@ class _RowImporter:
             self._done.skipped.append({"row": row.number, "path": row.image_path, "reason": problem})
             return None
         if name not in self._people:
-            self._people[name] = import_named_person(self._done, name)
+            present = name if find_person_by_name(name) else self._earlier_names.get(get_name_key(name), name)
+            if present != name:
+                self._done.renamed[name] = present
+            self._people[name] = import_named_person(self._done, present)
         return self._people[name]
 
     def build(self, found: tuple[ForeignRow, Person, Reference | None]) -> NewReference | None:

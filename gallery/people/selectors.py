@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import ExtractYear
@@ -147,3 +149,14 @@ def get_person_timeline(user: User, person: Person) -> PersonTimeline:
 def find_person_by_name(name: str) -> Person | None:
     """The person of this name; case and Unicode form do not count."""
     return Person.objects.filter(key=get_name_key(name)).first()
+
+
+def map_folders_to_names() -> dict[str, str]:
+    """By the key of a folder's name, whose references came from such a folder: the person with most of them."""
+    rows = Reference.objects.exclude(status=Reference.Judgement.REJECTED).exclude(source_path="")
+    places = (
+        (PureWindowsPath(path).parent.name, name)  # which takes either slash
+        for path, name in rows.values_list("source_path", "person__name").iterator()
+    )
+    times = Counter((folder, name) for folder, name in places if folder)
+    return {get_name_key(folder): name for (folder, name), _times in reversed(times.most_common())}

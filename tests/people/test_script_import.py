@@ -26,7 +26,9 @@ from gallery.models.fields import vector_to_bytes
 from gallery.people.gallery_export import export_gallery
 from gallery.people.gallery_import import import_gallery
 from gallery.people.processing import advance_embedder_switch
+from gallery.people.references import move_references
 from gallery.people.script_import import import_clip_retrieval
+from gallery.people.services import rename_person
 from gallery.privacy.erasure import erase_person
 from gallery.privacy.erasure_cleanup import finish_erasure
 from gallery.privacy.person_facts import collect_person_facts
@@ -126,6 +128,30 @@ def test_a_second_run_adds_pictures_to_references_that_have_none(tmp_path: Path)
     assert [Path(each.image.path).is_file() for each in Reference.objects.all()] == [True] * 3
     write_pictures(tmp_path / "drive/people")
     assert count(bring_in(str(data), "--embedder=fake", where)) == [0, 0, 3, 1, 0]
+
+
+def test_a_second_run_knows_who_was_renamed_and_what_was_given_to_somebody_else(
+    tmp_path: Path, user: User
+) -> None:
+    data = write_script_data(tmp_path / "data", "data\\train", (10, 11, 12, 20))
+    bring_in(str(data), "--embedder=fake")
+    first, second = Person.objects.order_by("pk")
+    rename_person(user, first, "Anna")
+    move_references(user, first.references.order_by("pk")[:1], second)
+    write_pictures(tmp_path / "data/train", (10, 11, 12, 20))
+    said = bring_in(str(data), "--embedder=fake")
+    assert (count(said), said["renamed"]) == ([0, 0, 4, 4, 0], {"Person 1": "Anna"})
+    assert [first.references.count(), second.references.count()] == [2, 2]
+
+
+def test_two_faces_of_one_picture_stay_two_references(tmp_path: Path) -> None:
+    data = write_script_data(tmp_path / "data", shades=(10, 11, 20), person=["Anna", "Anna", "Bảo"])
+    table = data / "embedding_folder/metadata/metadata_0.parquet"
+    rows = pd.read_parquet(table)
+    rows["image_path"] = ["a/1.jpg", "a/2.jpg", "a/1.jpg"]
+    rows.to_parquet(table)
+    assert count(bring_in(str(data), "--embedder=fake")) == [2, 3, 0, 0, 3]
+    assert count(bring_in(str(data), "--embedder=fake")) == [0, 0, 3, 0, 3]
 
 
 def test_what_cannot_be_taken_is_said_and_the_rest_comes_in(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class Command(GalleryCommand):
             figures = {"status": build.work, "vectors": build.vectors, "failure": build.failure_text}
             self.say_json({**asdict(done), "build": figures})
             return
+        for former, name in done.renamed.items():
+            self.warn(f"{former}: taken for {name}, to whom earlier pictures from such a folder belong now.")
         for each in done.waiting:
             self.warn(f"{each['path']}: {each['reason']}")
         for row in done.skipped:
