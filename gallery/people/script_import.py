@@ -49,8 +49,8 @@ Place = tuple[int, str]  # a person's number, and the path of the picture
 def import_clip_retrieval(directory: Path, name: str, pictures: Path | None = None) -> ImportResult:
     """Add every row as an approved reference with its vector, and its picture where that is found.
 
-    `name`: the embedder that made the vectors, by name or id; it must be the one this site uses, or a new site
-    begins with it. Raises EmbedderMismatch or IndexUnusable; nothing has changed then.
+    `name`: the embedder that made the vectors, by name or id; it must be the one this site uses or used, or a new
+    site begins with it. Raises EmbedderMismatch or IndexUnusable; nothing has changed then.
     """
     embedder = _get_claimed_embedder(name)
     found, finder = ForeignGallery.open(directory), PictureFinder(directory, pictures)
@@ -68,16 +68,21 @@ def _get_claimed_embedder(name: str) -> Embedder:
     if name in EMBEDDER_NAMES and not get_chosen_name():
         return engine.get_named_embedder(name)
     embedder = engine.get_serving_embedder()
-    if name not in (embedder.name, embedder.id) and name.partition("-")[0] not in EMBEDDER_NAMES:
+    if name in (embedder.name, embedder.id):
+        return embedder
+    if name.partition("-")[0] not in EMBEDDER_NAMES:
         raise EmbedderMismatch(
             f"There is no embedder called {name}; name one of {', '.join(EMBEDDER_NAMES)}."
         )
-    if name not in (embedder.name, embedder.id):
-        raise EmbedderMismatch(
-            f"This site recognises faces with {embedder.name}, so vectors of {name} cannot be searched. "
-            f"Set FACESITE_EMBEDDER={name} first."
-        )
-    return embedder
+    vectors = ReferenceVector.objects.filter(embedder_id__startswith=f"{name}-")
+    if vectors.exists():  # of before the site went over to another embedder
+        former = engine.get_named_embedder(name)
+        if vectors.filter(embedder_id=former.id).exists():
+            return former
+    raise EmbedderMismatch(
+        f"This site recognises faces with {embedder.name}, so vectors of {name} cannot be searched. "
+        f"Set FACESITE_EMBEDDER={name} first."
+    )
 
 
 def _draw_sample(found: ForeignGallery, finder: PictureFinder) -> dict[int, tuple[Embeddings, Path]]:

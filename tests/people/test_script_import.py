@@ -144,6 +144,20 @@ def test_a_second_run_knows_who_was_renamed_and_what_was_given_to_somebody_else(
     assert [first.references.count(), second.references.count()] == [2, 2]
 
 
+def test_pictures_that_turn_up_after_a_change_of_embedder_are_added_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = ReadsShades(id="clip-0123456789ab", name="clip")
+    monkeypatch.setattr(engine, "get_serving_embedder", lambda: clip)
+    data = write_script_data(tmp_path / "data")
+    import_clip_retrieval(data, "clip")
+    monkeypatch.setattr(engine, "get_serving_embedder", ReadsShades)
+    monkeypatch.setattr(engine, "get_named_embedder", lambda name: clip)
+    write_pictures(tmp_path / "data/train")
+    done = import_clip_retrieval(data, "clip")
+    assert (done.added, done.already, done.pictures, done.without_picture) == (0, 3, 3, 0)
+
+
 def test_two_faces_of_one_picture_stay_two_references(tmp_path: Path) -> None:
     data = write_script_data(tmp_path / "data", shades=(10, 11, 20), person=["Anna", "Anna", "Bảo"])
     table = data / "embedding_folder/metadata/metadata_0.parquet"
