@@ -101,10 +101,14 @@ class Switch:
     said: dict[str, Any]
 
 
-def list_documented_commands(faces: Path) -> list[list[str]]:
+def list_documented_commands(faces: Path) -> list[tuple[dict[str, str], list[str]]]:
+    """Settings and arguments."""
     text = (ROOT / "docs/from-the-script.md").read_text(encoding="utf-8").replace("~/faces", str(faces))
+    parts = [line.split(".venv/bin/python manage.py ") for line in text.splitlines()]
     return [
-        shlex.split(line)[2:] for line in text.splitlines() if line.startswith(".venv/bin/python manage.py ")
+        (dict(each.split("=") for each in part[0].split()), shlex.split(part[1]))
+        for part in parts
+        if len(part) == 2
     ]
 
 
@@ -124,10 +128,13 @@ def switch(checkpoint: Path, demo: tuple[Path, Path], tmp_path_factory: pytest.T
         FACESITE_CLIP_PRETRAINED=str(checkpoint),
         FACESITE_MODEL_DIR=str(checkpoint.parent / "models"),
     )
-    for arguments in list_documented_commands(faces):
+    for settings, arguments in list_documented_commands(faces):
+        before = dict(site.environment)
+        site.environment.update(settings)
         if "--like-the-script" in arguments:
             said["printed"] = site.manage(*arguments)
         said[" ".join(each for each in arguments if "/" not in each)] = site.json(*arguments)
+        site.environment = before
         if arguments[0] == "crop_faces":
             script.make_data(faces / "data", "\\")
             shutil.copytree(photos, faces / "data/test")
@@ -147,6 +154,7 @@ def test_every_documented_command_does_its_step(switch: Switch) -> None:
     assert (again["added"], again["already"], again["skipped"]) == (0, pictures, [])
     assert len(list((switch.faces / "tagged").glob("*.jpg"))) == 2
     assert switch.said["export_gallery --layout original --float16"][0]["indexed"] == pictures
+    assert switch.said["build_index"][0]["index_key"] == "HNSW15"
 
 
 def test_like_the_script_decides_as_the_script_did(switch: Switch) -> None:
