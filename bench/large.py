@@ -74,12 +74,14 @@ def main() -> None:
         print(f"nearest of {number}, at {SHARES}: measured {real}, simulated {model}")
     for number in SIZES:
         first, second = draw_nearest(means, spread, number)
+        members = rng.choice(own, len(first))
         line = f"{number} people"
         for bounds in (embedder.bounds, tighten_for_gallery(embedder.bounds, number)):
             named = (first >= bounds.known) & (first - second >= bounds.margin)
-            ahead = rng.choice(own, len(first)) - first >= bounds.margin
-            right = (own >= bounds.known).mean() * ahead.mean()
-            line += f"; from {bounds.known:.3f} {named.mean():.3%} of strangers named, {right:.1%} right"
+            right = (members >= bounds.known) & (members - first >= bounds.margin)
+            line += (
+                f"; from {bounds.known:.3f} {named.mean():.3%} of strangers named, {right.mean():.1%} right"
+            )
         print(line, flush=True)
 
 

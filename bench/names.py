@@ -2,9 +2,9 @@
 
     python -m bench.names FACES [--embedder sface] [--draws 20] [--known 0.4 0.45 ...]
 
-FACES holds ``lfw10/<person>/`` and ``celeb8/<person>/``. In each draw some of the people are the gallery, with so
-many references each, and the others are strangers; whatever is not a reference is a face to be named. Seeded, so
-that two embedders, or two bounds, see the same draws.
+FACES holds ``lfw10/<person>/``, ``celeb8/<person>/`` and group photos in ``groups/``. In each draw some of the people
+are the gallery, with so many references each, and the others are strangers; whatever is not a reference is a face to
+be named. Seeded, so that two embedders, or two bounds, see the same draws.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.accuracy import KINDS, pixels
+from bench.accuracy import KINDS, groups, pixels
 from recognition.analysis import embed_faces
 from recognition.decide import decide
 from recognition.detector import load_detector
@@ -125,12 +125,26 @@ def half_known(people: People, bounds: Bounds, draws: int, each: int) -> Tally:
     return tally
 
 
-def reports(lfw: People, celebrities: People, both: People, bounds: Bounds, draws: int) -> Iterator[str]:
+def crowd_unknown(people: People, crowd: Embeddings, bounds: Bounds, draws: int) -> Tally:
+    """Everybody in the gallery, and faces (n, dimension) of people who are none of them."""
+    tally, everybody = Tally(), sorted(set(people.persons.tolist()))
+    strangers = people.persons.max() + 1 + np.arange(len(crowd))
+    all_faces = People(np.concatenate([people.vectors, crowd]), np.concatenate([people.persons, strangers]))
+    for seed in range(draws):
+        references = draw_references(people, everybody, 3, np.random.default_rng(seed))
+        name_faces(all_faces, all_faces.rows_of(strangers.tolist()), references, bounds, tally)
+    return tally
+
+
+def reports(
+    lfw: People, celebrities: People, both: People, crowd: Embeddings, bounds: Bounds, draws: int
+) -> Iterator[str]:
     yield f"lfw10, three references: {all_known(lfw, bounds, draws, 3)}"
     for each in (1, 2, 3, 5, 8, 20):
         yield f"lfw10 and celeb8, half known, {each} references: {half_known(both, bounds, draws, each)}"
     yield f"celeb8, half known, three references: {half_known(celebrities, bounds, draws, 3)}"
     yield f"lfw10 and celeb8, all known, three references: {all_known(both, bounds, draws, 3)}"
+    yield f"faces of group photos before both: {crowd_unknown(both, crowd, bounds, draws)}"
 
 
 def main() -> None:
@@ -148,13 +162,15 @@ def main() -> None:
         np.concatenate([lfw.vectors, celebrities.vectors]),
         np.concatenate([lfw.persons, celebrities.persons + lfw.persons.max() + 1]),
     )
+    photos = sorted((args.faces / "groups").glob("*.jpg"))
+    crowd = np.stack([face.vector for face in groups(photos, False, detector, embedder)])
     for known in args.known or [embedder.bounds.known]:
         bounds = replace(embedder.bounds, known=known, unsure=min(known, embedder.bounds.unsure))
         weights = tuple(args.weights or bounds.combination.weights)
         crowding = bounds.combination.crowding if args.crowding is None else args.crowding
         bounds = replace(bounds, combination=Combination(weights, crowding))
         print(f"\n{embedder.id}, {bounds}")
-        for line in reports(lfw, celebrities, both, bounds, args.draws):
+        for line in reports(lfw, celebrities, both, crowd, bounds, args.draws):
             print(f"  {line}", flush=True)
 
 
