@@ -5,11 +5,12 @@ import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, worker_ready
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from facesite import broker, disks
+from facesite.processes import keep_running
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 # Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
@@ -39,3 +40,10 @@ app.autodiscover_tasks()
 @celeryd_init.connect
 def check_data_folders(**about: Any) -> None:
     disks.check_data_folders()
+
+
+@worker_ready.connect
+def start_lookups(**about: Any) -> None:
+    """Beside the queue of photos, a process that looks at pictures which are not kept."""
+    if settings.IDENTIFY:
+        keep_running([sys.executable, str(settings.BASE_DIR / "manage.py"), "answer_lookups"])

@@ -28,10 +28,12 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from facesite.bodies import SMALL_BODY, Disconnected, Receiver, Slots, discard_rest
+from facesite.lookups import answer_lookup
 from facesite.refusals import REFUSED, Refused, too_large
 from facesite.threads import Answer, Send, Threads
 from gallery.api.base import find_key_sender
-from gallery.core.limits import WITHHELD
+from gallery.core.limits import WITHHELD, get_upload_limits
+from gallery.core.lookups import LOOKUP_PATHS
 from gallery.core.problems import is_api_request
 from gallery.core.throttling import (
     CallLimitReached,
@@ -43,6 +45,7 @@ from gallery.models import User
 from gallery.web.error_pages import RETRY_SECONDS, TRANSIENT_ERRORS, explain_server_error
 
 FORMS_PER_CLIENT, MAX_FORMS = 100, 2_000  # small bodies on their way
+LOOKUPS_PER_USER, MAX_LOOKUPS = 64, 128  # large pictures that wait to be looked at
 STREAMS_PER_CLIENT, MAX_STREAMS = 8, 32  # answers made while they are sent (ZIP files), or held in memory
 PROBE = b"ok\n"
 UPLOADED = "facesite.uploaded"  # the body was a large one
@@ -55,6 +58,7 @@ class Permit:
 
     user: int
     max_bytes: int
+    is_lookup: bool = False  # of pictures that are not kept
 
 
 class Gate:
@@ -64,6 +68,7 @@ class Gate:
         self.permits = ThreadPoolExecutor(1, "permit")  # of its own, so that busy pages do not delay it
         sending = _("You are sending as much at once as one may. Wait until some of it is here.")
         self.uploads = Slots(settings.USER_UPLOADS_AT_ONCE, settings.UPLOADS_AT_ONCE, sending)
+        self.lookups = Slots(LOOKUPS_PER_USER, MAX_LOOKUPS, sending)
         self.forms = Slots(FORMS_PER_CLIENT, MAX_FORMS, sending)
         loading = _("You are downloading as much at once as one may. Wait until some of it is there.")
         self.streams = Slots(STREAMS_PER_CLIENT, MAX_STREAMS, loading)
@@ -82,6 +87,8 @@ class Gate:
             except Refused as refused:
                 environ[REFUSED], is_body_left = refused.with_traceback(None), True
             answer = await self._answer(environ, held)
+            if answer.lookup:
+                answer = await answer_lookup(answer, answer.lookup)
             if is_body_left:
                 await send_last_answer(send, answer, receive)
             else:
@@ -104,7 +111,7 @@ class Gate:
             if permit is None:
                 environ |= {WITHHELD: too_large(), "CONTENT_LENGTH": "0"}
                 return False
-            held.enter_context(self.uploads.take(permit.user))
+            held.enter_context((self.lookups if permit.is_lookup else self.uploads).take(permit.user))
             body = await self.receiver.receive_large(receive, length, permit.max_bytes)
             environ |= {"CONTENT_LENGTH": str(body.seek(0, io.SEEK_END)), UPLOADED: True}
             body.seek(0)
@@ -166,6 +173,8 @@ def permit_upload(environ: Environ, length: int) -> Permit | None:
             return None
         if not is_for_files:
             return Permit(user.pk, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        if request.path_info in LOOKUP_PATHS:
+            return Permit(user.pk, 2 * get_upload_limits().bytes + SMALL_BODY, is_lookup=True)
         check_upload_quota(user, length)
         return Permit(user.pk, settings.UPLOAD_REQUEST_MAX_MB * 1_000_000)
     except (UploadQuotaReached, CallLimitReached) as reached:

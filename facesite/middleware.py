@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from facesite.refusals import say_refused
 from gallery.core.limits import WITHHELD
+from gallery.core.lookups import get_lookup
 from gallery.core.permissions import PageRequest, current_user
 from gallery.core.problems import PROBLEM_TYPE, is_api_request, make_problem
 
@@ -54,7 +55,7 @@ def request_log(get_response: Respond) -> Respond:
         fields = {
             "method": request.method,
             "view": match.view_name if match else None,
-            "status": response.status_code,
+            "status": None if get_lookup(response) else response.status_code,  # facesite.lookups logs it
             "user": user.pk if user is not None else None,
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }

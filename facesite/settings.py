@@ -217,7 +217,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 2_000
 FILE_UPLOAD_HANDLERS = [
     "gallery.core.limits.UploadGatekeeper",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "gallery.core.limits.LockedTemporaryFileHandler",
+    "gallery.core.limits.NamelessFileHandler",
 ]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
@@ -251,6 +251,8 @@ else:
         "socket_connect_timeout": 3,
         "visibility_timeout": 3600,
     }
+# Whether pictures that are not kept are looked at, by one more process of each worker
+IDENTIFY = env.flag("FACESITE_IDENTIFY", default=True)
 WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)

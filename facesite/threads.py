@@ -13,6 +13,8 @@ from typing import Any, BinaryIO, TypeVar
 from django.db import close_old_connections
 from django.utils import translation
 
+from gallery.core.lookups import Lookup, get_lookup
+
 READ_SIZE = 1 << 18  # bytes of a file; most pictures come out in one read
 T = TypeVar("T")
 Send = Callable[[Any], Awaitable[None]]
@@ -41,6 +43,7 @@ class Answer:
     stream: Iterator[bytes] | None = None  # that is made while it is sent
     close: Callable[[], None] = lambda: None
     language: str = ""
+    lookup: Lookup | None = None  # what it waits for
 
 
 class Threads:
@@ -71,7 +74,7 @@ class Threads:
 
         result: Any = self.application({**environ, "wsgi.file_wrapper": FileBody}, start_response)
         answer = begun[-1]
-        answer.close = getattr(result, "close", answer.close)
+        answer.close, answer.lookup = getattr(result, "close", answer.close), get_lookup(result)
         if environ["REQUEST_METHOD"] == "HEAD":
             pass
         elif isinstance(result, FileBody):

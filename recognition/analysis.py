@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from recognition.images import Photo
 from recognition.types import Detection, Detector, Embedder, Embeddings, FaceCrop, Image
 
-PhotoReader = Callable[[Path], Photo]
+Source = TypeVar("Source", Path, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,15 @@ def scale_to_full_size(photo: Photo, detection: Detection) -> Detection:
     return Detection(box, landmarks, detection.score, detection.quality)
 
 
-def analyse_photo(path: Path, read: PhotoReader, detector: Detector, embedder: Embedder | None) -> Analysis:
+def analyse_photo(
+    source: Source, read: Callable[[Source], Photo], detector: Detector, embedder: Embedder | None
+) -> Analysis:
     """Find and embed every face; ImageError when the file cannot be used.
 
     Without an embedder the faces are only found: `embeddings` has no columns.
     """
     started = time.perf_counter()
-    photo = read(path)
+    photo = read(source)
     decoded = time.perf_counter()
     detections = detector.detect(photo.pixels)
     detected = time.perf_counter()

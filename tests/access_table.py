@@ -176,6 +176,8 @@ API_TABLE: dict[str, tuple[str, Rule]] = {
     "api:delete_photo": ("curate", CONTRIBUTOR("photo").by("delete")),
     "api:decide_on_face": ("decide", CONTRIBUTOR("face").post),
     "api:get_face_crop": ("read", VIEWER("face")),
+    "api:identify": ("read", VIEWER().post),
+    "api:compare": ("read", VIEWER().post),
     "api:find_people": ("read", VIEWER()),
     "api:add_person": ("curate", CONTRIBUTOR().post),
     "api:get_person": ("read", VIEWER("person")),

@@ -63,6 +63,7 @@ class Site:
             "FACESITE_WORKER_PROCESSES": "1",
             "FACESITE_LEASE_SECONDS": "5",
             "FACESITE_SWEEP_SECONDS": "1",
+            "FACESITE_IDENTIFY": "no",  # a process more, which one test looks at
             "FACESITE_BACKUP_HOURS": "0",  # none by itself, in which a test might look for what was erased
             **environment,
         }

@@ -92,6 +92,7 @@ class KeyAuth(HttpBearer):
         if key is None:
             return None
         request.user = key.user
+        request.takes_files = self.rule.takes_files  # type: ignore[attr-defined]  # see core.limits
         count_api_call(key)
         if self.rule.scope not in key.scopes:
             raise NotLetIn(

@@ -62,6 +62,30 @@ class FaceOut(Schema):
     candidates: list[CandidateOut]
 
 
+class IdentifiedFaceOut(Schema):
+    """A face of a picture that is not kept."""
+
+    box: Box
+    detection: float
+    state: Literal["known", "unsure", "unknown"]
+    person: PersonRef | None
+    similarity: Similarity | None
+    decision: None
+    candidates: list[CandidateOut]
+
+
+class IdentifiedOut(Schema):
+    width: int
+    height: int
+    faces: list[IdentifiedFaceOut]
+
+
+class ComparedOut(Schema):
+    similarity: Similarity
+    meaning: str = Field(description="In the asked language")
+    same: bool | None = Field(description="null where that cannot be said")
+
+
 class DecidedFaceOut(FaceOut):
     event: int | None = Field(description="Of the act, for undoing it; null where all was so already")
 

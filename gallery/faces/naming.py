@@ -35,6 +35,7 @@ from gallery.models import (
     NameChange,
     Reference,
     SiteSetting,
+    User,
 )
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import FaceQuerySet, recognisable_q
@@ -149,16 +150,24 @@ def find_outcomes(
     *,
     bounds: Bounds | None = None,
     is_fresh: bool = False,
+    asker: User | None = None,
 ) -> list[Outcome]:
     """One outcome a row; rows of zeros are faces too poor to be matched. `rejected`: persons a row never is.
 
-    By the bounds that hold now, unless some are given; the gallery's changes are followed first, unless it is fresh.
+    For an asker only references count that this user may see. By the bounds that hold now, unless some are given; the
+    gallery's changes are followed first, unless it is fresh.
     """
     usable = np.any(embeddings != 0, axis=1)
     bounds = bounds or engine.get_decision_bounds(embedder)
-    neighbours = _find_neighbours(embeddings, embedder, is_fresh)
+    references = Reference.objects.searchable()
+    hidden = set[int]()
+    if asker is not None:
+        visible = references.visible_to(asker)
+        hidden = set(references.exclude(pk__in=visible.values("pk")).values_list("pk", flat=True))
+        references = visible
+    neighbours = _find_neighbours(embeddings, embedder, is_fresh, hidden)
     persons = {near.person for found in neighbours for near in found}
-    rows = Reference.objects.searchable().filter(person__in=persons).order_by("person")
+    rows = references.filter(person__in=persons).order_by("person")
     counts = dict(rows.values_list("person").annotate(number=Count("*")))
     return [
         decide(
@@ -172,17 +181,25 @@ def find_outcomes(
     ]
 
 
-def _find_neighbours(embeddings: Embeddings, embedder: Embedder, is_fresh: bool) -> list[list[Neighbour]]:
-    """Each row's nearest references: more of them where one person's fill the list and hide the runner-up."""
-    found = find_nearest_references(embedder, embeddings, settings.NEIGHBOURS, is_fresh=is_fresh)
+def _find_neighbours(
+    embeddings: Embeddings, embedder: Embedder, is_fresh: bool, hidden: Collection[int] = ()
+) -> list[list[Neighbour]]:
+    """Each row's nearest references that are not hidden.
+
+    They are more where one person's fill the list and hide the runner-up.
+    """
+
+    def search(rows: Embeddings, wanted: int, is_fresh: bool) -> list[list[Neighbour]]:
+        found = find_nearest_references(embedder, rows, wanted + len(hidden), is_fresh=is_fresh)
+        return [[near for near in some if near.reference not in hidden][:wanted] for some in found]
+
     wanted = settings.NEIGHBOURS
+    found = search(embeddings, wanted, is_fresh)
     while wanted < MAX_NEIGHBOURS and (
         rows := [row for row, near in enumerate(found) if may_have_missed_runner_up(near, wanted)]
     ):
         wanted *= 8
-        for row, near in zip(
-            rows, find_nearest_references(embedder, embeddings[rows], wanted, is_fresh=True), strict=True
-        ):
+        for row, near in zip(rows, search(embeddings[rows], wanted, True), strict=True):
             found[row] = near
     return found
 

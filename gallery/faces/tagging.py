@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from gallery.faces import naming
 from gallery.index import engine, live
-from gallery.models import Person, Reference
+from gallery.models import Person, Reference, User
 from recognition.analysis import Analysis, analyse_photo
 from recognition.decide import withhold_repeated_names
 from recognition.embedders.dlib import DlibEmbedder
@@ -40,6 +40,10 @@ class NamedFace:
         return self.outcome.best.similarity if self.outcome.best else None
 
     @property
+    def person_id(self) -> int | None:
+        return self.outcome.best.person if self.name and self.outcome.best else None
+
+    @property
     def label(self) -> str:
         if self.name:
             return self.name
@@ -53,7 +57,7 @@ class NamedFace:
             "detection": round(self.detection.score, 4),
             "state": self.outcome.state.value,
             "name": self.name,
-            "person_id": self.outcome.best.person if self.name and self.outcome.best else None,
+            "person_id": self.person_id,
             "similarity": None if self.similarity is None else round(self.similarity, 4),
             "reference": self.reference or None,
             "candidates": self.candidates,
@@ -100,7 +104,7 @@ def tag_photos(paths: Sequence[Path]) -> Iterator[TaggedPhoto]:
     if isinstance(embedder, DlibEmbedder | SFaceEmbedder):
         embedder.warm_up()
 
-    gallery = _GallerySearch(embedder)
+    gallery = GallerySearch(embedder)
     gallery.refresh()
     analyse = partial(_analyse_photo, detector=detector, embedder=embedder)
     for path, analysis in map_in_threads(analyse, paths, at_once):
@@ -123,12 +127,12 @@ def _analyse_photo(path: Path, detector: Detector, embedder: Embedder) -> Analys
         return f"The file cannot be read: {error.strerror or error}."
 
 
-class _GallerySearch:
+class GallerySearch:
     """Searches the gallery for one photo after the other, asking for its changes and bounds once in a while only:
-    nothing of what it finds is stored."""
+    nothing of what it finds is stored. With an asker it finds only what this user may see."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    def __init__(self, embedder: Embedder, asker: User | None = None) -> None:
+        self._embedder, self._asker = embedder, asker
         self._bounds: Bounds | None = None
         self._asked = 0.0
 
@@ -140,7 +144,9 @@ class _GallerySearch:
 
     def name_faces(self, analysis: Analysis) -> list[NamedFace]:
         self.refresh()
-        found = naming.find_outcomes(analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=True)
+        found = naming.find_outcomes(
+            analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=True, asker=self._asker
+        )
         found = withhold_repeated_names(found)
         everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
         names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))

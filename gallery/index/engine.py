@@ -153,9 +153,9 @@ def _load_embedder(name: str, options: dict[str, str]) -> Embedder:
     return load_once(key, lambda: load_embedder(name, threads=threads_per_photo(), **options))
 
 
-def read_photo(path: Path) -> images.Photo:
+def read_photo(source: Path | bytes) -> images.Photo:
     """Decode a photo where no file can take the process down; large JPEGs at reduced scale."""
-    return sandbox.read_photo(path, get_upload_limits(), at_least=MIN_DECODED_SIDE)
+    return sandbox.read_photo(source, get_upload_limits(), at_least=MIN_DECODED_SIDE)
 
 
 def get_decision_bounds(embedder: Embedder) -> Bounds:

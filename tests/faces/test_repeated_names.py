@@ -8,7 +8,7 @@ import pytest
 from gallery.faces import naming
 from gallery.faces.decisions import confirm_face, draw_face, reject_person_of_face
 from gallery.faces.naming import follow_gallery, search_faces_again
-from gallery.faces.tagging import _GallerySearch
+from gallery.faces.tagging import GallerySearch
 from gallery.history.undo import undo_events
 from gallery.models import Face, Person, Photo
 from gallery.models.fields import vector_from_bytes
@@ -131,7 +131,7 @@ def test_a_drawn_face_that_is_taken_back_gives_the_name_back(
 def test_tagging_a_photo_says_a_name_once(anna: Person, world: FakeEngine) -> None:
     found = [somebody(100, 1, FARTHER).detection, somebody(400, 1, NEARER).detection]
     vectors = np.stack([vector_from_bytes(vector) for vector in (FARTHER, NEARER)])
-    faces = _GallerySearch(world).name_faces(Analysis(800, 600, found, vectors, {}))
+    faces = GallerySearch(world).name_faces(Analysis(800, 600, found, vectors, {}))
     assert [face.name for face in faces] == [None, "Anna"]
     assert faces[0].outcome.state is State.UNSURE
     assert faces[0].label == "Anna?"

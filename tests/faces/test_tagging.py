@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gallery.faces import naming, tagging
-from gallery.faces.tagging import _GallerySearch
+from gallery.faces.tagging import GallerySearch
 from gallery.index import engine, live
 from recognition.analysis import Analysis
 
@@ -18,7 +18,9 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
 ) -> None:
     now, looks, followed, bounds = [100.0], [], [], iter(["first", "second", "third"])
 
-    def outcomes(embeddings: object, embedder: object, *, bounds: object, is_fresh: bool) -> list[object]:
+    def outcomes(
+        embeddings: object, embedder: object, *, bounds: object, is_fresh: bool, asker: object
+    ) -> list[object]:
         assert is_fresh  # it was followed here, and need not be once more
         looks.append((bounds, len(followed)))
         return []
@@ -30,10 +32,10 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: next(bounds))
     nothing = Analysis(10, 10, [], np.zeros((0, 128), np.float32), {})
     embedder = SimpleNamespace(dimension=128)
-    names = _GallerySearch(embedder)
+    names = GallerySearch(embedder)
     for passed in (0.0, 0.4, 0.5, 0.2):
         now[0] += passed
         names.name_faces(nothing)
     assert looks == [("first", 1), ("first", 1), ("first", 1), ("second", 2)]
-    _GallerySearch(embedder).name_faces(nothing)
+    GallerySearch(embedder).name_faces(nothing)
     assert looks[-1] == ("third", 3)

@@ -1,0 +1,53 @@
+"""Asks the worker that looks at pictures which are not kept; the event loop waits, and no thread does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from dataclasses import replace
+
+from facesite.threads import READ_SIZE, Answer
+from gallery.core.lookups import Lookup, get_socket_path
+from gallery.core.problems import PROBLEM_TYPE
+
+log = logging.getLogger("facesite.request")
+LOOKUP_SECONDS = 60  # for a question and all those before it
+REPLACED_HEADERS = (b"content-type", b"content-length", b"retry-after")
+
+
+async def answer_lookup(answer: Answer, lookup: Lookup) -> Answer:
+    """With what the worker says; as it was, which says so, where none does."""
+    try:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            status, content = await _ask_worker(lookup)
+    except (OSError, TimeoutError, ValueError):
+        status, content = answer.status, b""
+    finally:
+        for picture in lookup.pictures:
+            picture.close()
+    log.info("lookup", extra={"fields": {"act": lookup.act, "status": status, "user": lookup.user}})
+    if not content:
+        return answer
+    kind = "application/json" if status == 200 else PROBLEM_TYPE
+    kept = [header for header in answer.headers if header[0] not in REPLACED_HEADERS]
+    made = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode())]
+    return replace(answer, status=status, headers=kept + made, content=content)
+
+
+async def _ask_worker(lookup: Lookup) -> tuple[int, bytes]:
+    """The status and content of the answer. Workers answer one after the other, in the order of the connections."""
+    reader, writer = await asyncio.open_unix_connection(get_socket_path())
+    try:
+        lengths = [picture.tell() for picture in lookup.pictures]
+        question = {"act": lookup.act, "user": lookup.user, "language": lookup.language, "lengths": lengths}
+        writer.write(json.dumps(question).encode() + b"\n")
+        for picture in lookup.pictures:
+            picture.seek(0)
+            while part := await asyncio.to_thread(picture.read, READ_SIZE):
+                writer.write(part)
+                await writer.drain()
+        status = int(await reader.readline())
+        return status, await reader.read()
+    finally:
+        writer.close()

@@ -1,0 +1,70 @@
+"""Looks at pictures that are not kept: who is on one, and whether two show the same person.
+
+Answers come from what the asker may see alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gallery.faces.labels import describe_similarity, get_similarity_tail
+from gallery.faces.tagging import GallerySearch
+from gallery.index import engine
+from gallery.models import User
+from recognition.analysis import analyse_photo, embed_faces
+from recognition.mainface import NoFaceFound, find_main_face
+from recognition.types import State
+
+
+def load_models() -> None:
+    """Ahead of the first question."""
+    engine.get_detector()
+    GallerySearch(engine.get_serving_embedder()).refresh()
+
+
+def identify_faces(user: User, picture: bytes) -> dict[str, Any]:
+    """The picture's faces, from left to right, with the people they are or may be. ImageError for no picture."""
+    embedder = engine.get_serving_embedder()
+    analysis = analyse_photo(picture, engine.read_photo, engine.get_detector(), embedder)
+    faces = GallerySearch(embedder, asker=user).name_faces(analysis)
+    return {
+        "width": analysis.width,
+        "height": analysis.height,
+        "faces": [
+            {
+                "box": list(face.detection.box.as_ints()),
+                "detection": round(face.detection.score, 4),
+                "state": face.outcome.state.value,
+                "person": {"id": face.person_id, "name": face.name} if face.name else None,
+                "similarity": None if face.similarity is None else round(face.similarity, 4),
+                "decision": None,
+                "candidates": face.candidates,
+            }
+            for face in faces
+        ],
+    }
+
+
+def compare_pictures(first: bytes, second: bytes) -> dict[str, Any]:
+    """How alike the main faces of two pictures are, and whether that is one person; null where it cannot be said.
+
+    ImageError for no picture, NoFaceFound or SeveralFaces where none is the main one.
+    """
+    embedder, detector = engine.get_serving_embedder(), engine.get_detector()
+    vectors = []
+    for content in (first, second):
+        pixels = engine.read_photo(content).pixels
+        [vector] = embed_faces(pixels, [find_main_face(pixels, detector)], embedder)
+        if not np.any(vector):
+            raise NoFaceFound("no_face")
+        vectors.append(vector)
+    similarity, bounds = float(vectors[0] @ vectors[1]), engine.get_decision_bounds(embedder)
+    state = State.KNOWN if similarity >= bounds.known else State.UNSURE
+    state = State.UNKNOWN if similarity < bounds.unsure else state
+    meant = describe_similarity(similarity, state.value, get_similarity_tail(embedder.id))
+    return {
+        "similarity": round(similarity, 4),
+        "meaning": meant.words if meant else "",
+        "same": {State.KNOWN: True, State.UNSURE: None, State.UNKNOWN: False}[state],
+    }

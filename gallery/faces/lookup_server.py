@@ -1,0 +1,96 @@
+"""Answers questions about pictures that are not kept, one after the other: a lane beside the queue of photos.
+
+Each worker keeps one such process; of several one listens, and the others are there when it ends. Who asks waits in
+the socket's own queue, so that never more than one picture is held here."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from contextlib import suppress
+from io import BufferedRWPair
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import close_old_connections
+from django.utils import translation
+from filelock import FileLock
+
+from gallery.core.exceptions import translate_error
+from gallery.core.limits import get_upload_limits
+from gallery.core.lookups import SOCKET_NAME, get_socket_path
+from gallery.core.problems import make_problem
+from gallery.faces.lookup import compare_pictures, identify_faces, load_models
+from gallery.models import User
+from recognition.errors import CodedError, ImageTooLarge
+
+MAX_WAITING = 128  # questions; whoever asks then is told to come again
+SEND_SECONDS = 10  # without a byte, after which somebody who asks is not listened to any more
+log = logging.getLogger(__name__)
+
+
+class NoSocketHere(Exception):
+    """The data directory's disk takes no sockets."""
+
+
+def serve_lookups() -> None:
+    """Wait until no other process does it, then answer for ever."""
+    with FileLock(settings.DATA_DIR / "lookups.lock"), socket.socket(socket.AF_UNIX) as listener:
+        with suppress(FileNotFoundError):
+            Path(settings.DATA_DIR / SOCKET_NAME).unlink()
+        try:
+            listener.bind(get_socket_path())
+        except OSError as error:  # of a disk that has none
+            raise NoSocketHere(str(error)) from error
+        Path(settings.DATA_DIR / SOCKET_NAME).chmod(0o600)
+        listener.listen(MAX_WAITING)
+        try:
+            load_models()
+        except Exception as error:  # the questions will tell; what is missing may come meanwhile
+            log.warning("Pictures cannot be looked at yet: %s", error)
+        while True:
+            connection, _address = listener.accept()
+            with connection:
+                answer_connection(connection)
+
+
+def answer_connection(connection: socket.socket) -> None:
+    connection.settimeout(SEND_SECONDS)
+    close_old_connections()
+    try:
+        with connection.makefile("rwb") as stream:
+            question = json.loads(stream.readline(10_000))
+            pictures = [_read_exactly(stream, length) for length in question["lengths"]]
+            status, content = answer_question(question, pictures)
+            stream.write(f"{status}\n".encode() + content)
+    except (OSError, EOFError, ValueError):  # whoever asked has gone
+        return
+
+
+def _read_exactly(stream: BufferedRWPair[Any, Any], length: int) -> bytes:
+    if length > get_upload_limits().bytes:
+        raise ValueError("longer than a picture may be")
+    content = stream.read(length)
+    if len(content) < length:
+        raise EOFError
+    return content
+
+
+def answer_question(question: dict[str, Any], pictures: list[bytes]) -> tuple[int, bytes]:
+    """A status and the JSON that goes with it."""
+    with translation.override(question["language"]):
+        try:
+            if question["act"] == "compare":
+                found = compare_pictures(*pictures)
+            else:
+                found = identify_faces(User.objects.get(pk=question["user"]), *pictures)
+            return 200, json.dumps(found).encode()
+        except CodedError as error:
+            status = 413 if isinstance(error, ImageTooLarge) else 422
+            problem = make_problem(status, error.code, translate_error(error))
+        except Exception:
+            log.exception("a picture could not be looked at")
+            problem = make_problem(503, "no_worker")
+        return problem.status_code, problem.content
