@@ -3,18 +3,41 @@
 
 import gc
 import os
+import signal
 import sys
+from types import FrameType
+
+STOPPED = "Stopped. What was finished is kept; the same command goes on from there."
+
+
+class Interruptions:
+    """Remembers Ctrl-C, which an extension module that is being imported turns into an error of its own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        signal.signal(signal.SIGINT, self.interrupt)
+
+    def interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        raise KeyboardInterrupt
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
-
+    interruptions = Interruptions()
     try:
-        execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
+        from django.core.exceptions import ImproperlyConfigured
+        from django.core.management import execute_from_command_line
+
+        try:
+            execute_from_command_line(sys.argv)
+        except ImproperlyConfigured as error:
+            sys.exit(str(error))
+    except BaseException:
+        if not interruptions.count:
+            raise
+        sys.stderr.write(f"\n{STOPPED}\n")
+        sys.exit(130)
     finally:
         # At its end Python looks through all objects once more: a third of a second after `tag`, for nothing.
         gc.freeze()

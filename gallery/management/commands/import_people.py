@@ -31,8 +31,7 @@ class Command(GalleryCommand):
                 pass
         except KeyboardInterrupt:
             importer.stop()
-            self.warn("Stopped. What was done is kept; run it again to go on.")
-            raise SystemExit(130) from None
+            raise
         report = importer.finish()
         if self.is_json:
             lists = {"waiting": report.waiting, "skipped": report.skipped, "renamed": report.renamed}

@@ -33,6 +33,7 @@ class Decoder:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=_build_environment(),
+                process_group=0,  # Ctrl-C is ours to answer; it ends when the line does
             )
 
     def ask(self, request: Message, handle: int, limits: Limits) -> tuple[Message, list[int]]:
