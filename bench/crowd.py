@@ -17,6 +17,7 @@ from django.db.models import Model
 from bench import curated
 from gallery.models import (
     Album,
+    AlbumPhoto,
     Build,
     Candidate,
     Event,
@@ -58,7 +59,8 @@ def fill(people: int, photos: int, references: int = 0, seed: int = 7) -> Crowd:
     each = max(REFERENCES_A_PERSON, references // people)
     held = _saved(Reference, curated.references(everybody, each, chance))
     albums = _saved(Album, (_album(number, curator) for number in range(photos // PHOTOS_AN_ALBUM + 1)))
-    shots = _saved(Photo, (_photo(number, albums, curator) for number in range(photos)))
+    shots = _saved(Photo, (_photo(number, curator) for number in range(photos)))
+    _saved(AlbumPhoto, _places(shots, albums))
     faces = _saved(Face, (_face(photo, place, everybody, chance) for photo in shots for place in range(10)))
     _saved(Candidate, _candidates(faces, everybody, held[::each], chance))
     _acts(curator, shots, photos // 4)
@@ -101,11 +103,10 @@ def _album(number: int, curator: User) -> Album:
     )
 
 
-def _photo(number: int, albums: list[Album], curator: User) -> Photo:
+def _photo(number: int, curator: User) -> Photo:
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     taken = FIRST + timedelta(hours=8 * number)
     return Photo(
-        album=albums[number // PHOTOS_AN_ALBUM] if number % 3 else None,
         file=f"photos/{digest[:2]}/{digest}.jpg",
         name=f"IMG_{number:05}.jpg",
         search=f"img_{number:05}.jpg",
@@ -121,6 +122,14 @@ def _photo(number: int, albums: list[Album], curator: User) -> Photo:
         trashed_at=taken if number % 40 == 39 else None,
         milliseconds={"decode": 8.0, "detect": 60.0, "embed": 20.0, "search": 3.0},
     )
+
+
+def _places(photos: list[Photo], albums: list[Album]) -> Iterator[AlbumPhoto]:
+    """Two photos in three are in three albums each: that of their time, and two that gather from everywhere."""
+    for number, photo in enumerate(photos):
+        if number % 3:
+            wanted = {number // PHOTOS_AN_ALBUM, number % len(albums), number * 7 % len(albums)}
+            yield from (AlbumPhoto(album=albums[place], photo=photo) for place in sorted(wanted))
 
 
 def _face(photo: Photo, place: int, people: list[Person], chance: random.Random) -> Face:

@@ -208,7 +208,7 @@ def shared_pages(crowd: Crowd) -> Pages:
 def _album(crowd: Crowd) -> int:
     from gallery.models import Photo
 
-    return Photo.objects.get(pk=crowd.photos[1]).album_id or 0
+    return Photo.objects.get(pk=crowd.photos[1]).albums.order_by("pk")[0].pk
 
 
 def _face(crowd: Crowd) -> int:

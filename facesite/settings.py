@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "gallery.web.erased_names.AskAboutErasedNames",
+    "gallery.web.confirmation.AskForConfirmation",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -34,7 +34,7 @@ def _register_descriptions() -> None:
     from gallery.maintenance import jobs as maintenance
     from gallery.people import references
     from gallery.people import services as people
-    from gallery.photos import albums, sharing
+    from gallery.photos import albums, membership, sharing
     from gallery.photos import services as photos
     from gallery.privacy import jobs as privacy
 
@@ -48,6 +48,7 @@ def _register_descriptions() -> None:
         decisions,
         photos,
         albums,
+        membership,
         sharing,
         people,
         references,
@@ -70,8 +71,10 @@ def _register_effects() -> None:
     from gallery.history.changeset import register_receivers
     from gallery.index.feed import announce_changed_references
     from gallery.jobs.services import send_requeued_jobs
+    from gallery.photos.membership import follow_moved_photos
 
     register_receivers(
+        follow_moved_photos,
         apply_consent_changes,
         follow_changed_faces,
         mark_touched_findings,
@@ -86,12 +89,14 @@ def _register_effects() -> None:
 def _register_inverses() -> None:
     """Register how acts are undone that consist of more than changed rows."""
     from gallery.curation.jobs import BULK_VERBS, undo_bulk_act
-    from gallery.history.undo import register_inverse
+    from gallery.history.undo import register_inverse, register_undo_question
     from gallery.index.services import reverse_build_request, reverse_roll_back
     from gallery.index.switch import reverse_embedder_choice, reverse_switch_consent
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
     from gallery.people.references import undo_added_references, undo_automatic_setting
+    from gallery.photos.membership import ask_before_undo_shows
 
+    register_undo_question(ask_before_undo_shows)
     register_inverse(undo_pause, "queue.pause", "queue.resume")
     register_inverse(undo_cancel_or_requeue, "queue.cancel", "queue.again")
     register_inverse(reverse_build_request, "build.request", "build.cancel")

@@ -16,6 +16,7 @@ from PIL import Image
 from gallery.accounts.api_keys import create_api_key
 from gallery.models import (
     Album,
+    AlbumPhoto,
     Build,
     BulkAct,
     Calibration,
@@ -91,9 +92,18 @@ def make_world() -> World:
     world.values["draft"] = _draft(world.users["curator"], person, media)
     for prefix in ("", "hidden_"):
         _album(world, owner, person, prefix=prefix)
+    _add_to_hidden_albums(world, owner)
+    for prefix in ("", "hidden_"):
         for name in ("a.jpg", "r.jpg"):
             Image.new("RGB", (800, 600), "gray").save(media / f"{prefix}{name}")
     return world
+
+
+def _add_to_hidden_albums(world: World, owner: User) -> None:
+    """What is hidden is so by two albums; what is seen is in a hidden one, too."""
+    other = Album.objects.create(name="hidden_board", is_limited=True, created_by=owner)
+    for album, photo in ((other.pk, "hidden_photo"), (world.values["hidden_album"], "photo")):
+        AlbumPhoto.objects.create(album_id=album, photo_id=world.values[photo])
 
 
 def _draft(user: User, person: Person, media: Path) -> int:

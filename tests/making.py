@@ -10,6 +10,7 @@ import numpy as np
 
 from gallery.models import (
     Album,
+    AlbumPhoto,
     Candidate,
     Face,
     Person,
@@ -49,7 +50,10 @@ def a_photo(name: str = "", album: Album | None = None, **columns: Any) -> Photo
         "work": Status.DONE,
         **columns,
     }
-    return Photo.objects.create(name=name, search=name.casefold(), album=album, **values)
+    photo = Photo.objects.create(name=name, search=name.casefold(), **values)
+    if album:
+        AlbumPhoto.objects.create(album=album, photo=photo)
+    return photo
 
 
 def a_vector(seed: int, near: bytes | None = None, spread: float = 0.1, dimension: int = 16) -> bytes:

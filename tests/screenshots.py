@@ -53,7 +53,7 @@ user = User.objects.get(username="mai")
 known = list(Face.objects.filter(person__isnull=False, decision="").order_by("-pk"))
 photo = Photo.objects.filter(name="one.jpg").get()
 confirm_face(user, known[-1], known[-1].person)
-album = photo.album
+album = photo.albums.get()
 change_album(user, album, {"name": "Summer party", "date": "2024-07-14", "note": "Everybody who came."})
 set_album_cover(user, album, photo)
 trash_photo(user, Photo.objects.get(name="four.jpg"))
@@ -71,7 +71,7 @@ answer = {
     "home": "/", "photos": "/photos/", "photo": f"/photos/{photo.pk}/",
     "face": f"/photos/{photo.pk}/?face={face.pk}", "people": "/people/", "person": f"/people/{obama.pk}/",
     "merge": f"/people/{obama.pk}/merge", "split": f"/people/{obama.pk}/split",
-    "albums": "/albums/", "album": f"/albums/{photo.album_id}/", "album-edit": f"/albums/{photo.album_id}/edit",
+    "albums": "/albums/", "album": f"/albums/{album.pk}/", "album-edit": f"/albums/{album.pk}/edit",
     "upload": "/upload/", "review": "/review/", "unknown": "/unknown/", "unknown-group": f"/unknown/{group}/",
     "search": f"/search/?with={obama.pk}", "nothing-found": "/search/?q=nobody", "history": "/history/",
     "trash": "/trash/", "account": "/account/", "jobs": "/jobs/", "names": "/names/", "builds": "/builds/",

@@ -26,9 +26,9 @@ from django.utils.translation import gettext_lazy
 
 from gallery.core.permissions import current_user
 from gallery.history.descriptions import add_event_message
-from gallery.models import Event, User
+from gallery.models import Album, Event, Face, Photo, Reference, User
 from gallery.models.people import get_search_key
-from gallery.models.querysets import visible_album_q
+from gallery.models.querysets import SOURCE_PHOTO_PATH, visible_photo_q
 
 if TYPE_CHECKING:
     PaginatorBase = Paginator[Any]
@@ -99,15 +99,6 @@ class SearchKeyAdmin(ModelAdminBase):
         return super().get_search_results(request, queryset, get_search_key(search_term))
 
 
-# How a model's rows reach the album that may hide them.
-ALBUM_PATHS = {
-    "album": "",
-    "photo": "album",
-    "face": "photo__album",
-    "reference": "source_face__photo__album",
-}
-
-
 class VisibleAdmin(ModelAdminBase):
     """Lists, pages, actions, filters and type-ahead of this model show only what the user may see.
 
@@ -116,8 +107,11 @@ class VisibleAdmin(ModelAdminBase):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
-        path = ALBUM_PATHS[rows.model._meta.model_name or ""]
-        return rows.filter(visible_album_q(current_user(request), path))
+        user = current_user(request)
+        if rows.model is Album:
+            return rows.filter(pk__in=Album.objects.visible_to(user).order_by().values("pk"))
+        paths = {Photo: "pk", Face: "photo", Reference: SOURCE_PHOTO_PATH}
+        return rows.filter(visible_photo_q(user, paths[rows.model]))
 
 
 REPORTED_ATTRIBUTE = "_are_events_reported"

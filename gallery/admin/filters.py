@@ -13,13 +13,14 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.core.pagination import parse_id
+from gallery.core.pagination import find_by_id, parse_id
+from gallery.core.permissions import current_user
 from gallery.curation.findings import (
     FindingKind,
     filter_doubtful_references,
     get_worklist_rows,
 )
-from gallery.models import Build, Decision, Face, Person, Reference, ReferenceVector
+from gallery.models import Album, Build, Decision, Face, Person, Photo, Reference, ReferenceVector
 from gallery.models.querysets import among_ids, get_today
 from gallery.privacy.selectors import EXPIRING_SOON_DAYS
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
@@ -158,6 +159,25 @@ class PersonOnPhotoFilter(admin.SimpleListFilter):
             return queryset
         faces = Face.objects.filter(photo=OuterRef("pk"), person=parse_id(str(wanted)) or 0)
         return queryset.filter(Exists(faces.exclude(decision=Decision.NOT_A_FACE)))
+
+
+class AlbumFilter(admin.SimpleListFilter):
+    """Photos in no album, and those of one that the user sees: where the album's row leads to."""
+
+    title = gettext_lazy("album")
+    parameter_name = "album"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        self.albums = Album.objects.visible_to(current_user(request))
+        chosen = find_by_id(self.albums, self.used_parameters.get(self.parameter_name))
+        return [("none", _("none")), *([(str(chosen.pk), chosen.name)] if chosen else [])]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not (wanted := self.value()):
+            return queryset
+        if wanted == "none":
+            return queryset.filter(albums=None)
+        return queryset.filter(pk__in=Photo.objects.filter(albums=find_by_id(self.albums, wanted) or 0))
 
 
 def _keep_found(*columns: str, kinds: Sequence[str]) -> Callable[[QuerySet[Any]], QuerySet[Any]]:

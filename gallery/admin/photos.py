@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
@@ -25,13 +26,13 @@ from gallery.admin.base import (
     report_events,
 )
 from gallery.admin.bulk import make_bulk_action
-from gallery.admin.filters import PersonOnPhotoFilter
+from gallery.admin.filters import AlbumFilter, PersonOnPhotoFilter
 from gallery.core.exceptions import ActionRefused
 from gallery.core.permissions import current_user
 from gallery.faces.selectors import list_faces_with_references
 from gallery.history.locking import OptimisticLockForm
 from gallery.models import Album, BulkAct, Decision, Photo
-from gallery.photos.albums import change_album, create_album, put_photo_in_album
+from gallery.photos.albums import change_album, create_album
 from gallery.photos.services import set_photo_recognition, set_taken_at
 from gallery.templatetags.media import photo_src
 
@@ -57,8 +58,8 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
         """A picture for each album of the page, in two queries."""
         changes = super().get_changelist_instance(request)
         seen = Photo.objects.visible_to(current_user(request))
-        own = seen.filter(album__in=[row.pk for row in changes.result_list]).order_by()
-        newest = dict(own.values_list("album").annotate(Max("pk")))
+        own = seen.filter(albums__in=[row.pk for row in changes.result_list]).order_by()
+        newest = dict(own.values_list("albums").annotate(Max("pk")))
         pictures = seen.only("sha256").in_bulk(newest.values())
         for row in changes.result_list:
             row.picture = pictures.get(newest.get(row.pk))
@@ -71,7 +72,7 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
 
     @admin.display(description=gettext_lazy("photos"), ordering="kept")
     def photo_count(self, album: Any) -> SafeString:
-        return format_html('<a href="../photo/?album__id__exact={}">{}</a>', album.pk, album.kept)
+        return format_html('<a href="../photo/?album={}">{}</a>', album.pk, album.kept)
 
     def save_model(self, request: HttpRequest, obj: Album, form: Any, change: bool) -> None:
         user = current_user(request)
@@ -109,7 +110,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin)
     list_display = (
         "photo_picture",
         "name",
-        "album",
+        "album_names",
         job_status,
         "face_count",
         "is_recognised",
@@ -121,18 +122,17 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin)
         "work",
         "is_recognised",
         ("trashed_at", admin.EmptyFieldListFilter),
-        ("album", admin.EmptyFieldListFilter),
+        AlbumFilter,
         "added_at",
         PersonOnPhotoFilter,
     )
-    list_select_related = ("album",)
     search_fields = ("search__contains",)
     search_help_text = gettext_lazy("A file's name, with or without accents")
     ordering = ("-pk",)
-    autocomplete_fields = ("album",)
     readonly_fields = (
         "large_picture",
         "name",
+        "album_links",
         "work",
         "failure_text",
         "added_at",
@@ -140,7 +140,7 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin)
         "pixel_size",
         "trashed_since",
     )
-    fields = (*readonly_fields[:2], "album", "taken_at", "is_recognised", *readonly_fields[2:])
+    fields = (*readonly_fields[:3], "taken_at", "is_recognised", *readonly_fields[3:])
     actions = (
         make_bulk_action("try_again", BulkActKind.PROCESS, gettext_lazy("Process again")),
         make_bulk_action(
@@ -157,14 +157,28 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin)
     )
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """How many faces each photo of the page has, in one query."""
+        """The albums of each photo of the page, and how many faces it has; in two queries."""
         changes = super().get_changelist_instance(request)
         are_faces = Count("faces", filter=~Q(faces__decision=Decision.NOT_A_FACE))
         ids = [row.pk for row in changes.result_list]
         counts = dict(Photo.objects.filter(pk__in=ids).order_by().values_list("pk").annotate(times=are_faces))
+        albums = Album.objects.visible_to(current_user(request)).filter(photos__in=ids)
+        found: dict[int, list[Any]] = defaultdict(list)
+        for album in albums.annotate(photo=F("photos")).order_by("search"):
+            found[album.photo].append(album)  # type: ignore[attr-defined]  # annotated
         for row in changes.result_list:
-            row.times = counts.get(row.pk, 0)
+            row.times, row.in_albums = counts.get(row.pk, 0), found[row.pk]
         return changes
+
+    @admin.display(description=gettext_lazy("albums"))
+    def album_names(self, photo: Any) -> str:
+        return ", ".join(album.name for album in photo.in_albums) or "–"
+
+    @admin.display(description=gettext_lazy("albums"))
+    def album_links(self, photo: Any) -> SafeString | str:
+        """Put into them on the photo's page, where it is said who sees it then."""
+        links = ((album.pk, album.name) for album in photo.in_albums)
+        return format_html_join(", ", '<a href="../../../album/{}/change/">{}</a>', links) or "–"
 
     @admin.display(description=gettext_lazy("picture"))
     def photo_picture(self, photo: Photo) -> SafeString:
@@ -196,11 +210,17 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin)
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # photos are added on the site, where one sees how far they are
 
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
-        """Nobody puts a photo into an album that they may not see."""
-        if db_field.name == "album":
-            named["queryset"] = Album.objects.visible_to(current_user(request))
-        return super().formfield_for_foreignkey(db_field, request, **named)
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Nothing of an album that the user may not see: `AlbumFilter` asks for those they see."""
+        is_of_album = lookup.partition("__")[0] in ("albums", "albumphoto", "limited_by")
+        return not is_of_album and super().lookup_allowed(lookup, value, request)
+
+    def get_object(self, request: HttpRequest, *args: Any, **named: Any) -> Any:
+        photo: Any = super().get_object(request, *args, **named)
+        if photo is not None:
+            albums = Album.objects.visible_to(current_user(request)).filter(photos=photo)
+            photo.in_albums = list(albums.order_by("search"))
+        return photo
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **named: Any
@@ -212,7 +232,6 @@ class PhotoAdmin(ErasableAdminMixin, VisibleAdmin, SearchKeyAdmin, ServiceAdmin)
         user, given = current_user(request), form.cleaned_data
         with report_events(request):
             stored = Photo.objects.get(pk=obj.pk)
-            put_photo_in_album(user, stored, given["album"])
             if "taken_at" in form.changed_data:
                 set_taken_at(user, stored, given["taken_at"])
             set_photo_recognition(user, stored, given["is_recognised"])

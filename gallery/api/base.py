@@ -23,6 +23,7 @@ from gallery.api.documentation import complete_document
 from gallery.core.exceptions import (
     ActionRefused,
     CannotUndo,
+    ConfirmationNeeded,
     EditConflict,
     FileWasErased,
     NameTaken,
@@ -193,8 +194,9 @@ def answer_refusal(request: HttpRequest, error: ActionRefused) -> HttpResponse:
     return make_problem(status, error.code, str(error), retry_after=wait_seconds)
 
 
+@api.exception_handler(ConfirmationNeeded)
 @api.exception_handler(NameWasErased)
-def answer_erased_name(request: HttpRequest, error: NameWasErased) -> HttpResponse:
+def answer_erased_name(request: HttpRequest, error: ConfirmationNeeded | NameWasErased) -> HttpResponse:
     return make_problem(409, error.code, str(error))
 
 

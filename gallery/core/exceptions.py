@@ -75,6 +75,19 @@ class NameWasErased(Exception):
         super().__init__(text % self.params)
 
 
+class ConfirmationNeeded(Exception):
+    """The act would do more than whoever acts may expect; its text says what. Nothing was changed.
+
+    No ActionRefused: no page shows it as a mere refusal, since the middleware asks about it.
+    """
+
+    code = "confirmation_needed"
+
+    def __init__(self, key: str, question: str) -> None:
+        self.key, self.params = key, {"key": key}
+        super().__init__(question)
+
+
 def _describe_erasure(digest: ErasedDigest) -> dict[str, str]:
     erasure = digest.erasure
     return {

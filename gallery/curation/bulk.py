@@ -16,9 +16,10 @@ from django.db.models import Model, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery.core.confirmation import let_confirmed_through
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict, NameWasErased
 from gallery.history.changeset import record_event
-from gallery.history.undo import undo_events
+from gallery.history.undo import ask_before_undo, undo_events
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Reference, Status, User
@@ -29,8 +30,8 @@ from gallery.people.references import embed_references_again, judge_references, 
 from gallery.people.selectors import find_person_by_name
 from gallery.people.services import create_person, merge_people, set_people_hidden
 from gallery.photos.albums import create_album
+from gallery.photos.membership import list_limiting_albums, put_photos_in_album, take_photos_out
 from gallery.photos.services import (
-    put_photos_in_album,
     restore_photos,
     retry_photos,
     set_photos_recognition,
@@ -174,8 +175,7 @@ def _list_limited_albums(act: BulkAct) -> list[int]:
     """Limited albums that the act's line in the history is about, so that only their members see it."""
     if not act.is_of_photos:
         return []
-    photos = Photo.objects.filter(pk__in=among_ids(act.ids), album__is_limited=True)
-    found = photos.order_by().values_list("album_id", flat=True).distinct()
+    found = list_limiting_albums(act.by, among_ids(act.ids))
     return [pk for pk in (*found, act.album) if pk]
 
 
@@ -268,13 +268,14 @@ def _change_photos(act: BulkAct, user: User, ids: Sequence[int]) -> int:
         case BulkKind.RESTORE:
             event = restore_photos(user, photos, act.batch)
         case BulkKind.NO_ALBUM:
-            event = put_photos_in_album(user, photos, None, act.batch)
+            event = take_photos_out(user, photos, None, act.batch)
         case BulkKind.ALBUM:
             albums = Album.objects.visible_to(user).select_for_update(of=("self",))
             album = albums.filter(pk=act.album or 0).first()
             if album is None:
                 raise ActionRefused(_("The album they were to go to is no longer there."))
-            event = put_photos_in_album(user, photos, album, act.batch)
+            with let_confirmed_through():  # the preview has said who sees them from then on
+                event = put_photos_in_album(user, photos, album, act.batch)
         case _:
             event = set_photos_recognition(user, photos, act.kind == BulkKind.RECOGNISE, act.batch)
     return int(event.summary["count"]) if event else 0
@@ -305,7 +306,8 @@ def _undo_parts(act: BulkAct, user: User, ids: Sequence[int]) -> tuple[int, list
     """Undo these events; what was changed since stands."""
 
     def undo_event(event: Event) -> tuple[Event, int]:
-        (done,) = undo_events(user, event)
+        with let_confirmed_through():  # asked about when the undo was begun
+            (done,) = undo_events(user, event)
         return done, max(int(event.summary.get("count", 1)) - int(done.summary.get("left") or 0), 0)
 
     return _try_each(act, Event.objects.filter(pk__in=ids).order_by("-pk"), undo_event)
@@ -360,6 +362,8 @@ def undo_bulk_act(user: User, event: Event) -> dict[str, int]:
     ids = list(parts.order_by("-pk").values_list("pk", flat=True))
     if not ids:
         raise CannotUndo(_("There is nothing to undo."))
+    for part in parts:
+        ask_before_undo(part)
     now = timezone.now()
     undoing = BulkAct.objects.create(
         kind=BulkKind.UNDO,

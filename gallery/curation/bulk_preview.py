@@ -69,7 +69,7 @@ UNCHANGED_ROWS: dict[str, Q] = {
     BulkKind.TRASH: Q(trashed_at__isnull=False),
     BulkKind.RESTORE: Q(trashed_at__isnull=True),
     BulkKind.ALBUM: Q(pk__in=[]),
-    BulkKind.NO_ALBUM: Q(album__isnull=True),
+    BulkKind.NO_ALBUM: Q(albums__isnull=True),
     BulkKind.PROCESS: Q(trashed_at__isnull=False) | BUSY,
 }
 
@@ -157,10 +157,11 @@ def _preview_photos(found: BulkPreview, user: User, act: BulkAct) -> None:
     counts = rows.order_by().aggregate(
         rows=Count("pk"),
         same=Count("pk", filter=same),
-        limited=Count("pk", filter=Q(album__is_limited=True)),
-        albums_count=Count("album", distinct=True),
     )
     changing = rows.exclude(same).order_by()
+    albums = Album.objects.visible_to(user).filter(photos__in=changing.values("pk")).distinct()
+    counts["limited"] = rows.limited().count()
+    counts["albums_count"] = albums.order_by().count()
     faces = Face.objects.filter(photo__in=changing.values("pk")).exclude(decision=Decision.NOT_A_FACE)
     counts |= faces.order_by().aggregate(
         faces=Count("pk"),
@@ -174,7 +175,6 @@ def _preview_photos(found: BulkPreview, user: User, act: BulkAct) -> None:
     seen = faces.order_by().filter(person__isnull=False).values("person")
     found.owners = list(Person.objects.filter(pk__in=seen).order_by("search")[:MAX_NAMED])
     found.cut = Reference.objects.filter(source_face__photo__in=changing.values("pk")).count()
-    albums = Album.objects.visible_to(user).filter(pk__in=changing.values("album"))
     found.albums = list(albums.order_by("search")[:MAX_NAMED])
     found.shown = list(
         rows.filter(pk__in=act.ids[: MAX_SHOWN_PICTURES * 4]).order_by("pk")[:MAX_SHOWN_PICTURES]

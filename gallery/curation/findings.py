@@ -15,7 +15,7 @@ from gallery.history.changeset import ChangeSet, split_into_chunks
 from gallery.history.locking import lock_references
 from gallery.index.switch import filter_unsearched_references
 from gallery.models import Finding, Person, Reference, Status, User
-from gallery.models.querysets import SOURCE_ALBUM_PATH, ReferenceQuerySet, visible_album_q
+from gallery.models.querysets import SOURCE_PHOTO_PATH, ReferenceQuerySet, visible_photo_q
 
 FindingKind = Finding.Kind
 CHECKED_KINDS = (FindingKind.WRONG, FindingKind.UNLIKE, FindingKind.DUPLICATE, FindingKind.CONFUSABLE)
@@ -52,8 +52,8 @@ def _get_findings(user: User | None) -> QuerySet[Finding]:
     if user is None:
         return found
     return found.filter(
-        visible_album_q(user, f"reference__{SOURCE_ALBUM_PATH}"),
-        visible_album_q(user, f"other_reference__{SOURCE_ALBUM_PATH}"),
+        visible_photo_q(user, f"reference__{SOURCE_PHOTO_PATH}"),
+        visible_photo_q(user, f"other_reference__{SOURCE_PHOTO_PATH}"),
     )
 
 

@@ -17,7 +17,7 @@ from gallery.models import BulkAct, Event, User
 from gallery.models.curation import get_confirmed_acts
 from gallery.people import references
 from gallery.people import services as people
-from gallery.photos import albums
+from gallery.photos import membership
 from gallery.photos import services as photos
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ EVENT_DESCRIPTIONS = {
     "bulk.restore": photos.EVENT_DESCRIPTIONS["photos.restore"],
     "bulk.recognise": photos.EVENT_DESCRIPTIONS["photos.recognise"],
     "bulk.stop_recognising": photos.EVENT_DESCRIPTIONS["photos.stop_recognising"],
-    "bulk.album": albums.EVENT_DESCRIPTIONS["photos.album"],
-    "bulk.no_album": albums.EVENT_DESCRIPTIONS["photos.album"],
+    "bulk.album": membership.EVENT_DESCRIPTIONS["photos.album"],
+    "bulk.no_album": membership.EVENT_DESCRIPTIONS["photos.leave"],
 }
 
 

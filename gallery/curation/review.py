@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from gallery.core.pagination import ScoreCursor
 from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
-from gallery.models import Candidate, Decision, Face, FaceRejection, Person, Reference, User
-from gallery.models.querysets import visible_album_q
+from gallery.models import Album, Candidate, Decision, Face, FaceRejection, Person, Reference, User
+from gallery.models.querysets import visible_photo_q
 
 REVIEW_PAGE_SIZE = 24
 FACE_BOX_COLUMNS = ("left", "top", "width", "height")  # of a face in its photo
@@ -52,11 +52,11 @@ class ReviewQueue:
 
 
 def get_waiting_candidates(
-    user: User, *, person: int | None = None, album: int | None = None
+    user: User, *, person: int | None = None, album: Album | None = None
 ) -> QuerySet[Candidate]:
     """The best candidates of unsure, undecided faces that the user may see."""
     rows = Candidate.objects.filter(
-        visible_album_q(user, "face__photo__album"),
+        visible_photo_q(user, "face__photo"),
         rank=0,
         face__state=Face.State.UNSURE,
         face__decision="",
@@ -65,21 +65,21 @@ def get_waiting_candidates(
     if person is not None:
         rows = rows.filter(person=person)
     if album is not None:
-        rows = rows.filter(face__photo__album=album)
+        rows = rows.filter(face__photo__in=album.photos.order_by().values("pk"))
     return rows
 
 
-def _count_waiting(user: User, rows: QuerySet[Candidate], person: int | None, album: int | None) -> int:
+def _count_waiting(user: User, rows: QuerySet[Candidate], person: int | None, album: Album | None) -> int:
     """How many wait. Of everybody they are counted by the faces alone, which an index holds, so that a face whose
     proposal has just gone may be among them; the last page says it exactly."""
     if person is not None:
         return rows.count()
     faces = Face.objects.visible_to(user).undecided().filter(state=Face.State.UNSURE)
-    return (faces if album is None else faces.filter(photo__album=album)).count()
+    return (faces if album is None else faces.filter(photo__in=album.photos.order_by().values("pk"))).count()
 
 
 def get_review_queue(
-    user: User, after: ScoreCursor | None, *, person: int | None = None, album: int | None = None
+    user: User, after: ScoreCursor | None, *, person: int | None = None, album: Album | None = None
 ) -> ReviewQueue:
     """A page of the queue, in a constant number of queries."""
     rows = get_waiting_candidates(user, person=person, album=album)

@@ -20,6 +20,7 @@ from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import MAX_SENT_JOBS
 from gallery.models import (
     Album,
+    AlbumPhoto,
     Candidate,
     Decision,
     Event,
@@ -207,14 +208,11 @@ def _list_changed_values(
 
 
 def _find_photos_with_changed_consent(changes: ChangeSet) -> set[int]:
-    """Photos in which recognition was switched, by themselves, by their album, or by moving to another."""
+    """Photos in which recognition was switched, by themselves, by an album, or by coming into one or leaving it."""
     found = set(changes.list_changed_ids("photo", "is_recognised"))
-    switched = Photo.objects.filter(album__in=changes.list_changed_ids("album", "is_recognised"))
-    found |= set(switched.values_list("pk", flat=True))
-    moves = list(_list_changed_values(changes, "photo", "album_id"))
-    albums = {album for _ids, *pair in moves for album in pair if album}
+    switched = AlbumPhoto.objects.filter(album__in=changes.list_changed_ids("album", "is_recognised"))
+    found |= set(switched.values_list("photo", flat=True))
+    albums = changes.list_referenced_ids("albumphoto", "album_id")
     closed = set(Album.objects.filter(pk__in=albums, is_recognised=False).values_list("pk", flat=True))
-    for ids, before, after in moves:
-        if (before in closed) != (after in closed):
-            found |= set(ids)
-    return found
+    moves = (group["before"] or group["after"] for group in changes.groups if group["model"] == "albumphoto")
+    return found | {row["photo_id"] for row in moves if row["album_id"] in closed}

@@ -146,7 +146,7 @@ def _fill_in_face(face: Face, detection: Detection, vector: Embeddings, embedder
 
 def embed_drawn_face(pk: int) -> bool:
     """Find and embed the face in a drawn box, then search it; False if there is nothing to do."""
-    face = Face.objects.select_related("photo__album", "person").filter(pk=pk, is_drawn=True).first()
+    face = Face.objects.select_related("photo", "person").filter(pk=pk, is_drawn=True).first()
     if face is None or face.is_erased or not face.photo.may_be_recognised or not face.may_be_embedded:
         return False
     embedder = engine.get_serving_embedder()

@@ -183,7 +183,7 @@ def count_forgotten_faces(photo: Photo, found: list[FaceMark]) -> int:
 def find_visible_face(user: User, pk: int) -> Face | None:
     """A face with its photo and names, if this user may see it."""
     faces = prefetch_label_data(Face.objects.visible_to(user))
-    return faces.select_related("photo__album", "decided_by", "person").filter(pk=pk).first()
+    return faces.select_related("photo", "decided_by", "person").filter(pk=pk).first()
 
 
 MAX_LISTED_FACES = 200

@@ -26,6 +26,7 @@ from gallery.history.audit import (
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, EventSubject, Face, Person, Photo, User
+from gallery.models.querysets import hidden_photo_q
 
 HISTORY_PAGE_SIZE = 40
 NON_ACT_VERBS = (*AUDIT_ONLY_VERBS, VERB_UPLOAD_REFUSED)
@@ -73,11 +74,10 @@ def visible_events(user: User) -> QuerySet[Event]:
 
 
 def _subjects_in_hidden_albums(user: User) -> QuerySet[EventSubject, Any]:
-    """Acts on albums that the user may not see, and on their photos."""
+    """Acts on albums and on photos that the user may not see."""
     albums = Album.objects.hidden_from(user).order_by().values("pk")
-    photos = Photo.objects.filter(album__in=albums).order_by()
     of_albums = Q(object_type="album", object_id__in=albums)
-    of_photos = Q(object_type="photo", object_id__in=photos.values("pk"))
+    of_photos = Q(object_type="photo") & hidden_photo_q(user, "object_id")
     return EventSubject.objects.filter(of_albums | of_photos).values("event")
 
 

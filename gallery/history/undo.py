@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
-from gallery.history.changeset import CHUNK_SIZE, ChangeSet, apply_effects, reverse_groups
+from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, apply_effects, reverse_groups
 from gallery.history.erased import ask_about_names
 from gallery.models import Event, EventSubject, User
 
@@ -33,6 +33,20 @@ def register_inverse(function: InverseFunction, *verbs: str) -> None:
     sentence, where it is not possible; nothing is changed then.
     """
     _inverse_functions.update(dict.fromkeys(verbs, function))
+
+
+UndoQuestion = Callable[[list[ChangeGroup]], None]
+_undo_questions: list[UndoQuestion] = []
+
+
+def register_undo_question(ask: UndoQuestion) -> None:
+    """Have this called with the groups that are to be taken back; it raises ConfirmationNeeded to ask first."""
+    _undo_questions.append(ask)
+
+
+def ask_before_undo(event: Event) -> None:
+    for ask in _undo_questions:
+        ask((event.undo or {}).get("rows", []))
 
 
 def can_undo(user: User, event: Event) -> bool:
@@ -93,6 +107,7 @@ def _reverse_event(user: User, event: Event) -> tuple[Mapping[str, Any] | None, 
     verb = str(event.summary.get("verb", "")) if event.verb in (VERB_UNDO, VERB_REDO) else event.verb
     if verb in _inverse_functions:
         return _inverse_functions[verb](user, event), ChangeSet()
+    ask_before_undo(event)
     changes = reverse_groups((event.undo or {}).get("rows", []))
     if not changes.groups:
         raise CannotUndo(describe_later_change(event))

@@ -6,11 +6,21 @@ from gallery.models.curation import BulkAct, Finding
 from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.index import Build, Calibration, GalleryChange, NameChange
 from gallery.models.people import Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
-from gallery.models.photos import Album, Candidate, Decision, Face, FaceRejection, Photo, ShareLink
+from gallery.models.photos import (
+    Album,
+    AlbumPhoto,
+    Candidate,
+    Decision,
+    Face,
+    FaceRejection,
+    Photo,
+    ShareLink,
+)
 from gallery.models.uploads import PartialUpload
 
 __all__ = [
     "Album",
+    "AlbumPhoto",
     "ApiKey",
     "ApiScope",
     "Build",

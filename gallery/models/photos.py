@@ -62,7 +62,11 @@ class ShareLink(models.Model):
 
 
 class Photo(Work):
-    album = models.ForeignKey(Album, models.SET_NULL, null=True, blank=True, related_name="photos")
+    albums = models.ManyToManyField(Album, through="AlbumPhoto", related_name="photos")
+    # Once it is in no album: who was chosen for this one goes on seeing it, and nobody else
+    limited_by = models.ForeignKey(
+        Album, models.PROTECT, null=True, blank=True, editable=False, related_name="limited_photos"
+    )
     file = models.FileField(max_length=200, unique=True)  # the original
     name = models.CharField(_("file name"), max_length=255)
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
@@ -90,7 +94,6 @@ class Photo(Work):
         ordering = ("-pk",)
         constraints = [models.UniqueConstraint(fields=("sha256", "copy"), name="one_row_per_copy")]
         indexes = [
-            models.Index(fields=("album", "trashed_at", "-id")),
             models.Index(fields=("trashed_at", "-id", "taken_at"), name="photos_in_order"),  # and by year
             models.Index(fields=("work", "queued_at")),
             models.Index(fields=("work", "-finished_at"), name="photos_last_done"),
@@ -101,8 +104,22 @@ class Photo(Work):
 
     @property
     def may_be_recognised(self) -> bool:
-        """Neither the photo nor its album says that nobody is to be recognised in it."""
-        return self.is_recognised and (self.album is None or self.album.is_recognised)
+        """Neither the photo nor any of its albums says that nobody is to be recognised in it."""
+        return self.is_recognised and not self.albums.filter(is_recognised=False).exists()
+
+
+class AlbumPhoto(models.Model):
+    """A photo is in an album. The album is protected: without its rows others would see the photos."""
+
+    album = models.ForeignKey(Album, models.PROTECT, related_name="+")
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("album", "photo"), name="once_in_an_album")]
+
+    def __str__(self) -> str:
+        return f"{self.photo_id} in {self.album_id}"
 
 
 class Decision(models.TextChoices):

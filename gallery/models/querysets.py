@@ -1,8 +1,10 @@
 """Querysets of people, photos, faces and references: who may be recognised, and who may see what.
 
 This is the one place where both are decided. A person may be recognised unless somebody has said no or their consent
-has expired; only the date counts. Limited albums exist only for their members, whoever made them, and administrators;
-so do the photos in them, their faces, the references cut from those faces, and every count of them."""
+has expired; only the date counts. Limited albums exist only for their members, whoever made them, and administrators.
+A photo is seen by who sees any of its albums; one in no album by everybody, unless the last album it has left was
+limited: then by who was chosen for that. What is hidden is hidden with its faces, the references cut from those
+faces, and every count of them."""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:  # the models take their managers from here
     from gallery.models.photos import Album, Face, Photo
 
 NAMELESS_DECISIONS = ("ignored", "not_a_face")
-SOURCE_ALBUM_PATH = "source_face__photo__album"  # of a reference
+SOURCE_PHOTO_PATH = "source_face__photo"  # of a reference
 
 
 def get_today() -> date:
@@ -48,30 +50,61 @@ def not_recognisable_q(path: str = "") -> Q:
 
 
 def recognition_off_q(path: str = "") -> Q:
-    """A condition on photos, or on rows that reach one by `path`, in which nobody may be recognised."""
-    return _path_q(path, is_recognised=False) | _path_q(path, album__is_recognised=False)
+    """A condition on photos, or on rows that reach one by `path`, in which nobody may be recognised: where the photo
+    says so, or any of its albums."""
+    from gallery.models.photos import AlbumPhoto
+
+    closed = AlbumPhoto.objects.filter(album__is_recognised=False).values("photo")
+    return _path_q(path, is_recognised=False) | Q(**{f"{path or 'pk'}__in": closed})
 
 
-def visible_album_q(user: User, path: str = "") -> Q:
-    """A condition on albums, or on rows that reach their photo's album by `path`: "album", "photo__album", ...
+def _chosen_for_q(user: User, path: str = "") -> Q:
+    """A condition on albums, or on rows that reach one by `path`: the user made it, or was chosen for it."""
+    chosen = user.albums.through.objects.filter(user=user).values("album")
+    return _path_q(path, created_by=user) | Q(**{f"{path or 'pk'}__in": chosen})
 
-    Seen are open albums, those the user made, and limited ones the user was chosen for; and what is in no album.
+
+def _seen_album_q(user: User | None, path: str = "") -> Q:
+    """A condition on albums that this user sees; without a user those that everybody does."""
+    is_open = _path_q(path, is_limited=False)
+    return is_open | _chosen_for_q(user, path) if user else is_open
+
+
+def hidden_photo_q(user: User | None, path: str = "pk") -> Q:
+    """A condition on photos, or on rows that reach one by `path` ("photo", "source_face__photo", ...), that the user
+    may not know of; without a user, that are not for everybody.
+
+    Two plain lists of ids, since such conditions stand deep in others: SQLite refuses those that are too deep.
     """
-    if user.is_administrator:
-        return Q()
-    chosen = _path_q(path, pk__in=user.albums.order_by().values("pk"))
-    seen = _path_q(path, is_limited=False) | _path_q(path, created_by=user) | chosen
-    return seen | Q(**{f"{path}__isnull": True}) if path else seen
+    from gallery.models.photos import AlbumPhoto, Photo  # which take their managers from here
+
+    if user and user.is_administrator:
+        return Q(pk__in=[])
+    shown = Exists(AlbumPhoto.objects.filter(_seen_album_q(user, "album"), photo=OuterRef("photo")))
+    in_hidden = AlbumPhoto.objects.exclude(_seen_album_q(user, "album")).exclude(shown)
+    left = Photo.objects.order_by().filter(limited_by__isnull=False, albums=None)
+    if user:
+        left = left.exclude(_chosen_for_q(user, "limited_by"))
+    return Q(**{f"{path}__in": in_hidden.values("photo")}) | Q(**{f"{path}__in": left.values("pk")})
+
+
+def visible_photo_q(user: User, path: str = "pk") -> Q:
+    """The opposite of `hidden_photo_q`; rows that reach no photo are visible.
+
+    The hidden are excluded: they are few, and to find a person's faces SQLite would else go through all photos.
+    """
+    return Q() if user.is_administrator else ~hidden_photo_q(user, path)
 
 
 class AlbumQuerySet(QuerySet["Album"]):
     def visible_to(self, user: User) -> Self:
-        return self.filter(visible_album_q(user))
+        """Open albums, those the user made, and limited ones the user was chosen for."""
+        return self.all() if user.is_administrator else self.filter(_seen_album_q(user))
 
     def hidden_from(self, user: User) -> Self:
         if user.is_administrator:
             return self.none()
-        return self.exclude(visible_album_q(user))
+        return self.exclude(_seen_album_q(user))
 
 
 class PhotoQuerySet(QuerySet["Photo"]):
@@ -83,7 +116,11 @@ class PhotoQuerySet(QuerySet["Photo"]):
 
     def in_visible_albums(self, user: User) -> Self:
         """Photos that the user may know of, in the trash or not."""
-        return self.filter(visible_album_q(user, "album"))
+        return self.filter(visible_photo_q(user))
+
+    def limited(self) -> Self:
+        """Photos that are not for everybody."""
+        return self.filter(hidden_photo_q(None))
 
     def visible_to(self, user: User) -> Self:
         return self.in_visible_albums(user).outside_trash()
@@ -99,14 +136,11 @@ class FaceQuerySet(QuerySet["Face"]):
         return self.filter(photo__trashed_at__isnull=True)
 
     def visible_to(self, user: User) -> Self:
-        """Faces in photos the user may see, outside the trash.
+        """Faces in photos the user may see, outside the trash; see `visible_photo_q`."""
+        from gallery.models.photos import Photo
 
-        The others are excluded: they are few, and to find a person's faces SQLite would else go through all photos.
-        """
-        from gallery.models.photos import Photo  # which takes its manager from here
-
-        unseen = Photo.objects.filter(Q(trashed_at__isnull=False) | ~visible_album_q(user, "album"))
-        return self.exclude(photo__in=unseen.order_by().values("pk"))
+        trash = Photo.objects.in_trash().order_by().values("pk")
+        return self.exclude(photo__in=trash).filter(visible_photo_q(user, "photo"))
 
     def undecided(self) -> Self:
         """Faces whose name the machine may still change."""
@@ -146,7 +180,7 @@ class FaceQuerySet(QuerySet["Face"]):
 class ReferenceQuerySet(QuerySet["Reference"]):
     def visible_to(self, user: User) -> Self:
         """References, but for those cut from photos that the user may not see."""
-        return self.filter(visible_album_q(user, SOURCE_ALBUM_PATH))
+        return self.filter(visible_photo_q(user, SOURCE_PHOTO_PATH))
 
     def approved(self) -> Self:
         return self.filter(status=self.model.Judgement.APPROVED)

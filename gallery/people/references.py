@@ -324,9 +324,7 @@ def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
         rows.filter(recognisable_q("person")).exclude(recognition_off_q("photo")).exclude(pk__in=list(made))
     )
     good = [
-        face
-        for face in rows.select_related("photo__album", "person", "decided_by")
-        if is_good_reference_face(face)
+        face for face in rows.select_related("photo", "person", "decided_by") if is_good_reference_face(face)
     ]
     approved: dict[int | None, int] = {}
     wanted = []

@@ -33,7 +33,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, get_name_columns
-from gallery.models.querysets import visible_album_q
+from gallery.models.querysets import visible_photo_q
 from gallery.people.selectors import find_person_by_name
 
 
@@ -155,9 +155,9 @@ def preview_merge(source: Person, user: User | None = None) -> MergePreview:
     faces, references = Face.objects.filter(person=source), Reference.objects.filter(person=source)
     rejections = FaceRejection.objects.filter(person=source)
     if user is not None:
-        faces = faces.filter(visible_album_q(user, "photo__album"))
-        references = references.filter(visible_album_q(user, "source_face__photo__album"))
-        rejections = rejections.filter(visible_album_q(user, "face__photo__album"))
+        faces = faces.filter(visible_photo_q(user, "photo"))
+        references = references.filter(visible_photo_q(user, "source_face__photo"))
+        rejections = rejections.filter(visible_photo_q(user, "face__photo"))
     return MergePreview(
         references=references.count(),
         faces=faces.count(),

@@ -1,4 +1,4 @@
-"""Albums: listed with their covers, made, changed, given photos, taken apart."""
+"""Albums: listed with their covers, made, changed, taken apart."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, F, Max, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor
 from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
-from gallery.models import Album, Event, Face, Person, Photo, ShareLink, User
+from gallery.models import Album, AlbumPhoto, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.querysets import PhotoQuerySet
 
@@ -57,7 +57,7 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
     """Cards for albums: the chosen cover, else the newest photo; two queries, however many they are."""
     found = list(rows)
     there = Photo.objects.outside_trash()
-    counted = there.filter(album__in=[album.pk for album in found]).order_by().values_list("album")
+    counted = there.filter(albums__in=[album.pk for album in found]).order_by().values_list("albums")
     counts = {album: (newest, photos) for album, newest, photos in counted.annotate(Max("pk"), Count("pk"))}
     wanted = {album.cover_id for album in found} | {newest for newest, _photos in counts.values()}
     photos = there.only("sha256").in_bulk([pk for pk in wanted if pk])
@@ -69,18 +69,27 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
 
 
 def list_photos_in_album(user: User, album: Album) -> PhotoQuerySet:
-    return Photo.objects.visible_to(user).filter(album=album)
+    return Photo.objects.visible_to(user).filter(albums=album)
 
 
 def list_albums_by_photo(user: User, photos: Iterable[Photo]) -> dict[int, list[int]]:
     """The ids of the albums that each of these photos is in, as far as the user may know of them."""
-    return {photo.pk: [photo.album_id] if photo.album_id else [] for photo in photos}
+    found: dict[int, list[int]] = {photo.pk: [] for photo in photos}
+    rows = AlbumPhoto.objects.filter(photo__in=found, album__in=Album.objects.visible_to(user).values("pk"))
+    for photo, album in rows.order_by("album").values_list("photo_id", "album_id"):
+        found[photo].append(album)
+    return found
 
 
 def list_people_in_album(user: User, album: Album, limit: int = 12) -> list[Person]:
     """Who is in an album, most often first, with `times`."""
     in_album = list_photos_in_album(user, album)
     return find_most_frequent_people(Face.objects.filter(photo__in=in_album.values("pk")), limit)
+
+
+def can_change_album(user: User, album: Album) -> bool:
+    """Curators change every album they see, contributors their own."""
+    return user.is_curator or (user.is_contributor and album.created_by_id == user.pk)
 
 
 @transaction.atomic
@@ -95,7 +104,7 @@ def create_album(user: User, name: str, **values: Any) -> Album:
     return album
 
 
-def make_unsaved_album(user: User, name: str, **values: Any) -> Album:
+def make_unsaved_album(user: User | None, name: str, **values: Any) -> Album:
     """An album that is not saved yet; ActionRefused without a name."""
     return Album(created_by=user, **_clean_album_name(name), **values)
 
@@ -152,20 +161,6 @@ def _set_album_members(changes: ChangeSet, album: Album, members: Iterable[User]
 
 
 @transaction.atomic
-def put_photo_in_album(user: User, photo: Photo, album: Album | None) -> Event | None:
-    """Put a photo into an album, or into none; None where it is there already."""
-    if photo.album_id == (album.pk if album else None):
-        return None
-    changes = ChangeSet()
-    changes.update(Album.objects.filter(cover=photo).exclude(pk=album.pk if album else 0), cover=None)
-    changes.update(Photo.objects.filter(pk=photo.pk), album=album)
-    apply_effects(changes)
-    albums = [pk for pk in (photo.album_id, album.pk if album else None) if pk]
-    summary = {"name": photo.name, "album": album.name if album else ""}
-    return record_event(user, "photo.album", photo, summary, changes, subjects={"album": albums})
-
-
-@transaction.atomic
 def set_album_cover(user: User, album: Album, photo: Photo) -> Event:
     changes = ChangeSet()
     changes.set(album, cover_id=photo.pk)
@@ -176,21 +171,29 @@ def set_album_cover(user: User, album: Album, photo: Photo) -> Event:
 
 @transaction.atomic
 def remove_album(user: User, album: Album) -> Event:
-    """Take the album away; its photos stay, in no album, and where nobody was recognised nobody is.
+    """Take the album away; its photos stay, and where nobody was recognised nobody is.
 
-    Not for limited albums with photos: they would be seen.
+    Not for limited albums with photos that are in no other: nothing would keep them from others.
     """
-    if album.is_limited and Photo.objects.filter(album=album).exists():
+    photos, rows = Photo.objects.filter(albums=album), AlbumPhoto.objects.filter(album=album)
+    elsewhere = AlbumPhoto.objects.filter(photo=OuterRef("pk")).exclude(album=album)
+    alone = Q(limited_by=album) | (Q(albums=album) if album.is_limited else Q(pk__in=[]))
+    if Photo.objects.filter(alone).exclude(Exists(elsewhere)).exists():
         raise ActionRefused(
-            _("This album is only for chosen users. Move its photos first, or open it to everybody.")
+            _(
+                "Some photos are only for the chosen users of this album. Put them into another album, or open "
+                "the album and those photos that have left it to everybody."
+            )
         )
     changes = ChangeSet()
     if not album.is_recognised:
-        changes.update(Photo.objects.filter(album=album), is_recognised=False)
-    changes.update(Photo.objects.filter(album=album), album=None)
+        changes.update(photos, is_recognised=False)
+    changes.update(Photo.objects.filter(limited_by=album), limited_by=None)
+    changes.delete(rows)
     changes.delete(ShareLink.objects.filter(album=album))
     changes.delete(Album.members.through.objects.filter(album=album))
     changes.delete(Album.objects.filter(pk=album.pk))
+    apply_effects(changes)
     summary = {"name": album.name, "is_open": not album.is_limited}  # whether all may go on reading of it
     return record_event(user, "album.remove", album, summary, changes)
 
@@ -200,27 +203,6 @@ def find_album_by_name(user: User, name: str) -> Album | None:
     return Album.objects.visible_to(user).filter(search=get_search_key(clean_name(name))[:400]).first()
 
 
-def _describe_move(summary: Mapping[str, Any]) -> str:
-    if not summary["album"]:
-        return _("took “%(name)s” out of its album") % summary
-    return _("put “%(name)s” into the album “%(album)s”") % summary
-
-
-def _describe_moves(summary: Mapping[str, Any]) -> str:
-    count = int(summary["count"])
-    if not summary["album"]:
-        text = ngettext(
-            "took %(count)s photo out of its album", "took %(count)s photos out of their albums", count
-        )
-    else:
-        text = ngettext(
-            "put %(count)s photo into the album “%(album)s”",
-            "put %(count)s photos into the album “%(album)s”",
-            count,
-        )
-    return text % summary
-
-
 def _describe_change(summary: Mapping[str, Any]) -> str:
     if summary["old"]:
         return _("renamed the album “%(old)s” to “%(name)s”") % summary
@@ -228,8 +210,6 @@ def _describe_change(summary: Mapping[str, Any]) -> str:
 
 
 EVENT_DESCRIPTIONS = {
-    "photo.album": _describe_move,
-    "photos.album": _describe_moves,
     "album.create": gettext_lazy("made the album “%(name)s”"),
     "album.change": _describe_change,
     "album.recognise": gettext_lazy("let faces be recognised in the album “%(name)s” again"),

@@ -19,7 +19,7 @@ from django.utils import formats
 from django.utils.dates import MONTHS
 
 from gallery.core.pagination import parse_id
-from gallery.models import Album, Face, Person, Photo, User
+from gallery.models import Album, AlbumPhoto, Face, Person, Photo, User
 from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.albums import list_albums
@@ -132,12 +132,18 @@ def _photos_with_people(people: Iterable[Person]) -> QuerySet[Face, Any]:
 
 def _matches_text(user: User, asked: SearchQuery) -> Q:
     key = get_search_key(asked.text)
-    named_albums = Album.objects.visible_to(user).filter(search__contains=key).values("pk")
-    found = Q(search__contains=key) | Q(album__in=named_albums) | _shows_person_named(key)
+    albums = Album.objects.visible_to(user).order_by()
+    found = Q(search__contains=key) | _is_in_albums(albums.filter(search__contains=key))
+    found |= _shows_person_named(key)
     if span := asked.span:
         found |= Q(taken_at__date__gte=span.first, taken_at__date__lte=span.last)
-        found |= Q(taken_at__isnull=True, album__date__gte=span.first, album__date__lte=span.last)
+        dated = albums.filter(date__gte=span.first, date__lte=span.last)
+        found |= Q(taken_at__isnull=True) & _is_in_albums(dated)
     return found
+
+
+def _is_in_albums(albums: QuerySet[Album]) -> Q:
+    return Q(pk__in=AlbumPhoto.objects.filter(album__in=albums.values("pk")).values("photo"))
 
 
 def _shows_person_named(key: str) -> Q:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from gallery.core.pagination import KeysetPage, paginate_by_id
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
-from gallery.models import Decision, Face, Photo, Status, User, WorkerBeat
+from gallery.models import Album, Decision, Face, Photo, Status, User, WorkerBeat
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.querysets import PhotoQuerySet
 
@@ -119,10 +119,18 @@ def get_tile_summary(photo: Photo) -> TileSummary:
     return found or get_tile_summary(*add_tile_summaries([photo]))
 
 
-def find_photo_by_sha256(sha256: str, user: User | None = None) -> Photo | None:
-    """The photo of this file, if this user may know of it (nobody in particular: any)."""
-    found = Photo.objects.filter(sha256=sha256).order_by("copy")
-    return (found.in_visible_albums(user) if user else found).first()
+def find_photo_by_sha256(sha256: str, user: User | None = None, album: Album | None = None) -> Photo | None:
+    """The photo of this file, if this user may know of it (nobody in particular: any).
+
+    Of several copies the one that is in the album, else one that is for everybody: it may go there.
+    """
+    rows = Photo.objects.filter(sha256=sha256).order_by("copy")
+    found = list(rows.in_visible_albums(user) if user else rows)
+    if len(found) < 2:
+        return found[0] if found else None
+    inside = set(rows.filter(albums=album).values_list("pk", flat=True)) if album else set()
+    limited = set(rows.limited().values_list("pk", flat=True))
+    return min(found, key=lambda photo: (photo.pk not in inside, photo.pk in limited, photo.copy))
 
 
 def get_next_copy_number(sha256: str) -> int:

@@ -1,4 +1,4 @@
-"""What people do with photos, one or many at once: add, put into albums, trash, restore, process again.
+"""What people do with photos, one or many at once: add, trash, restore, process again.
 
 Each act is one event, taken back by one undo."""
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from gallery.core.exceptions import ActionRefused
+from gallery.core.exceptions import ActionRefused, ConfirmationNeeded
 from gallery.core.limits import get_upload_limits
 from gallery.core.throttling import check_upload_quota, throttle_upload
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
@@ -25,10 +25,10 @@ from gallery.history.erased import ask_before_return
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows, get_database_time
 from gallery.jobs.services import requeue_rows
-from gallery.models import Album, Event, Photo, Status, User
+from gallery.models import Album, AlbumPhoto, Event, Photo, Status, User
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
-from gallery.photos.albums import make_unsaved_album
+from gallery.photos.membership import list_limiting_albums, put_photos_in_album
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageTooLarge
 from recognition.images.sandbox import probe_photo
@@ -48,6 +48,8 @@ FILE_EXTENSIONS = {  # by Pillow's name of the format
 class AddedPhoto:
     photo: Photo
     is_duplicate: bool
+    is_new_in_album: bool = False  # here already, and now in this album, too
+    refusal: str = ""  # why it did not come into the album
 
 
 def add_photo(
@@ -69,9 +71,9 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
     except FileTooLong:
         raise ImageTooLarge("over_the_bytes", limit=settings.UPLOAD_MAX_MB) from None
     try:
-        if found := find_photo_by_sha256(received.sha256, user):
+        if found := find_photo_by_sha256(received.sha256, user, album):
             _restore_lost_file(found, received)
-            return AddedPhoto(found, is_duplicate=True)
+            return _add_known_photo(user, found, album)
         copy = get_next_copy_number(received.sha256)
         check_upload_quota(user, received.bytes)
         info = probe_photo(received.path, get_upload_limits())
@@ -83,7 +85,6 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
     # The camera's clock says no time zone: take the site's.
     taken_at = timezone.make_aware(info.taken_at, timezone.get_default_timezone()) if info.taken_at else None
     photo = Photo(
-        album=album,
         file=file,
         sha256=received.sha256,
         copy=copy,
@@ -97,7 +98,7 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
         uploaded_by=user,
         queued_at=get_database_time(),
     )
-    return _save_photo(user, photo)
+    return _save_photo(user, photo, album)
 
 
 def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
@@ -110,17 +111,30 @@ def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
         dispatch.send_task("process_photo", photo.pk)
 
 
-def _save_photo(user: User | None, photo: Photo) -> AddedPhoto:
+def _add_known_photo(user: User | None, photo: Photo, album: Album | None) -> AddedPhoto:
+    """The file is here: it comes into the album, unless others would see it by that, or it lies in the trash."""
+    if album is None or photo.trashed_at is not None:
+        return AddedPhoto(photo, is_duplicate=True)
+    try:
+        event = put_photos_in_album(user, [photo], album)
+    except ConfirmationNeeded as question:
+        return AddedPhoto(photo, is_duplicate=True, refusal=str(question))
+    return AddedPhoto(photo, is_duplicate=True, is_new_in_album=event is not None)
+
+
+def _save_photo(user: User | None, photo: Photo, album: Album | None) -> AddedPhoto:
     try:
         with transaction.atomic():
             photo.save()
+            if album:
+                AlbumPhoto.objects.create(album=album, photo=photo)
             record_event(user, "photo.add", photo, {"name": photo.name})
             dispatch.send_task("process_photo", photo.pk)
     except IntegrityError:  # the same file came twice at once
-        found = find_photo_by_sha256(photo.sha256, user)
+        found = find_photo_by_sha256(photo.sha256, user, album)
         if found is None:
             raise ActionRefused(_("This file could not be kept just now. Send it once more.")) from None
-        return AddedPhoto(found, is_duplicate=True)
+        return _add_known_photo(user, found, album)
     return AddedPhoto(photo, is_duplicate=False)
 
 
@@ -180,27 +194,6 @@ MAX_ZIP_PHOTOS = 100  # in one ZIP, for which each photo is read and written ane
 
 
 @transaction.atomic
-def put_photos_in_album(
-    user: User, photos: Sequence[Photo], album: Album | str | None, batch: UUID | None = None
-) -> Event | None:
-    """Put photos into an album, into a new one of this name, or into none; None where all are there."""
-    changes = ChangeSet()
-    if isinstance(album, str):
-        album = make_unsaved_album(user, album)
-        changes.create(album)
-    target = album.pk if album else None
-    ids = [photo.pk for photo in photos if photo.album_id != target]
-    if not ids:
-        return None
-    changes.update(Album.objects.filter(cover__in=ids).exclude(pk=target or 0), cover=None)
-    changes.update(Photo.objects.filter(pk__in=ids), album_id=target)
-    apply_effects(changes)
-    albums = {photo.album_id for photo in photos if photo.album_id} | ({target} if target else set())
-    summary = {"count": len(ids), "album": album.name if album else ""}
-    return record_event(user, "photos.album", None, summary, changes, batch, {"photo": ids, "album": albums})
-
-
-@transaction.atomic
 def trash_photos(user: User, photos: Sequence[Photo], batch: UUID | None = None) -> Event | None:
     columns = {"trashed_at": timezone.now(), "trashed_by_id": user.pk}
     return _write_photos(user, "photos.trash", _chosen_photos(photos), batch, columns)
@@ -247,8 +240,7 @@ def _record_photos_event(
     if not ids:
         return None
     apply_effects(changes)
-    rows = Photo.objects.filter(pk__in=ids, album__isnull=False).order_by()
-    subjects = {"photo": ids, "album": rows.values_list("album_id", flat=True).distinct()}
+    subjects = {"photo": ids, "album": list_limiting_albums(user, ids)}
     return record_event(user, verb, None, {"count": len(ids)}, changes, batch, subjects)
 
 

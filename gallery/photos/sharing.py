@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from gallery.history.changeset import record_event
 from gallery.models import Album, Decision, Face, Photo, ShareLink, Status, User
 from gallery.models.accounts import create_token, hash_token
-from gallery.models.querysets import not_recognisable_q, recognisable_q
+from gallery.models.querysets import not_recognisable_q, recognisable_q, recognition_off_q
 
 MAX_LINK_DAYS = 365
 
@@ -52,7 +52,7 @@ def find_share_link(token: str) -> ShareLink | None:
 
 def shared_photos(link: ShareLink) -> QuerySet[Photo]:
     """What a link shows: photos whose faces have been looked at, so that who must be hidden is hidden."""
-    return Photo.objects.outside_trash().filter(album=link.album_id, work=Status.DONE)
+    return Photo.objects.outside_trash().filter(albums=link.album_id, work=Status.DONE)
 
 
 def _unshareable_face_q() -> Q:
@@ -63,11 +63,9 @@ def _unshareable_face_q() -> Q:
 def find_faces_to_hide(photos: Sequence[Photo], *, is_unnamed_hidden: bool = False) -> dict[int, list[Face]]:
     """By photo, the faces to be made unrecognisable in what is shared: of people who may not be recognised.
 
-    Where recognition is off for the photo or its album, nobody has looked whose faces they are: all of them. The
-    photos' albums are looked at (select_related them).
+    Where recognition is off for the photo or an album of its, nobody has looked whose faces they are: all of them.
     """
-    unwatched = [photo.pk for photo in photos if not photo.may_be_recognised]
-    wanted = _unshareable_face_q() | Q(photo__in=unwatched)
+    wanted = _unshareable_face_q() | recognition_off_q("photo")
     if is_unnamed_hidden:
         wanted |= Q(person__isnull=True)
     found: dict[int, list[Face]] = {photo.pk: [] for photo in photos}

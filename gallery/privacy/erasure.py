@@ -319,11 +319,11 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
     """Erase these photos, as one act with one receipt; EditConflict, and nothing erased, if one is there no more.
 
     `with_references`: also the references that were cut from them. They stay otherwise: they belong to their
-    people. But those cut from a photo in an album for chosen users always go with it, since nothing would keep them
+    people. But those cut from a photo that is not for everybody always go with it, since nothing would keep them
     from others afterwards.
     """
     with transaction.atomic():
-        rows = Photo.objects.select_for_update(of=("self",)).select_related("album")
+        rows = Photo.objects.select_for_update()
         held = list(rows.filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
         if len(held) != len(photos):
             raise EditConflict(
@@ -343,7 +343,8 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
         todo.counts["photos"] = len(held)
         todo.counts["candidates"] = Candidate.objects.filter(face__photo__in=held).count()
         cut = Reference.objects.filter(source_face__photo__in=held)
-        losing = cut if with_references else cut.filter(source_face__photo__album__is_limited=True)
+        limited = Photo.objects.limited().values("pk")
+        losing = cut if with_references else cut.filter(source_face__photo__in=limited)
         for some in split_sorted_ids(todo.add_references(losing)):
             Reference.objects.filter(pk__in=some).delete()
         cut.update(source_path="")  # the photo's name, in those that stay

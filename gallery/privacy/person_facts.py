@@ -51,7 +51,7 @@ def collect_person_facts(person: Person) -> Facts:
         "person": _describe_person(person),
         "references": [_describe_reference(row) for row in get_person_references(person)],
         "pictures_not_yet_references": [_describe_draft(row) for row in drafts.order_by("pk")],
-        "photos": [_describe_photo(row) for row in photos.select_related("album").order_by("pk")],
+        "photos": [_describe_photo(row) for row in photos.prefetch_related("albums").order_by("pk")],
         "faces": [_describe_face(row) for row in get_person_faces(person)],
         "proposals": list(
             maybe.order_by("face", "rank").values("face", "similarity", place=F("rank") + 1),
@@ -76,7 +76,7 @@ def get_person_references(person: Person) -> QuerySet[Reference]:
 
 def get_person_faces(person: Person) -> QuerySet[Face]:
     """Faces that carry the name, in the trash too."""
-    return Face.objects.filter(person=person).select_related("photo__album").order_by("photo", "left", "pk")
+    return Face.objects.filter(person=person).select_related("photo").order_by("photo", "left", "pk")
 
 
 def _read_columns(row: Model, *names: str) -> Facts:
@@ -116,7 +116,7 @@ def _describe_draft(row: ReferenceDraft) -> Facts:
 def _describe_photo(row: Photo) -> Facts:
     return {
         **_read_columns(row, "id", "name", "taken_at", "added_at", "width", "height", "sha256"),
-        "album": row.album.name if row.album else None,
+        "albums": [album.name for album in row.albums.all()],
         "is_in_trash": row.trashed_at is not None,
     }
 
@@ -157,7 +157,7 @@ def _list_findings(person: Person) -> list[Facts]:
 
 def _list_share_links(photos: PhotoQuerySet) -> list[Facts]:
     """Links, working or not, to albums with a photo of theirs that is not in the trash."""
-    albums = Album.objects.filter(photos__in=photos.outside_trash())
+    albums = Album.objects.filter(photos__in=photos.outside_trash()).order_by().values("pk")
     rows = ShareLink.objects.filter(album__in=albums).select_related("album").order_by("pk")
     return [
         {

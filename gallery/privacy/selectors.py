@@ -66,7 +66,7 @@ def get_consent_page(
 def count_recognition_losses(user: User, **of: Any) -> dict[str, int]:
     """What goes when recognition is switched off, and what stays; as far as the user may know of it.
 
-    `of` says whose faces: `photo=photo`, `photo__album=album`, `person=person`.
+    `of` says whose faces: `photo=photo`, `photo__albums=album`, `person=person`.
     """
     losses: dict[str, int] = (
         Face.objects.visible_to(user)
@@ -111,10 +111,10 @@ def preview_person_erasure(person: Person) -> ErasurePreview:
 
 
 def preview_photos_erasure(photos: Sequence[Photo]) -> ErasurePreview:
-    """`references` that were cut from the photos may stay; `lost_references`, in limited albums, go."""
+    """`references` that were cut from the photos may stay; `lost_references`, of photos not for everybody, go."""
     faces = Face.objects.filter(photo__in=photos)
     references = Reference.objects.filter(source_face__photo__in=photos)
-    lost = references.filter(source_face__photo__album__is_limited=True).count()
+    lost = references.filter(source_face__photo__in=Photo.objects.limited().values("pk")).count()
     return {
         "photos": len(photos),
         "bytes": sum(photo.bytes for photo in photos),

@@ -23,10 +23,11 @@ from gallery.core.pagination import PageCursor, paginate_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.history.audit import record_share_visit
 from gallery.history.descriptions import add_event_message
-from gallery.history.locking import OptimisticLockForm, describe_conflict
-from gallery.models import Album, Person, Photo, ShareLink, User
+from gallery.history.locking import OptimisticLockForm
+from gallery.models import Album, Event, Person, Photo, ShareLink, User
 from gallery.people.selectors import get_person_cards
 from gallery.photos.albums import (
+    can_change_album,
     change_album,
     create_album,
     find_album_by_name,
@@ -35,9 +36,15 @@ from gallery.photos.albums import (
     list_albums,
     list_people_in_album,
     list_photos_in_album,
-    put_photo_in_album,
     remove_album,
     set_album_cover,
+)
+from gallery.photos.membership import (
+    can_take_out,
+    filter_movable_photos,
+    open_photo,
+    put_photos_in_album,
+    take_photos_out,
 )
 from gallery.photos.renditions import (
     PHOTO_WIDTHS,
@@ -48,7 +55,6 @@ from gallery.photos.renditions import (
     photo_digest,
 )
 from gallery.photos.selectors import find_neighbour_ids, get_photo_grid, get_processing_progress
-from gallery.photos.services import put_photos_in_album
 from gallery.photos.sharing import (
     faces_with_shared_names,
     find_faces_to_hide,
@@ -114,11 +120,6 @@ def album_detail(request: PageRequest, pk: int) -> HttpResponse:
     return render(request, "gallery/album.html", context)
 
 
-def can_change_album(user: User, album: Album) -> bool:
-    """Curators change every album they see, contributors their own."""
-    return user.is_curator or (user.is_contributor and album.created_by_id == user.pk)
-
-
 def get_changeable_album(user: User, pk: int) -> Album:
     album: Album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     if not can_change_album(user, album):
@@ -164,24 +165,41 @@ def album_remove(request: PageRequest, pk: int) -> HttpResponse:
 @contributor_required
 @require_POST
 def photo_album_update(request: PageRequest, pk: int) -> HttpResponse:
-    """Put one photo into an album (`album`), or make it its album's cover (`cover`)."""
+    """Put one photo into an album (`album`, or `new_album` by name), take it out of one (`leave`), make it the cover
+    of one (`cover`), or let everybody see it once it is in none (`open`)."""
     user = request.user
-    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album"), pk=pk)
-    if "cover" in request.POST and photo.album and can_change_album(user, photo.album):
-        add_event_message(request, set_album_cover(user, photo.album, photo))
-        return redirect(get_photo_url(photo, request.POST.get("in", "")))
-    asked = parse_id(request.POST.get("album"))
-    album = get_object_or_404(Album.objects.visible_to(user), pk=asked) if asked else None
-    if photo.album and photo.album.is_limited and not can_change_album(user, photo.album):
-        raise PermissionDenied
-    name = request.POST.get("new_album", "").strip()
-    if "was" in request.POST and parse_id(request.POST["was"]) != photo.album_id:
-        messages.warning(request, describe_conflict("photo", photo.pk))
-    elif name:
-        add_event_message(request, put_photos_in_album(user, [photo], find_album_by_name(user, name) or name))
+    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("limited_by"), pk=pk)
+    event: Event | None
+    if "cover" in request.POST:
+        album = get_changeable_album(user, parse_id(request.POST["cover"]) or 0)
+        event = set_album_cover(user, get_object_or_404(photo.albums, pk=album.pk), photo)
+    elif "leave" in request.POST:
+        album = _get_visible_album(user, request.POST["leave"])
+        if not can_take_out(user, album):
+            raise PermissionDenied
+        event = take_photos_out(user, [photo], album)
+    elif "open" in request.POST:
+        if photo.limited_by is None or not can_change_album(user, photo.limited_by):
+            raise PermissionDenied
+        event = open_photo(user, photo)
     else:
-        add_event_message(request, put_photo_in_album(user, photo, album))
+        event = _put_photo(user, photo, request.POST.get("album", ""), request.POST.get("new_album", ""))
+    add_event_message(request, event)
     return redirect(get_photo_url(photo, request.POST.get("in", "")))
+
+
+def _put_photo(user: User, photo: Photo, pk: str, name: str) -> Event | None:
+    if not filter_movable_photos(user, [photo]):
+        raise PermissionDenied
+    name = name.strip()
+    if name:
+        return put_photos_in_album(user, [photo], find_album_by_name(user, name) or name)
+    return put_photos_in_album(user, [photo], _get_visible_album(user, pk)) if pk else None
+
+
+def _get_visible_album(user: User, pk: str) -> Album:
+    found: Album = get_object_or_404(Album.objects.visible_to(user), pk=parse_id(pk) or 0)
+    return found
 
 
 SHARE_LINK_DAYS = (7, 30, 90, 365)
@@ -236,7 +254,7 @@ def _get_open_link(token: str) -> ShareLink:
 @require_safe
 def shared_album(request: HttpRequest, token: str) -> HttpResponse:
     link = _get_open_link(token)
-    photos = shared_photos(link).select_related("album")
+    photos = shared_photos(link)
     page = paginate_by_id(photos, parse_id(request.GET.get("after")), SHARED_PAGE_SIZE)
     record_share_visit(link)
     hidden = _find_boxes_to_hide(link, page.rows)
@@ -253,7 +271,7 @@ def shared_album(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     link = _get_open_link(token)
-    photo = get_object_or_404(shared_photos(link).select_related("album"), pk=pk)
+    photo = get_object_or_404(shared_photos(link), pk=pk)
     newer, older = find_neighbour_ids(shared_photos(link), photo)
     context = {
         "link": link,
@@ -271,7 +289,7 @@ def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
 @require_safe
 def shared_image(request: HttpRequest, token: str, pk: int, digest: str, width: int) -> HttpResponseBase:
     link = _get_open_link(token)
-    photo = get_object_or_404(shared_photos(link).select_related("album"), pk=pk)
+    photo = get_object_or_404(shared_photos(link), pk=pk)
     boxes = _find_boxes_to_hide(link, [photo])[photo.pk]
     if digest != _shared_photo_digest(photo, boxes) or width not in PHOTO_WIDTHS:
         raise Http404

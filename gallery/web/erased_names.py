@@ -6,14 +6,11 @@ from collections.abc import Callable
 from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
-from django.urls import reverse
-from django_htmx.http import reswap, retarget
 
 from gallery.core.erased import let_erased_return
 from gallery.core.exceptions import NameWasErased
 from gallery.models import ErasedDigest
-from gallery.web.responses import is_same_site_url
+from gallery.web.responses import render_question
 
 CONFIRMATION_FIELD = "erased"  # "files", or the number of a digest that was asked about
 
@@ -37,19 +34,5 @@ class AskAboutErasedNames:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, NameWasErased):
             return None
-        is_part = bool(getattr(request, "htmx", False))
-        pairs = [(name, value) for name, values in request.POST.lists() for value in values]
-        back = request.headers.get("HX-Current-URL" if is_part else "Referer", "")
-        context = {
-            "question": str(error),
-            "digest": error.digest,
-            "sent": [pair for pair in pairs if pair[0] != "csrfmiddlewaretoken"],
-            "has_files": bool(request.FILES),
-            "address": request.get_full_path(),
-            "back": back if is_same_site_url(request, back) else reverse("home"),
-        }
-        response = render(request, "erasing/returned.html", context, status=200 if is_part else 409)
-        if is_part:  # the question takes the whole page's place
-            response["HX-Reselect"] = "#main"
-            retarget(reswap(response, "outerHTML"), "#main")
-        return response
+        context = {"question": str(error), "digest": error.digest, "has_files": bool(request.FILES)}
+        return render_question(request, "erasing/returned.html", context)

@@ -61,7 +61,7 @@ def person_erase(request: PageRequest, pk: int) -> HttpResponse:
 @administrator_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_erase(request: PageRequest, pk: int) -> HttpResponse:
-    photo = get_object_or_404(Photo.objects.select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo, pk=pk)
 
     def erase(asked: HttpRequest) -> Erasure:
         return erase_photos(request.user, [photo], with_references="references" in asked.POST)

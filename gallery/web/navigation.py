@@ -57,19 +57,20 @@ def get_photo_url(photo: Photo, key: str, face: int | None = None) -> str:
 
 
 def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
-    """What the key in an address means; where it means nothing to this user, the photo's album, or all photos."""
+    """What the key in an address means; where it means nothing to this user, one of its albums, or all photos."""
     kind, _colon, rest = key.partition(":")
     found = _NAVIGATION_KINDS[kind](user, rest, key) if kind in _NAVIGATION_KINDS else None
     if found:
         return found
-    if photo.album:
-        return _album_navigation(user, photo.album, "")
+    album = photo.albums.filter(pk__in=Album.objects.visible_to(user).values("pk")).first()
+    if album:
+        return _album_navigation(user, album, "")
     return PhotoNavigation("", _("Photos"), reverse("photos"), Photo.objects.visible_to(user))
 
 
 def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
     address = reverse("album", args=(album.pk,))
-    return PhotoNavigation(key, album.name, address, Photo.objects.visible_to(user).filter(album=album))
+    return PhotoNavigation(key, album.name, address, Photo.objects.visible_to(user).filter(albums=album))
 
 
 def _album_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:

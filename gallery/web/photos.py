@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -12,14 +12,20 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
-from gallery.core.pagination import paginate_by_id, parse_id, parse_ids
+from gallery.core.pagination import find_by_id, paginate_by_id, parse_id, parse_ids
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message, describe_own_event
 from gallery.models import Album, Event, Photo, User
 from gallery.models.base import UNFINISHED_STATUSES
-from gallery.photos.albums import find_album_by_name
+from gallery.photos.albums import can_change_album, find_album_by_name
+from gallery.photos.membership import (
+    can_take_out,
+    filter_movable_photos,
+    put_photos_in_album,
+    take_photos_out,
+)
 from gallery.photos.selectors import (
     PHOTOS_PER_PAGE,
     add_tile_summaries,
@@ -31,7 +37,6 @@ from gallery.photos.selectors import (
 from gallery.photos.services import (
     MAX_CHOSEN_PHOTOS,
     check_photo_count,
-    put_photos_in_album,
     restore_photo,
     restore_photos,
     retry_photo,
@@ -107,19 +112,38 @@ def get_photo_context(user: User, photo: Photo, face: int | None, key: str) -> d
 @require_safe
 def photo_detail(request: PageRequest, pk: int) -> HttpResponse:
     user = request.user
-    photo = get_object_or_404(Photo.objects.visible_to(user).select_related("album", "uploaded_by"), pk=pk)
+    photo = get_object_or_404(
+        Photo.objects.visible_to(user).select_related("uploaded_by", "limited_by"), pk=pk
+    )
     record_view(user, photo)
     on = get_photo_navigation(user, request.GET.get("in", ""), photo)
     context = get_photo_context(user, photo, parse_id(request.GET.get("face")), on.key)
-    albums = Album.objects.visible_to(user).order_by("-pk")[:MAX_ALBUM_CHOICES] if user.is_contributor else ()
-    context |= {"on": on, "place": locate_photo(on, photo), "albums": albums}
+    context |= {"on": on, "place": locate_photo(on, photo), **_get_album_context(user, photo)}
     return render(request, "gallery/photo.html", context)
+
+
+def _get_album_context(user: User, photo: Photo) -> dict[str, object]:
+    """The photo's albums that this user sees, and those it could come into."""
+    visible = Album.objects.visible_to(user)
+    albums = list(visible.filter(photos=photo))
+    limit = photo.limited_by if not photo.albums.exists() else None
+    context: dict[str, object] = {"in_albums": albums, "limit": limit}
+    if user.is_contributor:
+        context |= {
+            "choices": visible.exclude(photos=photo).order_by("-pk")[:MAX_ALBUM_CHOICES],
+            "leavable": [album for album in albums if can_take_out(user, album)],
+            "coverable": [
+                album for album in albums if can_change_album(user, album) and album.cover_id != photo.pk
+            ],
+            "may_open": limit is not None and can_change_album(user, limit),
+        }
+    return context
 
 
 @require_safe
 def photo_state(request: PageRequest, pk: int) -> HttpResponse:
     """Boxes and faces anew, asked for while the worker is at it or after an act."""
-    photo = get_object_or_404(Photo.objects.visible_to(request.user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
     context = get_photo_context(request.user, photo, None, request.GET.get("in", ""))
     return render(request, "gallery/_photo_state.html", context)
 
@@ -127,7 +151,7 @@ def photo_state(request: PageRequest, pk: int) -> HttpResponse:
 @contributor_required
 @require_POST
 def photo_trash(request: PageRequest, pk: int) -> HttpResponse:
-    photo = get_object_or_404(Photo.objects.visible_to(request.user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
     on = get_photo_navigation(request.user, request.POST.get("in", ""), photo)
     add_event_message(request, trash_photo(request.user, photo))
     return redirect(on.address)
@@ -209,32 +233,34 @@ def _apply_photos_action(request: PageRequest, word: str, chosen: list[Photo]) -
         return restore_photos(user, chosen), ""
     if word in ("recognise", "stop_recognising"):
         return set_photos_recognition(user, chosen, word == "recognise"), ""
-    if word not in ("album", "out"):
+    if word == "out":
+        return _take_out(user, chosen, request.POST.get("from"))
+    if word != "album":
         raise ActionRefused(_("Choose what to do with these photos."))
-    name, target = request.POST.get("album", "").strip(), None
-    if word == "album":
-        if not name:
-            raise ActionRefused(_("Write the name of an album, an old or a new one."))
-        target = find_album_by_name(user, name) or name
-    movable = _list_movable_photos(user, chosen)
-    event = put_photos_in_album(user, movable, target) if movable else None
-    left = len(chosen) - len(movable)
+    name = request.POST.get("album", "").strip()
+    if not name:
+        raise ActionRefused(_("Write the name of an album, an old or a new one."))
+    movable = filter_movable_photos(user, chosen)
+    event = put_photos_in_album(user, movable, find_album_by_name(user, name) or name) if movable else None
+    return event, _describe_kept_photos(len(chosen) - len(movable))
+
+
+def _take_out(user: User, chosen: list[Photo], album: str | None) -> tuple[Event | None, str]:
+    left = find_by_id(Album.objects.visible_to(user), album)
+    if left is None:
+        raise ActionRefused(_("The album is not there any more."))
+    if not can_take_out(user, left):
+        return None, _describe_kept_photos(len(chosen))
+    return take_photos_out(user, chosen, left), ""
+
+
+def _describe_kept_photos(count: int) -> str:
     sentence = ngettext(
         "%(count)s photo stays where it is: it is in an album for chosen users that is not yours to change.",
         "%(count)s photos stay where they are: they are in albums for chosen users that are not yours to change.",
-        left,
+        count,
     )
-    return event, sentence % {"count": left} if left else ""
-
-
-def _list_movable_photos(user: User, chosen: list[Photo]) -> list[Photo]:
-    """Photos may leave an album for chosen users only by those who may change the album: others would see them."""
-    if user.is_curator:
-        return chosen
-    own = Q(album__isnull=True) | Q(album__is_limited=False) | Q(album__created_by=user)
-    kept = Photo.objects.filter(own, pk__in=[photo.pk for photo in chosen])
-    ids = set(kept.values_list("pk", flat=True))
-    return [photo for photo in chosen if photo.pk in ids]
+    return sentence % {"count": count} if count else ""
 
 
 def _action_response(event: Event | None, word: str, rest: str) -> HttpResponse:

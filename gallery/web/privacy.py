@@ -126,7 +126,7 @@ def person_recognition(request: PageRequest, pk: int) -> HttpResponse:
 @contributor_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def photo_recognition(request: PageRequest, pk: int) -> HttpResponse:
-    photo = get_object_or_404(Photo.objects.visible_to(request.user).select_related("album"), pk=pk)
+    photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
     context = {"kind": "photo", "name": photo.name, "is_on": photo.is_recognised}
     back = reverse("photo", args=(pk,))
     return _ask_or_switch_recognition(
@@ -147,7 +147,7 @@ def album_recognition(request: PageRequest, pk: int) -> HttpResponse:
     return _ask_or_switch_recognition(
         request,
         context,
-        count_recognition_losses(user, photo__album=album),
+        count_recognition_losses(user, photo__albums=album),
         back,
         lambda is_on: set_album_recognition(user, album, is_on),
     )

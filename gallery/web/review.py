@@ -43,14 +43,15 @@ MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
 @contributor_required
 @require_safe
 def review_page(request: PageRequest) -> HttpResponse:
-    person, album = parse_id(request.GET.get("person")), parse_id(request.GET.get("album"))
+    person = parse_id(request.GET.get("person"))
+    album = find_by_id(Album.objects.visible_to(request.user), request.GET.get("album"))
     after = ScoreCursor.read(request.GET.get("after", ""))
     context = {
         "queue": get_review_queue(request.user, after, person=person, album=album),
         "after": after,
         "is_automatic": has_automatic_references(),
         "person": find_by_id(Person.objects.all(), request.GET.get("person")),
-        "album": find_by_id(Album.objects.visible_to(request.user), request.GET.get("album")),
+        "album": album,
     }
     return render(request, "curation/review.html", context)
 

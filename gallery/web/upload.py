@@ -244,6 +244,12 @@ def _add_one_photo(
         return UploadResult(FAILED, name, explain_server_error(error))
     if not added.is_duplicate:
         return UploadResult(ADDED, name, photo=added.photo)
+    if added.is_new_in_album and album:
+        sentence = _("Already here, now also in “%(album)s”.") % {"album": album.name}
+        return UploadResult(DUPLICATE, name, sentence, added.photo)
+    if added.refusal:
+        sentence = _("Already here. It was not put into the album: %(why)s Open it to do so.")
+        return UploadResult(DUPLICATE, name, sentence % {"why": added.refusal}, added.photo)
     if Photo.objects.visible_to(user).filter(pk=added.photo.pk).exists():
         return UploadResult(DUPLICATE, name, _("Already here."), added.photo)
     sentence = _("Already here, in the trash. It can be restored from there.")

@@ -148,8 +148,9 @@ def _unknown_look_alikes(world: World) -> None:
         file = f"group-{number}.jpg"
         shutil.copy(source, Path(settings.MEDIA_ROOT) / file)
         photo = Photo.objects.create(
-            album=album, file=file, name=file, sha256=file, width=1793, height=964, work=Status.DONE
+            file=file, name=file, sha256=file, width=1793, height=964, work=Status.DONE
         )
+        photo.albums.add(album)
         group.append(_place(Face(photo=photo), PLACES[1], state="unknown", similarity=0.8))
     Face.objects.filter(pk__in=[face.pk for face in group]).update(cluster=group[0].pk)
     world.values["number"] = group[0].pk

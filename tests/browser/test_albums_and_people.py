@@ -41,10 +41,10 @@ def test_an_album_is_made_dated_given_a_cover_and_shows_who_is_in_it(
     page.goto("/photos/")
     page.locator(".tile a").first.click()
     page.locator("summary", has_text="Album").click()
-    page.get_by_label("Put into the album").select_option(label=f"Summer fête{suffix}")
-    page.get_by_role("button", name="Move", exact=True).click()
+    page.get_by_label("Add to album").select_option(label=f"Summer fête{suffix}")
+    page.get_by_role("button", name="Add", exact=True).click()
     page.locator("summary", has_text="Album").click()
-    page.get_by_role("button", name="Make it the album's cover").click()
+    page.get_by_role("button", name=f"Make it the cover of Summer fête{suffix}").click()
     expect(page.get_by_text(f"You chose the cover of the album “Summer fête{suffix}”.")).to_be_visible()
     page.goto("/albums/")
     expect(page.get_by_role("link", name=f"Summer fête{suffix}").locator("img")).to_be_visible()
@@ -114,7 +114,7 @@ def test_light_dark_and_language_are_kept(visits: Visits, gallery: Place) -> Non
 def test_an_album_is_shared_by_a_link_that_can_be_taken_back(
     page: Page, visits: Visits, gallery: Place, montage: str, size: dict[str, int]
 ) -> None:
-    album = gallery.ask("answer = Photo.objects.get(name='montage.jpg').album_id")
+    album = gallery.ask("answer = Photo.objects.get(name='montage.jpg').albums.get().pk")
     page.goto(f"/albums/{album}/share")
     page.get_by_label("Show names").check()
     page.get_by_role("button", name="Make a link").click()

@@ -60,7 +60,7 @@ def test_a_range_goes_into_a_new_album_and_back_by_one_undo(page: Page, gallery:
     page.keyboard.press("Enter")
     expect(page.get_by_text("You put 4 photos into the album “Winter ball”.")).to_be_visible()
     expect(bar(page)).to_be_hidden()
-    assert gallery.ask(COUNT.format("album__name='Winter ball'")) == 4
+    assert gallery.ask(COUNT.format("albums__name='Winter ball'")) == 4
     with page.expect_navigation():
         page.get_by_role("button", name="Undo").click()
     assert gallery.ask("answer = Album.objects.filter(name='Winter ball').count()") == 0

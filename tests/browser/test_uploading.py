@@ -73,7 +73,7 @@ def test_nothing_is_sent_while_its_album_cannot_be_made(
     """Else the photos would be in none, seen by all, and looked at."""
     name = f"{how}.jpg"
     Image.open(place.photos / "first.jpg").resize((430 + len(how), 231)).save(tmp_path / name)
-    asked = f"answer = list(Photo.objects.filter(name={name!r}).values_list('album__name', flat=True))"
+    asked = f"answer = list(Photo.objects.filter(name={name!r}).values_list('albums__name', flat=True))"
     page.goto("/upload/")
     page.get_by_label("or a new one").fill(f"Not {how}")
     album = re.compile(r"/upload/album$")

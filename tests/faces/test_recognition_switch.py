@@ -31,7 +31,8 @@ from gallery.models import (
 from gallery.models.querysets import get_today
 from gallery.people.references import use_face_as_reference
 from gallery.people.services import set_person_consent, set_person_recognised
-from gallery.photos.albums import change_album, put_photo_in_album, remove_album, set_album_recognition
+from gallery.photos.albums import change_album, remove_album, set_album_recognition
+from gallery.photos.membership import put_photos_in_album, take_photos_out
 from gallery.photos.services import set_photo_recognition
 from gallery.photos.sharing import find_faces_to_hide
 from gallery.privacy import retention
@@ -341,7 +342,7 @@ def test_switching_an_album_off_closes_its_photos_and_on_opens_them(world: FakeE
         change_album(user, album, {"name": "Trip", "is_recognised": False})
         event = Event.objects.get(verb="album.change")
     else:
-        put_photo_in_album(user, photo, quiet)
+        put_photos_in_album(user, [photo], quiet)
         event = Event.objects.get(verb="photo.album")
     must_be_closed(guessed, said, anna)
     own.refresh_from_db()
@@ -354,9 +355,9 @@ def test_switching_an_album_off_closes_its_photos_and_on_opens_them(world: FakeE
 def test_moving_between_albums_that_are_both_recognised_changes_no_face(world: FakeEngine) -> None:
     photo, _, guessed, said = a_photo_with_anna(world, Album.objects.create(name="A"))
     before = as_they_are(photo, guessed, said)
-    put_photo_in_album(a_user(), photo, Album.objects.create(name="B"))
-    put_photo_in_album(a_user("Bao"), Photo.objects.get(pk=photo.pk), None)
-    assert as_they_are(photo, guessed, said) == [{**before[0], "album_id": None}, *before[1:]]
+    put_photos_in_album(a_user(), [photo], Album.objects.create(name="B"))
+    take_photos_out(a_user("Bao"), [Photo.objects.get(pk=photo.pk)])
+    assert as_they_are(photo, guessed, said) == before
 
 
 def test_photos_of_an_album_taken_apart_stay_as_unrecognised_as_they_were(world: FakeEngine) -> None:
@@ -368,7 +369,7 @@ def test_photos_of_an_album_taken_apart_stay_as_unrecognised_as_they_were(world:
     undo_events(user, Event.objects.get(verb="album.remove"))
     photo.refresh_from_db()
     assert photo.is_recognised
-    assert photo.album_id == album.pk
+    assert list(photo.albums.all()) == [album]
 
 
 def test_in_a_closed_photo_faces_are_found_but_neither_embedded_nor_named(world: FakeEngine) -> None:

@@ -8,7 +8,8 @@ from django.urls import reverse
 
 from gallery.history.undo import undo_events
 from gallery.models import Album, BulkAct, Event, Photo, Role, User
-from gallery.photos.albums import change_album, create_album, put_photo_in_album, remove_album
+from gallery.photos.albums import change_album, create_album, remove_album
+from gallery.photos.membership import open_photo, put_photos_in_album, take_photos_out
 from tests.making import a_photo, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
@@ -25,10 +26,11 @@ def history(user: User) -> str:
 def test_an_albums_name_goes_with_it_where_it_was_limited(is_limited: bool) -> None:
     owner, other, boss = a_user("Owner"), a_user("Other"), a_user("Boss", Role.ADMINISTRATOR)
     album, photo = create_album(owner, NAME, is_limited=is_limited), a_photo()
-    put_photo_in_album(owner, photo, album)
+    put_photos_in_album(owner, [photo], album)
     photo.refresh_from_db()
-    put_photo_in_album(owner, photo, None)
+    take_photos_out(owner, [photo])
     assert (NAME in history(other)) != is_limited
+    open_photo(owner, Photo.objects.get())
     remove_album(owner, Album.objects.get())
     assert (NAME in history(other)) != is_limited
     assert NAME in history(owner)
@@ -66,7 +68,7 @@ def test_an_act_on_many_is_only_told_to_who_may_see_its_album() -> None:
         reverse("admin:gallery_bulkact_state", args=(act.pk,)),
     ]
     client.post(reverse("admin:gallery_bulkact_act", args=(act.pk,)), {"do": "start", "target": album.pk})
-    assert Photo.objects.filter(album=album).count() == 2
+    assert Photo.objects.filter(albums=album).count() == 2
     assert NAME in client.get(addresses[0]).content.decode()
     client.force_login(other)
     answers = [client.get(address) for address in addresses]

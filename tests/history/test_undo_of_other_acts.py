@@ -17,10 +17,10 @@ from gallery.people.services import set_person_cover
 from gallery.photos.albums import (
     change_album,
     create_album,
-    put_photo_in_album,
     remove_album,
     set_album_cover,
 )
+from gallery.photos.membership import put_photos_in_album, take_photos_out
 from gallery.photos.services import restore_photo, trash_photo
 from gallery.privacy.retention import delete_expired_records
 from tests.making import a_person, a_photo, a_reference, a_user
@@ -150,7 +150,7 @@ def test_judging_costs_the_same_number_of_queries_for_any_number(django_assert_m
 def test_an_album_is_unmade_unless_it_has_been_used():
     user = a_user()
     empty, used = create_album(user, "Empty"), create_album(user, "Used")
-    put_photo_in_album(user, a_photo(), used)
+    put_photos_in_album(user, [a_photo()], used)
     for album in (empty, used):
         made = Event.objects.get(verb="album.create", object_id=album.pk)
         if album == used:
@@ -176,7 +176,7 @@ def test_a_removed_album_comes_back_with_photos_members_and_links():
     user, mai, photo = a_user("Kim"), a_user("Mai", Role.VIEWER), a_photo()
     album = create_album(user, "Trip")
     change_album(user, album, {"members": [mai]})
-    put_photo_in_album(user, photo, album)
+    put_photos_in_album(user, [photo], album)
     set_album_cover(user, album, photo)
     ShareLink.objects.create(album=album, token_hash="x", expires_at="2030-01-01T00:00Z")
     before = rows(Album), rows(Photo), rows(ShareLink)
@@ -191,11 +191,11 @@ def test_a_removed_album_comes_back_with_photos_members_and_links():
 def test_taking_a_photo_out_of_an_album_is_undone_with_the_cover():
     user, photo = a_user(), a_photo()
     album = create_album(user, "Trip")
-    put_photo_in_album(user, photo, album)
+    put_photos_in_album(user, [photo], album)
     set_album_cover(user, album, photo)
     photo.refresh_from_db()
     before = rows(Album), rows(Photo)
-    put_photo_in_album(user, photo, None)
+    take_photos_out(user, [photo])
     undo_events(user, last())
     assert (rows(Album), rows(Photo)) == before
 
@@ -258,7 +258,7 @@ def test_acts_on_albums_are_undone_from_the_history_after_thirty_days(client):
     client.force_login(user)
     album, photo = create_album(user, "Trip"), a_photo()
     change_album(user, album, {"name": "Journey"})
-    put_photo_in_album(user, photo, album)
+    put_photos_in_album(user, [photo], album)
     set_album_cover(user, album, photo)
     remove_album(user, album)
     Event.objects.update(at=timezone.now() - timedelta(days=31))
@@ -272,4 +272,4 @@ def test_acts_on_albums_are_undone_from_the_history_after_thirty_days(client):
         assert event.undone_at, verb
     assert not Album.objects.exists()
     photo.refresh_from_db()
-    assert photo.album is None
+    assert not photo.albums.exists()

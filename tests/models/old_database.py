@@ -155,6 +155,7 @@ def fill(name: str, path: Path) -> None:
     album.members.add(user)
     _act(apps, made["Person"][0], made["Photo"][1])
     path.write_text(json.dumps({kind: held(apps.get_model("gallery", kind)) for kind in made}))
+    _move(apps, made["Photo"], made["Album"])
     if "ReferenceDraft" in made:
         _merge(apps, made["ReferenceDraft"][0])
 
@@ -172,6 +173,26 @@ def _act(apps: Any, person: Any, failed: Any) -> None:
     after = {"work": "queued", "failure": "", "attempts": 0, "queued_at": MOMENT.isoformat()}
     rows = [{"model": "photo", "ids": [failed.pk], "before": before, "after": after}]
     event.objects.create(verb="photo.retry", object_type="photo", object_id=failed.pk, undo={"rows": rows})
+
+
+def _move(apps: Any, photos: list[Any], albums: list[Any]) -> None:
+    """Acts as that release wrote them down: the first photo came into the first album, then both moved to the second,
+    and the other was taken out of it."""
+    event, user = apps.get_model("gallery", "Event"), apps.get_model("gallery", "User").objects.get(pk=1)
+    first, second = (album.pk for album in albums)
+    moves = [
+        ("photo.album", [photos[0].pk], None, first),
+        ("photos.album", [photo.pk for photo in photos], first, second),
+        ("photo.album", [photos[1].pk], second, None),
+    ]
+    for verb, ids, before, after in moves:
+        columns = {"before": {"album_id": before}, "after": {"album_id": after}}
+        undo = {"rows": [{"model": "photo", "ids": ids, **columns}]}
+        summary = {"count": len(ids), "name": "a.jpg", "album": "somewhere"}
+        event.objects.create(verb=verb, actor=user, object_type="photo", undo=undo, summary=summary)
+    photos[0].album, photos[1].album = albums[1], None
+    for photo in photos:
+        photo.save()
 
 
 def _merge(apps: Any, draft: Any) -> None:
@@ -223,10 +244,11 @@ def check(path: Path, changed: set[str]) -> None:
     assert album.members.count() == 1
     _check_failures(before)
     _undo_old_acts()
+    _undo_moves()
     _ask_for_pages()
 
 
-DROPPED = {"BulkAct": {"revisions"}}  # columns that later releases dropped on purpose
+DROPPED = {"BulkAct": {"revisions"}, "Photo": {"album_id"}}  # columns that later releases dropped on purpose
 RENAMED = {"ReferenceDraft": {"says": "problem"}}
 
 
@@ -252,6 +274,30 @@ def _check_failures(before: dict[str, dict[str, dict[str, str]]]) -> None:
     with translation.override("vi"):
         assert "50" in photo.failure_text
         assert "frames" not in photo.failure_text
+
+
+def _undo_moves() -> None:
+    """The photos are where they were; acts are undone, and where a photo has come since it stays."""
+    from gallery.history.undo import undo_events
+    from gallery.models import Album, Event, Photo, User
+    from gallery.photos.membership import put_photos_in_album
+
+    user, (first, second) = User.objects.get(pk=1), Album.objects.order_by("pk")
+    photos = [Photo.objects.get(pk=1), Photo.objects.get(sha256="third")]
+    assert [list(photo.albums.all()) for photo in photos] == [[second], []]
+    yearbook = Album.objects.create(name="Yearbook")
+    put_photos_in_album(user, [photos[0]], yearbook)
+    came, moved, left = Event.objects.filter(
+        verb__in=("photo.album", "photos.album"), summary__album="somewhere"
+    ).order_by("pk")
+    for event, expected in (
+        (left, [{second, yearbook}, {second}]),
+        (moved, [{first, yearbook}, {first}]),
+        (came, [{yearbook}, {first}]),
+    ):
+        (done,) = undo_events(user, event)
+        assert done.summary["left"] == 0
+        assert [set(photo.albums.all()) for photo in photos] == expected
 
 
 def _undo_old_acts() -> None:

@@ -111,7 +111,7 @@ def test_the_file_holds_everything_that_is_kept_of_them(anna: Person, folder: Pa
     assert data["person"]["name"] == "Anna Trần"
     assert data["person"]["consent"] == "Signed on 3 May"
     assert [photo["name"] for photo in data["photos"]] == ["beach.jpg"]
-    assert data["photos"][0]["album"] == "Trip"
+    assert data["photos"][0]["albums"] == ["Trip"]
     assert {face["decision"] for face in data["faces"]} == {Decision.CONFIRMED.value}
     assert len(data["faces"]) == Face.objects.filter(person=anna).count() == 2
     assert [one["file_it_came_from"] for one in data["references"]] == ["anna 1.jpg"]

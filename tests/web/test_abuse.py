@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from PIL import Image
 
 from gallery.models import (
     Album,
+    AlbumPhoto,
     Build,
     Candidate,
     Face,
@@ -169,9 +171,13 @@ def test_uploading_a_photo_that_is_in_an_album_for_others_tells_nothing(settings
 def test_nothing_can_be_put_into_an_album_for_others(world: World) -> None:
     client = browser(world.users["contributor"])
     upload(client, jpeg(), album=world.values["hidden_album"])
-    assert not Photo.objects.filter(album=world.values["hidden_album"], name="a.jpg").exists()
+    sent = Photo.objects.filter(name="a.jpg").exclude(pk=world.values["photo"])
+    assert not sent.filter(albums=world.values["hidden_album"]).exists()
     client.post(f"/photos/{world.values['photo']}/album", {"album": world.values["hidden_album"]})
-    assert Photo.objects.get(pk=world.values["photo"]).album_id == world.values["album"]
+    client.post("/photos/act", {"photo": world.values["photo"], "do": "album", "album": "hidden_trip"})
+    rows = AlbumPhoto.objects.filter(photo=world.values["photo"])
+    seen = Album.objects.visible_to(world.users["contributor"])
+    assert rows.exclude(album__in=seen).count() == 1  # where the world has put it
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.CONTRIBUTOR, Role.CURATOR])
@@ -240,6 +246,27 @@ def pages(client: Client, world: World, role: Role) -> list[tuple[str, str]]:
 def _text(response: Any) -> str:
     content = b"".join(response.streaming_content) if response.streaming else response.content
     return bytes(content).decode("utf-8", "replace").replace("zanz&", "")
+
+
+def test_a_photo_that_is_seen_tells_nothing_of_its_hidden_album(world: World) -> None:
+    """Not by any way to ask for the photos of an album."""
+    hidden = world.values["hidden_album"]
+    Album.objects.filter(pk=hidden).update(search="zanzibar", date=date(1999, 5, 4))
+    Face.objects.filter(pk=world.values["face"]).update(state="unsure", person=None)
+    Candidate.objects.create(
+        face_id=world.values["face"], person_id=world.values["person"], similarity=0.9, rank=0
+    )
+    curator, administrator = (browser(world.users[role]) for role in ("curator", "administrator"))
+    photo = f"/photos/{world.values['photo']}/"
+    for address in ("/search/?q=zanzibar", "/search/?q=1999", "/search/?q=1999-05-04"):
+        assert photo not in curator.get(address).content.decode()
+        assert photo in administrator.get(address).content.decode()
+    page = curator.get(f"{photo}?in=album:{hidden}")
+    assert page.context["on"].address == f"/albums/{world.values['album']}/"
+    of_hidden, of_none = (curator.get(f"/review/?album={pk}").content.decode() for pk in (hidden, 10**9))
+    assert re.findall(r"/faces/\d+", of_hidden) == re.findall(r"/faces/\d+", of_none)
+    curator.post("/photos/act", {"photo": world.values["photo"], "do": "out", "from": hidden})
+    assert AlbumPhoto.objects.filter(album=hidden, photo=world.values["photo"]).exists()
 
 
 def test_counts_leave_out_what_is_in_albums_for_others(world: World) -> None:

@@ -163,7 +163,7 @@ def test_a_photo_is_switched_off_and_on_from_its_page(client: Client) -> None:
     address = f"/photos/{photo.pk}/recognition"
     assert address in text(client, f"/photos/{photo.pk}/")
     client.post(address, {"on": "0"})
-    assert "Nobody is recognised in this photo." in text(client, f"/photos/{photo.pk}/")
+    assert "Nobody is recognised in this photo:" in text(client, f"/photos/{photo.pk}/")
     assert "stopped recognising faces in" in text(client, f"/history/?photo={photo.pk}")
     client.post(address, {"on": "1"})
     photo.refresh_from_db()
@@ -177,7 +177,7 @@ def test_an_albums_form_switches_recognition_off_in_the_photos_it_has(curator: C
     face.refresh_from_db()
     assert (face.person, face.embedding) == (None, None)
     assert "nobody is recognised here" in text(curator, f"/albums/{album.pk}/")
-    assert "Nobody is recognised in this album." in text(curator, f"/photos/{face.photo_id}/")
+    assert "Nobody is recognised in this photo:" in text(curator, f"/photos/{face.photo_id}/")
 
 
 def test_contributors_switch_only_albums_of_their_own(client: Client) -> None:

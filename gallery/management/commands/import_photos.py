@@ -44,6 +44,10 @@ class Command(GalleryCommand):
                 report["refused"].append({"path": shown, "reason": reason})
                 self.fail_with(f"{shown}: {reason}")
                 continue
+            if done.refusal:
+                report["waiting"].append({"path": shown, "reason": done.refusal})
+                self.warn(f"{shown}: {done.refusal}")
+                continue
             report["already" if done.is_duplicate else "added"].append(shown)
         added, already, refused, waiting = (len(part) for part in report.values())
         sentence = (
