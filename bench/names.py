@@ -1,6 +1,6 @@
 """Who is named, and who is not: an embedder at its published bounds, by the gallery's rule, on labelled people.
 
-    python -m bench.names FACES [--embedder sface] [--draws 20] [--known 0.4 0.45 ...]
+    python -m bench.names FACES [--embedder sface] [--draws 20] [--known 0.4 0.45 ... [--nearest]]
 
 FACES holds ``lfw10/<person>/``, ``celeb8/<person>/`` and group photos in ``groups/``. In each draw some of the people
 are the gallery, with so many references each, and the others are strangers; whatever is not a reference is a face to
@@ -23,7 +23,16 @@ from recognition.decide import decide
 from recognition.detector import load_detector
 from recognition.embedders import load_embedder
 from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
-from recognition.types import Bounds, Combination, Detector, Embedder, Embeddings, Neighbour, State
+from recognition.types import (
+    NEAREST_ALONE,
+    Bounds,
+    Combination,
+    Detector,
+    Embedder,
+    Embeddings,
+    Neighbour,
+    State,
+)
 
 Rows = NDArray[np.int64]
 
@@ -155,6 +164,7 @@ def main() -> None:
     parser.add_argument("--known", type=float, nargs="*")
     parser.add_argument("--weights", type=float, nargs=3)
     parser.add_argument("--crowding", type=float)
+    parser.add_argument("--nearest", action="store_true", help="the nearest reference alone decides")
     args = parser.parse_args()
     detector, embedder = load_detector(), load_embedder(args.embedder)
     lfw, celebrities = (read_people([args.faces / name], detector, embedder) for name in ("lfw10", "celeb8"))
@@ -169,6 +179,8 @@ def main() -> None:
         weights = tuple(args.weights or bounds.combination.weights)
         crowding = bounds.combination.crowding if args.crowding is None else args.crowding
         bounds = replace(bounds, combination=Combination(weights, crowding))
+        if args.nearest:
+            bounds = Bounds(known, known, 0, NEAREST_ALONE)
         print(f"\n{embedder.id}, {bounds}")
         for line in reports(lfw, celebrities, both, crowd, bounds, args.draws):
             print(f"  {line}", flush=True)

@@ -12,7 +12,7 @@ The rule, and why:
 * **Many references are many tries.** Where a network's strangers pass the oftener, the more references a person has,
   the distance grows with their number (``Combination.crowding``); docs/accuracy.md has the figures for SFace.
 * **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts a tenth more
-  (``LONE_REFERENCE_FACTOR``). Among 43 people with one picture each this takes the strangers named at 0.92
+  (``Combination.lone_factor``). Among 43 people with one picture each this takes the strangers named at 0.92
   from 2.3 % to 0.2 %.
 * **The margin counts.** A stranger in a gallery of thousands is near somebody by chance, but the nearest two
   people are then about equally near: the gap between the best and the second of many chance similarities does
@@ -28,6 +28,9 @@ The rule, and why:
 * **Nobody stands twice in a photo.** Of two faces that would bear one name the nearer is known, the other unsure
   (``withhold_repeated_names``).
 
+With ``NEAREST_ALONE`` and neither lead nor doubt the nearest reference decides by itself, as in the script that
+Facesite grew out of; docs/accuracy.md says what that costs.
+
 Everything here is a pure function; equal input gives equal output, ties go to the lower person id.
 """
 
@@ -38,9 +41,6 @@ from dataclasses import replace
 from math import log2, log10
 
 from recognition.types import PLAIN_COMBINATION, Bounds, Candidate, Combination, Neighbour, Outcome, State
-
-LONE_REFERENCE_FACTOR = 1.1
-"""How much more the distance to a person's only reference counts."""
 
 PUBLISHED_GALLERY_SIZE = 20
 """Up to how many people in the gallery an embedder's published bounds hold as they are."""
@@ -62,7 +62,7 @@ def combine_similarities(
     that is more than are given.
     """
     if len(similarities) == 1:
-        return 1 - (1 - similarities[0]) * LONE_REFERENCE_FACTOR
+        return 1 - (1 - similarities[0]) * combination.lone_factor
     pairs = list(zip(combination.weights, similarities, strict=False))
     similarity = sum(weight * similarity for weight, similarity in pairs) / sum(weight for weight, _ in pairs)
     doublings = log2(max(references / len(combination.weights), 1))

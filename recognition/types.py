@@ -7,11 +7,11 @@ and right are as seen in the image; an embedding is a unit ``float32`` vector, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,14 +128,17 @@ class Combination:
     """How the similarities of a face to one person's references make the similarity to that person.
 
     ``weights`` are those of the best ones, scaled to 1 where there are fewer. Each doubling of the references beyond
-    as many is more tries for a stranger, and makes the distance (one minus the cosine) longer by ``crowding``.
+    as many is more tries for a stranger, and makes the distance (one minus the cosine) longer by ``crowding``. The
+    distance to a person's only reference is ``lone_factor`` times as long.
     """
 
     weights: tuple[float, ...] = (0.5, 0.3, 0.2)
     crowding: float = 0.0
+    lone_factor: float = 1.1
 
 
 PLAIN_COMBINATION = Combination()
+NEAREST_ALONE = Combination(weights=(1.0,), lone_factor=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +149,31 @@ class Bounds:
     unsure: float
     margin: float
     combination: Combination = PLAIN_COMBINATION  # what the similarities are made by
+    detection: float = 0.0  # the least detection score of a face that may bear a name
 
     def __post_init__(self) -> None:
         if not -1 <= self.unsure <= self.known <= 1 or self.margin < 0:
             raise ValueError(f"bounds out of order: {self}")
+
+    @property
+    def is_nearest(self) -> bool:
+        """Whether the nearest reference alone decides, as in the original script."""
+        return self.combination == NEAREST_ALONE
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; how similarities are combined is left out, because the embedder says it."""
+        values: dict[str, Any] = {"known": self.known, "unsure": self.unsure, "margin": self.margin}
+        if self.detection:
+            values["detection"] = self.detection
+        return values | {"decision": "nearest"} if self.is_nearest else values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], combination: Combination = PLAIN_COMBINATION) -> Bounds:
+        """What `to_json` was made from, where the embedder combines like this."""
+        numbers = dict(values)
+        if numbers.pop("decision", "") == "nearest":
+            combination = NEAREST_ALONE
+        return cls(**numbers, combination=combination)
 
 
 @dataclass(frozen=True, slots=True)

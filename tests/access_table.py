@@ -144,6 +144,7 @@ TABLE: dict[str, Rule] = {
     "build_review": CURATOR("build").post,
     "calibration": CURATOR(),
     "calibration_measure": CURATOR().post,
+    "calibration_try": CURATOR().post,
     "calibration_apply": CURATOR("calibration").post,
     # Share links
     "album_share": CURATOR("album"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 GALLERY_CHECK_JOB = "check_gallery"
 MEASUREMENT_JOB = "measure_gallery"
+TRIAL_TASK = "try_bounds"
 BULK_VERBS = [f"bulk.{kind}" for kind in BulkAct.Kind.values]
 
 
@@ -40,6 +41,11 @@ def _describe_bounds(text: StrPromise) -> Callable[[Mapping[str, Any]], str]:
 EVENT_DESCRIPTIONS = {
     "calibration.apply": _describe_bounds(_("put measured bounds into force: a name from %(known)s")),
     "calibration.withdraw": _describe_bounds(_("took measured bounds out of force: a name from %(known)s")),
+    "calibration.set": _describe_bounds(_("set bounds by hand: a name from %(known)s")),
+    "calibration.nearest": _describe_bounds(
+        _("let the nearest reference alone decide: a name from %(known)s")
+    ),
+    "calibration.unset": _describe_bounds(_("took bounds set by hand out of force: a name from %(known)s")),
     "finding.dismiss": ngettext_lazy(
         "said that %(count)s finding is all right", "said that %(count)s findings are all right", "count"
     ),
@@ -98,4 +104,5 @@ JOBS = (
         request=request_gallery_check,
     ),
     TaskKind(task=MEASUREMENT_JOB, doing=_("measuring the gallery")),
+    TaskKind(task=TRIAL_TASK, doing=_("trying bounds")),
 )

@@ -63,22 +63,37 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | Non
     """
     open_faces = [face for face in faces if not face.is_decided]
     before = {face.pk: read_outcome(face) for face in open_faces}
-    rejected = get_rejected_persons(open_faces)
+    rows = decide_on_faces(open_faces, embedder, proposals=proposals)
     follower = live.get_index_follower(embedder)
-    found = find_outcomes(get_face_vectors(open_faces, embedder), embedder, rejected)
-    once = _withhold_repeated_names(open_faces, found)
-    kept, rows = find_standing_proposals(open_faces), {}
-    for face, outcome, alone, never in zip(open_faces, once, found, rejected, strict=True):
-        likes = (*kept[face.pk], *(proposals or {}).get(face.pk, ()))
-        wanted = [row for row in likes if row.person_id not in never]
-        rows[face.pk] = rank_candidates(face, outcome, follower.build, wanted)
-        set_face_outcome(face, outcome, rows[face.pk])
-        face.is_twice = outcome is not alone
     changed = [face for face in open_faces if not _is_unchanged(before[face.pk], read_outcome(face))]
     Face.objects.bulk_update(changed, ["state", "person", "similarity", "reference", "is_twice"])
     Face.objects.filter(pk__in=before).update(searched_change=follower.horizon)
     _save_candidates(rows)
     Face.objects.filter(pk__in=[face.pk for face in faces]).mark_duplicate_names()
+
+
+def decide_on_faces(
+    faces: Sequence[Face],
+    embedder: Embedder,
+    bounds: Bounds | None = None,
+    proposals: Proposals | None = None,
+) -> Proposals:
+    """Search these faces, all that a photo has without a decision, and write the outcome into them; the candidates of
+    each. Nothing is saved. By the bounds in force unless some are given."""
+    bounds = bounds or engine.get_decision_bounds(embedder)
+    rejected = get_rejected_persons(faces)
+    follower = live.get_index_follower(embedder)
+    scores = [1.0 if face.is_drawn else face.score for face in faces]
+    found = find_outcomes(get_face_vectors(faces, embedder), embedder, rejected, scores=scores, bounds=bounds)
+    once = found if bounds.is_nearest else _withhold_repeated_names(faces, found)
+    kept, rows = find_standing_proposals(faces), {}
+    for face, outcome, alone, never in zip(faces, once, found, rejected, strict=True):
+        likes = (*kept[face.pk], *(proposals or {}).get(face.pk, ()))
+        wanted = [row for row in likes if row.person_id not in never]
+        rows[face.pk] = rank_candidates(face, outcome, follower.build, wanted)
+        set_face_outcome(face, outcome, rows[face.pk])
+        face.is_twice = outcome is not alone
+    return rows
 
 
 def _withhold_repeated_names(faces: Sequence[Face], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -148,17 +163,21 @@ def find_outcomes(
     embedder: Embedder,
     rejected: Sequence[Collection[int]] | None = None,
     *,
+    scores: Sequence[float] | None = None,
     bounds: Bounds | None = None,
     is_fresh: bool = False,
     asker: User | None = None,
 ) -> list[Outcome]:
     """One outcome a row; rows of zeros are faces too poor to be matched. `rejected`: persons a row never is.
 
-    For an asker only references count that this user may see. By the bounds that hold now, unless some are given; the
-    gallery's changes are followed first, unless it is fresh.
+    `scores` are the rows' detection scores, of which the bounds may ask a least one. For an asker only references
+    count that this user may see. By the bounds that hold now, unless some are given; the gallery's changes are
+    followed first, unless it is fresh.
     """
-    usable = np.any(embeddings != 0, axis=1)
     bounds = bounds or engine.get_decision_bounds(embedder)
+    usable = np.any(embeddings != 0, axis=1)
+    if scores is not None:
+        usable &= np.array(scores) >= bounds.detection
     references = Reference.objects.searchable()
     hidden = set[int]()
     if asker is not None:

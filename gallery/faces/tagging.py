@@ -144,10 +144,17 @@ class GallerySearch:
 
     def name_faces(self, analysis: Analysis) -> list[NamedFace]:
         self.refresh()
+        scores = [detection.score for detection in analysis.detections]
         found = naming.find_outcomes(
-            analysis.embeddings, self._embedder, bounds=self._bounds, is_fresh=True, asker=self._asker
+            analysis.embeddings,
+            self._embedder,
+            scores=scores,
+            bounds=self._bounds,
+            is_fresh=True,
+            asker=self._asker,
         )
-        found = withhold_repeated_names(found)
+        if self._bounds and not self._bounds.is_nearest:
+            found = withhold_repeated_names(found)
         everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
         names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))
         nearest = {outcome.best.reference for outcome in found if outcome.best}

@@ -9,7 +9,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,11 +16,10 @@ from django.conf import settings
 
 from gallery.core.limits import get_upload_limits
 from gallery.index.carry_over import carry_over_vectors
-from gallery.index.selectors import SERVING_RECIPE_KEY, count_searchable_people, get_applied_calibration
+from gallery.index.selectors import SERVING_RECIPE_KEY, get_bounds_in_force
 from gallery.index.switch import get_chosen_name
 from gallery.models.history import get_site_setting
 from recognition import images
-from recognition.decide import tighten_for_gallery
 from recognition.detector import load_detector
 from recognition.embedders import (
     DEFAULT_EMBEDDER,
@@ -159,8 +157,5 @@ def read_photo(source: Path | bytes) -> images.Photo:
 
 
 def get_decision_bounds(embedder: Embedder) -> Bounds:
-    """The owner's measured bounds for this embedder, else its published ones for so many people."""
-    found = get_applied_calibration(embedder.id)
-    if found:
-        return replace(embedder.bounds, **found.bounds)
-    return tighten_for_gallery(embedder.bounds, count_searchable_people())
+    """By which names are given now."""
+    return get_bounds_in_force(embedder.id, embedder.bounds)

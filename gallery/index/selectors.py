@@ -28,6 +28,8 @@ from gallery.models import (
     Status,
 )
 from gallery.models.history import get_site_setting
+from recognition.decide import tighten_for_gallery
+from recognition.types import Bounds
 
 BUILDS_PER_PAGE = 25
 NAME_CHANGES_PER_PAGE = 200
@@ -222,6 +224,13 @@ def count_searchable_people() -> int:
     """How many people a face may be matched to. Asked for each photo, so it looks at people, not references."""
     approved = Reference.objects.approved().filter(person=OuterRef("pk"))
     return Person.objects.recognisable().filter(Exists(approved)).count()
+
+
+def get_bounds_in_force(embedder_id: str, published: Bounds) -> Bounds:
+    """The owner's measured bounds, or those set by hand; else the embedder's published ones for so many people."""
+    if found := get_applied_calibration(embedder_id):
+        return Bounds.from_json(found.bounds, published.combination)
+    return tighten_for_gallery(published, count_searchable_people())
 
 
 def get_applied_calibration(embedder_id: str) -> Calibration | None:

@@ -96,11 +96,13 @@ class NameChange(models.Model):
 
 
 class Calibration(models.Model):
-    """Bounds measured on the owner's own gallery, for one embedder; the newest applied one counts."""
+    """Bounds measured on the owner's own gallery, or set by hand, for one embedder; the newest applied one counts."""
 
     embedder_id = models.CharField(_("embedder"), max_length=40, db_index=True)
-    bounds = models.JSONField()  # known, unsure, margin
-    report = models.JSONField(default=dict)  # recognition.calibrate's figures
+    bounds = models.JSONField()  # as Bounds.to_json has them
+    report = models.JSONField(
+        default=dict
+    )  # recognition.calibrate's figures, or "by_hand": see curation.trial
     false_name_rate = models.FloatField(_("false-name rate"), null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
     applied_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -113,3 +115,7 @@ class Calibration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.embedder_id} #{self.pk}"
+
+    @property
+    def is_by_hand(self) -> bool:
+        return "by_hand" in self.report

@@ -12,11 +12,15 @@ from django.views.decorators.http import require_POST, require_safe
 from gallery.core.pagination import parse_id, parse_ids
 from gallery.core.permissions import PageRequest, curator_required
 from gallery.curation.calibration import (
+    drop_trial,
     get_calibration_page,
+    get_embedder_id_in_use,
+    parse_bounds_form,
     parse_chosen_rate,
     put_calibration_in_force,
     request_measurement,
     take_calibration_out_of_force,
+    try_bounds,
 )
 from gallery.history.descriptions import add_event_message
 from gallery.index.selectors import (
@@ -41,6 +45,7 @@ from gallery.index.switch import choose_embedder, consent_to_switch, get_embedde
 from gallery.models import Build, Calibration, Photo
 from gallery.models.base import get_job
 from gallery.web.responses import refusals_as_messages
+from recognition.published import PUBLISHED_BOUNDS
 
 
 @curator_required
@@ -147,8 +152,8 @@ def build_changes_review(request: PageRequest, pk: int) -> HttpResponse:
 
 @curator_required
 @require_safe
-def calibration_page(request: HttpRequest) -> HttpResponse:
-    return render(request, "gallery/calibration.html", {"page": get_calibration_page()})
+def calibration_page(request: PageRequest) -> HttpResponse:
+    return render(request, "gallery/calibration.html", {"page": get_calibration_page(request.user)})
 
 
 @curator_required
@@ -161,11 +166,30 @@ def calibration_measure(request: HttpRequest) -> HttpResponse:
 
 @curator_required
 @require_POST
+def calibration_try(request: PageRequest) -> HttpResponse:
+    """Have bounds set by hand tried on the photos before they decide."""
+    embedder_id = get_embedder_id_in_use()
+    with refusals_as_messages(request):
+        form = parse_bounds_form(request.POST, request.POST.get("decision", ""), embedder_id)
+        if not form.is_valid():
+            page = get_calibration_page(request.user, form)
+            return render(request, "gallery/calibration.html", {"page": page}, status=422)
+        try_bounds(request.user, embedder_id, form.get_bounds(PUBLISHED_BOUNDS[form.embedder_name]))
+        messages.success(
+            request, _("The worker looks at what these bounds would change. Nothing has changed yet.")
+        )
+    return redirect("calibration")
+
+
+@curator_required
+@require_POST
 def calibration_apply(request: PageRequest, pk: int) -> HttpResponse:
-    """Put measured bounds into force, or with `withdraw` back out of it."""
+    """Put bounds into force, or with `withdraw` back out of it; with `drop` forget those that were tried."""
     found = get_object_or_404(Calibration, pk=pk)
     with refusals_as_messages(request):
-        if "withdraw" in request.POST:
+        if "drop" in request.POST:
+            drop_trial(request.user, found)
+        elif "withdraw" in request.POST:
             take_calibration_out_of_force(request.user, found)
             messages.success(request, _("Out of force. Names are being said anew."))
         else:

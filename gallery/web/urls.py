@@ -170,6 +170,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Trust in names
     path("names/", index.calibration_page, name="calibration"),
     path("names/measure", index.calibration_measure, name="calibration_measure"),
+    path("names/try", index.calibration_try, name="calibration_try"),
     path("names/<int:pk>/apply", index.calibration_apply, name="calibration_apply"),
     # Pictures
     path("pictures/photo/<int:pk>/<slug:digest>/<int:width>", media.photo_image, name="photo_image"),

@@ -6,6 +6,8 @@ the strangers counted. How the suggested bounds come about is in ``recognition.c
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,7 +73,11 @@ def calibrate(
     """
     comparison = compare_references(vectors, persons, progress, defaults.combination)
     suggestion = suggest_bounds(comparison, defaults, false_name_rate, prior)
-    return summarise_comparison(comparison, suggestion, embedder_id, current or defaults)
+    found = summarise_comparison(comparison, suggestion, embedder_id, current or defaults)
+    if current is not None and current.combination != defaults.combination:
+        others = compare_references(vectors, persons, combination=current.combination)
+        found = replace(found, current=judge_bounds(others, current))
+    return found
 
 
 def summarise_comparison(

@@ -30,6 +30,13 @@ class Verdict:
     )  # their person in the gallery: given the right name; None where nobody has two references
     wrong: float | None  # their person in the gallery: given another's name
 
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "bounds": self.bounds.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Verdict:
+        return cls(**{**data, "bounds": Bounds.from_json(data["bounds"])})
+
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
@@ -65,30 +72,27 @@ class Calibration:
         return Tail(self.impostor, self.persons)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for ``json.dumps``; bounds without how similarities are combined, which the embedder says."""
+        """Plain values for ``json.dumps``; bounds as ``Bounds.to_json`` has them."""
         plain = asdict(self)
-        for part in (plain["current"], plain["suggested"], plain["suggestion"], *plain["curve"]):
-            del part["bounds"]["combination"]
+        plain["suggestion"]["bounds"] = self.suggestion.bounds.to_json()
+        plain |= {"current": self.current.to_json(), "suggested": self.suggested.to_json()}
+        plain["curve"] = [point.to_json() for point in self.curve]
         plain["genuine"], plain["impostor"] = self.genuine.to_json(), self.impostor.to_json()
         return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Calibration:
         """The value ``to_json`` was made from; ``KeyError``, ``TypeError`` or ``ValueError`` on anything else."""
-        suggestion = {**data["suggestion"], "bounds": Bounds(**data["suggestion"]["bounds"])}
+        suggestion = {**data["suggestion"], "bounds": Bounds.from_json(data["suggestion"]["bounds"])}
         return cls(
             **{
                 **data,
                 "genuine": Histogram.from_json(data["genuine"]),
                 "impostor": Histogram.from_json(data["impostor"]),
                 "false_matches": tuple(FalseMatch(**line) for line in data["false_matches"]),
-                "current": _parse_verdict(data["current"]),
-                "suggested": _parse_verdict(data["suggested"]),
+                "current": Verdict.from_json(data["current"]),
+                "suggested": Verdict.from_json(data["suggested"]),
                 "suggestion": Suggestion(**suggestion),
-                "curve": tuple(_parse_verdict(point) for point in data["curve"]),
+                "curve": tuple(Verdict.from_json(point) for point in data["curve"]),
             }
         )
-
-
-def _parse_verdict(data: Mapping[str, Any]) -> Verdict:
-    return Verdict(**{**data, "bounds": Bounds(**data["bounds"])})

@@ -24,8 +24,9 @@ from recognition.embedders.recipe import (
     normalise_vectors,
 )
 from recognition.errors import WeightsCorrupt, WeightsMissing
+from recognition.published import PUBLISHED_BOUNDS
 from recognition.runtime import LazySession
-from recognition.types import Bounds, Embeddings, FaceCrop, Image
+from recognition.types import Embeddings, FaceCrop, Image
 from recognition.weights import file_sha256, how_to_install
 
 CHIP_SIDE = 112
@@ -108,8 +109,7 @@ class ArcFaceEmbedder:
     """Faces to the vectors of a model file of the owner's. The network is opened at the first face."""
 
     name = "onnx"
-    # From the similarities published for ArcFace models on LFW; measure your own gallery before relying on them.
-    bounds = Bounds(known=0.45, unsure=0.35, margin=0.05)
+    bounds = PUBLISHED_BOUNDS["onnx"]
 
     def __init__(self, model: str, threads: int | None = None) -> None:
         if reason := explain_missing_arcface(model):

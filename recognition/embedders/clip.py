@@ -16,7 +16,8 @@ from recognition.embedders.clip_int8 import PRECISION, ClipNetworks
 from recognition.embedders.clip_pixels import cut_face
 from recognition.embedders.clip_weights import find_weights, get_image_tower
 from recognition.embedders.recipe import embed_in_batches, list_earlier_ids, make_embedder_id
-from recognition.types import Bounds, Embeddings, FaceCrop
+from recognition.published import PUBLISHED_BOUNDS
+from recognition.types import Embeddings, FaceCrop
 
 DEFAULT_MODEL = "ViT-B-32"
 DEFAULT_PRETRAINED = "openai"
@@ -31,7 +32,7 @@ class ClipEmbedder:
     """
 
     name = "clip"
-    bounds = Bounds(known=0.8, unsure=0.75, margin=0.01)  # the original script's bound, not a measured one
+    bounds = PUBLISHED_BOUNDS["clip"]
 
     def __init__(
         self, model: str = DEFAULT_MODEL, pretrained: str = DEFAULT_PRETRAINED, threads: int | None = None

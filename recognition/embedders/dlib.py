@@ -31,8 +31,9 @@ from recognition.landmarks.five_points import (
     load_trees,
     predict_points,
 )
+from recognition.published import PUBLISHED_BOUNDS
 from recognition.runtime import LazySession
-from recognition.types import Bounds, Embeddings, FaceCrop, Image
+from recognition.types import Embeddings, FaceCrop, Image
 from recognition.weights import find_package_file, get_converted_model, how_to_install
 
 DLIB_PACKAGE = "face_recognition_models"
@@ -76,7 +77,7 @@ class DlibEmbedder:
 
     name = "dlib"
     dimension = EMBEDDING_DIMENSION
-    bounds = Bounds(known=0.925, unsure=0.905, margin=0.015)  # docs/accuracy.md says from what
+    bounds = PUBLISHED_BOUNDS["dlib"]
 
     def __init__(self, threads: int | None = None) -> None:
         self.id = make_embedder_id(self.name, DLIB_RECIPE)

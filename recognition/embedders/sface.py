@@ -22,8 +22,9 @@ from recognition.embedders.arcface import ARCFACE_TEMPLATE
 from recognition.embedders.recipe import embed_in_batches, make_embedder_id, normalise_vectors
 from recognition.embedders.sface_network import EMBEDDING_DIMENSION, GRAPH_VERSION, write_fast_model
 from recognition.errors import WeightsMissing
+from recognition.published import PUBLISHED_BOUNDS
 from recognition.runtime import LazySession
-from recognition.types import Bounds, Combination, Embeddings, FaceCrop, Image
+from recognition.types import Embeddings, FaceCrop, Image
 from recognition.weights import (
     file_sha256,
     get_cache_folder,
@@ -119,8 +120,7 @@ class SFaceEmbedder:
     name = "sface"
     dimension = EMBEDDING_DIMENSION
     earlier_ids: tuple[str, ...] = ()
-    # docs/accuracy.md says from what
-    bounds = Bounds(known=0.4225, unsure=0.36, margin=0.05, combination=Combination((0.7, 0.2, 0.1), 0.03))
+    bounds = PUBLISHED_BOUNDS["sface"]
 
     def __init__(self, threads: int | None = None) -> None:
         if reason := explain_missing_sface():

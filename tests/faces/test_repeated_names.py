@@ -49,7 +49,7 @@ def states(photo: Photo) -> list[str]:
 
 
 def test_the_nearer_face_is_known_and_the_other_asks(anna: Person, photo: Photo) -> None:
-    follow_gallery()
+    follow_gallery(is_all=True)
     assert states(photo) == [UNSURE, KNOWN]
     asking = photo.faces.get(state=UNSURE)
     assert asking.person is None
@@ -62,7 +62,7 @@ def test_faces_that_are_searched_one_at_a_time_are_still_compared_with_those_bes
 ) -> None:
     monkeypatch.setattr(naming, "FACES_PER_TRANSACTION", 1)
     other = an_unnamed_face(FARTHER)
-    follow_gallery()
+    follow_gallery(is_all=True)
     assert states(photo) == [UNSURE, KNOWN]
     assert states(other.photo) == [KNOWN]
 
@@ -71,7 +71,7 @@ def test_what_somebody_says_of_one_face_makes_the_machines_other_one_unsure_unti
     anna: Person, photo: Photo
 ) -> None:
     user, farther = a_user(), photo.faces.get(left=10)
-    follow_gallery()
+    follow_gallery(is_all=True)
     event = confirm_face(user, farther, anna)
     search_faces_again([farther.pk])
     assert states(photo) == [KNOWN, UNSURE]
@@ -84,7 +84,7 @@ def test_where_the_nearer_face_is_said_to_be_somebody_else_the_other_is_known(
     anna: Person, photo: Photo
 ) -> None:
     nearer = photo.faces.get(left=300)
-    follow_gallery()
+    follow_gallery(is_all=True)
     reject_person_of_face(a_user(), nearer, anna)
     assert search_faces_again([nearer.pk]) == 1  # the one beside it was not asked for
     assert states(photo) == [KNOWN, Face.State.UNKNOWN]
@@ -92,7 +92,7 @@ def test_where_the_nearer_face_is_said_to_be_somebody_else_the_other_is_known(
 
 def test_both_faces_of_a_collage_keep_the_name_that_somebody_gave_them(anna: Person, photo: Photo) -> None:
     user = a_user()
-    follow_gallery()
+    follow_gallery(is_all=True)
     for face in photo.faces.all():
         confirm_face(user, face, anna)
     follow_gallery(is_all=True)
@@ -103,7 +103,7 @@ def test_both_faces_of_a_collage_keep_the_name_that_somebody_gave_them(anna: Per
 def test_the_face_that_asks_is_one_of_the_persons_where_they_may_no_longer_be_recognised(
     anna: Person, photo: Photo
 ) -> None:
-    follow_gallery()
+    follow_gallery(is_all=True)
     assert find_faces_of_person(anna).count() == 2
     set_person_recognised(a_user(), anna, False)
     assert {(face.is_veiled, face.embedding, face.state) for face in photo.faces.all()} == {
@@ -118,7 +118,7 @@ def test_a_drawn_face_that_is_taken_back_gives_the_name_back(
     photo.faces.filter(left=300).delete()
     drawn = draw_face(user, photo, (500, 100, 80, 100))
     Face.objects.filter(pk=drawn.pk).update(embedding=NEARER, embedder_id=EMBEDDER)
-    follow_gallery()
+    follow_gallery(is_all=True)
     assert states(photo) == [UNSURE, KNOWN]
     sent.clear()
     undo_events(user, user.events.latest("pk"))

@@ -11,15 +11,24 @@ from gallery.faces import naming, tagging
 from gallery.faces.tagging import GallerySearch
 from gallery.index import engine, live
 from recognition.analysis import Analysis
+from recognition.types import Bounds
+
+FIRST, SECOND, THIRD = (Bounds(known, 0.5, 0.05) for known in (0.7, 0.8, 0.9))
 
 
 def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, looks, followed, bounds = [100.0], [], [], iter(["first", "second", "third"])
+    now, looks, followed, bounds = [100.0], [], [], iter([FIRST, SECOND, THIRD])
 
     def outcomes(
-        embeddings: object, embedder: object, *, bounds: object, is_fresh: bool, asker: object
+        embeddings: object,
+        embedder: object,
+        *,
+        scores: object,
+        bounds: object,
+        is_fresh: bool,
+        asker: object,
     ) -> list[object]:
         assert is_fresh  # it was followed here, and need not be once more
         looks.append((bounds, len(followed)))
@@ -36,6 +45,6 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     for passed in (0.0, 0.4, 0.5, 0.2):
         now[0] += passed
         names.name_faces(nothing)
-    assert looks == [("first", 1), ("first", 1), ("first", 1), ("second", 2)]
+    assert looks == [(FIRST, 1), (FIRST, 1), (FIRST, 1), (SECOND, 2)]
     GallerySearch(embedder).name_faces(nothing)
-    assert looks[-1] == ("third", 3)
+    assert looks[-1] == (THIRD, 3)

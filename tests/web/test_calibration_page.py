@@ -59,10 +59,10 @@ def test_the_page_shows_plots_figures_and_meaning_first(curator: Client, fake: F
     assert "style=" not in page
 
 
-def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine) -> None:
+def test_the_plots_are_well_formed_and_stay_inside_their_frame(fake: FakeEngine, user: User) -> None:
     fill_gallery(40, 3)
     calibrate_gallery(0.05)
-    page = get_calibration_page()
+    page = get_calibration_page(user)
     assert page.likeness is not None
     assert page.bounds is not None
     for plot in (page.likeness, page.bounds):

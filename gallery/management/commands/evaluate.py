@@ -9,7 +9,12 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from gallery.core.exceptions import ActionRefused
-from gallery.curation.calibration import put_calibration_in_force
+from gallery.curation.calibration import (
+    describe_name_changes,
+    put_calibration_in_force,
+    store_hand_set_bounds,
+)
+from gallery.curation.forms import BOUNDS_FORMS, BoundsForm
 from gallery.curation.measurement import (
     FolderEmbedder,
     LabelledVectors,
@@ -17,12 +22,14 @@ from gallery.curation.measurement import (
     measure_bounds,
     store_calibration,
 )
+from gallery.curation.trial import count_name_changes, judge_on_references
 from gallery.index import engine
 from gallery.management.base import GalleryCommand, get_existing_folder, make_flag
+from gallery.models import Face
 from gallery.people.folder_import import find_person_images
 from recognition.calibrate import FALSE_NAME_RATE, Calibration, Verdict
 from recognition.embedders import EMBEDDER_NAMES
-from recognition.types import Embedder
+from recognition.types import Bounds, Embedder
 
 
 class Command(GalleryCommand):
@@ -34,7 +41,14 @@ class Command(GalleryCommand):
     arguments = {
         "folder": {"metavar": "DIR", "nargs": "?"},
         "--embedder": {"choices": EMBEDDER_NAMES, "help": "measure the folder with this one"},
-        "--apply": make_flag("put the suggested bounds into force"),
+        "--set": {
+            "nargs": "+",
+            "metavar": "NAME=NUMBER",
+            "default": [],
+            "help": "bounds by hand: known=, unsure=, lead=, detection=; decision=nearest lets the nearest reference "
+            "alone decide. Says what they would change",
+        },
+        "--apply": make_flag("put the suggested bounds, or those set by hand, into force"),
         "--false-name-rate": {
             "type": float,
             "default": FALSE_NAME_RATE,
@@ -48,6 +62,7 @@ class Command(GalleryCommand):
         if not 0 < rate <= 0.2:
             raise CommandError("The false-name rate must lie between 0 and 0.2.", returncode=2)
         embedder = self._choose_embedder(folder, options["embedder"])
+        by_hand = self._parse_bounds(options["set"], embedder) if options["set"] else None
         if not self.is_json:
             self.stdout.write(f"Measuring {folder or 'the gallery'} with {embedder.id}")
         skipped: list[dict[str, str]] = []
@@ -59,11 +74,38 @@ class Command(GalleryCommand):
             raise CommandError("There are no references to compare: import people first.")
         with tqdm(total=len(labelled.persons), unit=" references", disable=not self.is_watched) as bar:
             found = measure_bounds(labelled, embedder, rate, lambda done, _total: bar.update(done - bar.n))
-        is_applied = bool(options["apply"]) and self._apply(found)
+        trial = self._try(by_hand, labelled, embedder, is_gallery=folder is None) if by_hand else {}
+        is_applied = bool(options["apply"]) and self._apply(found, by_hand, trial)
         if self.is_json:
-            self.say_json(found.to_json() | {"skipped": skipped, "is_applied": is_applied})
+            self.say_json(found.to_json() | trial | {"skipped": skipped, "is_applied": is_applied})
         else:
-            self._tell(found, is_applied)
+            self._tell(found, by_hand, trial, is_applied)
+
+    def _parse_bounds(self, words: list[str], embedder: Embedder) -> Bounds:
+        values = dict(word.partition("=")[::2] for word in words)
+        decision = values.pop("decision", BoundsForm.decision)
+        if decision not in BOUNDS_FORMS:
+            raise CommandError(f"decision is one of {', '.join(BOUNDS_FORMS)}.", returncode=2)
+        form = BOUNDS_FORMS[decision](values, engine.get_decision_bounds(embedder), embedder.name)
+        if unknown := values.keys() - form.fields.keys():
+            names = ", ".join(form.fields)
+            raise CommandError(f"--set takes {names}, not {', '.join(sorted(unknown))}.", returncode=2)
+        form.allow_gaps()
+        if not form.is_valid():
+            errors = (f"{name}: {error}" for name, errors in form.errors.items() for error in errors)
+            raise CommandError("\n".join(errors), returncode=2)
+        return form.get_bounds(embedder.bounds)
+
+    def _try(
+        self, bounds: Bounds, labelled: LabelledVectors, embedder: Embedder, *, is_gallery: bool
+    ) -> dict[str, Any]:
+        """What the bounds would do to the references, and, of the gallery, change on its photos."""
+        trial: dict[str, Any] = {"set": judge_on_references(labelled, bounds)[0].to_json()}
+        return (
+            trial | {"changes": count_name_changes(embedder, bounds, Face.objects.all())}
+            if is_gallery
+            else trial
+        )
 
     def _choose_embedder(self, folder: str | None, name: str | None) -> Embedder:
         if name and folder is None:
@@ -84,15 +126,21 @@ class Command(GalleryCommand):
             self.warn(f"{skipped['path']}: {skipped['reason']}")
         return reader.finish(), reader.report.skipped
 
-    def _apply(self, found: Calibration) -> bool:
+    def _apply(self, found: Calibration, by_hand: Bounds | None, trial: dict[str, Any]) -> bool:
         try:
-            put_calibration_in_force(None, store_calibration(found))
+            if by_hand:
+                trial = {"user": None, "changes": {}, **trial}
+                put_calibration_in_force(None, store_hand_set_bounds(found.embedder_id, by_hand, trial))
+            else:
+                put_calibration_in_force(None, store_calibration(found))
         except ActionRefused as error:
             self.fail_with(str(error))
             return False
         return True
 
-    def _tell(self, found: Calibration, is_applied: bool) -> None:
+    def _tell(
+        self, found: Calibration, by_hand: Bounds | None, trial: dict[str, Any], is_applied: bool
+    ) -> None:
         say = self.stdout.write
         say(f"{found.references} references of {found.persons} people")
         if found.rank1 is not None:
@@ -106,11 +154,17 @@ class Command(GalleryCommand):
         say(f"In force:  {format_verdict(found.current)}")
         say(f"Suggested: {format_verdict(found.suggested)}")
         say(found.suggestion.reason)
-        say(
-            "The suggested bounds are in force now."
-            if is_applied
-            else "Nothing was changed; --apply does it."
-        )
+        if by_hand:
+            say(f"By hand:   {format_verdict(Verdict.from_json(trial['set']))}")
+            if by_hand.is_nearest:
+                say(
+                    "The nearest reference alone decides: every picture of a person is one more try for a stranger."
+                )
+            changes = describe_name_changes(trial["changes"]) if "changes" in trial else []
+            for words, count in changes:
+                say(f"  {words}: {count}")
+        whose = "bounds set by hand" if by_hand else "suggested bounds"
+        say(f"The {whose} are in force now." if is_applied else "Nothing was changed; --apply does it.")
 
 
 def format_verdict(verdict: Verdict) -> str:

@@ -153,6 +153,9 @@ def test_every_documented_command_does_its_step(switch: Switch) -> None:
     (again,) = switch.said["import_gallery --embedder clip --pictures"]
     assert (again["added"], again["already"], again["skipped"]) == (0, pictures, [])
     assert len(list((switch.faces / "tagged").glob("*.jpg"))) == 2
+    (decided,) = switch.said["evaluate --set decision=nearest known=0.8 detection=0.8 --apply"]
+    assert decided["is_applied"]
+    assert decided["set"]["bounds"]["decision"] == "nearest"
     assert switch.said["export_gallery --layout original --float16"][0]["indexed"] == pictures
     assert switch.said["build_index"][0]["index_key"] == "HNSW15"
 
