@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -161,20 +162,35 @@ def redact_bulk_acts(gone: ErasedObjects) -> bool:
 
 
 def _has_erased_name(what: object, names: Iterable[str]) -> bool:
-    text = json.dumps(what, ensure_ascii=False).casefold()
-    return any(name.casefold() in text for name in names)
+    text = get_name_key(json.dumps(what, ensure_ascii=False))
+    return any(get_name_key(name) in text for name in names)
 
 
 def drop_columns_with_names(columns: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {column: value for column, value in columns.items() if not _has_erased_name(value, names)}
+    return {
+        column: value for column, value in columns.items() if not _has_erased_name([column, value], names)
+    }
 
 
-def redact_source_columns(gone: ErasedObjects) -> None:
-    """What references of others came with from another program, where it has the name in it."""
-    for reference in Reference.objects.exclude(source_columns={}).only("source_columns").iterator(CHUNK_SIZE):
-        kept = drop_columns_with_names(reference.source_columns, gone.names)
-        if kept != reference.source_columns:
-            Reference.objects.filter(pk=reference.pk).update(source_columns=kept)
+def has_name_in_path(path: str, names: Iterable[str]) -> bool:
+    """Whether one is among its words: short names are parts of others, and who has no path is imported twice."""
+    words = _split_words(path)
+    return any(_split_words(name) in words for name in names)
+
+
+def _split_words(text: str) -> str:
+    return " ".join(["", *re.findall(r"[^\W\d_]+|\d+", get_name_key(text)), ""])
+
+
+def redact_sources(gone: ErasedObjects) -> None:
+    """Where references of others came from, and what with, where it has the name in it."""
+    people = gone.names if "person" in gone.ids else ()
+    rows = Reference.objects.exclude(source_columns={}, source_path="").only("source_columns", "source_path")
+    for row in rows.iterator(CHUNK_SIZE):
+        columns = drop_columns_with_names(row.source_columns, gone.names)
+        path = "" if has_name_in_path(row.source_path, people) else row.source_path
+        if (columns, path) != (row.source_columns, row.source_path):
+            Reference.objects.filter(pk=row.pk).update(source_columns=columns, source_path=path)
 
 
 def delete_session_messages(gone: ErasedObjects) -> None:

@@ -28,7 +28,7 @@ from django.db import transaction
 from django.db.models import Model
 from numpy.typing import NDArray
 
-from gallery.history.redaction import drop_columns_with_names
+from gallery.history.redaction import drop_columns_with_names, has_name_in_path
 from gallery.index import engine
 from gallery.index.live import stream_vector_parts
 from gallery.models import Person, Reference, ReferenceVector, SiteSetting
@@ -261,7 +261,9 @@ class ErasedRows:
         return int(row["person"]) in self.people or int(row["id"]) in self.references
 
     def redact_source(self, row: dict[str, str]) -> dict[str, str]:
-        path = "" if row["source_path"] in self.photos else row["source_path"]
+        path = row["source_path"]
+        if path in self.photos or (self.people and has_name_in_path(path, self.names)):
+            path = ""
         columns = drop_columns_with_names(read_source_columns(row), self.names)
         return {**row, "source_path": path, "source_columns": json.dumps(columns, ensure_ascii=False)}
 

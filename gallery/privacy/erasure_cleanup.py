@@ -30,7 +30,7 @@ from gallery.history.redaction import (
     delete_session_messages,
     redact_all_events,
     redact_bulk_acts,
-    redact_source_columns,
+    redact_sources,
 )
 from gallery.index.builds import drop_build_files, request_build, run_build
 from gallery.jobs import dispatch
@@ -87,7 +87,7 @@ def redact_erased_history(erasure: Erasure) -> bool:
         add_to_receipt(erasure, "events", redact_all_events(gone))
         delete_admin_log(gone)
         delete_session_messages(gone)
-        redact_source_columns(gone)
+        redact_sources(gone)
         return redact_bulk_acts(gone)
     return True
 

@@ -251,13 +251,16 @@ def test_the_parquets_columns_are_kept_shown_and_written_again(tmp_path: Path, c
 
 
 def test_erasing_somebody_takes_the_name_out_of_what_others_came_with(tmp_path: Path, user: User) -> None:
-    import_clip_retrieval(write_script_data(tmp_path / "data", **MORE), "fake")
+    more = {**MORE, "PERSON 2": [1, 0, 1]}
+    import_clip_retrieval(write_script_data(tmp_path / "data", "data/Person 2/train", **more), "fake")
+    Reference.objects.filter(source_path__contains="Person 1/10").update(source_path="person 21/10.png")
     export_gallery(tmp_path / "out", is_script_layout=True, is_half_precision=True)
     finish_erasure(erase_person(user, Person.objects.get(name="Person 2")).pk)
     assert [each.source_columns for each in Reference.objects.order_by("pk")] == [
         {"caption": "one", "width": 640},
         {"width": 480},
     ]
+    assert [each.source_path for each in Reference.objects.order_by("pk")] == ["person 21/10.png", ""]
     folder = tmp_path / "out/embedding_folder"
     table = pd.read_parquet(folder / "metadata/metadata_0.parquet")
     assert table["caption"].tolist() == ["one", None]
