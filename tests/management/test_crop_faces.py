@@ -93,6 +93,12 @@ def test_each_person_has_a_contact_sheet_with_the_doubtful_ones_first(tmp_path: 
     assert abs(int(second[0]) - 180) < 8
     assert sheet[6, 72, 0] > 200  # its frame
     assert sheet[6, 72 + 136, 0] < 60
+    write_picture(tmp_path / "in/Anna/3.jpg", 180)
+    again = crop(tmp_path / "in", tmp_path / "out")
+    assert (again["cropped"], len(again["skipped"])) == (1, 3)
+    assert (
+        abs(int(np.asarray(Pillow.open(again["sheets"][0]))[72, 72 + 2 * 136, 0]) - 180) < 8
+    )  # beside the others
 
 
 @pytest.mark.parametrize("out", ["in", "in/cut", "."])
@@ -103,6 +109,7 @@ def test_originals_are_never_written_over(tmp_path: Path, out: str) -> None:
         crop(tmp_path / "in", tmp_path / out)
     (tmp_path / "out/Anna").mkdir(parents=True)
     (tmp_path / "out/Anna/1.jpg").symlink_to(picture)
+    (tmp_path / "out/Anna contact sheet.jpg").symlink_to(picture)
     assert "there already" in crop(tmp_path / "in", tmp_path / "out")["skipped"][0]["reason"]
     assert picture.read_bytes() == before
 

@@ -14,7 +14,7 @@ from gallery.faces.tagging import map_in_threads
 from gallery.index import engine
 from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder
 from gallery.people.folder_import import describe_read_error
-from recognition.draw import Tile, draw_contact_sheet, make_tile
+from recognition.draw import draw_contact_sheet, make_tile
 from recognition.errors import CodedError
 from recognition.images import encode_pixels
 from recognition.mainface import cut_main_face
@@ -60,29 +60,33 @@ class Command(GalleryCommand):
         for inside, pictures in groupby(found, lambda each: each[0].parent.relative_to(source)):
             tiles = []
             for path, result in pictures:
-                made = result if isinstance(result, str) else self._write(target / inside, path, *result)
-                if isinstance(made, str):
-                    skipped.append({"path": str(path), "reason": made})
-                else:
-                    tiles.append(made)
+                reason = result if isinstance(result, str) else self._write(target / inside, path, result[0])
+                if reason:
+                    skipped.append({"path": str(path), "reason": reason})
+                cropped += not reason
+                if not isinstance(result, str):  # also one that was cut before: a sheet shows all
+                    pixels, doubt = result
+                    tiles.append(make_tile(pixels, f"{doubt} {path.name}".strip(), is_doubtful=bool(doubt)))
             if tiles:
                 # Beside the people's folders: in one of them it would be taken for a picture of the person.
                 name = " - ".join(inside.parts) or source.name
                 sheets.append(target / f"{name} contact sheet.jpg")
+                sheets[-1].unlink(missing_ok=True)  # a link in its place may lead to an original
                 sheets[-1].write_bytes(draw_contact_sheet(tiles).encoded())
-            cropped += len(tiles)
         self._say(cropped, skipped, sheets)
 
-    def _write(self, folder: Path, path: Path, pixels: Image, doubt: str) -> Tile | str:
+    def _write(self, folder: Path, path: Path, pixels: Image) -> str:
+        """Why it was not written; nothing where it was."""
         form = FORMS.get(path.suffix.lower())
         target = folder / (path.name if form else f"{path.name}.jpg")
         folder.mkdir(parents=True, exist_ok=True)
+        content = encode_pixels(np.ascontiguousarray(pixels), form=form or "JPEG", quality=95)
         try:
             with target.open("xb") as file:
-                file.write(encode_pixels(np.ascontiguousarray(pixels), form=form or "JPEG", quality=95))
+                file.write(content)
         except FileExistsError:
             return f"{target} is there already."
-        return make_tile(pixels, f"{doubt} {path.name}".strip(), is_doubtful=bool(doubt))
+        return ""
 
     def _say(self, cropped: int, skipped: list[dict[str, str]], sheets: list[Path]) -> None:
         for each in [] if self.is_json else skipped:
