@@ -68,6 +68,7 @@ def _register_effects() -> None:
         follow_changed_faces,
         resume_restored_photos,
     )
+    from gallery.faces.namesakes import renumber_changed_namesakes
     from gallery.history.changeset import register_receivers
     from gallery.index.feed import announce_changed_references
     from gallery.jobs.services import send_requeued_jobs
@@ -75,6 +76,7 @@ def _register_effects() -> None:
 
     register_receivers(
         follow_moved_photos,
+        renumber_changed_namesakes,
         apply_consent_changes,
         follow_changed_faces,
         mark_touched_findings,

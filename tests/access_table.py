@@ -110,6 +110,8 @@ TABLE: dict[str, Rule] = {
     "unknown_group": CONTRIBUTOR("number"),
     "unknown_others": CONTRIBUTOR("which"),
     "unknown_answer": CONTRIBUTOR().post,
+    "people_act": CURATOR().post,
+    "person_favourite": VIEWER("person").post,
     "person_merge": CURATOR("person"),
     "person_split": CURATOR("person"),
     "jobs": CURATOR(),

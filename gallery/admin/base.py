@@ -181,7 +181,7 @@ def page_link(row: Any) -> SafeString | str:
 
 @admin.display(description=gettext_lazy("person"))
 def person_link(row: Any) -> SafeString | str:
-    return render_link(row.person.name, "admin:gallery_person_change", row.person_id) if row.person else "–"
+    return render_link(row.person.label, "admin:gallery_person_change", row.person_id) if row.person else "–"
 
 
 @admin.display(description=gettext_lazy("job status"), ordering="work")

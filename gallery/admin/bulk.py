@@ -35,8 +35,9 @@ from gallery.curation.bulk_preview import list_choosable_albums, preview_bulk_ac
 from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.selectors import visible_events
 from gallery.history.undo import can_undo
-from gallery.models import BulkAct, Person
+from gallery.models import BulkAct
 from gallery.people.member_lists import group_rows_by_kind, resolve_unclear_rows
+from gallery.people.selectors import list_person_labels
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -133,8 +134,7 @@ class BulkActAdmin(ReadOnlyAdmin):
         else:
             context["preview"] = preview_bulk_act(user, act)
         if act.kind == BulkAct.Kind.MOVE:
-            names = Person.objects.order_by("search").values_list("name", flat=True)
-            context["people"] = names[:MAX_SUGGESTED_PEOPLE]
+            context["people"] = list_person_labels(user, MAX_SUGGESTED_PEOPLE)
         if act.kind == BulkAct.Kind.ALBUM:
             context["albums"] = list_choosable_albums(user)
         return TemplateResponse(request, "admin/gallery/bulkact/draft.html", context)

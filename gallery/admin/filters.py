@@ -152,7 +152,7 @@ class PersonOnPhotoFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         wanted = self.used_parameters.get(self.parameter_name)
         people = Person.objects.filter(pk=parse_id(str(wanted or "")) or 0)
-        return [(str(person.pk), person.name) for person in people]
+        return [(str(person.pk), person.label) for person in people]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not (wanted := self.value()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
+from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -46,15 +47,18 @@ from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.permissions import current_user
 from gallery.history.audit import record_export
-from gallery.history.locking import OptimisticLockForm
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceDraft, User
+from gallery.models.labels import LabelParts
 from gallery.models.people import clean_name
 from gallery.people.drafts import add_draft, draw_draft_face, save_drafts
+from gallery.people.forms import PersonNameForm
 from gallery.people.member_lists import MAX_CSV_BYTES, draft_people_import, write_people_csv
-from gallery.people.selectors import find_person_by_name
 from gallery.people.services import (
+    check_person_name,
     create_person,
     rename_person,
+    set_other_names,
+    set_person_born,
     set_person_consent,
     set_person_hidden,
     set_person_note,
@@ -87,7 +91,7 @@ class ReferenceDraftsAdmin(ServiceAdmin):
             return redirect("admin:gallery_person_pictures", person.pk)
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "title": _("New references of %(name)s") % {"name": person.name},
+            "title": _("New references of %(name)s") % {"name": person.label},
             "opts": self.opts,
             "person": person,
             "drafts": ReferenceDraft.objects.filter(person=person, added_by=user),
@@ -208,19 +212,44 @@ class PeopleCsvAdmin(ServiceAdmin):
         return TemplateResponse(request, "admin/gallery/person/import.html", context)
 
 
-class PersonForm(OptimisticLockForm):
+class PersonForm(PersonNameForm):
     class Meta:
         model = Person
-        fields = ("name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until")
+        fields = (
+            "name",
+            "distinction",
+            "born",
+            "note",
+            "is_hidden",
+            "is_recognised",
+            "consent_note",
+            "consent_until",
+        )
+
+    is_another = forms.BooleanField(
+        label=gettext_lazy("another of that name"),
+        required=False,
+        help_text=gettext_lazy(
+            "Tick this for somebody who has the same name as a person that is here already."
+        ),
+    )
 
     def clean_name(self) -> str:
         name = clean_name(self.cleaned_data["name"])
-        found = find_person_by_name(name)
         if not name:
             raise ValidationError(_("A name needs at least one letter."))
-        if found and found.pk != self.instance.pk:
-            raise ValidationError(_("There is a person of this name: %(name)s.") % {"name": found.name})
         return name
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        given = self.cleaned_data
+        if "name" in given and "distinction" in given:
+            own = self.instance if self.instance.pk else None
+            try:
+                check_person_name(given["name"], given["distinction"], own, is_another=given["is_another"])
+            except ActionRefused as refusal:
+                self.add_error("name", str(refusal))
+        return cleaned
 
 
 def _count_by_person(rows: QuerySet[Any]) -> Coalesce:
@@ -234,14 +263,14 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
     form = PersonForm
     list_display = (
         "person_picture",
-        "name",
+        "label",
         "approved_count",
         "face_count",
         "is_hidden",
         "is_recognised",
         page_link,
     )
-    list_display_links = ("person_picture", "name")
+    list_display_links = ("person_picture", "label")
     list_filter = (
         PersonHealthFilter,
         ReferenceCountFilter,
@@ -310,7 +339,11 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
     @admin.display(description=gettext_lazy("picture"))
     def person_picture(self, person: Person) -> SafeString | str:
         reference = getattr(person, "shown", None)
-        return render_picture(reference_src(reference, 128), alt=person.name) if reference else "–"
+        return render_picture(reference_src(reference, 128), alt=person.label) if reference else "–"
+
+    @admin.display(description=gettext_lazy("name"), ordering="search")
+    def label(self, person: Person) -> str:
+        return person.label
 
     @admin.display(description=gettext_lazy("references"), ordering="approved")
     def approved_count(self, person: Any) -> SafeString:
@@ -356,10 +389,14 @@ class PersonAdmin(ErasableAdminMixin, SearchKeyAdmin, PeopleCsvAdmin, ReferenceD
         user, given = current_user(request), form.cleaned_data
         with report_events(request):
             if not change:
-                obj.pk = create_person(user, given["name"], given["note"]).pk
+                parts = LabelParts(*(given[column] for column in LabelParts._fields))
+                obj.pk = create_person(user, parts, given["note"], is_another=given["is_another"]).pk
                 obj.refresh_from_db()
             stored = Person.objects.get(pk=obj.pk)
-            rename_person(user, stored, given["name"])
+            word, is_another = given["distinction"], given["is_another"]
+            rename_person(user, stored, given["name"], distinction=word, is_another=is_another)
+            set_person_born(user, stored, given["born"])
+            set_other_names(user, stored, given["other_names"])
             set_person_note(user, stored, given["note"])
             set_person_hidden(user, stored, given["is_hidden"])
             set_person_recognised(user, stored, given["is_recognised"])

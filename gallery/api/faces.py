@@ -34,13 +34,14 @@ def show_face(face: Face) -> FaceOut:
         box=list(face.box.as_ints()),
         detection=round(face.score, 4),
         state=cast("Any", face.state),
-        person=PersonRef(id=person.pk, name=person.name) if person else None,
+        person=PersonRef(id=person.pk, name=person.name, label=person.label) if person else None,
         similarity=None if face.similarity is None else round(face.similarity, 4),
         decision=cast("Any", face.decision or None),
         candidates=[
             CandidateOut(
                 person_id=candidate.person_id,
                 name=candidate.person.name,
+                label=candidate.person.label,
                 similarity=round(candidate.similarity, 4),
             )
             for candidate in face.candidates.all()

@@ -25,9 +25,11 @@ from gallery.api.schemas import (
 from gallery.core.idempotency import Outcome, do_once
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import PageCursor, paginate_by_id
+from gallery.faces.namesakes import tell_namesakes_apart
 from gallery.history.audit import record_view
 from gallery.history.locking import lock_person
 from gallery.models import ApiScope, Person, Reference, Role, User
+from gallery.models.labels import LabelParts
 from gallery.people.references import send_reference
 from gallery.people.selectors import (
     count_photos_by_person,
@@ -35,18 +37,28 @@ from gallery.people.selectors import (
     get_people_page,
     list_people,
 )
-from gallery.people.services import create_person, rename_person, set_person_hidden, set_person_note
+from gallery.people.services import (
+    create_person,
+    rename_person,
+    set_person_born,
+    set_person_hidden,
+    set_person_note,
+)
 
 REFERENCES_PER_PAGE = 50
 
 
 def show_people(user: User, people: Sequence[Person]) -> list[PersonOut]:
     ids = [person.pk for person in people]
+    tell_namesakes_apart(user, people)
     references, photos = count_references_by_person(user, ids), count_photos_by_person(user, ids)
     return [
         PersonOut(
             id=person.pk,
             name=person.name,
+            label=person.label,
+            distinction=person.distinction,
+            born=person.born,
             note=person.note,
             hidden=person.is_hidden,
             revision=person.revision,
@@ -92,7 +104,8 @@ def find_people(
     summary="A new person",
 )
 def add_person(request: ApiRequest, person: PersonIn) -> Status[PersonOut]:
-    made = create_person(request.user, person.name, person.note)
+    parts = LabelParts(person.name, person.distinction, person.born)
+    made = create_person(request.user, parts, person.note, is_another=person.another)
     return Status(201, show_person(request.user, made.pk))
 
 
@@ -116,8 +129,11 @@ def change_person(request: ApiRequest, pk: int, changed: PersonPatch) -> PersonO
     user, person = request.user, get_object_or_404(Person, pk=pk)
     with transaction.atomic():  # all or nothing
         lock_person(person, changed.revision)
-        if changed.name is not None:
-            rename_person(user, person, changed.name)
+        if changed.name is not None or changed.distinction is not None:
+            name = person.name if changed.name is None else changed.name
+            rename_person(user, person, name, distinction=changed.distinction, is_another=changed.another)
+        if changed.born is not None:
+            set_person_born(user, person, changed.born)
         if changed.note is not None:
             set_person_note(user, person, changed.note)
         if changed.hidden is not None:

@@ -35,9 +35,14 @@ class Page(Schema, Generic[Item]):
     next: str | None = Field(description="What `cursor` takes for the following part; null at the end")
 
 
+Word = Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")]
+Label = Annotated[str, Field(description="The name, with what tells this person from others who have it")]
+
+
 class PersonRef(Schema):
     id: int
     name: str
+    label: Label
 
 
 class CandidateOut(Schema):
@@ -45,6 +50,7 @@ class CandidateOut(Schema):
 
     person_id: int
     name: str
+    label: Label
     similarity: Similarity
 
 
@@ -129,6 +135,9 @@ class DecisionIn(Schema):
 class PersonOut(Schema):
     id: int
     name: str
+    label: Label
+    distinction: str
+    born: str = Field(description="A year, a month or a day, as far as it is known; or empty")
     note: str
     hidden: bool
     revision: int
@@ -139,6 +148,9 @@ class PersonOut(Schema):
 class PersonIn(Schema):
     name: Name
     note: Text = ""
+    distinction: Word = Field("", description="Tells them apart from others of that name")
+    born: Word = Field("", description="1980, 1980-05 or 1980-05-03")
+    another: bool = Field(False, description="Whoever has the name is somebody else; 409 without this")
 
 
 class PersonPatch(Schema):
@@ -146,6 +158,9 @@ class PersonPatch(Schema):
 
     name: Name | None = None
     note: Text | None = None
+    distinction: Word | None = None
+    born: Word | None = None
+    another: bool = Field(False, description="Whoever has the name is somebody else; 409 without this")
     hidden: bool | None = None
     revision: int | None = Field(None, description="Of the person as you saw them; 409 if changed since")
 

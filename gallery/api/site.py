@@ -87,7 +87,8 @@ def search_everything(request: ApiRequest, q: str, cursor: Query[IdCursor | None
     """`q` as in the site's search box: a name, an album, a date, a file name; "Anna, Bảo, -Eva" are people."""
     query = QueryDict(mutable=True)
     query["q"] = q
-    asked, user = parse_search_query(query), request.user
+    user = request.user
+    asked = parse_search_query(user, query)
     page = paginate_by_id(search_photos(user, asked), cursor, PHOTOS_PER_PAGE)
     people = list_people(text=asked.text)[:MAX_FOUND_PEOPLE] if asked.text else []
     photos = Page(items=show_photos(user, page.rows), next=str(page.after) if page.after else None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -33,15 +33,29 @@ class CannotUndo(ActionRefused):
 
 
 class NameTaken(ActionRefused):
-    """Another person has this name already; the two may be merged."""
+    """Others have this name already: whoever acts is asked whether one of them is meant, or another."""
 
     code = "name_taken"
 
-    def __init__(self, person: Person) -> None:
-        self.person, self.params = person, {"name": person.name}
+    def __init__(self, people: Sequence[Person], name: str) -> None:
+        self.people = people
+        self.params = {"name": name, "people": ", ".join(person.label for person in people)}
+        text = _(
+            "“%(name)s” is in the gallery already, as %(people)s: is it the same person, or another of that name?"
+        )
+        super().__init__(text % self.params)
+
+
+class NameAmbiguous(ActionRefused):
+    """Several people have this name, and nothing says who is meant."""
+
+    code = "name_ambiguous"
+
+    def __init__(self, name: str, people: Sequence[Person]) -> None:
+        self.people = people
+        self.params = {"name": name, "people": ", ".join(person.label for person in people)}
         super().__init__(
-            _("There is already a person called “%(name)s”. Merge the two, or choose another name.")
-            % self.params
+            _("Several people are called “%(name)s”: %(people)s. Say which one it is.") % self.params
         )
 
 

@@ -18,16 +18,17 @@ from django.utils.translation import gettext as _
 
 from gallery.core.confirmation import let_confirmed_through
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict, NameWasErased
+from gallery.faces.namesakes import find_person_by_name
 from gallery.history.changeset import record_event
 from gallery.history.undo import ask_before_undo, undo_events
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Reference, Status, User
 from gallery.models.curation import PHOTO_ACT_KINDS, get_confirmed_acts
+from gallery.models.labels import split_label
 from gallery.models.querysets import among_ids
 from gallery.people.member_lists import import_people_rows
 from gallery.people.references import embed_references_again, judge_references, move_references
-from gallery.people.selectors import find_person_by_name
 from gallery.people.services import create_person, merge_people, set_people_hidden
 from gallery.photos.albums import create_album
 from gallery.photos.membership import list_limiting_albums, put_photos_in_album, take_photos_out
@@ -139,9 +140,9 @@ def check_rows_unchanged(act: BulkAct) -> None:
 
 def _set_act_target(user: User, act: BulkAct, name: str, target: int | None) -> None:
     if act.kind == BulkKind.MOVE:
-        person = find_person_by_name(name)
+        person = find_person_by_name(name, user)
         if person is None:
-            person = create_person(user, name)
+            person = create_person(user, split_label(name), is_another=True)
             Event.objects.filter(verb="person.create", object_id=person.pk).update(batch=act.batch)
         act.person = person.pk
     if act.kind == BulkKind.MERGE:
@@ -168,7 +169,7 @@ def _summarise_act(act: BulkAct) -> dict[str, Any]:
         album = Album.objects.filter(pk=act.album).first()
         return found | {"album": album.name if album else ""}
     person = Person.objects.filter(pk=act.person or 0).first()
-    return found | ({"person": person.name, "person_id": person.pk} if person else {})
+    return found | ({"person": person.label, "person_id": person.pk} if person else {})
 
 
 def _list_limited_albums(act: BulkAct) -> list[int]:

@@ -11,13 +11,16 @@ from django.utils.translation import gettext as _
 
 from gallery.core.pagination import ScoreCursor
 from gallery.faces.labels import SimilarityText, describe_similarity, get_similarity_tail
+from gallery.faces.namesakes import tell_namesakes_apart
 from gallery.models import Album, Candidate, Decision, Face, FaceRejection, Person, Reference, User
+from gallery.models.people import LABEL_COLUMNS
 from gallery.models.querysets import visible_photo_q
 
 REVIEW_PAGE_SIZE = 24
 FACE_BOX_COLUMNS = ("left", "top", "width", "height")  # of a face in its photo
 QUESTION_COLUMNS = (
-    *("similarity", "reference", "look_alike", "person__name"),
+    *("similarity", "reference", "look_alike"),
+    *(f"person__{column}" for column in LABEL_COLUMNS),
     *("face__state", "face__revision", "face__embedder_id", "face__photo__name", "face__photo__sha256"),
     *(f"face__{side}" for side in FACE_BOX_COLUMNS),
 )
@@ -89,6 +92,7 @@ def get_review_queue(
         rows = rows.filter(Q(person__gt=after.group) | Q(person=after.group) & later)
     rows = rows.order_by("person_id", "-similarity", "face_id")
     found = list(rows.select_related("person", "face__photo").only(*QUESTION_COLUMNS)[: REVIEW_PAGE_SIZE + 1])
+    tell_namesakes_apart(user, [row.person for row in found])
     last = found[REVIEW_PAGE_SIZE - 1] if len(found) > REVIEW_PAGE_SIZE else None
     questions = build_questions(user, found[:REVIEW_PAGE_SIZE])
     return ReviewQueue(
@@ -144,7 +148,7 @@ class FaceVerdict:
 def get_face_verdict(face: Face) -> FaceVerdict | None:
     """None while the face waits for a decision."""
     if face.decision == Decision.CONFIRMED and face.person:
-        return FaceVerdict(face.person.name, "check", face.decided_by)
+        return FaceVerdict(face.person.label, "check", face.decided_by)
     plain = {
         Decision.REJECTED: (_("Unknown"), "question"),
         Decision.IGNORED: (_("Don't care"), "ignore"),
@@ -156,10 +160,10 @@ def get_face_verdict(face: Face) -> FaceVerdict | None:
     if face.state == Face.State.UNSURE:
         return None
     if face.person:
-        return FaceVerdict(face.person.name, "check", None)
+        return FaceVerdict(face.person.label, "check", None)
     rejection = max(face.rejections.all(), key=lambda row: row.pk, default=None)
     if rejection:
-        return FaceVerdict(_("Not %(name)s") % {"name": rejection.person.name}, "close", rejection.by)
+        return FaceVerdict(_("Not %(name)s") % {"name": rejection.person.label}, "close", rejection.by)
     return None
 
 

@@ -184,7 +184,7 @@ def draw_face(user: User, photo: Photo, box: tuple[float, float, float, float]) 
 
 
 def summarise_person(person: Person | None) -> dict[str, Any]:
-    return {"person": person.name, "person_id": person.pk} if person else {}
+    return {"person": person.label, "person_id": person.pk} if person else {}
 
 
 def record_face_event(user: User, verb: str, face: Face, changes: ChangeSet, person: Person | None) -> Event:

@@ -29,6 +29,13 @@ class FaceLabel:
         return self.key in ("confirmed", "known")
 
     @property
+    def told(self) -> str:
+        """What stands behind the name to tell namesakes apart: no box may be too narrow for it."""
+        if self.person is None or self.person.label == self.person.name:
+            return ""
+        return self.name.removeprefix(self.person.name)
+
+    @property
     def is_shown(self) -> bool:
         """Worth a box: faces nobody cares about and other mistakes are not, until asked for."""
         return self.key not in NAMELESS_DECISIONS
@@ -66,7 +73,7 @@ def find_proposed_person(face: Face) -> Person | None:
 
 def get_face_label(face: Face) -> FaceLabel:
     if face.decision == Decision.CONFIRMED and face.person:
-        return FaceLabel("confirmed", face.person.name, _("confirmed"), "check", face.person)
+        return FaceLabel("confirmed", face.person.label, _("confirmed"), "check", face.person)
     if face.decision == Decision.NOT_A_FACE:
         return FaceLabel("not_a_face", _("Not a face"), _("Not a face"), "notface")
     if face.decision == Decision.IGNORED:
@@ -74,10 +81,10 @@ def get_face_label(face: Face) -> FaceLabel:
     if face.decision == Decision.REJECTED:
         return FaceLabel("rejected", _("Unknown"), _("Unknown, as somebody said"), "question")
     if face.state == Face.State.KNOWN and face.person:
-        return FaceLabel("known", face.person.name, _("recognised"), "person", face.person)
+        return FaceLabel("known", face.person.label, _("recognised"), "person", face.person)
     person = find_proposed_person(face) if face.state == Face.State.UNSURE else None
     if person:
-        name = _("%(name)s?") % {"name": person.name}
+        name = _("%(name)s?") % {"name": person.label}
         return FaceLabel("unsure", name, _("not sure"), "question", person)
     return FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
 

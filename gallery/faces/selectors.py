@@ -9,6 +9,7 @@ from heapq import nsmallest
 
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
+from django.utils import timezone
 
 from gallery.faces.labels import (
     FaceLabel,
@@ -18,7 +19,10 @@ from gallery.faces.labels import (
     get_similarity_tail,
     prefetch_label_data,
 )
+from gallery.faces.namesakes import tell_namesakes_apart
 from gallery.models import Candidate, Face, Person, Photo, Reference, Status, User
+from gallery.models.labels import Age, get_age
+from gallery.models.people import LABEL_COLUMNS
 from gallery.models.querysets import FaceQuerySet, recognition_off_q
 from recognition.calibrate import Tail
 
@@ -40,6 +44,9 @@ class FaceMark:
     is_low: bool  # no room for the name below the box
     reference: Reference | None = None  # what its name was matched to, if this user may see it
     alike: SimilarityText | None = None  # how alike the two are
+    age: Age | None = (
+        None  # of the person, where it is known when they were born and when the photo was taken
+    )
 
     @property
     def is_open(self) -> bool:
@@ -51,6 +58,7 @@ def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
     """The photo's faces, left to right, with the references their names rest on; a constant number of queries."""
     rows = Face.objects.visible_to(user).filter(photo=photo)
     faces = list(prefetch_label_data(rows).order_by("left", "pk"))
+    _tell_apart_on(user, faces)
     labels = [get_face_label(face) for face in faces]
     matched = [face for face, label in zip(faces, labels, strict=True) if label.person and face.reference_id]
     references: dict[int, Reference] = {}
@@ -66,6 +74,12 @@ def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
             reference = None
         marks.append(_make_face_mark(face, label, number, reference, tail))
     return marks
+
+
+def _tell_apart_on(user: User, faces: Sequence[Face]) -> None:
+    """Tell apart the people whom the faces' labels name."""
+    proposed = [one.person for face in faces for one in getattr(face, "best", ())]
+    tell_namesakes_apart(user, [*(face.person for face in faces), *proposed])
 
 
 def _make_face_mark(
@@ -84,6 +98,7 @@ def _make_face_mark(
         share[1] + share[3] > LOW_EDGE_SHARE,
         reference,
         describe_similarity(face.similarity, face.state, tail) if reference else None,
+        get_age_on_photo(label.person, face.photo) if label.is_named else None,
     )
 
 
@@ -94,6 +109,13 @@ def list_faces_by_photo(user: User, photos: Iterable[Photo]) -> dict[int, list[F
     for face in rows.select_related("person").prefetch_related("candidates__person").order_by("left", "pk"):
         found[face.photo_id].append(face)
     return found
+
+
+def get_age_on_photo(person: Person | None, photo: Photo) -> Age | None:
+    """How old the person was when the photo was taken, as far as both days are known."""
+    if person is None or not person.born or photo.taken_at is None:
+        return None
+    return get_age(person.born, timezone.localdate(photo.taken_at))
 
 
 def _format_numbers(numbers: tuple[float, ...], digits: int) -> tuple[str, str, str, str]:
@@ -120,6 +142,7 @@ class FaceDetail:
     others: list[PersonProposal]
     not_these: list[Person]
     is_reference: bool  # a reference of the person was cut from it
+    age: Age | None  # of the person on this photo
 
     @property
     def may_be_reference(self) -> bool:
@@ -135,6 +158,9 @@ def get_face_detail(user: User, face: Face) -> FaceDetail:
     named = Face.objects.visible_to(user).select_related("photo")
     look_alikes = named.in_bulk([one.look_alike_id for one in candidates if one.look_alike_id])
     proposals = [_make_person_proposal(one, face, references, look_alikes, tail) for one in candidates]
+    rejected = list(Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search"))
+    tell_namesakes_apart(user, [*(one.person for one in candidates), *rejected])
+    _tell_apart_on(user, [face])
     label = get_face_label(face)
     person = label.person
     main = next((one for one in proposals if person and one.person.pk == person.pk), None)
@@ -143,9 +169,10 @@ def get_face_detail(user: User, face: Face) -> FaceDetail:
         pictures = Reference.objects.visible_to(user).approved().filter(person=person)
         other = pictures.exclude(source_face=face.pk).order_by("pk").first()
         main = PersonProposal(person, other, None) if other else None
-    rejected = Person.objects.filter(pk__in=face.rejections.values("person")).order_by("search")
     cut = Reference.objects.approved().filter(source_face=face, person=person)
-    return FaceDetail(face, label, person, main, others, list(rejected), cut.exists())
+    return FaceDetail(
+        face, label, person, main, others, rejected, cut.exists(), get_age_on_photo(person, face.photo)
+    )
 
 
 def _make_person_proposal(
@@ -189,7 +216,7 @@ def find_visible_face(user: User, pk: int) -> Face | None:
 MAX_LISTED_FACES = 200
 LISTED_FACE_FIELDS = (
     *("left", "top", "width", "height", "state", "decision", "reference"),
-    *("photo__sha256", "person__name"),
+    *("photo__sha256", *(f"person__{column}" for column in LABEL_COLUMNS)),
 )
 
 

@@ -10,8 +10,7 @@ computed_columns     follow from others, and so are no part of what an act did
 is_cache             its rows are written again by the next search or check, so they hold nothing back
 list_undo_ignores    columns that the machine goes on writing, whatever people decide
 undo_needs_row       once such a row is gone, what pointed to it does not come back
-undo_optional_fields what a row that comes back can do without, if it has been erased since
-undo_clash_message   what to say when another row has taken the place of a deleted one"""
+undo_optional_fields what a row that comes back can do without, if it has been erased since"""
 
 from __future__ import annotations
 
@@ -29,7 +28,6 @@ from django.db import models
 from django.db.models import F, ForeignKey, Model, QuerySet
 from django.db.models.fields.files import FieldFile
 
-from gallery.core.exceptions import CannotUndo
 from gallery.models import Event, EventSubject, User
 
 ChangeGroup = dict[str, Any]  # {"model", "ids", "before", "after"}
@@ -239,8 +237,6 @@ def _recreate_row(changes: ChangeSet, model: type[Model], columns: dict[str, Any
     """Insert what the act deleted, under its old id, unless something like it is there again."""
     values = _clear_dead_references(model, _to_python_values(model, columns))
     if values is None or _has_unique_clash(model, values):
-        if clash := getattr(model, "undo_clash_message", ""):
-            raise CannotUndo(str(clash) % columns)
         changes.left += 1
         return
     row = model(**values)

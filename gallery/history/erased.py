@@ -11,6 +11,7 @@ from gallery.core.erased import compute_digests, find_erased, may_return
 from gallery.core.exceptions import FileWasErased, NameWasErased
 from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, record_event
 from gallery.models import ErasedDigest, Erasure, User
+from gallery.models.labels import format_label, split_label
 from gallery.models.people import get_search_key
 
 Kind = ErasedDigest.Kind
@@ -21,9 +22,11 @@ def ask_before_return(
 ) -> None:
     """Raise NameWasErased or FileWasErased where this was erased, unless who acts was asked and means it.
 
+    A name may be a label: where "Anna" was erased, "Anna (4b)" was, too.
     `file` is what the files' history calls them. What comes back is an event, and is not asked about again.
     """
-    found = [*find_erased(Kind.NAME, [get_search_key(name)]).values()] if name else []
+    keys = {get_search_key(each) for each in (name, split_label(name).name)}
+    found = [*find_erased(Kind.NAME, keys).values()] if name else []
     found += find_erased(Kind.FILE, sha256s).values()
     for digest in found:
         if not may_return(digest):
@@ -41,6 +44,8 @@ def ask_about_names(user: User | None, groups: Iterable[ChangeGroup]) -> None:
     for group in groups:
         before, after = group["before"] or {}, group["after"] or {}
         if group["model"] == "person" and after.get("search") not in (None, before.get("search")):
+            ask_before_return(user, name=format_label(after["name"], after.get("distinction", "")))
+        elif group["model"] == "othername" and after and not before:
             ask_before_return(user, name=after["name"])
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from gallery.core.exceptions import ActionRefused
+from gallery.faces.namesakes import find_person_by_name
 from gallery.management.base import GalleryCommand, make_flag
 from gallery.models import Erasure, Person
-from gallery.people.selectors import find_person_by_name
 from gallery.privacy.erasure_cleanup import finish_erasure
 from gallery.privacy.selectors import ErasurePreview
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery.models.accounts import User
 from gallery.models.base import Work
 from gallery.models.fields import VectorField
+from gallery.models.labels import MAX_DISTINCTION_LENGTH, format_label, is_born_date
 from gallery.models.querysets import PersonQuerySet, ReferenceQuerySet
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -37,6 +39,7 @@ def get_search_key(text: str) -> str:
     return "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("đ", "d")
 
 
+LABEL_COLUMNS = ("name", "distinction", "born", "namesake_number", "key")  # what a label is made of
 FORBIDDEN_CHARACTERS = dict.fromkeys(map(ord, '/\\:*?"<>|'), "_")
 
 
@@ -45,19 +48,38 @@ def get_folder_name(name: str) -> str:
     return name.translate(FORBIDDEN_CHARACTERS).strip(". ")[:100]
 
 
-def get_name_columns(name: str) -> dict[str, str]:
-    """A name as the columns of a person."""
-    return {"name": clean_name(name), "key": get_name_key(name), "search": get_search_key(name)}
+def validate_born(text: str) -> None:
+    if text and not is_born_date(text):
+        raise ValidationError(_("Write when they were born as 1980, 1980-05 or 1980-05-03."))
+
+
+def get_name_columns(name: str, distinction: str = "") -> dict[str, str]:
+    """A name as the columns of a person; the word that distinguishes them is searched with it."""
+    shown, word = clean_name(name), clean_name(distinction)
+    search = get_search_key(f"{shown} {word}")
+    return {"name": shown, "distinction": word, "key": get_name_key(shown), "search": search}
 
 
 class Person(models.Model):
     undo_needs_row = True  # see history.changeset
-    undo_clash_message = _(
-        "There is somebody else called “%(name)s” now. Give them another name, then undo again."
-    )
+    computed_columns = ("namesake_number",)
 
     name = models.CharField(_("name"), max_length=MAX_NAME_LENGTH)
-    key = models.CharField(max_length=MAX_KEY_LENGTH, unique=True, editable=False)
+    distinction = models.CharField(
+        _("told apart by"),
+        max_length=MAX_DISTINCTION_LENGTH,
+        blank=True,
+        help_text=_("A short word that is shown behind the name, such as a class: Anna (4b)."),
+    )
+    born = models.CharField(
+        _("born"),
+        max_length=10,
+        blank=True,
+        help_text=_("A year, a month or a day: 1980, 1980-05 or 1980-05-03."),
+    )
+    key = models.CharField(max_length=MAX_KEY_LENGTH, db_index=True, editable=False)
+    # Among those who have the same name and nothing else to tell them apart; 0 where nobody else has the name.
+    namesake_number = models.PositiveIntegerField(default=0, editable=False)
     search = models.CharField(max_length=MAX_KEY_LENGTH, db_index=True, editable=False)
     note = models.TextField(_("note"), blank=True)
     is_hidden = models.BooleanField(_("hidden"), default=False)
@@ -66,6 +88,9 @@ class Person(models.Model):
     consent_until = models.DateField(_("consent valid until"), null=True, blank=True)  # the last valid day
     lapse_noted = models.DateField(null=True, editable=False)  # the end whose consequences have been drawn
     cover = models.ForeignKey("Reference", models.SET_NULL, null=True, blank=True, related_name="+")
+    favourite_of = models.ManyToManyField(
+        User, blank=True, related_name="favourite_people", editable=False, verbose_name=_("favourite of")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
 
@@ -77,7 +102,16 @@ class Person(models.Model):
         ordering = ("search", "pk")
 
     def __str__(self) -> str:
-        return self.name
+        return self.label
+
+    mostly_in = ""  # an album, for one reader: see faces.namesakes
+
+    @property
+    def label(self) -> str:
+        """The name, with what tells this person from others who have it."""
+        if self.mostly_in:
+            return format_label(self.name, self.mostly_in)
+        return format_label(self.name, self.distinction, self.born, self.namesake_number)
 
     @property
     def is_expired(self) -> bool:
@@ -88,9 +122,27 @@ class Person(models.Model):
     def may_be_recognised(self) -> bool:
         return self.is_recognised and not self.is_expired
 
-    def set_name(self, name: str) -> None:
-        for column, value in get_name_columns(name).items():
+    def set_name(self, name: str, distinction: str = "") -> None:
+        for column, value in get_name_columns(name, distinction).items():
             setattr(self, column, value)
+
+
+class OtherName(models.Model):
+    """What somebody is called besides: a maiden or stage name, a nickname, the name in another script."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="other_names", verbose_name=_("person"))
+    name = models.CharField(_("name"), max_length=MAX_NAME_LENGTH)
+    key = models.CharField(max_length=MAX_KEY_LENGTH, db_index=True, editable=False)
+    search = models.CharField(max_length=MAX_KEY_LENGTH, editable=False)
+
+    class Meta:
+        verbose_name = _("other name")
+        verbose_name_plural = _("other names")
+        ordering = ("pk",)
+        constraints = [models.UniqueConstraint(fields=("person", "key"), name="one_row_per_other_name")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 # Too small, blurred, noisy, dark or turned to be a reference.

@@ -191,6 +191,15 @@ class ReferenceQuerySet(QuerySet["Reference"]):
 
 
 class PersonQuerySet(QuerySet["Person"]):
+    def named(self, text: str) -> Self:
+        """People whose name, label or other name holds this; with or without accents."""
+        from gallery.models.people import OtherName, get_search_key  # which take their manager from here
+
+        key = get_search_key(text)
+        bare = " ".join(key.translate(str.maketrans("()", "  ")).split())  # as the columns have a label
+        called = OtherName.objects.filter(search__contains=key).values("person")
+        return self.filter(Q(search__contains=key) | Q(search__contains=bare or key) | Q(pk__in=called))
+
     def shown(self) -> Self:
         """People who are not hidden."""
         return self.filter(is_hidden=False)

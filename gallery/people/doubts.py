@@ -11,6 +11,7 @@ from django.db.models import Q
 from gallery.history.changeset import split_into_chunks
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector
+from gallery.models.people import LABEL_COLUMNS
 from recognition.health import Filing, Suspect, find_misfiled
 from recognition.types import Embedder
 
@@ -34,7 +35,7 @@ def compare_imported_references(embedder: Embedder) -> list[tuple[Reference, str
         found = {
             row: found[row] for pk, row in places.items() if row in found and new[pk].doubt != Doubt.UNSEEN
         }
-    names = dict(Person.objects.values_list("pk", "name"))
+    names = {person.pk: person.label for person in Person.objects.only(*LABEL_COLUMNS)}
     reasons = {pk: _explain_doubt(new[pk], found[row], names) for pk, row in places.items() if row in found}
     for pk in new.keys() - reasons.keys():
         new[pk].status, new[pk].doubt = Judgement.APPROVED, ""

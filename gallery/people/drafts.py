@@ -97,7 +97,7 @@ def save_drafts(user: User, person: Person, chosen: Mapping[ReferenceDraft, int 
             user,
             "references.add",
             None,
-            {"count": len(made), "person": person.name, "person_id": person.pk},
+            {"count": len(made), "person": person.label, "person_id": person.pk},
             undo={"references": made},
             subjects={"person": [person.pk], "reference": made},
         )

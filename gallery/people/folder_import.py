@@ -18,16 +18,23 @@ from django.db import transaction
 from django.utils import timezone
 
 from gallery.core.erased import describe_erased
-from gallery.core.exceptions import FileWasErased, NameWasErased
+from gallery.core.exceptions import FileWasErased, NameAmbiguous, NameWasErased
+from gallery.faces.namesakes import find_people_called, find_person_by_name
 from gallery.faces.tagging import map_in_threads
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.models import Person, Reference, Status
-from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, clean_name, get_name_columns, get_name_key
+from gallery.models.people import (
+    MAX_KEY_LENGTH,
+    MAX_NAME_LENGTH,
+    clean_name,
+    get_name_columns,
+    get_name_key,
+)
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
 from gallery.people.doubts import compare_imported_references
 from gallery.people.processing import store_reference_vector
-from gallery.people.selectors import find_person_by_name, map_folders_to_names
+from gallery.people.selectors import map_folders_to_labels
 from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
@@ -110,7 +117,7 @@ class FolderImporter:
         self.embedder = engine.get_serving_embedder()
         self._waiting: list[ImportCandidate] = []
         self._faceless: list[ImportCandidate] = []
-        self._asked: set[str] = set()  # names of erased people whose folders wait for a decision
+        self._asked: set[str] = set()  # names whose folders wait for a decision
         self._names: dict[str, str] = {}  # by the folders' names
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
 
@@ -146,12 +153,12 @@ class FolderImporter:
 
     @cached_property
     def _earlier_names(self) -> dict[str, str]:
-        return map_folders_to_names()
+        return map_folders_to_labels()
 
     def _find_new_name(self, source: PersonImage) -> PersonImage:
         """The source as that of the person whose folder it was before they were renamed, or merged with another."""
         if source.name not in self._names:
-            is_known = find_person_by_name(source.name) is not None
+            is_known = find_people_called(source.name)
             name = "" if is_known else self._earlier_names.get(get_name_key(source.name), "")
             self._names[source.name] = name or source.name
             if name:
@@ -165,10 +172,10 @@ class FolderImporter:
         except OSError as error:
             return ImportCandidate(source, remark=describe_read_error(error))
         found = Reference.objects.filter(source_sha256=sha256).select_related("person").first()
-        if found and found.person == find_person_by_name(source.name):
+        if found and found.person in find_people_called(source.name):
             self.report.people.add(found.person_id)
         if found or sha256 in self._begun:
-            whose = found.person.name if found else self._begun[sha256]
+            whose = found.person.label if found else self._begun[sha256]
             return ImportCandidate(source, remark=f"Already a reference of {whose}.")
         if self._must_wait(source, sha256):
             return ImportCandidate(source, is_left_out=True)
@@ -176,7 +183,7 @@ class FolderImporter:
         return ImportCandidate(source, sha256)
 
     def _must_wait(self, source: PersonImage, sha256: str) -> bool:
-        """Whether the folder's name, or else the file, was erased here; the name is said once."""
+        """Whether the folder's name is that of several, or it or the file was erased here; the name is said once."""
         if source.name in self._asked:
             return True
         try:
@@ -185,8 +192,10 @@ class FolderImporter:
             ask_before_return(None, sha256s=[sha256], file=source.path.name)
         except NameWasErased as error:
             self._asked.add(source.name)
-            parents = (each for each in source.path.parents if each.name == source.name)
-            self.report.wait(next(parents, source.path), describe_erased(error))
+            self.report.wait(_get_folder_of(source), describe_erased(error))
+        except NameAmbiguous as error:
+            self._asked.add(source.name)
+            self.report.wait(_get_folder_of(source), f"{error} Rename the folder as one of these.")
         except FileWasErased as error:
             self.report.wait(source.path, describe_erased(error))
         else:
@@ -249,6 +258,11 @@ class FolderImporter:
                 )
                 store_reference_vector(reference, self.embedder, vector)
                 self.report.people.add(person.pk)
+
+
+def _get_folder_of(source: PersonImage) -> Path:
+    """The person's folder in which the image lies."""
+    return next((each for each in source.path.parents if each.name == source.name), source.path)
 
 
 def embed_crops(crops: Iterable[ReferenceCrop], embedder: Embedder) -> Embeddings:

@@ -53,7 +53,10 @@ VECTORS_FOLDER = "vectors"
 PEOPLE_CSV, REFERENCES_CSV = "people.csv", "references.csv"
 INDEX_FILES = (EMBEDDINGS_FOLDER, METADATA_FOLDER, IDS_FILE, PERSONS_FILE, INFOS_FILE, INDEX_FILE)
 SCRIPT_FOLDER = "embedding_folder"  # there in the original script's layout only
-PERSON_COLUMNS = ("name", "note", "is_hidden", "is_recognised", "consent_note", "consent_until", "created_at")
+PERSON_COLUMNS = (
+    *("name", "distinction", "born", "note", "is_hidden", "is_recognised"),
+    *("consent_note", "consent_until", "created_at"),
+)
 REFERENCE_COLUMNS = (
     *("status", "box", "landmarks", "quality", "score", "source_path"),
     *("source_sha256", "source_columns", "work", "failure", "created_at"),
@@ -140,18 +143,21 @@ def _write_people(partial: Path, done: ExportResult) -> dict[int, str]:
     taken: set[str] = set()
 
     def rows() -> Iterator[dict[str, str]]:
-        for person in Person.objects.order_by("pk").iterator(EXPORT_CHUNK_SIZE):
+        people = Person.objects.order_by("pk").prefetch_related("other_names")
+        for person in people.iterator(EXPORT_CHUNK_SIZE):
             folders[person.pk] = _make_folder_name(person, taken)
+            names = [each.name for each in person.other_names.all()]
             own = {"id": str(person.pk), "cover": str(person.cover_id or "")}
+            own["other_names"] = json.dumps(names, ensure_ascii=False)
             yield own | format_csv_row(PERSON_COLUMNS, person)
 
-    done.people = write_csv(partial / PEOPLE_CSV, ("id", "cover", *PERSON_COLUMNS), rows())
+    done.people = write_csv(partial / PEOPLE_CSV, ("id", "cover", "other_names", *PERSON_COLUMNS), rows())
     return folders
 
 
 def _make_folder_name(person: Person, taken: set[str]) -> str:
-    """The person's name as a folder that is nobody else's on any file system."""
-    name = get_folder_name(person.name) or f"person {person.pk}"
+    """The person's label as a folder that is nobody else's on any file system."""
+    name = get_folder_name(person.label) or f"person {person.pk}"
     if name.casefold() in taken:
         name = f"{name} ({person.pk})"
     taken.add(name.casefold())

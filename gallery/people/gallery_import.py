@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,11 +22,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from gallery.core.erased import describe_erased
-from gallery.core.exceptions import FileWasErased, NameWasErased
+from gallery.core.exceptions import FileWasErased, NameAmbiguous, NameWasErased
+from gallery.faces.namesakes import hold_name
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
-from gallery.models import Person, Reference, ReferenceVector, Status
+from gallery.models import OtherName, Person, Reference, ReferenceVector, Status
+from gallery.models.labels import LabelParts
+from gallery.models.people import get_name_key, get_search_key
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.gallery_export import (
     JSON_COLUMNS,
@@ -36,7 +41,7 @@ from gallery.people.gallery_export import (
     GalleryUnreadable,
     read_csv,
 )
-from gallery.people.services import import_person
+from gallery.people.services import import_person, store_imported_person
 from gallery.photos.renditions import shrink_image
 from recognition import images
 from recognition.errors import EmbedderMismatch, ImageError
@@ -248,26 +253,74 @@ def _check_exported_vectors(
 @transaction.atomic
 def _import_people(directory: Path, done: ImportResult) -> dict[int, Person | None]:
     """The people by their numbers in the export; None for those that wait for a decision."""
-    people = {}
-    for row in read_csv(directory / PEOPLE_CSV):
+    rows = list(read_csv(directory / PEOPLE_CSV))
+    times = Counter(get_name_key(row["name"]) for row in rows)
+    made = set[int]()
+
+    def find_or_make(row: dict[str, str]) -> tuple[Person, bool]:
         columns = _parse_csv_row(PERSON_COLUMNS, row)
-        people[int(row["id"])] = import_named_person(done, columns.pop("name"), **columns)
-    return people
+        parts = LabelParts(*(columns.pop(column) for column in LabelParts._fields))
+        made_at = columns.pop("created_at")
+        hold_name(parts.name)
+        namesakes = Person.objects.filter(key=get_name_key(parts.name)).exclude(pk__in=made)
+        found = _find_exported_person(list(namesakes), parts, made_at, times[get_name_key(parts.name)] == 1)
+        if found:
+            return found, False
+        names = {get_name_key(name): name for name in json.loads(row.get("other_names") or "[]")}
+        for name in names.values():
+            ask_before_return(None, name=name)
+        person = store_imported_person(parts, **columns)
+        Person.objects.filter(pk=person.pk).update(created_at=made_at)
+        made.add(person.pk)
+        OtherName.objects.bulk_create(
+            OtherName(person=person, name=name, key=key, search=get_search_key(name))
+            for key, name in names.items()
+        )
+        return person, True
+
+    return {int(row["id"]): _take_person(done, row["name"], partial(find_or_make, row)) for row in rows}
 
 
-def import_named_person(
-    done: ImportResult, name: str, created_at: datetime | None = None, **columns: Any
+def _find_exported_person(
+    namesakes: list[Person], parts: LabelParts, made_at: datetime, is_alone: bool
 ) -> Person | None:
-    """The person, counted if they are new; None, and said, where somebody of the name was erased."""
+    """Who of these the exported person is; None where it is somebody new, NameAmbiguous where that cannot be told.
+
+    `is_alone`: nobody else in the export has the name.
+    """
+    same = [person for person in namesakes if person.created_at == made_at]
+    if parts.distinction:
+        key = get_name_key(parts.distinction)
+        same = same or [person for person in namesakes if get_name_key(person.distinction) == key]
+    elif parts.born:
+        same = same or [person for person in namesakes if person.born == parts.born]
+    if len(same) == 1:
+        return same[0]
+    if parts.distinction or not namesakes:
+        return None
+    if is_alone and len(namesakes) == 1 and (not parts.born or not namesakes[0].born):
+        return namesakes[0]
+    raise NameAmbiguous(parts.name, namesakes)
+
+
+def import_named_person(done: ImportResult, label: str) -> Person | None:
+    """The person, counted if they are new; None, and said, where somebody must decide first."""
+    return _take_person(done, label, partial(import_person, label))
+
+
+def _take_person(
+    done: ImportResult, name: str, find_or_make: Callable[[], tuple[Person, bool]]
+) -> Person | None:
     try:
-        person, is_new = import_person(name, **columns)
+        person, is_new = find_or_make()
     except NameWasErased as error:
         done.waiting.append({"path": name, "reason": describe_erased(error)})
-        return None
-    if is_new and created_at:
-        Person.objects.filter(pk=person.pk).update(created_at=created_at)
-    done.people += is_new
-    return person
+    except NameAmbiguous as error:
+        done.waiting.append({"path": name, "reason": str(error)})
+    else:
+        done.people += is_new
+        return person
+    return None
 
 
 def _build_exported_reference(
@@ -311,7 +364,12 @@ def _parse_csv_row(columns: Iterable[str], row: dict[str, str]) -> dict[str, Any
             return date.fromisoformat(text) if text else None
         return text
 
-    row = {"source_columns": "{}", **row}  # exports of earlier versions have none
+    row = {
+        "source_columns": "{}",
+        "distinction": "",
+        "born": "",
+        **row,
+    }  # exports of earlier versions have none
     return {column: parse_cell(column, row[column]) for column in columns}
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.jobs.registry import JobKind, TaskKind
 from gallery.models import Reference, ReferenceDraft, User
+from gallery.models.people import LABEL_COLUMNS
 
 
 def _visible_drafts(user: User) -> QuerySet[ReferenceDraft]:
@@ -24,9 +25,9 @@ JOBS = (
         model=Reference,
         task="embed_reference",
         rows=Reference.objects.visible_to,
-        label=lambda reference: _now("a reference of %(name)s") % {"name": reference.person.name},
+        label=lambda reference: _now("a reference of %(name)s") % {"name": reference.person.label},
         url=lambda reference: reverse("worklist", args=("faceless",)),
-        columns=("person__name",),
+        columns=tuple(f"person__{column}" for column in LABEL_COLUMNS),
         can_wait=True,
     ),
     JobKind(

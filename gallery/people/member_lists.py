@@ -18,16 +18,32 @@ from django.utils.translation import gettext as _
 
 from gallery.core.erased import find_erased, let_erased_return
 from gallery.core.exceptions import ActionRefused, NameWasErased
+from gallery.faces.namesakes import hold_name
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.history.erased import ask_before_return
 from gallery.models import BulkAct, ErasedDigest, Person, User
-from gallery.models.people import clean_name, get_name_columns, get_name_key, get_search_key
+from gallery.models.labels import (
+    MAX_DISTINCTION_LENGTH,
+    LabelParts,
+    format_label,
+    is_born_date,
+    split_label,
+)
+from gallery.models.people import (
+    MAX_NAME_LENGTH,
+    clean_name,
+    get_name_columns,
+    get_name_key,
+    get_search_key,
+)
 
 MAX_CSV_BYTES, MAX_CSV_LINES = 5_000_000, 20_000
 CSV_SEPARATORS = ",;\t"
-CSV_COLUMNS = ("id", "name", "note", "hidden", "recognise", "consent", "consent_until")
+CSV_COLUMNS = ("id", "name", "distinction", "born", "note", "hidden", "recognise", "consent", "consent_until")
 # What else a column may be called, without accents and case.
 COLUMN_ALIASES = {
+    "phan biet": "distinction", "told apart by": "distinction", "class": "distinction", "lop": "distinction",
+    "sinh": "born", "ngay sinh": "born", "nam sinh": "born", "birth date": "born", "date of birth": "born",
     "ten": "name", "ho ten": "name", "ho va ten": "name", "person": "name", "full name": "name",
     "ghi chu": "note", "notes": "note", "an": "hidden", "bi an": "hidden", "nhan ra": "recognise",
     "recognize": "recognise", "recognised": "recognise", "dong y": "consent", "consent until": "consent_until",
@@ -117,6 +133,8 @@ ROW_KINDS = (ROW_NEW, ROW_CHANGED, ROW_SAME, ROW_UNCLEAR, ROW_ERROR)
 # an unclear one "alike" and "was_erased"
 PlannedRow = dict[str, Any]
 PERSON_COLUMN_OF_CELL = {
+    "distinction": "distinction",
+    "born": "born",
     "note": "note",
     "hidden": "is_hidden",
     "recognise": "is_recognised",
@@ -155,7 +173,8 @@ def resolve_unclear_rows(act: BulkAct, answers: Mapping[str, str]) -> None:
         if row["kind"] == ROW_UNCLEAR and answer == ROW_NEW:
             row["kind"] = ROW_NEW
         elif row["kind"] == ROW_UNCLEAR and answer.isdecimal():
-            person = Person.objects.filter(pk=int(answer), search=get_search_key(row["name"])).first()
+            alike = {other["pk"] for other in row["alike"]}
+            person = Person.objects.filter(pk=int(answer)).first() if int(answer) in alike else None
             if person is not None:
                 act.rows[number] = _compare_with_person(row, person)
     _choose_applicable_rows(act)
@@ -168,16 +187,22 @@ def resolve_unclear_rows(act: BulkAct, answers: Mapping[str, str]) -> None:
 class _ImportPlanner:
     def __init__(self, names: Iterable[str]) -> None:
         people = list(Person.objects.all())
-        self.erased = find_erased(ErasedDigest.Kind.NAME, {get_search_key(name) for name in names})
+        said = {get_search_key(each) for name in names for each in (name, split_label(name).name)}
+        self.erased = find_erased(ErasedDigest.Kind.NAME, said)
         self.by_id = {str(person.pk): person for person in people}
-        self.by_key = {person.key: person for person in people}
+        self.by_key: defaultdict[str, list[Person]] = defaultdict(list)
         self.by_search: defaultdict[str, list[Person]] = defaultdict(list)
         for person in people:
-            self.by_search[person.search].append(person)
+            self.by_key[person.key].append(person)
+            self.by_search[get_search_key(person.name)].append(person)
         self.seen: dict[object, int] = {}  # person's id, or a new name's key -> line
 
     def plan_row(self, number: int, values: Mapping[str, str]) -> PlannedRow:
         name = clean_name(values.get("name", ""))
+        if not self.by_key[get_name_key(name)]:
+            said = {column: word for column, word in split_label(name)._asdict().items() if word}
+            values = {**values, **said}
+            name = said.get("name", "")
         row: PlannedRow = {"line": number, "name": name}
         try:
             row["columns"] = {
@@ -185,8 +210,9 @@ class _ImportPlanner:
                 for cell, column in PERSON_COLUMN_OF_CELL.items()
                 if cell in values
             }
-            person = self._find_person(values.get("id", ""), name)
-            key = person.pk if person else get_name_key(name)
+            parts = LabelParts(name, *(row["columns"].get(column, "") for column in LabelParts._fields[1:]))
+            person = self._find_person(values.get("id", ""), parts)
+            key = person.pk if person else (get_name_key(name), get_name_key(parts.distinction), parts.born)
             if key in self.seen:
                 raise ValueError(_("Line %(line)s is about the same person.") % {"line": self.seen[key]})
             self.seen[key] = number
@@ -196,32 +222,43 @@ class _ImportPlanner:
         if person:
             row = _compare_with_person(row, person)
             is_renamed = any(column == "name" for column, _old, _new in row.get("changes", ()))
-            if was_erased and is_renamed and person.search != get_search_key(name):
+            if was_erased and is_renamed and get_search_key(person.name) != get_search_key(name):
                 says = _("Somebody of this name was erased here. Rename on the person's page, which asks.")
                 return row | {"kind": ROW_ERROR, "says": says}
             return row
-        alike = [{"pk": other.pk, "name": other.name} for other in self.by_search[get_search_key(name)]]
+        alike = [{"pk": other.pk, "name": other.label} for other in self.by_search[get_search_key(name)]]
         is_unclear = was_erased or bool(alike)
         more = {"alike": alike, "was_erased": was_erased} if is_unclear else {}
         return row | {"kind": ROW_UNCLEAR if is_unclear else ROW_NEW, **more}
 
-    def _find_person(self, given_id: str, name: str) -> Person | None:
-        """The person that a line is about: by id, else by name."""
-        if len(name) > 200:
+    def _find_person(self, given_id: str, parts: LabelParts) -> Person | None:
+        """The person that a line is about: by id, else by their label, else by a name that nobody shares."""
+        if len(parts.name) > MAX_NAME_LENGTH:
             raise ValueError(_("This name is too long; 200 characters are the most."))
-        holder = self.by_key.get(get_name_key(name)) if name else None
+        namesakes = self.by_key[get_name_key(parts.name)] if parts.name else []
         if not given_id:
-            if not name:
+            if not parts.name:
                 raise ValueError(_("There is no name in this line."))
-            return holder
+            return _find_labelled(namesakes, parts)
         person = self.by_id.get(given_id.lstrip("0"))
         if person is None:
             raise ValueError(
                 _("Nobody has the id %(id)s. Leave the id empty for a new person.") % {"id": given_id}
             )
-        if holder is not None and holder != person:
-            raise ValueError(_("There is a person of this name: %(name)s.") % {"name": holder.name})
+        if namesakes and person not in namesakes:
+            says = _("There is a person of this name: %(name)s. Rename on the person's page, which asks.")
+            raise ValueError(says % {"name": namesakes[0].label})
         return person
+
+
+def _find_labelled(namesakes: Sequence[Person], parts: LabelParts) -> Person | None:
+    """Which of those who have the name the label means; None where that is to be asked."""
+    if parts.distinction:
+        key = get_name_key(format_label(parts.name, parts.distinction))
+        found = [person for person in namesakes if get_name_key(person.label) == key]
+    else:
+        found = [person for person in namesakes if parts.born in ("", person.born)]
+    return found[0] if len(found) == 1 else None
 
 
 def _parse_cell(column: str, text: str) -> str | bool:
@@ -236,7 +273,15 @@ def _parse_cell(column: str, text: str) -> str | bool:
             with suppress(ValueError):
                 return datetime.strptime(text, form).date().isoformat()
         raise ValueError(_("“%(text)s” is no date. Write it as 2026-11-24.") % {"text": text})
-    return text
+    if column == "born":
+        for form in DATE_FORMATS:
+            with suppress(ValueError):
+                text = datetime.strptime(text, form).date().isoformat()
+        if not is_born_date(text):
+            raise ValueError(_("Write when they were born as 1980, 1980-05 or 1980-05-03."))
+    if column == "distinction" and len(text) > MAX_DISTINCTION_LENGTH:
+        raise ValueError(_("The word that tells them apart is too long; 40 characters are the most."))
+    return clean_name(text) if column == "distinction" else text
 
 
 def _compare_with_person(row: PlannedRow, person: Person) -> PlannedRow:
@@ -296,14 +341,20 @@ def _apply_row(user: User, changes: ChangeSet, row: PlannedRow) -> Person | None
         values, person = row["columns"] | {"name": row["name"]}, Person()
     if person is None:
         return None
-    if "name" in values:
-        values |= get_name_columns(values["name"])
-        if Person.objects.filter(key=values["key"]).exclude(pk=person.pk).exists():
+    if "name" in values or "distinction" in values:
+        word = values.get("distinction", person.distinction)
+        values |= get_name_columns(values.get("name", person.name), word)
+        hold_name(values["name"])
+        namesakes = Person.objects.filter(key=values["key"]).exclude(pk=person.pk)
+        unknown = namesakes.exclude(pk__in=[one["pk"] for one in row.get("alike", ())])
+        label = format_label(values["name"], values["distinction"])
+        is_taken = label in [each.label for each in namesakes] if word else False
+        if is_taken or (person.key != values["key"] and unknown.exists()):
             return None
         if values["search"] != person.search:
             try:
                 with let_erased_return(lambda digest: bool(row.get("was_erased"))):
-                    ask_before_return(user, name=values["name"])
+                    ask_before_return(user, name=label)
             except NameWasErased:
                 return None
     if person.pk:
@@ -333,5 +384,6 @@ def write_people_csv(people: Iterable[Any]) -> Iterator[str]:
     yield "\ufeff" + str(write([*CSV_COLUMNS, *READ_ONLY_COLUMNS]))
     for person in people:
         flags = ("yes" if flag else "no" for flag in (person.is_hidden, person.is_recognised))
-        cells = (escape_cell(person.name), escape_cell(person.note), *flags, escape_cell(person.consent_note))
+        words = (person.name, person.distinction, person.born, person.note)
+        cells = (*map(escape_cell, words), *flags, escape_cell(person.consent_note))
         yield str(write([person.pk, *cells, person.consent_until or "", person.approved, person.times]))

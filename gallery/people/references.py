@@ -93,7 +93,7 @@ def _create_reference(
         user,
         "reference.add",
         reference,
-        {"person": person.name, "person_id": person.pk},
+        {"person": person.label, "person_id": person.pk},
         undo={"reference": reference.pk},
         subjects={"person": [person.pk]},
     )
@@ -161,7 +161,7 @@ def move_references(
         moving = rows.exclude(person=person)
         changes.update(Person.objects.filter(cover__in=moving), cover=None)
         changes.update(moving, person=person)
-    summary = {"person": person.name, "person_id": person.pk}
+    summary = {"person": person.label, "person_id": person.pk}
     return _record_reference_change(user, "reference.move", changes, summary, batch)
 
 

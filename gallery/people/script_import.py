@@ -16,6 +16,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from gallery.faces.namesakes import find_people_called
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.switch import get_chosen_name
@@ -34,7 +35,7 @@ from gallery.people.gallery_import import (
     import_named_person,
     store_picture,
 )
-from gallery.people.selectors import find_person_by_name, map_folders_to_names
+from gallery.people.selectors import map_folders_to_labels
 from recognition import images
 from recognition.embedders import EMBEDDER_NAMES
 from recognition.errors import EmbedderMismatch, ImageError
@@ -101,7 +102,7 @@ class _RowImporter:
     def __init__(self, embedder: Embedder, finder: PictureFinder, done: ImportResult) -> None:
         self._embedder, self._finder, self._done = embedder, finder, done
         self._people: dict[str, Person | None] = {}
-        self._earlier_names = map_folders_to_names()
+        self._earlier_names = map_folders_to_labels()
         self._is_first = not self._earlier_names  # nothing can be there already but what it brings itself
 
     def find_people(
@@ -145,7 +146,7 @@ class _RowImporter:
             self._done.skipped.append({"row": row.number, "path": row.image_path, "reason": problem})
             return None
         if name not in self._people:
-            present = name if find_person_by_name(name) else self._earlier_names.get(get_name_key(name), name)
+            present = name if find_people_called(name) else self._earlier_names.get(get_name_key(name), name)
             if present != name:
                 self._done.renamed[name] = present
             self._people[name] = import_named_person(self._done, present)

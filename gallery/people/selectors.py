@@ -7,15 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import ExtractYear
 
 from gallery.core.pagination import PageCursor
+from gallery.faces.namesakes import tell_namesakes_apart
 from gallery.faces.selectors import find_most_frequent_people
-from gallery.models import Face, Person, Photo, Reference, User
-from gallery.models.people import get_name_key, get_search_key
+from gallery.models import Face, OtherName, Person, Photo, Reference, User
+from gallery.models.people import LABEL_COLUMNS, get_name_key, get_search_key
 
 PEOPLE_PER_PAGE = 48
+MAX_SUGGESTED_PEOPLE = 8
 MAX_RANKED_PHOTOS = 300  # newest photos, for who is seen most
 CARD_FACE_COLUMNS = ("left", "top", "width", "height", "person", "photo__sha256")  # for its picture
 
@@ -28,14 +30,26 @@ class PersonCard:
     reference: Reference | None
     face: Face | None
     photos: int | None  # None where they were not counted
+    other_name: str = ""  # by which they were found
 
 
-def list_people(*, hidden: bool = False, text: str = "") -> QuerySet[Person]:
+def list_people(
+    *, hidden: bool = False, text: str = "", favourite_of: User | None = None
+) -> QuerySet[Person]:
     """People by name. Their photos are counted where they are shown, by `get_person_cards`: not of everybody."""
     found = Person.objects.filter(is_hidden=hidden)
+    if favourite_of:
+        found = found.filter(favourite_of=favourite_of)
     if text:
-        found = found.filter(search__contains=get_search_key(text))
+        found = found.named(text)
     return found.order_by("search", "pk")
+
+
+def suggest_people(user: User, text: str) -> list[Person]:
+    """People to choose from while a name is being typed, the user's favourites first."""
+    stars = user.favourite_people.through._default_manager.filter(user=user, person=OuterRef("pk"))
+    found = list_people(text=text).annotate(is_favourite=Exists(stars))
+    return list(found.order_by("-is_favourite", "search", "pk")[:MAX_SUGGESTED_PEOPLE])
 
 
 def get_people_page(
@@ -50,10 +64,11 @@ def get_people_page(
     return found[:PEOPLE_PER_PAGE], PageCursor(last.pk, last.search) if last else None
 
 
-def list_person_names(limit: int = 500) -> list[str]:
+def list_person_labels(user: User, limit: int = 500) -> list[str]:
     """Names to choose from while typing."""
-    shown = Person.objects.shown().order_by("search")
-    return list(shown.values_list("name", flat=True)[:limit])
+    shown = list(Person.objects.shown().order_by("search", "pk").only(*LABEL_COLUMNS)[:limit])
+    tell_namesakes_apart(user, shown)
+    return [person.label for person in shown]
 
 
 def find_most_seen_people(user: User, limit: int = 12) -> list[Person]:
@@ -80,22 +95,39 @@ def count_references_by_person(user: User, people: Iterable[int]) -> dict[int, i
     return dict(references.values_list("person").annotate(Count("pk")))
 
 
-def get_person_cards(user: User, people: Iterable[Person], *, is_counted: bool = True) -> list[PersonCard]:
-    """Cards for people; at most four queries, however many they are. Where `times` is known, it is not counted."""
+def get_person_cards(
+    user: User, people: Iterable[Person], *, is_counted: bool = True, text: str = ""
+) -> list[PersonCard]:
+    """Cards for people; at most seven queries, however many they are. Where `times` is known, it is not counted.
+
+    `text` is what they were found by.
+    """
     found = list(people)
+    tell_namesakes_apart(user, found)
     uncounted = [person.pk for person in found if is_counted and not hasattr(person, "times")]
     counts = count_photos_by_person(user, uncounted)
     references = _get_card_references(user, found)
     faces = _get_card_faces(user, [person.pk for person in found if person.pk not in references])
+    other_names = _find_other_names(found, text) if text else {}
     return [
         PersonCard(
             person,
             references.get(person.pk),
             faces.get(person.pk),
             counts.get(person.pk, getattr(person, "times", 0)) if is_counted else None,
+            other_names.get(person.pk, ""),
         )
         for person in found
     ]
+
+
+def _find_other_names(people: list[Person], text: str) -> dict[int, str]:
+    """An other name of each that holds the text, where their own does not."""
+    key = get_search_key(text)
+    rows = OtherName.objects.filter(
+        person__in=[person.pk for person in people if key not in person.search], search__contains=key
+    )
+    return dict(rows.order_by("-pk").values_list("person", "name"))
 
 
 def _get_card_references(user: User, people: list[Person]) -> dict[int, Reference]:
@@ -146,17 +178,13 @@ def get_person_timeline(user: User, person: Person) -> PersonTimeline:
     return PersonTimeline(years, sum(found.values()))
 
 
-def find_person_by_name(name: str) -> Person | None:
-    """The person of this name; case and Unicode form do not count."""
-    return Person.objects.filter(key=get_name_key(name)).first()
-
-
-def map_folders_to_names() -> dict[str, str]:
+def map_folders_to_labels() -> dict[str, str]:
     """By the key of a folder's name, whose references came from such a folder: the person with most of them."""
     rows = Reference.objects.exclude(status=Reference.Judgement.REJECTED).exclude(source_path="")
     places = (
-        (PureWindowsPath(path).parent.name, name)  # which takes either slash
-        for path, name in rows.values_list("source_path", "person__name").iterator()
+        (PureWindowsPath(path).parent.name, person)  # which takes either slash
+        for path, person in rows.values_list("source_path", "person").iterator()
     )
-    times = Counter((folder, name) for folder, name in places if folder)
-    return {get_name_key(folder): name for (folder, name), _times in reversed(times.most_common())}
+    times = Counter((folder, person) for folder, person in places if folder)
+    labels = {person.pk: person.label for person in Person.objects.only(*LABEL_COLUMNS)}
+    return {get_name_key(folder): labels[pk] for (folder, pk), _times in reversed(times.most_common())}

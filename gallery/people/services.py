@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused, EditConflict, NameTaken
 from gallery.faces.decisions import UNNAMED_COLUMNS, decision_columns, named_columns
+from gallery.faces.namesakes import find_person_by_name, hold_name, number_namesakes
 from gallery.history.changeset import ChangeSet, EventSubjects, apply_effects, record_event
 from gallery.history.erased import ask_before_return
 from gallery.history.locking import check_face_revision, lock_person
@@ -26,21 +28,34 @@ from gallery.models import (
     FaceRejection,
     Finding,
     NameChange,
+    OtherName,
     Person,
     PersonExport,
     Reference,
     ReferenceDraft,
     User,
 )
-from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, get_name_columns
+from gallery.models.labels import MAX_DISTINCTION_LENGTH, LabelParts, format_label, split_label
+from gallery.models.people import (
+    MAX_KEY_LENGTH,
+    MAX_NAME_LENGTH,
+    clean_name,
+    get_name_columns,
+    get_name_key,
+    get_search_key,
+    validate_born,
+)
 from gallery.models.querysets import visible_photo_q
-from gallery.people.selectors import find_person_by_name
 
 
 @transaction.atomic
-def create_person(user: User | None, name: str, note: str = "") -> Person:
-    """A new person; NameTaken if there is one of this name."""
-    person = Person(note=note, **_check_name(user, name))
+def create_person(
+    user: User | None, name: LabelParts | str, note: str = "", *, is_another: bool = False
+) -> Person:
+    """A new person; NameTaken if there are some of this name and nobody said that this is another."""
+    parts = LabelParts(name) if isinstance(name, str) else name
+    columns = _check_name(user, parts.name, parts.distinction, is_another=is_another)
+    person = Person(note=note, born=_check_born(parts.born), **columns)
     changes = ChangeSet()
     changes.create(person)
     _record_person_change(user, "person.create", person, {}, changes)
@@ -48,30 +63,85 @@ def create_person(user: User | None, name: str, note: str = "") -> Person:
 
 
 @transaction.atomic
-def get_or_create_person(user: User, name: str) -> Person:
-    """The person of this name, made if there is none: what typing a name into a page does."""
-    return find_person_by_name(name) or create_person(user, name)
+def get_or_create_person(user: User, text: str, *, is_another: bool = False) -> Person:
+    """The person of this name or label, made if there is none: what typing a name into a page does.
 
-
-def import_person(name: str, **columns: Any) -> tuple[Person, bool]:
-    """The person of this name, and whether they are new: made with these columns, as an import of a command does."""
-    named = get_name_columns(name)
-    if found := Person.objects.filter(key=named["key"]).first():
-        return found, False
-    ask_before_return(None, name=named["name"])
-    return Person.objects.get_or_create(key=named["key"], defaults=columns | named)
+    NameAmbiguous where it is the name of several. `is_another`: a new person is meant, whoever has the name.
+    """
+    parts = split_label(text)
+    hold_name(parts.name)
+    found = None if is_another else find_person_by_name(text, user)
+    return found or create_person(user, parts, is_another=True)
 
 
 @transaction.atomic
-def rename_person(user: User, person: Person, name: str, revision: int | None = None) -> Event | None:
-    """A new name; NameTaken, with the other person, if it is somebody else's."""
+def import_person(label: str) -> tuple[Person, bool]:
+    """The person of this name or label, made if there is none, and whether they are new. May be NameAmbiguous."""
+    parts = split_label(clean_name(label))
+    hold_name(parts.name)
+    if found := find_person_by_name(label):
+        return found, False
+    return store_imported_person(parts), True
+
+
+def store_imported_person(parts: LabelParts, **columns: Any) -> Person:
+    """Somebody whom an import of a command makes, whoever has the name."""
+    ask_before_return(None, name=format_label(parts.name, parts.distinction))
+    named = get_name_columns(parts.name, parts.distinction)
+    person = Person.objects.create(**named, born=parts.born, **columns)
+    number_namesakes([person.key])
+    return person
+
+
+@transaction.atomic
+def rename_person(
+    user: User,
+    person: Person,
+    name: str,
+    revision: int | None = None,
+    *,
+    distinction: str | None = None,
+    is_another: bool = False,
+) -> Event | None:
+    """Another name, or another word that tells them apart; NameTaken if the name is somebody else's, too."""
     held = lock_person(person, revision)
-    columns, old = _check_name(user, name, own=held), held.name
-    if columns["name"] == old:
+    word = held.distinction if distinction is None else distinction
+    columns, old = _check_name(user, name, word, own=held, is_another=is_another), held.label
+    if all(getattr(held, column) == value for column, value in columns.items()):
         return None
     changes = ChangeSet()
     changes.set(held, **columns)
     return _record_person_change(user, "person.rename", held, {"old": old}, changes)
+
+
+@transaction.atomic
+def set_other_names(user: User, person: Person, names: Iterable[str]) -> Event | None:
+    """What else they are called, instead of what was known so far."""
+    held = lock_person(person, None)
+    wanted = {get_name_key(name): clean_name(name) for name in names if clean_name(name)}
+    kept = held.other_names.filter(key__in=wanted)
+    gone, known = held.other_names.exclude(pk__in=kept.values("pk")), set(kept.values_list("key", flat=True))
+    changes = ChangeSet()
+    changes.delete(gone)
+    for key, name in wanted.items():
+        if key not in known:
+            changes.create(OtherName(person=held, **_check_other_name(user, name)))
+    if not changes.groups:
+        return None
+    return _record_person_change(user, "person.other_names", held, {}, changes)
+
+
+def _check_other_name(user: User, name: str) -> dict[str, str]:
+    columns = {"name": name, "key": get_name_key(name), "search": get_search_key(name)}
+    if len(name) > MAX_NAME_LENGTH or max(map(len, columns.values())) > MAX_KEY_LENGTH:
+        raise ActionRefused(_("This name is too long; 200 characters are the most."))
+    ask_before_return(user, name=name)
+    return columns
+
+
+def set_person_born(user: User, person: Person, born: str, revision: int | None = None) -> Event | None:
+    """When they were born: a year, a month or a day."""
+    return _set_person_columns(user, person, revision, "person.born", born=_check_born(born))
 
 
 def set_person_hidden(
@@ -95,6 +165,14 @@ def set_people_hidden(
         summary, subjects = {"count": len(changed)}, {"person": changed}
         record_event(user, verb, None, summary, undo=changes, batch=batch, subjects=subjects)
     return len(changed)
+
+
+def set_favourite(user: User, person: Person, is_favourite: bool) -> None:
+    """Whether the user wants to see this person first. Nobody else is told."""
+    if is_favourite:
+        user.favourite_people.add(person)
+    else:
+        user.favourite_people.remove(person)
 
 
 def set_person_note(user: User, person: Person, note: str, revision: int | None = None) -> Event | None:
@@ -180,16 +258,16 @@ def merge_people(user: User, source: Person, target: Person, revision: int | Non
     photos = set(Face.objects.filter(person=held).values_list("photo_id", flat=True))
     move_person_rows(changes, held, into)
     changes.delete(Person.objects.filter(pk=held.pk))
-    summary = {"source": held.name, "faces": counts.faces, "references": counts.references}
+    summary = {"source": held.label, "faces": counts.faces, "references": counts.references}
     subjects = {"person": [held.pk], "photo": photos}
     return _record_person_change(user, "person.merge", into, summary, changes, subjects)
 
 
 @transaction.atomic
 def split_person(
-    user: User, faces: Collection[Face], new_name: str, seen: Mapping[int, int] | None = None
+    user: User, faces: Collection[Face], into: Person | str, seen: Mapping[int, int] | None = None
 ) -> Event:
-    """These faces of one person are somebody else: a new person, or an existing one of that name.
+    """These faces of one person are somebody else: a person that there is, or one of this name, made if need be.
 
     `seen` are the revisions the page showed; EditConflict, and nothing done, where a face is no longer so.
     """
@@ -204,9 +282,10 @@ def split_person(
     for face in held:
         check_face_revision(face, (seen or {}).get(face.pk))
     changes = ChangeSet()
-    person = find_person_by_name(new_name)
+    person = find_person_by_name(into, user) if isinstance(into, str) else into
     if person is None:
-        person = Person(**_check_name(user, new_name))
+        parts = split_label(str(into))
+        person = Person(**_check_name(user, parts.name, parts.distinction, is_another=True), born=parts.born)
         changes.create(person)
     if person.pk == source.pk:
         raise ActionRefused(_("Write a name other than the one these faces have now."))
@@ -214,24 +293,54 @@ def split_person(
     columns = named_columns(person) | decision_columns(user, Decision.CONFIRMED)
     changes.update(Face.objects.filter(pk__in=ids), **columns)
     changes.update(Reference.objects.filter(person=source, source_face_id__in=ids), person=person)
-    summary = {"source": source.name, "count": len(ids)}
+    summary = {"source": source.label, "count": len(ids)}
     subjects = {"person": [source.pk], "photo": {face.photo_id for face in held}, "face": ids}
     return _record_person_change(user, "person.split", person, summary, changes, subjects)
 
 
-def _check_name(user: User | None, name: str, own: Person | None = None) -> dict[str, str]:
-    """The columns of a person of this name, if it is a name, nobody else's, and not of somebody erased."""
-    columns = get_name_columns(name)
+def check_person_name(
+    name: str, distinction: str, own: Person | None = None, *, is_another: bool = False
+) -> dict[str, str]:
+    """The columns of a person of this name, if it is a name, and theirs alone or meant to be another's, too."""
+    columns = get_name_columns(name, distinction)
     if not columns["name"]:
         raise ActionRefused(_("Write a name."))
-    if len(columns["name"]) > MAX_NAME_LENGTH or len(columns["key"]) > MAX_KEY_LENGTH:
+    if (
+        len(columns["name"]) > MAX_NAME_LENGTH
+        or max(len(columns["key"]), len(columns["search"])) > MAX_KEY_LENGTH
+    ):
         raise ActionRefused(_("This name is too long; 200 characters are the most."))
-    other = Person.objects.filter(key=columns["key"]).first()
-    if other is not None and other != own:
-        raise NameTaken(other)
-    if own is None or own.search != columns["search"]:
-        ask_before_return(user, name=columns["name"])
+    if len(columns["distinction"]) > MAX_DISTINCTION_LENGTH:
+        raise ActionRefused(_("The word that tells them apart is too long; 40 characters are the most."))
+    label, key = format_label(columns["name"], columns["distinction"]), columns["key"]
+    hold_name(name)
+    others = Person.objects.exclude(pk=own.pk if own else 0).order_by("pk")
+    namesakes = list(others.filter(key=key))
+    called = namesakes or list(others.filter(other_names__key=key))
+    if called and not is_another and (own is None or own.key != key):
+        raise NameTaken(called, columns["name"])
+    if columns["distinction"] and get_name_key(label) in {get_name_key(other.label) for other in namesakes}:
+        said = _("“%(name)s” is in the gallery already. Choose another word to tell them apart.")
+        raise ActionRefused(said % {"name": label})
     return columns
+
+
+def _check_name(
+    user: User | None, name: str, distinction: str, own: Person | None = None, *, is_another: bool = False
+) -> dict[str, str]:
+    """The columns of a person of this name, if they may have it, and it is not that of somebody erased."""
+    columns = check_person_name(name, distinction, own, is_another=is_another)
+    if own is None or own.search != columns["search"]:
+        ask_before_return(user, name=format_label(columns["name"], columns["distinction"]))
+    return columns
+
+
+def _check_born(born: str) -> str:
+    try:
+        validate_born(born.strip())
+    except ValidationError as error:
+        raise ActionRefused(error.message) from error
+    return born.strip()
 
 
 def _record_person_change(
@@ -243,7 +352,8 @@ def _record_person_change(
     subjects: EventSubjects | None = None,
 ) -> Event:
     apply_effects(changes)
-    summary = {"person": person.name, "person_id": person.pk, **summary}
+    person.refresh_from_db(fields=["namesake_number"])
+    summary = {"person": person.label, "person_id": person.pk, **summary}
     return record_event(user, verb, person, summary, undo=changes, subjects=subjects)
 
 
@@ -251,6 +361,12 @@ def move_person_rows(changes: ChangeSet, source: Person, target: Person) -> None
     own = Reference.objects.approved().filter(person=target).first()
     changes.update(Reference.objects.filter(person=source), person=target)
     changes.update(Face.objects.filter(person=source), person=target)
+    stars = Person.favourite_of.through._default_manager
+    changes.delete(stars.filter(person=source, user__in=target.favourite_of.all()))
+    changes.update(stars.filter(person=source), person=target)
+    same_name = Q(key=target.key) | Q(key__in=target.other_names.values("key"))
+    changes.delete(source.other_names.filter(same_name))
+    changes.update(source.other_names.all(), person=target)
     _move_rejections(changes, source, target)
     _move_candidates(changes, source, target)
     _move_findings(changes, source, target)
@@ -304,8 +420,12 @@ def _merge_person_columns(changes: ChangeSet, source: Person, target: Person, ow
     """What the target lacks comes from the source; nobody becomes recognisable by being merged."""
     notes = [note for note in (target.note, source.note) if note.strip()]
     consent = target if target.consent_note or target.consent_until else source
+    is_namesake = source.key == target.key
+    word = target.distinction or (source.distinction if is_namesake else "")
     changes.set(
         target,
+        **get_name_columns(target.name, word),
+        born=target.born or source.born,
         note="\n".join(dict.fromkeys(notes)),
         is_recognised=target.is_recognised and source.is_recognised,
         consent_note=consent.consent_note,
@@ -317,6 +437,8 @@ def _merge_person_columns(changes: ChangeSet, source: Person, target: Person, ow
 EVENT_DESCRIPTIONS = {
     "person.create": gettext_lazy("added the person “%(person)s”"),
     "person.rename": gettext_lazy("renamed “%(old)s” to “%(person)s”"),
+    "person.born": gettext_lazy("wrote when “%(person)s” was born"),
+    "person.other_names": gettext_lazy("wrote what else “%(person)s” is called"),
     "person.hide": gettext_lazy("hid “%(person)s”"),
     "person.show": gettext_lazy("showed “%(person)s” again"),
     "people.hide": ngettext_lazy("hid %(count)s person", "hid %(count)s people", "count"),

@@ -19,8 +19,9 @@ from django.utils import formats
 from django.utils.dates import MONTHS
 
 from gallery.core.pagination import parse_id
+from gallery.faces.namesakes import find_people_called, tell_namesakes_apart
 from gallery.models import Album, AlbumPhoto, Face, Person, Photo, User
-from gallery.models.people import get_name_key, get_search_key
+from gallery.models.people import get_search_key
 from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.albums import list_albums
 from gallery.photos.selectors import filter_photos
@@ -46,7 +47,7 @@ class SearchQuery:
         return not (self.text or self.people or self.without or self.is_unnamed)
 
 
-def parse_search_query(query: QueryDict) -> SearchQuery:
+def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
     """What an address asks: `q`, `with` and `without` (ids, several), `unnamed`; `also` and `but` add names.
 
     Names typed into the text join the people chosen before.
@@ -56,7 +57,7 @@ def parse_search_query(query: QueryDict) -> SearchQuery:
     typed += [(name.strip(), without_ids) for name in query.get("but", "").split(",")]
     for term, ids in typed[:MAX_SEARCHED_PEOPLE]:
         is_excluded, name = _split_without(term)
-        person = _find_one_person(name) if name else None
+        person = _find_one_person(user, name) if name else None
         if person:
             (without_ids if is_excluded else ids).append(person.pk)
         elif term:
@@ -66,10 +67,11 @@ def parse_search_query(query: QueryDict) -> SearchQuery:
     people = [found[pk] for pk in with_ids if pk in found]
     without = [found[pk] for pk in without_ids if pk in found and pk not in with_ids]
     text = query.get("q", "").strip()
-    if named := _parse_people(text):
+    if named := _parse_people(user, text):
         text = ""
         people += named[0]
         without += named[1]
+    tell_namesakes_apart(user, [*people, *without])
     return SearchQuery(
         text,
         tuple(dict.fromkeys(people)),
@@ -84,7 +86,7 @@ def _parse_ids(query: QueryDict, name: str) -> list[int]:
     return [pk for pk in map(parse_id, query.getlist(name)) if pk is not None]
 
 
-def _parse_people(text: str) -> tuple[list[Person], list[Person]] | None:
+def _parse_people(user: User, text: str) -> tuple[list[Person], list[Person]] | None:
     """The people a list of names means: at least two names, or one to leave out; None for other text."""
     terms = [_split_without(term.strip()) for term in text.split(",") if term.strip()]
     if len(terms) < 2 and not any(is_excluded for is_excluded, _name in terms):
@@ -92,7 +94,7 @@ def _parse_people(text: str) -> tuple[list[Person], list[Person]] | None:
     with_them: list[Person] = []
     without: list[Person] = []
     for is_excluded, name in terms[:MAX_SEARCHED_PEOPLE]:
-        person = _find_one_person(name)
+        person = _find_one_person(user, name)
         if person is None:
             return None
         (without if is_excluded else with_them).append(person)
@@ -105,12 +107,11 @@ def _split_without(term: str) -> tuple[bool, str]:
     return bool(prefix), term[len(prefix) :].strip()
 
 
-def _find_one_person(name: str) -> Person | None:
-    """The person of this name, else the only one whose name holds it."""
-    exact = Person.objects.filter(key=get_name_key(name)).first()
-    if exact or not get_search_key(name):
-        return exact
-    found = list(Person.objects.filter(search__contains=get_search_key(name))[:2])
+def _find_one_person(user: User, name: str) -> Person | None:
+    """The person of this name or label, else the only one whose name holds it; None where it is that of several."""
+    found = find_people_called(name, user)
+    if not found and get_search_key(name):
+        found = list(Person.objects.named(name)[:2])
     return found[0] if len(found) == 1 else None
 
 
@@ -134,7 +135,7 @@ def _matches_text(user: User, asked: SearchQuery) -> Q:
     key = get_search_key(asked.text)
     albums = Album.objects.visible_to(user).order_by()
     found = Q(search__contains=key) | _is_in_albums(albums.filter(search__contains=key))
-    found |= _shows_person_named(key)
+    found |= _shows_person_named(asked.text)
     if span := asked.span:
         found |= Q(taken_at__date__gte=span.first, taken_at__date__lte=span.last)
         dated = albums.filter(date__gte=span.first, date__lte=span.last)
@@ -146,12 +147,12 @@ def _is_in_albums(albums: QuerySet[Album]) -> Q:
     return Q(pk__in=AlbumPhoto.objects.filter(album__in=albums.values("pk")).values("photo"))
 
 
-def _shows_person_named(key: str) -> Q:
+def _shows_person_named(text: str) -> Q:
     """Photos of people whose name holds this.
 
     Of a few people all photos are gathered; of many there is one on nearly each photo, so each is asked.
     """
-    named = Person.objects.filter(search__contains=key).order_by().values_list("pk", flat=True)
+    named = Person.objects.named(text).order_by().values_list("pk", flat=True)
     some = list(named[: FEW_PEOPLE + 1])
     if len(some) <= FEW_PEOPLE:
         faces = Face.objects.named().filter(person__in=some)

@@ -15,6 +15,7 @@ from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
 from gallery.models import Album, Decision, Face, Photo, Status, User, WorkerBeat
 from gallery.models.base import UNFINISHED_STATUSES
+from gallery.models.labels import format_label
 from gallery.models.querysets import PhotoQuerySet
 
 PHOTOS_PER_PAGE = 36
@@ -101,11 +102,12 @@ def add_tile_summaries(photos: Iterable[Photo]) -> list[Photo]:
     names: dict[int, dict[str, None]] = defaultdict(dict)
     waiting: dict[int, int] = defaultdict(int)
     faces = Face.objects.filter(photo__in=found).order_by("left", "pk")
-    for photo, state, decision, name in faces.values_list("photo", "state", "decision", "person__name"):
+    columns = ("person__name", "person__distinction", "person__born", "person__namesake_number")
+    for photo, state, decision, name, *told in faces.values_list("photo", "state", "decision", *columns):
         is_undecided, is_known = decision == Decision.NONE, state == Face.State.KNOWN
         # As `get_face_label` has it: confirmed by somebody, or recognised and left so.
         if name is not None and (decision == Decision.CONFIRMED or (is_undecided and is_known)):
-            names[photo][name] = None
+            names[photo][format_label(name, *told)] = None
         waiting[photo] += is_undecided and not is_known
     for photo_row in found:
         said = TileSummary(", ".join(names[photo_row.pk]), waiting[photo_row.pk])

@@ -28,6 +28,7 @@ from gallery.core.erased import describe_row
 from gallery.core.exceptions import ActionRefused, EditConflict
 from gallery.core.throttling import VERB_UPLOAD_REFUSED
 from gallery.faces.decisions import UNNAMED_COLUMNS
+from gallery.faces.namesakes import number_namesakes
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import record_event
 from gallery.history.erased import save_digests
@@ -55,6 +56,7 @@ from gallery.models import (
 )
 from gallery.models.accounts import FORMER_USER_NAME
 from gallery.models.fields import vector_to_bytes
+from gallery.models.labels import format_label
 from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import FaceQuerySet
 from recognition.types import Embeddings
@@ -227,6 +229,7 @@ def erase_person(
             todo.add_digests(Kind.FILE, alone.values_list("sha256", flat=True))
         NameChange.objects.filter(Q(old_person=held) | Q(new_person=held)).delete()
         Person.objects.filter(pk=held.pk).delete()
+        number_namesakes([held.key])
         return begin_erasure(user, Erasure.Kind.PERSON, todo)
 
 
@@ -303,13 +306,20 @@ def find_merged_people(person: Person) -> set[int]:
 
 
 def find_former_names(person: Person, people: set[int]) -> frozenset[str]:
-    """The name, and those that the person and who was merged into them had; but nobody else's of today."""
+    """The names and labels, other names among them, that the person and who was merged into them had.
+
+    Nobody else's names of today are among these.
+    """
     earlier = {"person.rename": "old", "person.merge": "source"}
-    names = {person.name}
+    names = {person.name, format_label(person.name, person.distinction)}
     events = Event.objects.filter(object_type="person", object_id__in=people)
     for verb, summary in events.values_list("verb", "summary"):
         key = earlier.get(str(summary.get("verb", verb)), "person")  # an undoing says what it undid
         names |= {str(summary[each]) for each in (key, "person") if summary.get(each)}
+    names |= set(person.other_names.values_list("name", flat=True))
+    for undo in events.filter(verb="person.other_names").values_list("undo", flat=True):
+        rows = [group["before"] for group in (undo or {}).get("rows", ()) if group["model"] == "othername"]
+        names |= {row["name"] for row in rows if row}
     others = Person.objects.filter(key__in=[get_name_key(name) for name in names]).exclude(pk=person.pk)
     taken = set(others.values_list("key", flat=True))
     return frozenset(name for name in names if get_name_key(name) not in taken)

@@ -26,7 +26,7 @@ JOBS = (
         model=PersonExport,
         task="make_person_export",
         rows=lambda user: PersonExport.objects.select_related("person"),
-        label=lambda export: _now("an export of %(name)s") % {"name": export.person.name},
+        label=lambda export: _now("an export of %(name)s") % {"name": export.person.label},
         url=lambda export: reverse("person", args=(export.person_id,)),
         batch=5,
         remedy=_("Make room on the disk and try again, or ask for it anew on the person's page."),

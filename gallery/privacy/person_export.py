@@ -205,7 +205,7 @@ def request_export(user: User, person: Person, language: str = "en") -> PersonEx
     export = PersonExport.objects.create(
         person=person, asked_by=user, language=language, queued_at=now, expires_at=until
     )
-    record_event(user, "person.export", person, {"person": person.name, "person_id": person.pk})
+    record_event(user, "person.export", person, {"person": person.label, "person_id": person.pk})
     dispatch.send_task("make_person_export", export.pk)
     return export
 

@@ -85,7 +85,11 @@ def _read_columns(row: Model, *names: str) -> Facts:
 
 def _describe_person(person: Person) -> Facts:
     return {
-        **_read_columns(person, "id", "name", "note", "is_hidden", "is_recognised", "consent_until"),
+        **_read_columns(
+            person, "id", "name", "distinction", "born", "note", "is_hidden", "is_recognised", "consent_until"
+        ),
+        "other_names": list(person.other_names.values_list("name", flat=True)),
+        "favourite_of_users": person.favourite_of.count(),
         "may_be_recognised_today": person.may_be_recognised,
         "consent": person.consent_note,
         "cover_reference": person.cover_id,
@@ -175,8 +179,10 @@ def _list_share_links(photos: PhotoQuerySet) -> list[Facts]:
 def list_person_acts(person: Person) -> list[Facts]:
     """Acts on them, in words, the oldest first. A name that was never theirs is left out."""
     events = list(find_events_about("person", person.pk).order_by("pk"))
-    own = {person.name}  # what they and those merged into them are, or were, called
+    own = {person.name, person.label}  # what they and those merged into them are, or were, called
     for event in events:
+        if event.summary.get("person_id") == person.pk:
+            own.add(str(event.summary.get("person", "")))
         verb = event.summary.get("verb", event.verb)
         if verb == "person.rename":
             own |= {event.summary.get("old", ""), event.summary.get("person", "")}

@@ -93,7 +93,7 @@ def _lapse_consent(pk: int) -> bool:
     announce_people_references([pk])
     Person.objects.filter(pk=pk).update(lapse_noted=person.consent_until)
     faces = changes.list_written_ids("face")
-    summary = {"person": person.name, "person_id": pk, "faces": len(faces), "veiled": faces}
+    summary = {"person": person.label, "person_id": pk, "faces": len(faces), "veiled": faces}
     record_event(None, "person.consent_expired", person, summary)
     return True
 

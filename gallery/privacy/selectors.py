@@ -24,6 +24,7 @@ from gallery.models import (
     ReferenceVector,
     User,
 )
+from gallery.models.people import get_search_key
 from gallery.models.querysets import get_today
 from gallery.people.selectors import PersonCard, get_person_cards
 from gallery.privacy.erasure import describe_kept_backups, find_faces_of_person, get_likely_faces_filter
@@ -92,7 +93,7 @@ def preview_person_erasure(person: Person) -> ErasurePreview:
     """`likely` are not named, but first of all proposed as the person; `mentions` in the texts of others stay."""
     faces = find_faces_of_person(person)
     embedded = faces.filter(embedding__isnull=False).count()
-    texts, notes = Q(search__contains=person.search), Q(note__icontains=person.name)
+    texts, notes = Q(search__contains=get_search_key(person.name)), Q(note__icontains=person.name)
     mentions = (
         Photo.objects.filter(texts),
         Album.objects.filter(texts | notes),

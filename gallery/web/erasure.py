@@ -54,7 +54,7 @@ def person_erase(request: PageRequest, pk: int) -> HttpResponse:
         return erase_person(user, person, with_likely=is_wide, revision=seen)
 
     return _confirm_erasure(
-        request, ErasureQuestion("person", person, person.name, preview_person_erasure(person), erase)
+        request, ErasureQuestion("person", person, person.label, preview_person_erasure(person), erase)
     )
 
 

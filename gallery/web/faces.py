@@ -16,10 +16,11 @@ from gallery.core.exceptions import ActionRefused, EditConflict, translate_error
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.decisions import confirm_face, decide_face, draw_face, reject_person_of_face
+from gallery.faces.namesakes import find_people_called
 from gallery.faces.selectors import find_visible_face, get_face_detail, list_face_marks
 from gallery.models import Decision, Event, Face, Person, Photo, User
 from gallery.people.references import use_face_as_reference
-from gallery.people.selectors import find_person_by_name, get_person_cards, list_people
+from gallery.people.selectors import get_person_cards, suggest_people
 from gallery.people.services import get_or_create_person
 from gallery.web.navigation import get_photo_url
 from gallery.web.photos import get_photo_context
@@ -44,11 +45,15 @@ def get_face_or_404(user: User, pk: int) -> Face:
 
 
 def get_meant_person(request: PageRequest) -> Person:
-    """The person chosen from a list (`person`), or typed (`name`), made if there is none of that name."""
+    """The person chosen from a list (`person`), or typed (`name`), made if there is none of that name.
+
+    `another` says that a new person is meant, although there is one of that name.
+    """
     pk = parse_id(request.POST.get("person"))
     if pk is not None:
         return get_object_or_404(Person, pk=pk)
-    return get_or_create_person(request.user, request.POST.get("name", ""))
+    is_another = request.POST.get("another") == "1"
+    return get_or_create_person(request.user, request.POST.get("name", ""), is_another=is_another)
 
 
 def parse_ticked_faces(request: HttpRequest) -> dict[int, int]:
@@ -107,10 +112,10 @@ def _apply_panel_answer(request: PageRequest, face: Face, answer: str) -> tuple[
     if answer in PLAIN_ANSWERS:
         return apply_face_answer(request, face), str(ANSWER_SENTENCES[answer])
     name = "" if parse_id(request.POST.get("person")) else request.POST.get("name", "")
-    is_new = bool(name) and find_person_by_name(name) is None
+    is_new = bool(name) and ("another" in request.POST or not find_people_called(name, request.user))
     person = get_meant_person(request)
     event = apply_face_answer(request, face, person)
-    return event, ANSWER_SENTENCES["new" if is_new else answer] % {"name": person.name}
+    return event, ANSWER_SENTENCES["new" if is_new else answer] % {"name": person.label}
 
 
 ANSWER_SENTENCES = {
@@ -176,8 +181,13 @@ def face_draw(request: PageRequest, pk: int) -> HttpResponse:
 def people_suggest(request: PageRequest) -> HttpResponse:
     """People whose names hold what was typed so far, and an offer to make a new person (not with `known`)."""
     user, text = request.user, request.GET.get("name", "").strip()
-    found = get_person_cards(user, list_people(text=text)[:8]) if text else []
-    meant = find_person_by_name(text) if text else None  # whom Enter takes
-    is_new = bool(text) and "known" not in request.GET and meant is None
-    context = {"found": found, "text": text, "meant": meant, "is_new": is_new}
+    found = get_person_cards(user, suggest_people(user, text), text=text) if text else []
+    called = find_people_called(text, user) if text else []
+    context = {
+        "found": found,
+        "text": text,
+        "meant": called[0] if len(called) == 1 else None,  # whom Enter takes
+        "has_namesake": bool(called),
+        "may_be_new": bool(text) and "known" not in request.GET,
+    }
     return render(request, "gallery/_suggest.html", context)

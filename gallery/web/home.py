@@ -10,7 +10,7 @@ from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest
 from gallery.curation.findings import count_findings_for_badge
 from gallery.models import Face, Photo, User
-from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_names
+from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_labels
 from gallery.photos.albums import list_album_cards, list_albums
 from gallery.photos.search import SearchQuery, parse_search_query, search_albums, search_photos
 from gallery.photos.selectors import get_photo_grid, get_processing_progress, get_tile_summary
@@ -54,15 +54,15 @@ MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
 @require_safe
 def search_page(request: PageRequest) -> HttpResponse:
     """What the address asks for (see photos/search.py): photos, and for a text people and albums too."""
-    asked = parse_search_query(request.GET)
+    asked = parse_search_query(request.user, request.GET)
     page = get_photo_grid(search_photos(request.user, asked), parse_id(request.GET.get("after")))
     context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", context)
-    context |= {"asked": asked, "names": list_person_names()}
+    context |= {"asked": asked, "names": list_person_labels(request.user)}
     if asked.text and not (asked.people or asked.without):
         found = list_people(text=asked.text)[:MAX_FOUND_PEOPLE]
-        context["portraits"] = get_person_cards(request.user, found)
+        context["portraits"] = get_person_cards(request.user, found, text=asked.text)
         context["covers"] = list_album_cards(search_albums(request.user, asked)[:MAX_FOUND_ALBUMS])
     return render(request, "curation/search.html", context)
 

@@ -83,7 +83,7 @@ def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     person, year = find_by_id(Person.objects.all(), pk), parse_id(text)
     if person is None:
         return None
-    name, address = person.name, reverse("person", args=(person.pk,))
+    name, address = person.label, reverse("person", args=(person.pk,))
     photos = list_photos_of_person(user, person)
     if year and 1 <= year <= 9999:
         name, address, photos = (
@@ -100,7 +100,7 @@ def _photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
 
 
 def _search_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
-    asked = parse_search_query(QueryDict(rest))
+    asked = parse_search_query(user, QueryDict(rest))
     address = f"{reverse('search')}?{rest}"
     return PhotoNavigation(key, asked.text or _("Search"), address, search_photos(user, asked))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from django import forms
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,19 +16,21 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from gallery.core.exceptions import ActionRefused, NameTaken, translate_error
+from gallery.core.exceptions import ActionRefused, NameAmbiguous, NameTaken, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.pagination import PageCursor, find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required, takes_files
+from gallery.curation.bulk import create_bulk_draft
+from gallery.faces.namesakes import find_person_by_name, tell_namesakes_apart
 from gallery.faces.selectors import list_least_similar_faces
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message
-from gallery.history.locking import OptimisticLockForm
-from gallery.models import Event, Face, Person, Reference, Status, User
+from gallery.models import BulkAct, Event, Face, Person, Reference, Status, User
+from gallery.models.labels import LabelParts
+from gallery.people.forms import PersonNameForm
 from gallery.people.references import add_reference
 from gallery.people.selectors import (
     find_people_seen_with,
-    find_person_by_name,
     get_people_page,
     get_person_cards,
     get_person_timeline,
@@ -39,6 +42,9 @@ from gallery.people.services import (
     merge_people,
     preview_merge,
     rename_person,
+    set_favourite,
+    set_other_names,
+    set_person_born,
     set_person_cover,
     set_person_hidden,
     set_person_note,
@@ -47,10 +53,11 @@ from gallery.people.services import (
 from gallery.photos.selectors import get_photo_grid
 from gallery.web.faces import parse_ticked_faces
 from gallery.web.navigation import person_navigation_key
-from gallery.web.responses import get_next_url, is_same_site_url, refusals_as_errors
+from gallery.web.responses import get_next_url, is_same_site_url
 from recognition.errors import ImageError
 
 MAX_SHOWN_REFERENCES = 24  # references
+MAX_FAVOURITES = 24  # people
 MAX_NAMED_REFUSALS = 5  # refused files named in a message
 
 
@@ -60,14 +67,48 @@ def person_list(request: PageRequest) -> HttpResponse:
     is_hidden = "hidden" in request.GET and user.is_curator
     after = PageCursor.read(request.GET.get("after", ""))
     rows, following = get_people_page(list_people(hidden=is_hidden, text=text), after)
+    is_start = not (text or is_hidden or after)
     context = {
-        "portraits": get_person_cards(user, rows),
+        "favourites": get_person_cards(user, list_people(favourite_of=user)[:MAX_FAVOURITES])
+        if is_start
+        else [],
+        "is_choosing": "choose" in request.GET and user.is_curator,
+        "portraits": get_person_cards(user, rows, text=text),
         "next": following,
         "name": text,
         "is_hidden": is_hidden,
         "has_hidden": user.is_curator and Person.objects.filter(is_hidden=True).exists(),
     }
     return render(request, "gallery/people.html", context)
+
+
+PEOPLE_ACTS = {"merge": BulkAct.Kind.MERGE, "hide": BulkAct.Kind.HIDE}
+
+
+@curator_required
+@require_POST
+def people_act(request: PageRequest) -> HttpResponse:
+    """What is to be done to the chosen people (`person`, ids); the page of the act shows it first."""
+    ids = [pk for pk in map(parse_id, request.POST.getlist("person")) if pk is not None]
+    back = get_next_url(request)
+    chosen = Person.objects.filter(pk__in=ids).values_list("pk", flat=True)
+    kind = PEOPLE_ACTS.get(request.POST.get("act", ""))
+    if kind is None:
+        return HttpResponseBadRequest()
+    try:
+        act = create_bulk_draft(request.user, kind, chosen, back)
+    except ActionRefused as refusal:
+        messages.error(request, str(refusal))
+        return redirect(back)
+    return redirect("admin:gallery_bulkact_change", act.pk)
+
+
+@require_POST
+def person_favourite(request: PageRequest, pk: int) -> HttpResponse:
+    """Mark a person as a favourite of whoever asks (`on`: 1), or no longer."""
+    person = get_object_or_404(Person, pk=pk)
+    set_favourite(request.user, person, request.POST.get("on") == "1")
+    return redirect("person", person.pk)
 
 
 @require_safe
@@ -98,6 +139,8 @@ def person_detail(request: PageRequest, pk: int) -> HttpResponse:
     context |= {
         "person": person,
         "portrait": get_person_cards(user, [person])[0],
+        "is_favourite": user.favourite_people.filter(pk=person.pk).exists(),
+        "other_names": person.other_names.values_list("name", flat=True),
         "year": year,
         "years": timeline.years,
         "companions": companions,
@@ -122,10 +165,10 @@ def _references_context(user: User, person: Person) -> dict[str, object]:
     }
 
 
-class PersonForm(OptimisticLockForm):
+class PersonForm(PersonNameForm):
     class Meta:
         model = Person
-        fields: ClassVar = ["name", "note"]
+        fields: ClassVar = ["name", "distinction", "born", "note"]
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
     note = forms.CharField(
@@ -138,12 +181,27 @@ class PersonForm(OptimisticLockForm):
 def person_create(request: PageRequest) -> HttpResponse:
     """A new person, with pictures of them if there are some at hand."""
     form = PersonForm(request.POST or None)
+    context: dict[str, object] = {"form": form}
     if request.method == "POST" and form.is_valid():
-        with refusals_as_errors(form, "name"):
-            person = create_person(request.user, form.cleaned_data["name"], form.cleaned_data["note"])
+        given = form.cleaned_data
+        parts = LabelParts(*(given[column] for column in LabelParts._fields))
+        is_another = "another" in request.POST
+        try:
+            with transaction.atomic():
+                person = create_person(request.user, parts, given["note"], is_another=is_another)
+                set_other_names(request.user, person, given["other_names"])
+        except ActionRefused as refusal:
+            context |= _describe_name_refusal(request.user, form, refusal)
+        else:
             _add_reference_pictures(request, person)
             return redirect("person", person.pk)
-    return render(request, "gallery/person_form.html", {"form": form})
+    return render(request, "gallery/person_form.html", context)
+
+
+def _describe_name_refusal(user: User, form: PersonForm, refusal: ActionRefused) -> dict[str, object]:
+    """The form with the reason, or the question whether one of those who have the name is meant."""
+    form.add_error("name", str(refusal))
+    return {"namesakes": get_person_cards(user, refusal.people)} if isinstance(refusal, NameTaken) else {}
 
 
 @curator_required
@@ -154,19 +212,30 @@ def person_edit(request: PageRequest, pk: int) -> HttpResponse:
     form = PersonForm(request.POST or None, instance=Person.objects.get(pk=pk))
     context: dict[str, object] = {"form": form, "person": person}
     if request.method == "POST" and form.is_valid():
-        given = form.get_changed_values()
         try:
             with transaction.atomic():  # both or neither
-                renamed = rename_person(request.user, person, given["name"]) if "name" in given else None
-                noted = set_person_note(request.user, person, given["note"]) if "note" in given else None
+                done = list(_change_person(request, person, form))
         except ActionRefused as refusal:
-            form.add_error("name", str(refusal))
-            context["other"] = refusal.person if isinstance(refusal, NameTaken) else None
+            context |= _describe_name_refusal(request.user, form, refusal)
         else:
-            add_event_message(request, renamed)
-            add_event_message(request, noted)
+            for event in done:
+                add_event_message(request, event)
             return redirect("person", person.pk)
     return render(request, "gallery/person_form.html", context)
+
+
+def _change_person(request: PageRequest, person: Person, form: PersonForm) -> Iterator[Event | None]:
+    given = form.get_changed_values()
+    if "name" in given or "distinction" in given:
+        name, word = given.get("name", person.name), given.get("distinction")
+        is_another = "another" in request.POST
+        yield rename_person(request.user, person, name, distinction=word, is_another=is_another)
+    if "born" in given:
+        yield set_person_born(request.user, person, given["born"])
+    if "note" in given:
+        yield set_person_note(request.user, person, given["note"])
+    if "other_names" in form.changed_data:
+        yield set_other_names(request.user, person, form.cleaned_data["other_names"])
 
 
 @curator_required
@@ -249,7 +318,13 @@ def person_merge(request: PageRequest, pk: int) -> HttpResponse:
         "next": onward if is_same_site_url(request, onward) else "",
     }
     chosen, name = values.get("into") or values.get("person"), values.get("name", "")
-    other = find_by_id(Person.objects.all(), chosen) if parse_id(chosen) else find_person_by_name(name)
+    try:
+        other = (
+            find_by_id(Person.objects.all(), chosen) if parse_id(chosen) else find_person_by_name(name, user)
+        )
+    except NameAmbiguous as refusal:
+        return _render_dialog(request, "curation/_merge_choose.html", context | {"refusal": refusal})
+    tell_namesakes_apart(user, [person, other])
     if other is None or other == person:
         if name or other == person:
             context["refusal"] = _("Choose somebody else, from the people there are.")
@@ -280,7 +355,7 @@ def person_split(request: PageRequest, pk: int) -> HttpResponse:
         try:
             if not chosen:
                 raise ActionRefused(_("Tick the faces that are somebody else."))
-            event = split_person(user, chosen, target.name if target else request.POST.get("name", ""), seen)
+            event = split_person(user, chosen, target or request.POST.get("name", ""), seen)
             return _finish_person_act(request, event, get_object_or_404(Person, pk=event.object_id))
         except ActionRefused as error:
             refusal = error

@@ -116,7 +116,7 @@ def person_recognition(request: PageRequest, pk: int) -> HttpResponse:
     def act(is_on: bool) -> Event | None:
         return set_person_recognised(user, person, is_on, parse_id(request.POST.get("revision")))
 
-    context = {"kind": "person", "name": person.name, "is_on": person.is_recognised, "person": person}
+    context = {"kind": "person", "name": person.label, "is_on": person.is_recognised, "person": person}
     back = reverse("consents") if _is_from_consents(request) else reverse("person", args=(pk,))
     return _ask_or_switch_recognition(
         request, context, count_recognition_losses(user, person=person), back, act
@@ -196,7 +196,7 @@ def person_export_file(request: PageRequest, pk: int, export: int) -> HttpRespon
     if path is None:
         raise Http404
     write_audit_event(request.user, VERB_DOWNLOADED, found.person, export=found.pk)
-    name = f"{found.person.name} {found.created_at:%Y-%m-%d}.zip"
+    name = f"{found.person.label} {found.created_at:%Y-%m-%d}.zip"
     return as_download(FileResponse(path.open("rb"), content_type="application/zip"), name)
 
 

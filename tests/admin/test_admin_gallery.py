@@ -88,7 +88,7 @@ def test_a_name_that_is_taken_is_refused_with_whose_it_is(curator: Client) -> No
     a_person("Anna")
     other = a_person("Bea")
     page = curator.post(reverse("admin:gallery_person_change", args=(other.pk,)), {"name": "ANNA"})
-    assert "There is a person of this name: Anna." in page.content.decode()
+    assert "as Anna: is it the same person, or another of that name?" in page.content.decode()
     assert Person.objects.get(pk=other.pk).name == "Bea"
 
 

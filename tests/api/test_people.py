@@ -35,6 +35,17 @@ def test_a_person_is_added_found_renamed_hidden_and_shown_again(curator: Caller)
     assert not curator.get(path).json()["hidden"]
 
 
+def test_two_people_of_one_name_are_told_apart(curator: Caller) -> None:
+    a_person("Lan")
+    said = {"name": "Lan", "distinction": "4b", "born": "1980"}
+    assert problem(curator.post("/people", said)) == (409, "name_taken")
+    made = curator.post("/people", {**said, "another": True}).json()
+    assert (made["label"], made["name"], made["born"]) == ("Lan (4b)", "Lan", "1980")
+    assert [one["label"] for one in curator.get("/people?q=lan").json()["items"]] == ["Lan (1)", "Lan (4b)"]
+    changed = curator.call("PATCH", f"/people/{made['id']}", {"distinction": "5b"}).json()
+    assert changed["label"] == "Lan (5b)"
+
+
 def test_a_patch_is_done_as_a_whole_or_not_at_all(curator: Caller) -> None:
     person = a_person("Lan")
     refused = curator.call("PATCH", f"/people/{person.pk}", {"note": "new", "name": "\u200b"})

@@ -102,7 +102,7 @@ def test_a_photo_says_who_is_on_it_as_its_page_does(mai: Caller) -> None:
     found = mai.get(f"/photos/{photo.pk}").json()
     assert [face["id"] for face in found["faces"]] == [known.pk, unsure.pk, said.pk]
     first, second, third = found["faces"]
-    assert first["person"] == {"id": anna.pk, "name": "Anna"}
+    assert first["person"] == {"id": anna.pk, "name": "Anna", "label": "Anna"}
     assert (first["state"], first["similarity"], first["decision"]) == ("known", 0.96, None)
     assert first["box"] == [10, 20, 40, 50]
     assert (second["state"], second["person"]) == ("unsure", None)

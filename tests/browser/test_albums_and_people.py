@@ -82,11 +82,13 @@ def test_a_person_is_added_with_pictures_renamed_and_hidden(
     expect(page.get_by_role("link", name=f"Lê Thu Hoa{suffix}")).to_be_visible()
 
 
-def test_a_taken_name_is_refused_with_what_to_do(page: Page, gallery: Place) -> None:
+def test_a_name_that_is_there_is_asked_about(page: Page, gallery: Place) -> None:
     page.goto("/people/new")
     page.get_by_role("textbox", name="Name", exact=True).fill("joe biden")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("There is already a person called “Joe Biden”.")).to_be_visible()
+    expect(page.get_by_text("is it the same person, or another of that name?")).to_be_visible()
+    expect(page.locator(".notice").get_by_role("link", name="Joe Biden")).to_be_visible()
+    expect(page.get_by_role("checkbox", name="No, another person of that name.")).to_be_visible()
 
 
 def test_a_person_page_shows_photos_and_references(page: Page, montage: str) -> None:

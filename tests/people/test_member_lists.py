@@ -15,8 +15,9 @@ from django.urls import reverse
 
 from gallery.core.exceptions import ActionRefused
 from gallery.models import BulkAct, Event, Person
+from gallery.models.labels import LabelParts
 from gallery.people.member_lists import read_people_csv
-from gallery.people.services import set_person_note
+from gallery.people.services import create_person, set_person_note
 from tests.bulk import do, undo
 from tests.making import a_person, a_user
 from tests.pages import folded
@@ -154,3 +155,25 @@ def test_an_export_taken_in_again_changes_nothing(curator: Client) -> None:
     content, _rows = exported(curator)
     assert "1 line changes nothing" in import_csv(curator, content)
     assert "Nothing in this file is new or changed." in html.unescape(do(curator, "start").content.decode())
+
+
+def test_lines_say_which_of_two_people_of_one_name_is_meant_and_else_are_asked_about(curator: Client) -> None:
+    first, second = (
+        create_person(None, LabelParts("Anna", word), is_another=True).pk for word in ("4a", "4b")
+    )
+    import_csv(
+        curator,
+        "name,distinction,born,note\nAnna,4a,,one\nAnna (4b),,1980-05,two\nAnna,,,three\n"
+        "Anna,4c,,four\nEva (5a),,,five\n",
+    )
+    do(curator, "start", **{"line-5": "new"})
+    rows = Person.objects.order_by("pk").values_list("name", "distinction", "born", "note")
+    assert list(rows) == [
+        ("Anna", "4a", "", "one"),
+        ("Anna", "4b", "1980-05", "two"),
+        ("Anna", "4c", "", "four"),
+        ("Eva", "5a", "", "five"),
+    ]
+    content, written = exported(curator)
+    assert [row["id"] for row in written[:2]] == [str(first), str(second)]
+    assert "4 lines change nothing" in import_csv(curator, content)
