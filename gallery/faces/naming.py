@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from gallery.index import engine, live
 from gallery.index.live import find_nearest_references
-from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
+from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build, get_applied_calibration
 from gallery.models import (
     Build,
     Candidate,
@@ -47,6 +47,7 @@ FACES_PER_COMPARISON = 5_000  # faces compared at once
 MAX_NEIGHBOURS = 3_000  # nobody has more references of one person
 SIMILARITY_TOLERANCE = 1e-5  # two similarities this close are the same: build and delta round differently
 FOLLOW_HEARTBEAT_KEY = "follow"  # the SiteSetting that a running pass touches
+FOLLOWED_BOUNDS_KEY = "followed_bounds"  # the SiteSetting: by which calibration all faces have been searched
 # A change this old should have been followed; by then it is settled too.
 MAX_FOLLOW_DELAY = timedelta(seconds=90)
 Proposals = dict[int, list[Candidate]]  # by face
@@ -316,13 +317,16 @@ def _stream_unnamed_faces(embedder: Embedder) -> Iterator[tuple[list[int], Embed
 
 
 def is_following_due() -> bool:
-    """Whether faces have not followed changes they should have, as after a lost message, and none is at it."""
+    """Whether faces have not followed changes or bounds that they should have, as after a lost message, and no pass
+    is at it."""
     recipe = get_site_setting(SERVING_RECIPE_KEY)
     if not isinstance(recipe, dict):
         return False
     old = timezone.now() - MAX_FOLLOW_DELAY
     if SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY, changed_at__gt=old).exists():
         return False
+    if get_site_setting(FOLLOWED_BOUNDS_KEY, 0) != _get_applied_id(recipe["id"]):
+        return True
     settled = GalleryChange.objects.filter(embedder_id=recipe["id"], at__lt=old).order_by("-pk")
     newest = settled.values_list("pk", flat=True).first() or 0
     faces = Face.objects.undecided().outside_trash().filter(embedder_id=recipe["id"])
@@ -330,11 +334,14 @@ def is_following_due() -> bool:
 
 
 def follow_gallery(*, is_all: bool = False) -> int:
-    """Search undecided faces again that have not seen the latest changes (or all); how many names changed.
+    """Search undecided faces again that have not seen the latest changes, or all where other bounds are in force
+    since; how many names changed.
 
     It can be stopped and started at any point: each part says how far its faces have followed.
     """
     embedder = engine.get_serving_embedder()
+    applied = _get_applied_id(embedder.id)
+    is_all = is_all or get_site_setting(FOLLOWED_BOUNDS_KEY, 0) != applied
     follower = live.get_index_follower(embedder)
     follower.refresh()
     rows = Face.objects.undecided().outside_trash().filter(embedder_id=embedder.id).order_by("pk")
@@ -345,7 +352,15 @@ def follow_gallery(*, is_all: bool = False) -> int:
     while ids := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:FACES_PER_TRANSACTION]):
         changed += _search_part_again(ids, embedder, build)
         last = ids[-1]
+    if is_all:
+        SiteSetting.objects.update_or_create(key=FOLLOWED_BOUNDS_KEY, defaults={"value": applied})
     return changed
+
+
+def _get_applied_id(embedder_id: str) -> int:
+    """Of the calibration in force; 0 where the published bounds are."""
+    found = get_applied_calibration(embedder_id)
+    return found.pk if found else 0
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
@@ -178,7 +179,7 @@ def calibration_try(request: PageRequest) -> HttpResponse:
         messages.success(
             request, _("The worker looks at what these bounds would change. Nothing has changed yet.")
         )
-    return redirect("calibration")
+    return redirect(f"{reverse('calibration')}#tried")
 
 
 @curator_required

@@ -16,13 +16,13 @@ from gallery.curation.calibration import get_calibration_page, put_calibration_i
 from gallery.curation.forms import BoundsForm, NearestForm
 from gallery.curation.trial import try_calibration
 from gallery.faces.decisions import confirm_face
-from gallery.faces.naming import follow_gallery
+from gallery.faces.naming import FOLLOW_HEARTBEAT_KEY, follow_gallery, is_following_due
 from gallery.faces.tagging import GallerySearch
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.index import engine
-from gallery.index.selectors import get_bounds_in_force
-from gallery.models import Album, Calibration, Event, Face, Person, User
+from gallery.index.selectors import SERVING_RECIPE_KEY, get_bounds_in_force
+from gallery.models import Album, Calibration, Event, Face, Person, SiteSetting, User
 from gallery.models.fields import vector_from_bytes
 from recognition.analysis import Analysis
 from recognition.calibrate import calibrate, compare_references, judge_bounds
@@ -130,6 +130,22 @@ def test_bounds_are_tried_then_used_by_the_page_and_undone_from_the_history(
     assert [state_of(face) for face in faces] == ["known", "unsure"]
 
 
+def test_a_pass_after_other_bounds_whose_message_was_lost_is_found_by_the_sweep(
+    faces: tuple[Face, Face], user: User
+) -> None:
+    SiteSetting.objects.create(key=SERVING_RECIPE_KEY, value={"id": EMBEDDER})
+    SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY).delete()
+    assert not is_following_due()
+    event = put_calibration_in_force(user, tried(user, LOOSE))
+    assert is_following_due()
+    follow_gallery()
+    assert state_of(faces[1]) == "known"
+    SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY).delete()
+    assert not is_following_due()
+    undo_events(user, event)
+    assert is_following_due()
+
+
 def test_bounds_that_were_tried_can_be_left_and_set_ones_taken_back(
     faces: tuple[Face, Face], curator: Client, user: User
 ) -> None:
@@ -159,7 +175,7 @@ def test_bounds_that_cannot_be_are_refused_beside_their_field(
     page = answer.content.decode()
     assert answer.status_code == 422
     assert error in page
-    assert '<details class="card byhand" open>' in page
+    assert '<details class="card byhand" id="byhand" open>' in page
     assert not Calibration.objects.exists()
 
 
