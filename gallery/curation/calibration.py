@@ -62,7 +62,7 @@ def store_hand_set_bounds(embedder_id: str, bounds: Bounds, trial: dict[str, Any
 def drop_trial(user: User, calibration: Calibration) -> None:
     """The person who had bounds tried does not want them: their page shows them no more."""
     if calibration.is_by_hand and calibration.report["by_hand"]["user"] == user.pk:
-        calibration.report["by_hand"]["user"] = None
+        calibration.report["by_hand"]["is_dropped"] = True
         calibration.save(update_fields=["report"])
 
 
@@ -254,10 +254,11 @@ def parse_bounds_form(data: Mapping[str, Any], decision: str, embedder_id: str) 
 
 
 def _find_trial(user: User, embedder_id: str) -> Trial | None:
-    """The newest bounds that this user has had tried, if they have not been put into force."""
-    rows = Calibration.objects.filter(embedder_id=embedder_id, report__by_hand__user=user.pk)
-    row = rows.first()
-    if row is None or row.applied_at or find_events_about("calibration", row.pk).exists():
+    """The last bounds that this user has had tried, unless they were put into force or dropped."""
+    row = Calibration.objects.filter(embedder_id=embedder_id, report__by_hand__user=user.pk).first()
+    if row is None or row.report["by_hand"].get("is_dropped") or row.applied_at:
+        return None
+    if find_events_about("calibration", row.pk).exists():  # and taken out of force since
         return None
     said = row.report["by_hand"]
     names = describe_name_changes(said["changes"]) if "changes" in said else []
@@ -267,8 +268,8 @@ def _find_trial(user: User, embedder_id: str) -> Trial | None:
     judged = [
         _build_bounds_row(title, verdict, tail) for title, verdict in zip(titles, verdicts, strict=False)
     ]
-    rows_shown = judged or [_build_hand_set_row(row)]
-    return Trial(row, is_nearest(row), names, rows_shown, said.get("references", 0))
+    rows = judged or [_build_hand_set_row(row)]
+    return Trial(row, is_nearest(row), names, rows, said.get("references", 0))
 
 
 def describe_name_changes(changes: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -149,6 +149,7 @@ def test_a_pass_after_other_bounds_whose_message_was_lost_is_found_by_the_sweep(
 def test_bounds_that_were_tried_can_be_left_and_set_ones_taken_back(
     faces: tuple[Face, Face], curator: Client, user: User
 ) -> None:
+    tried(user, STRICT)
     row = tried(user, LOOSE)
     curator.post(f"/names/{row.pk}/apply", {"drop": "1"})
     assert get_calibration_page(user).trial is None
