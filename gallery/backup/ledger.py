@@ -30,6 +30,7 @@ from gallery.models import ErasedDigest, Erasure
 from recognition.files import sync_path, write_atomically
 
 LEDGER_FOLDER = "erased"
+NOTES = "[!.]*.json"  # not the files beginning with ._ that a Mac leaves on other systems' disks
 log = logging.getLogger(__name__)
 
 
@@ -84,9 +85,12 @@ def remove_old_notes() -> int:
     if not settings.ERASED_DAYS:
         return 0
     limit = timezone.now() - timedelta(days=settings.ERASED_DAYS)
-    for path in (get_backup_folder() / LEDGER_FOLDER).glob("*/*.json"):
-        if datetime.fromisoformat(json.loads(path.read_text())["at"]) < limit:
-            path.unlink()
+    for path in (get_backup_folder() / LEDGER_FOLDER).glob(f"*/{NOTES}"):
+        try:
+            if datetime.fromisoformat(json.loads(path.read_text())["at"]) < limit:
+                path.unlink()
+        except (OSError, ValueError, KeyError) as error:
+            log.error("%s cannot be forgotten yet: %s", path, error)
     return ErasedDigest.objects.filter(erasure__at__lt=limit).delete()[0]
 
 
@@ -98,7 +102,7 @@ def copy_ledger(source: Path, target: Path) -> None:
 
 def check_ledger(place: Path) -> None:
     """Raise BackupDamaged for a note that cannot be read, before anything has changed."""
-    for path in (place / LEDGER_FOLDER).glob("*/*.json"):
+    for path in (place / LEDGER_FOLDER).glob(f"*/{NOTES}"):
         try:
             json.loads(path.read_text())["receipt"]
         except (ValueError, KeyError) as error:
@@ -124,7 +128,7 @@ def adopt_ledger(place: Path, key_id: str) -> None:
         (folder / "key").chmod(0o600)
         (folder / "key").replace(own)  # renamed, as a disk that is full by now has no room for a copy
     known = {str(receipt) for receipt in Erasure.objects.values_list("receipt", flat=True)}
-    notes = [json.loads(path.read_text()) for path in folder.glob("*.json") if path.stem not in known]
+    notes = [json.loads(path.read_text()) for path in folder.glob(NOTES) if path.stem not in known]
     for note in sorted(notes, key=lambda note: note["at"]):
         _queue_known_erasure(note)
 

@@ -29,12 +29,11 @@ from gallery.models.people import (
     MAX_NAME_LENGTH,
     clean_name,
     get_name_columns,
-    get_name_key,
 )
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
 from gallery.people.doubts import compare_imported_references
 from gallery.people.processing import store_reference_vector
-from gallery.people.selectors import map_folders_to_labels
+from gallery.people.selectors import find_present_label, map_folders_to_labels
 from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
@@ -158,10 +157,8 @@ class FolderImporter:
     def _find_new_name(self, source: PersonImage) -> PersonImage:
         """The source as that of the person whose folder it was before they were renamed, or merged with another."""
         if source.name not in self._names:
-            is_known = find_people_called(source.name)
-            name = "" if is_known else self._earlier_names.get(get_name_key(source.name), "")
-            self._names[source.name] = name or source.name
-            if name:
+            self._names[source.name] = name = find_present_label(source.name, self._earlier_names)
+            if name != source.name:
                 self.report.renamed[source.name] = name
         return replace(source, name=self._names[source.name])
 

@@ -16,12 +16,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from gallery.faces.namesakes import find_people_called
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.switch import get_chosen_name
 from gallery.models import Person, Reference, ReferenceVector, Status
-from gallery.models.people import MAX_NAME_LENGTH, clean_name, get_name_key
+from gallery.models.people import MAX_NAME_LENGTH, clean_name
 from gallery.models.storage import remove_file
 from gallery.people.gallery_import import (
     IMPORT_BATCH_SIZE,
@@ -35,7 +34,7 @@ from gallery.people.gallery_import import (
     import_named_person,
     store_picture,
 )
-from gallery.people.selectors import map_folders_to_labels
+from gallery.people.selectors import find_present_label, map_folders_to_labels
 from recognition import images
 from recognition.embedders import EMBEDDER_NAMES
 from recognition.errors import EmbedderMismatch, ImageError
@@ -146,7 +145,7 @@ class _RowImporter:
             self._done.skipped.append({"row": row.number, "path": row.image_path, "reason": problem})
             return None
         if name not in self._people:
-            present = name if find_people_called(name) else self._earlier_names.get(get_name_key(name), name)
+            present = find_present_label(name, self._earlier_names)
             if present != name:
                 self._done.renamed[name] = present
             self._people[name] = import_named_person(self._done, present)

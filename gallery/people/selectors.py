@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
 from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import ExtractYear
 
+from gallery.core.erased import find_erased
 from gallery.core.pagination import PageCursor
-from gallery.faces.namesakes import tell_namesakes_apart
+from gallery.faces.namesakes import find_people_called, tell_namesakes_apart
 from gallery.faces.selectors import find_most_frequent_people
-from gallery.models import Face, OtherName, Person, Photo, Reference, User
+from gallery.models import ErasedDigest, Face, OtherName, Person, Photo, Reference, User
 from gallery.models.people import LABEL_COLUMNS, get_name_key, get_search_key
 
 PEOPLE_PER_PAGE = 48
@@ -188,3 +189,10 @@ def map_folders_to_labels() -> dict[str, str]:
     times = Counter((folder, person) for folder, person in places if folder)
     labels = {person.pk: person.label for person in Person.objects.only(*LABEL_COLUMNS)}
     return {get_name_key(folder): labels[pk] for (folder, pk), _times in reversed(times.most_common())}
+
+
+def find_present_label(folder: str, labels_by_folder: Mapping[str, str]) -> str:
+    """The folder's name where somebody has it, or had it and was erased; else that of who came from such a folder."""
+    if find_people_called(folder) or find_erased(ErasedDigest.Kind.NAME, [get_search_key(folder)]):
+        return folder
+    return labels_by_folder.get(get_name_key(folder), folder)

@@ -109,6 +109,17 @@ def test_the_folder_of_an_erased_person_brought_again_is_said_once_and_left_out(
 
 
 @pytest.mark.usefixtures("erased")
+def test_the_folder_of_an_erased_person_is_nobody_elses_who_got_a_picture_from_it(
+    user: User, tmp_path: Path
+) -> None:
+    reference = add_reference(user, create_person(user, "Binh"), jpeg(7), "7.jpg")
+    Reference.objects.filter(pk=reference.pk).update(source_path="people/tran an/7.jpg")
+    root = write_folder(tmp_path / "people", "tran an", 2)
+    done = run("import_people", str(root))
+    assert (done["added"], done["renamed"], len(done["waiting"])) == (0, {}, 1)
+
+
+@pytest.mark.usefixtures("erased")
 def test_a_folder_whose_return_is_meant_is_taken_in_as_an_event_that_can_be_undone(
     tmp_path: Path, user: User
 ) -> None:
@@ -343,9 +354,13 @@ def test_digests_are_forgotten_after_their_term_here_and_beside_the_backups(
 ) -> None:
     Erasure.objects.update(at=timezone.now() - timedelta(days=11))
     assert note_erasures()
+    (note,) = settings.BACKUP_DIR.glob("erased/*/*.json")
+    others = [note.with_name("._of a Mac.json"), note.with_name("damaged.json")]
+    for path in others:
+        path.write_bytes(b"\0\5\x16\7")
     assert delete_expired_records()["erased_digests"] == 0  # kept for ever unless said otherwise
     settings.ERASED_DAYS = 10
     assert delete_expired_records()["erased_digests"] > 2
-    assert not list(settings.BACKUP_DIR.glob("erased/*/*.json"))
+    assert sorted(settings.BACKUP_DIR.glob("erased/*/*.json")) == others
     assert create_person(user, NAME)
     assert Erasure.objects.get() == erased  # the receipt stays
