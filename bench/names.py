@@ -26,7 +26,6 @@ from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
 from recognition.types import (
     NEAREST_ALONE,
     Bounds,
-    Combination,
     Detector,
     Embedder,
     Embeddings,
@@ -178,7 +177,8 @@ def main() -> None:
         bounds = replace(embedder.bounds, known=known, unsure=min(known, embedder.bounds.unsure))
         weights = tuple(args.weights or bounds.combination.weights)
         crowding = bounds.combination.crowding if args.crowding is None else args.crowding
-        bounds = replace(bounds, combination=Combination(weights, crowding))
+        combination = replace(bounds.combination, weights=weights, crowding=crowding)
+        bounds = replace(bounds, combination=combination)
         if args.nearest:
             bounds = Bounds(known, known, 0, NEAREST_ALONE)
         print(f"\n{embedder.id}, {bounds}")

@@ -11,9 +11,9 @@ The rule, and why:
   seven when the nearest reference decides; with this rule they are at most 0.4 % from one reference to seven.
 * **Many references are many tries.** Where a network's strangers pass the oftener, the more references a person has,
   the distance grows with their number (``Combination.crowding``); docs/accuracy.md has the figures for SFace.
-* **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts a tenth more
-  (``Combination.lone_factor``). Among 43 people with one picture each this takes the strangers named at 0.92
-  from 2.3 % to 0.2 %.
+* **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts more
+  (``Combination.lone_factor``). Among 43 people with one picture each a tenth takes the strangers named at 0.92 with
+  dlib from 2.3 % to 0.2 %.
 * **The margin counts.** A stranger in a gallery of thousands is near somebody by chance, but the nearest two
   people are then about equally near: the gap between the best and the second of many chance similarities does
   not widen with the gallery, while a person who is in it stands clear of everyone else. So a name needs
