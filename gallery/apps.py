@@ -32,7 +32,7 @@ def _register_descriptions() -> None:
     from gallery.index import switch
     from gallery.jobs import services as jobs
     from gallery.maintenance import jobs as maintenance
-    from gallery.people import references
+    from gallery.people import groups, references
     from gallery.people import services as people
     from gallery.photos import albums, membership, sharing
     from gallery.photos import services as photos
@@ -51,6 +51,7 @@ def _register_descriptions() -> None:
         membership,
         sharing,
         people,
+        groups,
         references,
     ):
         register_descriptions(room.EVENT_DESCRIPTIONS)

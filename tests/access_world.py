@@ -24,6 +24,7 @@ from gallery.models import (
     Event,
     Finding,
     Invitation,
+    PeopleGroup,
     Person,
     PersonExport,
     Photo,
@@ -66,6 +67,7 @@ def make_world() -> World:
     world.values |= {
         "person": person.pk,
         "other_person": a_person("Minh").pk,
+        "group": PeopleGroup.objects.create(name="Class 4b", search="class 4b").pk,
         "user": owner.pk,
         "apikey": create_api_key(owner, owner, ["read"])[0].pk,
         "build": Build.objects.create(embedder_id="dlib-000000000000").pk,

@@ -3,6 +3,7 @@
 from gallery.models.accounts import ApiKey, ApiScope, IdempotencyKey, Invitation, Role, User
 from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
+from gallery.models.groups import Membership, PeopleGroup
 from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
 from gallery.models.index import Build, Calibration, GalleryChange, NameChange
 from gallery.models.people import OtherName, Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
@@ -39,9 +40,11 @@ __all__ = [
     "IdempotencyKey",
     "Invitation",
     "Job",
+    "Membership",
     "NameChange",
     "OtherName",
     "PartialUpload",
+    "PeopleGroup",
     "Person",
     "PersonExport",
     "Photo",

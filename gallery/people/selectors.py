@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, Max, Min, OuterRef, Q, QuerySet, When
 from django.db.models.functions import ExtractYear
 
 from gallery.core.erased import find_erased
 from gallery.core.pagination import PageCursor
 from gallery.faces.namesakes import find_people_called, tell_namesakes_apart
 from gallery.faces.selectors import find_most_frequent_people
-from gallery.models import ErasedDigest, Face, OtherName, Person, Photo, Reference, User
+from gallery.models import (
+    ErasedDigest,
+    Face,
+    Membership,
+    OtherName,
+    PeopleGroup,
+    Person,
+    Photo,
+    Reference,
+    User,
+)
 from gallery.models.people import LABEL_COLUMNS, get_name_key, get_search_key
 
 PEOPLE_PER_PAGE = 48
@@ -32,25 +42,33 @@ class PersonCard:
     face: Face | None
     photos: int | None  # None where they were not counted
     other_name: str = ""  # by which they were found
+    group: str = ""  # whose other people are on the photo: see groups.find_likely_people
 
 
 def list_people(
-    *, hidden: bool = False, text: str = "", favourite_of: User | None = None
+    *,
+    hidden: bool = False,
+    text: str = "",
+    favourite_of: User | None = None,
+    group: PeopleGroup | None = None,
 ) -> QuerySet[Person]:
     """People by name. Their photos are counted where they are shown, by `get_person_cards`: not of everybody."""
     found = Person.objects.filter(is_hidden=hidden)
     if favourite_of:
         found = found.filter(favourite_of=favourite_of)
+    if group:
+        found = found.filter(pk__in=Membership.objects.filter(group=group).values("person"))
     if text:
         found = found.named(text)
     return found.order_by("search", "pk")
 
 
-def suggest_people(user: User, text: str) -> list[Person]:
-    """People to choose from while a name is being typed, the user's favourites first."""
+def suggest_people(user: User, text: str, likely: Collection[int] = ()) -> list[Person]:
+    """People to choose from while a name is being typed: likely ones first, then the user's favourites."""
     stars = user.favourite_people.through._default_manager.filter(user=user, person=OuterRef("pk"))
-    found = list_people(text=text).annotate(is_favourite=Exists(stars))
-    return list(found.order_by("-is_favourite", "search", "pk")[:MAX_SUGGESTED_PEOPLE])
+    is_likely = Case(When(pk__in=likely, then=True), default=False)
+    found = list_people(text=text).annotate(is_favourite=Exists(stars), is_likely=is_likely)
+    return list(found.order_by("-is_likely", "-is_favourite", "search", "pk")[:MAX_SUGGESTED_PEOPLE])
 
 
 def get_people_page(

@@ -27,6 +27,7 @@ from gallery.models import (
     Face,
     FaceRejection,
     Finding,
+    Membership,
     NameChange,
     OtherName,
     Person,
@@ -364,6 +365,9 @@ def move_person_rows(changes: ChangeSet, source: Person, target: Person) -> None
     stars = Person.favourite_of.through._default_manager
     changes.delete(stars.filter(person=source, user__in=target.favourite_of.all()))
     changes.update(stars.filter(person=source), person=target)
+    memberships = Membership.objects.filter(person=source)
+    changes.delete(memberships.filter(group__in=Membership.objects.filter(person=target).values("group")))
+    changes.update(memberships, person=target)
     same_name = Q(key=target.key) | Q(key__in=target.other_names.values("key"))
     changes.delete(source.other_names.filter(same_name))
     changes.update(source.other_names.all(), person=target)

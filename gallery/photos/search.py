@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.lookups import IsNull
 from django.http import QueryDict
 from django.utils import formats
@@ -20,7 +20,7 @@ from django.utils.dates import MONTHS
 
 from gallery.core.pagination import parse_id
 from gallery.faces.namesakes import find_people_called, tell_namesakes_apart
-from gallery.models import Album, AlbumPhoto, Face, Person, Photo, User
+from gallery.models import Album, AlbumPhoto, Face, Membership, PeopleGroup, Person, Photo, User
 from gallery.models.people import get_search_key
 from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.albums import list_albums
@@ -38,17 +38,18 @@ class SearchQuery:
     text: str = ""
     people: tuple[Person, ...] = ()  # all of them on the photo
     without: tuple[Person, ...] = ()  # none of them
+    group: PeopleGroup | None = None  # somebody of it on the photo, who belonged to it then
     is_unnamed: bool = False  # with a face that has no name
     span: DateSpan | None = None
     lost: tuple[str, ...] = ()  # names typed of whom nobody, or more than one, is known
 
     @property
     def is_empty(self) -> bool:
-        return not (self.text or self.people or self.without or self.is_unnamed)
+        return not (self.text or self.people or self.without or self.group or self.is_unnamed)
 
 
 def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
-    """What an address asks: `q`, `with` and `without` (ids, several), `unnamed`; `also` and `but` add names.
+    """What an address asks: `q`, `with` and `without` (ids, several), `group`, `unnamed`; `also` and `but` add names.
 
     Names typed into the text join the people chosen before.
     """
@@ -76,6 +77,7 @@ def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
         text,
         tuple(dict.fromkeys(people)),
         tuple(dict.fromkeys(without)),
+        group=PeopleGroup.objects.filter(pk=parse_id(query.get("group", "")) or 0).first(),
         is_unnamed=query.get("unnamed") == "1",
         span=parse_date_span(text),
         lost=tuple(lost),
@@ -122,6 +124,8 @@ def search_photos(user: User, asked: SearchQuery) -> PhotoQuerySet:
         rows = rows.filter(pk__in=_photos_with_people([person]))
     if asked.without:
         rows = rows.exclude(pk__in=_photos_with_people(asked.without))
+    if asked.group:
+        rows = rows.filter(_shows_group(asked.group))
     if asked.is_unnamed:
         rows = filter_photos(rows, "unnamed")
     return rows.filter(_matches_text(user, asked)) if asked.text else rows
@@ -129,6 +133,16 @@ def search_photos(user: User, asked: SearchQuery) -> PhotoQuerySet:
 
 def _photos_with_people(people: Iterable[Person]) -> QuerySet[Face, Any]:
     return Face.objects.named().filter(person__in=people).order_by().values("photo")
+
+
+def _shows_group(group: PeopleGroup) -> Q:
+    """Photos of people of the group, taken while they belonged to it where the days are known."""
+    held = Membership.objects.filter(group=group, person=OuterRef("person"))
+    begun = Q(since=None) | Q(since__lte=OuterRef("photo__taken_at__date"))
+    lasting = Q(until=None) | Q(until__gte=OuterRef("photo__taken_at__date"))
+    inside = held.filter((begun & lasting) | IsNull(OuterRef("photo__taken_at"), True))
+    faces = Face.objects.named().filter(Exists(inside), person__memberships__group=group)
+    return Q(pk__in=faces.order_by().values("photo"))
 
 
 def _matches_text(user: User, asked: SearchQuery) -> Q:

@@ -22,6 +22,7 @@ from gallery.models import (
     Face,
     FaceRejection,
     Finding,
+    Membership,
     NameChange,
     Person,
     PersonExport,
@@ -89,6 +90,9 @@ def _describe_person(person: Person) -> Facts:
             person, "id", "name", "distinction", "born", "note", "is_hidden", "is_recognised", "consent_until"
         ),
         "other_names": list(person.other_names.values_list("name", flat=True)),
+        "groups": list(
+            Membership.objects.filter(person=person).values("since", "until", name=F("group__name"))
+        ),
         "favourite_of_users": person.favourite_of.count(),
         "may_be_recognised_today": person.may_be_recognised,
         "consent": person.consent_note,

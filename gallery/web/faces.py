@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import quote
 
 from django.contrib import messages
@@ -13,17 +14,18 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused, EditConflict, translate_error
-from gallery.core.pagination import parse_id
+from gallery.core.pagination import find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.decisions import confirm_face, decide_face, draw_face, reject_person_of_face
 from gallery.faces.namesakes import find_people_called
-from gallery.faces.selectors import find_visible_face, get_face_detail, list_face_marks
+from gallery.faces.selectors import find_visible_face, list_face_marks
 from gallery.models import Decision, Event, Face, Person, Photo, User
+from gallery.people.groups import find_likely_people
 from gallery.people.references import use_face_as_reference
 from gallery.people.selectors import get_person_cards, suggest_people
 from gallery.people.services import get_or_create_person
 from gallery.web.navigation import get_photo_url
-from gallery.web.photos import get_photo_context
+from gallery.web.photos import get_face_context, get_photo_context
 from gallery.web.responses import add_toast, get_undo_url
 from recognition.errors import ImageError
 
@@ -88,7 +90,7 @@ def face_panel(request: PageRequest, pk: int) -> HttpResponse:
     face = get_face_or_404(user, pk)
     if not request.htmx:
         return redirect(get_photo_url(face.photo, key, face.pk))
-    context = {"chosen": face, "photo": face.photo, "detail": get_face_detail(user, face), "walk": key}
+    context = {**get_face_context(user, face), "photo": face.photo, "walk": key}
     return render(request, "gallery/_face.html", context)
 
 
@@ -181,7 +183,11 @@ def face_draw(request: PageRequest, pk: int) -> HttpResponse:
 def people_suggest(request: PageRequest) -> HttpResponse:
     """People whose names hold what was typed so far, and an offer to make a new person (not with `known`)."""
     user, text = request.user, request.GET.get("name", "").strip()
-    found = get_person_cards(user, suggest_people(user, text), text=text) if text else []
+    photo = find_by_id(Photo.objects.visible_to(user), request.GET.get("photo"))
+    likely = {person.pk: group for person, group in find_likely_people(user, photo)} if photo and text else {}
+    people = suggest_people(user, text, likely) if text else []
+    cards = get_person_cards(user, people, text=text)
+    found = [replace(card, group=likely.get(card.person.pk, "")) for card in cards]
     called = find_people_called(text, user) if text else []
     context = {
         "found": found,

@@ -74,6 +74,8 @@ def build_search_query(asked: SearchQuery) -> str:
         query["q"] = asked.text
     query.setlist("with", [str(person.pk) for person in asked.people])
     query.setlist("without", [str(person.pk) for person in asked.without])
+    if asked.group:
+        query["group"] = str(asked.group.pk)
     if asked.is_unnamed:
         query["unnamed"] = "1"
     return query.urlencode()

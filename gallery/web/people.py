@@ -25,9 +25,10 @@ from gallery.faces.namesakes import find_person_by_name, tell_namesakes_apart
 from gallery.faces.selectors import list_least_similar_faces
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message
-from gallery.models import BulkAct, Event, Face, Person, Reference, Status, User
+from gallery.models import BulkAct, Event, Face, PeopleGroup, Person, Reference, Status, User
 from gallery.models.labels import LabelParts
 from gallery.people.forms import PersonNameForm
+from gallery.people.groups import add_members, list_groups
 from gallery.people.references import add_reference
 from gallery.people.selectors import (
     find_people_seen_with,
@@ -66,12 +67,15 @@ def person_list(request: PageRequest) -> HttpResponse:
     user, text = request.user, request.GET.get("name", "").strip()
     is_hidden = "hidden" in request.GET and user.is_curator
     after = PageCursor.read(request.GET.get("after", ""))
-    rows, following = get_people_page(list_people(hidden=is_hidden, text=text), after)
-    is_start = not (text or is_hidden or after)
+    group = find_by_id(PeopleGroup.objects.all(), request.GET.get("group"))
+    rows, following = get_people_page(list_people(hidden=is_hidden, text=text, group=group), after)
+    is_start = not (text or is_hidden or after or group)
     context = {
         "favourites": get_person_cards(user, list_people(favourite_of=user)[:MAX_FAVOURITES])
         if is_start
         else [],
+        "group": group,
+        "groups": list_groups(),
         "is_choosing": "choose" in request.GET and user.is_curator,
         "portraits": get_person_cards(user, rows, text=text),
         "next": following,
@@ -88,10 +92,14 @@ PEOPLE_ACTS = {"merge": BulkAct.Kind.MERGE, "hide": BulkAct.Kind.HIDE}
 @curator_required
 @require_POST
 def people_act(request: PageRequest) -> HttpResponse:
-    """What is to be done to the chosen people (`person`, ids); the page of the act shows it first."""
+    """Put the chosen people (`person`, ids) into a group, or show what would be done to them before it is."""
     ids = [pk for pk in map(parse_id, request.POST.getlist("person")) if pk is not None]
     back = get_next_url(request)
     chosen = Person.objects.filter(pk__in=ids).values_list("pk", flat=True)
+    if request.POST.get("act") == "group":
+        group = get_object_or_404(PeopleGroup, pk=parse_id(request.POST.get("group")) or 0)
+        add_event_message(request, add_members(request.user, group, Person.objects.filter(pk__in=ids)))
+        return redirect("group", group.pk)
     kind = PEOPLE_ACTS.get(request.POST.get("act", ""))
     if kind is None:
         return HttpResponseBadRequest()
@@ -139,6 +147,7 @@ def person_detail(request: PageRequest, pk: int) -> HttpResponse:
     context |= {
         "person": person,
         "portrait": get_person_cards(user, [person])[0],
+        "groups": PeopleGroup.objects.filter(memberships__person=person),
         "is_favourite": user.favourite_people.filter(pk=person.pk).exists(),
         "other_names": person.other_names.values_list("name", flat=True),
         "year": year,

@@ -17,8 +17,9 @@ from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message, describe_own_event
-from gallery.models import Album, Event, Photo, User
+from gallery.models import Album, Event, Face, Photo, User
 from gallery.models.base import UNFINISHED_STATUSES
+from gallery.people.groups import get_likely_cards
 from gallery.photos.albums import can_change_album, find_album_by_name
 from gallery.photos.membership import (
     can_take_out,
@@ -104,8 +105,17 @@ def get_photo_context(user: User, photo: Photo, face: int | None, key: str) -> d
         "forgotten": count_forgotten_faces(photo, marks),
         "who": join_label_names(mark.label for mark in marks),
         "walk": key,
-        "chosen": chosen,
-        "detail": get_face_detail(user, chosen) if chosen else None,
+        **get_face_context(user, chosen),
+    }
+
+
+def get_face_context(user: User, face: Face | None) -> dict[str, object]:
+    """A face with all that its panel says; and who is likely, where it waits for somebody to say who it is."""
+    is_asked = user.is_contributor and face is not None and not (face.is_decided or face.person_id)
+    return {
+        "chosen": face,
+        "detail": get_face_detail(user, face) if face else None,
+        "likely": get_likely_cards(user, face.photo) if face and is_asked else [],
     }
 
 
