@@ -70,7 +70,7 @@ def api_problems(get_response: Respond) -> Respond:
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        is_told = response.headers.get("Content-Type") == PROBLEM_TYPE
+        is_told = response.headers.get("Content-Type") in (PROBLEM_TYPE, "application/json")
         if response.status_code < 400 or is_told or not is_api_request(request):
             return response
         problem = make_problem(response.status_code)

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from gallery.api.urls import compreface_urls
 from gallery.api.urls import urls as api_urls
 
 admin.autodiscover()
@@ -12,6 +13,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("language", login_not_required(set_language), name="set_language"),
     path("api/v1/", api_urls),
+    path("compreface/api/v1/recognition/", compreface_urls),
     path("", include("gallery.web.urls")),
 ]
 

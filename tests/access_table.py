@@ -200,8 +200,25 @@ API_TABLE: dict[str, tuple[str, Rule]] = {
     "api:list_history": ("read", CONTRIBUTOR()),
     "api:undo_event": ("curate", CONTRIBUTOR("event").post),
 }
+# The same calls as CompreFace's clients make them
+API_TABLE |= {
+    "compreface:recognise": ("read", VIEWER().post),
+    "compreface:verify": ("read", VIEWER("reference").post),
+    "compreface:add_example": ("curate", CONTRIBUTOR().post),
+    "compreface:list_faces": ("read", VIEWER()),
+    "compreface:delete_examples": ("curate", CURATOR().by("delete")),
+    "compreface:delete_some_examples": ("curate", CURATOR().post),
+    "compreface:delete_example": ("curate", CURATOR("reference").by("delete")),
+    "compreface:get_example_picture": ("read", VIEWER("reference")),
+    "compreface:list_subjects": ("read", VIEWER()),
+    "compreface:list_subjects_as_documented": ("read", VIEWER()),
+    "compreface:create_subject": ("curate", CONTRIBUTOR().post),
+    "compreface:rename_subject": ("curate", CURATOR("subject").by("put")),
+    "compreface:delete_subject": ("curate", CURATOR("subject").by("delete")),
+    "compreface:delete_all_subjects": ("curate", CURATOR().by("delete")),
+}
 # What describes the API holds nothing of the site
-API_OPEN = {"api:openapi-json", "api:openapi-view", "api:api-root"}
+API_OPEN = {"api:openapi-json", "api:openapi-view", "api:api-root", "compreface:api-root"}
 
 # The admin's own pages follow a rule: curators and up for the gallery's models, administrators for the rest.
 # What a page of ours inside the admin takes, where it is not the id of its model:

@@ -66,6 +66,7 @@ def make_world() -> World:
     person = a_person("Lan")
     world.values |= {
         "person": person.pk,
+        "subject": person.name,
         "other_person": a_person("Minh").pk,
         "group": PeopleGroup.objects.create(name="Class 4b", search="class 4b").pk,
         "user": owner.pk,

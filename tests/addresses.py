@@ -60,7 +60,7 @@ ALL = {address.name: address for address in addresses()}
 ADMIN = sorted(name for name, address in ALL.items() if address.is_admin and name != "admin:login")
 
 
-API = sorted(name for name in ALL if name.startswith("api:"))
+API = sorted(name for name in ALL if name.startswith(("api:", "compreface:")))
 
 
 SITE = sorted(name for name, address in ALL.items() if not address.is_admin and name not in API)

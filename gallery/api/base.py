@@ -108,6 +108,12 @@ class KeyAuth(HttpBearer):
 
 
 class Api(NinjaAPI):
+    def __init__(
+        self, root: str, auth_class: Callable[[CallRule], Callable[..., Any]] = KeyAuth, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.root, self.auth_class = root, auth_class
+
     def call(
         self,
         method: str,
@@ -120,13 +126,13 @@ class Api(NinjaAPI):
     ) -> Callable[[Call], Call]:
         """For a function: what it answers to this method and path, for whom."""
         rule = CallRule(scope, role, takes_files)
-        RULES[method, ROOT + path.replace("{", "<").replace("}", ">")] = rule
+        RULES[method, self.root + path.replace("{", "<").replace("}", ">")] = rule
 
         def register(function: Call) -> Call:
             needs = f"Needs the scope `{scope.value}`, and a {role.value} or more."
             description = f"{inspect.getdoc(function) or ''}\n\n{needs}".strip()
             operation = self.api_operation(
-                [method], path, auth=KeyAuth(rule), description=description, **options
+                [method], path, auth=self.auth_class(rule), description=description, **options
             )
             return operation(function)
 
@@ -139,13 +145,15 @@ class Api(NinjaAPI):
         return complete_document(super().get_openapi_schema(**options))
 
 
-api = Api(title="Facesite", version="1", description=DESCRIPTION, urls_namespace="api")
+api = Api(ROOT, title="Facesite", version="1", description=DESCRIPTION, urls_namespace="api")
 
 
 def find_key_sender(request: HttpRequest) -> tuple[User | None, bool]:
     """Who sends the body of a call, if they may make it, and whether it takes files. Asked before there is a body."""
     scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
-    key = find_api_key(secret) if scheme.lower() == "bearer" else None
+    if scheme.lower() != "bearer":
+        secret = request.headers.get("x-api-key", "")  # as CompreFace's clients send it
+    key = find_api_key(secret)
     try:
         rule = RULES.get((request.method or "", resolve(request.path_info).route))
     except Resolver404:

@@ -16,10 +16,10 @@ from gallery.history.audit import VERB_LOOKED_UP, write_audit_event
 from gallery.models import ApiScope
 
 
-def _look_up(request: ApiRequest, act: str, *files: Any) -> HttpResponse:
+def look_up(request: ApiRequest, act: str, *files: Any, **options: Any) -> HttpResponse:
     if not settings.IDENTIFY:
         raise NotLetIn("switched_off", _("Looking at pictures without keeping them is switched off here."))
-    response = ask_lookup(request.user, act, files)
+    response = ask_lookup(request.user, act, files, **options)
     write_audit_event(request.user, VERB_LOOKED_UP)
     return response
 
@@ -35,7 +35,7 @@ def _look_up(request: ApiRequest, act: str, *files: Any) -> HttpResponse:
 )
 def identify(request: ApiRequest, file: File[UploadedFile]) -> HttpResponse:
     """Nothing of it is kept. Answers come from the people and references that the key's user may see."""
-    return _look_up(request, "identify", file)
+    return look_up(request, "identify", file)
 
 
 @api.call(
@@ -49,4 +49,4 @@ def identify(request: ApiRequest, file: File[UploadedFile]) -> HttpResponse:
 )
 def compare(request: ApiRequest, a: File[UploadedFile], b: File[UploadedFile]) -> HttpResponse:
     """The main face of each is compared; nothing is kept. 422 where a picture has none."""
-    return _look_up(request, "compare", a, b)
+    return look_up(request, "compare", a, b)

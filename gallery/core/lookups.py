@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import IO
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -23,17 +23,18 @@ from gallery.models import User
 from recognition.errors import ImageTooLarge
 
 SOCKET_NAME = "lookups.sock"  # in the data directory
-LOOKUP_PATHS = ("/api/v1/identify", "/api/v1/compare")
+LOOKUP_PATHS = ("/api/v1/identify", "/api/v1/compare", "/compreface/api/v1/recognition/recognize")
 MAX_SOCKET_PATH = 100  # bytes that the system takes of one
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One question: `identify` or `compare`."""
+    """One question: an act of faces.lookup_server, for a user who may do it."""
 
     act: str
     user: int
     language: str
+    options: Mapping[str, Any]
     pictures: tuple[IO[bytes], ...]
 
 
@@ -49,12 +50,12 @@ def _open_folder(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
 
-def ask_lookup(user: User, act: str, files: Sequence[UploadedFile[bytes]]) -> HttpResponse:
+def ask_lookup(user: User, act: str, files: Sequence[UploadedFile[bytes]], **options: Any) -> HttpResponse:
     """For a view to return: the gate asks, and sends what is answered; this is what it sends if nobody does."""
     sentence = _("No worker looks at pictures at the moment. Start one, or try again soon.")
     response = make_problem(503, "no_worker", sentence, retry_after=10)
     pictures = tuple(_copy_without_name(file) for file in files)
-    response.lookup = Lookup(act, user.pk, get_language() or "en", pictures)  # type: ignore[attr-defined]
+    response.lookup = Lookup(act, user.pk, get_language() or "en", options, pictures)  # type: ignore[attr-defined]
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log an error that is none yet
     return response
 

@@ -28,7 +28,7 @@ PLAIN_PROBLEMS = {
 
 
 def is_api_request(request: HttpRequest) -> bool:
-    return request.path_info.startswith("/api/")
+    return request.path_info.startswith(("/api/", "/compreface/"))
 
 
 def make_problem(

@@ -46,7 +46,7 @@ def identify_faces(user: User, picture: bytes) -> dict[str, Any]:
     }
 
 
-def compare_pictures(first: bytes, second: bytes) -> dict[str, Any]:
+def compare_pictures(user: User, first: bytes, second: bytes) -> dict[str, Any]:
     """How alike the main faces of two pictures are, and whether that is one person; null where it cannot be said.
 
     ImageError for no picture, NoFaceFound or SeveralFaces where none is the main one.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from io import BufferedRWPair
 from pathlib import Path
@@ -15,9 +16,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import close_old_connections
+from django.http import HttpResponse, JsonResponse
 from django.utils import translation
 from filelock import FileLock
 
+from gallery.core.compreface import NUMBERS, UNREADABLE_FILE, make_compreface_error
 from gallery.core.exceptions import translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.lookups import SOCKET_NAME, get_socket_path
@@ -28,6 +31,7 @@ from recognition.errors import CodedError, ImageTooLarge
 
 MAX_WAITING = 128  # questions; whoever asks then is told to come again
 SEND_SECONDS = 10  # without a byte, after which somebody who asks is not listened to any more
+ACTS: dict[str, Callable[..., dict[str, Any]]] = {"identify": identify_faces, "compare": compare_pictures}
 log = logging.getLogger(__name__)
 
 
@@ -63,8 +67,9 @@ def answer_connection(connection: socket.socket) -> None:
         with connection.makefile("rwb") as stream:
             question = json.loads(stream.readline(10_000))
             pictures = [_read_exactly(stream, length) for length in question["lengths"]]
-            status, content = answer_question(question, pictures)
-            stream.write(f"{status}\n".encode() + content)
+            answer = answer_question(question, pictures)
+            kind = answer["Content-Type"]
+            stream.write(f"{answer.status_code} {kind}\n".encode() + answer.content)
     except (OSError, EOFError, ValueError):  # whoever asked has gone
         return
 
@@ -78,19 +83,18 @@ def _read_exactly(stream: BufferedRWPair[Any, Any], length: int) -> bytes:
     return content
 
 
-def answer_question(question: dict[str, Any], pictures: list[bytes]) -> tuple[int, bytes]:
-    """A status and the JSON that goes with it."""
+def answer_question(question: dict[str, Any], pictures: list[bytes]) -> HttpResponse:
     with translation.override(question["language"]):
         try:
-            if question["act"] == "compare":
-                found = compare_pictures(*pictures)
-            else:
-                found = identify_faces(User.objects.get(pk=question["user"]), *pictures)
-            return 200, json.dumps(found).encode()
+            user = User.objects.get(pk=question["user"])
+            return JsonResponse(ACTS[question["act"]](user, *pictures, **question["options"]))
         except CodedError as error:
+            if question["act"].startswith("compreface."):
+                return make_compreface_error(
+                    400, NUMBERS.get(error.code, UNREADABLE_FILE), translate_error(error)
+                )
             status = 413 if isinstance(error, ImageTooLarge) else 422
-            problem = make_problem(status, error.code, translate_error(error))
+            return make_problem(status, error.code, translate_error(error))
         except Exception:
             log.exception("a picture could not be looked at")
-            problem = make_problem(503, "no_worker")
-        return problem.status_code, problem.content
+            return make_problem(503, "no_worker")

@@ -21,7 +21,8 @@ class Caller:
     def __init__(self, user: User, *scopes: str, **headers: str) -> None:
         self.user = user
         self.key, self.secret = create_api_key(user, user, scopes or ApiScope.values)
-        self.client = Client(headers={"Authorization": f"Bearer {self.secret}", **headers})
+        known = {"Authorization": f"Bearer {self.secret}", "x-api-key": self.secret}
+        self.client = Client(headers={**known, **headers})
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         options: dict[str, Any] = {"headers": headers}
@@ -45,7 +46,7 @@ class Caller:
 def problem(answer: Any) -> tuple[int, str]:
     """The status and the code of an answer that is a problem, whole and as RFC 9457 has it."""
     assert answer["Content-Type"] == "application/problem+json"
-    said = answer.json()
+    said = json.loads(answer.content)
     assert said["status"] == answer.status_code
     assert said["title"]
     assert said["detail"]

@@ -33,7 +33,7 @@ DOCUMENT = f"{ROOT}/openapi.json"
 def test_the_document_is_complete_and_open_to_all() -> None:
     document: dict[str, Any] = Client().get(DOCUMENT).json()
     calls = [call for path in document["paths"].values() for call in path.values()]
-    assert len(calls) == len(RULES)
+    assert len(calls) == sum(route.startswith("api/v1/") for _method, route in RULES)
     for call in calls:
         assert call["summary"]
         assert call["security"]

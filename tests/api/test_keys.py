@@ -57,12 +57,15 @@ def test_a_call_needs_the_scope_and_the_role_of_its_line(world: World, name: str
             assert answer.status_code not in {404, 500}, f"{name} as {role}: {answer.status_code}"
     others = {"read", "upload", "decide", "curate"} - {scope}
     lacking = called(Caller(world.users["administrator"], *others), rule, world, name)
-    assert problem(lacking) == (403, "scope_missing")
+    assert lacking.status_code == 403
     stranger = Caller(world.users["administrator"])
     stranger.client = Client()
     nobody = called(stranger, rule, world, name)
-    assert problem(nobody) == (401, "key_needed")
-    assert nobody["WWW-Authenticate"] == "Bearer"
+    assert nobody.status_code == 401
+    if name.startswith("api:"):
+        assert problem(lacking) == (403, "scope_missing")
+        assert problem(nobody) == (401, "key_needed")
+        assert nobody["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("name", [name for name, (_, rule) in API_TABLE.items() if HIDEABLE & {*rule.words}])
@@ -72,7 +75,7 @@ def test_what_is_in_an_album_for_others_is_not_there(world: World, name: str) ->
     answer = called(who, rule, world, name, hidden=True)
     if name == "api:decide_on_face":  # whose body is looked at first
         answer = who.post(f"/faces/{world.value('face', hidden=True)}/decision", {"decision": "ignore"})
-    assert problem(answer) == (404, "not_found")
+    assert answer.status_code == 404
 
 
 def test_a_key_that_has_ended_opens_nothing(user: User) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import requests
+from django.http import HttpResponse
 
 from gallery.api.schemas import ComparedOut, IdentifiedOut
 from gallery.core.lookups import SOCKET_NAME, get_lookup
 from gallery.faces.lookup_server import answer_question
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
-from gallery.models import Album, Event, Photo, Reference, Role
+from gallery.models import Album, Event, Photo, Reference, Role, User
 from tests.api.calling import Caller, problem
 from tests.engines import FakeEngine, somebody
 from tests.gallery_world import know, world
@@ -48,9 +49,13 @@ def test_a_call_that_no_worker_answers_says_so_and_leaves_nothing(settings: Any)
 
 
 def identify(user: Any, picture: bytes = b"") -> Any:
-    question = {"act": "identify", "user": user.pk, "language": "en"}
-    status, content = answer_question(question, [picture or jpeg()])
-    return status, json.loads(content)
+    answer = ask("identify", [picture or jpeg()], user)
+    return answer.status_code, json.loads(answer.content)
+
+
+def ask(act: str, pictures: list[bytes], user: User, language: str = "en", **options: Any) -> HttpResponse:
+    question = {"act": act, "user": user.pk, "language": language, "options": options}
+    return answer_question(question, pictures)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -76,27 +81,24 @@ def test_answers_rest_on_references_that_the_asker_may_see(world: FakeEngine) ->
 
 @pytest.mark.django_db(transaction=True)
 def test_two_pictures_are_compared_by_their_main_faces(world: FakeEngine) -> None:
-    question = {"act": "compare", "user": 0, "language": "en"}
+    user = a_user()
     world.faces = [somebody(100, 1)]
-    status, content = answer_question(question, [jpeg(), jpeg()])
-    said = json.loads(content)
+    answer = ask("compare", [jpeg(), jpeg()], user)
+    said = json.loads(answer.content)
     ComparedOut.model_validate(said)
-    assert (status, said["same"], said["similarity"]) == (200, True, 1.0)
+    assert (answer.status_code, said["same"], said["similarity"]) == (200, True, 1.0)
     assert said["meaning"]
     world.faces = []
-    status, content = answer_question(question, [jpeg(), jpeg()])
-    assert (status, json.loads(content)["code"]) == (422, "no_face")
+    assert problem(ask("compare", [jpeg(), jpeg()], user)) == (422, "no_face")
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("fake")
 def test_a_picture_that_cannot_be_read_is_told_in_the_asked_language(monkeypatch: Any) -> None:
     monkeypatch.setattr(engine, "get_detector", lambda: None)
-    question = {"act": "identify", "user": a_user().pk, "language": "vi"}
-    status, content = answer_question(question, [b"not a picture"])
-    said = json.loads(content)
-    assert (status, said["code"]) == (422, "looks_like")
-    assert "ảnh" in said["detail"].lower()
+    answer = ask("identify", [b"not a picture"], a_user(), "vi")
+    assert problem(answer) == (422, "looks_like")
+    assert "ảnh" in json.loads(answer.content)["detail"].lower()
 
 
 @pytest.mark.slow
@@ -113,25 +115,25 @@ def test_a_picture_is_named_as_by_the_command_and_is_gone_also_when_its_worker_d
     [key] = site.json("create_api_key", "vy")
     bearer = {"Authorization": f"Bearer {key['key']}"}
 
-    def ask(address: str) -> requests.Response:
+    def send(address: str) -> requests.Response:
         with photo.open("rb") as file:
             return requests.post(
                 f"{address}/api/v1/identify", headers=bearer, files={"file": file}, timeout=90
             )
 
     with site.web() as address:
-        assert ask(address).status_code == 503
+        assert send(address).status_code == 503
         with site.worker():
             wait_for(lambda: (site.folder / SOCKET_NAME).exists(), "the worker to listen", 60)
             files = sorted(path for path in site.folder.rglob("*") if "broker" not in path.parts)
             with ThreadPoolExecutor(5) as callers:
-                answers = list(callers.map(ask, [address] * 5))
+                answers = list(callers.map(send, [address] * 5))
             assert [answer.status_code for answer in answers] == [200] * 5
             for answer in answers:
                 assert as_said(answer.json()["faces"]) == as_said(tagged["faces"])
             left = sorted(path for path in site.folder.rglob("*") if "broker" not in path.parts)
             assert [path for path in left if path not in files and "tmp" in path.parts] == []
-        assert ask(address).status_code == 503
+        assert send(address).status_code == 503
     assert site.rows("SELECT count(*) FROM gallery_photo") == [(0,)]
 
 

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from facesite.processes import die_with_parent
 from gallery.faces.lookup_server import NoSocketHere, serve_lookups
 from gallery.management.base import GalleryCommand
+from gallery.people import compreface  # noqa: F401 -- importing it adds its questions
 
 
 class Command(GalleryCommand):
