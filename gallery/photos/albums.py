@@ -13,12 +13,13 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from gallery.core.confirmation import ask_unless_confirmed
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor
 from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.models import Album, AlbumPhoto, Event, Face, Person, Photo, ShareLink, User
-from gallery.models.people import clean_name, get_search_key
+from gallery.models.people import clean_name, get_name_key, get_search_key
 from gallery.models.querysets import PhotoQuerySet
 
 ALBUMS_PER_PAGE = 60
@@ -94,7 +95,11 @@ def can_change_album(user: User, album: Album) -> bool:
 
 @transaction.atomic
 def create_album(user: User, name: str, **values: Any) -> Album:
-    """A new album; the user may see it whatever its limits become. `values` are those of `change_album`."""
+    """A new album; the user may see it whatever its limits become. `values` are those of `change_album`.
+
+    Raises ConfirmationNeeded where the user sees one of this name.
+    """
+    _ask_about_same_name(find_albums_called(user, name))
     members = values.pop("members", ())
     album = make_unsaved_album(user, name, **values)
     changes = ChangeSet()
@@ -119,6 +124,7 @@ def change_album(user: User, album: Album, values: Mapping[str, Any]) -> Event |
     changes = ChangeSet()
     parts = [{column: values[column]} for column in values.keys() - {"name", "members"}]
     if "name" in values:
+        _ask_about_same_name(find_albums_called(user, str(values["name"])).exclude(pk=album.pk))
         parts.append(_clean_album_name(str(values["name"])))
     for columns in parts:
         if any(getattr(was, column) != value for column, value in columns.items()):
@@ -198,9 +204,25 @@ def remove_album(user: User, album: Album) -> Event:
     return record_event(user, "album.remove", album, summary, changes)
 
 
+def find_albums_called(user: User | None, name: str) -> QuerySet[Album]:
+    """Albums of this name that the user sees, the latest first; without a user all. Case, blanks and Unicode's forms
+    do not count."""
+    albums = Album.objects.visible_to(user) if user else Album.objects.all()
+    alike = albums.filter(search=get_search_key(name)[:400]).values_list("pk", "name")
+    key = get_name_key(clean_name(name)[:200])
+    return albums.filter(pk__in=[pk for pk, other in alike if get_name_key(other) == key])
+
+
 def find_album_by_name(user: User, name: str) -> Album | None:
-    """The album of this name that the user sees, the latest where there are several."""
-    return Album.objects.visible_to(user).filter(search=get_search_key(clean_name(name))[:400]).first()
+    """The album of this name that the user sees, else the latest whose name differs in accents alone."""
+    alike = Album.objects.visible_to(user).filter(search=get_search_key(name)[:400])
+    return find_albums_called(user, name).first() or alike.first()
+
+
+def _ask_about_same_name(albums: QuerySet[Album]) -> None:
+    if same := albums.first():
+        question = _("There is already an album “%(name)s”. Then there are two of that name.")
+        ask_unless_confirmed(f"album:{same.pk}", question % {"name": same.name})
 
 
 def _describe_change(summary: Mapping[str, Any]) -> str:

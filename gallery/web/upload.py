@@ -26,7 +26,7 @@ from gallery.core.pagination import find_by_id, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, takes_files
 from gallery.core.throttling import UploadQuotaReached
 from gallery.models import Album, PartialUpload, Photo, User
-from gallery.photos.albums import create_album
+from gallery.photos.albums import create_album, find_albums_called
 from gallery.photos.partial_uploads import (
     PartRefused,
     append_part,
@@ -184,20 +184,30 @@ def upload_discard(request: PageRequest) -> HttpResponse:
 def upload_new_album(request: PageRequest) -> JsonResponse:
     """A new album to upload into."""
     try:
-        album = _create_upload_album(request, request.POST.get("new_album", ""))
+        album = _get_album_called(request, request.POST.get("new_album", ""))
     except ActionRefused as refusal:
         return JsonResponse({"error": str(refusal)}, status=422)
     return JsonResponse({"album": album.pk, "name": album.name})
 
 
-def _create_upload_album(request: PageRequest, name: str) -> Album:
-    return create_album(request.user, name, is_recognised="unrecognised" not in request.POST)
+def _get_album_called(request: PageRequest, name: str) -> Album:
+    """The album of this name that the user sees, or a new one."""
+    is_recognised = "unrecognised" not in request.POST
+    found = find_albums_called(request.user, name).first()
+    if found is None:
+        return create_album(request.user, name, is_recognised=is_recognised)
+    if found.is_recognised and not is_recognised:
+        raise ActionRefused(
+            _("There is already an album “%(name)s”, and faces are recognised in it. Write another name.")
+            % {"name": found.name}
+        )
+    return found
 
 
 def _get_target_album(request: PageRequest) -> Album | None:
     user, name = request.user, request.POST.get("new_album", "").strip()
     if name:
-        return _create_upload_album(request, name)
+        return _get_album_called(request, name)
     found = find_by_id(Album.objects.visible_to(user), request.POST.get("album"))
     if found is None and parse_id(
         request.POST.get("album")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -287,3 +288,30 @@ def test_acts_on_a_photo_are_told_to_who_sees_it_though_it_is_in_a_hidden_album_
     page = signed_in(other).get(reverse("history")).content.decode()
     assert "stopped recognising faces in “both.jpg”" in page
     assert "Board" not in page
+
+
+SAME_NAMES = ("Tết", unicodedata.normalize("NFD", "Tết"), "  tết ", "TẾT")
+
+
+@pytest.mark.parametrize("name", SAME_NAMES)
+def test_the_name_of_an_album_that_is_there_is_asked_about(mai: User, other: User, name: str) -> None:
+    album, client = create_album(mai, "Tết"), signed_in(mai)
+    page = client.post(reverse("album_new"), {"name": name, "is_recognised": "on"})
+    assert "There is already an album “Tết”." in page.content.decode()
+    assert Album.objects.count() == 1
+    client.post(reverse("album_edit", args=(album.pk,)), {"name": name, "is_recognised": "on"})  # its own
+    confirmed = {"name": name, "is_recognised": "on", "confirmed": page.context["key"]}
+    client.post(reverse("album_new"), confirmed)
+    assert Album.objects.count() == 2
+    Album.objects.update(is_limited=True)
+    create_album(other, name)  # who sees neither is told of neither
+
+
+def test_an_album_sent_to_by_name_is_one_however_it_is_written(mai: User, tmp_path: Path) -> None:
+    client, quiet = signed_in(mai), create_album(mai, "Tet")  # another word
+    for name in SAME_NAMES:
+        client.post(reverse("upload_album"), {"new_album": name})
+        call_command("import_photos", str(tmp_path), album=name, stdout=io.StringIO(), stderr=io.StringIO())
+    assert Album.objects.exclude(pk=quiet.pk).count() == 1
+    refused = client.post(reverse("upload_album"), {"new_album": "Tết", "unrecognised": "1"})
+    assert refused.status_code == 422

@@ -8,8 +8,8 @@ from gallery.core.erased import describe_erased
 from gallery.core.exceptions import FileWasErased
 from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
 from gallery.models import Album
-from gallery.models.people import get_search_key
 from gallery.people.folder_import import clean_path
+from gallery.photos.albums import find_albums_called, make_unsaved_album
 from gallery.photos.services import add_photo
 from recognition.errors import ImageError
 
@@ -57,5 +57,8 @@ class Command(GalleryCommand):
 
 
 def get_or_create_album(name: str) -> Album:
-    found = Album.objects.filter(name=name).first()
-    return found or Album.objects.create(name=name, search=get_search_key(name)[:400])
+    found = find_albums_called(None, name).first()
+    if found is None:
+        found = make_unsaved_album(None, name)
+        found.save()
+    return found
