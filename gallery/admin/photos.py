@@ -40,7 +40,7 @@ from gallery.templatetags.media import photo_src
 @admin.register(Album)
 class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     form = OptimisticLockForm
-    fields = ("name", "date", "note", "is_limited", "members", "is_recognised")
+    fields = ("name", "date", "note", "order", "is_limited", "members", "is_recognised")
     list_display = ("album_picture", "name", "date", "photo_count", "is_limited", "is_recognised", page_link)
     list_display_links = ("album_picture", "name")
     list_filter = ("is_limited", "is_recognised", "date")

@@ -14,7 +14,7 @@ Row = TypeVar("Row", bound=Model)
 @dataclass(frozen=True, slots=True)
 class KeysetPage(Generic[Row]):
     rows: Sequence[Row]
-    after: int | None  # what to ask the next page with; None at the end
+    after: int | str | None  # what to ask the next page with; None at the end
 
     def __bool__(self) -> bool:
         return bool(self.rows)

@@ -15,6 +15,12 @@ from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
 from recognition.types import Box
 
 
+class PhotoOrder(models.TextChoices):
+    LATEST = "", _("By date, newest first")
+    TAKEN = "taken", _("By date, oldest first")
+    ADDED = "added", _("Last added first")
+
+
 class Album(models.Model):
     """Photos of one event or trip."""
 
@@ -24,6 +30,9 @@ class Album(models.Model):
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
     date = models.DateField(_("date"), null=True, blank=True)
     note = models.TextField(_("note"), blank=True)
+    order = models.CharField(
+        _("order of the photos"), max_length=8, choices=PhotoOrder, default=PhotoOrder.LATEST, blank=True
+    )
     cover = models.ForeignKey("Photo", models.SET_NULL, null=True, blank=True, related_name="+")
     is_limited = models.BooleanField(_("only for chosen users"), default=False)
     members = models.ManyToManyField(User, blank=True, related_name="albums", verbose_name=_("chosen users"))

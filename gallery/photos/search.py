@@ -1,7 +1,8 @@
 """Search by one box: people, albums, dates, file names; and photos with A and B, without C.
 
 A text of names between commas is understood as people: "Anna, Bảo, -Eva" are the photos with Anna and Bảo on
-which Eva is not. What is no such list is looked for in all names, with or without accents."""
+which Eva is not. What is no such list is looked for in all names, with or without accents. A name may hold commas
+itself, or begin like "without"."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from django.utils.dates import MONTHS
 from gallery.core.pagination import parse_id
 from gallery.faces.namesakes import find_people_called, tell_namesakes_apart
 from gallery.models import Album, AlbumPhoto, Face, Membership, PeopleGroup, Person, Photo, User
-from gallery.models.people import get_search_key
+from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.albums import list_albums
 from gallery.photos.selectors import filter_photos
@@ -54,14 +55,12 @@ def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
     Names typed into the text join the people chosen before.
     """
     with_ids, without_ids, lost = _parse_ids(query, "with"), _parse_ids(query, "without"), []
-    typed = [(name.strip(), with_ids) for name in query.get("also", "").split(",")]
-    typed += [(name.strip(), without_ids) for name in query.get("but", "").split(",")]
-    for term, ids in typed[:MAX_SEARCHED_PEOPLE]:
-        is_excluded, name = _split_without(term)
-        person = _find_one_person(user, name) if name else None
-        if person:
+    typed = [(*term, with_ids) for term in _split_terms(query.get("also", ""))]
+    typed += [(*term, without_ids) for term in _split_terms(query.get("but", ""))]
+    for is_excluded, name, ids in typed[:MAX_SEARCHED_PEOPLE]:
+        if person := _find_one_person(user, name):
             (without_ids if is_excluded else ids).append(person.pk)
-        elif term:
+        else:
             lost.append(name)
     with_ids, without_ids = with_ids[:MAX_SEARCHED_PEOPLE], without_ids[:MAX_SEARCHED_PEOPLE]
     found = Person.objects.in_bulk([*with_ids, *without_ids])
@@ -90,7 +89,7 @@ def _parse_ids(query: QueryDict, name: str) -> list[int]:
 
 def _parse_people(user: User, text: str) -> tuple[list[Person], list[Person]] | None:
     """The people a list of names means: at least two names, or one to leave out; None for other text."""
-    terms = [_split_without(term.strip()) for term in text.split(",") if term.strip()]
+    terms = _split_terms(text)
     if len(terms) < 2 and not any(is_excluded for is_excluded, _name in terms):
         return None
     with_them: list[Person] = []
@@ -101,6 +100,37 @@ def _parse_people(user: User, text: str) -> tuple[list[Person], list[Person]] | 
             return None
         (without if is_excluded else with_them).append(person)
     return with_them, without
+
+
+def _split_terms(text: str) -> list[tuple[bool, str]]:
+    """The names between commas, each with whether it is left out.
+
+    A name may hold commas itself, or begin like "without": what somebody is called as it stands is that name, the
+    longest first.
+    """
+    parts = [part for part in text.split(",") if part.strip()]
+    if len(parts) > 2 * MAX_SEARCHED_PEOPLE:
+        return [_split_without(part.strip()) for part in parts]
+    spans = {
+        (start, end): ",".join(parts[start:end]).strip()
+        for start in range(len(parts))
+        for end in range(start + 1, len(parts) + 1)
+    }
+    asked = {get_name_key(name) for term in spans.values() for name in (term, _split_without(term)[1])}
+    keys = set(Person.objects.filter(key__in=asked).values_list("key", flat=True))
+    terms, start = [], 0
+    while start < len(parts):
+        for end in range(len(parts), start, -1):
+            term = spans[start, end]
+            is_excluded, name = _split_without(term)
+            if get_name_key(term) in keys:
+                terms.append((False, term))
+                break
+            if get_name_key(name) in keys or end == start + 1:
+                terms.append((is_excluded, name))
+                break
+        start = end
+    return [(is_excluded, name) for is_excluded, name in terms if name]
 
 
 def _split_without(term: str) -> tuple[bool, str]:

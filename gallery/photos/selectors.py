@@ -10,13 +10,15 @@ from statistics import fmean
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from gallery.core.pagination import KeysetPage, paginate_by_id
+from gallery.core.pagination import KeysetPage
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
 from gallery.models import Album, Decision, Face, Photo, Status, User, WorkerBeat
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.labels import format_label
+from gallery.models.photos import PhotoOrder
 from gallery.models.querysets import PhotoQuerySet
+from gallery.photos.ordering import paginate_photos
 
 PHOTOS_PER_PAGE = 36
 SPEED_SAMPLE_SIZE = 30
@@ -36,9 +38,12 @@ def filter_photos(photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:
 
 
 def get_photo_grid(
-    photos: QuerySet[Photo], after: int | None, size: int = PHOTOS_PER_PAGE
+    photos: QuerySet[Photo],
+    after: str | None,
+    size: int = PHOTOS_PER_PAGE,
+    order: str = PhotoOrder.ADDED,
 ) -> KeysetPage[Photo]:
-    page = paginate_by_id(photos.only(*TILE_FIELDS), after, size)
+    page = paginate_photos(photos.only(*TILE_FIELDS), order, after, size)
     return KeysetPage(add_tile_summaries(page.rows), page.after)
 
 
@@ -50,13 +55,6 @@ def list_unfinished_photos(user: User) -> list[Photo]:
 
 def join_label_names(standings: Iterable[FaceLabel]) -> str:
     return ", ".join(dict.fromkeys(one.name for one in standings if one.is_named))
-
-
-def find_neighbour_ids(photos: QuerySet[Photo], photo: Photo) -> tuple[int | None, int | None]:
-    """Ids of the newer and the older photo beside this one."""
-    newer = photos.filter(pk__gt=photo.pk).order_by("pk").values_list("pk", flat=True).first()
-    older = photos.filter(pk__lt=photo.pk).order_by("-pk").values_list("pk", flat=True).first()
-    return newer, older
 
 
 @dataclass(frozen=True, slots=True)

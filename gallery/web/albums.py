@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.core.downloads import picture_response
-from gallery.core.pagination import PageCursor, paginate_by_id, parse_id
+from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import PageRequest, contributor_required, curator_required
 from gallery.history.audit import record_share_visit
 from gallery.history.descriptions import add_event_message
@@ -46,6 +46,7 @@ from gallery.photos.membership import (
     put_photos_in_album,
     take_photos_out,
 )
+from gallery.photos.ordering import find_neighbour_ids, paginate_photos
 from gallery.photos.renditions import (
     PHOTO_WIDTHS,
     get_box_to_hide,
@@ -54,7 +55,7 @@ from gallery.photos.renditions import (
     hidden_digest,
     photo_digest,
 )
-from gallery.photos.selectors import find_neighbour_ids, get_photo_grid, get_processing_progress
+from gallery.photos.selectors import get_photo_grid, get_processing_progress
 from gallery.photos.sharing import (
     faces_with_shared_names,
     find_faces_to_hide,
@@ -71,7 +72,7 @@ from recognition.types import Box
 class AlbumForm(OptimisticLockForm):
     class Meta:
         model = Album
-        fields: ClassVar = ["name", "date", "note", "is_recognised", "is_limited", "members"]
+        fields: ClassVar = ["name", "date", "note", "order", "is_recognised", "is_limited", "members"]
         widgets: ClassVar = {
             "date": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             "note": forms.Textarea(attrs={"rows": 3}),
@@ -105,7 +106,7 @@ def album_detail(request: PageRequest, pk: int) -> HttpResponse:
     user = request.user
     album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     in_album = list_photos_in_album(user, album)
-    page = get_photo_grid(in_album, parse_id(request.GET.get("after")))
+    page = get_photo_grid(in_album, request.GET.get("after"), order=album.order)
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", {"page": page, "walk": album_navigation_key(album)})
     context = {
@@ -255,7 +256,7 @@ def _get_open_link(token: str) -> ShareLink:
 def shared_album(request: HttpRequest, token: str) -> HttpResponse:
     link = _get_open_link(token)
     photos = shared_photos(link)
-    page = paginate_by_id(photos, parse_id(request.GET.get("after")), SHARED_PAGE_SIZE)
+    page = paginate_photos(photos, link.album.order, request.GET.get("after"), SHARED_PAGE_SIZE)
     record_share_visit(link)
     hidden = _find_boxes_to_hide(link, page.rows)
     context = {
@@ -272,15 +273,15 @@ def shared_album(request: HttpRequest, token: str) -> HttpResponse:
 def shared_photo(request: HttpRequest, token: str, pk: int) -> HttpResponse:
     link = _get_open_link(token)
     photo = get_object_or_404(shared_photos(link), pk=pk)
-    newer, older = find_neighbour_ids(shared_photos(link), photo)
+    before, after = find_neighbour_ids(shared_photos(link), link.album.order, photo)
     context = {
         "link": link,
         "token": token,
         "photo": photo,
         "digest": _shared_photo_digest(photo, _find_boxes_to_hide(link, [photo])[photo.pk]),
         "names": faces_with_shared_names(photo) if link.has_names else [],
-        "newer": newer,
-        "older": older,
+        "before": before,
+        "after": after,
     }
     return _add_unlisted_headers(render(request, "share/photo.html", context))
 

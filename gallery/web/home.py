@@ -6,7 +6,6 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest
 from gallery.curation.findings import count_findings_for_badge
 from gallery.models import Face, Photo, User
@@ -55,7 +54,7 @@ MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
 def search_page(request: PageRequest) -> HttpResponse:
     """What the address asks for (see photos/search.py): photos, and for a text people and albums too."""
     asked = parse_search_query(request.user, request.GET)
-    page = get_photo_grid(search_photos(request.user, asked), parse_id(request.GET.get("after")))
+    page = get_photo_grid(search_photos(request.user, asked), request.GET.get("after"))
     context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", context)

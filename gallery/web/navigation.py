@@ -14,29 +14,33 @@ from django.utils.translation import gettext as _
 
 from gallery.core.pagination import find_by_id, parse_id
 from gallery.models import Album, Person, Photo, User
+from gallery.models.photos import PhotoOrder
 from gallery.people.selectors import list_photos_of_person
+from gallery.photos.albums import list_photos_in_album
+from gallery.photos.ordering import find_neighbour_ids, get_cursor, list_photos_beyond
 from gallery.photos.search import parse_search_query, search_photos
-from gallery.photos.selectors import filter_photos, find_neighbour_ids
+from gallery.photos.selectors import filter_photos
 
 ALL_PHOTOS_KEY = "photos:"
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoNavigation:
-    """The photos one goes through, newest first."""
+    """The photos one goes through, in this order."""
 
     key: str  # what stands in the address; empty where the photo says it by itself
     name: str
     address: str  # the page with all of them
     photos: QuerySet[Photo]
+    order: str = PhotoOrder.ADDED
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoPosition:
     """Where a photo lies on a walk."""
 
-    newer: int | None
-    older: int | None
+    before: int | None
+    after: int | None
     number: int  # from 1; 0 where the photo belongs to it no more
     total: int
 
@@ -70,7 +74,7 @@ def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
 
 def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
     address = reverse("album", args=(album.pk,))
-    return PhotoNavigation(key, album.name, address, Photo.objects.visible_to(user).filter(albums=album))
+    return PhotoNavigation(key, album.name, address, list_photos_in_album(user, album), album.order)
 
 
 def _album_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
@@ -114,7 +118,8 @@ _NAVIGATION_KINDS = {
 
 
 def locate_photo(on: PhotoNavigation, photo: Photo) -> PhotoPosition:
-    newer, older = find_neighbour_ids(on.photos, photo)
+    before, after = find_neighbour_ids(on.photos, on.order, photo)
     is_there = on.photos.filter(pk=photo.pk).exists()
-    number = on.photos.filter(pk__gt=photo.pk).count() + 1 if is_there else 0
-    return PhotoPosition(newer, older, number, on.photos.count() if is_there else 0)
+    earlier = list_photos_beyond(on.photos, on.order, get_cursor(photo), is_before=True)
+    number = earlier.count() + 1 if is_there else 0
+    return PhotoPosition(before, after, number, on.photos.count() if is_there else 0)

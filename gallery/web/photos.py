@@ -62,7 +62,7 @@ PHOTO_FILTERS = (
 def photo_list(request: PageRequest) -> HttpResponse:
     wanted = request.GET.get("show", "")
     page = get_photo_grid(
-        filter_photos(Photo.objects.visible_to(request.user), wanted), parse_id(request.GET.get("after"))
+        filter_photos(Photo.objects.visible_to(request.user), wanted), request.GET.get("after")
     )
     context = {
         "page": page,

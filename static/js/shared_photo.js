@@ -1,4 +1,4 @@
-/** A photo behind a share link: arrow keys, or [ and ], lead to the newer and the older one. */
+/** A photo behind a share link: arrow keys, or [ and ], lead to the one before and the next. */
 import { onKeys } from "./keys.js";
 
 const KEYS = { "[": "[", ArrowLeft: "[", "]": "]", ArrowRight: "]" };

@@ -46,7 +46,7 @@ def test_a_face_is_named_taken_back_and_the_way_kept(page: Page, furnished: Furn
     expect(page).to_have_url(re.compile(r"in=album%3A\d+$"))
     page.get_by_role("button", name="Take back").click()
     expect(page.locator(".nametag", has_text="Plain Form")).to_have_count(0)
-    page.get_by_label("Older photo").click()
+    page.get_by_label("Next photo").click()
     expect(page.get_by_text(re.compile(r"^\s*2 of \d+\s*$"))).to_be_visible()
 
 

@@ -197,3 +197,29 @@ def test_a_typed_name_that_nobody_has_is_said(client, bao):
     page = client.get(reverse("search"), {"also": "Zoë"})
     assert page.context["asked"].lost == ("Zoë",)
     assert "There is not just one person called “Zoë”." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Smith, John", {"john.jpg", "both.jpg"}),
+        ("Smith, John, Anna", {"both.jpg"}),
+        ("Anna, -smith, john", {"anna.jpg"}),
+        ("-Eva", {"minus.jpg"}),
+        ("Not Alone, Anna", {"anna.jpg"}),
+        ("--Eva", {"anna.jpg", "john.jpg", "both.jpg"}),
+        ("Smith, Anna", {"both.jpg"}),  # of the only Smith
+    ],
+)
+def test_people_are_found_whose_names_hold_commas_or_begin_like_a_word_of_the_search(
+    client, bao, text, found
+):
+    anna, john, minus, alone = (a_person(name) for name in ("Anna", "Smith, John", "-Eva", "not alone"))
+    there = {"anna.jpg": [anna, alone], "john.jpg": [john], "both.jpg": [john, anna], "minus.jpg": [minus]}
+    for name, people in there.items():
+        photo = a_photo(name)
+        for person in people:
+            a_named_face(person, photo)
+    assert photos(client, q=text) == found
+    if text.startswith("Smith, John, "):
+        assert photos(client, also=text) == found

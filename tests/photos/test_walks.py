@@ -8,9 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from gallery.models import Album, Decision, Photo
+from gallery.models.photos import PhotoOrder
+from gallery.photos.sharing import share_album
 from tests.making import a_face, a_named_face, a_person, a_photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
@@ -84,7 +87,7 @@ def test_a_photo_that_left_the_choice_still_knows_the_way(client, bao):
     faces[1].save()
     shown = client.get(reverse("photo", args=(photos[1].pk,)), {"in": "photos:unnamed"})
     place = shown.context["place"]
-    assert (place.newer, place.older, place.number) == (photos[2].pk, photos[0].pk, 0)
+    assert (place.before, place.after, place.number) == (photos[2].pk, photos[0].pk, 0)
 
 
 def test_the_place_on_the_way_is_said_and_the_way_back_leads_there(client, bao, trip):
@@ -112,7 +115,7 @@ def test_an_album_for_others_is_no_way(client, bao, trip):
     hidden, photo = a_photo(album=limited), a_photo()
     shown = client.get(reverse("photo", args=(photo.pk,)), {"in": f"album:{limited.pk}"})
     assert "Secret trip" not in shown.content.decode()
-    assert hidden.pk not in (shown.context["place"].newer, shown.context["place"].older)
+    assert hidden.pk not in (shown.context["place"].before, shown.context["place"].after)
 
 
 def test_the_way_is_kept_through_faces_acts_and_the_trash(client, bao, trip):
@@ -128,3 +131,36 @@ def test_the_way_is_kept_through_faces_acts_and_the_trash(client, bao, trip):
     assert answer["Location"].endswith(f"?face={face.pk}&in=person%3A{anna.pk}")
     answer = client.post(reverse("photo_trash", args=(photos[1].pk,)), {"in": key})
     assert answer["Location"] == f"/people/{anna.pk}/"
+
+
+MAY = {day: datetime(2024, 5, day, 12, tzinfo=UTC) for day in (1, 2, 3)}
+ORDERS = {
+    "taken": ["1.jpg", "2.jpg", "2b.jpg", "3.jpg", "now.jpg"],
+    "": ["now.jpg", "3.jpg", "2b.jpg", "2.jpg", "1.jpg"],
+    "added": ["now.jpg", "2b.jpg", "2.jpg", "1.jpg", "3.jpg"],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_an_album_is_gone_through_in_the_order_it_has(client, bao, monkeypatch, order):
+    album = Album.objects.create(name="Trip", order=order)
+    for name, day in {"3": 3, "1": 1, "2": 2, "2b": 2, "now": 0}.items():
+        a_photo(f"{name}.jpg", album=album, taken_at=MAY.get(day))
+    page = reverse("album", args=(album.pk,))
+    met = walked(client, page)
+    assert [Photo.objects.get(pk=pk).name for pk in met] == ORDERS[order]
+    monkeypatch.setattr("gallery.photos.selectors.get_photo_grid.__defaults__", (2, PhotoOrder.ADDED))
+    pages, address = [], page
+    for number, _pk in enumerate(met):
+        shown = client.get(reverse("photo", args=(met[number],)), {"in": f"album:{album.pk}"})
+        assert (shown.context["place"].number, shown.context["place"].total) == (number + 1, 5)
+    while address:
+        shown = client.get(address)
+        pages.append([photo.name for photo in shown.context["page"].rows])
+        more = re.search(r'id="more"\s+hx-get="([^"]*)"', shown.content.decode())
+        address = page + more[1].replace("&amp;", "&") if more else ""
+    assert [len(names) for names in pages] == [2, 2, 1]
+    assert [name for names in pages for name in names] == ORDERS[order]
+    _link, token = share_album(bao, album, days=7)
+    shown = Client().get(f"/shared/{token}/")
+    assert [photo.name for photo, _digest in shown.context["shown"]] == ORDERS[order]

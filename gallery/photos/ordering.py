@@ -1,0 +1,63 @@
+"""The orders photos are shown in: last added first, or by the moment they were taken; pages and neighbours follow."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from gallery.core.pagination import KeysetPage, PageCursor, paginate_by_id, parse_id
+from gallery.models import Photo
+from gallery.models.photos import PhotoOrder
+
+Photos = QuerySet[Photo, Any]
+
+
+def order_photos(photos: Photos, order: str, *, is_reversed: bool = False) -> Photos:
+    """In this order, or from its end; what has no date stands where it was added."""
+    sign = "" if (order == PhotoOrder.TAKEN) != is_reversed else "-"
+    if order == PhotoOrder.ADDED:
+        return photos.order_by(f"{sign}pk")
+    return photos.annotate(moment=Coalesce("taken_at", "added_at")).order_by(f"{sign}moment", f"{sign}pk")
+
+
+def list_photos_beyond(photos: Photos, order: str, cursor: PageCursor, *, is_before: bool = False) -> Photos:
+    """The photos that come after the cursor in this order, nearest first; or before it."""
+    rows = order_photos(photos, order, is_reversed=is_before)
+    beyond = "gt" if (order == PhotoOrder.TAKEN) != is_before else "lt"
+    if order == PhotoOrder.ADDED:
+        return rows.filter(**{f"pk__{beyond}": cursor.pk})
+    with suppress(ValueError):
+        moment = datetime.fromisoformat(cursor.value)
+        same = Q(**{"moment": moment, f"pk__{beyond}": cursor.pk})
+        return rows.filter(Q(**{f"moment__{beyond}": moment}) | same)
+    return rows
+
+
+def paginate_photos(photos: Photos, order: str, after: str | None, size: int) -> KeysetPage[Photo]:
+    """A page of photos in this order, behind what `after` in an address says."""
+    if order == PhotoOrder.ADDED:
+        return paginate_by_id(photos, parse_id(after), size)
+    cursor = PageCursor.read(after or "")
+    rows = list_photos_beyond(photos, order, cursor) if cursor else order_photos(photos, order)
+    found = list(rows[: size + 1])
+    following = str(get_cursor(found[size - 1])) if len(found) > size else None
+    return KeysetPage(found[:size], following)
+
+
+def get_cursor(photo: Photo) -> PageCursor:
+    """Where the photo stands in any order."""
+    moment = getattr(photo, "moment", None) or photo.taken_at or photo.added_at
+    return PageCursor(photo.pk, moment.isoformat())
+
+
+def find_neighbour_ids(photos: Photos, order: str, photo: Photo) -> tuple[int | None, int | None]:
+    """Ids of the photos before and after this one."""
+    before, after = (
+        list_photos_beyond(photos, order, get_cursor(photo), is_before=is_before)
+        for is_before in (True, False)
+    )
+    return before.values_list("pk", flat=True).first(), after.values_list("pk", flat=True).first()
