@@ -32,7 +32,7 @@ from gallery.web.responses import refusals_as_messages
 
 @require_safe
 def group_list(request: PageRequest) -> HttpResponse:
-    return render(request, "gallery/groups.html", {"groups": list_groups()})
+    return render(request, "gallery/groups.html", {"people_groups": list_groups()})
 
 
 @curator_required

@@ -75,7 +75,7 @@ def person_list(request: PageRequest) -> HttpResponse:
         if is_start
         else [],
         "group": group,
-        "groups": list_groups(),
+        "people_groups": list_groups(),
         "is_choosing": "choose" in request.GET and user.is_curator,
         "portraits": get_person_cards(user, rows, text=text),
         "next": following,
@@ -147,7 +147,7 @@ def person_detail(request: PageRequest, pk: int) -> HttpResponse:
     context |= {
         "person": person,
         "portrait": get_person_cards(user, [person])[0],
-        "groups": PeopleGroup.objects.filter(memberships__person=person),
+        "people_groups": PeopleGroup.objects.filter(memberships__person=person),
         "is_favourite": user.favourite_people.filter(pk=person.pk).exists(),
         "other_names": person.other_names.values_list("name", flat=True),
         "year": year,

@@ -61,6 +61,7 @@ def test_a_curator_tends_a_group_on_its_page(curator: Client) -> None:
     curator.post(reverse("group_new"), {"name": "Class 4b"})
     group = PeopleGroup.objects.get()
     address = reverse("group_act", args=(group.pk,))
+    assert "Class 4b" in folded(curator.get(reverse("groups")))
     curator.post(address, {"do": "add", "name": "anna"})
     membership = Membership.objects.get()
     days = {"do": "days", "membership": membership.pk, "since": "2020-09-01", "until": "2024-07-31"}
@@ -79,7 +80,9 @@ def test_people_and_photos_are_filtered_by_group(curator: Client, choir: PeopleG
     for name, year in (("Anna", 2024), ("Cleo", 2015), ("Cleo", 2023), ("Stranger", 2024)):
         a_named_face(someone(name), a_photo(f"{name}-{year}.jpg", taken_at=datetime(year, 5, 1, tzinfo=UTC)))
     a_named_face(someone("Cleo"), a_photo("Cleo-undated.jpg"))
+    assert "Choir" in folded(curator.get(reverse("person", args=(someone("Anna").pk,))))
     page = folded(curator.get(reverse("people"), {"group": choir.pk}))
+    assert "<bdi>Choir</bdi>" in page
     assert "Anna" in page
     assert "Stranger" not in page
     page = folded(curator.get(reverse("search"), {"group": choir.pk}))
