@@ -42,7 +42,7 @@ from gallery.models import ApiKey, ApiScope, Person, Reference, Role
 from gallery.models.querysets import ReferenceQuerySet
 from gallery.people.references import reject_references
 from gallery.people.services import merge_people, rename_person
-from gallery.people.subjects import add_subject, find_subject, name_subjects, remove_subjects
+from gallery.people.subjects import add_subject, find_subject, remove_subjects
 from recognition.errors import ImageError
 
 DEFAULT_DETECTION = 0.8  # how surely a face must be one, unless a call says otherwise
@@ -101,8 +101,7 @@ def find_example(request: ApiRequest, image_id: str) -> Reference:
 
 
 def describe_examples(examples: list[Reference]) -> list[dict[str, str]]:
-    subjects = name_subjects({example.person for example in examples})
-    return [{"image_id": str(one.pk), "subject": subjects[one.person_id]} for one in examples]
+    return [{"image_id": str(one.pk), "subject": one.person.label} for one in examples]
 
 
 def read_picture(request: ApiRequest) -> Any:
@@ -219,13 +218,13 @@ def get_example_picture(request: ApiRequest, image_id: str) -> HttpResponseBase:
 @api.call("GET", "/subjects/", ApiScope.READ, url_name="list_subjects_as_documented")
 @api.call("GET", "/subjects", ApiScope.READ)
 def list_subjects(request: ApiRequest) -> dict[str, list[str]]:
-    return {"subjects": list(name_subjects(Person.objects.shown().order_by("search", "pk")).values())}
+    return {"subjects": [person.label for person in Person.objects.shown()]}
 
 
 @api.call("POST", "/subjects", ApiScope.CURATE, Role.CONTRIBUTOR, response={201: dict})
 def create_subject(request: ApiRequest, added: SubjectIn) -> Status[dict[str, str]]:
     person = add_subject(request.user, added.subject)
-    return Status(201, {"subject": name_subjects([person])[person.pk]})
+    return Status(201, {"subject": person.label})
 
 
 @api.call("PUT", "/subjects/{path:subject}", ApiScope.CURATE, Role.CURATOR)

@@ -55,7 +55,8 @@ class NamelessFileHandler(TemporaryFileUploadHandler):
 
     def new_file(self, *args: Any, **options: Any) -> None:
         super().new_file(*args, **options)
-        Path(self.file.temporary_file_path()).unlink()
+        with suppress(OSError):  # of a disk that does not let go of open files
+            Path(self.file.temporary_file_path()).unlink()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         try:

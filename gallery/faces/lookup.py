@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from gallery.faces.labels import describe_similarity, get_similarity_tail
+from gallery.faces.namesakes import tell_namesakes_apart
 from gallery.faces.tagging import GallerySearch
 from gallery.index import engine
-from gallery.models import User
+from gallery.models import Person, User
 from recognition.analysis import analyse_photo, embed_faces
 from recognition.mainface import NoFaceFound, find_main_face
 from recognition.types import State
@@ -28,6 +29,8 @@ def identify_faces(user: User, picture: bytes) -> dict[str, Any]:
     embedder = engine.get_serving_embedder()
     analysis = analyse_photo(picture, engine.read_photo, engine.get_detector(), embedder)
     faces = GallerySearch(embedder, asker=user).name_faces(analysis)
+    people = Person.objects.in_bulk({one["person_id"] for face in faces for one in face.candidates})
+    tell_namesakes_apart(user, people.values())
     return {
         "width": analysis.width,
         "height": analysis.height,
@@ -36,14 +39,18 @@ def identify_faces(user: User, picture: bytes) -> dict[str, Any]:
                 "box": list(face.detection.box.as_ints()),
                 "detection": round(face.detection.score, 4),
                 "state": face.outcome.state.value,
-                "person": {"id": face.person_id, "name": face.name} if face.name else None,
+                "person": _describe_person(people[face.person_id]) if face.person_id else None,
                 "similarity": None if face.similarity is None else round(face.similarity, 4),
                 "decision": None,
-                "candidates": face.candidates,
+                "candidates": [{**one, "label": people[one["person_id"]].label} for one in face.candidates],
             }
             for face in faces
         ],
     }
+
+
+def _describe_person(person: Person) -> dict[str, Any]:
+    return {"id": person.pk, "name": person.name, "label": person.label}
 
 
 def compare_pictures(user: User, first: bytes, second: bytes) -> dict[str, Any]:

@@ -20,14 +20,14 @@ from django.http import HttpResponse, JsonResponse
 from django.utils import translation
 from filelock import FileLock
 
-from gallery.core.compreface import NUMBERS, UNREADABLE_FILE, make_compreface_error
-from gallery.core.exceptions import translate_error
+from gallery.core.compreface import NUMBERS, UNDEFINED, UNREADABLE_FILE, make_compreface_error
+from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.lookups import SOCKET_NAME, get_socket_path
 from gallery.core.problems import make_problem
 from gallery.faces.lookup import compare_pictures, identify_faces, load_models
 from gallery.models import User
-from recognition.errors import CodedError, ImageTooLarge
+from recognition.errors import CodedError, ImageError, ImageTooLarge
 
 MAX_WAITING = 128  # questions; whoever asks then is told to come again
 SEND_SECONDS = 10  # without a byte, after which somebody who asks is not listened to any more
@@ -88,11 +88,10 @@ def answer_question(question: dict[str, Any], pictures: list[bytes]) -> HttpResp
         try:
             user = User.objects.get(pk=question["user"])
             return JsonResponse(ACTS[question["act"]](user, *pictures, **question["options"]))
-        except CodedError as error:
+        except (CodedError, ActionRefused) as error:
             if question["act"].startswith("compreface."):
-                return make_compreface_error(
-                    400, NUMBERS.get(error.code, UNREADABLE_FILE), translate_error(error)
-                )
+                unnamed = UNREADABLE_FILE if isinstance(error, ImageError) else UNDEFINED
+                return make_compreface_error(400, NUMBERS.get(error.code, unnamed), translate_error(error))
             status = 413 if isinstance(error, ImageTooLarge) else 422
             return make_problem(status, error.code, translate_error(error))
         except Exception:

@@ -183,7 +183,8 @@ def find_outcomes(
     hidden = set[int]()
     if asker is not None:
         visible = references.visible_to(asker)
-        hidden = set(references.exclude(pk__in=visible.values("pk")).values_list("pk", flat=True))
+        cut = references.filter(source_face__isnull=False)  # the others have no album that could hide them
+        hidden = set(cut.exclude(pk__in=visible.values("pk")).values_list("pk", flat=True))
         references = visible
     neighbours = _find_neighbours(embeddings, embedder, is_fresh, hidden)
     persons = {near.person for found in neighbours for near in found}

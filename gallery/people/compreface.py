@@ -12,7 +12,7 @@ from gallery.faces.tagging import GallerySearch, NamedFace
 from gallery.index import engine
 from gallery.models import Person, Reference, ReferenceVector, User
 from gallery.people.references import send_reference
-from gallery.people.subjects import add_subject, find_subject, name_subjects
+from gallery.people.subjects import add_subject, find_subject
 from recognition.analysis import Analysis, analyse_photo
 from recognition.errors import CodedError
 from recognition.mainface import find_main_face
@@ -51,7 +51,7 @@ def recognise_subjects(
     faces.sort(key=lambda face: -face.detection.box.area)
     faces = faces[: limit or None]
     people = Person.objects.in_bulk({one["person_id"] for face in faces for one in face.candidates})
-    subjects = name_subjects(people.values())
+    subjects = {pk: person.label for pk, person in people.items()}
     result = []
     for face in faces:
         ranked = _rank_subjects(face, subjects, known)[:prediction_count]
@@ -86,13 +86,13 @@ def verify_reference(
     found = Reference.objects.visible_to(user).select_related("person").get(pk=reference)
     vector = ReferenceVector.objects.filter(reference=found, embedder_id=embedder.id).first()
     likeness = analysis.embeddings @ (vector.vector if vector else np.zeros(embedder.dimension, np.float32))
-    known, subject = engine.get_decision_bounds(embedder).known, name_subjects([found.person])
+    known = engine.get_decision_bounds(embedder).known
     faces = sorted(zip(analysis.detections, likeness, strict=True), key=lambda pair: -pair[0].box.area)
     return {
         "result": [
             {
                 "box": _describe_box(detection),
-                "subject": subject[found.person_id],
+                "subject": found.person.label,
                 "similarity": round(rescale_similarity(float(similarity), known), 5),
             }
             for detection, similarity in faces[: limit or None]
@@ -109,7 +109,7 @@ def add_example(
         raise NoFaceToRecognise("no_face")
     person = find_subject(subject) or add_subject(user, subject)
     reference, _is_new = send_reference(user, person, picture, name)
-    return {"image_id": str(reference.pk), "subject": name_subjects([person])[person.pk]}
+    return {"image_id": str(reference.pk), "subject": person.label}
 
 
 def _find_faces(picture: bytes, least_detection: float) -> Analysis:

@@ -14,7 +14,8 @@ from gallery.core.lookups import SOCKET_NAME
 from gallery.index.builds import request_build, run_build
 from gallery.models import Album, Person, Reference, Role, User
 from gallery.people import compreface
-from gallery.people.subjects import name_subjects
+from gallery.people.services import create_person
+from gallery.people.subjects import find_subject
 from tests.api.calling import Caller
 from tests.api.test_lookups import ask
 from tests.engines import FakeEngine, somebody
@@ -142,11 +143,17 @@ def test_the_known_have_nine_tenths_and_more_and_strangers_and_doubtful_ones_les
 
 
 @pytest.mark.django_db
-def test_two_people_of_one_name_are_two_subjects() -> None:
-    first, second = a_person("Anna"), a_person("Ben")
-    Person.objects.filter(pk=second.pk).update(name="Anna")
-    subjects = name_subjects(Person.objects.all())
-    assert subjects == {first.pk: "Anna", second.pk: f"Anna ({second.pk})"}
+def test_two_people_of_one_name_are_two_subjects(client: Client) -> None:
+    first = create_person(client.user, "Anna")
+    second = create_person(client.user, "Anna", is_another=True)
+    [one, other] = client.at("GET", "/subjects")[1]["subjects"]
+    assert one != other
+    assert find_subject(one) == first
+    assert find_subject(other) == second
+    assert client.at("DELETE", f"/subjects/{other}") == (200, {"subject": other})
+    assert not Person.objects.get(pk=first.pk).is_hidden
+    status, said = client.at("GET", "/faces?subject=Anna")
+    assert (status, said["message"].count("Anna") > 1) == (400, True)
 
 
 @pytest.mark.slow

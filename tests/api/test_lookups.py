@@ -68,7 +68,7 @@ def test_answers_rest_on_references_that_the_asker_may_see(world: FakeEngine) ->
     world.faces = [somebody(100, 1)]
     _status, mine = identify(owner)
     IdentifiedOut.model_validate(mine)
-    assert mine["faces"][0]["person"] == {"id": anna.pk, "name": "Anna"}
+    assert mine["faces"][0]["person"] == {"id": anna.pk, "name": "Anna", "label": "Anna"}
     _status, others = identify(other)
     [face] = others["faces"]
     assert (face["state"], face["person"], face["similarity"], face["candidates"]) == (
