@@ -28,7 +28,9 @@ def try_calibration(pk: int) -> None:
         row.delete()  # another embedder serves by now, or nobody waits any more
         return
     bounds = Bounds.from_json(row.bounds, embedder.bounds.combination)
-    row.report["by_hand"] |= describe_trial(embedder, bounds, Face.objects.visible_to(user))
+    found = describe_trial(embedder, bounds, Face.objects.visible_to(user))
+    row.refresh_from_db()  # it may have been dropped meanwhile
+    row.report["by_hand"] |= found
     row.save(update_fields=["report"])
 
 
