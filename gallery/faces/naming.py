@@ -64,8 +64,8 @@ def name_faces(faces: list[Face], embedder: Embedder, proposals: Proposals | Non
     """
     open_faces = [face for face in faces if not face.is_decided]
     before = {face.pk: read_outcome(face) for face in open_faces}
-    rows = decide_on_faces(open_faces, embedder, proposals=proposals)
     follower = live.get_index_follower(embedder)
+    rows = decide_on_faces(open_faces, embedder, proposals=proposals)
     changed = [face for face in open_faces if not _is_unchanged(before[face.pk], read_outcome(face))]
     Face.objects.bulk_update(changed, ["state", "person", "similarity", "reference", "is_twice"])
     Face.objects.filter(pk__in=before).update(searched_change=follower.horizon)
@@ -81,9 +81,9 @@ def decide_on_faces(
 ) -> Proposals:
     """Search these faces, all that a photo has without a decision, and write the outcome into them; the candidates of
     each. Nothing is saved. By the bounds in force unless some are given."""
+    follower = live.get_index_follower(embedder)
     bounds = bounds or engine.get_decision_bounds(embedder)
     rejected = get_rejected_persons(faces)
-    follower = live.get_index_follower(embedder)
     scores = [1.0 if face.is_drawn else face.score for face in faces]
     found = find_outcomes(get_face_vectors(faces, embedder), embedder, rejected, scores=scores, bounds=bounds)
     once = found if bounds.is_nearest else _withhold_repeated_names(faces, found)
