@@ -3,12 +3,13 @@
 The rule, and why:
 
 * **A person is judged, not a crop.** The similarity of a person is a weighted mean of the three best
-  similarities to that person's references (``Combination.weights``; of two where there are no more). One wrong
-  reference in a person's folder cannot lend that person's name on its own. And the number of references
-  hardly changes how often a stranger passes: with the nearest reference alone, each further reference is one
-  more try for the stranger; with a plain mean, one old or turned picture costs a person their name. On LFW
-  (nearest of ten people, bound 0.92) strangers named rise from 0.6 % with one reference each to 3.6 % with
-  seven when the nearest reference decides; with this rule they are at most 0.4 % from one reference to seven.
+  similarities to that person's references (``Combination.weights``; of two where there are no more). The more the
+  first weighs, the more easily one wrong reference in a person's folder lends that person's name
+  (docs/accuracy.md). The number of references hardly changes how often a stranger passes: with the nearest
+  reference alone, each further reference is one more try for the stranger; with a plain mean, one old or turned
+  picture costs a person their name. On LFW (nearest of ten people, bound 0.92) strangers named rise from 0.6 %
+  with one reference each to 3.6 % with seven when the nearest reference decides; with this rule they are at most
+  0.4 % from one reference to seven.
 * **Many references are many tries.** Where a network's strangers pass the oftener, the more references a person has,
   the distance grows with their number (``Combination.crowding``); docs/accuracy.md has the figures for SFace.
 * **A single reference has nothing to back it up**, so its distance (one minus the cosine) counts more

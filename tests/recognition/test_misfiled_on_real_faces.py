@@ -11,7 +11,7 @@ from tests.embedded_faces import embed_portraits, needs_labelled_photos
 from tests.models_at_hand import published_sface
 
 pytestmark = [needs_labelled_photos, pytest.mark.slow]
-DRAWS = 20
+PICTURES = 200  # of each person, over all draws
 
 
 @pytest.mark.parametrize("folder", ["lfw10", "celeb8"])
@@ -26,7 +26,7 @@ def test_at_most_one_rightly_filed_picture_in_fifty_waits_and_nine_of_ten_swappe
     people = len(faces.names)
     for each in (2, 3, 5, 10, 30):
         right = waiting = swapped = found = 0
-        for seed in range(DRAWS):
+        for seed in range(PICTURES // each):
             rng = np.random.default_rng(seed)
             own = [np.flatnonzero(faces.persons == person) for person in range(people)]
             rows = np.concatenate([rng.permutation(some)[:each] for some in own])
