@@ -200,7 +200,7 @@ CACHES = {  # counts those calls, in each web process
         "OPTIONS": {"MAX_ENTRIES": 10_000},
     }
 }
-CORS_URLS_REGEX = r"^/api/"
+CORS_URLS_REGEX = r"^/(api|compreface)/"
 CORS_ALLOWED_ORIGINS = env.words("FACESITE_API_ORIGINS")  # whose pages may call it from browsers
 CORS_ALLOW_HEADERS = (
     "accept",
@@ -209,6 +209,7 @@ CORS_ALLOW_HEADERS = (
     "content-type",
     "idempotency-key",
     "if-none-match",
+    "x-api-key",
 )
 CORS_EXPOSE_HEADERS = ("ETag", "Retry-After")
 

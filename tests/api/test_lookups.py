@@ -102,7 +102,7 @@ def test_a_picture_that_cannot_be_read_is_told_in_the_asked_language(monkeypatch
 
 
 @pytest.mark.slow
-def test_a_picture_is_named_as_by_the_command_and_is_gone_also_when_its_worker_dies(
+def test_a_picture_is_named_as_by_the_command_and_nothing_of_it_is_left(
     tmp_path: Path, demo: tuple[Path, Path]
 ) -> None:
     people, photos = demo
