@@ -110,14 +110,20 @@ def pair_faces(old: Sequence[Face], new: Sequence[Box]) -> dict[int, int]:
         (face.box.iou(box), -before, -after)
         for before, face in enumerate(old)
         for after, box in enumerate(new)
+        if face.box.iou(box) >= SAME_FACE_OVERLAP or (face.is_drawn and is_in_drawn_box(box, face.box))
     ]
     pairs: dict[int, int] = {}
-    for overlap, before, after in sorted(overlaps, reverse=True):
-        if overlap < SAME_FACE_OVERLAP:
-            break
+    for _overlap, before, after in sorted(overlaps, reverse=True):
         if -after not in pairs and -before not in pairs.values():
             pairs[-after] = -before
     return pairs
+
+
+def is_in_drawn_box(found: Box, drawn: Box) -> bool:
+    """Whether a face that was found may be the one that somebody drew this box around."""
+    across, down = found.left + found.width / 2, found.top + found.height / 2
+    is_inside = drawn.left <= across <= drawn.right and drawn.top <= down <= drawn.bottom
+    return is_inside and found.iou(drawn) >= DRAWN_BOX_OVERLAP
 
 
 def is_box_erased(old: Sequence[Face], box: Box) -> bool:
@@ -180,15 +186,10 @@ def detect_in_drawn_box(path: str, box: Box) -> tuple[Detection | None, Region]:
     region = read_region(path, box.padded(DRAWN_BOX_MARGIN), get_upload_limits(), max_side=MAX_REGION_SIDE)
     scale = region.pixels.shape[1] / region.box.width
     drawn = box.shifted(-region.box.left, -region.box.top).scaled(scale)
-
-    def is_inside(detection: Detection) -> bool:
-        across = detection.box.left + detection.box.width / 2
-        down = detection.box.top + detection.box.height / 2
-        return drawn.left <= across <= drawn.right and drawn.top <= down <= drawn.bottom
-
-    inside = filter(is_inside, engine.get_detector().detect(region.pixels))
-    best = max(inside, key=lambda detection: detection.box.iou(drawn), default=None)
-    return best if best and best.box.iou(drawn) >= DRAWN_BOX_OVERLAP else None, region
+    inside = (
+        each for each in engine.get_detector().detect(region.pixels) if is_in_drawn_box(each.box, drawn)
+    )
+    return max(inside, key=lambda detection: detection.box.iou(drawn), default=None), region
 
 
 def place_in_photo(found: Detection, region: Region) -> Detection:

@@ -224,6 +224,28 @@ def test_a_drawn_box_over_a_face_found_later_stays_one_face_where_it_was_drawn(s
     assert drawn.embedding is not None
 
 
+def test_a_head_that_was_drawn_and_the_face_found_in_it_later_are_one(seen, scene):
+    photo, _face, anna, _bao = scene
+    drawn = draw_face(a_user(), photo, (590, 260, 120, 170))
+    confirm_face(a_user("Bao"), drawn, anna)
+    seen.faces.append(Seen(Box(615, 310, 70, 90), a_vector(9)))
+    process_again(photo)
+    drawn.refresh_from_db()
+    assert photo.faces.count() == 3
+    assert (drawn.width, drawn.person) == (120, anna)
+    assert drawn.embedding is not None
+
+
+def test_a_drawn_box_takes_no_face_beside_it(seen, scene):
+    photo, *_ = scene
+    drawn = draw_face(a_user(), photo, (590, 260, 120, 170))
+    seen.faces.append(Seen(Box(680, 310, 80, 100), a_vector(9)))
+    process_again(photo)
+    drawn.refresh_from_db()
+    assert photo.faces.count() == 4
+    assert drawn.embedding is None
+
+
 def test_an_undecided_face_does_follow_the_gallery(seen, scene):
     """The other side of the above: these tests would notice if nothing ever changed."""
     _photo, face, anna, bao = scene
