@@ -95,10 +95,11 @@ def find_people_called(text: str, user: User | None = None) -> list[Person]:
     key, parts = get_name_key(text), split_label(text)
     own_key = get_name_key(parts.name)
     people = list(Person.objects.filter(key__in={key, own_key}).order_by("pk"))
+    numbered = [person for person in people if get_name_key(person.label) == key]
     if user is not None and own_key != key:
         tell_namesakes_apart(user, people)
     born = [person for person in people if parts.born and person.born == parts.born]  # in either language
-    labelled = born or [person for person in people if get_name_key(person.label) == key]
+    labelled = born or numbered or [person for person in people if get_name_key(person.label) == key]
     called = labelled or [person for person in people if person.key == key]
     return called or list(Person.objects.filter(other_names__key=key).order_by("pk"))
 

@@ -157,6 +157,7 @@ def test_the_album_tells_apart_only_whoever_may_see_it() -> None:
     assert as_read(owner) == ["Anna (Divorce)", "Anna (Choir)"]
     assert as_read(guest) == ["Anna (Class trip)", "Anna (Choir)"]
     assert find_people_called("Anna (Class trip)", guest) == [first]
+    assert find_people_called("Anna (1)", guest) == [first]
     assert find_people_called("Anna (Divorce)", guest) == []
     Album.objects.filter(pk=trip.pk).update(is_limited=True)
     assert as_read(guest) == ["Anna (1)", "Anna (Choir)"]
