@@ -11,7 +11,7 @@ from facesite.threads import READ_SIZE, Answer
 from gallery.core.lookups import Lookup, get_socket_path
 
 log = logging.getLogger("facesite.request")
-LOOKUP_SECONDS = 60  # for a question and all those before it
+LOOKUP_SECONDS = 120  # for a question and all those before it
 REPLACED_HEADERS = (b"content-type", b"content-length", b"retry-after")
 
 
