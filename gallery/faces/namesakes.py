@@ -100,6 +100,8 @@ def find_people_called(text: str, user: User | None = None) -> list[Person]:
         tell_namesakes_apart(user, people)
     born = [person for person in people if parts.born and person.born == parts.born]  # in either language
     labelled = born or numbered or [person for person in people if get_name_key(person.label) == key]
+    for person in people:
+        person.mostly_in = ""  # acts write labels down for others
     called = labelled or [person for person in people if person.key == key]
     return called or list(Person.objects.filter(other_names__key=key).order_by("pk"))
 

@@ -54,11 +54,15 @@ class FaceMark:
         return not self.face.is_decided and self.label.key in ("unsure", "unknown")
 
 
-def list_face_marks(user: User, photo: Photo) -> list[FaceMark]:
-    """The photo's faces, left to right, with the references their names rest on; a constant number of queries."""
+def list_face_marks(user: User, photo: Photo, *, is_for_others: bool = False) -> list[FaceMark]:
+    """The photo's faces, left to right, with the references their names rest on; a constant number of queries.
+
+    `is_for_others`: no label says an album, which others may not be meant to know of.
+    """
     rows = Face.objects.visible_to(user).filter(photo=photo)
     faces = list(prefetch_label_data(rows).order_by("left", "pk"))
-    _tell_apart_on(user, faces)
+    if not is_for_others:
+        _tell_apart_on(user, faces)
     labels = [get_face_label(face) for face in faces]
     matched = [face for face, label in zip(faces, labels, strict=True) if label.person and face.reference_id]
     references: dict[int, Reference] = {}

@@ -70,7 +70,7 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
     silent = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
     shown = [
         replace(mark, label=silent, reference=None, alike=None) if mark.face.pk in hidden else mark
-        for mark in list_face_marks(user, photo)
+        for mark in list_face_marks(user, photo, is_for_others=True)
         if mark.label.is_shown
     ]
     if kind == "xmp":

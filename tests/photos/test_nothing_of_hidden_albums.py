@@ -1,0 +1,93 @@
+"""A photo in an open and in a limited album says nothing of the limited one: no name, no count, no way in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from gallery.core.confirmation import let_confirmed_through
+from gallery.core.exceptions import CannotUndo
+from gallery.curation.bulk import create_bulk_draft, start_bulk_act
+from gallery.curation.bulk_preview import preview_bulk_act
+from gallery.faces.namesakes import number_namesakes
+from gallery.history.locking import describe_conflict
+from gallery.history.undo import undo_event_as_shown, undo_events
+from gallery.models import Album, BulkAct, Event, Face, Person, Photo, Role, User
+from gallery.photos.albums import (
+    change_album,
+    create_album,
+    list_album_cards,
+    list_albums,
+    remove_album,
+    set_album_cover,
+)
+from gallery.photos.exports import export_photo
+from gallery.photos.membership import put_photos_in_album, take_photos_out
+from gallery.photos.services import set_taken_at
+from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a_user
+from tests.making_pictures import jpeg
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
+
+
+@pytest.fixture
+def mai() -> User:
+    return a_user("Mai")
+
+
+@pytest.fixture
+def other() -> User:
+    return a_user("Other")
+
+
+@pytest.fixture
+def board(mai: User) -> Album:
+    return create_album(mai, "Board", is_limited=True)
+
+
+@pytest.fixture
+def trip(mai: User) -> Album:
+    return create_album(mai, "Trip")
+
+
+@pytest.fixture
+def annas(board: Album, trip: Album) -> list[Person]:
+    """Two of one name, whom the albums tell apart: the first is on Mai's board."""
+    people = [a_person("Anna"), a_person("Anna")]
+    number_namesakes(["anna"])
+    for person, album in zip(people, (board, trip), strict=True):
+        a_named_face(person, a_photo(album=album))
+    return people
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def history_of(user: User) -> str:
+    return str(signed_in(user).get(reverse("history")).content.decode())
+
+
+def test_a_label_by_an_album_is_not_written_into_the_history(
+    mai: User, other: User, trip: Album, annas: list[Person]
+) -> None:
+    face = a_face(a_photo(album=trip))
+    answer = {"answer": "other", "name": "Anna (Board)"}
+    signed_in(mai).post(reverse("face_answer", args=(face.pk,)), answer)
+    assert Face.objects.get(pk=face.pk).person == annas[0]
+    page = history_of(other)
+    assert "named a face “Anna (1)”" in page
+    assert "Board" not in page
+
+
+def test_a_file_with_names_to_hand_on_says_no_album(mai: User, trip: Album, annas: list[Person]) -> None:
+    photo = a_photo(album=trip)
+    a_named_face(annas[1], photo)
+    assert b'"name": "Anna (2)"' in export_photo(mai, photo, "json").data
