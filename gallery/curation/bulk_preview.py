@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from gallery.index.selectors import count_waiting_changes, get_serving_build
 from gallery.models import (
     Album,
+    AlbumPhoto,
     BulkAct,
     Decision,
     Face,
@@ -21,6 +22,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.querysets import ReferenceQuerySet, among_ids
+from gallery.people.selectors import count_references_by_person
 from gallery.people.services import preview_merge
 
 
@@ -69,7 +71,7 @@ UNCHANGED_ROWS: dict[str, Q] = {
     BulkKind.TRASH: Q(trashed_at__isnull=False),
     BulkKind.RESTORE: Q(trashed_at__isnull=True),
     BulkKind.ALBUM: Q(pk__in=[]),
-    BulkKind.NO_ALBUM: Q(albums__isnull=True),
+    BulkKind.NO_ALBUM: ~Q(pk__in=AlbumPhoto.objects.values("photo")),  # a join would count each album
     BulkKind.PROCESS: Q(trashed_at__isnull=False) | BUSY,
 }
 
@@ -97,9 +99,11 @@ def _preview_people(found: BulkPreview, user: User, act: BulkAct) -> None:
 
 def _preview_merge(found: BulkPreview, user: User, act: BulkAct) -> None:
     found.people = found.rows = act.total
-    approved = Count("references", filter=Q(references__status=Judgement.APPROVED))
-    people = Person.objects.filter(pk__in=act.ids).annotate(approved=approved)
-    found.owners = list(people.order_by("-approved", "pk"))
+    approved = count_references_by_person(user, act.ids)
+    people = Person.objects.filter(pk__in=act.ids).order_by("pk")
+    found.owners = sorted(people, key=lambda person: -approved.get(person.pk, 0))
+    for person in found.owners:
+        person.approved = approved.get(person.pk, 0)  # type: ignore[attr-defined]  # as an annotation would
     for person in found.owners[1:]:
         one = preview_merge(person, user)
         found.searchable += one.references

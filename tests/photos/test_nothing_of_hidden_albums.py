@@ -91,3 +91,22 @@ def test_a_file_with_names_to_hand_on_says_no_album(mai: User, trip: Album, anna
     photo = a_photo(album=trip)
     a_named_face(annas[1], photo)
     assert b'"name": "Anna (2)"' in export_photo(mai, photo, "json").data
+
+
+def test_a_hidden_album_adds_nothing_to_the_figures_of_a_bulk_act(
+    mai: User, other: User, board: Album, trip: Album
+) -> None:
+    photo = a_photo(album=trip)
+    put_photos_in_album(mai, [photo], board)
+    found = preview_bulk_act(other, create_bulk_draft(other, BulkAct.Kind.NO_ALBUM, [photo.pk]))
+    assert (found.rows, found.albums_count) == (1, 1)
+
+
+def test_references_from_hidden_photos_are_not_counted_where_people_are_merged(
+    mai: User, other: User, board: Album, annas: list[Person]
+) -> None:
+    a_reference(annas[1], source_face=a_face(a_photo(album=board)))
+    act = create_bulk_draft(other, BulkAct.Kind.MERGE, [person.pk for person in annas])
+    for user, ranked, counts in ((mai, annas[::-1], [1, 0]), (other, annas, [0, 0])):
+        seen: list[Any] = preview_bulk_act(user, act).owners
+        assert (seen, [person.approved for person in seen]) == (ranked, counts)
