@@ -17,7 +17,8 @@ from gallery.core.exceptions import EditConflict
 from gallery.core.pagination import parse_id
 from gallery.history.changeset import find_events_about
 from gallery.history.descriptions import describe_event
-from gallery.models import Face, Person, Reference
+from gallery.models import Event, EventSubject, Face, Person, Reference
+from gallery.models.querysets import hidden_photo_q
 
 if TYPE_CHECKING:
     ModelFormBase = forms.ModelForm[Any]
@@ -54,9 +55,20 @@ def lock_references(references: Iterable[int]) -> None:
     list(rows.select_for_update(no_key=True).values_list("pk"))
 
 
+def _find_last_act(kind: str, pk: int) -> Event | None:
+    """The latest act on a row, of those that everybody may know of who sees the row."""
+    rows = find_events_about(kind, pk).select_related("actor")
+    if kind == "photo":  # it may be in hidden albums, too
+        rows = rows.exclude(subjects__object_type="album")
+    if kind == "person":
+        of_photos = EventSubject.objects.filter(hidden_photo_q(None, "object_id"), object_type="photo")
+        rows = rows.exclude(pk__in=of_photos.values("event"))
+    return rows.first()
+
+
 def describe_conflict(kind: str, pk: int) -> str:
     """The sentence for whoever came second: who was first, and with what."""
-    last = find_events_about(kind, pk).select_related("actor").first()
+    last = _find_last_act(kind, pk)
     if last is None:
         return _("This has changed since the page was made. Nothing was changed by you; look again.")
     return _("%(who)s was here first and %(what)s. Nothing was changed by you; look again.") % {
@@ -166,7 +178,7 @@ def _describe_values(field: forms.Field, values: list[str]) -> str:
 
 def _describe_last_edit(row: models.Model) -> str:
     """Who was here, and when."""
-    last = find_events_about(row._meta.model_name or "", row.pk).select_related("actor").first()
+    last = _find_last_act(row._meta.model_name or "", row.pk)
     if last is None:
         return _(
             "Somebody has changed this since you opened it. What you typed is kept; look, then save again."

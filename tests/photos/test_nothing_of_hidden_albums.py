@@ -110,3 +110,17 @@ def test_references_from_hidden_photos_are_not_counted_where_people_are_merged(
     for user, ranked, counts in ((mai, annas[::-1], [1, 0]), (other, annas, [0, 0])):
         seen: list[Any] = preview_bulk_act(user, act).owners
         assert (seen, [person.approved for person in seen]) == (ranked, counts)
+
+
+def test_whoever_comes_second_is_not_told_of_acts_about_what_is_hidden(
+    mai: User, board: Album, trip: Album, annas: list[Person]
+) -> None:
+    photo = a_photo("both.jpg", trip)
+    set_taken_at(mai, photo, timezone.now())
+    put_photos_in_album(mai, [photo], board)
+    set_album_cover(mai, board, photo)
+    assert "Mai was here first and said when “both.jpg” was taken" in describe_conflict("photo", photo.pk)
+    face = a_face(a_photo(album=board))
+    answer = {"answer": "right", "person": annas[0].pk}
+    signed_in(mai).post(reverse("face_answer", args=(face.pk,)), answer)
+    assert "named a face" not in describe_conflict("person", annas[0].pk)
