@@ -364,7 +364,7 @@ def undo_bulk_act(user: User, event: Event) -> dict[str, int]:
     if not ids:
         raise CannotUndo(_("There is nothing to undo."))
     for part in parts:
-        ask_before_undo(part)
+        ask_before_undo(user, part)
     now = timezone.now()
     undoing = BulkAct.objects.create(
         kind=BulkKind.UNDO,

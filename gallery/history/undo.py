@@ -35,18 +35,18 @@ def register_inverse(function: InverseFunction, *verbs: str) -> None:
     _inverse_functions.update(dict.fromkeys(verbs, function))
 
 
-UndoQuestion = Callable[[list[ChangeGroup]], None]
+UndoQuestion = Callable[[User, list[ChangeGroup]], None]
 _undo_questions: list[UndoQuestion] = []
 
 
 def register_undo_question(ask: UndoQuestion) -> None:
-    """Have this called with the groups that are to be taken back; it raises ConfirmationNeeded to ask first."""
+    """Have this called with who takes these groups back; it raises ConfirmationNeeded to ask first, or CannotUndo."""
     _undo_questions.append(ask)
 
 
-def ask_before_undo(event: Event) -> None:
+def ask_before_undo(user: User, event: Event) -> None:
     for ask in _undo_questions:
-        ask((event.undo or {}).get("rows", []))
+        ask(user, (event.undo or {}).get("rows", []))
 
 
 def can_undo(user: User, event: Event) -> bool:
@@ -107,7 +107,7 @@ def _reverse_event(user: User, event: Event) -> tuple[Mapping[str, Any] | None, 
     verb = str(event.summary.get("verb", "")) if event.verb in (VERB_UNDO, VERB_REDO) else event.verb
     if verb in _inverse_functions:
         return _inverse_functions[verb](user, event), ChangeSet()
-    ask_before_undo(event)
+    ask_before_undo(user, event)
     changes = reverse_groups((event.undo or {}).get("rows", []))
     if not changes.groups:
         raise CannotUndo(describe_later_change(event))

@@ -17,8 +17,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.core.confirmation import ask_unless_confirmed
+from gallery.core.exceptions import CannotUndo
 from gallery.history.changeset import ChangeGroup, ChangeSet, apply_effects, record_event, split_into_chunks
 from gallery.models import Album, AlbumPhoto, Event, Photo, User
+from gallery.models.querysets import hidden_photo_q
 from gallery.photos.albums import can_change_album, make_unsaved_album
 
 MAX_NAMED_USERS = 5  # in the question
@@ -151,8 +153,8 @@ def _list_chosen_users(albums: Iterable[int]) -> dict[int, set[int]]:
     return seers
 
 
-def ask_before_undo_shows(groups: Sequence[ChangeGroup]) -> None:
-    """Ask before photos are seen by others again because this is taken back."""
+def ask_before_undo_shows(user: User, groups: Sequence[ChangeGroup]) -> None:
+    """Ask before photos are seen by others again because this is taken back; of hidden ones nothing is said."""
     returning: dict[int, set[int]] = defaultdict(set)
     leaving, opened = set[int](), set[int]()
     for group in groups:
@@ -163,6 +165,9 @@ def ask_before_undo_shows(groups: Sequence[ChangeGroup]) -> None:
             leaving |= set(group["ids"])
         elif group["model"] == "photo" and before.get("limited_by_id", 0) is None:
             opened |= set(group["ids"])
+    for some in split_into_chunks(sorted(opened.union(*returning.values()))):
+        if Photo.objects.filter(hidden_photo_q(user), pk__in=some).exists():
+            raise CannotUndo(_("What this changed is no longer there, so it cannot be undone."))
     for album in Album.objects.filter(pk__in=returning).order_by("pk"):
         _ask_before_others_see(returning[album.pk], album)
     staying = AlbumPhoto.objects.filter(photo__in=opened).exclude(pk__in=leaving)

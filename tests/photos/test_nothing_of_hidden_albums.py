@@ -124,3 +124,28 @@ def test_whoever_comes_second_is_not_told_of_acts_about_what_is_hidden(
     answer = {"answer": "right", "person": annas[0].pk}
     signed_in(mai).post(reverse("face_answer", args=(face.pk,)), answer)
     assert "named a face" not in describe_conflict("person", annas[0].pk)
+
+
+def test_an_undo_by_somebody_who_does_not_see_a_photo_neither_names_nor_shows_it(
+    mai: User, other: User, board: Album, trip: Album
+) -> None:
+    photo = a_photo("secret.jpg", trip)
+    start_bulk_act(other, create_bulk_draft(other, BulkAct.Kind.NO_ALBUM, [photo.pk]))
+    taken_out = Event.objects.get(verb="bulk.no_album")
+    put_photos_in_album(mai, [photo], board)
+    put_back = Photo.objects.get()
+    with let_confirmed_through():
+        put_photos_in_album(mai, [put_back], trip)
+    removed = remove_album(mai, trip)
+    assert not Photo.objects.visible_to(other).exists()
+    for event in (removed, taken_out):
+        page = signed_in(other).post(reverse("event_undo", args=(event.pk,)), follow=True)
+        text = page.content.decode()
+        assert "What this changed is no longer there" in text
+        assert "secret" not in text
+        with let_confirmed_through(), pytest.raises(CannotUndo):
+            undo_event_as_shown(other, event)
+    assert not Photo.objects.visible_to(other).exists()
+    with let_confirmed_through():
+        undo_event_as_shown(mai, removed)
+    assert Photo.objects.visible_to(other).exists()
