@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -59,13 +60,14 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
     found = list(rows)
     there = Photo.objects.outside_trash()
     counted = there.filter(albums__in=[album.pk for album in found]).order_by().values_list("albums")
-    counts = {album: (newest, photos) for album, newest, photos in counted.annotate(Max("pk"), Count("pk"))}
-    wanted = {album.cover_id for album in found} | {newest for newest, _photos in counts.values()}
-    photos = there.only("sha256").in_bulk([pk for pk in wanted if pk])
+    chosen = Max("pk", filter=Q(pk=F("albums__cover")))  # where it is still in the album
+    rows_by_album = counted.annotate(shown=Coalesce(chosen, Max("pk")), number=Count("pk"))
+    counts = {album: (shown, number) for album, shown, number in rows_by_album}
+    photos = there.only("sha256").in_bulk([shown for shown, _number in counts.values()])
     covers = []
     for album in found:
-        newest, number = counts.get(album.pk, (0, 0))
-        covers.append(AlbumCard(album, photos.get(album.cover_id or 0) or photos.get(newest), number))
+        shown, number = counts.get(album.pk, (0, 0))
+        covers.append(AlbumCard(album, photos.get(shown), number))
     return covers
 
 

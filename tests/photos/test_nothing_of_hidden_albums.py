@@ -149,3 +149,17 @@ def test_an_undo_by_somebody_who_does_not_see_a_photo_neither_names_nor_shows_it
     with let_confirmed_through():
         undo_event_as_shown(mai, removed)
     assert Photo.objects.visible_to(other).exists()
+
+
+def test_a_photo_that_has_left_an_album_is_its_cover_no_more(
+    mai: User, other: User, board: Album, trip: Album
+) -> None:
+    hidden, shown = a_photo(album=board), a_photo(album=trip)
+    with let_confirmed_through():
+        event = put_photos_in_album(mai, [hidden], trip)
+    chosen = set_album_cover(mai, trip, hidden)
+    assert event
+    undo_events(mai, event)
+    undo_events(mai, *undo_events(mai, chosen))
+    assert Album.objects.get(pk=trip.pk).cover == hidden
+    assert [(card.photo, card.photos) for card in list_album_cards(list_albums(other))] == [(shown, 1)]
