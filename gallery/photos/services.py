@@ -28,7 +28,11 @@ from gallery.jobs.services import requeue_rows
 from gallery.models import Album, AlbumPhoto, Event, Photo, Status, User
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
-from gallery.photos.membership import list_limiting_albums, put_photos_in_album
+from gallery.photos.membership import (
+    filter_movable_photos,
+    list_limiting_albums,
+    put_photos_in_album,
+)
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageTooLarge
 from recognition.images.sandbox import probe_photo
@@ -112,8 +116,10 @@ def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
 
 
 def _add_known_photo(user: User | None, photo: Photo, album: Album | None) -> AddedPhoto:
-    """The file is here: it comes into the album, unless others would see it by that, or it lies in the trash."""
-    if album is None or photo.trashed_at is not None:
+    """The file is here: it comes into the album, unless others would see it by that, it lies in the trash, or the
+    user may not put it elsewhere."""
+    is_kept = user is not None and not filter_movable_photos(user, [photo])
+    if album is None or photo.trashed_at is not None or is_kept:
         return AddedPhoto(photo, is_duplicate=True)
     try:
         event = put_photos_in_album(user, [photo], album)

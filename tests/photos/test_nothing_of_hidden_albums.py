@@ -163,3 +163,22 @@ def test_a_photo_that_has_left_an_album_is_its_cover_no_more(
     undo_events(mai, *undo_events(mai, chosen))
     assert Album.objects.get(pk=trip.pk).cover == hidden
     assert [(card.photo, card.photos) for card in list_album_cards(list_albums(other))] == [(shown, 1)]
+
+
+def test_a_member_moves_no_photo_of_a_limited_album_by_sending_its_file_again(
+    mai: User, board: Album, trip: Album
+) -> None:
+    nam = a_user("Nam", Role.CONTRIBUTOR)
+    change_album(mai, board, {"members": [nam]})
+    own = create_album(nam, "Own", is_limited=True)
+
+    def send(user: User, album: Album) -> None:
+        data = {"photos": SimpleUploadedFile("a.jpg", jpeg()), "album": album.pk}
+        signed_in(user).post(reverse("upload_plain"), {**data, "confirmed": f"see:{album.pk}:1"})
+
+    for user, album in ((mai, board), (nam, own), (nam, trip)):
+        send(user, album)
+    assert list(Photo.objects.get().albums.all()) == [board]
+    take_photos_out(mai, [Photo.objects.get()], board)
+    send(nam, trip)
+    assert not Photo.objects.get().albums.exists()
