@@ -1,6 +1,7 @@
-/** The page of one photo: the panel of a face, drawing missed faces, and names that can be hidden. */
+/** The page of one photo: the panel of a face, drawing missed faces, names that can be hidden, swipes. */
 import { startBoxDrawing } from "./box_drawing.js";
 import { FacePanel } from "./face_panel.js";
+import { startSwipe } from "./swipe.js";
 import { startTypeahead } from "./typeahead.js";
 
 const NAMES_STORE = "facesite.names";
@@ -25,3 +26,4 @@ const facePanel = new FacePanel(viewer); // before the drawing, whose Escape mus
 startNamesSwitch(viewer);
 startTypeahead(facePanel.panel);
 startBoxDrawing(viewer, (address, box) => facePanel.addDrawnFace(address, box));
+startSwipe(viewer.querySelector("[data-frame]"), () => viewer.classList.contains("is-drawing"));

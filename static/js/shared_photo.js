@@ -1,5 +1,6 @@
-/** A photo behind a share link: arrow keys, or [ and ], lead to the one before and the next. */
+/** A photo behind a share link: arrow keys, [ and ], or a swipe lead to the one before and the next. */
 import { onKeys } from "./keys.js";
+import { startSwipe } from "./swipe.js";
 
 const KEYS = { "[": "[", ArrowLeft: "[", "]": "]", ArrowRight: "]" };
 
@@ -8,3 +9,5 @@ onKeys((key) => {
   link?.click();
   return Boolean(link);
 });
+
+startSwipe(document.querySelector("main"));
