@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import heapq
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from django.utils import timezone
 
@@ -117,20 +116,17 @@ class _RowImporter:
 
     def _find_references(self, rows: Mapping[Place, tuple[ForeignRow, Person]]) -> dict[Place, Reference]:
         """Those that are there already, also of somebody else to whom a curator has given them since."""
-        vectors = ReferenceVector.objects.filter(embedder_id=self._embedder.id).select_related("reference")
-
-        def find(places: Collection[Place], **where: Any) -> Iterator[tuple[Place, ReferenceVector]]:
-            paths = [path for _person, path in places]
-            for each in vectors.filter(reference__source_path__in=paths, **where):
-                yield (each.reference.person_id, each.reference.source_path), each
-
-        of_person = find(rows, reference__person__in={person for person, _path in rows})
-        there = {place: each.reference for place, each in of_person}
-        new = rows.keys() - there.keys()
+        people, paths = {person for person, _path in rows}, {path for _person, path in rows}
+        named = Reference.objects.filter(
+            person__in=people, source_path__in=paths, vectors__embedder_id=self._embedder.id
+        )
+        there = {(each.person_id, each.source_path): each for each in named}
+        new = {path: (person, path) for person, path in rows.keys() - there.keys()}
         if new and not self._is_first:
-            by_path = {path: (person, path) for person, path in new}
-            for (_person, path), each in find(new):
-                place = by_path[path]
+            vectors = ReferenceVector.objects.filter(embedder_id=self._embedder.id)
+            moved = vectors.filter(reference__source_path__in=new).select_related("reference")
+            for each in moved:
+                place = new[each.reference.source_path]
                 if each.vector @ rows[place][0].vector > SAME_VECTOR:
                     there[place] = each.reference
         return there

@@ -91,11 +91,12 @@ def _read_part(part: ForeignPart, first: int) -> Iterator[ForeignRow]:
         is_vector = np.isfinite(lengths[:, 0]) & (lengths[:, 0] > 0)
         for place, columns in enumerate(batch.to_pylist()):
             path, person = columns.pop(PATH_COLUMN), columns.pop(PERSON_COLUMN, None)
-            inside = split_image_path(path or "")
+            path = path if isinstance(path, str) else ""
+            inside = split_image_path(path)
             whose = person if isinstance(person, str) else "".join(inside[-2:-1])
             yield ForeignRow(
                 first + start + place,
-                path or "",
+                path,
                 whose,
                 unit[place],
                 {name: _make_json(value) for name, value in columns.items()},
@@ -104,7 +105,7 @@ def _read_part(part: ForeignPart, first: int) -> Iterator[ForeignRow]:
         start += len(batch)
 
 
-def _find_problem(is_vector: bool, path: object, person: str) -> str:
+def _find_problem(is_vector: bool, path: str, person: str) -> str:
     if not is_vector:
         return "Its vector is not one that can be compared: it holds no number, or only zeros."
     if not path:

@@ -145,6 +145,12 @@ def test_a_row_that_cannot_be_taken_says_why_and_the_others_come(tmp_path: Path)
     assert "no image_path" in rows[4].problem
 
 
+def test_paths_that_are_no_text_are_reported_and_the_others_come(tmp_path: Path) -> None:
+    clip_retrieval(tmp_path, (2, 2))
+    pd.DataFrame({"image_path": [b"Anna/1.jpg", None]}).to_parquet(tmp_path / "metadata/metadata_0.parquet")
+    assert [row.problem for row in read(tmp_path)] == ["It has no image_path."] * 2 + [""] * 2
+
+
 def test_every_column_comes_along_as_json_can_hold_it(tmp_path: Path) -> None:
     clip_retrieval(tmp_path, (2,))
     day = datetime.datetime(2024, 2, 3)
