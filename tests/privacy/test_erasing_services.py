@@ -472,8 +472,11 @@ def test_every_model_that_points_to_a_person_is_thought_of() -> None:
         "Face": "SET_NULL",
         "FaceRejection": "CASCADE",
         "Finding": "CASCADE",
+        "Membership": "CASCADE",
         "NameChange": "SET_NULL",
+        "OtherName": "CASCADE",
         "PersonExport": "CASCADE",
+        "Person_favourite_of": "CASCADE",
         "Reference": "CASCADE",
         "ReferenceDraft": "CASCADE",
     }

@@ -138,7 +138,7 @@ def test_the_file_holds_everything_that_is_kept_of_them(anna: Person, folder: Pa
 def test_every_relation_to_a_person_stands_in_the_file_or_is_left_out_on_purpose() -> None:
     told = {"references", "drafts", "faces", "findings", "exports"}
     told |= {"candidate.person", "facerejection.person", "namechange.old_person", "namechange.new_person"}
-    told |= {"finding.other_person"}
+    told |= {"finding.other_person", "other_names", "memberships", "groups"}
     related = {
         relation.get_accessor_name() or f"{relation.related_model._meta.model_name}.{relation.field.name}"
         for relation in Person._meta.related_objects
