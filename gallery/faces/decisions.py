@@ -142,7 +142,7 @@ def _decide_face_group(
     """Decide on those of `faces` that have no decision and are as the page showed them."""
     changes, photos, ids = ChangeSet(), set[int](), list[int]()
     with transaction.atomic():
-        undecided = faces.undecided().select_for_update(of=("self",))
+        undecided = faces.undecided().select_for_update(of=("self",)).order_by("pk")
         for some in split_into_chunks(sorted(face_ids)):
             found = undecided.filter(pk__in=some).values_list("pk", "revision", "photo_id")
             held = {pk: photo for pk, revision, photo in found if seen.get(pk, revision) == revision}

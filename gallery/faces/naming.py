@@ -421,5 +421,5 @@ def _search_undecided_faces(
 def hold_undecided_faces(ids: Collection[int], embedder: Embedder) -> list[Face]:
     """Those of the photos of these faces that can be searched, kept from others until the transaction ends."""
     photos = Face.objects.filter(pk__in=ids).order_by().values("photo")
-    rows = Face.objects.undecided().select_for_update().filter(photo__in=photos)
-    return list(rows.filter(embedder_id=embedder.id))
+    rows = Face.objects.undecided().filter(photo__in=photos, embedder_id=embedder.id)
+    return list(rows.select_for_update().order_by("pk"))  # the order in which everybody locks several

@@ -84,7 +84,8 @@ def _process_claimed_photo(photo: Photo) -> None:
 
 def _save_matched_faces(photo: Photo, analysis: Analysis, embedder: Embedder | None) -> list[Face]:
     """The photo's faces after this pass, saved: old rows where boxes overlap, new ones, kept decisions."""
-    old = list(Face.objects.select_for_update(of=("self",)).filter(photo=photo).select_related("person"))
+    held = Face.objects.select_for_update(of=("self",)).filter(photo=photo).order_by("pk")
+    old = list(held.select_related("person"))
     pairs = pair_faces(old, [detection.box for detection in analysis.detections])
     faces = []
     for row, detection in enumerate(analysis.detections):
