@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -30,8 +30,8 @@ def list_photos_beyond(photos: Photos, order: str, cursor: PageCursor, *, is_bef
     beyond = "gt" if (order == PhotoOrder.TAKEN) != is_before else "lt"
     if order == PhotoOrder.ADDED:
         return rows.filter(**{f"pk__{beyond}": cursor.pk})
-    with suppress(ValueError):
-        moment = datetime.fromisoformat(cursor.value)
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(cursor.value).astimezone(UTC)
         same = Q(**{"moment": moment, f"pk__{beyond}": cursor.pk})
         return rows.filter(Q(**{f"moment__{beyond}": moment}) | same)
     return rows

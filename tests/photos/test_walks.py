@@ -164,3 +164,10 @@ def test_an_album_is_gone_through_in_the_order_it_has(client, bao, monkeypatch, 
     _link, token = share_album(bao, album, days=7)
     shown = Client().get(f"/shared/{token}/")
     assert [photo.name for photo, _digest in shown.context["shown"]] == ORDERS[order]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2020-01-01"])
+def test_a_moment_that_no_page_gave_breaks_none(client, bao, moment):
+    album = Album.objects.create(name="Trip", order=PhotoOrder.TAKEN)
+    page = client.get(reverse("album", args=(album.pk,)), {"after": f"1:{moment}"})
+    assert page.status_code == 200
