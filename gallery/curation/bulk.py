@@ -174,9 +174,13 @@ def _summarise_act(act: BulkAct) -> dict[str, Any]:
 
 def _list_limited_albums(act: BulkAct) -> list[int]:
     """Limited albums that the act's line in the history is about, so that only their members see it."""
-    if not act.is_of_photos:
+    if act.is_of_photos:
+        found = list_limiting_albums(act.by, among_ids(act.ids))
+    elif ACT_MODELS.get(act.kind) is Reference:
+        cut = Reference.objects.filter(pk__in=among_ids(act.ids), source_face__isnull=False)
+        found = list_limiting_albums(act.by, cut.values("source_face__photo"))
+    else:
         return []
-    found = list_limiting_albums(act.by, among_ids(act.ids))
     return [pk for pk in (*found, act.album) if pk]
 
 

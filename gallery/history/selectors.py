@@ -25,8 +25,8 @@ from gallery.history.audit import (
 )
 from gallery.history.descriptions import describe_event
 from gallery.history.undo import can_undo
-from gallery.models import Album, Event, EventSubject, Face, Person, Photo, User
-from gallery.models.querysets import hidden_photo_q
+from gallery.models import Album, Event, EventSubject, Face, Person, Photo, Reference, User
+from gallery.models.querysets import SOURCE_PHOTO_PATH, hidden_photo_q
 
 HISTORY_PAGE_SIZE = 40
 NON_ACT_VERBS = (*AUDIT_ONLY_VERBS, VERB_UPLOAD_REFUSED)
@@ -74,11 +74,13 @@ def visible_events(user: User) -> QuerySet[Event]:
 
 
 def _subjects_in_hidden_albums(user: User) -> QuerySet[EventSubject, Any]:
-    """Acts on albums and on photos that the user may not see."""
+    """Acts on albums, on photos and on references cut from photos that the user may not see."""
     albums = Album.objects.hidden_from(user).order_by().values("pk")
     of_albums = Q(object_type="album", object_id__in=albums)
     of_photos = Q(object_type="photo") & hidden_photo_q(user, "object_id")
-    return EventSubject.objects.filter(of_albums | of_photos).values("event")
+    references = Reference.objects.filter(hidden_photo_q(user, SOURCE_PHOTO_PATH)).order_by().values("pk")
+    of_references = Q(object_type="reference", object_id__in=references)
+    return EventSubject.objects.filter(of_albums | of_photos | of_references).values("event")
 
 
 def _events_on_removed_albums(user: User) -> QuerySet[Event, Any]:

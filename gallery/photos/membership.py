@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -102,7 +102,7 @@ def can_take_out(user: User, album: Album) -> bool:
     return can_change_album(user, album) or not album.is_limited
 
 
-def list_limiting_albums(user: User | None, photos: Sequence[int] | RawSQL) -> list[int]:
+def list_limiting_albums(user: User | None, photos: Sequence[int] | RawSQL | QuerySet[Any, Any]) -> list[int]:
     """The limited albums that these photos are kept from others by, as far as the user sees them.
 
     Acts on the photos are about these albums, too, so that only who sees them is told.

@@ -16,8 +16,10 @@ from gallery.curation.bulk import create_bulk_draft, start_bulk_act
 from gallery.curation.bulk_preview import preview_bulk_act
 from gallery.faces.namesakes import number_namesakes
 from gallery.history.locking import describe_conflict
+from gallery.history.selectors import list_history_events
 from gallery.history.undo import undo_event_as_shown, undo_events
 from gallery.models import Album, BulkAct, Event, Face, Person, Photo, Role, User
+from gallery.people.references import judge_references
 from gallery.photos.albums import (
     change_album,
     create_album,
@@ -182,3 +184,17 @@ def test_a_member_moves_no_photo_of_a_limited_album_by_sending_its_file_again(
     take_photos_out(mai, [Photo.objects.get()], board)
     send(nam, trip)
     assert not Photo.objects.get().albums.exists()
+
+
+def test_acts_on_references_from_hidden_photos_are_no_line_of_the_history(
+    mai: User, other: User, board: Album, trip: Album
+) -> None:
+    for album, person in ((board, a_person("Hidden")), (trip, a_person("Seen"))):
+        face = a_face(a_photo(album=album))
+        cut = [a_reference(person, source_face=face, status="pending") for _ in range(2)]
+        judge_references(mai, cut[:1], "approved")
+        start_bulk_act(mai, create_bulk_draft(mai, BulkAct.Kind.REJECT, [cut[1].pk]))
+    for user, times in ((mai, 2), (other, 1)):
+        lines = list_history_events(user, actor=None, person=None, photo=None)
+        verbs = [line.verb for line in lines]
+        assert verbs.count("reference.approved") == verbs.count("bulk.reject") == times
