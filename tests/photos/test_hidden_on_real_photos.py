@@ -80,9 +80,8 @@ def scene(request: Any, picture: str, own_data: Path, sent: list[Any]) -> Scene:
     rows = sorted(range(len(found.detections)), key=lambda row: -found.detections[row].box.area)[:2]
     rows.sort(key=lambda row: found.detections[row].box.left)  # there may be somebody far behind them
     mai = a_user("mai")
-    photo = a_photo("photo.jpg", file=name, sha256="0" * 64, width=found.width, height=found.height)
     album = Album.objects.create(name="Press", created_by=mai)
-    Photo.objects.update(album=album)
+    photo = a_photo("photo.jpg", album, file=name, sha256="0" * 64, width=found.width, height=found.height)
     named = tuple(a_person(who) for who in PLACES[name])
     faces = tuple(
         a_face(
