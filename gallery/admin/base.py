@@ -77,6 +77,14 @@ class GalleryModelAdmin(ModelAdminBase):
     paginator = IdsFirstPaginator
     list_per_page = 32
     show_full_result_count = False
+    linked_lookups: ClassVar[tuple[str, ...]] = ()  # by which links of other pages narrow the list
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What the list's filters and links ask: by other columns one could feel for what is hidden."""
+        filters = [each[0] if isinstance(each, tuple) else each for each in self.get_list_filter(request)]
+        whole = {*self.linked_lookups, *(getattr(each, "parameter_name", None) for each in filters)}
+        is_ours = lookup in whole or lookup.partition("__")[0] in filters
+        return is_ours and super().lookup_allowed(lookup, value, request)
 
 
 class ReadOnlyAdmin(GalleryModelAdmin):

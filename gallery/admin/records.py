@@ -43,6 +43,7 @@ class FaceAdmin(VisibleAdmin, SearchKeyAdmin, ReadOnlyAdmin):
     list_display_links = ("face_crop",)
     sortable_by = ()  # no index holds an order of so many; filters narrow the list
     list_filter = ("state", "decision", "is_usable", "is_drawn", "is_twice")
+    linked_lookups = ("person__id__exact", "photo__id__exact")
     list_select_related = ("photo", "person")
     search_fields = ("person__search__contains",)
     search_help_text = gettext_lazy("A person's name, with or without accents")

@@ -40,6 +40,7 @@ class ReferenceAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
     list_display_links = ("face_crop",)
     sortable_by = ("added_at",)  # by what has an index; the rest are for filters
     list_filter = (ReferenceHealthFilter, "status", "work", EmbedderFilter, QualityFilter, SourceFilter)
+    linked_lookups = ("person__id__exact",)
     list_select_related = ("person", "source_face")
     search_fields = ("person__search__contains",)
     search_help_text = gettext_lazy("A person's name, with or without accents")
