@@ -20,8 +20,8 @@ from gallery.curation.findings import (
     filter_doubtful_references,
     get_worklist_rows,
 )
-from gallery.models import Album, Build, Decision, Face, Person, Photo, Reference, ReferenceVector
-from gallery.models.querysets import among_ids, get_today
+from gallery.models import Album, Build, Decision, Face, Person, Photo, Reference, ReferenceVector, User
+from gallery.models.querysets import among_ids, get_today, visible_photo_q
 from gallery.privacy.selectors import EXPIRING_SOON_DAYS
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
 
@@ -116,7 +116,8 @@ class ReferenceCountFilter(ConditionFilter):
     parameter_name = "references"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        rows = Reference.objects.approved().filter(person=OuterRef("pk")).order_by("pk")
+        seen = Reference.objects.visible_to(current_user(request))
+        rows = seen.approved().filter(person=OuterRef("pk")).order_by("pk")
         has_one, has_two = Q(Exists(rows[0:1])), Q(Exists(rows[1:2]))
         return {
             "none": (_("None"), ~has_one),
@@ -130,7 +131,8 @@ class PendingReferencesFilter(ConditionFilter):
     parameter_name = "pending"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        rows = Reference.objects.filter(person=OuterRef("pk"), status=Reference.Judgement.PENDING)
+        seen = Reference.objects.visible_to(current_user(request))
+        rows = seen.filter(person=OuterRef("pk"), status=Reference.Judgement.PENDING)
         return {"yes": (_("References to judge"), Q(Exists(rows)))}
 
 
@@ -139,7 +141,8 @@ class InPhotosFilter(ConditionFilter):
     parameter_name = "photos"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        is_in_photos = Q(Exists(Face.objects.filter(person=OuterRef("pk"))))
+        seen = Face.objects.filter(visible_photo_q(current_user(request), "photo"))
+        is_in_photos = Q(Exists(seen.filter(person=OuterRef("pk"))))
         return {"yes": (_("In photos"), is_in_photos), "no": (_("In no photo"), ~is_in_photos)}
 
 
@@ -180,11 +183,13 @@ class AlbumFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=Photo.objects.filter(albums=find_by_id(self.albums, wanted) or 0))
 
 
-def _keep_found(*columns: str, kinds: Sequence[str]) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
+def _keep_found(user: User, *columns: str, kinds: Sequence[str]) -> Callable[[QuerySet[Any]], QuerySet[Any]]:
     """Keeps the rows that stand in these columns; found once, while the list asks for its number and its page."""
 
     def filter_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
-        found = (row for kind in kinds for row in get_worklist_rows(kind).order_by().values_list(*columns))
+        found = (
+            row for kind in kinds for row in get_worklist_rows(kind, user).order_by().values_list(*columns)
+        )
         return rows.filter(pk__in=among_ids({pk for row in found for pk in row if pk is not None}))
 
     return filter_rows
@@ -195,11 +200,14 @@ class ReferenceHealthFilter(ConditionFilter):
     parameter_name = "health"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, FilterCondition]]:
+        user = current_user(request)
         conditions: dict[FindingKind, FilterCondition] = {
             FindingKind.WAITING: partial(filter_doubtful_references, FindingKind.WAITING),
-            FindingKind.WRONG: _keep_found("reference", kinds=[FindingKind.WRONG]),
-            FindingKind.UNLIKE: _keep_found("reference", kinds=[FindingKind.UNLIKE]),
-            FindingKind.DUPLICATE: _keep_found("reference", "other_reference", kinds=[FindingKind.DUPLICATE]),
+            FindingKind.WRONG: _keep_found(user, "reference", kinds=[FindingKind.WRONG]),
+            FindingKind.UNLIKE: _keep_found(user, "reference", kinds=[FindingKind.UNLIKE]),
+            FindingKind.DUPLICATE: _keep_found(
+                user, "reference", "other_reference", kinds=[FindingKind.DUPLICATE]
+            ),
             FindingKind.POOR: partial(filter_doubtful_references, FindingKind.POOR),
             FindingKind.FACELESS: partial(filter_doubtful_references, FindingKind.FACELESS),
             FindingKind.UNSEARCHED: partial(filter_doubtful_references, FindingKind.UNSEARCHED),
@@ -212,11 +220,12 @@ class PersonHealthFilter(ConditionFilter):
     parameter_name = "health"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, FilterCondition]]:
+        user = current_user(request)
         wrong = (FindingKind.WRONG, FindingKind.UNLIKE)
-        alike = _keep_found("person", "other_person", kinds=[FindingKind.CONFUSABLE])
+        alike = _keep_found(user, "person", "other_person", kinds=[FindingKind.CONFUSABLE])
         return {
-            "bare": (str(FindingKind.BARE.label), _keep_found("pk", kinds=[FindingKind.BARE])),
-            "single": (str(FindingKind.SINGLE.label), _keep_found("pk", kinds=[FindingKind.SINGLE])),
-            "wrong": (_("A reference that may be wrong"), _keep_found("person", kinds=wrong)),
+            "bare": (str(FindingKind.BARE.label), _keep_found(user, "pk", kinds=[FindingKind.BARE])),
+            "single": (str(FindingKind.SINGLE.label), _keep_found(user, "pk", kinds=[FindingKind.SINGLE])),
+            "wrong": (_("A reference that may be wrong"), _keep_found(user, "person", kinds=wrong)),
             "confusable": (str(FindingKind.CONFUSABLE.label), alike),
         }

@@ -50,3 +50,14 @@ def test_lists_are_narrowed_by_their_filters_and_links_alone(rows: Rows) -> None
         ("person", f"references__id={reference.pk}"),
     ):
         assert rows(model, field) is None
+
+
+def test_people_are_filtered_by_what_the_reader_sees(rows: Rows) -> None:
+    person, board = a_person(), Album.objects.create(name="Board", is_limited=True)
+    face = a_named_face(person, a_photo(album=board))
+    a_reference(person, source_face=face)
+    a_reference(person, source_face=face, status="pending")
+    for query in ("photos=yes", "references=more", "references=one", "pending=yes", "health=single"):
+        assert rows("person", query) == []
+    for query in ("photos=no", "references=none", "health=bare"):
+        assert rows("person", query) == [person.pk]
