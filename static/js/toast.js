@@ -23,8 +23,8 @@ export function startToasts() {
 }
 
 /** Whether a part of the page asked by itself, which it will do again. */
-function isByTimer({ requestConfig }) {
-  return ["look", "poll", undefined].includes(requestConfig?.triggeringEvent?.type);
+function isByTimer({ elt }) {
+  return /^(every|poll|look)\b/.test(elt?.getAttribute("hx-trigger") ?? "");
 }
 
 export function showToast({ text, undo = "", tags = "" }) {
