@@ -186,6 +186,8 @@ def photo_album_update(request: PageRequest, pk: int) -> HttpResponse:
     else:
         event = _put_photo(user, photo, request.POST.get("album", ""), request.POST.get("new_album", ""))
     add_event_message(request, event)
+    if not Photo.objects.visible_to(user).filter(pk=photo.pk).exists():
+        return redirect("photos")
     return redirect(get_photo_url(photo, request.POST.get("in", "")))
 
 

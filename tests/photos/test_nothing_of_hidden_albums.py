@@ -198,3 +198,15 @@ def test_acts_on_references_from_hidden_photos_are_no_line_of_the_history(
         lines = list_history_events(user, actor=None, person=None, photo=None)
         verbs = [line.verb for line in lines]
         assert verbs.count("reference.approved") == verbs.count("bulk.reject") == times
+
+
+def test_taking_a_photo_out_of_the_last_album_one_sees_ends_on_a_page(
+    mai: User, other: User, board: Album, trip: Album
+) -> None:
+    photo = a_photo("both.jpg", trip)
+    put_photos_in_album(mai, [photo], board)
+    address = reverse("photo_album", args=(photo.pk,))
+    page = signed_in(other).post(address, {"leave": trip.pk}, follow=True)
+    assert page.redirect_chain == [(reverse("photos"), 302)]
+    assert "You took “both.jpg” out of the album “Trip”." in page.content.decode()
+    assert "Board" not in page.content.decode()
