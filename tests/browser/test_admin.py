@@ -136,7 +136,7 @@ def test_a_person_is_renamed_in_the_form_and_named_as_before(
     desk: Page, place: Place, people: list[int]
 ) -> None:
     desk.goto(address(people[0]))
-    desk.get_by_label("Name").fill("Đỗ Thị Tên Mới")
+    desk.get_by_role("textbox", name="Name:", exact=True).fill("Đỗ Thị Tên Mới")
     desk.get_by_role("button", name="Save and continue editing").click()
     expect(desk.locator(".messagelist")).to_contain_text("Đỗ Thị Tên Mới")
     assert place.ask(NAMES.format(people=people[:1])) == ["Đỗ Thị Tên Mới"]
@@ -185,11 +185,11 @@ def test_two_curators_at_one_person_do_not_overwrite_each_other(
     phone.get_by_label("Note").fill("from the first")
     phone.get_by_role("button", name="Save and continue editing").click()
     expect(phone.locator(".messagelist")).to_contain_text("changed the note")
-    other.get_by_label("Name").fill("Đỗ Thị Khác")
+    other.get_by_role("textbox", name="Name:", exact=True).fill("Đỗ Thị Khác")
     other.get_by_role("button", name="Save", exact=True).click()
     expect(other.locator(".errorlist")).to_contain_text("mai was here before you and changed the note")
     expect(other.locator(".errorlist")).to_contain_text("Note: it was “” and is now “from the first”.")
-    expect(other.get_by_label("Name")).to_have_value("Đỗ Thị Khác")
+    expect(other.get_by_role("textbox", name="Name:", exact=True)).to_have_value("Đỗ Thị Khác")
     expect(other.get_by_label("Note")).to_have_value("from the first")
     other.get_by_role("button", name="Save", exact=True).click()
     undo(other)

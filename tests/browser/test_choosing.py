@@ -132,7 +132,7 @@ def test_without_scripts_boxes_and_buttons_are_a_plain_form(browser: Browser, fu
     bar(page).locator("summary", has_text="Album").click()
     page.get_by_label("Add to album").fill("By plain form")
     page.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("You put 1 photo into the album “By plain form”.")).to_be_visible()
+    expect(page.get_by_text("You put “group-3.jpg” into the album “By plain form”.")).to_be_visible()
     expect(page).to_have_url(re.compile(re.escape(furnished.pages["album"][0])))
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("Undone: ")).to_be_visible()
