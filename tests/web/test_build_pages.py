@@ -124,8 +124,9 @@ def test_a_long_list_of_changes_ends_between_photos(curator: Client, monkeypatch
     photos = [a_photo() for _ in range(3)]
     for photo in photos:
         for seed in (1, 2):
-            an_unnamed_face(near(a_vector(1), seed), photo=photo)
-    know(a_person("Anna"), a_vector(1))
+            an_unnamed_face(near(a_vector(seed), seed), photo=photo)
+    for seed, name in ((1, "Anna"), (2, "Minh")):
+        know(a_person(name), a_vector(seed))
     build = build_now()
     follow_gallery()
     seen = []
