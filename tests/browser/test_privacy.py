@@ -116,7 +116,7 @@ def test_a_photos_names_go_and_come_back_with_its_recognition(
     page.get_by_label("More", exact=True).click()
     page.get_by_role("link", name="Stop recognising").click()
     page.get_by_role("dialog").get_by_role("button", name="Stop recognising").click()
-    expect(faces.get_by_text("Nobody is recognised in this photo.")).to_be_visible()
+    expect(faces.get_by_text("Nobody is recognised in this photo:")).to_be_visible()
     expect(faces.get_by_text(NAME)).to_have_count(0)
     assert not problems(page)
     page.get_by_label("More", exact=True).click()

@@ -230,7 +230,7 @@ def test_who_stops_sending_is_told_so_and_nothing_stays(served: Served) -> None:
     client.go_on(lambda: served.spooled(), "some of it on the disk")
     client.go_on(lambda: client.status, "the end of patience", 30)
     assert client.status == 408
-    assert b"Nothing came for too long." in client.heard
+    client.go_on(lambda: b"Nothing came for too long." in client.heard, "the reason")
     wait_for(lambda: not served.spooled(), "the file's end")
     client.close()
 

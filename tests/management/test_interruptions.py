@@ -42,7 +42,7 @@ def test_a_command_ends_in_a_sentence_and_the_next_run_goes_on(tmp_path: Path) -
     site, folder = Site(tmp_path / "data"), tmp_path / "photos"
     folder.mkdir()
     for number in range(COUNT):
-        (folder / f"{number}.jpg").write_bytes(jpeg(number, (1200, 900)))
+        (folder / f"{number}.jpg").write_bytes(jpeg(90, (1200 + number, 900)))
     command = ["import_photos", str(folder)]
     codes = []
     for seconds in (

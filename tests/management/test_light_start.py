@@ -69,6 +69,8 @@ def test_a_worker_loads_no_pages(tmp_path: Path) -> None:
 def test_effects_follow_an_act_in_the_order_of_the_rooms() -> None:
     rooms = [receive.__module__ for receive in _receivers]
     assert rooms == [
+        "gallery.photos.membership",
+        "gallery.faces.namesakes",
         "gallery.faces.effects",
         "gallery.faces.effects",
         "gallery.curation.findings",

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import recognition
@@ -18,6 +20,16 @@ _START_SECONDS = 60.0
 _TOO_LONG = {-signal.SIGXCPU, -signal.SIGALRM}
 
 
+@contextmanager
+def _shielded_from_interrupts() -> Iterator[None]:
+    """Processes started meanwhile do not hear of Ctrl-C, which is ours to answer; they end when their line does."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class Decoder:
     """One decoding process. Not for use by two threads at once; ``pool`` sees to that."""
 
@@ -26,14 +38,13 @@ class Decoder:
         self._line, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._is_ready = False
         self._owes_answer = False
-        with other:
+        with other, _shielded_from_interrupts():
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "recognition.images.sandbox", str(other.fileno())],
                 pass_fds=[other.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env=_build_environment(),
-                process_group=0,  # Ctrl-C is ours to answer; it ends when the line does
             )
 
     def ask(self, request: Message, handle: int, limits: Limits) -> tuple[Message, list[int]]:
