@@ -103,10 +103,11 @@ def test_each_file_arrives_once_over_a_connection_that_is_cut_again_and_again(
         heading = page.get_by_role("heading", name=f"Sent: {COUNT} of {COUNT}")
         expect(heading).to_be_visible(timeout=240_000)
         expect(page.locator(".filerow.broken")).to_have_count(0)
-        assert network.cuts >= 3
+        assert network.cuts >= 2
     names = place.ask(
         "answer = list(Photo.objects.filter(name__startswith='cut ').values_list('name', flat=True))"
     )
     assert sorted(names) == [f"cut {number:03}.jpg" for number in range(COUNT)]
+    place.ask("Photo.objects.filter(name__startswith='cut ').delete()\nanswer = 0")  # others count photos
     page.close()
     visits.complaints.clear()  # the browser's own, of the requests that were cut
