@@ -15,7 +15,8 @@ class Interruptions:
 
     def __init__(self) -> None:
         self.count = 0
-        signal.signal(signal.SIGINT, self.interrupt)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as for a command in the background
+            signal.signal(signal.SIGINT, self.interrupt)
 
     def interrupt(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
