@@ -26,7 +26,7 @@ def _register_descriptions() -> None:
     from gallery.accounts import services as accounts
     from gallery.curation import jobs as curation
     from gallery.faces import decisions
-    from gallery.history import erased
+    from gallery.history import erased, switches
     from gallery.history.descriptions import register_descriptions
     from gallery.index import services as index
     from gallery.index import switch
@@ -42,6 +42,7 @@ def _register_descriptions() -> None:
         accounts,
         api_keys,
         erased,
+        switches,
         jobs,
         index,
         switch,
@@ -92,11 +93,12 @@ def _register_effects() -> None:
 def _register_inverses() -> None:
     """Register how acts are undone that consist of more than changed rows."""
     from gallery.curation.jobs import BULK_VERBS, undo_bulk_act
+    from gallery.history.switches import SWITCH_VERBS, undo_site_switch
     from gallery.history.undo import register_inverse, register_undo_question
     from gallery.index.services import reverse_build_request, reverse_roll_back
     from gallery.index.switch import reverse_embedder_choice, reverse_switch_consent
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
-    from gallery.people.references import undo_added_references, undo_automatic_setting
+    from gallery.people.references import undo_added_references
     from gallery.photos.membership import ask_before_undo_shows
 
     register_undo_question(ask_before_undo_shows)
@@ -107,7 +109,7 @@ def _register_inverses() -> None:
     register_inverse(reverse_embedder_choice, "embedder.choose")
     register_inverse(reverse_switch_consent, "embedder.consent")
     register_inverse(undo_added_references, "reference.add", "references.add", "face.use_as_reference")
-    register_inverse(undo_automatic_setting, "setting.references_on", "setting.references_off")
+    register_inverse(undo_site_switch, *SWITCH_VERBS)
     register_inverse(undo_bulk_act, *BULK_VERBS)
 
 

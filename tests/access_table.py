@@ -48,6 +48,7 @@ TABLE: dict[str, Rule] = {
     "audit": ADMINISTRATOR(),
     "backups": ADMINISTRATOR(),
     "backups_act": ADMINISTRATOR().post,
+    "site_settings": ADMINISTRATOR(),
     # Accounts
     "login": OPEN(),
     "logout": VIEWER().post,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from ninja import File, UploadedFile
@@ -13,11 +12,12 @@ from gallery.api.base import ApiRequest, NotLetIn, api
 from gallery.api.schemas import ComparedOut, IdentifiedOut
 from gallery.core.lookups import ask_lookup
 from gallery.history.audit import VERB_LOOKED_UP, write_audit_event
+from gallery.history.switches import are_face_lookups_on
 from gallery.models import ApiScope
 
 
 def look_up(request: ApiRequest, act: str, *files: Any, **options: Any) -> HttpResponse:
-    if not settings.IDENTIFY:
+    if not are_face_lookups_on():
         raise NotLetIn("switched_off", _("Looking at pictures without keeping them is switched off here."))
     response = ask_lookup(request.user, act, files, **options)
     write_audit_event(request.user, VERB_LOOKED_UP)

@@ -28,12 +28,12 @@ from gallery.history.changeset import (
 )
 from gallery.history.erased import ask_before_return
 from gallery.history.locking import lock_face, lock_person, lock_references
+from gallery.history.switches import AUTOMATIC_REFERENCES
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
 from gallery.jobs.leases import get_database_time
 from gallery.jobs.services import requeue_rows
-from gallery.models import Decision, Event, Face, Person, Reference, SiteSetting, User
-from gallery.models.history import get_site_setting
+from gallery.models import Decision, Event, Face, Person, Reference, User
 from gallery.models.people import clean_name
 from gallery.models.querysets import recognisable_q, recognition_off_q
 from gallery.models.storage import build_reference_name, remove_file, write_file
@@ -201,7 +201,6 @@ def embed_references_again(
     return _record_reference_change(user, "reference.embed", changes, {}, batch)
 
 
-AUTOMATIC_REFERENCES_KEY = "confirmed_faces_become_references"
 MAX_AUTOMATIC_REFERENCES = 10  # approved references from which no more are added by themselves
 # See recognition.types.Quality.
 MIN_EYE_DISTANCE, MAX_FACE_YAW, MIN_FACE_SHARPNESS = 24.0, 35.0, 0.02
@@ -276,28 +275,6 @@ def _record_face_reference(
     )
 
 
-def has_automatic_references() -> bool:
-    return get_site_setting(AUTOMATIC_REFERENCES_KEY, True) is True
-
-
-@transaction.atomic
-def set_automatic_references(user: User, wanted: bool) -> Event | None:
-    """Have confirmed faces become references by themselves, or not; None if it is so already."""
-    before = has_automatic_references()
-    if wanted == before:
-        return None
-    SiteSetting.objects.update_or_create(pk=AUTOMATIC_REFERENCES_KEY, defaults={"value": wanted})
-    verb = "setting.references_on" if wanted else "setting.references_off"
-    return record_event(user, verb, None, {"wanted": wanted}, undo={"wanted": before})
-
-
-def undo_automatic_setting(user: User, event: Event) -> dict[str, bool]:
-    before = has_automatic_references()
-    wanted = bool(event.undo["wanted"]) if event.undo else before
-    SiteSetting.objects.update_or_create(pk=AUTOMATIC_REFERENCES_KEY, defaults={"value": wanted})
-    return {"wanted": before}
-
-
 GOOD_FACE_COLUMNS = ("quality", "landmarks", "is_usable")  # what is_good_reference_face reads
 
 
@@ -316,7 +293,7 @@ def is_good_reference_face(face: Face) -> bool:
 
 def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
     """The best of these confirmed faces, as many as their people still need."""
-    if not has_automatic_references():
+    if not AUTOMATIC_REFERENCES.is_on():
         return []
     made = Reference.objects.filter(source_face__in=face_ids).values_list("source_face_id", flat=True)
     rows = Face.objects.outside_trash().filter(pk__in=face_ids, decision=Decision.CONFIRMED)
@@ -370,6 +347,4 @@ EVENT_DESCRIPTIONS = {
     "reference.embed": ngettext_lazy(
         "had %(count)s reference embedded again", "had %(count)s references embedded again", "count"
     ),
-    "setting.references_on": gettext_lazy("let confirmed faces become references"),
-    "setting.references_off": gettext_lazy("kept confirmed faces from becoming references"),
 }

@@ -59,9 +59,10 @@ PLACES = (
     Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, group=2),
     Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
     Place("backups", _("Backups"), "zip", "/backups/", Role.ADMINISTRATOR, group=2),
+    Place("site_settings", _("Settings"), "settings", "/settings/", Role.ADMINISTRATOR, group=2),
     Place("audit", _("Audit trail"), "lock", "/audit/", Role.ADMINISTRATOR, group=2),
     Place("erasures", _("Erasures"), "hide", "/erasures/", Role.ADMINISTRATOR, group=2),
-    Place("admin:index", _("Curating"), "settings", "/admin/", Role.CURATOR, group=2),
+    Place("admin:index", _("Curating"), "edit", "/admin/", Role.CURATOR, group=2),
 )
 
 

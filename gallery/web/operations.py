@@ -12,11 +12,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from gallery.core.pagination import parse_id
 from gallery.core.permissions import PageRequest, administrator_required, curator_required
 from gallery.history.descriptions import add_event_message
+from gallery.history.switches import FACE_LOOKUPS, turn_site_switch
 from gallery.jobs.selectors import build_jobs_page
 from gallery.jobs.services import (
     cancel_or_requeue_jobs,
@@ -85,6 +86,19 @@ def backup_action(request: PageRequest) -> HttpResponse:
         request_file_check(request.user, is_mending=act == "mend")
         messages.success(request, _("The files are looked at as soon as a worker is free."))
     return redirect("backups")
+
+
+@administrator_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def site_settings(request: PageRequest) -> HttpResponse:
+    """Switches of the whole site."""
+    if request.method == "POST":
+        add_event_message(
+            request, turn_site_switch(request.user, FACE_LOOKUPS, "face_lookups" in request.POST)
+        )
+        return redirect("site_settings")
+    context = {"are_face_lookups_on": FACE_LOOKUPS.is_on(), "are_lookups_set_off": not settings.IDENTIFY}
+    return render(request, "settings.html", context)
 
 
 def _text_response(text: str, status: int = 200) -> HttpResponse:

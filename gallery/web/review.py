@@ -31,9 +31,9 @@ from gallery.faces.selectors import (
     suggest_person,
 )
 from gallery.history.descriptions import add_event_message, describe_event
+from gallery.history.switches import AUTOMATIC_REFERENCES, turn_site_switch
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, Face, Person
-from gallery.people.references import has_automatic_references, set_automatic_references
 from gallery.web.faces import apply_face_answer, get_face_or_404, get_meant_person, parse_ticked_faces
 from gallery.web.responses import get_undo_url
 
@@ -49,7 +49,7 @@ def review_page(request: PageRequest) -> HttpResponse:
     context = {
         "queue": get_review_queue(request.user, after, person=person, album=album),
         "after": after,
-        "is_automatic": has_automatic_references(),
+        "is_automatic": AUTOMATIC_REFERENCES.is_on(),
         "person": find_by_id(Person.objects.all(), request.GET.get("person")),
         "album": album,
     }
@@ -60,7 +60,8 @@ def review_page(request: PageRequest) -> HttpResponse:
 @require_POST
 def review_setting(request: PageRequest) -> HttpResponse:
     """Whether clear faces that people confirm become references by themselves."""
-    add_event_message(request, set_automatic_references(request.user, "automatic" in request.POST))
+    event = turn_site_switch(request.user, AUTOMATIC_REFERENCES, "automatic" in request.POST)
+    add_event_message(request, event)
     return redirect("review")
 
 

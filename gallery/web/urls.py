@@ -136,6 +136,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Backups
     path("backups/", operations.backup_overview, name="backups"),
     path("backups/act", operations.backup_action, name="backups_act"),
+    path("settings/", operations.site_settings, name="site_settings"),
     # Photos
     path("photos/", photos.photo_list, name="photos"),
     path("photos/progress", photos.photo_progress, name="photo_progress"),

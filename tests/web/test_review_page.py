@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from gallery.curation import review
 from gallery.faces.decisions import confirm_face
+from gallery.history.switches import AUTOMATIC_REFERENCES
 from gallery.models import Album, Decision, Event, Face, Role
-from gallery.people.references import has_automatic_references
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
@@ -173,11 +173,11 @@ def test_the_queue_costs_the_same_number_of_queries_for_any_length(
 def test_a_curator_turns_references_from_confirmed_faces_off_and_on_with_undo(client):
     client.force_login(a_user("Kim", Role.CURATOR))
     client.post(reverse("review_setting"), {})
-    assert not has_automatic_references()
+    assert not AUTOMATIC_REFERENCES.is_on()
     page = client.get(reverse("review")).content.decode()
     assert "kept confirmed faces from becoming references" in page
     client.post(reverse("event_undo", args=(Event.objects.get(verb="setting.references_off").pk,)))
-    assert has_automatic_references()
+    assert AUTOMATIC_REFERENCES.is_on()
 
 
 def test_it_is_said_where_the_name_stands_on_another_face_of_the_photo(client, bao):
