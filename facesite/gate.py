@@ -1,6 +1,6 @@
 """The door of the site: an ASGI application that looks at headers and sessions before a byte of a body is kept.
 
-Anybody may send a small form. More needs the session of somebody who may upload, at an address that takes files,
+Anybody may send a small form. More needs the session of somebody who may send it, at an address that takes files,
 within the hour's limit and within what one client and all together may send at once. The event loop receives it
 (bodies.py); only then does one of the few threads run Django on it (threads.py), whose answer the event loop sends.
 Whoever may not send it gets Django's answer to the headers alone (refusals.py).
@@ -28,12 +28,13 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from facesite.bodies import SMALL_BODY, Disconnected, Receiver, Slots, discard_rest
-from facesite.lookups import answer_lookup
+from facesite.lookups import ask_worker, put_in
 from facesite.refusals import REFUSED, Refused, too_large
 from facesite.threads import Answer, Send, Threads
 from gallery.api.base import find_key_sender
 from gallery.core.limits import WITHHELD, get_upload_limits
-from gallery.core.lookups import LOOKUP_PATHS
+from gallery.core.lookups import FOUND, LOOKUP_PATHS, Lookup
+from gallery.core.permissions import may_send_files
 from gallery.core.problems import is_api_request
 from gallery.core.throttling import (
     CallLimitReached,
@@ -88,7 +89,7 @@ class Gate:
                 environ[REFUSED], is_body_left = refused.with_traceback(None), True
             answer = await self._answer(environ, held)
             if answer.lookup:
-                answer = await answer_lookup(answer, answer.lookup)
+                answer = await self._answer_lookup(answer, answer.lookup, environ, held)
             if is_body_left:
                 await send_last_answer(send, answer, receive)
             else:
@@ -118,6 +119,18 @@ class Gate:
             environ["wsgi.input"] = body
             held.callback(self.receiver.disk.submit, body.close)  # freeing gigabytes takes a while
         return True
+
+    async def _answer_lookup(
+        self, answer: Answer, lookup: Lookup, environ: Environ, held: ExitStack
+    ) -> Answer:
+        """With what the worker found; as it was, which says so, where none answers."""
+        found = await ask_worker(lookup)
+        if found is None:
+            return answer
+        if lookup.is_for_page:
+            again = {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": "0", FOUND: found}
+            return await self._answer({**environ, **again}, held)
+        return put_in(answer, found)
 
     async def _answer(self, environ: Environ, held: ExitStack) -> Answer:
         answer = await self.threads.answer(environ)
@@ -190,18 +203,14 @@ def find_session_sender(request: Any) -> tuple[User | None, bool]:
     sessions = import_module(settings.SESSION_ENGINE)
     request.session = sessions.SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     user = get_user(request)
-    if not (isinstance(user, User) and user.is_contributor):
-        return None, False
-    return user, takes_files(request.path_info)
-
-
-def takes_files(path: str) -> bool:
-    """Whether requests to this address may have files; in the admin all may."""
     try:
-        match = resolve(path)
+        match = resolve(request.path_info)
     except Http404:
-        return False
-    return "admin" in match.app_names or getattr(match.func, "takes_files", False)
+        match = None
+    if not (isinstance(user, User) and may_send_files(user, match and match.func)):
+        return None, False
+    is_admin = match is not None and "admin" in match.app_names  # where all requests may have files
+    return user, is_admin or getattr(match and match.func, "takes_files", False)
 
 
 async def send_answer(send: Send, answer: Answer) -> None:

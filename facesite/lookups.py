@@ -8,33 +8,37 @@ import logging
 from dataclasses import replace
 
 from facesite.threads import READ_SIZE, Answer
-from gallery.core.lookups import Lookup, get_socket_path
+from gallery.core.lookups import Found, Lookup, get_socket_path
 
 log = logging.getLogger("facesite.request")
 LOOKUP_SECONDS = 120  # for a question and all those before it
 REPLACED_HEADERS = (b"content-type", b"content-length", b"retry-after")
 
 
-async def answer_lookup(answer: Answer, lookup: Lookup) -> Answer:
-    """With what the worker says; as it was, which says so, where none does."""
+async def ask_worker(lookup: Lookup) -> Found | None:
+    """What a worker says; None where none does."""
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
-            status, kind, content = await _ask_worker(lookup)
+            found = await _ask_socket(lookup)
     except (OSError, TimeoutError, ValueError):
-        status, kind, content = answer.status, b"", b""
+        found = None
     finally:
         for picture in lookup.pictures:
             picture.close()
-    log.info("lookup", extra={"fields": {"act": lookup.act, "status": status, "user": lookup.user}})
-    if not content:
-        return answer
+    fields = {"act": lookup.act, "status": found.status if found else 503, "user": lookup.user}
+    log.info("lookup", extra={"fields": fields})
+    return found if found and found.content else None
+
+
+def put_in(answer: Answer, found: Found) -> Answer:
+    """The answer with what was found in its place."""
     kept = [header for header in answer.headers if header[0] not in REPLACED_HEADERS]
-    made = [(b"content-type", kind), (b"content-length", str(len(content)).encode())]
-    return replace(answer, status=status, headers=kept + made, content=content)
+    made = [(b"content-type", found.kind), (b"content-length", str(len(found.content)).encode())]
+    return replace(answer, status=found.status, headers=kept + made, content=found.content)
 
 
-async def _ask_worker(lookup: Lookup) -> tuple[int, bytes, bytes]:
-    """The status, type and content of the answer. Connections are answered one after the other, in their order."""
+async def _ask_socket(lookup: Lookup) -> Found:
+    """Connections are answered one after the other, in their order."""
     reader, writer = await asyncio.open_unix_connection(get_socket_path())
     try:
         lengths = [picture.tell() for picture in lookup.pictures]
@@ -52,6 +56,6 @@ async def _ask_worker(lookup: Lookup) -> tuple[int, bytes, bytes]:
                 writer.write(part)
                 await writer.drain()
         status, _space, kind = (await reader.readline()).strip().partition(b" ")
-        return int(status), kind, await reader.read()
+        return Found(int(status), kind, await reader.read())
     finally:
         writer.close()

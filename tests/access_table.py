@@ -102,6 +102,7 @@ TABLE: dict[str, Rule] = {
     "person_set": CURATOR("person").post,
     "person_pictures": CONTRIBUTOR("person").post,
     # Review, unknown faces, merging, history, search
+    "who": VIEWER(),
     "review": CONTRIBUTOR(),
     "review_setting": CURATOR().post,
     "review_decided": CONTRIBUTOR(),

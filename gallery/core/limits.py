@@ -15,6 +15,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
 from django.http import HttpRequest
 
+from gallery.core.permissions import may_send_files
 from gallery.models import User
 from recognition.images import Limits
 
@@ -40,7 +41,8 @@ class UploadGatekeeper(FileUploadHandler):
     def new_file(self, *args: Any, **options: Any) -> None:
         user = getattr(self.request, "user", None)
         is_let_in = getattr(self.request, "takes_files", False)  # by a call of the API, whose key may make it
-        if not (is_let_in or (isinstance(user, User) and user.is_contributor)):
+        view = self.request.resolver_match.func if self.request.resolver_match else None
+        if not (is_let_in or (isinstance(user, User) and may_send_files(user, view))):
             raise StopUpload(connection_reset=True)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

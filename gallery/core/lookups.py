@@ -23,8 +23,16 @@ from gallery.models import User
 from recognition.errors import ImageTooLarge
 
 SOCKET_NAME = "lookups.sock"  # in the data directory
-LOOKUP_PATHS = ("/api/v1/identify", "/api/v1/compare", "/compreface/api/v1/recognition/recognize")
+LOOKUP_PATHS = (
+    "/api/v1/identify",
+    "/api/v1/compare",
+    "/compreface/api/v1/recognition/recognize",
+    "/who/",
+)
+# A key of `request.META`: the page's picture was looked at, and this is what is on it
+FOUND = "facesite.found"
 MAX_SOCKET_PATH = 100  # bytes that the system takes of one
+RETRY_SECONDS = 10  # until a worker may be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,16 @@ class Lookup:
     language: str
     options: Mapping[str, Any]
     pictures: tuple[IO[bytes], ...]
+    is_for_page: bool  # which is asked for once more then, with FOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the worker answered."""
+
+    status: int
+    kind: bytes  # of the content
+    content: bytes
 
 
 def get_socket_path() -> str:
@@ -52,10 +70,27 @@ def _open_folder(path: str) -> int:
 
 def ask_lookup(user: User, act: str, files: Sequence[UploadedFile[bytes]], **options: Any) -> HttpResponse:
     """For a view to return: the gate asks, and sends what is answered; this is what it sends if nobody does."""
-    sentence = _("No worker looks at pictures at the moment. Start one, or try again soon.")
-    response = make_problem(503, "no_worker", sentence, retry_after=10)
+    response = make_problem(503, "no_worker", explain_no_worker(), retry_after=RETRY_SECONDS)
+    return attach_lookup(response, user, act, files, **options)
+
+
+def explain_no_worker() -> str:
+    return _("No worker looks at pictures at the moment. Start one, or try again soon.")
+
+
+def attach_lookup(
+    response: HttpResponse,
+    user: User,
+    act: str,
+    files: Sequence[UploadedFile[bytes]],
+    *,
+    is_for_page: bool = False,
+    **options: Any,
+) -> HttpResponse:
+    """Have the gate ask before it sends the response, which says that nobody answers."""
     pictures = tuple(_copy_without_name(file) for file in files)
-    response.lookup = Lookup(act, user.pk, get_language() or "en", options, pictures)  # type: ignore[attr-defined]
+    lookup = Lookup(act, user.pk, get_language() or "en", options, pictures, is_for_page)
+    response.lookup = lookup  # type: ignore[attr-defined]
     response._has_been_logged = True  # type: ignore[attr-defined]  # Django would log an error that is none yet
     return response
 

@@ -90,6 +90,13 @@ def takes_files(view: ViewFunction) -> ViewFunction:
     return view
 
 
+def may_send_files(user: User, view: object) -> bool:
+    """Whether the user may send files, or as much as files are, to a view: contributors to all, and viewers to one
+    that takes files and is for them, too."""
+    is_for_files = getattr(view, "takes_files", False)
+    return user.has_role(getattr(view, "least_role", Role.CONTRIBUTOR) if is_for_files else Role.CONTRIBUTOR)
+
+
 def current_user(request: HttpRequest) -> User:
     """The logged-in user; views behind the login middleware always have one."""
     if not request.user.is_authenticated:

@@ -4,18 +4,23 @@ Answers come from what the asker may see alone."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
 import numpy as np
 
 from gallery.faces.labels import describe_similarity, get_similarity_tail
 from gallery.faces.namesakes import tell_namesakes_apart
-from gallery.faces.tagging import GallerySearch
+from gallery.faces.tagging import GallerySearch, NamedFace
 from gallery.index import engine
-from gallery.models import Person, User
+from gallery.models import Person, Reference, User
 from recognition.analysis import analyse_photo, embed_faces
+from recognition.images import Photo, encode_pixels, shrink_pixels
 from recognition.mainface import NoFaceFound, find_main_face
 from recognition.types import State
+
+SHOWN_SIDE = 1_600  # pixels of the longer side of the picture that is shown
+MAX_CANDIDATES = 4  # of a face that is shown
 
 
 def load_models() -> None:
@@ -47,6 +52,57 @@ def identify_faces(user: User, picture: bytes) -> dict[str, Any]:
             for face in faces
         ],
     }
+
+
+def describe_picture(user: User, picture: bytes) -> dict[str, Any]:
+    """For the page "Who is this?": the picture as WebP in base64, its faces from left to right, their people, what
+    the similarities mean, and the reference that is most like each."""
+    embedder = engine.get_serving_embedder()
+    shown: list[Photo] = []
+
+    def read(content: bytes) -> Photo:
+        shown.append(engine.read_photo(content))
+        return shown[0]
+
+    analysis = analyse_photo(picture, read, engine.get_detector(), embedder)
+    faces = GallerySearch(embedder, asker=user).name_faces(analysis)
+    people = Person.objects.in_bulk({one.person for face in faces for one in face.outcome.candidates})
+    tell_namesakes_apart(user, people.values())
+    return {
+        "width": analysis.width,
+        "height": analysis.height,
+        "picture": b64encode(encode_pixels(shrink_pixels(shown[0].pixels, SHOWN_SIDE))).decode(),
+        "has_gallery": Reference.objects.searchable().visible_to(user).exists(),
+        "faces": [
+            {
+                "box": list(face.detection.box.as_ints()),
+                "state": face.outcome.state.value,
+                "is_usable": bool(np.any(vector)),
+                "candidates": _describe_candidates(face, people, embedder.id),
+            }
+            for face, vector in zip(faces, analysis.embeddings, strict=True)
+        ],
+    }
+
+
+def _describe_candidates(
+    face: NamedFace, people: dict[int, Person], embedder_id: str
+) -> list[dict[str, Any]]:
+    tail, state = get_similarity_tail(embedder_id), face.outcome.state.value
+    described = []
+    for rank, one in enumerate(face.outcome.candidates[:MAX_CANDIDATES]):
+        meant = describe_similarity(one.similarity, state, tail)
+        described.append(
+            {
+                "person": one.person,
+                "label": people[one.person].label,
+                "reference": one.reference,
+                "number": meant.number if meant else "",
+                # the bounds speak of the nearest alone
+                "words": meant.words if meant and (rank == 0 or meant.is_counted) else "",
+            }
+        )
+    return described
 
 
 def _describe_person(person: Person) -> dict[str, Any]:

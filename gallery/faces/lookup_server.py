@@ -25,13 +25,17 @@ from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.core.lookups import SOCKET_NAME, get_socket_path
 from gallery.core.problems import make_problem
-from gallery.faces.lookup import compare_pictures, identify_faces, load_models
+from gallery.faces.lookup import compare_pictures, describe_picture, identify_faces, load_models
 from gallery.models import User
 from recognition.errors import CodedError, ImageError, ImageTooLarge
 
 MAX_WAITING = 128  # questions; whoever asks then is told to come again
 SEND_SECONDS = 10  # without a byte, after which somebody who asks is not listened to any more
-ACTS: dict[str, Callable[..., dict[str, Any]]] = {"identify": identify_faces, "compare": compare_pictures}
+ACTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "identify": identify_faces,
+    "describe": describe_picture,
+    "compare": compare_pictures,
+}
 log = logging.getLogger(__name__)
 
 

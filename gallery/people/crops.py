@@ -13,9 +13,8 @@ import numpy as np
 from gallery.core.limits import get_upload_limits
 from gallery.models import Reference
 from gallery.models.storage import build_reference_name, write_file
-from gallery.photos.renditions import shrink_image
 from recognition import images
-from recognition.images import Region
+from recognition.images import Region, shrink_pixels
 from recognition.images.sandbox import read_region
 from recognition.types import Box, Detection, FaceCrop, Image
 
@@ -54,7 +53,7 @@ def cut_reference_crop(pixels: Image, detection: Detection) -> ReferenceCrop:
     height, width = pixels.shape[:2]
     left, top, across, down = detection.box.padded(CROP_MARGIN).clipped(width, height).as_ints()
     part = pixels[top : top + down, left : left + across]
-    region = Region(shrink_image(part, MAX_CROP_SIDE), Box(left, top, across, down))
+    region = Region(shrink_pixels(part, MAX_CROP_SIDE), Box(left, top, across, down))
     return _encode_crop(region, describe_detection(detection))
 
 

@@ -42,7 +42,6 @@ from gallery.people.gallery_export import (
     read_csv,
 )
 from gallery.people.services import import_person, store_imported_person
-from gallery.photos.renditions import shrink_image
 from recognition import images
 from recognition.errors import EmbedderMismatch, ImageError
 from recognition.mainface import NoFaceFound, SeveralFaces, assume_landmarks, find_main_face
@@ -162,7 +161,7 @@ def _compare_with_picture(embedder: Embedder, picture: SamplePicture, vector: Em
     if picture.box is not None and picture.landmarks is not None:
         crops = [FaceCrop(pixels, picture.box, picture.landmarks)]
     else:
-        crops = _guess_face_crops(shrink_image(pixels, MAX_SAMPLE_SIDE))
+        crops = _guess_face_crops(images.shrink_pixels(pixels, MAX_SAMPLE_SIDE))
     return float(np.max(embedder.embed(crops) @ vector))
 
 

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 from django.conf import settings
 from filelock import FileLock
 from PIL import Image as Pillow
@@ -19,9 +18,9 @@ from PIL import Image as Pillow
 from gallery.models import Face, Photo, Reference
 from recognition.draw import anonymise_faces
 from recognition.files import write_atomically
-from recognition.images import Limits, encode_pixels
+from recognition.images import Limits, encode_pixels, shrink_pixels
 from recognition.images.sandbox import make_rendition, read_photo, read_regions
-from recognition.types import Box, Image
+from recognition.types import Box
 
 RENDITION_VERSION = 1  # part of every name: a change to how pictures are made gives new names
 PHOTO_WIDTHS = (320, 640, 1280, 2048)
@@ -117,7 +116,7 @@ def get_face_rendition(face: Face, size: int) -> Path:
         for one, region in zip(faces, regions, strict=True):
             for each in FACE_SIZES:
                 write_atomically(
-                    _face_rendition_path(one, each), encode_pixels(shrink_image(region.pixels, each))
+                    _face_rendition_path(one, each), encode_pixels(shrink_pixels(region.pixels, each))
                 )
 
     return make_file_once(path, make)
@@ -125,13 +124,6 @@ def get_face_rendition(face: Face, size: int) -> Path:
 
 def _face_rendition_path(face: Face, size: int) -> Path:
     return photo_folder(face.photo.sha256) / f"face-{face_digest(face)}-{size}{RENDITION_SUFFIX}"
-
-
-def shrink_image(pixels: Image, longest: int) -> Image:
-    """Reduced so that no side is longer; as it is where none is."""
-    picture = Pillow.fromarray(np.ascontiguousarray(pixels))
-    picture.thumbnail((longest, longest), Pillow.Resampling.LANCZOS, reducing_gap=None)
-    return np.asarray(picture)
 
 
 def get_face_jpeg(face: Face, size: int) -> bytes:

@@ -49,6 +49,7 @@ PLACES = (
     Place("photos", _("Photos"), "photos", "/photos/", is_tab=True),
     Place("albums", _("Albums"), "albums", "/albums/", is_tab=True),
     Place("people", _("People"), "people", "/people/", is_tab=True),
+    Place("who", _("Who is this?"), "who", "/who/"),
     Place("review", _("Review"), "review", "/review/", Role.CONTRIBUTOR, group=1, is_tab=True),
     Place("unknown", _("Unknown faces"), "unknown", "/unknown/", Role.CONTRIBUTOR, group=1),
     Place("gallery_health", _("Gallery health"), "health", "/health/", Role.CURATOR, group=1),

@@ -12,6 +12,7 @@ from gallery.web import (
     history,
     home,
     index,
+    lookups,
     media,
     operations,
     people,
@@ -75,6 +76,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("shared/<str:token>/<int:pk>/<slug:digest>/<int:width>", albums.shared_image, name="shared_image"),
     # Search, review, unknown faces, merging, jobs, history
     path("search/", home.search_page, name="search"),
+    path("who/", lookups.who_page, name="who"),
     path("review/", review.review_page, name="review"),
     path("review/setting", review.review_setting, name="review_setting"),
     path("review/decided", review.review_decided_cards, name="review_decided"),

@@ -14,6 +14,7 @@ from recognition.images.reader import (
     read_photo,
     read_region,
     read_regions,
+    shrink_pixels,
 )
 from recognition.images.source import ImageInfo, Source
 
@@ -30,4 +31,5 @@ __all__ = [
     "read_photo",
     "read_region",
     "read_regions",
+    "shrink_pixels",
 ]

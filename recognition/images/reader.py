@@ -129,6 +129,13 @@ def encode_pixels(pixels: Image, *, form: str = "WEBP", quality: int = 82) -> by
     return file.getvalue()
 
 
+def shrink_pixels(pixels: Image, longest: int) -> Image:
+    """Reduced (uint8 RGB) so that no side is longer; as it is where none is."""
+    picture = Pillow.fromarray(np.ascontiguousarray(pixels))
+    picture.thumbnail((longest, longest), Pillow.Resampling.LANCZOS, reducing_gap=None)
+    return np.asarray(picture)
+
+
 def allocate_pixels(height: int, width: int) -> Image:
     return np.empty((height, width, 3), np.uint8)
 
