@@ -32,17 +32,12 @@ class FoundFace:
     number: int  # from the left, beginning with 1
     label: FaceLabel
     is_usable: bool
-    people: tuple[FoundPerson, ...]  # the nearest first
+    people: tuple[FoundPerson, ...]  # the nearest first; of an unknown face nobody
     # As text, which no language's decimal comma gets into
     box: tuple[str, ...]
     share: tuple[str, ...]  # left, top, width and bottom in percent
     is_low: bool
     crop: str  # what is shown of the picture, for viewBox
-
-    @property
-    def others(self) -> Sequence[FoundPerson]:
-        """Whom it may be instead; of a face that is surely known nobody."""
-        return {"known": (), "unsure": self.people[1:]}.get(self.label.key, self.people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +77,7 @@ def _read_face(
         )
         for one in face["candidates"]
     )
+    label = _label_face(face["state"], people)
     left, top, width, height = face["box"]
     across, down = (100 / side for side in size)
     bottom = (top + height) * down
@@ -89,9 +85,9 @@ def _read_face(
     crop = (left + width / 2 - side / 2, top + height / 2 - side / 2, side, side)
     return FoundFace(
         number,
-        _label_face(face["state"], people),
+        label,
         face["is_usable"],
-        people,
+        people if label.key != "unknown" else (),
         tuple(map(str, face["box"])),
         tuple(f"{part:.3f}" for part in (left * across, top * down, width * across, bottom)),
         bottom > 100 * LOW_EDGE_SHARE,

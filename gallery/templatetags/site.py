@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.backup.schedule import get_backup_warning
 from gallery.curation.findings import MAX_BADGE_COUNT, count_findings_for_badge
+from gallery.history.switches import are_face_lookups_on
 from gallery.index.selectors import count_waiting_changes
 from gallery.index.switch import get_embedder_state
 from gallery.models import ErasedDigest, Person, Role, User
@@ -91,7 +92,7 @@ def navigation(context: dict[str, Any]) -> list[NavigationLink]:
                 _get_badge(place, request),
             )
             for place in PLACES
-            if user.has_role(place.role)
+            if user.has_role(place.role) and (place.name != "who" or are_face_lookups_on())
         ]
     links: list[NavigationLink] = request.navigation_links
     return links

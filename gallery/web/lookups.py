@@ -15,6 +15,7 @@ from gallery.core.lookups import FOUND, RETRY_SECONDS, Found, attach_lookup, exp
 from gallery.core.permissions import PageRequest, role_required, takes_files
 from gallery.faces.lookup_results import read_result
 from gallery.history.audit import VERB_LOOKED_UP, write_audit_event
+from gallery.history.switches import are_face_lookups_on
 from gallery.models import Role
 from recognition.errors import ImageTooLarge
 
@@ -24,7 +25,7 @@ from recognition.errors import ImageTooLarge
 @require_http_methods(["GET", "HEAD", "POST"])
 def who_page(request: PageRequest) -> HttpResponse:
     """The form; its picture, which the gate has looked at; and, asked once more by the gate, what is on it."""
-    if not settings.IDENTIFY:
+    if not are_face_lookups_on():
         sentence = _("Looking at pictures without keeping them is switched off here.")
         return _render_page(request, 403, sentence=sentence, is_off=True)
     found: Found | None = request.META.get(FOUND)

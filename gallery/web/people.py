@@ -25,6 +25,7 @@ from gallery.faces.namesakes import find_person_by_name, tell_namesakes_apart
 from gallery.faces.selectors import list_least_similar_faces
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message
+from gallery.history.switches import are_face_lookups_on
 from gallery.models import BulkAct, Event, Face, PeopleGroup, Person, Reference, Status, User
 from gallery.models.labels import LabelParts
 from gallery.people.forms import PersonNameForm
@@ -81,6 +82,7 @@ def person_list(request: PageRequest) -> HttpResponse:
         "next": following,
         "name": text,
         "is_hidden": is_hidden,
+        "are_face_lookups_on": are_face_lookups_on(),
         "has_hidden": user.is_curator and Person.objects.filter(is_hidden=True).exists(),
     }
     return render(request, "gallery/people.html", context)
