@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -156,42 +160,105 @@ def test_two_people_of_one_name_are_two_subjects(client: Client) -> None:
     assert (status, said["message"].count("Anna") > 1) == (400, True)
 
 
-@pytest.mark.slow
-def test_its_sdk_runs_against_the_site(
-    tmp_path: Path, demo: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # urllib3 has it no more, and the SDK's version of requests-toolbelt imports it for an engine that is not here
-    monkeypatch.setitem(sys.modules, "urllib3.contrib.appengine", ModuleType("appengine"))
-    from compreface import CompreFace
+@dataclass(frozen=True)
+class Running:
+    """A site with its worker, and a curator's key."""
 
-    people = sorted(path for path in demo[0].iterdir() if path.is_dir())
-    site = Site(tmp_path / "site", FACESITE_IDENTIFY="yes")
+    site: Site
+    origin: str
+    port: str
+    key: str
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    site = Site(tmp_path_factory.mktemp("compreface") / "site", FACESITE_IDENTIFY="yes")
     site.ask("User.objects.create(username='mai', role='curator')\nanswer = 0")
     [made] = site.json("create_api_key", "mai", "--scopes", "read,curate")
     with site.web() as address, site.worker():
         wait_for(lambda: (site.folder / SOCKET_NAME).exists(), "the worker to listen", 60)
-        domain, _colon, port = address.rpartition(":")
-        options = {"det_prob_threshold": 0.8, "prediction_count": 1}
-        service = CompreFace(domain, f"{port}/compreface", options).init_face_recognition(made["key"])
-        faces = service.get_face_collection()
-        subjects = service.get_subjects()
-        assert subjects.add("Somebody else") == {"subject": "Somebody else"}
-        added: dict[str, dict[str, str]] = {}
-        for folder in people:
-            for path in sorted(folder.iterdir()):
-                added[folder.name] = faces.add(str(path), folder.name)
-                assert added[folder.name]["subject"] == folder.name
-        assert set(subjects.list()["subjects"]) == {"Somebody else", *added}
-        done = "SELECT count(*) FROM gallery_reference WHERE work <> 'done'"
-        wait_for(lambda: site.rows(done) == [(0,)], "the references", 60)
-        for folder in people:
-            seen = service.recognize(str(sorted(folder.iterdir())[0]))
-            [found] = seen["result"][0]["subjects"]
-            assert (found["subject"], found["similarity"] >= 0.9) == (folder.name, True)
-            alike = faces.verify(str(sorted(folder.iterdir())[-1]), added[folder.name]["image_id"])
-            assert alike["result"][0]["similarity"] > 0.99
-        assert faces.list()["total_elements"] >= len(people)
-        assert subjects.update("Somebody else", "Nobody") == {"updated": True}
-        first = people[0].name
-        assert faces.delete(added[first]["image_id"]) == added[first]
-        assert subjects.delete(first) == {"subject": first}
+        origin, _colon, port = address.rpartition(":")
+        yield Running(site, origin, port, made["key"])
+
+
+@pytest.fixture
+def javascript_sdk(tmp_path: Path) -> Path:
+    """A folder with CompreFace's SDK for JavaScript."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        pytest.skip("NOT TESTED: CompreFace's SDK for JavaScript needs node and npm")
+    command = [
+        npm,
+        "install",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "@exadel/compreface-js-sdk@1.0.0",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"NOT TESTED: npm did not get CompreFace's SDK for JavaScript: {done.stderr[-300:]}")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_its_sdk_for_javascript_runs_against_the_site(
+    running: Running, javascript_sdk: Path, demo: tuple[Path, Path]
+) -> None:
+    script = Path(__file__).with_name("compreface_sdk.mjs")
+    shutil.copy(script, javascript_sdk)
+    shutil.copy(demo[0] / "Joe Biden" / "portrait-2013.jpg", javascript_sdk / "one.jpg")
+    done = subprocess.run(
+        ["node", script.name, running.origin, running.port, running.key],
+        cwd=javascript_sdk,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout.splitlines()[-1])
+    example = {"image_id": said["added"]["image_id"], "subject": "JS"}
+    assert (said["made"], said["added"]["subject"]) == ({"subject": "Java Script"}, "Java Script")
+    assert said["recognized"] == "Java Script"
+    assert said["verified"]["result"][0]["similarity"] > 0.99
+    assert (said["renamed"], said["listed"], said["subjects"]) == ({"updated": True}, [example], ["JS"])
+    assert (said["deleted"], said["gone"], said["refused"]) == (example, {"subject": "JS"}, 42)
+
+
+@pytest.mark.slow
+def test_its_sdk_runs_against_the_site(
+    running: Running, demo: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The SDK wants that very version of requests-toolbelt which imports what urllib3 has no more, for an engine that
+    # is not here.
+    monkeypatch.setitem(sys.modules, "urllib3.contrib.appengine", ModuleType("appengine"))
+    from compreface import CompreFace
+
+    people = sorted(path for path in demo[0].iterdir() if path.is_dir())
+    options = {"det_prob_threshold": 0.8, "prediction_count": 1}
+    service = CompreFace(running.origin, f"{running.port}/compreface", options).init_face_recognition(
+        running.key
+    )
+    faces = service.get_face_collection()
+    subjects = service.get_subjects()
+    assert subjects.add("Somebody else") == {"subject": "Somebody else"}
+    added: dict[str, dict[str, str]] = {}
+    for folder in people:
+        for path in sorted(folder.iterdir()):
+            added[folder.name] = faces.add(str(path), folder.name)
+            assert added[folder.name]["subject"] == folder.name
+    assert set(subjects.list()["subjects"]) == {"Somebody else", *added}
+    done = "SELECT count(*) FROM gallery_reference WHERE work <> 'done'"
+    wait_for(lambda: running.site.rows(done) == [(0,)], "the references", 60)
+    for folder in people:
+        seen = service.recognize(str(sorted(folder.iterdir())[0]))
+        [found] = seen["result"][0]["subjects"]
+        assert (found["subject"], found["similarity"] >= 0.9) == (folder.name, True)
+        alike = faces.verify(str(sorted(folder.iterdir())[-1]), added[folder.name]["image_id"])
+        assert alike["result"][0]["similarity"] > 0.99
+    assert faces.list()["total_elements"] >= len(people)
+    assert subjects.update("Somebody else", "Nobody") == {"updated": True}
+    first = people[0].name
+    assert faces.delete(added[first]["image_id"]) == added[first]
+    assert subjects.delete(first) == {"subject": first}
