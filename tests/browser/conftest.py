@@ -38,6 +38,7 @@ GROUPS = {
     "test_names_on_photos.py": "furnished",
     "test_person_page.py": "furnished",
     "test_policy.py": "furnished",
+    "test_who_page.py": "furnished",
     "test_without_scripts.py": "furnished",
     "test_curation.py": "own",
     "test_health.py": "own",
@@ -131,7 +132,7 @@ FURNISH = "from tests.browser.furnishing import furnish\nanswer = furnish({monta
 def furnished(tmp_path_factory: pytest.TempPathFactory, demo: tuple[Path, Path]) -> Iterator[Furnished]:
     """No worker is there, so that nothing changes but by the tests."""
     folder = tmp_path_factory.mktemp("furnished")
-    site = Site(folder / "data")
+    site = Site(folder / "data", FACESITE_IDENTIFY="yes")
     found = site.ask(FURNISH.format(montage=str(next(demo[1].iterdir()))))
     pages = {name: (path, role) for name, (path, role) in found["pages"].items()}
     with site.web() as address:
