@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django.core.files.uploadedfile import UploadedFile as DjangoFile
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -33,6 +34,7 @@ PHOTOS_PER_PAGE = 50
 
 
 def show_photos(user: User, photos: Sequence[Photo]) -> list[PhotoOut]:
+    prefetch_related_objects(photos, "tags")
     faces, albums = list_faces_by_photo(user, photos), list_albums_by_photo(user, photos)
     return [
         PhotoOut(
@@ -44,6 +46,9 @@ def show_photos(user: User, photos: Sequence[Photo]) -> list[PhotoOut]:
             height=photo.height,
             added=photo.added_at,
             taken=photo.taken_at,
+            caption=photo.caption,
+            tags=[tag.name for tag in photo.tags.all()],
+            rating=photo.rating,
             albums=albums[photo.pk],
             faces=[show_face(face) for face in faces[photo.pk]],
         )

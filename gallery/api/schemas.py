@@ -105,6 +105,9 @@ class PhotoOut(Schema):
     height: int
     added: datetime.datetime
     taken: datetime.datetime | None
+    caption: str
+    tags: list[str]
+    rating: int | None = Field(description="1 to 5 stars")
     albums: list[int]
     faces: list[FaceOut]
 

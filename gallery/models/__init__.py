@@ -15,6 +15,8 @@ from gallery.models.photos import (
     Face,
     FaceRejection,
     Photo,
+    PhotoTag,
+    Rating,
     ShareLink,
 )
 from gallery.models.uploads import PartialUpload
@@ -48,6 +50,8 @@ __all__ = [
     "Person",
     "PersonExport",
     "Photo",
+    "PhotoTag",
+    "Rating",
     "Reference",
     "ReferenceDraft",
     "ReferenceVector",

@@ -70,6 +70,16 @@ class ShareLink(models.Model):
         return f"{self.album} #{self.pk}"
 
 
+class Rating(models.IntegerChoices):
+    """Stars, as cameras and photo managers write them."""
+
+    ONE = 1, "★"
+    TWO = 2, "★★"
+    THREE = 3, "★★★"
+    FOUR = 4, "★★★★"
+    FIVE = 5, "★★★★★"
+
+
 class Photo(Work):
     albums = models.ManyToManyField(Album, through="AlbumPhoto", related_name="photos")
     # Once it is in no album: who was chosen for this one goes on seeing it, and nobody else
@@ -85,6 +95,12 @@ class Photo(Work):
     format = models.CharField(max_length=10, blank=True)
     width = models.PositiveIntegerField(default=0)  # upright
     height = models.PositiveIntegerField(default=0)
+    caption = models.TextField(_("caption"), blank=True, default="")
+    caption_search = models.TextField(editable=False, default="")
+    rating = models.PositiveSmallIntegerField(_("rating"), choices=Rating, null=True, blank=True)
+    favourite_of = models.ManyToManyField(
+        User, blank=True, related_name="favourite_photos", editable=False, verbose_name=_("favourite of")
+    )
     taken_at = models.DateTimeField(_("taken"), null=True, blank=True, db_index=True)
     added_at = models.DateTimeField(_("added"), auto_now_add=True, db_index=True)
     uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="photos")
@@ -129,6 +145,23 @@ class AlbumPhoto(models.Model):
 
     def __str__(self) -> str:
         return f"{self.photo_id} in {self.album_id}"
+
+
+class PhotoTag(models.Model):
+    """A word that somebody has put on a photo. A tag is all rows of one key: it is gone with its last photo."""
+
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="tags")
+    name = models.CharField(_("tag"), max_length=60)
+    key = models.CharField(max_length=120, editable=False)
+    search = models.CharField(max_length=120, db_index=True, editable=False)
+
+    class Meta:
+        ordering = ("key", "pk")
+        constraints = [models.UniqueConstraint(fields=("photo", "key"), name="once_on_a_photo")]
+        indexes = [models.Index(fields=("key", "photo"), name="photos_of_tag")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Decision(models.TextChoices):

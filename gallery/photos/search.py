@@ -1,8 +1,9 @@
 """Search by one box: people, albums, dates, file names; and photos with A and B, without C.
 
 A text of names between commas is understood as people: "Anna, Bảo, -Eva" are the photos with Anna and Bảo on
-which Eva is not. What is no such list is looked for in all names, with or without accents. A name may hold commas
-itself, or begin like "without"."""
+which Eva is not; "tag:trip", "favourite" and "rating:4" (or more) may stand among them. What is no such list is
+looked for in all names, captions and tags, with or without accents. A name may hold commas itself, or begin like
+"without" or "tag:"."""
 
 from __future__ import annotations
 
@@ -21,15 +22,19 @@ from django.utils.dates import MONTHS
 
 from gallery.core.pagination import parse_id
 from gallery.faces.namesakes import find_people_called, tell_namesakes_apart
-from gallery.models import Album, AlbumPhoto, Face, Membership, PeopleGroup, Person, Photo, User
+from gallery.models import Album, AlbumPhoto, Face, Membership, PeopleGroup, Person, Photo, PhotoTag, User
 from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.albums import list_albums
 from gallery.photos.selectors import filter_photos
 
-MAX_SEARCHED_PEOPLE = 8  # people in one question
+MAX_SEARCHED_PEOPLE, MAX_SEARCHED_TAGS = 8, 8  # in one question
+STARS = ("1", "2", "3", "4", "5")
 FEW_PEOPLE = 16  # people
 WITHOUT_PREFIXES = ("-", "without ", "not ")
+FILTER_PATTERN = re.compile(
+    r"(?i)tag:\s*(?P<tag>.*\S)|(?P<favourite>favou?rites?)|rating:\s*(?P<rating>[1-5])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +46,27 @@ class SearchQuery:
     without: tuple[Person, ...] = ()  # none of them
     group: PeopleGroup | None = None  # somebody of it on the photo, who belonged to it then
     is_unnamed: bool = False  # with a face that has no name
+    tags: tuple[str, ...] = ()  # all of them on the photo
+    is_favourite: bool = False  # of whoever asks
+    rating: int | None = None  # at least as many stars
     span: DateSpan | None = None
     lost: tuple[str, ...] = ()  # names typed of whom nobody, or more than one, is known
 
     @property
     def is_empty(self) -> bool:
-        return not (self.text or self.people or self.without or self.group or self.is_unnamed)
+        return not (
+            self.text or self.people or self.without or self.group or self.is_unnamed or self.has_filter
+        )
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether only photos can fulfil it, whatever the text."""
+        return bool(self.tags or self.is_favourite or self.rating)
 
 
 def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
-    """What an address asks: `q`, `with` and `without` (ids, several), `group`, `unnamed`; `also` and `but` add names.
+    """What an address asks: `q`, `with` and `without` (ids, several), `group`, `unnamed`, `tag` (several),
+    `favourite`, `rating`; `also` and `but` add names.
 
     Names typed into the text join the people chosen before.
     """
@@ -66,7 +82,9 @@ def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
     found = Person.objects.in_bulk([*with_ids, *without_ids])
     people = [found[pk] for pk in with_ids if pk in found]
     without = [found[pk] for pk in without_ids if pk in found and pk not in with_ids]
-    text = query.get("q", "").strip()
+    text, filters = _take_filters(query.get("q", ""))
+    tags = [*query.getlist("tag"), *(found["tag"] for found in filters if found["tag"])]
+    stars = [query.get("rating"), *(found["rating"] for found in filters)]
     if named := _parse_people(user, text):
         text = ""
         people += named[0]
@@ -78,6 +96,9 @@ def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
         tuple(dict.fromkeys(without)),
         group=PeopleGroup.objects.filter(pk=parse_id(query.get("group", "")) or 0).first(),
         is_unnamed=query.get("unnamed") == "1",
+        tags=tuple(dict.fromkeys(tag for tag in tags if get_search_key(tag)))[:MAX_SEARCHED_TAGS],
+        is_favourite=query.get("favourite") == "1" or any(found["favourite"] for found in filters),
+        rating=max((int(given) for given in stars if given in STARS), default=None),
         span=parse_date_span(text),
         lost=tuple(lost),
     )
@@ -85,6 +106,16 @@ def parse_search_query(user: User, query: QueryDict) -> SearchQuery:
 
 def _parse_ids(query: QueryDict, name: str) -> list[int]:
     return [pk for pk in map(parse_id, query.getlist(name)) if pk is not None]
+
+
+def _take_filters(text: str) -> tuple[str, list[re.Match[str]]]:
+    """The text without what between its commas asks for tags, favourites or stars, and that; names are no such."""
+    parts = text.split(",")
+    found = {part: match for part in parts if (match := FILTER_PATTERN.fullmatch(part.strip()))}
+    called = Person.objects.filter(key__in=[get_name_key(part) for part in found]) if found else None
+    names = set(called.values_list("key", flat=True)) if called else set()
+    filters = {part: match for part, match in found.items() if get_name_key(part) not in names}
+    return ",".join(part for part in parts if part not in filters).strip(), list(filters.values())
 
 
 def _parse_people(user: User, text: str) -> tuple[list[Person], list[Person]] | None:
@@ -148,7 +179,7 @@ def _find_one_person(user: User, name: str) -> Person | None:
 
 
 def search_photos(user: User, asked: SearchQuery) -> PhotoQuerySet:
-    """Photos that fulfil the wish; with nothing but text, by file name, album, people and date."""
+    """Photos that fulfil the wish; with nothing but text, by file name, caption, tag, album, people and date."""
     rows = Photo.objects.visible_to(user)
     for person in asked.people:
         rows = rows.filter(pk__in=_photos_with_people([person]))
@@ -157,7 +188,14 @@ def search_photos(user: User, asked: SearchQuery) -> PhotoQuerySet:
     if asked.group:
         rows = rows.filter(_shows_group(asked.group))
     if asked.is_unnamed:
-        rows = filter_photos(rows, "unnamed")
+        rows = filter_photos(user, rows, "unnamed")
+    if asked.is_favourite:
+        rows = filter_photos(user, rows, "favourites")
+    if asked.rating:
+        rows = rows.filter(rating__gte=asked.rating)
+    for tag in asked.tags:
+        tagged = PhotoTag.objects.filter(search=get_search_key(tag)).order_by()
+        rows = rows.filter(pk__in=tagged.values("photo"))
     return rows.filter(_matches_text(user, asked)) if asked.text else rows
 
 
@@ -178,7 +216,9 @@ def _shows_group(group: PeopleGroup) -> Q:
 def _matches_text(user: User, asked: SearchQuery) -> Q:
     key = get_search_key(asked.text)
     albums = Album.objects.visible_to(user).order_by()
-    found = Q(search__contains=key) | _is_in_albums(albums.filter(search__contains=key))
+    found = Q(search__contains=key) | Q(caption_search__contains=key)
+    found |= Q(pk__in=PhotoTag.objects.filter(search__contains=key).order_by().values("photo"))
+    found |= _is_in_albums(albums.filter(search__contains=key))
     found |= _shows_person_named(asked.text)
     if span := asked.span:
         found |= Q(taken_at__date__gte=span.first, taken_at__date__lte=span.last)
@@ -208,7 +248,7 @@ def _shows_person_named(text: str) -> Q:
 
 def search_albums(user: User, asked: SearchQuery) -> QuerySet[Album]:
     """Albums by name, or by date."""
-    if not asked.text:
+    if not asked.text or asked.has_filter:
         return Album.objects.none()
     hit = Q(search__contains=get_search_key(asked.text))
     if asked.span:

@@ -25,10 +25,12 @@ SPEED_SAMPLE_SIZE = 30
 TILE_FIELDS = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo
 
 
-def filter_photos(photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:
-    """Photos that wait for something: `unnamed`, `unsure`, `waiting` or `failed`; anything else narrows nothing."""
+def filter_photos(user: User, photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:
+    """The user's `favourites`, or photos that wait for something: `unnamed`, `unsure`, `waiting` or `failed`;
+    anything else narrows nothing."""
     open_faces = Face.objects.undecided().filter(photo=OuterRef("pk"))
     conditions = {
+        "favourites": Q(pk__in=user.favourite_photos.order_by().values("pk")),
         "unnamed": Exists(open_faces.filter(state=Face.State.UNKNOWN)),
         "unsure": Exists(open_faces.filter(state=Face.State.UNSURE)),
         "waiting": Q(work__in=UNFINISHED_STATUSES),

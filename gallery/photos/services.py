@@ -99,6 +99,7 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
         width=info.width,
         height=info.height,
         taken_at=taken_at,
+        rating=info.rating,
         uploaded_by=user,
         queued_at=get_database_time(),
     )

@@ -52,7 +52,7 @@ def collect_person_facts(person: Person) -> Facts:
         "person": _describe_person(person),
         "references": [_describe_reference(row) for row in get_person_references(person)],
         "pictures_not_yet_references": [_describe_draft(row) for row in drafts.order_by("pk")],
-        "photos": [_describe_photo(row) for row in photos.prefetch_related("albums").order_by("pk")],
+        "photos": [_describe_photo(row) for row in photos.prefetch_related("albums", "tags").order_by("pk")],
         "faces": [_describe_face(row) for row in get_person_faces(person)],
         "proposals": list(
             maybe.order_by("face", "rank").values("face", "similarity", place=F("rank") + 1),
@@ -123,7 +123,8 @@ def _describe_draft(row: ReferenceDraft) -> Facts:
 
 def _describe_photo(row: Photo) -> Facts:
     return {
-        **_read_columns(row, "id", "name", "taken_at", "added_at", "width", "height", "sha256"),
+        **_read_columns(row, "id", "name", "taken_at", "added_at", "width", "height", "sha256", "caption"),
+        "tags": [tag.name for tag in row.tags.all()],
         "albums": [album.name for album in row.albums.all()],
         "is_in_trash": row.trashed_at is not None,
     }

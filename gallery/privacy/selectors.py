@@ -93,9 +93,11 @@ def preview_person_erasure(person: Person) -> ErasurePreview:
     """`likely` are not named, but first of all proposed as the person; `mentions` in the texts of others stay."""
     faces = find_faces_of_person(person)
     embedded = faces.filter(embedding__isnull=False).count()
-    texts, notes = Q(search__contains=get_search_key(person.name)), Q(note__icontains=person.name)
+    key = get_search_key(person.name)
+    texts, notes = Q(search__contains=key), Q(note__icontains=person.name)
+    described = Q(caption_search__contains=key) | Q(tags__search__contains=key)
     mentions = (
-        Photo.objects.filter(texts),
+        Photo.objects.filter(texts | described).distinct(),
         Album.objects.filter(texts | notes),
         Person.objects.exclude(pk=person.pk).filter(notes),
     )

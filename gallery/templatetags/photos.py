@@ -1,7 +1,7 @@
 """What templates ask about photos.
 
 {% tile_summary photo as summary %}   {% selection_limits as most %} {{ most.act }} {{ most.zip }}
-{% album_names as names %}
+{% album_names as names %}   {% tag_names as names %}   {% rating_choices as choices %}
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import Any
 
 from django import template
 
-from gallery.models import Album, Photo
+from gallery.models import Album, Photo, Rating
+from gallery.photos.descriptions import list_tags
 from gallery.photos.selectors import TileSummary, get_tile_summary
 from gallery.photos.services import MAX_CHOSEN_PHOTOS, MAX_ZIP_PHOTOS
 
 register = template.Library()
-MAX_ALBUM_NAMES = 200
+MAX_ALBUM_NAMES, MAX_TAG_NAMES = 200, 200
 
 
 @register.simple_tag
@@ -33,3 +34,15 @@ def album_names(context: dict[str, Any]) -> list[str]:
     """The names of the newest albums that the user sees, each once."""
     albums = Album.objects.visible_to(context["request"].user).order_by("-pk")
     return list(dict.fromkeys(albums.values_list("name", flat=True)[:MAX_ALBUM_NAMES]))
+
+
+@register.simple_tag(takes_context=True)
+def tag_names(context: dict[str, Any]) -> list[str]:
+    """The tags that the user sees, the most frequent first."""
+    tags = sorted(list_tags(context["request"].user), key=lambda tag: -tag.number)
+    return [tag.name for tag in tags[:MAX_TAG_NAMES]]
+
+
+@register.simple_tag
+def rating_choices() -> list[tuple[int, str]]:
+    return [(int(rating), str(rating.label)) for rating in Rating]

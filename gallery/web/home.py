@@ -59,7 +59,7 @@ def search_page(request: PageRequest) -> HttpResponse:
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", context)
     context |= {"asked": asked, "names": list_person_labels(request.user)}
-    if asked.text and not (asked.people or asked.without):
+    if asked.text and not (asked.people or asked.without or asked.has_filter):
         found = list_people(text=asked.text)[:MAX_FOUND_PEOPLE]
         context["portraits"] = get_person_cards(request.user, found, text=asked.text)
         context["covers"] = list_album_cards(search_albums(request.user, asked)[:MAX_FOUND_ALBUMS])
@@ -77,4 +77,9 @@ def build_search_query(asked: SearchQuery) -> str:
         query["group"] = str(asked.group.pk)
     if asked.is_unnamed:
         query["unnamed"] = "1"
+    query.setlist("tag", list(asked.tags))
+    if asked.is_favourite:
+        query["favourite"] = "1"
+    if asked.rating:
+        query["rating"] = str(asked.rating)
     return query.urlencode()

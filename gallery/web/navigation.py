@@ -1,6 +1,7 @@
 """From photo to photo in the order one came from: an album, a person's photos, search results, all photos.
 
-A photo's address keeps it as `in`: `album:5`, `person:3`, `person:3:2024`, `photos:unnamed`, `search:q=Anna`."""
+A photo's address keeps it as `in`: `album:5`, `person:3`, `person:3:2024`, `photos:unnamed`, `tag:Trip`,
+`search:q=Anna`."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from gallery.models import Album, Person, Photo, User
 from gallery.models.photos import PhotoOrder
 from gallery.people.selectors import list_photos_of_person
 from gallery.photos.albums import list_photos_in_album
+from gallery.photos.descriptions import list_photos_with_tag
 from gallery.photos.ordering import find_neighbour_ids, get_cursor, list_photos_beyond
 from gallery.photos.search import parse_search_query, search_photos
 from gallery.photos.selectors import filter_photos
@@ -100,7 +102,14 @@ def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
 
 def _photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     address = reverse("photos") + (f"?{urlencode({'show': rest})}" if rest else "")
-    return PhotoNavigation(key, _("Photos"), address, filter_photos(Photo.objects.visible_to(user), rest))
+    return PhotoNavigation(
+        key, _("Photos"), address, filter_photos(user, Photo.objects.visible_to(user), rest)
+    )
+
+
+def _tag_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
+    address = f"{reverse('tag')}?{urlencode({'name': rest})}"
+    return PhotoNavigation(key, rest, address, list_photos_with_tag(user, rest))
 
 
 def _search_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
@@ -113,6 +122,7 @@ _NAVIGATION_KINDS = {
     "album": _album_from_key,
     "person": _person_from_key,
     "photos": _photos_from_key,
+    "tag": _tag_from_key,
     "search": _search_from_key,
 }
 

@@ -17,10 +17,17 @@ from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message, describe_own_event
-from gallery.models import Album, Event, Face, Photo, User
+from gallery.models import Album, Event, Face, Photo, Rating, User
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.people.groups import get_likely_cards
 from gallery.photos.albums import can_change_album, find_album_by_name
+from gallery.photos.descriptions import (
+    caption_photos,
+    rate_photos,
+    split_tags,
+    tag_photos,
+    untag_photos,
+)
 from gallery.photos.membership import (
     can_take_out,
     filter_movable_photos,
@@ -51,6 +58,7 @@ from gallery.web.responses import add_toast, get_next_url, get_undo_url
 MAX_WATCHED_TILES = 120  # tiles one page may ask about at once
 PHOTO_FILTERS = (
     ("", gettext_lazy("All")),
+    ("favourites", gettext_lazy("Favourites")),
     ("unnamed", gettext_lazy("With unnamed faces")),
     ("unsure", gettext_lazy("With faces to check")),
     ("waiting", gettext_lazy("In progress")),
@@ -62,7 +70,7 @@ PHOTO_FILTERS = (
 def photo_list(request: PageRequest) -> HttpResponse:
     wanted = request.GET.get("show", "")
     page = get_photo_grid(
-        filter_photos(Photo.objects.visible_to(request.user), wanted), request.GET.get("after")
+        filter_photos(request.user, Photo.objects.visible_to(request.user), wanted), request.GET.get("after")
     )
     context = {
         "page": page,
@@ -129,6 +137,7 @@ def photo_detail(request: PageRequest, pk: int) -> HttpResponse:
     on = get_photo_navigation(user, request.GET.get("in", ""), photo)
     context = get_photo_context(user, photo, parse_id(request.GET.get("face")), on.key)
     context |= {"on": on, "place": locate_photo(on, photo), **_get_album_context(user, photo)}
+    context["is_favourite"] = user.favourite_photos.filter(pk=photo.pk).exists()
     return render(request, "gallery/photo.html", context)
 
 
@@ -243,6 +252,8 @@ def _apply_photos_action(request: PageRequest, word: str, chosen: list[Photo]) -
         return restore_photos(user, chosen), ""
     if word in ("recognise", "stop_recognising"):
         return set_photos_recognition(user, chosen, word == "recognise"), ""
+    if word in DESCRIBING_WORDS:
+        return _describe_chosen(request, word, chosen), ""
     if word == "out":
         return _take_out(user, chosen, request.POST.get("from"))
     if word != "album":
@@ -253,6 +264,22 @@ def _apply_photos_action(request: PageRequest, word: str, chosen: list[Photo]) -
     movable = filter_movable_photos(user, chosen)
     event = put_photos_in_album(user, movable, find_album_by_name(user, name) or name) if movable else None
     return event, _describe_kept_photos(len(chosen) - len(movable))
+
+
+DESCRIBING_WORDS = ("tag", "untag", "caption", "rate")
+
+
+def _describe_chosen(request: PageRequest, word: str, chosen: list[Photo]) -> Event | None:
+    user, given = request.user, request.POST
+    if word == "caption":
+        return caption_photos(user, chosen, given.get("caption", ""))
+    if word == "rate":
+        stars = parse_id(given.get("rating"))
+        return rate_photos(user, chosen, stars if stars in Rating.values else None)
+    tags = split_tags(given.get("tags", ""))
+    if not tags:
+        raise ActionRefused(_("Write one or more tags, with commas between them."))
+    return tag_photos(user, chosen, tags) if word == "tag" else untag_photos(user, chosen, tags)
 
 
 def _take_out(user: User, chosen: list[Photo], album: str | None) -> tuple[Event | None, str]:

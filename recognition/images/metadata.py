@@ -5,6 +5,7 @@ Metadata are a courtesy: whatever is broken in them counts as missing and never 
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ EXIF_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticErr
 
 _ORIENTATION, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0112, 0x0132, 0x8769, 0x8825
 _DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED = 0x9003, 0x9004
+_RATING = 0x4746
+_XMP_RATING = re.compile(rb"""xmp:Rating(?:\s*=\s*["']|>)\s*([1-5])(?:\.0+)?\s*["'<]""")
 _EARLIEST = datetime(1826, 1, 1)  # the oldest photograph there is
 
 
@@ -25,6 +28,7 @@ class Metadata:
     orientation: int  # 1 to 8 as in EXIF: how the stored picture must be turned to stand upright
     taken_at: datetime | None  # by the camera's own clock, without a time zone
     has_position: bool
+    rating: int | None = None  # 1 to 5 stars; None where nobody has given any
 
 
 def read_metadata(image: Image.Image, kind: str) -> Metadata:
@@ -32,10 +36,11 @@ def read_metadata(image: Image.Image, kind: str) -> Metadata:
     try:
         exif = Image.Image.getexif(image)  # that of PNG would decode the pixels to look behind them
     except EXIF_ERRORS:
-        return Metadata(1, None, _xmp_has_position(image))
+        return Metadata(1, None, _xmp_has_position(image), _read_xmp_rating(image))
     # HEIC files carry their rotation in the container, and the decoder has applied it already.
     orientation = 1 if kind == "HEIC" else _read_orientation(exif)
-    return Metadata(orientation, _read_taken_at(exif), _has_gps(exif) or _xmp_has_position(image))
+    has_position = _has_gps(exif) or _xmp_has_position(image)
+    return Metadata(orientation, _read_taken_at(exif), has_position, _read_rating(exif, image))
 
 
 def _read_orientation(exif: Image.Exif) -> int:
@@ -83,8 +88,26 @@ def _has_gps(exif: Image.Exif) -> bool:
         return True  # there is something, and nobody can say what
 
 
+def _read_rating(exif: Image.Exif, image: Image.Image) -> int | None:
+    try:
+        value = exif.get(_RATING)
+    except EXIF_ERRORS:
+        value = None
+    return _read_xmp_rating(image) or (value if isinstance(value, int) and 1 <= value <= 5 else None)
+
+
+def _read_xmp_rating(image: Image.Image) -> int | None:
+    found = _XMP_RATING.search(_get_xmp_packet(image))
+    return int(found[1]) if found else None
+
+
 def _xmp_has_position(image: Image.Image) -> bool:
+    packet = _get_xmp_packet(image)
+    return b"GPSL" in packet or b"gpsl" in packet
+
+
+def _get_xmp_packet(image: Image.Image) -> bytes:
     packet = image.info.get("xmp", b"")
     if isinstance(packet, str):
         packet = packet.encode("utf-8", "replace")
-    return isinstance(packet, bytes) and (b"GPSL" in packet or b"gpsl" in packet)
+    return packet if isinstance(packet, bytes) else b""

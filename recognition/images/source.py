@@ -66,6 +66,7 @@ class ImageInfo:
     taken_at: datetime | None  # by the camera's clock, without a time zone
     has_position: bool  # says where it was taken (GPS in EXIF or XMP)
     bytes: int
+    rating: int | None = None  # 1 to 5 stars (XMP or EXIF); None where nobody has given any
 
     @property
     def longer_side(self) -> int:
@@ -147,7 +148,15 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
     metadata = read_metadata(image, kind)
     width, height = get_upright_size(*image.size, metadata.orientation)
     info = ImageInfo(
-        kind, width, height, metadata.orientation, frames, metadata.taken_at, metadata.has_position, size
+        kind,
+        width,
+        height,
+        metadata.orientation,
+        frames,
+        metadata.taken_at,
+        metadata.has_position,
+        size,
+        metadata.rating,
     )
     return OpenedImage(image, info)
 

@@ -18,6 +18,7 @@ class PhotoSelection {
     onKeys((key, event) => this.#onKey(key, event));
     bar.addEventListener("submit", (event) => this.#onSubmit(event));
     bar.addEventListener("reset", () => this.#onReset());
+    bar.addEventListener("keydown", pressNextButton);
     for (const menu of bar.querySelectorAll("details")) {
       menu.addEventListener("toggle", () => { if (menu.open) menu.querySelector("input")?.focus(); });
     }
@@ -108,11 +109,11 @@ class PhotoSelection {
   /** Acts are sent in the background, unless a file or a question comes back, or nothing would be left to see. */
   #onSubmit(event) {
     const button = event.submitter;
-    if (!button || button.hasAttribute("formaction")) return;
+    if (!button || (button.hasAttribute("formaction") && !button.hasAttribute("data-stays"))) return;
     if (button.hasAttribute("data-leaves") && this.#ids.size >= allBoxes().length) return;
     event.preventDefault();
     const values = Object.fromEntries(new FormData(this.bar, button));
-    request("POST", this.bar.action, { values: { ...values, photo: [...this.#ids] }, swap: "none" });
+    request("POST", button.getAttribute("formaction") ?? this.bar.action, { values: { ...values, photo: [...this.#ids] }, swap: "none" });
   }
 
   #onReset() {
@@ -135,6 +136,14 @@ class PhotoSelection {
     if (next) tileOf(next)?.querySelector("a, button, input").focus({ preventScroll: true });
     this.#isReloadDue = true;
   }
+}
+
+/** Enter in a field does what the button below it does, not the bar's first one. */
+function pressNextButton(event) {
+  if (event.key !== "Enter" || !event.target.matches(".field input")) return;
+  event.preventDefault();
+  const next = event.target.closest(".field").nextElementSibling;
+  (next.matches("button") ? next : next.querySelector("button")).click();
 }
 
 const allBoxes = () => [...document.querySelectorAll("input[name=photo][form=selection]")];

@@ -121,6 +121,7 @@ def info_from_message(message: Message) -> ImageInfo:
             taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
             has_position=bool(message["has_position"]),
             bytes=int(message["bytes"]),
+            rating=None if message["rating"] is None else min(max(int(message["rating"]), 1), 5),
         )
     except (LookupError, TypeError, ValueError) as problem:
         raise DecoderGone from problem
