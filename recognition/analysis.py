@@ -25,6 +25,7 @@ class Analysis:
     detections: list[Detection]
     embeddings: Embeddings  # (n, dimension); a row of zeros where the face is too poor to be recognised
     milliseconds: dict[str, float]  # decode, detect, embed
+    is_cut_off: bool = False  # the file ends too early
 
 
 def has_embedding(detection: Detection) -> bool:
@@ -74,4 +75,5 @@ def analyse_photo(
             "detect": 1000 * (detected - decoded),
             "embed": 1000 * (embedded - detected),
         },
+        photo.is_cut_off,
     )

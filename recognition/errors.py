@@ -21,13 +21,21 @@ MESSAGES: Mapping[str, str] = {
     "empty": _("The file is empty."),
     "unreadable": _("The file cannot be read: %(why)s."),
     "no_plain_file": _("The file cannot be read: it is not a plain file."),
-    "too_many_bytes": _("The file has %(megabytes)s MB; the limit is %(limit)s MB. Save it smaller."),
-    "over_the_bytes": _("The file has more than %(limit)s MB, which is the limit."),
+    "too_many_bytes": _(
+        "The file has %(megabytes)s MB; the limit is %(limit)s MB (FACESITE_UPLOAD_MAX_MB). Save it smaller."
+    ),
+    "over_the_bytes": _("The file has more than %(limit)s MB, which is the limit (FACESITE_UPLOAD_MAX_MB)."),
     # Its kind
-    "no_photo": _("This is not a photo Facesite can read. Use JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP."),
+    "no_photo": _(
+        "This is not a photo Facesite can read. "
+        "Use JPEG, PNG, WebP, HEIC, AVIF, JPEG XL, TIFF, camera raw, GIF or BMP."
+    ),
     "looks_like": _(
         "This is not a photo Facesite can read: it looks like %(what)s. "
-        "Use JPEG, PNG, WebP, HEIC, TIFF, GIF or BMP."
+        "Use JPEG, PNG, WebP, HEIC, AVIF, JPEG XL, TIFF, camera raw, GIF or BMP."
+    ),
+    "raw_unreadable": _(
+        "This is a camera raw file of a kind that Facesite cannot read. Save it as JPEG or DNG first."
     ),
     "two_at_once": _("This file is a photo and %(what)s at once, and is refused for safety."),
     # Damage
@@ -49,7 +57,8 @@ MESSAGES: Mapping[str, str] = {
         "The photo is %(width)s x %(height)s pixels; no side may be longer than %(limit)s pixels."
     ),
     "too_many_pixels": _(
-        "The photo is %(width)s x %(height)s pixels, %(megapixels)s megapixels; the limit is %(limit)s."
+        "The photo is %(width)s x %(height)s pixels, %(megapixels)s megapixels; the limit is %(limit)s "
+        "(FACESITE_UPLOAD_MAX_MEGAPIXELS)."
     ),
     "far_too_many_pixels": _("The photo has more pixels than are allowed."),
     "too_much_memory": _("Reading this photo needs more memory than is allowed. Save it smaller."),
@@ -64,7 +73,6 @@ MESSAGES: Mapping[str, str] = {
     "zip_damaged": _("The ZIP archive is damaged or incomplete. Pack it again."),
     "zip_too_large": _("The archive has more than %(limit)s MB. Split it."),
     "zip_too_many": _("The archive holds more than %(limit)s files. Split it."),
-    "zip_kind": _("The archive is of the kind for over 4 GB or 65,000 files. Split it."),
     "zip_list": _("The archive's list of files is too long. Split it."),
     "zip_unpacks": _("The archive unpacks to more than is allowed. Split it."),
     "member_outside": _("Its name points outside the archive, and it is refused for safety."),

@@ -28,6 +28,11 @@ def is_system_folder(name: str, more: Iterable[str] = ()) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in (*SYSTEM_FOLDERS, *more))
 
 
+def clean_path(path: Path | str) -> str:
+    """A path for showing and keeping: bytes that are no UTF-8 become question marks."""
+    return os.fsencode(path).decode(errors="replace")
+
+
 def list_files(root: Path, more: Iterable[str] = ()) -> tuple[list[Path], list[Path]]:
     """Every file below a folder that is not hidden, links followed, and the systems' folders that were left out.
 

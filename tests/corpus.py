@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -53,6 +54,90 @@ def heic(width: int = 64, height: int = 48, **options: object) -> bytes:
     return file.getvalue()
 
 
+def jxl(width: int = 64, height: int = 48, **options: object) -> bytes:
+    import pillow_jxl  # noqa: F401  # makes Pillow write them
+
+    return saved(picture(width, height), "JXL", quality=95, **options)
+
+
+def jxl_of_jpeg(orientation: int = 1) -> bytes:
+    """The JPEG packed anew, without loss, as archives are migrated."""
+    import pillow_jxl
+
+    pack = pillow_jxl.Encoder(mode="RGB", lossless=True, quality=100)
+    return bytes(pack(jpeg_turned(orientation), 64, 48, jpeg_encode=True, exif=b"", jumb=b"", xmp=b""))
+
+
+def jxl_claiming(width: int, height: int) -> bytes:
+    """The header of a JPEG XL of that size: two sizes of 30 bits."""
+    bits, count = 0, 0
+    for value, length in ((0, 1), (3, 2), (height - 1, 30), (0, 3), (3, 2), (width - 1, 30)):
+        bits |= value << count
+        count += length
+    return b"\xff\x0a" + bits.to_bytes(16, "little")
+
+
+def dng(image: Image.Image, preview: Image.Image | None = None, orientation: int = 1) -> bytes:
+    """A camera raw file: red, green and blue samples in a mosaic, and a JPEG of the picture where it is given."""
+    rgb = ((np.asarray(image) / 255.0) ** 2.2 * 16383).astype(np.uint16)
+    mosaic = rgb[..., 1].copy()
+    mosaic[0::2, 0::2], mosaic[1::2, 1::2] = rgb[0::2, 0::2, 0], rgb[1::2, 1::2, 2]
+    sensor = mosaic.tobytes()
+    small = b"" if preview is None else saved(preview, "JPEG", quality=92)
+    one, none = (1, 1), (0, 1)
+    camera: list[_Tag] = [
+        (271, 2, b"Facesite\0"), (272, 2, b"Test\0"), (274, 3, [orientation]), (306, 2, b"2021:07:04 12:30:00\0"),
+        (50706, 1, bytes([1, 4, 0, 0])), (50708, 2, b"Facesite Test\0"), (50728, 5, [one] * 3), (50778, 3, [21]),
+        (50721, 10, [one, none, none, none, one, none, none, none, one]),
+    ]  # fmt: skip
+
+    def describe_sensor(start: int) -> list[_Tag]:
+        width, height = image.size
+        return [
+            (254, 4, [0]), (256, 4, [width]), (257, 4, [height]), (258, 3, [16]), (259, 3, [1]), (262, 3, [32803]),
+            (273, 4, [start]), (277, 3, [1]), (278, 4, [height]), (279, 4, [len(sensor)]), (33421, 3, [2, 2]),
+            (33422, 1, bytes([0, 1, 1, 2])), (50717, 4, [16383]),
+        ]  # fmt: skip
+
+    def describe_preview(start: int, sub: int) -> list[_Tag]:
+        width, height = (0, 0) if preview is None else preview.size
+        return [
+            (254, 4, [1]), (256, 4, [width]), (257, 4, [height]), (258, 3, [8, 8, 8]), (259, 3, [7]), (262, 3, [6]),
+            (273, 4, [start]), (277, 3, [3]), (278, 4, [height]), (279, 4, [len(small)]), (330, 4, [sub]),
+        ]  # fmt: skip
+
+    if preview is None:
+        length = len(_tiff_directory(describe_sensor(0) + camera, 8))
+        return b"II*\0\x08\0\0\0" + _tiff_directory(describe_sensor(8 + length) + camera, 8) + sensor
+    sub = 8 + len(_tiff_directory(describe_preview(0, 0) + camera, 8))
+    start = sub + len(_tiff_directory(describe_sensor(0), sub))
+    first = _tiff_directory(describe_preview(start + len(sensor), sub) + camera, 8)
+    return b"II*\0\x08\0\0\0" + first + _tiff_directory(describe_sensor(start), sub) + sensor + small
+
+
+_Tag = tuple[int, int, Any]  # number, type, values
+
+
+def _tiff_directory(tags: list[_Tag], start: int) -> bytes:
+    formats = {3: "<H", 4: "<I"}
+    body, values = struct.pack("<H", len(tags)), b""
+    after = start + 2 + 12 * len(tags) + 4
+    for number, kind, content in sorted(tags):
+        if kind in (1, 2):
+            data = bytes(content)
+        elif kind in formats:
+            data = b"".join(struct.pack(formats[kind], value) for value in content)
+        else:
+            data = b"".join(struct.pack("<ii", *value) for value in content)
+        body += struct.pack("<HHI", number, kind, len(content))
+        if len(data) <= 4:
+            body += data.ljust(4, b"\0")
+        else:
+            body += struct.pack("<I", after + len(values))
+            values += data + b"\0" * (len(data) % 2)
+    return body + struct.pack("<I", 0) + values
+
+
 def animation(form: str, frames: int = 3) -> bytes:
     pictures = [picture(seed=seed) for seed in range(frames)]
     return saved(pictures[0], form, save_all=True, append_images=pictures[1:])
@@ -84,6 +169,10 @@ PLAIN: dict[str, Maker] = {
     "webp": lambda: saved(picture(), "WEBP", quality=95),
     "lossless webp": lambda: saved(picture(), "WEBP", lossless=True),
     "heic": heic,
+    "avif": lambda: saved(picture(), "AVIF", quality=95),
+    "jpeg xl": lambda: jxl(),
+    "jpeg xl in boxes": lambda: jxl(use_container=True),
+    "jpeg xl made of a jpeg": lambda: jxl_of_jpeg(),
     "tiff": lambda: saved(picture(), "TIFF"),
     "packed tiff": lambda: saved(picture(), "TIFF", compression="tiff_lzw"),
     "gif": lambda: saved(picture(), "GIF"),
@@ -115,6 +204,10 @@ ODD: dict[str, Maker] = {
     "broken colour profile": lambda: jpeg(icc_profile=b"\x00\x00\x02\x00broken" * 40),
     "broken exif": lambda: jpeg(exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7f garbage"),
     "wide gamut": lambda: jpeg(icc_profile=wide_gamut_profile()),
+    "wide gamut of grey": lambda: saved(picture().convert("L"), "JPEG", icc_profile=wide_gamut_profile()),
+    "truncated jpeg": lambda: jpeg(400, 300)[:4000],
+    "raw without a preview": lambda: dng(picture(200, 120)),
+    "raw with a preview": lambda: dng(picture(200, 120), preview=picture(200, 120)),
 }  # fmt: skip
 
 
@@ -186,12 +279,18 @@ HOSTILE: dict[str, tuple[Maker, str]] = {
     "pdf": (lambda: b"%PDF-1.7\n%\xe2\xe3", "PDF"),
     "zip": (lambda: zip_of({"a.jpg": jpeg()}), "ZIP"),
     "noise": (lambda: bytes(range(128, 256)) * 20, "not a photo"),
-    "avif": (lambda: b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00avifmif1miaf", "AVIF"),
+    "avif and no more": (
+        lambda: b"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00avifmif1miaf",
+        "AVIF photo, but is damaged",
+    ),
+    "jpeg xl and no more": (lambda: b"\xff\x0a", "damaged"),
+    "jpeg xl that claims a gigapixel": (lambda: jxl_claiming(60_000, 20_000), "1200 megapixels"),
+    "truncated jpeg xl": (lambda: jxl()[:-30], "damaged"),
+    "raw and no more": (lambda: dng(picture(200, 120))[:700], "camera raw"),
     "icon": (lambda: b"\x00\x00\x01\x00\x01\x00" + b"\x00" * 40, "icon"),
     "jpeg 2000": (lambda: b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"),
     "postscript": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
     "jpeg magic and no more": (lambda: b"\xff\xd8\xff\xe0", "damaged"),
-    "truncated jpeg": (lambda: jpeg(400, 300)[:4000], "too early"),
     "truncated png": (lambda: saved(picture(300, 300), "PNG")[:3000], "too early"),
     "truncated webp": (lambda: saved(picture(300, 300), "WEBP")[:500], "damaged"),
     "truncated heic": (lambda: heic(300, 300)[:-2000], "damaged"),

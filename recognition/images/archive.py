@@ -110,14 +110,19 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
         raise ImageTooLarge("zip_too_large", limit=limits.bytes // MEGABYTE)
-    file.seek(max(0, size - 65_557))
+    start = max(0, size - 65_557)
+    file.seek(start)
     tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
         raise ImageError("zip_damaged")
     members, directory = struct.unpack_from("<HI", tail, at + 10)
-    if b"PK\x06\x07" in tail[max(0, at - 20) : at]:
-        raise ImageTooLarge("zip_kind")
+    if tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):  # says where the larger counts are
+        file.seek(struct.unpack_from("<Q", tail, at - 12)[0])
+        larger = file.read(56)
+        if len(larger) < 56 or not larger.startswith(b"PK\x06\x06"):
+            raise ImageError("zip_damaged")
+        members, directory = struct.unpack_from("<QQ", larger, 32)
     if members > limits.members:
         raise ImageTooLarge("zip_too_many", limit=limits.members)
     if directory > limits.directory_bytes:
@@ -160,7 +165,7 @@ def _explain_refusal(
     if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":" or "\x00" in name:
         return ImageError("member_outside")
     mode = entry.external_attr >> 16
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+    if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFIFO):  # a pipe: what `zip` was given on its input
         return ImageError("member_no_file")
     if entry.flag_bits & _ENCRYPTED:
         return ImageError("member_locked")

@@ -6,10 +6,10 @@ import zipfile
 from typing import BinaryIO
 
 from recognition.errors import ImageError
+from recognition.images.raw import RAW_SIGNATURES, is_raw_tiff
 
-_HEAD_BYTES = 1024  # as far as browsers look when they guess what a file is
+HEAD_BYTES = 1024  # as far as browsers look when they guess what a file is
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_OTHER_BRANDS = {b"avif": "an AVIF image", b"avis": "an AVIF image", b"crx ": "a camera raw file"}
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -21,6 +21,9 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"MM\x00*", "TIFF"),
     (b"II+\x00", "TIFF"),
     (b"MM\x00+", "TIFF"),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JXL"),
+    (b"\xff\x0a", "JXL"),
+    *((signature, "RAW") for signature in RAW_SIGNATURES),
 )
 _STRANGERS: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive"),
@@ -31,8 +34,6 @@ _STRANGERS: tuple[tuple[bytes, str], ...] = (
     (b"Rar!", "a RAR archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"\x1f\x8b", "a gzip archive"),
-    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL image"),
-    (b"\xff\x0a", "a JPEG XL image"),
     (b"\x00\x00\x00\x0cjP", "a JPEG 2000 image"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
     (b"\x00\x00\x01\x00", "an icon"),
@@ -53,40 +54,47 @@ _MARKUP: tuple[tuple[bytes, str], ...] = (
 
 
 def identify_photo(file: BinaryIO) -> str:
-    """The kind of photo in ``file`` ("JPEG", "PNG", "WEBP", "HEIC", "TIFF", "GIF", "BMP").
+    """The kind of photo in ``file`` ("JPEG", "PNG", "WEBP", "HEIC", "AVIF", "JXL", "TIFF", "RAW", "GIF", "BMP").
 
     Raises ImageError for everything else, and for a file that is a photo and something else at once.
     Leaves the file at its start.
     """
     file.seek(0)
-    head = file.read(_HEAD_BYTES)
+    head = file.read(HEAD_BYTES)
     kind = get_photo_kind(head)
     if kind != "TIFF" and any(mark in head.lower() for mark, _ in _MARKUP):
         other = next(name for mark, name in _MARKUP if mark in head.lower())
         raise ImageError("two_at_once", what=other)
     if zipfile.is_zipfile(file):
         raise ImageError("two_at_once", what="a ZIP archive")
+    is_raw = kind == "TIFF" and is_raw_tiff(file)
     file.seek(0)
-    return kind
+    return "RAW" if is_raw else kind
 
 
 def get_photo_kind(head: bytes) -> str:
-    """The kind of photo that starts with ``head`` (1024 bytes do); ImageError if none that is read."""
+    """The kind of photo that starts with ``head`` (1024 bytes do), where most raw files are TIFFs; ImageError if none
+    that is read."""
     if not head:
         raise ImageError("empty")
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
-            if head[8:10] == b"CR" and kind == "TIFF":
-                raise _make_kind_error("a camera raw file")
-            return kind
+            return "RAW" if kind == "TIFF" and head[8:10] == b"CR" else kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIC_BRANDS and not _is_avif(head):
-        return "HEIC"
+    if head[4:8] == b"ftyp":
+        if _is_avif(head):
+            return "AVIF"
+        if head[8:12] in _HEIC_BRANDS:
+            return "HEIC"
+        if head[8:12] == b"crx ":
+            return "RAW"
     raise _make_kind_error(_describe_stranger(head))
 
 
 def _is_avif(head: bytes) -> bool:
+    if head[8:12] in (b"avif", b"avis"):
+        return True
     size = int.from_bytes(head[:4], "big")
     return b"avif" in head[16 : min(size, 256)] and b"heic" not in head[16 : min(size, 256)]
 
@@ -96,7 +104,7 @@ def _describe_stranger(head: bytes) -> str:
         if head.startswith(signature):
             return name
     if head[4:8] == b"ftyp":
-        return "an AVIF image" if _is_avif(head) else _OTHER_BRANDS.get(head[8:12], "a video")
+        return "a video"
     lower = head.lower()
     for mark, name in _MARKUP:
         if mark in lower:

@@ -37,10 +37,22 @@ def read_metadata(image: Image.Image, kind: str) -> Metadata:
         exif = Image.Image.getexif(image)  # that of PNG would decode the pixels to look behind them
     except EXIF_ERRORS:
         return Metadata(1, None, _xmp_has_position(image), _read_xmp_rating(image))
-    # HEIC files carry their rotation in the container, and the decoder has applied it already.
-    orientation = 1 if kind == "HEIC" else _read_orientation(exif)
-    has_position = _has_gps(exif) or _xmp_has_position(image)
-    return Metadata(orientation, _read_taken_at(exif), has_position, _read_rating(exif, image))
+    found = describe_exif(exif)
+    return Metadata(
+        1 if _has_own_orientation(image, kind) else found.orientation,
+        found.taken_at,
+        found.has_position or _xmp_has_position(image),
+        _read_xmp_rating(image) or found.rating,
+    )
+
+
+def _has_own_orientation(image: Image.Image, kind: str) -> bool:
+    """HEIC and JPEG XL say outside of EXIF how they stand, and the decoder does it; not a JPEG XL made of a JPEG."""
+    return kind == "HEIC" or (kind == "JXL" and not getattr(image, "jpeg", False))
+
+
+def describe_exif(exif: Image.Exif) -> Metadata:
+    return Metadata(_read_orientation(exif), _read_taken_at(exif), _has_gps(exif), _read_rating(exif))
 
 
 def _read_orientation(exif: Image.Exif) -> int:
@@ -88,12 +100,12 @@ def _has_gps(exif: Image.Exif) -> bool:
         return True  # there is something, and nobody can say what
 
 
-def _read_rating(exif: Image.Exif, image: Image.Image) -> int | None:
+def _read_rating(exif: Image.Exif) -> int | None:
     try:
         value = exif.get(_RATING)
     except EXIF_ERRORS:
-        value = None
-    return _read_xmp_rating(image) or (value if isinstance(value, int) and 1 <= value <= 5 else None)
+        return None
+    return value if isinstance(value, int) and 1 <= value <= 5 else None
 
 
 def _read_xmp_rating(image: Image.Image) -> int | None:

@@ -26,6 +26,7 @@ class Photo:
     down: float = 1.0
     left: float = 0.0
     top: float = 0.0
+    is_cut_off: bool = False  # the file ends too early, and what is missing is grey
 
     @property
     def width(self) -> int:

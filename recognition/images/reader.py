@@ -144,15 +144,17 @@ def _make_upright(
     image: Pillow.Image, opened: OpenedImage, across: float, down: float, allocate: Allocate
 ) -> Photo:
     info = opened.info
-    width, height = get_upright_size(*image.size, info.orientation)
+    turn = opened.turn
+    width, height = get_upright_size(*image.size, turn)
     pixels = allocate(height, width)
-    fill_upright(image, pixels, info.orientation)
-    full_width, full_height = get_upright_size(info.width, info.height, info.orientation)
+    fill_upright(image, pixels, turn)
+    full_width, full_height = get_upright_size(info.width, info.height, turn)
     beyond = image.size[0] * across - full_width, image.size[1] * down - full_height
-    left, top = find_overhang(info.orientation, *beyond)
-    if has_swapped_sides(info.orientation):
+    left, top = find_overhang(turn, *beyond)
+    if has_swapped_sides(turn):
         across, down = down, across
-    return Photo(pixels, info, across, down, left, top)
+    is_cut_off = bool(getattr(opened.image, "is_cut_off", False))
+    return Photo(pixels, info, across, down, left, top, is_cut_off)
 
 
 def read_regions(
@@ -172,10 +174,10 @@ def read_regions(
         if max_side and whole:
             smallest = min(max(box.width, box.height) for box in whole)
             factor = max((f for f in (1, 2, 4, 8) if smallest / f >= max_side), default=1)
-        stored = get_upright_size(info.width, info.height, info.orientation)
+        stored = get_upright_size(info.width, info.height, opened.turn)
         wanted = max(1, math.ceil(max(stored) / factor)) if factor > 1 else None
         image, across, down = decode_reduced(opened, wanted)
-        return [_cut_region(image, box, info, across, down, max_side) for box in whole]
+        return [_cut_region(image, box, opened, across, down, max_side) for box in whole]
 
 
 def read_region(
@@ -193,9 +195,10 @@ def _widen_to_pixels(box: Box, info: ImageInfo) -> Box:
 
 
 def _cut_region(
-    image: Pillow.Image, box: Box, info: ImageInfo, across: float, down: float, max_side: int | None
+    image: Pillow.Image, box: Box, opened: OpenedImage, across: float, down: float, max_side: int | None
 ) -> Region:
-    stored = get_stored_box(box, info.width, info.height, info.orientation)
+    info, turn = opened.info, opened.turn
+    stored = get_stored_box(box, info.width, info.height, turn)
     frame = (stored.left / across, stored.top / down, stored.right / across, stored.bottom / down)
     width, height = round(stored.width), round(stored.height)
     if max_side and max(width, height) > max_side:
@@ -205,8 +208,8 @@ def _cut_region(
         part = image.crop(tuple(round(edge) for edge in frame))  # type: ignore[arg-type]  # four of them
     else:
         part = _resample_frame(image, frame, (width, height))
-    pixels = allocate_pixels(*get_upright_size(height, width, info.orientation))
-    fill_upright(part, pixels, info.orientation)
+    pixels = allocate_pixels(*get_upright_size(height, width, turn))
+    fill_upright(part, pixels, turn)
     return Region(pixels, box)
 
 

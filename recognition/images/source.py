@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     ImageFile,
@@ -28,12 +29,15 @@ from PIL import Image as Pillow
 from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.kinds import identify_photo
 from recognition.images.limits import Limits
-from recognition.images.metadata import read_metadata
+from recognition.images.metadata import Metadata, read_metadata
 from recognition.images.orientation import get_upright_size
+from recognition.images.raw import open_raw
 from recognition.images.structure import (
+    check_dimensions,
     check_structure,
     make_frames_error,
     make_metadata_error,
+    read_jxl_size,
     read_png_exif,
 )
 
@@ -43,25 +47,41 @@ Source = str | Path | bytes | BinaryIO
 DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, AssertionError,
                   ArithmeticError, EOFError, RuntimeError, struct.error, zlib.error)  # fmt: skip
 
+
+class ForgivingJpeg(JpegImagePlugin.JpegImageFile):
+    """A JPEG that may be cut short: what is missing stays grey."""
+
+    is_cut_off = False  # known once it is decoded
+
+    def load_read(self, read_bytes: int) -> bytes:
+        data = super().load_read(read_bytes)
+        if data or self.is_cut_off:
+            return data
+        self.is_cut_off = True
+        return b"\xff\xd9"  # end of image
+
+
 # Named one by one: no other decoder of Pillow's is ever loaded, and its registry is not asked.
 _DECODERS: dict[str, type[ImageFile.ImageFile]] = {
-    "JPEG": JpegImagePlugin.JpegImageFile,
+    "JPEG": ForgivingJpeg,
     "PNG": PngImagePlugin.PngImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
 }
+_KINDS_OF_FRAMES = ("PNG", "WEBP", "TIFF", "HEIC", "AVIF")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
     """What is known of a photo before any pixel is decoded."""
 
-    kind: str  # "JPEG", "PNG", "WEBP", "HEIC", "TIFF", "GIF" or "BMP"
+    kind: str  # "JPEG", "PNG", "WEBP", "HEIC", "AVIF", "JXL", "TIFF", "RAW", "GIF" or "BMP"
     width: int  # upright, in pixels
     height: int
-    orientation: int  # EXIF, 1 to 8; 1 where it is missing or broken
+    orientation: int  # of what is stored, 1 to 8 as in EXIF; 1 where it is missing, broken or does not count
     frames: int
     taken_at: datetime | None  # by the camera's clock, without a time zone
     has_position: bool  # says where it was taken (GPS in EXIF or XMP)
@@ -79,6 +99,7 @@ class OpenedImage:
 
     image: Pillow.Image
     info: ImageInfo
+    turn: int  # the orientation that its pixels, once decoded, still have to be turned from
 
 
 @contextmanager
@@ -134,19 +155,18 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
         )
     kind = identify_photo(file)
     check_structure(file, kind, limits)
-    exif = read_png_exif(file) if kind == "PNG" else b""
-    file.seek(0)
-    image = _open_with_decoder(file, kind)
-    if exif:
-        image.info.setdefault("exif", exif)
-    _check_dimensions(image, limits)
+    if kind == "JXL":  # whose decoder decodes when it opens
+        check_dimensions(read_jxl_size(file), limits)
+    image, metadata = open_raw(file, limits) if kind == "RAW" else _open_with_decoder(file, kind)
+    check_dimensions(image.size, limits)
     if sum(len(value) for value in image.info.values() if isinstance(value, bytes)) > limits.metadata_bytes:
         raise make_metadata_error(limits)
-    frames = int(getattr(image, "n_frames", 1)) if kind in ("PNG", "WEBP", "TIFF", "HEIC") else 1
+    frames = int(getattr(image, "n_frames", 1)) if kind in _KINDS_OF_FRAMES else 1
     if frames > limits.frames:
         raise make_frames_error(limits)
-    metadata = read_metadata(image, kind)
-    width, height = get_upright_size(*image.size, metadata.orientation)
+    # Pillow turns TIFFs by itself.
+    turn = 1 if kind == "TIFF" else metadata.orientation
+    width, height = get_upright_size(*image.size, turn)
     info = ImageInfo(
         kind,
         width,
@@ -158,33 +178,26 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
         size,
         metadata.rating,
     )
-    return OpenedImage(image, info)
+    return OpenedImage(image, info, turn)
 
 
-def _open_with_decoder(file: BinaryIO, kind: str) -> ImageFile.ImageFile:
+def _open_with_decoder(file: BinaryIO, kind: str) -> tuple[Pillow.Image, Metadata]:
     """Let exactly one decoder see the file, the one its content asks for."""
+    exif = read_png_exif(file) if kind == "PNG" else b""
+    file.seek(0)
     try:
         if kind == "HEIC":
             from pillow_heif import HeifImageFile  # loads libheif; only when a HEIC file is there
 
             image: ImageFile.ImageFile = HeifImageFile(file)  # type: ignore[no-untyped-call]  # not annotated
-            return image
-        return _DECODERS[kind](file)
+        elif kind == "JXL":
+            from pillow_jxl.JpegXLImagePlugin import JXLImageFile  # loads libjxl
+
+            image = JXLImageFile(file)
+        else:
+            image = _DECODERS[kind](file)
     except SyntaxError:
         raise ImageError("false_start", kind=kind) from None
-
-
-def _check_dimensions(image: Pillow.Image, limits: Limits) -> None:
-    width, height = image.size
-    if width < 1 or height < 1:
-        raise ImageError("no_pixels")
-    if max(width, height) > limits.side:
-        raise ImageTooLarge("too_long_a_side", width=width, height=height, limit=limits.side)
-    if width * height > limits.pixels:
-        raise ImageTooLarge(
-            "too_many_pixels",
-            width=width,
-            height=height,
-            megapixels=f"{width * height / 1e6:.0f}",
-            limit=f"{limits.pixels / 1e6:.0f}",
-        )
+    if exif:
+        image.info.setdefault("exif", exif)
+    return image, read_metadata(image, kind)

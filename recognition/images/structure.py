@@ -30,6 +30,22 @@ def check_structure(file: BinaryIO, kind: str, limits: Limits) -> None:
     file.seek(0)
 
 
+def check_dimensions(size: tuple[int, int], limits: Limits) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise ImageError("no_pixels")
+    if max(width, height) > limits.side:
+        raise ImageTooLarge("too_long_a_side", width=width, height=height, limit=limits.side)
+    if width * height > limits.pixels:
+        raise ImageTooLarge(
+            "too_many_pixels",
+            width=width,
+            height=height,
+            megapixels=f"{width * height / 1e6:.0f}",
+            limit=f"{limits.pixels / 1e6:.0f}",
+        )
+
+
 def make_metadata_error(limits: Limits) -> ImageTooLarge:
     megabytes = limits.metadata_bytes // 1_000_000
     return ImageTooLarge("too_much_metadata", limit=megabytes)
@@ -89,6 +105,58 @@ def read_png_exif(file: BinaryIO) -> bytes:
         if name == b"IEND":
             break
         file.seek(length + 4, 1)
+    return b""
+
+
+def read_jxl_size(file: BinaryIO) -> tuple[int, int]:
+    """Width and height in the header of a JPEG XL, bare or in boxes. Raises ImageError where there is none."""
+    file.seek(0)
+    head = file.read(2)
+    if head != _JXL_START:
+        head = _find_jxl_codestream(file)
+    bits = _BitReader(int.from_bytes(file.read(16), "little"))
+    if head != _JXL_START:
+        raise ImageError("header_cut_off")
+    is_small = bits.read(1)
+    height = (bits.read(5) + 1) * 8 if is_small else bits.read(_JXL_SIZE_BITS[bits.read(2)]) + 1
+    if ratio := bits.read(3):
+        across, down = _JXL_RATIOS[ratio]
+        return height * across // down, height
+    width = (bits.read(5) + 1) * 8 if is_small else bits.read(_JXL_SIZE_BITS[bits.read(2)]) + 1
+    return width, height
+
+
+_JXL_START = b"\xff\x0a"
+_JXL_SIZE_BITS = (9, 13, 18, 30)
+_JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
+
+
+class _BitReader:
+    """Takes bits from the low end of a number."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+
+    def read(self, count: int) -> int:
+        value = self._bits & ((1 << count) - 1)
+        self._bits >>= count
+        return value
+
+
+def _find_jxl_codestream(file: BinaryIO) -> bytes:
+    """Go to the first box that holds pixels; the two bytes it begins with."""
+    file.seek(0)
+    while len(header := file.read(8)) == 8:
+        length, name = struct.unpack(">I4s", header)
+        rest = length - 8
+        if length == 1:
+            rest = int.from_bytes(file.read(8), "big") - 16
+        if name in (b"jxlc", b"jxlp"):
+            file.seek(4 if name == b"jxlp" else 0, 1)
+            return file.read(2)
+        if length == 0 or rest < 0:
+            break
+        file.seek(rest, 1)
     return b""
 
 

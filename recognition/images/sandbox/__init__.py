@@ -172,7 +172,8 @@ def _unpack_photo(answer: Message, handles: list[int]) -> Photo:
     height, width = (int(side) for side in answer["shape"])
     pixels = map_shared_file(handles[0], height * width * 3).reshape(height, width, 3)
     across, down, left, top = (float(value) for value in answer["lie"])
-    return Photo(pixels, info_from_message(answer["info"]), across, down, left, top)
+    info, is_cut_off = info_from_message(answer["info"]), bool(answer["is_cut_off"])
+    return Photo(pixels, info, across, down, left, top, is_cut_off)
 
 
 def _unpack_regions(answer: Message, handles: list[int]) -> list[Region]:

@@ -138,6 +138,7 @@ def _answer_read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
         "info": info_to_message(photo.info),
         "shape": photo.pixels.shape[:2],
         "lie": [photo.across, photo.down, photo.left, photo.top],
+        "is_cut_off": photo.is_cut_off,
     }, handles[0]
 
 

@@ -67,7 +67,7 @@ def test_names_that_point_outside_are_refused(name: str) -> None:
 
 
 def test_links_and_devices_are_refused() -> None:
-    for kind in (0o120777, 0o020666, 0o010666):
+    for kind in (0o120777, 0o020666):
         entry = zipfile.ZipInfo("photo.jpg")
         entry.external_attr = kind << 16
         (member,) = read_archive_members(zip_file([(entry, b"/etc/passwd")]))
@@ -152,3 +152,29 @@ def test_nothing_is_written_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     list(read_archive_members(zip_file([("a.jpg", corpus.jpeg()), ("../b.jpg", corpus.jpeg())])))
     assert list(tmp_path.rglob("*")) == []
+
+
+def test_an_archive_of_the_kind_for_over_four_gigabytes_is_taken_and_its_counts_are_checked() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed, packed.open("a.jpg", "w", force_zip64=True) as member:
+        member.write(corpus.jpeg())
+    plain = file.getvalue()
+    end = plain.rindex(b"PK\x05\x06")
+    size, start = struct.unpack_from("<II", plain, end + 12)
+    record = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, 1, 1, size, start)
+    locator = struct.pack("<IIQI", 0x07064B50, 0, end, 1)
+    closing = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    archive = plain[:end] + record + locator + closing
+    assert [member.data for member in read_archive_members(io.BytesIO(archive))] == [corpus.jpeg()]
+    crowded = archive.replace(
+        record, record.replace(struct.pack("<QQ", 1, 1), struct.pack("<QQ", 9**9, 9**9))
+    )
+    with pytest.raises(ImageTooLarge, match="more than"):
+        list(read_archive_members(io.BytesIO(crowded)))
+
+
+def test_what_was_packed_from_a_pipe_is_a_file() -> None:
+    entry = zipfile.ZipInfo("-")
+    entry.external_attr = 0o010644 << 16
+    (member,) = read_archive_members(zip_file([(entry, corpus.jpeg())]))
+    assert member.data == corpus.jpeg()
