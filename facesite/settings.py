@@ -230,7 +230,7 @@ UPLOADS_PER_HOUR = env.whole("FACESITE_UPLOADS_PER_HOUR", 5_000, low=1, high=1_0
 UPLOAD_GB_PER_HOUR = env.whole("FACESITE_UPLOAD_GB_PER_HOUR", 50, low=1, high=100_000)
 UPLOADS_AT_ONCE = env.whole("FACESITE_UPLOADS_AT_ONCE", 256, low=1, high=100_000)  # in one web process
 USER_UPLOADS_AT_ONCE = env.whole("FACESITE_USER_UPLOADS_AT_ONCE", 32, low=1, high=100_000)
-UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 120, low=1, high=500)
+UPLOAD_MAX_MEGAPIXELS = env.whole("FACESITE_UPLOAD_MAX_MEGAPIXELS", 200, low=1, high=500)
 UNKNOWN_DAYS = env.whole("FACESITE_UNKNOWN_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 EXPORT_DAYS = env.whole("FACESITE_EXPORT_DAYS", 7, low=1, high=365)
 AUDIT_DAYS = env.whole("FACESITE_AUDIT_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
@@ -268,6 +268,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 280},
     },
+    "reread-files": {"task": "reread_files", "schedule": 60.0, "options": {"expires": 50}},
     "switch-embedder": {
         "task": "switch_embedder",
         "schedule": 60.0,

@@ -70,8 +70,8 @@ def _process_claimed_photo(photo: Photo) -> None:
             raise LeaseLost(f"photo {photo.pk} was erased")
         photo.width, photo.height = analysis.width, analysis.height
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
-        photo.detector = detector.name
-        photo.save(update_fields=["width", "height", "milliseconds", "detector"])
+        photo.detector, photo.is_cut_off = detector.name, analysis.is_cut_off
+        photo.save(update_fields=["width", "height", "milliseconds", "detector", "is_cut_off"])
         is_open = Photo.objects.filter(pk=photo.pk).exclude(recognition_off_q()).exists()
         if is_open != (embedder is not None):  # somebody has switched it meanwhile
             postpone_row(photo, 0)

@@ -67,6 +67,7 @@ JOBS = (
             "Have it put right on the page about backups: what a backup still holds comes back from there."
         ),
     ),
+    TaskKind(task="reread_files", doing=_("reading older files again")),
     TaskKind(task="look_after_data", doing=_("looking after backups and files")),
 )
 EVENT_DESCRIPTIONS = {

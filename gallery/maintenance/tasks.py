@@ -8,6 +8,7 @@ from gallery.backup.schedule import is_backup_due, is_backup_running, run_schedu
 from gallery.backup.store import look_at_backup_folder
 from gallery.jobs.tasks import register_task
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
+from gallery.maintenance.rereading import reread_files as reread_some_files
 from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
 
 
@@ -21,6 +22,11 @@ def make_backup() -> None:
 @register_task(SANITY_CHECK_JOB)
 def check_files(is_mending: bool = False) -> None:
     run_sanity_check(is_mending=is_mending)
+
+
+@register_task("reread_files")
+def reread_files() -> None:
+    reread_some_files()
 
 
 @register_task("look_after_data")

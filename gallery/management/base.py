@@ -17,8 +17,10 @@ from tqdm import tqdm
 from gallery.core.checks import SETTINGS_TAG
 from gallery.core.erased import let_erased_return
 from gallery.index.switch import get_embedder_state
-from recognition.errors import RecognitionError
-from recognition.files import list_files
+from recognition.errors import ImageError, RecognitionError
+from recognition.files import clean_path, list_files
+from recognition.images.kinds import HEAD_BYTES, get_photo_kind
+from recognition.images.source import open_regular_file
 
 T = TypeVar("T")
 Argument = Mapping[str, Any]  # the keyword arguments of argparse's add_argument
@@ -35,6 +37,7 @@ class GalleryCommand(BaseCommand):
 
     arguments: Mapping[str, Argument] = {}
     is_failed = is_json = False
+    left_out: list[dict[str, str]]  # files that `list_photos` did not take
     # What an owner may have set wrong. Django's other checks concern the code: `make check` runs them.
     requires_system_checks: tuple[str, ...] = (SETTINGS_TAG, Tags.security)
 
@@ -49,7 +52,7 @@ class GalleryCommand(BaseCommand):
             parser.add_argument(name, **argument)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        self.is_json = bool(options.get("json"))
+        self.is_json, self.left_out = bool(options.get("json")), []
         try:
             with let_erased_return(lambda digest: bool(options.get("with_erased"))):
                 result = super().execute(*args, **options)
@@ -88,10 +91,21 @@ class GalleryCommand(BaseCommand):
         return files
 
     def list_photos(self, path: Path) -> list[Path]:
-        """Like `list_files`, but in a folder only files named like pictures."""
-        return [
-            each for each in self.list_files(path) if each == path or each.suffix.lower() in IMAGE_SUFFIXES
-        ]
+        """Like `list_files`, but in a folder only what is called or begins like a picture.
+
+        The rest goes to `left_out` with its reason, and each reason is said once.
+        """
+        photos, others = [], dict[str, list[Path]]()
+        for each in self.list_files(path):
+            if each == path or not (reason := explain_no_photo(each)):
+                photos.append(each)
+            else:
+                others.setdefault(reason, []).append(each)
+        for reason, paths in others.items():
+            self.left_out += [{"path": clean_path(each), "reason": reason} for each in paths]
+            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+            self.warn(f"{clean_path(paths[0])}{more}: left out. {reason}")
+        return photos
 
     def say_embedder(self) -> None:
         """Print which embedder serves, and how far a switch is."""
@@ -117,6 +131,18 @@ class GalleryCommand(BaseCommand):
             sys.stderr.flush()
         elif done == 0:
             sys.stderr.write(f"{text}\n")
+
+
+def explain_no_photo(path: Path) -> str:
+    """Why a file is not even tried as a photo; "" if it is."""
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ""
+    try:
+        with open_regular_file(path) as file:
+            get_photo_kind(file.read(HEAD_BYTES))
+    except ImageError as error:
+        return str(error)
+    return ""
 
 
 ERASED_FLAG = make_flag("take in also what was erased here: it is of somebody else, or they have agreed")

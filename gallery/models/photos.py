@@ -80,6 +80,9 @@ class Rating(models.IntegerChoices):
     FIVE = 5, "★★★★★"
 
 
+READING = 1  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
+
+
 class Photo(Work):
     albums = models.ManyToManyField(Album, through="AlbumPhoto", related_name="photos")
     # Once it is in no album: who was chosen for this one goes on seeing it, and nobody else
@@ -109,6 +112,8 @@ class Photo(Work):
     is_recognised = models.BooleanField(_("recognise faces"), default=True)
     milliseconds = models.JSONField(default=dict, blank=True)  # decode, detect, embed, search
     detector = models.CharField(max_length=40, blank=True)
+    reading = models.PositiveSmallIntegerField(default=READING, editable=False)  # version that read the file
+    is_cut_off = models.BooleanField(default=False, editable=False)  # the file ends too early
     revision = models.PositiveIntegerField(default=0, editable=False)
 
     objects = PhotoQuerySet.as_manager()

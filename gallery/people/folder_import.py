@@ -7,7 +7,6 @@ compared, and approved or left to a curator."""
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,6 +36,7 @@ from gallery.people.selectors import find_present_label, map_folders_to_labels
 from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
+from recognition.files import clean_path
 from recognition.mainface import NoFaceFound, assume_landmarks, find_main_face_and_rival
 from recognition.types import Box, Detection, Detector, Embedder, Embeddings
 
@@ -295,8 +295,3 @@ def _explain_bad_name(name: str) -> str:
     if len(columns["name"]) > MAX_NAME_LENGTH or len(columns["key"]) > MAX_KEY_LENGTH:
         return f"The folder's name is longer than a person's may be, {MAX_NAME_LENGTH} letters."
     return ""
-
-
-def clean_path(path: Path | str) -> str:
-    """A path for showing and keeping: bytes that are no UTF-8 become question marks."""
-    return os.fsencode(path).decode(errors="replace")

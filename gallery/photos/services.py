@@ -42,9 +42,12 @@ FILE_EXTENSIONS = {  # by Pillow's name of the format
     "PNG": ".png",
     "WEBP": ".webp",
     "HEIC": ".heic",
+    "AVIF": ".avif",
+    "JXL": ".jxl",
     "TIFF": ".tif",
     "GIF": ".gif",
     "BMP": ".bmp",
+    "RAW": ".raw",
 }
 
 

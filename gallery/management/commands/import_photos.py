@@ -8,10 +8,10 @@ from gallery.core.erased import describe_erased
 from gallery.core.exceptions import FileWasErased
 from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
 from gallery.models import Album
-from gallery.people.folder_import import clean_path
 from gallery.photos.albums import find_albums_called, make_unsaved_album
 from gallery.photos.services import add_photo
 from recognition.errors import ImageError
+from recognition.files import clean_path
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -51,9 +51,10 @@ class Command(GalleryCommand):
             report["already" if done.is_duplicate else "added"].append(shown)
         added, already, refused, waiting = (len(part) for part in report.values())
         sentence = (
-            f"{added} added, {already} already there, {refused} refused, {waiting} wait for a decision."
+            f"{added} added, {already} already there, {refused} refused, {waiting} wait for a decision, "
+            f"{len(self.left_out)} left out."
         )
-        self.say_result(report, sentence)
+        self.say_result(report | {"left_out": self.left_out}, sentence)
 
 
 def get_or_create_album(name: str) -> Album:

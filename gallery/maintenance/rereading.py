@@ -1,0 +1,101 @@
+"""Reads files again that an earlier version read differently, and puts right what hangs on them.
+
+`Photo.reading` says which version read the file. Boxes, and references cut from them, move with the picture, so that
+decisions stay with their faces; then the photo is looked at again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from django.db import transaction
+
+from gallery.core.limits import get_upload_limits
+from gallery.jobs import dispatch
+from gallery.jobs.leases import enqueue_rows
+from gallery.models import Face, Photo, Reference
+from gallery.models.photos import READING
+from gallery.models.storage import remove_file
+from gallery.people.crops import read_reference_crop
+from recognition.errors import ImageError
+from recognition.images import ImageInfo
+from recognition.images.orientation import get_stored_box
+from recognition.images.sandbox import probe_photo
+from recognition.types import Box
+
+log = logging.getLogger(__name__)
+SECONDS_AT_ONCE = 45.0  # the next part comes a minute after the one before began
+
+
+def reread_files() -> None:
+    """A part of the files that are still to be read; none are left at last."""
+    until = time.monotonic() + SECONDS_AT_ONCE
+    due = Photo.objects.filter(reading__lt=READING).order_by("-pk")
+    while time.monotonic() < until and (photo := due.first()) is not None:
+        _reread_file(photo)
+
+
+def _reread_file(photo: Photo) -> None:
+    try:
+        info = probe_photo(photo.file.path, get_upload_limits())
+    except (ImageError, OSError) as error:
+        log.warning("photo %d could not be read again: %s", photo.pk, error)
+        Photo.objects.filter(pk=photo.pk).update(reading=READING)
+        return
+    with transaction.atomic():
+        rows = Photo.objects.select_for_update().filter(pk=photo.pk, reading=photo.reading)
+        current = rows.first()
+        if current is None:
+            return
+        if photo.format == "TIFF" and (info.orientation != 1 or info.kind == "RAW"):
+            _move_faces(current, info)
+            enqueue_rows(Photo.objects.filter(pk=photo.pk))
+            dispatch.send_task("process_photo", photo.pk)
+        rows.update(reading=READING, format=info.kind, width=info.width, height=info.height)
+
+
+def _move_faces(photo: Photo, info: ImageInfo) -> None:
+    """TIFFs were turned twice, and of a raw file only its thumbnail was seen."""
+    width, height = photo.width or info.width, photo.height or info.height
+    moved = get_stored_box(Box(0, 0, width, height), width, height, info.orientation)
+    across, down = info.width / moved.width, info.height / moved.height
+
+    def move(box: Box) -> Box:
+        turned = get_stored_box(box, width, height, info.orientation)
+        return Box(turned.left * across, turned.top * down, turned.width * across, turned.height * down)
+
+    for face in Face.objects.select_for_update().filter(photo=photo):
+        _move_face(face, move)
+        if face.landmarks:
+            for reference in Reference.objects.filter(source_face=face):
+                _cut_again(photo, reference, face)
+
+
+def _move_face(face: Face, move: Callable[[Box], Box]) -> None:
+    box = move(face.box)
+    face.left, face.top, face.width, face.height = box.left, box.top, box.width, box.height
+    if face.landmarks:
+        points = [move(Box(across, down, 0, 0)) for across, down in face.landmarks]
+        face.landmarks = [[point.left, point.top] for point in points]
+    face.save(update_fields=["left", "top", "width", "height", "landmarks"])
+
+
+def _cut_again(photo: Photo, reference: Reference, face: Face) -> None:
+    """Its vector stays until the new crop is embedded; the old file goes when that is sure to be kept."""
+    columns = {
+        "box": [face.left, face.top, face.width, face.height],
+        "landmarks": face.landmarks,
+        "quality": reference.quality,
+        "score": reference.score,
+    }
+    try:
+        crop = read_reference_crop(photo.file.path, columns)
+    except ImageError as error:
+        log.warning("reference %d could not be cut again: %s", reference.pk, error)
+        return
+    old = str(reference.image)
+    Reference.objects.filter(pk=reference.pk).update(**crop.store())
+    enqueue_rows(Reference.objects.filter(pk=reference.pk))
+    dispatch.send_task("embed_reference", reference.pk)
+    transaction.on_commit(lambda: remove_file(old))
