@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from gallery.core.limits import WITHHELD
 from gallery.core.lookups import get_lookup
 from gallery.core.permissions import PageRequest, current_user
 from gallery.core.problems import PROBLEM_TYPE, is_api_request, make_problem
+from gallery.web.error_pages import permission_denied
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
@@ -85,7 +86,7 @@ class SignInFirst(LoginRequiredMiddleware):
     """The login page, and from there back to the page one was on.
 
     Where a script has asked for a part of a page, the whole page goes to the login: it would else be shown inside of
-    it. Where a form was sent, the way back is the page that it stands on, since its address cannot be opened.
+    it. Where a form was sent or a file asked for, the way back is the page that it stands on.
 
     Whoever may not open a page learns it here, before the token of a form is looked for in the body.
     """
@@ -101,7 +102,7 @@ class SignInFirst(LoginRequiredMiddleware):
         role = getattr(view_func, "least_role", None)
         if role and not current_user(request).has_role(role):
             # not by raising: Django's handler of that would look for the token, and so read the body
-            return render(request, "403.html", status=403)
+            return permission_denied(request)
         withheld = request.META.get(WITHHELD)
         return say_refused(request, withheld) if withheld else None
 
@@ -112,8 +113,12 @@ class SignInFirst(LoginRequiredMiddleware):
         if not is_part and "application/json" in request.headers.get("Accept", ""):
             return JsonResponse({"error": _("Sign in first.")}, status=401)
         back = request.get_full_path()
-        if is_part or request.method not in ("GET", "HEAD"):
+        is_page = request.method in ("GET", "HEAD") and not hasattr(view_func, "gives_file")
+        if is_part or not is_page:
             back = _same_site(request, request.htmx.current_url or request.headers.get("Referer", ""))
+        if request.method not in ("GET", "HEAD"):
+            said = _("You were signed out meanwhile. What you sent was not taken: sign in and send it again.")
+            messages.warning(request, said)
         answer = redirect_to_login(back, settings.LOGIN_URL)
         return HttpResponseClientRedirect(answer.url) if is_part else answer
 

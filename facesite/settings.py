@@ -64,8 +64,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "gallery.web.erased_names.AskAboutErasedNames",
-    "gallery.web.confirmation.AskForConfirmation",
+    "gallery.web.named_errors.AnswerNamedErrors",
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -188,6 +187,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = USE_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if USE_HTTPS and PROXIES else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "gallery.web.error_pages.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.words("FACESITE_TRUSTED_ORIGINS")
 CONTENT_SECURITY_POLICY = {"DIRECTIVES": hardening.CONTENT_POLICY}
 PERMISSIONS_POLICY: dict[str, list[str]] = {feature: [] for feature in hardening.REFUSED_FEATURES}

@@ -17,4 +17,7 @@ urlpatterns = [
     path("", include("gallery.web.urls")),
 ]
 
+handler400 = "gallery.web.error_pages.bad_request"
+handler403 = "gallery.web.error_pages.permission_denied"
+handler404 = "gallery.web.error_pages.page_not_found"
 handler500 = "gallery.web.error_pages.server_error"

@@ -43,9 +43,10 @@ from gallery.admin.filters import (
     PersonHealthFilter,
     ReferenceCountFilter,
 )
+from gallery.core.downloads import as_download
 from gallery.core.exceptions import ActionRefused, translate_error
 from gallery.core.limits import get_upload_limits
-from gallery.core.permissions import current_user
+from gallery.core.permissions import current_user, gives_file
 from gallery.history.audit import record_export
 from gallery.models import BulkAct, Face, Person, Reference, ReferenceDraft, User
 from gallery.models.labels import LabelParts
@@ -175,6 +176,7 @@ def _add_drafts(user: User, person: Person, file: UploadedFile[bytes]) -> Iterat
 class PeopleCsvAdmin(ServiceAdmin):
     """The list of people as a CSV file, and people from one."""
 
+    @method_decorator(gives_file)
     @method_decorator(require_safe)
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """The people of the list as it is filtered, searched and ordered."""
@@ -186,9 +188,7 @@ class PeopleCsvAdmin(ServiceAdmin):
             content_type="text/csv; charset=utf-8",
         )
         day = timezone.localdate().isoformat()
-        response["Content-Disposition"] = f'attachment; filename="people-{day}.csv"'
-        response["Cache-Control"] = "private, no-store"
-        return response
+        return as_download(response, f"people-{day}.csv")
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def import_view(self, request: HttpRequest) -> HttpResponseBase:

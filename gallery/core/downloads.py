@@ -9,7 +9,9 @@ from typing import TypeVar
 from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.http import content_disposition_header, parse_etags
+from django.utils.translation import gettext as _
 
+from gallery.core.exceptions import NotThere
 from recognition.errors import ImageError
 
 CACHE_FOREVER = "private, max-age=31536000, immutable"
@@ -44,8 +46,7 @@ def tagged_response(
 
 def file_response(path: Path, content_type: str, name: str, *, attachment: bool) -> HttpResponseBase:
     """The file, by the proxy itself where one is configured (FACESITE_ACCEL)."""
-    if not path.is_file():
-        raise Http404
+    require_file(path)
     response: HttpResponseBase
     if settings.ACCEL_PREFIX:
         response = HttpResponse(content_type=content_type)
@@ -58,6 +59,16 @@ def file_response(path: Path, content_type: str, name: str, *, attachment: bool)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
+
+
+def require_file(path: Path) -> None:
+    if not path.is_file():
+        raise NotThere(
+            _(
+                "The file is missing on the server's disk. An administrator can bring it back: on the page about"
+                " backups, have the files looked at and put right."
+            )
+        )
 
 
 def as_download(response: Response, name: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.http import Http404
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -18,6 +19,10 @@ class ActionRefused(Exception):
 
     code = "refused"
     params: Mapping[str, str] = {}
+
+
+class NotThere(Http404):
+    """What was asked for is not there, for a reason that whoever asks may know: its text says what to do."""
 
 
 class EditConflict(ActionRefused):

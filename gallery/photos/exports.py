@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from django.http import Http404, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from gallery.core.downloads import as_download, file_response
+from gallery.core.downloads import as_download, file_response, require_file
+from gallery.core.exceptions import NotThere, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
@@ -54,10 +55,11 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
         response = file_response(path, kind, photo.name, attachment=True)
         response["Cache-Control"] = "private, no-store"
     else:
+        require_file(path)
         try:
             copy = make_tagged_copy(path, [], limits=RENDITION_LIMITS)
-        except (ImageError, OSError) as error:
-            raise Http404(str(error)) from error
+        except ImageError as error:
+            raise NotThere(translate_error(error)) from error
         name = str(PurePath(photo.name).with_suffix(copy.suffix))
         response = as_download(HttpResponse(copy.data, content_type=copy.media_type), name)
     record_download(user, photo, position=has_position)
@@ -65,7 +67,9 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
 
 
 def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> ExportedFile:
-    """`kind` is annotated, json, csv or xmp. KeyError for another; ImageError if the photo cannot be read."""
+    """`kind` is annotated, json, csv or xmp; KeyError for another. NotThere or ImageError if it cannot be read."""
+    if kind in ("annotated", "xmp"):
+        require_file(Path(photo.file.path))
     hidden = set(faces_without_consent(photo).values_list("pk", flat=True))
     silent = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
     shown = [

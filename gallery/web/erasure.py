@@ -13,9 +13,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from gallery.core.downloads import as_download
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import paginate_by_id, parse_id
-from gallery.core.permissions import PageRequest, administrator_required
+from gallery.core.permissions import PageRequest, administrator_required, gives_file
 from gallery.models import Erasure, Person, Photo, User
 from gallery.models.people import get_name_key
 from gallery.privacy.erasure import erase_person, erase_photos, erase_user
@@ -155,10 +156,10 @@ def erasure_detail(request: PageRequest, receipt: uuid.UUID) -> HttpResponse:
     return render(request, "erasing/_receipt.html" if is_part else "erasing/receipt.html", context)
 
 
+@gives_file
 @administrator_required
 @require_safe
 def erasure_receipt_file(request: HttpRequest, receipt: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Erasure, receipt=receipt)
     answer = JsonResponse(build_receipt_document(found), json_dumps_params={"indent": 2})
-    answer["Content-Disposition"] = f'attachment; filename="erasure-{found.receipt}.json"'
-    return answer
+    return as_download(answer, f"erasure-{found.receipt}.json")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import quote
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
@@ -24,6 +23,7 @@ from gallery.people.groups import find_likely_people
 from gallery.people.references import use_face_as_reference
 from gallery.people.selectors import get_person_cards, suggest_people
 from gallery.people.services import get_or_create_person
+from gallery.web.error_pages import explain_trouble
 from gallery.web.navigation import get_photo_url
 from gallery.web.photos import get_face_context, get_photo_context
 from gallery.web.responses import add_toast, get_undo_url
@@ -174,7 +174,7 @@ def face_draw(request: PageRequest, pk: int) -> HttpResponse:
         face = draw_face(request.user, photo, (left, top, width, height))
     except (ValueError, ActionRefused) as error:
         sentence = str(error) if isinstance(error, ActionRefused) else _("Draw the box again.")
-        return HttpResponse(sentence, status=422, headers={"X-Sentence": quote(sentence)})
+        return explain_trouble(request, sentence, 422)
     return _face_response(request, get_face_or_404(request.user, face.pk), _("Who is it?"))
 
 

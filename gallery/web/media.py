@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from zipstream import ZipStream
 
 from gallery.core.downloads import as_download, picture_response
-from gallery.core.exceptions import ActionRefused, translate_error
-from gallery.core.permissions import PageRequest, contributor_required
+from gallery.core.exceptions import ActionRefused, NotThere, translate_error
+from gallery.core.permissions import PageRequest, contributor_required, gives_file
 from gallery.history.audit import record_download
 from gallery.models import Face, Photo, Reference, User
 from gallery.photos.exports import export_photo, original_response
@@ -29,7 +29,6 @@ from gallery.photos.renditions import (
 )
 from gallery.photos.services import MAX_ZIP_PHOTOS
 from gallery.web.photos import get_chosen_photos
-from gallery.web.responses import get_next_url, refusals_as_messages
 from recognition.errors import RecognitionError
 
 
@@ -57,6 +56,7 @@ def reference_image(request: PageRequest, pk: int, digest: str, size: int) -> Ht
     return picture_response(request, f"{digest}-{size}", lambda: get_reference_rendition(reference, size))
 
 
+@gives_file
 @contributor_required
 @require_safe
 def photo_original(request: PageRequest, pk: int) -> HttpResponseBase:
@@ -68,6 +68,7 @@ def photo_original(request: PageRequest, pk: int) -> HttpResponseBase:
 PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}
 
 
+@gives_file
 @require_safe
 def photo_export(request: PageRequest, pk: int, kind: str) -> HttpResponse:
     """One photo with its names, in a form that other programs read."""
@@ -75,11 +76,7 @@ def photo_export(request: PageRequest, pk: int, kind: str) -> HttpResponse:
     if kind not in PHOTO_EXPORT_KINDS:
         raise Http404
     has_position = "position" in request.GET
-    try:
-        made = export_photo(request.user, photo, kind, keep_position=has_position)
-    except RecognitionError as error:
-        messages.error(request, translate_error(error))
-        return redirect("photo", photo.pk)
+    made = export_photo(request.user, photo, kind, keep_position=has_position)
     record_download(request.user, photo, kind=kind, position=has_position)
     return as_download(HttpResponse(made.data, content_type=made.media_type), made.name)
 
@@ -87,18 +84,18 @@ def photo_export(request: PageRequest, pk: int, kind: str) -> HttpResponse:
 ZIP_EXPORT_KINDS = {"annotated", "xmp"}
 
 
+@gives_file
 @require_POST
 def photos_download(request: PageRequest) -> HttpResponseBase:
     """The chosen photos (`photo`, ids) as `kind`: with boxes and names drawn, or copies with names inside."""
     kind = request.POST.get("kind", "")
-    with refusals_as_messages(request):
-        if kind not in ZIP_EXPORT_KINDS:
-            raise ActionRefused(_("Choose what to do with these photos."))
-        chosen = get_chosen_photos(request, Photo.objects.visible_to(request.user), MAX_ZIP_PHOTOS)
-        content = _stream_zip(request.user, chosen, kind)
-        response = StreamingHttpResponse(content, content_type="application/zip")
-        return as_download(response, _("photos") + ".zip")
-    return redirect(get_next_url(request))
+    if kind not in ZIP_EXPORT_KINDS:
+        raise ActionRefused(_("Choose what to do with these photos."))
+    chosen = get_chosen_photos(request, Photo.objects.visible_to(request.user), MAX_ZIP_PHOTOS)
+    content = _stream_zip(request.user, chosen, kind)
+    beginning = next(content)  # what goes wrong by then is told on a page
+    response = StreamingHttpResponse(chain([beginning], content), content_type="application/zip")
+    return as_download(response, _("photos") + ".zip")
 
 
 def _stream_zip(user: User, photos: Sequence[Photo], kind: str) -> Iterator[bytes]:
@@ -107,12 +104,14 @@ def _stream_zip(user: User, photos: Sequence[Photo], kind: str) -> Iterator[byte
     for photo in photos:
         try:
             made = export_photo(user, photo, kind)
-        except (RecognitionError, OSError) as error:
+        except (RecognitionError, NotThere, OSError) as error:
             missing.append(f"{photo.name}: {translate_error(error)}")
             continue
         archive.add(made.data, _free_file_name(made.name, photo.pk, names))
         record_download(user, photo, kind=kind, position=False)
         yield from archive.all_files()
+    if not names:
+        raise ActionRefused("\n".join(missing))
     if missing:
         archive.add("\n".join(missing), _("left out") + ".txt")
     yield from archive.finalize()

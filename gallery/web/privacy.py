@@ -9,7 +9,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
@@ -18,13 +18,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect
 
 from gallery.core.downloads import as_download
-from gallery.core.exceptions import ActionRefused
+from gallery.core.exceptions import ActionRefused, NotThere
 from gallery.core.pagination import PageCursor, parse_id
 from gallery.core.permissions import (
     PageRequest,
     administrator_required,
     contributor_required,
     curator_required,
+    gives_file,
 )
 from gallery.history.audit import VERB_DOWNLOADED, write_audit_event
 from gallery.history.descriptions import add_event_message
@@ -188,13 +189,16 @@ def person_export_page(request: PageRequest, pk: int) -> HttpResponse:
     return render(request, "privacy/export.html", context)
 
 
+@gives_file
 @administrator_required
 @require_safe
 def person_export_file(request: PageRequest, pk: int, export: int) -> HttpResponseBase:
     found = _get_person_export(pk, export)
     path = get_export_path(found)
     if path is None:
-        raise Http404
+        raise NotThere(
+            _("This file is gone, as such files are kept for a few days only. Have a new one made.")
+        )
     write_audit_event(request.user, VERB_DOWNLOADED, found.person, export=found.pk)
     name = f"{found.person.label} {found.created_at:%Y-%m-%d}.zip"
     return as_download(FileResponse(path.open("rb"), content_type="application/zip"), name)

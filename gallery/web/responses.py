@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from django.contrib import messages
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django_htmx.http import trigger_client_event
 
 from gallery.core.exceptions import ActionRefused
 from gallery.models import Event
@@ -54,20 +53,3 @@ def add_toast(response: HttpResponse, text: str, *, is_error: bool = False, undo
     """Have the page that asked by a script show a message, with a button that posts to `undo`."""
     toast = {"text": text, "tags": "error" if is_error else "", "undo": undo}
     return trigger_client_event(response, "toast", toast)
-
-
-def render_question(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
-    """A question in place of the act: `sent` is what the form sends once more, to `address`."""
-    is_part = bool(getattr(request, "htmx", False))
-    pairs = [(name, value) for name, values in request.POST.lists() for value in values]
-    back = request.headers.get("HX-Current-URL" if is_part else "Referer", "")
-    context |= {
-        "sent": [pair for pair in pairs if pair[0] != "csrfmiddlewaretoken"],
-        "address": request.get_full_path(),
-        "back": back if is_same_site_url(request, back) else reverse("home"),
-    }
-    response = render(request, template, context, status=200 if is_part else 409)
-    if is_part:  # the question takes the whole page's place
-        response["HX-Reselect"] = "#main"
-        retarget(reswap(response, "outerHTML"), "#main")
-    return response

@@ -37,8 +37,8 @@ from gallery.photos.partial_uploads import (
 )
 from gallery.photos.selectors import get_processing_progress, list_unfinished_photos
 from gallery.photos.services import add_photo
-from gallery.web.erased_names import is_confirmed
 from gallery.web.error_pages import TRANSIENT_ERRORS, explain_server_error
+from gallery.web.named_errors import is_return_confirmed
 from recognition.errors import ImageError
 from recognition.images.archive import is_archive, read_archive_members
 
@@ -243,7 +243,9 @@ def _add_one_photo(
 ) -> UploadResult:
     user = request.user
     try:
-        with let_erased_return(partial(is_confirmed, request)):  # the answer streams: no middleware does it
+        with let_erased_return(
+            partial(is_return_confirmed, request)
+        ):  # the answer streams: no middleware does it
             added = add_photo(user, chunks, name, album)
     except UploadQuotaReached as error:
         return UploadResult(REFUSED, name, str(error), wait_seconds=error.wait_seconds)

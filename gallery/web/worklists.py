@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -27,6 +25,7 @@ from gallery.curation.worklists import (
 from gallery.history.descriptions import add_event_message
 from gallery.models import Face, Person
 from gallery.models.base import get_job
+from gallery.web.error_pages import explain_trouble
 from gallery.web.responses import get_undo_url
 from recognition.errors import ImageError
 
@@ -84,7 +83,7 @@ def worklist_action(request: PageRequest, kind: str, pk: int) -> HttpResponse:
     user = request.user
     if not find_worklist_items(_get_known_kind(kind), [pk], user):
         sentence = _("This is no longer in question: the gallery has been checked again.")
-        return HttpResponse(sentence, status=404, headers={"X-Sentence": quote(sentence)})
+        return explain_trouble(request, sentence, 404)
     refusal, event = "", None
     try:
         act = request.POST.get("act", "")

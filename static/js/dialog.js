@@ -1,4 +1,5 @@
 /** Links with data-dialog open their page in a dialog; without this script they lead to it. */
+import { tellFailure } from "./failure.js";
 import { startTypeahead } from "./typeahead.js";
 
 const dialog = document.createElement("dialog");
@@ -9,10 +10,10 @@ startTypeahead(dialog);
 /** Show what the server answers: a form, or the address of the page to go to. */
 async function showAnswer(request) {
   request.headers.set("HX-Request", "true");
-  const answer = await fetch(request);
+  const answer = await fetch(request).catch(() => null);
+  if (!answer?.ok) return tellFailure(answer);
   const onward = answer.headers.get("HX-Redirect");
   if (onward) return location.assign(onward);
-  if (!answer.ok) return location.assign(request.method === "POST" ? location.href : request.url);
   dialog.innerHTML = await answer.text();
   const title = dialog.querySelector("h2");
   if (title) {

@@ -3,6 +3,7 @@
  * was not found is drawn.
  */
 import { startBoxDrawing } from "./box_drawing.js";
+import { failureOf } from "./failure.js";
 import { startFileDrop } from "./file_drop.js";
 
 const drop = document.querySelector("[data-drop]");
@@ -44,11 +45,19 @@ function startDraft(draft) {
     const body = new FormData();
     for (const [side, value] of Object.entries(values)) body.set(side, value);
     body.set("csrfmiddlewaretoken", drop.elements.csrfmiddlewaretoken.value);
-    const answer = await fetch(address, { method: "POST", body });
-    if (!answer.ok) return;
+    const answer = await fetch(address, { method: "POST", body, headers: { "HX-Request": "true" } }).catch(() => null);
+    if (!answer?.ok) return showFailure(draft, failureOf(answer, drop.dataset));
     draft.innerHTML = await answer.text();
     startDraft(draft);
   }, draft);
+}
+
+function showFailure(draft, sentence) {
+  const note = draft.querySelector(".errornote") ?? document.createElement("p");
+  note.className = "errornote";
+  note.role = "alert";
+  note.textContent = sentence;
+  draft.prepend(note);
 }
 
 for (const draft of document.querySelectorAll(".drafts [data-poll-url]")) {

@@ -1,3 +1,5 @@
+import { tellFailure } from "./failure.js";
+
 /**
  * A request that a script makes through htmx; resolves to whether it succeeded. A failure is told by a message (toast.js).
  *
@@ -36,13 +38,9 @@ export async function fetchPart(address, signal) {
     const login = answer.headers.get("HX-Redirect");
     if (answer.ok && !login) return await answer.text();
     if (login) location.assign(login);
-    else tellFailure(answer.headers.get("X-Sentence"));
+    else tellFailure(answer);
   } catch {
-    if (!signal.aborted) tellFailure(null);
+    if (!signal.aborted) tellFailure();
   }
   return null;
-}
-
-function tellFailure(sentence) {
-  document.body.dispatchEvent(new CustomEvent("request-failed", { detail: { sentence } }));
 }

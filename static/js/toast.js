@@ -2,6 +2,7 @@
  * Short messages at the bottom of the page. The server sends them with the page, or with an answer to htmx as the event
  * `toast`: HX-Trigger: {"toast": {"text": "...", "undo": "/address/to/post/to", "tags": "error"}}.
  */
+import { tellFailure } from "./failure.js";
 import { request } from "./request.js";
 
 const SECONDS = 8;
@@ -11,15 +12,11 @@ export function startToasts() {
   const place = document.getElementById("toasts");
   for (const toast of place.querySelectorAll("[data-toast]")) startToast(toast);
   document.body.addEventListener("toast", (event) => showToast(event.detail));
-  const tellFailure = (sentence) => {
-    showToast({ text: sentence ? decodeURIComponent(sentence) : place.dataset.failed, tags: "error" });
-  };
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
     document.body.addEventListener(name, ({ detail }) => {
-      if (!isByTimer(detail)) tellFailure(detail.xhr?.getResponseHeader("X-Sentence"));
+      if (!isByTimer(detail)) tellFailure(detail.xhr);
     });
   }
-  document.body.addEventListener("request-failed", (event) => tellFailure(event.detail.sentence));
 }
 
 /** Whether a part of the page asked by itself, which it will do again. */
@@ -36,7 +33,9 @@ export function showToast({ text, undo = "", tags = "" }) {
   toast.append(words);
   if (undo) toast.append(makeUndoButton(undo, place.dataset.undo));
   toast.append(makeCloseButton(place.dataset.close));
-  place.append(toast);
+  const dialog = document.querySelector("dialog[open]"); // which covers the rest of the page
+  if (dialog) toast.role = "alert";
+  (dialog ?? place).append(toast);
   while (place.children.length > 3) place.firstElementChild.remove();
   startToast(toast);
 }
