@@ -37,6 +37,9 @@ def main() -> None:
     except BaseException:
         if not interruptions.count:
             raise
+        sys.unraisablehook = lambda about: (
+            None
+        )  # what was half done, and is thrown away after the database is closed
         sys.stderr.write(f"\n{STOPPED}\n")
         sys.exit(130)
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import CharField, Count, F, QuerySet, Value
 from django.urls import reverse
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from gallery.jobs.heartbeats import get_heartbeat_deadline, get_host_name
@@ -98,6 +99,48 @@ def list_processes(running: Sequence[RunningJob] = ()) -> list[ProcessStatus]:
         for beat in beats
     ]
     return sorted(found, key=lambda one: (one.beat.kind != "worker", one.is_alive, one.beat.name))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessProblem:
+    """A worker or scheduler that is not there, and what to do."""
+
+    text: str
+    remedy: str
+    name: str = ""  # of one that fell silent: it may have been stopped on purpose
+
+
+def find_process_problems(processes: Sequence[ProcessStatus]) -> list[ProcessProblem]:
+    start_scheduler = _(
+        "New photos are processed, but nothing is taken up after a failure. Start the scheduler (celery beat) again;"
+        " if it runs, see whether the broker (Redis) and the database answer."
+    )
+    start_worker = _(
+        "Photos wait safely. Start the worker: stop and start “make run”, or look at the worker's log."
+    )
+    others_go_on = _(
+        "The other workers go on, and take up what it held. Look at its log: often memory ran out."
+    )
+    alive = {one.beat.kind for one in processes if one.is_alive}
+    found = []
+    for one in processes:
+        said = {"name": one.beat.name, "ago": timesince(one.beat.seen_at)}
+        if not one.is_missed:
+            continue
+        if one.beat.kind == "scheduler":
+            text = _("The scheduler %(name)s has not been heard of for %(ago)s.") % said
+            remedy = start_scheduler
+        else:
+            text = _("The worker %(name)s has not been heard of for %(ago)s.") % said
+            remedy = others_go_on if "worker" in alive else start_worker
+        found.append(ProcessProblem(text, remedy, one.beat.name))
+    if found:
+        return found
+    if "worker" not in alive:
+        return [ProcessProblem(_("No worker is running."), start_worker)]
+    if "scheduler" not in alive:
+        return [ProcessProblem(_("No scheduler is running."), start_scheduler)]
+    return []
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +267,8 @@ class JobsPage:
         return any(one.is_alive for one in self.processes if one.beat.kind == "worker")
 
     @property
-    def has_scheduler(self) -> bool:
-        return any(one.is_alive for one in self.processes if one.beat.kind == "scheduler")
-
-    @property
-    def missed(self) -> list[ProcessStatus]:
-        return [one for one in self.processes if one.is_missed]
+    def missed(self) -> list[ProcessProblem]:
+        return find_process_problems(self.processes)
 
     @property
     def failed(self) -> int:

@@ -10,6 +10,7 @@ from gallery.jobs.tasks import register_task
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.rereading import reread_files as reread_some_files
 from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
+from gallery.maintenance.site_look import look_at_site
 
 
 @register_task(BACKUP_JOB)
@@ -41,3 +42,4 @@ def look_after_data() -> None:
             run_scheduled_backup()
     if is_sanity_check_due():
         run_sanity_check()
+    look_at_site()

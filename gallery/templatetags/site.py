@@ -1,7 +1,7 @@
 """What the frame of each page needs, and small things that many templates use.
 
 {% icon "clock" %}   {% navigation as navigation_links %}   {% theme as theme %}   {% backup_warning as text %}
-{% waits_for_build %}   {% erased_files_tick %}
+{% waits_for_build %}   {% erased_files_tick %}   {% site_warnings as warnings %}
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gallery.curation.findings import MAX_BADGE_COUNT, count_findings_for_badge
 from gallery.history.switches import are_face_lookups_on
 from gallery.index.selectors import count_waiting_changes
 from gallery.index.switch import get_embedder_state
+from gallery.maintenance.site_warnings import SiteWarning, list_site_warnings
 from gallery.models import ErasedDigest, Person, Role, User
 from gallery.models.base import translate_failure
 
@@ -130,6 +131,13 @@ def backup_warning(context: dict[str, Any]) -> str:
     """What is wrong with the backups, for administrators; empty: nothing, or not theirs to know."""
     user = getattr(context.get("request"), "user", None)
     return get_backup_warning() if isinstance(user, User) and user.is_administrator else ""
+
+
+@register.simple_tag(takes_context=True)
+def site_warnings(context: dict[str, Any]) -> list[SiteWarning]:
+    """What is wrong with the site, for those who can mend it."""
+    user = getattr(context.get("request"), "user", None)
+    return list_site_warnings(user) if isinstance(user, User) else []
 
 
 @register.inclusion_tag("components/erased_files.html")

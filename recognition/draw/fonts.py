@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import pkgutil
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from recognition.errors import RecognitionError
 
 _PACKAGES = "fontpkg_noto_sans"  # and its sisters for other scripts: fontpkg_noto_sans_thai and so on
 _NO_LETTER = "\U0010fffe"  # no font has one: it shows what "missing" looks like
+_SYSTEM_FONTS = Path("/usr/share/fonts")
 _JOINERS = "\u200c\u200d"
 
 
 @lru_cache(maxsize=1)
 def list_font_files() -> tuple[Path, ...]:
-    """Upright Noto Sans files of the installed packages, the general one first."""
+    """Upright Noto Sans files of the installed packages, the general one first; then those of the system."""
     names = sorted(module.name for module in pkgutil.iter_modules() if module.name.startswith(_PACKAGES))
     files: list[Path] = []
     for name in names:
@@ -29,7 +31,7 @@ def list_font_files() -> tuple[Path, ...]:
             files += [path for path in found if "Italic" not in path.name]
     if not files:
         raise RecognitionError("No font to write names with: install the package fontpkg-noto-sans.")
-    return tuple(files)
+    return (*files, *sorted(_SYSTEM_FONTS.rglob("NotoSans*-Regular.*")))
 
 
 @lru_cache(maxsize=64)
@@ -56,6 +58,12 @@ def has_glyph(path: Path, letter: str) -> bool:
 def _render_glyph(probe: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
     mask = probe.getmask(letter)
     return mask.size, bytes(mask)
+
+
+def list_missing_scripts(texts: Iterable[str]) -> list[str]:
+    """The scripts of letters that no font has, by name: ["Hangul", "Thai"]."""
+    letters = {letter for text in texts for letter in clean_text(text)}
+    return sorted({_get_script_name(letter) for letter in letters if find_font(letter, 24) is None})
 
 
 def clean_text(text: str) -> str:

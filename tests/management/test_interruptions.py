@@ -18,12 +18,27 @@ from tests.site import ROOT, Site
 pytestmark = pytest.mark.slow
 
 COUNT = 40
+# manage.py, but for Ctrl-C when for the n-th time a file is opened whose path holds a text
+INTERRUPTED = """
+import os, signal, sys
+text, left = sys.argv[1], int(sys.argv[2])
+def count_openings(event, about):
+    global left
+    if event == "open" and isinstance(about[0], str | os.PathLike) and text in os.fspath(about[0]):
+        left -= 1
+        if left == 0:
+            os.killpg(0, signal.SIGINT)
+sys.addaudithook(count_openings)
+del sys.argv[1:3]
+import manage
+manage.main()
+"""
 
 
-def interrupt_after(seconds: float, command: list[str], site: Site) -> tuple[int, str]:
-    """The exit code, and all that was said; the terminal sends Ctrl-C to a command's children as well."""
-    child = subprocess.Popen(
-        [sys.executable, "manage.py", *command],
+def start(command: list[str], site: Site) -> subprocess.Popen[str]:
+    """In a group of its own: the terminal sends Ctrl-C to a command's children as well."""
+    return subprocess.Popen(
+        [sys.executable, *command],
         cwd=ROOT,
         env=site.environment,
         start_new_session=True,
@@ -31,11 +46,6 @@ def interrupt_after(seconds: float, command: list[str], site: Site) -> tuple[int
         stderr=subprocess.STDOUT,
         text=True,
     )
-    time.sleep(seconds)
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGINT)
-    said, _ = child.communicate(timeout=120)
-    return child.returncode, said
 
 
 def test_a_command_ends_in_a_sentence_and_the_next_run_goes_on(tmp_path: Path) -> None:
@@ -51,10 +61,48 @@ def test_a_command_ends_in_a_sentence_and_the_next_run_goes_on(tmp_path: Path) -
         1.5,
         2.1,
     ):  # while Django, the decoder and the photos are loaded; or after the end
-        code, said = interrupt_after(seconds, command, site)
+        child = start(["manage.py", *command], site)
+        time.sleep(seconds)
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGINT)
+        said, _ = child.communicate(timeout=120)
         assert "Traceback" not in said
-        assert code == 0 or (code == 130 and said.endswith(f"\n{STOPPED}\n")), said
-        codes.append(code)
+        assert child.returncode == 0 or (child.returncode == 130 and said.endswith(f"\n{STOPPED}\n")), said
+        codes.append(child.returncode)
     assert 130 in codes
     site.manage(*command)
     assert site.rows("SELECT count(*) FROM gallery_photo") == [(COUNT,)]
+
+
+def test_each_command_is_interrupted_in_the_middle_and_done_by_the_next_run(
+    tmp_path: Path, demo: tuple[Path, Path]
+) -> None:
+    site, out = Site(tmp_path / "data", FACESITE_BACKUP_DIR=str(tmp_path / "backups")), tmp_path / "out"
+    people, photos = (str(folder) for folder in demo)
+    out.mkdir()
+    for place, number, *command in (
+        (people, 2, "import_people", people),
+        ("montage.jpg", 1, "setup"),
+        ("/.partial-", 3, "build_index"),
+        ("img_emb_0.npy", 2, "verify_index"),
+        ("/media/references/", 2, "check_files", "--hash"),
+        (people, 2, "evaluate", people),
+        ("montage.jpg", 1, "tag", photos, "--out", f"{out}/tagged"),
+        (f"{out}/cropped", 1, "crop_faces", people, f"{out}/cropped"),
+        ("/.partial-", 4, "export_gallery", f"{out}/gallery"),
+        (f"{out}/gallery", 4, "import_gallery", f"{out}/gallery"),
+        ("/media/references/", 1, "export_person", "1", "--out", f"{out}/person.zip"),
+        ("/backups/files/", 2, "backup"),
+        ("/restoring/", 2, "restore", str(tmp_path / "backups"), "--replace"),
+    ):
+        child = start(["-c", INTERRUPTED, place, str(number), *command], site)
+        said, _ = child.communicate(timeout=120)
+        assert child.returncode == 130, f"{command}: {child.returncode}, {said}"
+        assert said.endswith(f"\n{STOPPED}\n")
+        assert "Traceback" not in said
+        site.manage(*command)
+    tables = ("person", "reference", "photo")
+    assert [site.ask(f"answer = {table.title()}.objects.count()") for table in tables] == [2, 3, 1]
+    assert sorted(path.name for path in out.iterdir()) == ["cropped", "gallery", "person.zip", "tagged"]
+    assert len(list(out.glob("cropped/*/*"))) == 3
+    assert not list((tmp_path / "data" / "index").rglob(".partial-*"))
