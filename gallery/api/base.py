@@ -28,6 +28,7 @@ from gallery.core.exceptions import (
     FileWasErased,
     NameTaken,
     NameWasErased,
+    NotThere,
     translate_error,
 )
 from gallery.core.idempotency import StillGoingOn
@@ -181,7 +182,7 @@ def answer_withheld_body(request: HttpRequest, error: BodyWithheld) -> HttpRespo
 
 @api.exception_handler(Http404)
 def answer_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
-    return make_problem(404)
+    return make_problem(404, detail=str(error) if isinstance(error, NotThere) else "")
 
 
 @api.exception_handler(ValidationError)

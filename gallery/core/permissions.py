@@ -95,6 +95,8 @@ def may_send_files(user: User, view: object) -> bool:
     that takes files and is for them, too."""
     is_for_files = getattr(view, "takes_files", False)
     return user.has_role(getattr(view, "least_role", Role.CONTRIBUTOR) if is_for_files else Role.CONTRIBUTOR)
+
+
 def gives_file(view: ViewFunction) -> ViewFunction:
     """For a view: its answer is a file to keep, or a page that says why there is none; no page one stays on."""
     view.gives_file = True  # type: ignore[attr-defined]  # the middleware asks, before the login

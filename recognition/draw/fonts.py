@@ -6,6 +6,7 @@ import importlib.util
 import pkgutil
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,9 +30,10 @@ def list_font_files() -> tuple[Path, ...]:
         for folder in (spec.submodule_search_locations or ()) if spec else ():
             found = sorted(Path(folder, "files").glob("*.ttf"))
             files += [path for path in found if "Italic" not in path.name]
+    files += sorted(_SYSTEM_FONTS.rglob("NotoSans*-Regular.*"), key=lambda path: path.name)
     if not files:
         raise RecognitionError("No font to write names with: install the package fontpkg-noto-sans.")
-    return (*files, *sorted(_SYSTEM_FONTS.rglob("NotoSans*-Regular.*")))
+    return tuple(files)
 
 
 @lru_cache(maxsize=64)
@@ -62,8 +64,10 @@ def _render_glyph(probe: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int
 
 def list_missing_scripts(texts: Iterable[str]) -> list[str]:
     """The scripts of letters that no font has, by name: ["Hangul", "Thai"]."""
-    letters = {letter for text in texts for letter in clean_text(text)}
-    return sorted({_get_script_name(letter) for letter in letters if find_font(letter, 24) is None})
+    letters = {letter for text in texts for letter in clean_text(text) if letter.isalpha()}
+    with suppress(RecognitionError):  # where there is no font at all, it is all of them
+        letters = {letter for letter in letters if find_font(letter, 24) is None}
+    return sorted({_get_script_name(letter) for letter in letters})
 
 
 def clean_text(text: str) -> str:

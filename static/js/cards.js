@@ -119,6 +119,6 @@ export class Cards {
   #fetchDecidedByOthers() {
     const ids = this.waiting().map((card) => card.dataset.card);
     if (document.hidden || !ids.length || document.querySelector("dialog[open]")) return;
-    request("GET", `${this.root.dataset.decided}?ids=${ids.slice(0, 100).join(",")}`, { swap: "none" });
+    request("GET", `${this.root.dataset.decided}?ids=${ids.slice(0, 100).join(",")}`, { swap: "none", isByTimer: true });
   }
 }

@@ -1,15 +1,17 @@
 import { tellFailure } from "./failure.js";
 
 /**
- * A request that a script makes through htmx; resolves to whether it succeeded. A failure is told by a message (toast.js).
+ * A request that a script makes through htmx; resolves to whether it succeeded. A failure is told by a message (toast.js),
+ * unless a timer made it.
  *
  * htmx lets an element have one request at a time, and of those that wait behind it drops all but the last: so each
  * of these comes from an element of its own, and none is lost. Where `isWanted()` is false by the time of the answer,
  * the target keeps its content, and only what the answer has for other places (hx-swap-oob) is swapped.
  */
-export async function request(verb, address, { isWanted = () => true, ...options } = {}) {
+export async function request(verb, address, { isWanted = () => true, isByTimer = false, ...options } = {}) {
   const source = document.createElement("span");
   source.hidden = true;
+  source.toggleAttribute("data-by-timer", isByTimer);
   let isDone = false;
   const leaveTarget = ({ detail }) => {
     if (detail.requestConfig.elt === source && !isWanted()) detail.swapOverride = "none";

@@ -21,7 +21,7 @@ export function startToasts() {
 
 /** Whether a part of the page asked by itself, which it will do again. */
 function isByTimer({ elt }) {
-  return /^(every|poll|look)\b/.test(elt?.getAttribute("hx-trigger") ?? "");
+  return elt?.matches("[data-by-timer]") || /^(every|poll|look)\b/.test(elt?.getAttribute("hx-trigger") ?? "");
 }
 
 export function showToast({ text, undo = "", tags = "" }) {
