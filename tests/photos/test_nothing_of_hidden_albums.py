@@ -38,26 +38,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")
 
 
 @pytest.fixture
-def mai() -> User:
-    return a_user("Mai")
-
-
-@pytest.fixture
-def other() -> User:
-    return a_user("Other")
-
-
-@pytest.fixture
-def board(mai: User) -> Album:
-    return create_album(mai, "Board", is_limited=True)
-
-
-@pytest.fixture
-def trip(mai: User) -> Album:
-    return create_album(mai, "Trip")
-
-
-@pytest.fixture
 def annas(board: Album, trip: Album) -> list[Person]:
     """Two of one name, whom the albums tell apart: the first is on Mai's board."""
     people = [a_person("Anna"), a_person("Anna")]

@@ -27,26 +27,6 @@ from tests.making_pictures import jpeg
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
 
 
-@pytest.fixture
-def mai() -> User:
-    return a_user("Mai")
-
-
-@pytest.fixture
-def other() -> User:
-    return a_user("Other")
-
-
-@pytest.fixture
-def board(mai: User) -> Album:
-    return create_album(mai, "Board", is_limited=True)
-
-
-@pytest.fixture
-def trip(mai: User) -> Album:
-    return create_album(mai, "Trip")
-
-
 def sees(user: User, photo: Photo) -> bool:
     return Photo.objects.visible_to(user).filter(pk=photo.pk).exists()
 
