@@ -17,13 +17,15 @@ from recognition.draw.fonts import list_missing_scripts
 LOOK_SETTING = "site.look"  # a SiteSetting
 LOOK_INTERVAL = timedelta(hours=6)
 LOOK_AGAIN = timedelta(minutes=5)  # while something is wrong, so that Home soon says that it is mended
+CERTIFICATE_NOTICE = timedelta(days=14)
 CONNECT_SECONDS = 5
 EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
 
 
 def look_at_site() -> None:
     last, now = get_site_setting(LOOK_SETTING, {}), timezone.now()
-    is_sound = not last.get("scripts") and all(last.get("certificates", {}).values())
+    notice = (now + CERTIFICATE_NOTICE).isoformat()
+    is_sound = not last.get("scripts") and all(end > notice for end in last.get("certificates", {}).values())
     pause = LOOK_INTERVAL if is_sound else LOOK_AGAIN
     if last and datetime.fromisoformat(last["at"]) > now - pause:
         return
@@ -51,9 +53,8 @@ def read_certificate_end(host: str, port: int = 443) -> str | None:
     place = (host, port)
     try:
         given = ssl.get_server_certificate(place, timeout=CONNECT_SECONDS)
-        context = ssl.create_default_context(
-            cadata=given
-        )  # only its dates are asked for, not who has signed it
+        # It is trusted, as only its dates are asked for, not who has signed it
+        context = ssl.create_default_context(cadata=given)
         context.check_hostname = False
         context.verify_flags = ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
         with (

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from gallery.backup.schedule import get_backup_warning
 from gallery.jobs.selectors import find_process_problems, is_processing_paused, list_processes
 from gallery.jobs.timings import estimate_minutes_left
-from gallery.maintenance.site_look import LOOK_SETTING
+from gallery.maintenance.site_look import CERTIFICATE_NOTICE, LOOK_SETTING
 from gallery.models import Photo, Status, User
 from gallery.models.history import get_site_setting
 
@@ -27,7 +27,6 @@ STARTING_TIME = timedelta(minutes=1)  # within which a worker may not have said 
 LONG_QUEUE_MINUTES = 60
 STUCK_AFTER = timedelta(minutes=10)
 LOW_DISK_BYTES, LOW_DISK_SHARE = 1_000_000_000, 0.05  # whichever is less
-CERTIFICATE_NOTICE = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,10 @@ def _is_queue_stuck() -> bool:
 
 
 def check_disk() -> Iterator[SiteWarning]:
-    usage = shutil.disk_usage(settings.DATA_DIR)
+    try:
+        usage = shutil.disk_usage(settings.DATA_DIR)
+    except OSError:  # said by whatever needs the disk
+        return
     if usage.free < min(LOW_DISK_BYTES, LOW_DISK_SHARE * usage.total):
         said = {"free": filesizeformat(usage.free), "folder": settings.DATA_DIR}
         yield SiteWarning(
