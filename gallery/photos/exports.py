@@ -48,7 +48,7 @@ class ExportedFile:
 
 
 def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpResponseBase:
-    """The file as it was uploaded, without its position unless it is asked for; the audit trail says so."""
+    """The file as it was uploaded, or a copy without its position; the audit trail says which."""
     path = Path(photo.file.path)
     if has_position:
         kind = mimetypes.guess_type(path)[0] or "application/octet-stream"

@@ -60,9 +60,9 @@ def reference_image(request: PageRequest, pk: int, digest: str, size: int) -> Ht
 @contributor_required
 @require_safe
 def photo_original(request: PageRequest, pk: int) -> HttpResponseBase:
-    """The file as it was uploaded; without its position unless `position=yes` is asked for."""
+    """The very bytes that were uploaded; with `position=no` a copy without the place where it was taken."""
     photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
-    return original_response(request.user, photo, has_position=request.GET.get("position") == "yes")
+    return original_response(request.user, photo, has_position=request.GET.get("position") != "no")
 
 
 PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}

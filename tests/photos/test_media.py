@@ -103,21 +103,21 @@ def test_a_face_crop_is_cut_where_the_face_is(own_data: Path) -> None:
     assert _face_rendition_path(other, 384).exists()  # cut from the same decoding
 
 
-def test_the_original_is_for_contributors_and_leaves_its_place_behind_unless_asked(own_data: Path) -> None:
+def test_the_original_is_for_contributors_byte_for_byte_or_without_its_place(own_data: Path) -> None:
     photo = add_photo(own_data)
     stored = (own_data / "media" / photo.file.name).read_bytes()
     client = browser(a_user("co", Role.CONTRIBUTOR))
-    plain = client.get(f"/photos/{photo.pk}/original")
+    whole = client.get(f"/photos/{photo.pk}/original")
+    assert b"".join(whole.streaming_content) == stored
+    plain = client.get(f"/photos/{photo.pk}/original?position=no")
     assert plain["Content-Disposition"] == 'attachment; filename="a.jpg"'
     assert plain["Cache-Control"] == "private, no-store"
     copy = Image.open(BytesIO(plain.content))
     assert copy.size == (400, 200)
     assert not copy.getexif().get_ifd(0x8825)
-    asked = client.get(f"/photos/{photo.pk}/original?position=yes")
-    assert b"".join(asked.streaming_content) == stored
     assert browser(a_user("vy", Role.VIEWER)).get(f"/photos/{photo.pk}/original").status_code == 403
     taken = Event.objects.filter(verb="downloaded", object_id=photo.pk)
-    assert [event.summary["position"] for event in taken.order_by("pk")] == [False, True]
+    assert [event.summary["position"] for event in taken.order_by("pk")] == [True, False]
 
 
 def test_widths_and_digests_that_were_never_offered_do_not_exist(own_data: Path) -> None:

@@ -353,7 +353,7 @@ def test_a_photo_is_served_as_what_it_is_whatever_it_is_called() -> None:
     assert upload(client, polyglot, name="both.jpg")[0]["kind"] == "refused"
     upload(client, jpeg(), name="page.html")
     photo = Photo.objects.get(name="page.html")
-    answer = client.get(f"/photos/{photo.pk}/original?position=yes")
+    answer = client.get(f"/photos/{photo.pk}/original")
     assert answer["Content-Type"] == "image/jpeg"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Content-Disposition"].startswith("attachment")
