@@ -45,6 +45,7 @@ UPRIGHT_SCORE = 0.9  # O-Net's opinion of upright faces
 TURNED_SCORE, CERTAIN_TURNED_SCORE = 0.6, 0.85  # YuNet's, of what makes a turned photo worth a search
 SAME_FACE_SHARE, FACE_PART_SHARE = 0.4, 0.75  # shares of two boxes that make them one face
 TAKEN_SHARE = 0.5  # share of a box that lies on a face that stands upright
+MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)  # which one each of the five is in a mirror
 MIN_CLEAR_SCORE = 0.7  # under this opinion of O-Net a face shows too little of itself to be recognised
 
 
@@ -107,13 +108,19 @@ def examine_candidates(networks: MtcnnNetworks, image: Image, proposed: Faces) -
 
 
 def settle_landmarks(networks: MtcnnNetworks, image: Image, found: Candidates) -> Candidates:
-    """With O-Net's landmarks averaged with those where it moves the box next: so they depend less on YuNet's box."""
+    """With O-Net's landmarks averaged with those on the mirror image of where it moves the box next.
+
+    So they depend less on YuNet's box, and on what O-Net sees differently from the left and from the right.
+    """
     if not len(found.output):
         return found
     squares = square_boxes(found.refined.boxes)
     _, offsets, _ = networks.output(brighten_patches(cut_patches(image, squares, 48)))
     squares = square_boxes(apply_offsets(squares, offsets))
-    _, _, points = networks.output(brighten_patches(cut_patches(image, squares, 48)))
+    mirrored = np.ascontiguousarray(brighten_patches(cut_patches(image, squares, 48))[..., ::-1])
+    _, _, points = networks.output(mirrored)
+    points = points[:, MIRRORED_LANDMARKS]
+    points[..., 0] = 1 - points[..., 0]
     settled = (found.refined.points + _place_points(points, squares)) / 2
     return replace(found, refined=replace(found.refined, points=settled))
 
