@@ -16,10 +16,10 @@ from typing import IO
 COPY_CHUNK_BYTES = 1024 * 1024
 NOT_POSSIBLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)  # on this file system, now or later
 
-# What NAS systems, Windows, Syncthing and file systems keep beside people's files: thumbnails, bins, old versions
+# What systems of NAS, Windows, macOS, Syncthing and others keep beside people's files: thumbnails, bins, old versions
 SYSTEM_FOLDERS = (
     "@eadir", "@recycle", "@tmp", "@__thumb", "#recycle", "#snapshot", "$recycle.bin", "recycler",
-    "system volume information", ".stversions", ".stfolder", ".trash*", "lost+found",
+    "recycled", "__macosx", "system volume information", ".stversions", ".stfolder", ".trash*", "lost+found",
 )  # fmt: skip
 
 

@@ -76,10 +76,10 @@ def find_reference_face(candidate: ImportCandidate, detector: Detector) -> Impor
         pixels = engine.read_photo(candidate.source.path).pixels
         face, rival = find_main_face_and_rival(pixels, detector)
         candidate.crop = cut_reference_crop(pixels, face)
-        if rival >= RIVAL_SHARE:
-            candidate.doubt = Doubt.RIVAL
-        elif candidate.source.is_nested:
+        if candidate.source.is_nested:
             candidate.doubt = Doubt.NESTED
+        elif rival >= RIVAL_SHARE:
+            candidate.doubt = Doubt.RIVAL
     except NoFaceFound:
         candidate.is_faceless = True
     except ImageError as error:
@@ -119,6 +119,7 @@ class FolderImporter:
         self._asked: set[str] = set()  # names whose folders wait for a decision
         self._names: dict[str, str] = {}  # by the folders' names
         self._begun: dict[str, str] = {}  # SHA-256 of files taken in this run, and whose folder they lie in
+        self._paths: set[str] = set()  # of this run, as references keep them
 
     def add_all(self, sources: Sequence[PersonImage]) -> Iterator[PersonImage]:
         """Take sources, some of them side by side; gives each in turn when it is done with, to be counted."""
@@ -145,7 +146,7 @@ class FolderImporter:
         """Store what is waiting, and approve what is as it should be."""
         self.flush()
         for reference, reason in compare_imported_references(self.embedder):
-            if reason:
+            if reason and reference.source_path in self._paths:  # others wait since an earlier import
                 self.report.wait(reference.source_path, reason)
             self.report.added += not reason
         return self.report
@@ -163,6 +164,7 @@ class FolderImporter:
         return replace(source, name=self._names[source.name])
 
     def _make_candidate(self, source: PersonImage) -> ImportCandidate:
+        self._paths.add(get_kept_path(source.path))
         try:
             with source.path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -246,7 +248,7 @@ class FolderImporter:
                 reference = Reference.objects.create(
                     person=person,
                     source_sha256=candidate.sha256,
-                    source_path=clean_path(candidate.source.path)[-1000:],
+                    source_path=get_kept_path(candidate.source.path),
                     doubt=candidate.doubt,
                     work=Status.DONE,
                     queued_at=now,
@@ -295,3 +297,8 @@ def _explain_bad_name(name: str) -> str:
     if len(columns["name"]) > MAX_NAME_LENGTH or len(columns["key"]) > MAX_KEY_LENGTH:
         return f"The folder's name is longer than a person's may be, {MAX_NAME_LENGTH} letters."
     return ""
+
+
+def get_kept_path(path: Path) -> str:
+    """As much of a path as a reference keeps."""
+    return clean_path(path)[-1000:]

@@ -137,6 +137,9 @@ def test_a_couple_s_photo_that_is_all_there_is_waits(pictures: Pictures) -> None
     pictures.put("Anna/1.jpg", face(2), face(1))
     assert list(waiting(import_people(pictures))) == ["Anna/1.jpg"]
     assert Reference.objects.get().doubt == "rival"
+    pictures.root = pictures.root.parent / "others"
+    pictures.put("Ben/1.jpg", face(3))
+    assert import_people(pictures)["waiting"] == []  # what waits since an earlier import is not said again
 
 
 def test_a_couple_s_photo_is_approved_once_other_pictures_show_who_is_meant(pictures: Pictures) -> None:
@@ -153,8 +156,9 @@ def test_a_class_of_children_is_not_taken_for_one_person(pictures: Pictures) -> 
     for child in range(3):
         for number in range(4):
             pictures.put(f"Class 4b/Child {child}/{number}.jpg", face(child, number))
+        pictures.put(f"Class 4b/Child {child}/and_another.jpg", face(child, 4), face(7))
     report = import_people(pictures)
-    assert len(report["waiting"]) == 12
+    assert len(report["waiting"]) == 15
     assert report["added"] == 0
 
 

@@ -16,7 +16,7 @@ from tests.gallery_world import world
 
 __all__ = ["world"]
 pytestmark = pytest.mark.django_db(transaction=True)
-SYSTEM = ("@eaDir", "#recycle", "$RECYCLE.BIN", ".stversions", "lost+found", "_cache1")
+SYSTEM = ("@eaDir", "#recycle", "$RECYCLE.BIN", ".stversions", "lost+found", "__MACOSX", "_cache1")
 
 
 @pytest.fixture
