@@ -67,6 +67,7 @@ TABLE: dict[str, Rule] = {
     "password_reset_complete": OPEN(),
     # Pages
     "home": VIEWER(),
+    "manage": CONTRIBUTOR(),
     "photos": VIEWER(),
     "photo_progress": VIEWER(),
     "photos_act": CONTRIBUTOR().post,

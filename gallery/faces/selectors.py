@@ -280,6 +280,11 @@ def get_unnamed_faces(user: User) -> QuerySet[Face]:
     return Face.objects.visible_to(user).unnamed()
 
 
+def get_waiting_unknown_faces(user: User) -> QuerySet[Face]:
+    """Those that wait for a name: without the ones like faces that somebody ignored."""
+    return get_unnamed_faces(user).filter(Q(cluster=None) | Q(cluster__gt=0))
+
+
 def _only_tile_fields(faces: QuerySet[Face]) -> QuerySet[Face]:
     """With what a page of many faces shows of each, and nothing else."""
     sides = ("left", "top", "width", "height")

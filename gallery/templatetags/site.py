@@ -1,12 +1,14 @@
 """What the frame of each page needs, and small things that many templates use.
 
-{% icon "clock" %}   {% navigation as navigation_links %}   {% theme as theme %}   {% backup_warning as text %}
-{% waits_for_build %}   {% erased_files_tick %}   {% site_warnings as warnings %}
+{% icon "clock" %}   {% theme as theme %}   {% backup_warning as text %}   {% site_warnings as warnings %}
+{% navigation as navigation_links %}   {% managed_places as links %}   {% is_managed_page as is_managed %}
+{% waits_for_build %}   {% erased_files_tick %}
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,13 +37,14 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place the side bar leads to."""
+    """A place that the side bar leads to, or the page of what is managed."""
 
     name: str  # of the address
     label: str | Promise
     icon: str
     prefix: str  # the place is the current one on every path that starts so
     role: Role = Role.VIEWER
+    about: str | Promise = ""  # what it is for, where it is managed
     group: int = 0
     is_tab: bool = False  # also in the tab bar of phones
 
@@ -54,18 +57,95 @@ PLACES = (
     Place("who", _("Who is this?"), "who", "/who/"),
     Place("review", _("Review"), "review", "/review/", Role.CONTRIBUTOR, group=1, is_tab=True),
     Place("unknown", _("Unknown faces"), "unknown", "/unknown/", Role.CONTRIBUTOR, group=1),
-    Place("gallery_health", _("Gallery health"), "health", "/health/", Role.CURATOR, group=1),
-    Place("history", _("History"), "history", "/history/", Role.CONTRIBUTOR, group=2),
-    Place("consents", _("Consents"), "calendar", "/consents/", Role.CURATOR, group=2),
-    Place("trash", _("Trash"), "trash", "/trash/", Role.CONTRIBUTOR, group=2),
-    Place("calibration", _("Trust in names"), "check", "/names/", Role.CURATOR, group=2),
-    Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, group=2),
-    Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, group=2),
-    Place("backups", _("Backups"), "zip", "/backups/", Role.ADMINISTRATOR, group=2),
-    Place("site_settings", _("Settings"), "settings", "/settings/", Role.ADMINISTRATOR, group=2),
-    Place("audit", _("Audit trail"), "lock", "/audit/", Role.ADMINISTRATOR, group=2),
-    Place("erasures", _("Erasures"), "hide", "/erasures/", Role.ADMINISTRATOR, group=2),
-    Place("admin:index", _("Curating"), "edit", "/admin/", Role.CURATOR, group=2),
+    Place("manage", _("Manage"), "settings", "/manage/", Role.CONTRIBUTOR, group=2),
+)
+MANAGED_PLACES = (
+    Place(
+        "gallery_health",
+        _("Gallery health"),
+        "health",
+        "/health/",
+        Role.CURATOR,
+        _("References that are wrong, doubled or poor, and people who are mixed up"),
+    ),
+    Place(
+        "history",
+        _("History"),
+        "history",
+        "/history/",
+        Role.CONTRIBUTOR,
+        _("Who did what, and how to undo it"),
+    ),
+    Place(
+        "trash",
+        _("Trash"),
+        "trash",
+        "/trash/",
+        Role.CONTRIBUTOR,
+        _("Photos that were thrown away, to restore"),
+    ),
+    Place(
+        "consents",
+        _("Consents"),
+        "calendar",
+        "/consents/",
+        Role.CURATOR,
+        _("Who may be recognised, and until when"),
+    ),
+    Place(
+        "calibration",
+        _("Trust in names"),
+        "check",
+        "/names/",
+        Role.CURATOR,
+        _("How sure a name must be before it is said"),
+    ),
+    Place(
+        "admin:index",
+        _("Curating"),
+        "edit",
+        "/admin/",
+        Role.CURATOR,
+        _("Lists of people, references and photos, to change many at once"),
+    ),
+    Place("builds", _("Index"), "box", "/builds/", Role.CURATOR, _("What faces are searched in"), group=1),
+    Place("jobs", _("Jobs"), "jobs", "/jobs/", Role.CURATOR, _("What is being worked on"), group=1),
+    Place(
+        "backups",
+        _("Backups"),
+        "zip",
+        "/backups/",
+        Role.ADMINISTRATOR,
+        _("Copies of everything, and the check of files"),
+        group=1,
+    ),
+    Place(
+        "site_settings",
+        _("Settings"),
+        "settings",
+        "/settings/",
+        Role.ADMINISTRATOR,
+        _("What the site does, and what it does not"),
+        group=1,
+    ),
+    Place(
+        "audit",
+        _("Audit trail"),
+        "lock",
+        "/audit/",
+        Role.ADMINISTRATOR,
+        _("Who signed in, saw and downloaded what"),
+        group=1,
+    ),
+    Place(
+        "erasures",
+        _("Erasures"),
+        "hide",
+        "/erasures/",
+        Role.ADMINISTRATOR,
+        _("What was erased for good, with its receipts"),
+        group=1,
+    ),
 )
 
 
@@ -81,30 +161,51 @@ class NavigationLink:
 def navigation(context: dict[str, Any]) -> list[NavigationLink]:
     """Links to the places this user may go to; made once for a page."""
     request: Any = context.get("request")
-    user = getattr(request, "user", None)
-    if not isinstance(user, User):
+    if request is None:
         return []
     if not hasattr(request, "navigation_links"):
-        request.navigation_links = [
-            NavigationLink(
-                place,
-                reverse(place.name),
-                _is_current_place(place, request.path_info),
-                _get_badge(place, request),
-            )
-            for place in PLACES
-            if user.has_role(place.role) and (place.name != "who" or are_face_lookups_on())
-        ]
+        request.navigation_links = _make_links(request, PLACES)
     links: list[NavigationLink] = request.navigation_links
     return links
 
 
+@register.simple_tag(takes_context=True)
+def managed_places(context: dict[str, Any]) -> list[NavigationLink]:
+    """Links to what this user may manage."""
+    return _make_links(context["request"], MANAGED_PLACES)
+
+
+@register.simple_tag(takes_context=True)
+def is_managed_page(context: dict[str, Any]) -> bool:
+    """Whether the page is the first of one of those places, from which one goes back to all of them."""
+    path = getattr(context.get("request"), "path_info", "")
+    return any(path == place.prefix for place in MANAGED_PLACES)
+
+
+def _make_links(request: Any, places: Iterable[Place]) -> list[NavigationLink]:
+    user = getattr(request, "user", None)
+    if not isinstance(user, User):
+        return []
+    return [
+        NavigationLink(
+            place,
+            reverse(place.name),
+            _is_current_place(place, request.path_info),
+            _get_badge(place, request),
+        )
+        for place in places
+        if user.has_role(place.role) and (place.name != "who" or are_face_lookups_on())
+    ]
+
+
 def _is_current_place(place: Place, path: str) -> bool:
+    if place.name == "manage" and any(path.startswith(managed.prefix) for managed in MANAGED_PLACES):
+        return True
     return path.startswith(place.prefix) if place.prefix else path == "/"
 
 
 def _get_badge(place: Place, request: Any) -> str:
-    if place.name != "gallery_health":
+    if place.name not in ("manage", "gallery_health") or not request.user.is_curator:
         return ""
     found: int | None = getattr(request, "findings", None)  # where the page has counted them
     few = count_findings_for_badge(request.user) if found is None else found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from gallery.core.permissions import PageRequest
+from gallery.core.permissions import PageRequest, contributor_required
 from gallery.curation.findings import count_findings_for_badge
-from gallery.models import Face, Photo, User
+from gallery.faces.selectors import get_waiting_unknown_faces
+from gallery.models import Face, Photo
 from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_labels
 from gallery.photos.albums import list_album_cards, list_albums
 from gallery.photos.search import SearchQuery, parse_search_query, search_albums, search_photos
@@ -19,9 +21,8 @@ MAX_RECENT_PHOTOS = 18
 MAX_COUNTED_FACES = 1_000  # faces; of more it is said that there are more
 
 
-def count_waiting_faces(user: User, state: Face.State) -> int:
-    """How many faces of this state nobody has decided on, counted no further than MAX_COUNTED_FACES."""
-    faces = Face.objects.visible_to(user).undecided().filter(state=state)
+def _count_some(faces: QuerySet[Face]) -> int:
+    """Counted no further than MAX_COUNTED_FACES."""
     return faces.order_by()[:MAX_COUNTED_FACES].count()
 
 
@@ -39,12 +40,19 @@ def home_page(request: PageRequest) -> HttpResponse:
         "covers": list_album_cards(list_albums(user)[:6]),
         "walk": ALL_PHOTOS_KEY,
         "portraits": get_person_cards(user, find_most_seen_people(user), is_counted=False),
-        "unsure": count_waiting_faces(user, Face.State.UNSURE),
-        "unknown": count_waiting_faces(user, Face.State.UNKNOWN),
+        "unsure": _count_some(Face.objects.visible_to(user).undecided().filter(state=Face.State.UNSURE)),
+        "unknown": _count_some(get_waiting_unknown_faces(user)),
         "most": MAX_COUNTED_FACES,
         "doubtful": findings,
     }
     return render(request, "gallery/home.html", context)
+
+
+@contributor_required
+@require_safe
+def manage_page(request: PageRequest) -> HttpResponse:
+    """The way to all that is not done daily."""
+    return render(request, "manage.html")
 
 
 MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8

@@ -128,6 +128,7 @@ def unknown_faces_page(request: PageRequest) -> HttpResponse:
     found, has_more = list_clusters(user, sizes, number)
     done = find_by_id(Event.objects.filter(actor=user), request.GET.get("done"))
     context = {
+        "waiting": sum(size for key, size in sizes.items() if key is None or key > 0),
         "found_groups": found,  # the frame of the page has a `groups` of its own
         "next": number + 1 if has_more else None,
         "rest": count_unclustered_faces(user, sizes),

@@ -63,6 +63,7 @@ account_patterns: list[URLPattern] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", operations.liveness_probe, name="healthz"),
     path("", home.home_page, name="home"),
+    path("manage/", home.manage_page, name="manage"),
     path("theme", accounts.choose_theme, name="theme"),
     path("account/", include(account_patterns)),
     path("readyz", operations.readiness_probe, name="readyz"),

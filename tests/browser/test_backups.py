@@ -35,5 +35,6 @@ def test_an_administrator_backs_up_at_a_click_and_sees_it_kept(
 
 def test_a_curator_has_no_such_page(visits: Visits) -> None:
     page = visits.as_user("mai")
-    page.goto("/")
+    page.goto("/manage/")
+    expect(page.get_by_role("link", name="Jobs")).to_be_visible()
     expect(page.get_by_role("link", name="Backups")).to_have_count(0)

@@ -171,7 +171,7 @@ def administrator(visits: Visits, place: Place) -> Page:
     page.get_by_label("Username").fill("ad")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("link", name="Consents")).to_be_visible()
+    expect(page.get_by_role("link", name="Manage").first).to_be_visible()
     return page
 
 

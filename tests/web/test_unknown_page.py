@@ -132,3 +132,15 @@ def test_the_page_costs_the_same_number_of_queries_for_any_number_of_groups(
         a_group(3)
     with django_assert_max_num_queries(12):
         client.get(reverse("unknown"))
+
+
+def test_the_first_page_counts_the_unknown_faces_that_the_page_of_them_shows(client, bao):
+    a_group(3)
+    a_face()
+    an_unsure_face(a_person())
+    a_face(cluster=-1)
+    page = client.get(reverse("unknown"))
+    assert [group.size for group in page.context["found_groups"]] == [3]
+    assert page.context["rest"]["single"] == 2
+    for name in ("home", "unknown"):
+        assert "5 unknown faces" in client.get(reverse(name)).content.decode()
