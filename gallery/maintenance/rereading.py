@@ -8,16 +8,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
 
 from gallery.core.limits import get_upload_limits
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
-from gallery.models import Face, Photo, Reference
+from gallery.models import Event, Face, Photo, Reference
 from gallery.models.photos import READING
 from gallery.models.storage import remove_file
 from gallery.people.crops import read_reference_crop
+from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
 from recognition.errors import ImageError
 from recognition.images import ImageInfo
 from recognition.images.orientation import get_stored_box
@@ -25,6 +27,7 @@ from recognition.images.sandbox import probe_photo
 from recognition.types import Box
 
 log = logging.getLogger(__name__)
+_TURNED_ONCE = 1  # the reading from which TIFFs stand
 SECONDS_AT_ONCE = 45.0  # the next part comes a minute after the one before began
 
 
@@ -48,11 +51,26 @@ def _reread_file(photo: Photo) -> None:
         current = rows.first()
         if current is None:
             return
-        if photo.format == "TIFF" and (info.orientation != 1 or info.kind == "RAW"):
+        columns = {"format": info.kind, "width": info.width, "height": info.height}
+        if not current.taken_source:
+            columns |= _find_moment_columns(current, info)
+        if (
+            photo.reading < _TURNED_ONCE
+            and photo.format == "TIFF"
+            and (info.orientation != 1 or info.kind == "RAW")
+        ):
             _move_faces(current, info)
             enqueue_rows(Photo.objects.filter(pk=photo.pk))
             dispatch.send_task("process_photo", photo.pk)
-        rows.update(reading=READING, format=info.kind, width=info.width, height=info.height)
+        rows.update(reading=READING, **columns)
+
+
+def _find_moment_columns(photo: Photo, info: ImageInfo) -> dict[str, Any]:
+    """What says when it was taken, unless somebody has said it."""
+    said = Event.objects.filter(verb="photo.taken", object_type="photo", object_id=photo.pk, undone_at=None)
+    if said.exists():
+        return get_decided_columns(photo.taken_at)
+    return get_moment_columns(find_moment(info, photo.name))
 
 
 def _move_faces(photo: Photo, info: ImageInfo) -> None:

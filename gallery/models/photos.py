@@ -80,7 +80,19 @@ class Rating(models.IntegerChoices):
     FIVE = 5, "★★★★★"
 
 
-READING = 1  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
+class TakenSource(models.TextChoices):
+    """What says when a photo was taken."""
+
+    EXIF = "exif", _("the camera's record (EXIF)")
+    XMP = "xmp", _("a photo program's record (XMP)")
+    IPTC = "iptc", _("a press record (IPTC)")
+    NAME = "name", _("the file's name")
+    FOLDER = "folder", _("the folder's name")
+    FILE = "file", _("the time of the file")
+    PERSON = "person", _("somebody's word")
+
+
+READING = 2  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
 
 
 class Photo(Work):
@@ -105,6 +117,8 @@ class Photo(Work):
         User, blank=True, related_name="favourite_photos", editable=False, verbose_name=_("favourite of")
     )
     taken_at = models.DateTimeField(_("taken"), null=True, blank=True, db_index=True)
+    taken_source = models.CharField(max_length=8, choices=TakenSource, blank=True, editable=False)
+    taken_precision = models.CharField(max_length=8, blank=True, editable=False)  # as of a Moment
     added_at = models.DateTimeField(_("added"), auto_now_add=True, db_index=True)
     uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="photos")
     trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)

@@ -33,6 +33,7 @@ from gallery.photos.membership import (
     list_limiting_albums,
     put_photos_in_album,
 )
+from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageTooLarge
 from recognition.images.sandbox import probe_photo
@@ -60,19 +61,28 @@ class AddedPhoto:
 
 
 def add_photo(
-    user: User | None, chunks: Iterable[bytes], name: str, album: Album | None = None
+    user: User | None,
+    chunks: Iterable[bytes],
+    path: str,
+    album: Album | None = None,
+    *,
+    file_time: datetime | None = None,
 ) -> AddedPhoto:
     """Keep a photo and queue it: when this returns, file and row are safe on the disk.
+
+    ``path`` is its name, perhaps with folders before it, which may say when it was taken, as may ``file_time``.
 
     The same file again is recognised and returned as it is, if this user may see it; else it is kept a second
     time, so that nobody learns what is in an album for others. Raises ImageError (ImageTooLarge) or
     ActionRefused with a sentence for people, OSError on a full disk; then nothing is kept.
     """
     with throttle_upload(user):
-        return _keep_upload(user, chunks, name, album)
+        return _keep_upload(user, chunks, path, album, file_time)
 
 
-def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: Album | None) -> AddedPhoto:
+def _keep_upload(
+    user: User | None, chunks: Iterable[bytes], path: str, album: Album | None, file_time: datetime | None
+) -> AddedPhoto:
     try:
         received = receive_file(chunks, get_upload_limits().bytes)
     except FileTooLong:
@@ -84,13 +94,11 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
         copy = get_next_copy_number(received.sha256)
         check_upload_quota(user, received.bytes)
         info = probe_photo(received.path, get_upload_limits())
-        shown = clean_name(PurePath(name.replace("\\", "/")).name)[:255] or _("photo")
+        shown = clean_name(PurePath(path.replace("\\", "/")).name)[:255] or _("photo")
         ask_before_return(user, sha256s=[received.sha256], file=shown)
         file = received.keep(build_photo_name(received.sha256, FILE_EXTENSIONS[info.kind], copy))
     finally:
         received.drop()
-    # The camera's clock says no time zone: take the site's.
-    taken_at = timezone.make_aware(info.taken_at, timezone.get_default_timezone()) if info.taken_at else None
     photo = Photo(
         file=file,
         sha256=received.sha256,
@@ -101,7 +109,7 @@ def _keep_upload(user: User | None, chunks: Iterable[bytes], name: str, album: A
         format=info.kind,
         width=info.width,
         height=info.height,
-        taken_at=taken_at,
+        **get_moment_columns(find_moment(info, path, file_time)),
         rating=info.rating,
         uploaded_by=user,
         queued_at=get_database_time(),
@@ -188,7 +196,7 @@ def set_taken_at(user: User, photo: Photo, taken_at: datetime | None) -> Event |
     """Say when the photo was taken, where its file says nothing or something wrong."""
     changes = ChangeSet()
     if photo.taken_at != taken_at:
-        changes.set(photo, taken_at=taken_at)
+        changes.set(photo, **get_decided_columns(taken_at))
     return _record_photo_event(user, "photo.taken", photo, changes)
 
 

@@ -1,6 +1,6 @@
 """What templates ask about photos.
 
-{% tile_summary photo as summary %}   {% selection_limits as most %} {{ most.act }} {{ most.zip }}
+{% tile_summary photo as summary %}   {% taken photo %}   {% selection_limits as most %} {{ most.act }} {{ most.zip }}
 {% album_names as names %}   {% tag_names as names %}   {% rating_choices as choices %}
 """
 
@@ -12,6 +12,7 @@ from django import template
 
 from gallery.models import Album, Photo, Rating
 from gallery.photos.descriptions import list_tags
+from gallery.photos.moments import format_moment
 from gallery.photos.selectors import TileSummary, get_tile_summary
 from gallery.photos.services import MAX_CHOSEN_PHOTOS, MAX_ZIP_PHOTOS
 
@@ -22,6 +23,11 @@ MAX_ALBUM_NAMES, MAX_TAG_NAMES = 200, 200
 @register.simple_tag
 def tile_summary(photo: Photo) -> TileSummary:
     return get_tile_summary(photo)
+
+
+@register.simple_tag
+def taken(photo: Photo) -> str:
+    return format_moment(photo)
 
 
 @register.simple_tag

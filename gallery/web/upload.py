@@ -229,24 +229,24 @@ def _take_file(request: PageRequest, file: File[bytes], album: Album | None) -> 
         for member in read_archive_members(
             cast("BinaryIO", file), get_upload_limits(), system_folders=settings.SYSTEM_FOLDERS
         ):
-            name_inside = PurePosixPath(member.name).name
             if member.refused:
+                name_inside = PurePosixPath(member.name).name
                 yield UploadResult(REFUSED, name_inside, translate_error(member.refused))
             else:
-                yield _add_one_photo(request, [member.data], name_inside, album)
+                yield _add_one_photo(request, [member.data], member.name, album)
     except ImageError as refusal:
         yield UploadResult(REFUSED, name, translate_error(refusal))
 
 
 def _add_one_photo(
-    request: PageRequest, chunks: Iterable[bytes], name: str, album: Album | None
+    request: PageRequest, chunks: Iterable[bytes], path: str, album: Album | None
 ) -> UploadResult:
-    user = request.user
+    user, name = request.user, PurePosixPath(path).name
     try:
         with let_erased_return(
             partial(is_return_confirmed, request)
         ):  # the answer streams: no middleware does it
-            added = add_photo(user, chunks, name, album)
+            added = add_photo(user, chunks, path, album)
     except UploadQuotaReached as error:
         return UploadResult(REFUSED, name, str(error), wait_seconds=error.wait_seconds)
     except (ImageError, ActionRefused) as error:

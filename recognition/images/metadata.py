@@ -7,26 +7,31 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from PIL import Image
+
+from recognition.images.moments import Moment, parse_moment
 
 # What parsing hostile EXIF has been seen to raise, in Pillow and in struct.
 EXIF_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError, OSError,
                EOFError, RuntimeError, MemoryError, struct.error)  # fmt: skip
 
 _ORIENTATION, _DATE_TIME, _EXIF_IFD, _GPS_IFD = 0x0112, 0x0132, 0x8769, 0x8825
-_DATE_TIME_ORIGINAL, _DATE_TIME_DIGITIZED = 0x9003, 0x9004
+_IPTC_RESOURCE = 0x0404
+_MomentTags = tuple[int | None, int, int, int]  # directory, date and time, fraction of a second, time zone
+_CREATED: tuple[_MomentTags, ...] = ((_EXIF_IFD, 0x9003, 0x9291, 0x9011), (_EXIF_IFD, 0x9004, 0x9292, 0x9012))
+_CHANGED: tuple[_MomentTags, ...] = ((None, _DATE_TIME, 0x9290, 0x9010),)
+_XMP_MOMENTS = (rb"exif:DateTimeOriginal", rb"photoshop:DateCreated", rb"xmp:CreateDate")
 _RATING = 0x4746
 _XMP_RATING = re.compile(rb"""xmp:Rating(?:\s*=\s*["']|>)\s*([1-5])(?:\.0+)?\s*["'<]""")
-_EARLIEST = datetime(1826, 1, 1)  # the oldest photograph there is
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
     orientation: int  # 1 to 8 as in EXIF: how the stored picture must be turned to stand upright
-    taken_at: datetime | None  # by the camera's own clock, without a time zone
+    moment: Moment | None  # when it was taken
     has_position: bool
     rating: int | None = None  # 1 to 5 stars; None where nobody has given any
 
@@ -36,11 +41,14 @@ def read_metadata(image: Image.Image, kind: str) -> Metadata:
     try:
         exif = Image.Image.getexif(image)  # that of PNG would decode the pixels to look behind them
     except EXIF_ERRORS:
-        return Metadata(1, None, _xmp_has_position(image), _read_xmp_rating(image))
+        exif = Image.Exif()
     found = describe_exif(exif)
     return Metadata(
         1 if _has_own_orientation(image, kind) else found.orientation,
-        found.taken_at,
+        _read_exif_moment(exif, _CREATED)
+        or _read_xmp_moment(image)
+        or _read_iptc_moment(image)
+        or _read_exif_moment(exif, _CHANGED),
         found.has_position or _xmp_has_position(image),
         _read_xmp_rating(image) or found.rating,
     )
@@ -52,7 +60,8 @@ def _has_own_orientation(image: Image.Image, kind: str) -> bool:
 
 
 def describe_exif(exif: Image.Exif) -> Metadata:
-    return Metadata(_read_orientation(exif), _read_taken_at(exif), _has_gps(exif), _read_rating(exif))
+    moment = _read_exif_moment(exif, (*_CREATED, *_CHANGED))
+    return Metadata(_read_orientation(exif), moment, _has_gps(exif), _read_rating(exif))
 
 
 def _read_orientation(exif: Image.Exif) -> int:
@@ -63,15 +72,12 @@ def _read_orientation(exif: Image.Exif) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _read_taken_at(exif: Image.Exif) -> datetime | None:
-    for directory, tag in (
-        (_EXIF_IFD, _DATE_TIME_ORIGINAL),
-        (_EXIF_IFD, _DATE_TIME_DIGITIZED),
-        (None, _DATE_TIME),
-    ):
+def _read_exif_moment(exif: Image.Exif, tags: Iterable[_MomentTags]) -> Moment | None:
+    for directory, tag, fraction, zone in tags:
         try:
-            source = exif if directory is None else exif.get_ifd(directory)
-            moment = parse_moment(source.get(tag))
+            details = exif.get_ifd(_EXIF_IFD)
+            text = (exif if directory is None else details).get(tag)
+            moment = parse_moment(text, "exif", fraction=details.get(fraction), zone=details.get(zone))
         except EXIF_ERRORS:
             continue
         if moment is not None:
@@ -79,18 +85,27 @@ def _read_taken_at(exif: Image.Exif) -> datetime | None:
     return None
 
 
-def parse_moment(text: object) -> datetime | None:
-    """EXIF's "2021:07:04 12:30:00" as a moment; None for anything that cannot be one."""
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "replace")
-    if not isinstance(text, str):
+def _read_xmp_moment(image: Image.Image) -> Moment | None:
+    packet = _get_xmp_packet(image)
+    for name in _XMP_MOMENTS:
+        found = re.search(name + rb"""(?:\s*=\s*["']|>)\s*([0-9T:.+Z-]{4,40})\s*["'<]""", packet)
+        if found and (moment := parse_moment(found[1], "xmp")):
+            return moment
+    return None
+
+
+def _read_iptc_moment(image: Image.Image) -> Moment | None:
+    """Day and time created, 20210704 and 123000+0200, of the records that Photoshop began."""
+    resources = image.info.get("photoshop")
+    records = resources.get(_IPTC_RESOURCE) if isinstance(resources, dict) else None
+    if not isinstance(records, bytes):
         return None
-    digits = text.strip("\x00 ")[:19].replace("-", ":").replace("T", " ")
-    try:
-        moment = datetime.strptime(digits, "%Y:%m:%d %H:%M:%S")
-    except ValueError:
+    day = re.search(rb"\x1c\x02\x37\x00\x08(\d{4})(\d\d)(\d\d)", records)
+    time = re.search(rb"\x1c\x02\x3c\x00\x0b(\d\d)(\d\d)(\d\d)([+-]\d{4})", records)
+    if day is None:
         return None
-    return moment if _EARLIEST <= moment <= datetime.now() + timedelta(days=2) else None
+    said = b"-".join(day.groups())
+    return parse_moment(said + (b" %b:%b:%b%b" % time.groups() if time else b""), "iptc")
 
 
 def _has_gps(exif: Image.Exif) -> bool:

@@ -17,6 +17,7 @@ from PIL import JpegImagePlugin, TiffImagePlugin
 from recognition.errors import ImageError
 from recognition.images.limits import Limits
 from recognition.images.metadata import EXIF_ERRORS, Metadata, describe_exif
+from recognition.images.moments import Moment
 from recognition.images.structure import check_dimensions
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _read_raw_metadata(file: BinaryIO, raw: rawpy.RawPy) -> Metadata:
         said = describe_exif(exif)
     except EXIF_ERRORS:  # no TIFF: what LibRaw says will do, and it does not say whether there is a position
         said = Metadata(1, None, has_position=True)
-    taken_at = said.taken_at
-    if taken_at is None and raw.other.timestamp:
-        taken_at = raw.other.timestamp
-    return replace(said, orientation=_ORIENTATIONS.get(raw.sizes.flip, 1), taken_at=taken_at)
+    moment = said.moment
+    if moment is None and raw.other.timestamp:
+        moment = Moment(raw.other.timestamp, "second", "exif")
+    return replace(said, orientation=_ORIENTATIONS.get(raw.sizes.flip, 1), moment=moment)

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +29,7 @@ from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.kinds import identify_photo
 from recognition.images.limits import Limits
 from recognition.images.metadata import Metadata, read_metadata
+from recognition.images.moments import Moment
 from recognition.images.orientation import get_upright_size
 from recognition.images.raw import open_raw
 from recognition.images.structure import (
@@ -83,7 +83,7 @@ class ImageInfo:
     height: int
     orientation: int  # of what is stored, 1 to 8 as in EXIF; 1 where it is missing, broken or does not count
     frames: int
-    taken_at: datetime | None  # by the camera's clock, without a time zone
+    moment: Moment | None  # when it was taken, as far as the file says
     has_position: bool  # says where it was taken (GPS in EXIF or XMP)
     bytes: int
     rating: int | None = None  # 1 to 5 stars (XMP or EXIF); None where nobody has given any
@@ -173,7 +173,7 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
         height,
         metadata.orientation,
         frames,
-        metadata.taken_at,
+        metadata.moment,
         metadata.has_position,
         size,
         metadata.rating,

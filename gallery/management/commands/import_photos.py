@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
 from typing import Any
 
 from gallery.core.erased import describe_erased
@@ -33,7 +35,10 @@ class Command(GalleryCommand):
             shown = clean_path(path)
             try:
                 with path.open("rb") as file:
-                    done = add_photo(None, iter(lambda: file.read(CHUNK_BYTES), b""), path.name, into)
+                    chunks = iter(lambda: file.read(CHUNK_BYTES), b"")
+                    file_time = datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
+                    within = str(path.relative_to(root.parent))
+                    done = add_photo(None, chunks, within, into, file_time=file_time)
             except FileWasErased as error:
                 reason = describe_erased(error)
                 report["waiting"].append({"path": shown, "reason": reason})

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recognition.images.moments import Moment
 from recognition.images.source import ImageInfo
 
 Message = dict[str, Any]
@@ -105,20 +106,22 @@ def map_shared_file(handle: int, size: int) -> NDArray[np.uint8]:
 
 
 def info_to_message(info: ImageInfo) -> Message:
-    return asdict(info) | {"taken_at": info.taken_at.isoformat() if info.taken_at else None}
+    moment = info.moment
+    said = [moment.at.isoformat(), moment.precision, moment.source] if moment else None
+    return asdict(info) | {"moment": said}
 
 
 def info_from_message(message: Message) -> ImageInfo:
     """Checked again: the decoder may have been taken over. Raises Gone."""
     try:
-        taken_at = message["taken_at"]
+        said = message["moment"]
         return ImageInfo(
             kind=str(message["kind"])[:8],
             width=int(message["width"]),
             height=int(message["height"]),
             orientation=int(message["orientation"]),
             frames=int(message["frames"]),
-            taken_at=datetime.fromisoformat(taken_at) if taken_at else None,
+            moment=Moment(datetime.fromisoformat(said[0]), said[1], said[2]) if said else None,
             has_position=bool(message["has_position"]),
             bytes=int(message["bytes"]),
             rating=None if message["rating"] is None else min(max(int(message["rating"]), 1), 5),

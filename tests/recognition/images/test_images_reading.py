@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 
 from recognition import images
 from recognition.errors import ImageError, ImageTooLarge
+from recognition.images.moments import Moment
 from recognition.types import Box
 from recognition.types import Image as Pixels
 from tests import corpus
@@ -138,7 +139,7 @@ def test_of_a_raw_file_the_large_preview_is_taken_and_turned_as_the_sensor_was(o
     assert photo.pixels.shape == wanted.shape
     assert np.abs(photo.pixels - wanted).mean() < 3
     assert photo.info.kind == "RAW"
-    assert photo.info.taken_at == datetime(2021, 7, 4, 12, 30)
+    assert photo.info.moment == Moment(datetime(2021, 7, 4, 12, 30), "second", "exif")
 
 
 def test_a_raw_file_with_a_thumbnail_alone_is_developed() -> None:
@@ -240,7 +241,7 @@ def test_a_valid_colour_profile_is_applied_and_a_broken_one_ignored() -> None:
 def test_probing_tells_size_time_and_position_without_decoding() -> None:
     info = images.probe_photo(corpus.jpeg_with_position())
     assert (info.kind, info.width, info.height) == ("JPEG", 64, 48)
-    assert info.taken_at == datetime(2021, 7, 4, 12, 30)
+    assert info.moment == Moment(datetime(2021, 7, 4, 12, 30), "second", "exif")
     assert info.has_position
     assert not images.probe_photo(corpus.jpeg()).has_position
 
@@ -249,7 +250,7 @@ def test_probing_tells_size_time_and_position_without_decoding() -> None:
     "moment", ["0000:00:00 00:00:00", "2021:13:40 99:00:00", "9999:01:01 00:00:00", "yesterday", "\x00", ""]
 )
 def test_an_impossible_moment_counts_as_unknown(moment: str) -> None:
-    assert images.probe_photo(corpus.jpeg_with_position(moment)).taken_at is None
+    assert images.probe_photo(corpus.jpeg_with_position(moment)).moment is None
 
 
 def test_limits_are_checked_before_decoding() -> None:
