@@ -27,6 +27,7 @@ from tests.making import a_photo, a_user
 
 pytestmark = pytest.mark.django_db
 EXPORTS = ("annotated", "xmp", "json", "csv")
+MEANT_FOR_THE_TRASH = {"photo_restore", "photo_erase", "photo_image", "face_image"}
 PAGE = "http://testserver/photos/"  # on which somebody is when they ask for a file
 
 
@@ -234,3 +235,20 @@ def test_a_stream_that_fails_midway_is_not_ended_as_if_it_were_whole() -> None:
     with pytest.raises(OSError, match="Input/output"):
         asyncio.run(Threads(lambda *_: [], 1).send_rest(answer, send, receive))
     assert sent == [{"type": "http.response.body", "body": b"PK", "more_body": True}]
+
+
+def test_each_act_of_a_script_on_a_photo_in_the_trash_says_so(administrator: Client, world: World) -> None:
+    Photo.objects.update(trashed_at=timezone.now())
+    wrong, asked = {}, 0
+    for name, rule in TABLE.items():
+        if not {"photo", "face"} & {*rule.words} or rule.role is None or name in MEANT_FOR_THE_TRASH:
+            continue
+        address = reverse(name, args=[world.value(word) for word in rule.words])
+        ask_by = administrator.post if rule.method == "post" else administrator.get
+        answer = ask_by(address, headers={"HX-Request": "true"})
+        said = unquote(answer.headers.get("X-Sentence", ""))
+        if answer.status_code != 404 or not said.startswith("“a.jpg” is in the trash"):
+            wrong[name] = (answer.status_code, said)
+        asked += 1
+    assert not wrong
+    assert asked > 10
