@@ -6,7 +6,9 @@ import asyncio
 import re
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote, unquote
+from urllib.request import urlopen
 
 import pytest
 from django.conf import settings
@@ -24,6 +26,8 @@ from tests.access_table import TABLE
 from tests.access_world import World, make_world
 from tests.addresses import ALL
 from tests.making import a_photo, a_user
+from tests.proxy import start_plain_proxy
+from tests.servers import free_port
 
 pytestmark = pytest.mark.django_db
 EXPORTS = ("annotated", "xmp", "json", "csv")
@@ -235,6 +239,19 @@ def test_a_stream_that_fails_midway_is_not_ended_as_if_it_were_whole() -> None:
     with pytest.raises(OSError, match="Input/output"):
         asyncio.run(Threads(lambda *_: [], 1).send_rest(answer, send, receive))
     assert sent == [{"type": "http.response.body", "body": b"PK", "more_body": True}]
+
+
+def test_the_proxy_says_that_the_site_is_stopped(tmp_path: Path) -> None:
+    proxy = start_plain_proxy(tmp_path, free_port(), tmp_path)
+    try:
+        with pytest.raises(HTTPError) as raised:
+            urlopen(f"http://127.0.0.1:{proxy.port}/photos/1/original")
+        assert raised.value.code == 502
+        page = raised.value.read().decode()
+        assert "try again in a moment" in page
+        assert "hãy quay lại" in page
+    finally:
+        proxy.stop()
 
 
 def test_each_act_of_a_script_on_a_photo_in_the_trash_says_so(administrator: Client, world: World) -> None:
