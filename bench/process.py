@@ -44,3 +44,8 @@ def _status(pid: int, name: str) -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """What one process holds now, and what it held at most."""
+    return _status(pid, "VmRSS") / 1024, _status(pid, "VmHWM") / 1024

@@ -23,6 +23,7 @@ from typing import Any
 from kombu.exceptions import ChannelError
 from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.json import dumps, loads
+from kombu.utils.scheduling import FairCycle
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,23 @@ class QoS(virtual.QoS):
             transport.freed.set()
 
 
+class InOrder(FairCycle):
+    """Looks into the first queue first each time, and so on."""
+
+    def get(self, callback: Any, **kwargs: Any) -> Any:
+        self.pos = 0
+        return super().get(callback, **kwargs)
+
+
 class Channel(filesystem.Channel):
     QoS = QoS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._seen: dict[str, deque[str]] = {}  # by queue, what lay there at the last look, oldest first
+
+    def _reset_cycle(self) -> None:
+        self._cycle = InOrder(self._get_and_deliver, self._active_queues, Empty)
 
     def get_table(self, exchange: str) -> Any:
         """Which queues an exchange leads to: none where its file is damaged, until ``_queue_bind`` makes it anew."""

@@ -252,33 +252,31 @@ else:
         "socket_timeout": 5,
         "socket_connect_timeout": 3,
         "visibility_timeout": 3600,
+        "queue_order_strategy": "priority",
     }
 # Whether pictures that are not kept are looked at, by one more process of each worker
 IDENTIFY = env.flag("FACESITE_IDENTIFY", default=True)
 WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
+WORKER_MEMORY_MB = env.whole("FACESITE_WORKER_MEMORY_MB", 500, low=0, high=1_000_000)  # 0: no ceiling
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)
 CELERY_BEAT_SCHEDULER = "gallery.jobs.tasks:HeartbeatScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds between two ticks at most, each a sign of life
+SCHEDULE_QUEUE = "facesite-schedule"  # emptied first: behind thousands of photos its messages would expire
 CELERY_BEAT_SCHEDULE = {
-    "forget-old": {"task": "forget_old", "schedule": 6 * 3600.0},
-    "verify-index": {"task": "verify_index", "schedule": 24 * 3600.0},
-    "look-after-data": {
-        "task": "look_after_data",
-        "schedule": 300.0,
-        "options": {"expires": 280},
-    },
-    "reread-files": {"task": "reread_files", "schedule": 60.0, "options": {"expires": 50}},
-    "switch-embedder": {
-        "task": "switch_embedder",
-        "schedule": 60.0,
-        "options": {"expires": 50},
-    },
-    "sweep": {
-        "task": "sweep",
-        "schedule": SWEEP_SECONDS,
-        "options": {"expires": max(SWEEP_SECONDS, 5)},
-    },
+    task.replace("_", "-"): {
+        "task": task,
+        "schedule": seconds,
+        "options": {"queue": SCHEDULE_QUEUE, **({"expires": expires} if expires else {})},
+    }
+    for task, seconds, expires in (
+        ("forget_old", 6 * 3600.0, None),
+        ("verify_index", 24 * 3600.0, None),
+        ("look_after_data", 300.0, 280),
+        ("reread_files", 60.0, 50),
+        ("switch_embedder", 60.0, 50),
+        ("sweep", SWEEP_SECONDS, max(SWEEP_SECONDS, 5)),
+    )
 }
 BACKUP_DIR = env.folder("FACESITE_BACKUP_DIR", DATA_DIR / "backups")
 BACKUP_HOURS = env.whole("FACESITE_BACKUP_HOURS", 24, low=0, high=8_760)  # 0: only when asked for

@@ -60,13 +60,17 @@ def note_task_finished(**_: object) -> None:
 class HeartbeatScheduler(PersistentScheduler):
     """Celery's scheduler with its own heartbeat, which does not wait in the queue behind photos.
 
-    When the computer's clock jumps, all entries start counting afresh."""
+    When the computer's clock jumps forward, what became due is sent at once, as after a night switched off; when it
+    jumps back, entries that seem to have run in the future start counting afresh."""
 
     _beat_at = float("-inf")
     _ahead: float | None = None  # how far the computer's clock is ahead of the one that never jumps
 
     def setup_schedule(self) -> None:
         super().setup_schedule()
+        self._restart_future_entries()
+
+    def _restart_future_entries(self) -> None:
         for entry in self.schedule.values():
             if entry.last_run_at is None or entry.last_run_at > entry.default_now():
                 entry.last_run_at = entry.default_now()
@@ -75,8 +79,7 @@ class HeartbeatScheduler(PersistentScheduler):
         ahead = time.time() - time.monotonic()
         if self._ahead is not None and abs(ahead - self._ahead) > CLOCK_JUMP_SECONDS:
             log.warning("The clock has jumped by %.0f seconds.", ahead - self._ahead)
-            for entry in self.schedule.values():
-                entry.last_run_at = entry.default_now()
+            self._restart_future_entries()
             self._heap = None  # filled again at the next tick
         self._ahead = ahead
         wait: float = super().tick(*args, **kwargs)

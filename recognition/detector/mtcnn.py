@@ -41,7 +41,7 @@ _WEIGHTS_SHA256 = {
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
-_PATCH_BATCH = 256  # bounds the memory of a photo with very many candidates
+_PATCH_BATCH = 32  # bounds the memory of a photo with very many candidates; more are no quicker
 Array = NDArray[np.float32]
 
 

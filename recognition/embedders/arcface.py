@@ -18,6 +18,7 @@ import numpy as np
 from recognition import weights
 from recognition.align import Template, align_faces
 from recognition.embedders.recipe import (
+    BATCH_FACES,
     embed_in_batches,
     list_earlier_ids,
     make_embedder_id,
@@ -129,8 +130,8 @@ class ArcFaceEmbedder:
         self.earlier_ids = list_earlier_ids(self.name, recipe)
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
-        """(n, dimension) unit float32 vectors, in order; at most 32 faces are in memory at once."""
-        size = min(self._shape.fixed_batch or 32, 32)
+        """(n, dimension) unit float32 vectors, in order; a few faces are in memory at once."""
+        size = min(self._shape.fixed_batch or BATCH_FACES, 32)
         return embed_in_batches(crops, self.dimension, self._embed, size)
 
     def _embed(self, crops: list[FaceCrop]) -> Embeddings:

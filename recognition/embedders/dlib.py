@@ -85,7 +85,7 @@ class DlibEmbedder:
         self._session = LazySession(get_dlib_model, threads)
 
     def embed(self, crops: Sequence[FaceCrop]) -> Embeddings:
-        """(n, 128) unit float32 vectors, in order; at most 32 faces are in memory at once."""
+        """(n, 128) unit float32 vectors, in order; a few faces are in memory at once."""
         return embed_in_batches(crops, self.dimension, self._embed)
 
     def describe(self, chips: Image) -> Embeddings:

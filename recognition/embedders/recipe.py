@@ -11,7 +11,7 @@ import numpy as np
 from recognition.embedders.prepare import PREPARATION, prepare_face
 from recognition.types import Embeddings, FaceCrop
 
-BATCH_FACES = 32
+BATCH_FACES = 4  # more take memory for each face, and no less time
 
 
 def make_embedder_id(name: str, recipe: Mapping[str, object]) -> str:

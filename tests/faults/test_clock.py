@@ -122,6 +122,28 @@ def test_the_scheduler_goes_on_when_the_clock_jumps(
     scheduler.sync()
 
 
+def test_what_became_due_while_the_clock_leapt_is_sent_however_often_it_leaps(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of a computer that sleeps more than it is awake."""
+    sent: list[str] = []
+    real, offset = time.time, 0.0
+    monkeypatch.setattr(HeartbeatScheduler, "apply_async", lambda self, entry, **_: sent.append(entry.name))
+    monkeypatch.setattr("gallery.jobs.tasks.try_heartbeat", lambda kind: None)
+    daily = {"daily": {"task": "none", "schedule": schedule(86_400, app=app)}}
+    monkeypatch.setattr(app.conf, "beat_schedule", daily)
+    monkeypatch.setattr(app, "now", lambda: datetime.fromtimestamp(real() + offset, UTC))
+    monkeypatch.setattr("gallery.jobs.tasks.time.time", lambda: real() + offset)
+    scheduler = HeartbeatScheduler(app, schedule_filename=str(tmp_path / "schedule"))
+    for _ in range(50):
+        scheduler.tick()
+        offset += HOURS
+    for _ in range(3):
+        scheduler.tick()
+    assert sent.count("daily") == 4
+    scheduler.sync()
+
+
 def turn(dial: Path, seconds: float) -> None:
     part = dial.with_suffix(".part")
     part.write_text(f"{seconds}")

@@ -117,6 +117,23 @@ def test_two_schedulers_and_many_doubled_messages_process_no_photo_twice(scene: 
     scene.check()
 
 
+def test_what_is_scheduled_does_not_wait_behind_photos(scene: Scene) -> None:
+    """Its messages expire within seconds or minutes, and a queue may be as long as a night."""
+    scene.start_web()
+    scene.end_worker()
+    scene.upload(6)
+    dead = "work='processing', lease_owner='gone:1', lease_until='2020-01-01T00:00Z', attempts=1"
+    scene.site.ask(f"Photo.objects.filter(pk=Photo.objects.last().pk).update({dead})\nanswer = 1")
+    scene.start_worker(APP, FAULTS_SLOW="2")
+    held = "SELECT 1 FROM gallery_photo WHERE lease_owner = 'gone:1'"
+    wait_for(lambda: not scene.site.rows(held), "the sweep to find what a dead worker held", 60)
+    assert scene.unsettled() > 2, "the sweep came after the photos"
+    scene.end_worker()
+    scene.start_worker()
+    scene.settle()
+    scene.check()
+
+
 def test_photos_wait_for_models_that_are_missing(scene: Scene) -> None:
     scene.start_web()
     scene.end_worker()

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.faults.pictures import portrait
 from tests.servers import wait_for
 from tests.site import Site, stop_group
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 STATES = "answer = [[p.name, p.work, p.failure_text] for p in Photo.objects.order_by('pk')]"
+BEATS = "SELECT name FROM gallery_workerbeat WHERE kind = 'worker'"
 NAMES = (
     "answer = [[f.person.name if f.person else None, f.state]"
     " for f in Face.objects.filter(photo__name={name!r}).select_related('person')]"
@@ -79,3 +81,30 @@ def test_a_reference_approved_later_is_found_without_a_rebuild(filled: Site, dem
         "move_references(admin, Reference.objects.filter(person__name='Joe Biden'), other)\nanswer = 1"
     )
     assert filled.json("tag", str(portrait))[0]["faces"][0]["name"] == "Somebody Else"
+
+
+def test_a_process_above_its_memory_is_replaced_when_its_photo_is_done(
+    site: Site, demo: tuple[Path, Path], tmp_path: Path
+) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.jpg").write_bytes(portrait(demo[0], 100 + number))
+    site.json("import_photos", str(tmp_path))
+    site.ask("answer = WorkerBeat.objects.all().delete()[0]")  # of those that were killed
+    log = site.folder / "read.log"
+    worker = site.start_worker(
+        "tests.faults.app", FACESITE_WORKER_MEMORY_MB="150", FAULTS_LOG=str(log), FAULTS_SLOW="1"
+    )
+    seen: set[str] = set()
+
+    def is_done() -> bool:
+        seen.update(name for (name,) in site.rows(BEATS))
+        return not site.rows("SELECT 1 FROM gallery_photo WHERE work NOT IN ('done', 'failed')")
+
+    try:
+        wait_for(is_done, "the photos", 90)
+    finally:
+        stop_group(worker)
+    assert len(seen) > 1, "no process was replaced"
+    read = log.read_text().splitlines()
+    assert len(read) == len(set(read)) == 4, "a photo was lost, or looked at twice"
+    assert site.rows("SELECT DISTINCT attempts FROM gallery_photo") == [(0,)]
