@@ -76,12 +76,12 @@ def redis_program() -> str | None:
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[Process]:
+def redis(folder: Path, **environment: str) -> Iterator[Process]:
     """A redis-server that keeps what it is told on disk, as the compose file's does."""
     port = free_port()
     program = redis_program() or "redis-server"
     options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
-    server = Process([program, *options], port)
+    server = Process([program, *options], port, env={**os.environ, **environment})
     try:
         yield server
     finally:
@@ -107,7 +107,7 @@ def create_database(port: int) -> bool:
 
 
 @contextmanager
-def postgres(folder: Path, *extra: str) -> Iterator[tuple[Process, str]]:
+def postgres(folder: Path, *extra: str, **environment: str) -> Iterator[tuple[Process, str]]:
     """A PostgreSQL server and the address of its empty database "facesite"."""
     programs, port = postgres_folder() or Path(), free_port()
     data, user = folder / "data", []
@@ -121,7 +121,8 @@ def postgres(folder: Path, *extra: str) -> Iterator[tuple[Process, str]]:
     initdb = [*user, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "facesite", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True, cwd=data)
     options = ["-p", str(port), "-h", "127.0.0.1", "-k", "", "-c", "max_connections=200"]
-    server = Process([*user, str(programs / "postgres"), "-D", str(data), *options, *extra], port, cwd=data)
+    command = [*user, str(programs / "postgres"), "-D", str(data), *options, *extra]
+    server = Process(command, port, cwd=data, env={**os.environ, **environment})
     address = f"postgres://facesite@127.0.0.1:{port}"
     try:
         wait_for(lambda: create_database(port), "PostgreSQL")

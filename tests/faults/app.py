@@ -6,7 +6,6 @@ FAULTS_DEADLY    name of a file below media: reading it kills the worker process
 FAULTS_SLOW      seconds that reading any photo takes
 FAULTS_LOG       a file that gets a line for every photo read
 FAULTS_MISSING   a package that seems not to be installed
-FAULTS_DIAL      a file with the seconds by which the clock of all this worker's processes is wrong
 """
 
 from __future__ import annotations
@@ -14,42 +13,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
-import celery.app.base
-import celery.worker.request
-import django.utils.timezone
 from celery.signals import worker_process_init
 
 from facesite.celery import app
 
 __all__ = ["app"]
-
-
-_time = time.time
-
-
-def wrong() -> float:
-    return float(Path(os.environ["FAULTS_DIAL"]).read_text())
-
-
-class AnyDatetime(type):
-    def __instancecheck__(cls, value: object) -> bool:
-        return isinstance(value, datetime)
-
-
-class WrongDatetime(datetime, metaclass=AnyDatetime):
-    @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override] -- of the plain kind
-        return datetime.now(tz) + timedelta(seconds=wrong())
-
-
-if "FAULTS_DIAL" in os.environ:
-    for module in (celery.app.base, celery.worker.request, django.utils.timezone):
-        module.datetime = WrongDatetime  # type: ignore[attr-defined] -- where these ask for the time
-    time.time = lambda: _time() + wrong()
 
 
 @worker_process_init.connect

@@ -146,12 +146,13 @@ def embedded(folder: Path, people: Path, **environment: str) -> Iterator[Scene]:
 
 @contextmanager
 def served(folder: Path, people: Path, **environment: str) -> Iterator[Scene]:
-    """On Redis and PostgreSQL, as in production."""
+    """On Redis and PostgreSQL, as in production. A clock that is turned (`tests.faults.clock`) is theirs, too."""
+    clock = {name: environment[name] for name in ("LD_PRELOAD", "FAULTS_CLOCK") if name in environment}
     for name in ("redis", "postgres"):
         (folder / name).mkdir(parents=True)
     with ExitStack() as stack:
-        broker = stack.enter_context(servers.redis(folder / "redis"))
-        database, address = stack.enter_context(servers.postgres(folder / "postgres"))
+        broker = stack.enter_context(servers.redis(folder / "redis", **clock))
+        database, address = stack.enter_context(servers.postgres(folder / "postgres", **clock))
         url = f"redis://127.0.0.1:{broker.port}/0"
         site = Site(folder / "data", CELERY_BROKER_URL=url, DATABASE_URL=address, **environment)
         scene = Scene(site, people, broker, database)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from gallery.jobs import leases
 from gallery.jobs.leases import claim_row, extend_lease, finish_row, postpone_row, recover_expired_leases
 from gallery.jobs.tasks import HeartbeatScheduler
 from gallery.models import Photo, Status
-from tests.faults.scene import Scene
+from tests import servers
+from tests.faults.clock import WallClock
+from tests.faults.scene import Scene, embedded, served
 from tests.making import a_photo
 from tests.servers import wait_for
 
@@ -144,35 +148,37 @@ def test_what_became_due_while_the_clock_leapt_is_sent_however_often_it_leaps(
     scheduler.sync()
 
 
-def turn(dial: Path, seconds: float) -> None:
-    part = dial.with_suffix(".part")
-    part.write_text(f"{seconds}")
-    part.replace(dial)
-
-
 @pytest.mark.servers
 @pytest.mark.slow
-def test_no_photo_is_stuck_or_done_twice_when_the_clock_of_real_processes_jumps(small: Scene) -> None:
-    dial = small.site.folder / "dial"
-    turn(dial, 0)
-    log = small.site.folder / "read.log"
-    small.start_web()
-    small.upload(6)
-    small.start_worker(APP, FAULTS_LOG=str(log), FAULTS_SLOW="3", CONCURRENCY="2", FAULTS_DIAL=str(dial))
-    for seconds in (HOURS, -HOURS, 0):
-        wait_for(lambda: small.site.rows(HELD), "a photo in hand", 60)
-        turn(dial, seconds)
-        small.upload(2)
-    small.settle()
-    small.end_worker(signal.SIGTERM)
-    read = log.read_text().splitlines()
-    assert len(read) == len(set(read)) == 12
-    small.check()
-    small.upload(1)
-    small.start_worker(APP, FAULTS_SLOW="60", FAULTS_DIAL=str(dial))
-    wait_for(lambda: small.site.rows(HELD), "a photo in hand", 60)
-    small.end_worker(signal.SIGKILL)
-    turn(dial, -HOURS)
-    small.start_worker(APP, FAULTS_DIAL=str(dial))
-    small.settle(40)
-    small.check()
+@pytest.mark.parametrize("make", [embedded, served])
+def test_no_photo_is_stuck_or_done_twice_when_the_clock_of_real_processes_jumps(
+    make: Callable[..., AbstractContextManager[Scene]], tmp_path: Path, demo: tuple[Path, Path]
+) -> None:
+    """Of all of them: web server, worker, scheduler, commands, PostgreSQL and Redis."""
+    if not WallClock.is_possible():
+        pytest.skip("NOT TESTED: no C compiler is installed here, so no clock can be turned")
+    if make is served and not (servers.redis_program() and servers.postgres_folder()):
+        pytest.skip("NOT TESTED: redis-server or PostgreSQL is not installed here")
+    clock = WallClock(tmp_path / "clock")
+    with make(tmp_path / "site", demo[0], **clock.environment) as scene:
+        log = scene.site.folder / "read.log"
+        scene.start_web()
+        scene.upload(6)
+        scene.start_worker(APP, FAULTS_LOG=str(log), FAULTS_SLOW="3", CONCURRENCY="2")
+        for seconds in (HOURS, -2 * HOURS, HOURS):
+            wait_for(lambda: scene.site.rows(HELD), "a photo in hand", 60)
+            clock.turn(int(seconds))
+            scene.upload(2)
+        scene.settle()
+        scene.end_worker(signal.SIGTERM)
+        read = log.read_text().splitlines()
+        assert len(read) == len(set(read)) == 12
+        scene.check()
+        scene.upload(1)
+        scene.start_worker(APP, FAULTS_SLOW="60")
+        wait_for(lambda: scene.site.rows(HELD), "a photo in hand", 60)
+        scene.end_worker(signal.SIGKILL)
+        clock.turn(int(-HOURS))
+        scene.start_worker()
+        scene.settle(40)
+        scene.check()
