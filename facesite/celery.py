@@ -8,7 +8,6 @@ from celery import Celery
 from celery.signals import celeryd_init, worker_ready
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import Error, connection
 from kombu import Exchange, Queue
 
 from facesite import broker, disks
@@ -39,33 +38,10 @@ app.conf.update(
 )
 app.autodiscover_tasks()
 
-LARGE_EMBEDDERS = {"clip", "onnx"}
-LARGE_ENGINE = 4  # times the memory of others is what a worker process with one of these may hold
-
 
 @celeryd_init.connect
 def check_data_folders(**about: Any) -> None:
     disks.check_data_folders()
-
-
-@celeryd_init.connect
-def limit_worker_memory(conf: Any, **about: Any) -> None:
-    """Have a process that has held more replaced when its task is done; the new one loads its models again."""
-    times = LARGE_ENGINE if uses_large_engine() else 1
-    conf.worker_max_memory_per_child = times * settings.WORKER_MEMORY_MB * 1024 or None
-
-
-def uses_large_engine() -> bool:
-    """Whether models are in use that would not fit below the ceiling: each task would take a new process."""
-    from gallery.index.switch import get_chosen_name
-
-    try:
-        embedder = get_chosen_name()
-    except Error:  # the database is away, or has no tables yet
-        embedder = str(settings.EMBEDDER)
-    finally:
-        connection.close()  # none may be open when the worker forks
-    return embedder in LARGE_EMBEDDERS or settings.DETECTOR == "mtcnn-tensorflow"
 
 
 @worker_ready.connect

@@ -12,6 +12,7 @@ from gallery.faces.clustering import is_clustering_due
 from gallery.faces.naming import is_following_due
 from gallery.faces.processing import list_unembedded_drawn_faces
 from gallery.index import tasks as index_tasks
+from gallery.index import worker_memory  # noqa: F401 -- listens to the worker's start
 from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases
 from gallery.jobs.registry import JOB_KINDS

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from facesite.celery import limit_worker_memory
 from gallery.index.switch import CHOICE_KEY
+from gallery.index.worker_memory import limit_worker_memory
 from gallery.models import SiteSetting
 
 
