@@ -54,6 +54,11 @@ def get_cursor(photo: Photo) -> PageCursor:
     return PageCursor(photo.pk, moment.isoformat())
 
 
+def get_after(photo: Photo, order: str) -> str:
+    """What `after` in an address says for the photos that come after this one."""
+    return str(photo.pk if order == PhotoOrder.ADDED else get_cursor(photo))
+
+
 def find_neighbour_ids(photos: Photos, order: str, photo: Photo) -> tuple[int | None, int | None]:
     """Ids of the photos before and after this one."""
     before, after = (

@@ -10,7 +10,7 @@ from statistics import fmean
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from gallery.core.pagination import KeysetPage
+from gallery.core.pagination import KeysetPage, find_by_id
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
 from gallery.models import Album, Decision, Face, Photo, Status, User, WorkerBeat
@@ -18,9 +18,10 @@ from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.labels import format_label
 from gallery.models.photos import PhotoOrder
 from gallery.models.querysets import PhotoQuerySet
-from gallery.photos.ordering import paginate_photos
+from gallery.photos.ordering import get_after, get_cursor, list_photos_beyond, paginate_photos
 
 PHOTOS_PER_PAGE = 36
+MAX_PHOTOS_BEFORE = 360  # one to which somebody comes back
 SPEED_SAMPLE_SIZE = 30
 TILE_FIELDS = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo
 
@@ -44,7 +45,21 @@ def get_photo_grid(
     after: str | None,
     size: int = PHOTOS_PER_PAGE,
     order: str = PhotoOrder.ADDED,
+    *,
+    at: str | None = None,
 ) -> KeysetPage[Photo]:
+    """The photos behind `after`; or from the first on, as far as the photo with the id `at` and a bit beyond.
+
+    They begin shortly before that photo where it is far down.
+    """
+    photo = find_by_id(photos, at) if at and not after else None
+    if photo:
+        before = list_photos_beyond(photos, order, get_cursor(photo), is_before=True)
+        number = before.count()
+        if number <= MAX_PHOTOS_BEFORE:
+            size += number
+        else:
+            after = get_after(before[size // 2], order)
     page = paginate_photos(photos.only(*TILE_FIELDS), order, after, size)
     return KeysetPage(add_tile_summaries(page.rows), page.after)
 

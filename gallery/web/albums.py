@@ -106,7 +106,7 @@ def album_detail(request: PageRequest, pk: int) -> HttpResponse:
     user = request.user
     album = get_object_or_404(Album.objects.visible_to(user), pk=pk)
     in_album = list_photos_in_album(user, album)
-    page = get_photo_grid(in_album, request.GET.get("after"), order=album.order)
+    page = get_photo_grid(in_album, request.GET.get("after"), order=album.order, at=request.GET.get("at"))
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", {"page": page, "walk": album_navigation_key(album)})
     context = {

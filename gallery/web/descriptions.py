@@ -115,7 +115,9 @@ def tag_detail(request: PageRequest) -> HttpResponse:
     tag = next(iter(list_tags(request.user, [get_name_key(name)])), None)
     if tag is None:
         return redirect("tags")
-    page = get_photo_grid(list_photos_with_tag(request.user, name), request.GET.get("after"))
+    page = get_photo_grid(
+        list_photos_with_tag(request.user, name), request.GET.get("after"), at=request.GET.get("at")
+    )
     context = {"tag": tag, "page": page, "walk": f"tag:{tag.name}"}
     is_more = request.htmx.target == "more"
     return render(request, "gallery/_tiles.html" if is_more else "gallery/tag.html", context)

@@ -62,7 +62,9 @@ MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
 def search_page(request: PageRequest) -> HttpResponse:
     """What the address asks for (see photos/search.py): photos, and for a text people and albums too."""
     asked = parse_search_query(request.user, request.GET)
-    page = get_photo_grid(search_photos(request.user, asked), request.GET.get("after"))
+    page = get_photo_grid(
+        search_photos(request.user, asked), request.GET.get("after"), at=request.GET.get("at")
+    )
     context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
     if request.htmx.target == "more":
         return render(request, "gallery/_tiles.html", context)

@@ -47,6 +47,11 @@ class PhotoPosition:
     total: int
 
 
+def get_grid_url(on: PhotoNavigation, photo: Photo) -> str:
+    """The page with all of the photos, at this one."""
+    return f"{on.address}{'&' if '?' in on.address else '?'}at={photo.pk}#tile-{photo.pk}"
+
+
 def album_navigation_key(album: Album) -> str:
     return f"album:{album.pk}"
 

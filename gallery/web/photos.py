@@ -52,7 +52,7 @@ from gallery.photos.services import (
     trash_photo,
     trash_photos,
 )
-from gallery.web.navigation import get_photo_navigation, locate_photo
+from gallery.web.navigation import get_grid_url, get_photo_navigation, locate_photo
 from gallery.web.responses import add_toast, get_next_url, get_undo_url
 
 MAX_WATCHED_TILES = 120  # tiles one page may ask about at once
@@ -70,7 +70,9 @@ PHOTO_FILTERS = (
 def photo_list(request: PageRequest) -> HttpResponse:
     wanted = request.GET.get("show", "")
     page = get_photo_grid(
-        filter_photos(request.user, Photo.objects.visible_to(request.user), wanted), request.GET.get("after")
+        filter_photos(request.user, Photo.objects.visible_to(request.user), wanted),
+        request.GET.get("after"),
+        at=request.GET.get("at"),
     )
     context = {
         "page": page,
@@ -137,6 +139,7 @@ def photo_detail(request: PageRequest, pk: int) -> HttpResponse:
     on = get_photo_navigation(user, request.GET.get("in", ""), photo)
     context = get_photo_context(user, photo, parse_id(request.GET.get("face")), on.key)
     context |= {"on": on, "place": locate_photo(on, photo), **_get_album_context(user, photo)}
+    context["back"] = get_grid_url(on, photo)
     context["is_favourite"] = user.favourite_photos.filter(pk=photo.pk).exists()
     return render(request, "gallery/photo.html", context)
 

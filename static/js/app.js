@@ -32,8 +32,24 @@ function startAutosubmit() {
   });
 }
 
+/**
+ * Whoever follows a tile comes back to a page that reaches as far as the tile, where the browser then finds the place
+ * again. A part that was added to the page is else not there any more.
+ */
+function startGridPlace() {
+  document.addEventListener("click", (event) => {
+    const tile = event.target.closest(".tile > a")?.parentElement;
+    if (!tile) return;
+    const here = new URL(location);
+    here.searchParams.delete("after");
+    here.searchParams.set("at", tile.id.replace("tile-", ""));
+    history.replaceState(history.state, "", here);
+  });
+}
+
 startMenus(); // first, as it keeps Escape from those that listen after it
 startToasts();
 startSearchKey();
 startKeysSwitch();
 startAutosubmit();
+startGridPlace();

@@ -11,9 +11,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from gallery.models import Album, Decision, Photo
+from gallery.models import Album, Decision, Photo, User
 from gallery.models.photos import PhotoOrder
+from gallery.photos.albums import list_photos_in_album
+from gallery.photos.ordering import order_photos
 from gallery.photos.sharing import share_album
+from gallery.web.navigation import album_navigation_key, get_photo_url
 from tests.making import a_face, a_named_face, a_person, a_photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
@@ -171,3 +174,30 @@ def test_a_moment_that_no_page_gave_breaks_none(client, bao, moment):
     album = Album.objects.create(name="Trip", order=PhotoOrder.TAKEN)
     page = client.get(reverse("album", args=(album.pk,)), {"after": f"1:{moment}"})
     assert page.status_code == 200
+
+
+@pytest.mark.parametrize("order", PhotoOrder.values)
+def test_one_comes_back_to_where_one_was_in_the_grid(
+    client: Client, user: User, order: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(user)
+    album = Album.objects.create(name="Trip", order=order)
+    for _number in range(60):
+        a_photo(album=album)
+    listed = order_photos(list_photos_in_album(user, album), order)
+    photo = listed[50]
+    page = client.get(get_photo_url(photo, album_navigation_key(album)))
+    [back] = re.findall(r'class="crumb" href="([^"]+)"', page.content.decode())
+    address, _hash, tile = back.replace("&amp;", "&").partition("#")
+    assert tile == f"tile-{photo.pk}"
+    assert shown_tiles(client, address) == [each.pk for each in listed], "all before it, and a page beyond"
+    monkeypatch.setattr("gallery.photos.selectors.MAX_PHOTOS_BEFORE", 40)
+    tiles = shown_tiles(client, address)
+    assert (tiles[0], photo.pk in tiles) == (listed[32].pk, True), "from shortly before it"
+    assert shown_tiles(client, f"{reverse('album', args=(album.pk,))}?at=4711") == [
+        each.pk for each in listed[:36]
+    ]
+
+
+def shown_tiles(client: Client, address: str) -> list[int]:
+    return [int(pk) for pk in re.findall(r'id="tile-(\d+)"', client.get(address).content.decode())]

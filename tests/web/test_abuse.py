@@ -298,7 +298,21 @@ def test_ids_that_are_made_up_find_nothing_and_break_nothing(db: None, address: 
     assert status == 404 or (status == 200 and "?" in address)
 
 
-KEYS = ("after", "year", "face", "ids", "from", "with", "without", "album", "show", "page", "actor", "person")
+KEYS = (
+    "after",
+    "at",
+    "year",
+    "face",
+    "ids",
+    "from",
+    "with",
+    "without",
+    "album",
+    "show",
+    "page",
+    "actor",
+    "person",
+)
 
 
 @pytest.mark.parametrize("keys", [KEYS, *(pytest.param((key,), marks=pytest.mark.long) for key in KEYS)])
