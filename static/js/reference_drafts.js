@@ -55,7 +55,7 @@ function startDraft(draft) {
 function showFailure(draft, sentence) {
   const note = draft.querySelector(".errornote") ?? document.createElement("p");
   note.className = "errornote";
-  note.role = "alert";
+  note.setAttribute("role", "alert");
   note.textContent = sentence;
   draft.prepend(note);
 }

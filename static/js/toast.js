@@ -34,7 +34,7 @@ export function showToast({ text, undo = "", tags = "" }) {
   if (undo) toast.append(makeUndoButton(undo, place.dataset.undo));
   toast.append(makeCloseButton(place.dataset.close));
   const dialog = document.querySelector("dialog[open]"); // which covers the rest of the page
-  if (dialog) toast.role = "alert";
+  if (dialog) toast.setAttribute("role", "alert");
   (dialog ?? place).append(toast);
   while (place.children.length > 3) place.firstElementChild.remove();
   startToast(toast);
