@@ -42,7 +42,7 @@ DOUBTFUL_SCORE, MAX_CROPS = (
     24,
 )  # of either, from which a place is looked at again; so many of a photo at most
 UPRIGHT_SCORE = 0.9  # O-Net's opinion of upright faces
-TURNED_SCORE, CERTAIN_TURNED_SCORE = 0.6, 0.85  # YuNet's, of what makes a turned photo worth a search
+TURNED_SCORE, CERTAIN_TURNED_SCORE = 0.6, 0.8  # YuNet's, of what makes a turned photo worth a search
 SAME_FACE_SHARE, FACE_PART_SHARE = 0.4, 0.75  # shares of two boxes that make them one face
 TAKEN_SHARE = 0.5  # share of a box that lies on a face that stands upright
 MIRRORED_LANDMARKS = (1, 0, 2, 4, 3)  # which one each of the five is in a mirror
@@ -200,7 +200,9 @@ class CombinedMtcnn:
 
     def _list_turns_worth_search(self, image: Image, overview: Image, upright: Candidates) -> list[int]:
         """The quarters by which the overview shows a sure face where none stands upright."""
-        taken = upright.faces().boxes[upright.output >= UPRIGHT_SCORE]
+        # O-Net alone takes faces that lie two thirds on their side for upright ones.
+        is_sure = (upright.output >= UPRIGHT_SCORE) & (upright.proposed.scores >= TURNED_SCORE)
+        taken = upright.faces().boxes[is_sure]
         turns = []
         for quarters in (1, 2, 3):
             view = np.ascontiguousarray(np.rot90(overview, quarters))

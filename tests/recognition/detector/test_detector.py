@@ -177,6 +177,14 @@ def test_faces_are_found_however_they_are_tilted(finder: Detector) -> None:
         assert (found, degrees) == (faces, degrees)
 
 
+@needs_photos
+@pytest.mark.parametrize("degrees", [65, 245])
+def test_two_people_who_lie_nearly_on_their_side_are_found(finder: Detector, degrees: int) -> None:
+    (path,) = photos("five/photos/kit_with_rose.jpg")
+    turned = Pillow.fromarray(photo(path)).rotate(degrees, Pillow.Resampling.BICUBIC, expand=True)
+    assert len(finder.detect(np.asarray(turned))) == 2
+
+
 def test_the_freed_scout_sees_what_the_published_file_sees() -> None:
     image = np.random.default_rng(3).integers(0, 256, (640, 640, 3), np.uint8)
     image = np.asarray(Pillow.fromarray(image).reduce(8).resize((640, 640)))
