@@ -46,6 +46,7 @@ class FakeEngine:
     scale: float = 1.0
     width: int = 800
     height: int = 600
+    is_cut_off: bool = False
 
     @property
     def pixels(self) -> Image:
