@@ -98,6 +98,7 @@ TABLE: dict[str, Rule] = {
     "album": VIEWER("album"),
     "album_new": CONTRIBUTOR(),
     "album_edit": CURATOR("album"),
+    "album_order": CURATOR("album"),
     "album_remove": CURATOR("album").post,
     "people": VIEWER(),
     "people_suggest": CONTRIBUTOR(),

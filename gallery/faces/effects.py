@@ -215,4 +215,4 @@ def _find_photos_with_changed_consent(changes: ChangeSet) -> set[int]:
     albums = changes.list_referenced_ids("albumphoto", "album_id")
     closed = set(Album.objects.filter(pk__in=albums, is_recognised=False).values_list("pk", flat=True))
     moves = (group["before"] or group["after"] for group in changes.groups if group["model"] == "albumphoto")
-    return found | {row["photo_id"] for row in moves if row["album_id"] in closed}
+    return found | {row["photo_id"] for row in moves if row.get("album_id") in closed}

@@ -19,6 +19,7 @@ class PhotoOrder(models.TextChoices):
     LATEST = "", _("By date, newest first")
     TAKEN = "taken", _("By date, oldest first")
     ADDED = "added", _("Last added first")
+    HAND = "hand", _("By hand")
 
 
 class Album(models.Model):
@@ -158,6 +159,7 @@ class AlbumPhoto(models.Model):
     album = models.ForeignKey(Album, models.PROTECT, related_name="+")
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
     added_at = models.DateTimeField(auto_now_add=True)
+    position = models.FloatField(null=True, editable=False)  # by hand: see photos/album_order.py
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("album", "photo"), name="once_in_an_album")]

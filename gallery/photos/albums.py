@@ -21,7 +21,9 @@ from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.models import Album, AlbumPhoto, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.people import clean_name, get_name_key, get_search_key
+from gallery.models.photos import PhotoOrder
 from gallery.models.querysets import PhotoQuerySet
+from gallery.photos.album_order import annotate_places, number_photos
 
 ALBUMS_PER_PAGE = 60
 
@@ -72,7 +74,7 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
 
 
 def list_photos_in_album(user: User, album: Album) -> PhotoQuerySet:
-    return Photo.objects.visible_to(user).filter(albums=album)
+    return annotate_places(Photo.objects.visible_to(user).filter(albums=album), album)
 
 
 def list_albums_by_photo(user: User, photos: Iterable[Photo]) -> dict[int, list[int]]:
@@ -123,6 +125,8 @@ def change_album(user: User, album: Album, values: Mapping[str, Any]) -> Event |
     Each is written, and taken back, by itself: a date changed since does not keep the old name from coming back.
     """
     was = Album.objects.get(pk=album.pk)
+    if values.get("order") == PhotoOrder.HAND != was.order:
+        number_photos(was)
     changes = ChangeSet()
     parts = [{column: values[column]} for column in values.keys() - {"name", "members"}]
     if "name" in values:

@@ -159,9 +159,9 @@ def ask_before_undo_shows(user: User, groups: Sequence[ChangeGroup]) -> None:
     leaving, opened = set[int](), set[int]()
     for group in groups:
         before = group["before"] or {}
-        if group["model"] == "albumphoto" and before:
+        if group["model"] == "albumphoto" and "album_id" in before:
             returning[before["album_id"]].add(before["photo_id"])
-        elif group["model"] == "albumphoto":
+        elif group["model"] == "albumphoto" and not before:
             leaving |= set(group["ids"])
         elif group["model"] == "photo" and before.get("limited_by_id", 0) is None:
             opened |= set(group["ids"])

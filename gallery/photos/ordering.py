@@ -1,4 +1,5 @@
-"""The orders photos are shown in: last added first, or by the moment they were taken; pages and neighbours follow."""
+"""The orders photos are shown in: last added first, by the moment they were taken, or by hand (photos that carry a
+`place`, see album_order.py); pages and neighbours follow."""
 
 from __future__ import annotations
 
@@ -14,22 +15,30 @@ from gallery.models import Photo
 from gallery.models.photos import PhotoOrder
 
 Photos = QuerySet[Photo, Any]
+ASCENDING = (PhotoOrder.TAKEN, PhotoOrder.HAND)
 
 
 def order_photos(photos: Photos, order: str, *, is_reversed: bool = False) -> Photos:
     """In this order, or from its end; what has no date stands where it was added."""
-    sign = "" if (order == PhotoOrder.TAKEN) != is_reversed else "-"
+    sign = "" if (order in ASCENDING) != is_reversed else "-"
     if order == PhotoOrder.ADDED:
         return photos.order_by(f"{sign}pk")
+    if order == PhotoOrder.HAND:
+        return photos.order_by(f"{sign}place", f"{sign}pk")
     return photos.annotate(moment=Coalesce("taken_at", "added_at")).order_by(f"{sign}moment", f"{sign}pk")
 
 
 def list_photos_beyond(photos: Photos, order: str, cursor: PageCursor, *, is_before: bool = False) -> Photos:
     """The photos that come after the cursor in this order, nearest first; or before it."""
     rows = order_photos(photos, order, is_reversed=is_before)
-    beyond = "gt" if (order == PhotoOrder.TAKEN) != is_before else "lt"
+    beyond = "gt" if (order in ASCENDING) != is_before else "lt"
     if order == PhotoOrder.ADDED:
         return rows.filter(**{f"pk__{beyond}": cursor.pk})
+    if order == PhotoOrder.HAND:
+        found = photos.filter(pk=cursor.pk)
+        place = found.values_list("place", flat=True).first()  # type: ignore[misc]  # annotate_places adds it
+        same = Q(**{"place": place, f"pk__{beyond}": cursor.pk})
+        return rows.filter(Q(**{f"place__{beyond}": place}) | same) if place is not None else rows.none()
     with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(cursor.value).astimezone(UTC)
         same = Q(**{"moment": moment, f"pk__{beyond}": cursor.pk})

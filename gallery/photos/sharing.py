@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy
 from gallery.history.changeset import record_event
 from gallery.models import Album, Decision, Face, Photo, ShareLink, Status, User
 from gallery.models.accounts import create_token, hash_token
-from gallery.models.querysets import not_recognisable_q, recognisable_q, recognition_off_q
+from gallery.models.querysets import PhotoQuerySet, not_recognisable_q, recognisable_q, recognition_off_q
+from gallery.photos.album_order import annotate_places
 
 MAX_LINK_DAYS = 365
 
@@ -50,9 +51,10 @@ def find_share_link(token: str) -> ShareLink | None:
     return found.filter(expires_at__gt=timezone.now()).select_related("album").first()
 
 
-def shared_photos(link: ShareLink) -> QuerySet[Photo]:
+def shared_photos(link: ShareLink) -> PhotoQuerySet:
     """What a link shows: photos whose faces have been looked at, so that who must be hidden is hidden."""
-    return Photo.objects.outside_trash().filter(albums=link.album_id, work=Status.DONE)
+    photos = Photo.objects.outside_trash().filter(albums=link.album_id, work=Status.DONE)
+    return annotate_places(photos, link.album)
 
 
 def _unshareable_face_q() -> Q:

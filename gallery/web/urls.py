@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from gallery.web import (
     accounts,
+    album_order,
     albums,
     descriptions,
     erasure,
@@ -174,6 +175,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("albums/new", albums.album_create, name="album_new"),
     path("albums/<int:pk>/", albums.album_detail, name="album"),
     path("albums/<int:pk>/edit", albums.album_edit, name="album_edit"),
+    path("albums/<int:pk>/order", album_order.album_order, name="album_order"),
     path("albums/<int:pk>/remove", albums.album_remove, name="album_remove"),
     # People
     path("people/", people.person_list, name="people"),
