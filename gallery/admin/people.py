@@ -181,7 +181,9 @@ class PeopleCsvAdmin(ServiceAdmin):
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """The people of the list as it is filtered, searched and ordered."""
         found = self.get_changelist_instance(request).queryset
-        people = found.annotate(approved=F("approved"), times=F("times"))  # the list's own are for one page
+        people = found.prefetch_related("other_names", "memberships__group").annotate(
+            approved=F("approved"), times=F("times")
+        )  # the list's own are for one page
         record_export(current_user(request), people=people.count())
         response = HttpResponse(
             "".join(write_people_csv(people.iterator(chunk_size=EXPORT_CHUNK_SIZE))),

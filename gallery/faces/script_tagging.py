@@ -78,15 +78,15 @@ def _name_by_nearest(analysis: Analysis, embedder: Embedder, least_similarity: f
         is_known = bool(hits) and hits[0].similarity > least_similarity
         outcome = Outcome(State.KNOWN if is_known else State.UNKNOWN, tuple(candidates))
         found = references[hits[0].reference] if hits else None
-        name = found.person.name if found else ""
         faces.append(
             NamedFace(
                 detection,
                 outcome,
-                name if is_known else None,
+                found.person.name if found and is_known else None,
                 str(found.image) if found else "",
-                [candidate_as_json(each, name) for each in candidates],
+                [candidate_as_json(each, found.person) for each in candidates] if found else [],
                 found.source_path if found else "",
+                found.person.label if found else "",
             )
         )
     return faces

@@ -32,8 +32,9 @@ class NamedFace:
     outcome: Outcome
     name: str | None  # only when known
     reference: str  # path of the nearest reference below MEDIA_ROOT, "" without one
-    candidates: list[dict[str, Any]]  # name, person_id, similarity
+    candidates: list[dict[str, Any]]  # name, label, person_id, similarity
     source_path: str = ""  # where that reference came from
+    full_name: str = ""  # the name with what tells namesakes apart
 
     @property
     def similarity(self) -> float | None:
@@ -46,9 +47,9 @@ class NamedFace:
     @property
     def label(self) -> str:
         if self.name:
-            return self.name
+            return self.full_name
         is_maybe = self.outcome.state is State.UNSURE and self.candidates
-        return f"{self.candidates[0]['name']}?" if is_maybe else ""
+        return f"{self.candidates[0]['label']}?" if is_maybe else ""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +58,7 @@ class NamedFace:
             "detection": round(self.detection.score, 4),
             "state": self.outcome.state.value,
             "name": self.name,
+            "label": self.full_name if self.name else None,
             "person_id": self.person_id,
             "similarity": None if self.similarity is None else round(self.similarity, 4),
             "reference": self.reference or None,
@@ -84,9 +86,10 @@ class TaggedPhoto:
         }
 
 
-def candidate_as_json(candidate: Candidate, name: str) -> dict[str, Any]:
+def candidate_as_json(candidate: Candidate, person: Person) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": person.name,
+        "label": person.label,
         "person_id": candidate.person,
         "similarity": round(candidate.similarity, 4),
     }
@@ -156,23 +159,28 @@ class GallerySearch:
         if self._bounds and not self._bounds.is_nearest:
             found = withhold_repeated_names(found)
         everyone = {candidate.person for outcome in found for candidate in outcome.candidates}
-        names = dict(Person.objects.filter(pk__in=everyone).values_list("pk", "name"))
+        people = Person.objects.in_bulk(everyone)
         nearest = {outcome.best.reference for outcome in found if outcome.best}
         paths = dict(Reference.objects.filter(pk__in=nearest).values_list("pk", "image"))
-        return [
-            NamedFace(
-                detection,
-                outcome,
-                names.get(outcome.best.person) if outcome.best and outcome.state is State.KNOWN else None,
-                paths.get(outcome.best.reference, "") if outcome.best else "",
-                [
-                    candidate_as_json(candidate, names[candidate.person])
-                    for candidate in outcome.candidates
-                    if candidate.person in names
-                ],
+        faces = []
+        for detection, outcome in zip(analysis.detections, found, strict=True):
+            is_known = outcome.best is not None and outcome.state is State.KNOWN
+            known = people.get(outcome.best.person) if outcome.best and is_known else None
+            faces.append(
+                NamedFace(
+                    detection,
+                    outcome,
+                    known.name if known else None,
+                    paths.get(outcome.best.reference, "") if outcome.best else "",
+                    [
+                        candidate_as_json(candidate, people[candidate.person])
+                        for candidate in outcome.candidates
+                        if candidate.person in people
+                    ],
+                    full_name=known.label if known else "",
+                )
             )
-            for detection, outcome in zip(analysis.detections, found, strict=True)
-        ]
+        return faces
 
 
 T = TypeVar("T")

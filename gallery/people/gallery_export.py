@@ -34,6 +34,7 @@ from gallery.index.live import stream_vector_parts
 from gallery.models import Person, Reference, ReferenceVector, SiteSetting
 from gallery.models.history import get_site_setting
 from gallery.models.people import get_folder_name
+from gallery.people.listed_columns import list_rows
 from recognition import index
 from recognition.errors import IndexUnusable, RecognitionError
 from recognition.index import builder
@@ -143,15 +144,18 @@ def _write_people(partial: Path, done: ExportResult) -> dict[int, str]:
     taken: set[str] = set()
 
     def rows() -> Iterator[dict[str, str]]:
-        people = Person.objects.order_by("pk").prefetch_related("other_names")
+        people = Person.objects.order_by("pk").prefetch_related("other_names", "memberships__group")
         for person in people.iterator(EXPORT_CHUNK_SIZE):
             folders[person.pk] = _make_folder_name(person, taken)
-            names = [each.name for each in person.other_names.all()]
             own = {"id": str(person.pk), "cover": str(person.cover_id or "")}
-            own["other_names"] = json.dumps(names, ensure_ascii=False)
+            own["other_names"] = json.dumps(
+                [name for [name] in list_rows(person, "other_names")], ensure_ascii=False
+            )
+            own["groups"] = json.dumps(list_rows(person, "groups"), ensure_ascii=False)
             yield own | format_csv_row(PERSON_COLUMNS, person)
 
-    done.people = write_csv(partial / PEOPLE_CSV, ("id", "cover", "other_names", *PERSON_COLUMNS), rows())
+    columns = ("id", "cover", "other_names", "groups", *PERSON_COLUMNS)
+    done.people = write_csv(partial / PEOPLE_CSV, columns, rows())
     return folders
 
 

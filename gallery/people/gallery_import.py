@@ -24,12 +24,13 @@ from django.utils import timezone
 from gallery.core.erased import describe_erased
 from gallery.core.exceptions import FileWasErased, NameAmbiguous, NameWasErased
 from gallery.faces.namesakes import hold_name
+from gallery.history.changeset import ChangeSet
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
-from gallery.models import OtherName, Person, Reference, ReferenceVector, Status
+from gallery.models import Person, Reference, ReferenceVector, Status
 from gallery.models.labels import LabelParts
-from gallery.models.people import get_name_key, get_search_key
+from gallery.models.people import get_name_key
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.gallery_export import (
     JSON_COLUMNS,
@@ -41,6 +42,7 @@ from gallery.people.gallery_export import (
     GalleryUnreadable,
     read_csv,
 )
+from gallery.people.listed_columns import store_listed_rows
 from gallery.people.services import import_person, store_imported_person
 from recognition import images
 from recognition.errors import EmbedderMismatch, ImageError
@@ -263,18 +265,17 @@ def _import_people(directory: Path, done: ImportResult) -> dict[int, Person | No
         hold_name(parts.name)
         namesakes = Person.objects.filter(key=get_name_key(parts.name)).exclude(pk__in=made)
         found = _find_exported_person(list(namesakes), parts, made_at, times[get_name_key(parts.name)] == 1)
+        listed = {"groups": json.loads(row.get("groups") or "[]")}
         if found:
+            store_listed_rows(ChangeSet(), found, listed)
             return found, False
-        names = {get_name_key(name): name for name in json.loads(row.get("other_names") or "[]")}
-        for name in names.values():
+        listed["other_names"] = [[name] for name in json.loads(row.get("other_names") or "[]")]
+        for [name] in listed["other_names"]:
             ask_before_return(None, name=name)
         person = store_imported_person(parts, **columns)
         Person.objects.filter(pk=person.pk).update(created_at=made_at)
         made.add(person.pk)
-        OtherName.objects.bulk_create(
-            OtherName(person=person, name=name, key=key, search=get_search_key(name))
-            for key, name in names.items()
-        )
+        store_listed_rows(ChangeSet(), person, listed)
         return person, True
 
     return {int(row["id"]): _take_person(done, row["name"], partial(find_or_make, row)) for row in rows}

@@ -36,10 +36,21 @@ from gallery.models.people import (
     get_name_key,
     get_search_key,
 )
+from gallery.people.listed_columns import (
+    LISTED_COLUMNS,
+    format_listed_row,
+    list_rows,
+    merge_listed_rows,
+    parse_listed_cell,
+    store_listed_rows,
+)
 
 MAX_CSV_BYTES, MAX_CSV_LINES = 5_000_000, 20_000
 CSV_SEPARATORS = ",;\t"
-CSV_COLUMNS = ("id", "name", "distinction", "born", "note", "hidden", "recognise", "consent", "consent_until")
+CSV_COLUMNS = (
+    *("id", "name", "distinction", "born", "note", "hidden", "recognise", "consent", "consent_until"),
+    *("other_names", "groups"),
+)
 # What else a column may be called, without accents and case.
 COLUMN_ALIASES = {
     "phan biet": "distinction", "told apart by": "distinction", "class": "distinction", "lop": "distinction",
@@ -48,6 +59,7 @@ COLUMN_ALIASES = {
     "ghi chu": "note", "notes": "note", "an": "hidden", "bi an": "hidden", "nhan ra": "recognise",
     "recognize": "recognise", "recognised": "recognise", "dong y": "consent", "consent until": "consent_until",
     "consent valid until": "consent_until", "dong y den": "consent_until",
+    "ten khac": "other_names", "also called": "other_names", "group": "groups", "nhom": "groups",
 }  # fmt: skip
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")  # what a cell that a spreadsheet computes begins with
 ESCAPED_PREFIXES = (*FORMULA_PREFIXES, *(f"'{sign}" for sign in FORMULA_PREFIXES))
@@ -140,6 +152,8 @@ PERSON_COLUMN_OF_CELL = {
     "recognise": "is_recognised",
     "consent": "consent_note",
     "consent_until": "consent_until",
+    "other_names": "other_names",
+    "groups": "groups",
 }
 FLAG_WORDS = dict.fromkeys(("yes", "true", "1", "y", "x", "co", "dung"), True) | dict.fromkeys(
     ("no", "false", "0", "n", "khong", "sai"), False
@@ -150,7 +164,9 @@ DATE_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 def draft_people_import(user: User, content: bytes, back: str = "") -> BulkAct:
     """The file as an act to be looked at; ActionRefused if it is no table of people."""
     lines, notes = read_people_csv(content)
-    planner = _ImportPlanner(clean_name(values.get("name", "")) for values in lines.values())
+    named = [clean_name(values.get("name", "")) for values in lines.values()]
+    named += [name for values in lines.values() for name in values.get("other_names", "").splitlines()]
+    planner = _ImportPlanner(named)
     rows = [planner.plan_row(number, values) for number, values in lines.items()]
     act = BulkAct(kind=BulkAct.Kind.IMPORT, by=user, back=back[:1000], rows=rows, refused=notes)
     _choose_applicable_rows(act)
@@ -186,7 +202,7 @@ def resolve_unclear_rows(act: BulkAct, answers: Mapping[str, str]) -> None:
 
 class _ImportPlanner:
     def __init__(self, names: Iterable[str]) -> None:
-        people = list(Person.objects.all())
+        people = list(Person.objects.prefetch_related("other_names", "memberships__group"))
         said = {get_search_key(each) for name in names for each in (name, split_label(name).name)}
         self.erased = find_erased(ErasedDigest.Kind.NAME, said)
         self.by_id = {str(person.pk): person for person in people}
@@ -206,7 +222,7 @@ class _ImportPlanner:
         row: PlannedRow = {"line": number, "name": name}
         try:
             row["columns"] = {
-                column: _parse_cell(column, values[cell])
+                column: (parse_listed_cell if column in LISTED_COLUMNS else _parse_cell)(column, values[cell])
                 for cell, column in PERSON_COLUMN_OF_CELL.items()
                 if cell in values
             }
@@ -218,6 +234,9 @@ class _ImportPlanner:
             self.seen[key] = number
         except ValueError as error:
             return row | {"kind": ROW_ERROR, "says": str(error)}
+        if any(get_search_key(other) in self.erased for [other] in row["columns"].get("other_names", ())):
+            says = _("Somebody of this name was erased here. Rename on the person's page, which asks.")
+            return row | {"kind": ROW_ERROR, "says": says}
         was_erased = get_search_key(name) in self.erased
         if person:
             row = _compare_with_person(row, person)
@@ -289,7 +308,11 @@ def _compare_with_person(row: PlannedRow, person: Person) -> PlannedRow:
     wanted = row["columns"] | ({"name": row["name"]} if row["name"] else {})
     changes = []
     for name, new in wanted.items():
-        old = getattr(person, name)
+        if name in LISTED_COLUMNS:
+            old = list_rows(person, name)
+            new = merge_listed_rows(name, old, new)
+        else:
+            old = getattr(person, name)
         old = old.isoformat() if isinstance(old, date) else "" if old is None else old
         if old != new:
             changes.append([name, old, new])
@@ -300,6 +323,7 @@ def _compare_with_person(row: PlannedRow, person: Person) -> PlannedRow:
 def group_rows_by_kind(act: BulkAct) -> dict[str, list[PlannedRow]]:
     """The lines as a page shows them: by what they do, columns and values in words."""
     labels = {field.name: str(field.verbose_name) for field in Person._meta.concrete_fields}
+    labels |= {"other_names": _("Other names"), "groups": _("Groups")}
     found: dict[str, list[PlannedRow]] = {kind: [] for kind in ROW_KINDS}
     for row in act.rows:
         changes = [
@@ -311,6 +335,8 @@ def group_rows_by_kind(act: BulkAct) -> dict[str, list[PlannedRow]]:
 
 
 def _format_value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(format_listed_row, value))
     return (_("yes") if value else _("no")) if isinstance(value, bool) else str(value)
 
 
@@ -341,6 +367,7 @@ def _apply_row(user: User, changes: ChangeSet, row: PlannedRow) -> Person | None
         values, person = row["columns"] | {"name": row["name"]}, Person()
     if person is None:
         return None
+    listed = {column: values.pop(column) for column in LISTED_COLUMNS if column in values}
     if "name" in values or "distinction" in values:
         word = values.get("distinction", person.distinction)
         values |= get_name_columns(values.get("name", person.name), word)
@@ -357,11 +384,12 @@ def _apply_row(user: User, changes: ChangeSet, row: PlannedRow) -> Person | None
                     ask_before_return(user, name=label)
             except NameWasErased:
                 return None
-    if person.pk:
-        changes.set(person, **values)
-    else:
+    if not person.pk:
         person = Person(**values)
         changes.create(person)
+    elif values:
+        changes.set(person, **values)
+    store_listed_rows(changes, person, listed)
     return person
 
 
@@ -383,7 +411,9 @@ def write_people_csv(people: Iterable[Any]) -> Iterator[str]:
     write = csv.writer(_EchoFile()).writerow
     yield "\ufeff" + str(write([*CSV_COLUMNS, *READ_ONLY_COLUMNS]))
     for person in people:
+        lists = ["\n".join(map(format_listed_row, list_rows(person, column))) for column in LISTED_COLUMNS]
         flags = ("yes" if flag else "no" for flag in (person.is_hidden, person.is_recognised))
         words = (person.name, person.distinction, person.born, person.note)
         cells = (*map(escape_cell, words), *flags, escape_cell(person.consent_note))
-        yield str(write([person.pk, *cells, person.consent_until or "", person.approved, person.times]))
+        more = (person.consent_until or "", *map(escape_cell, lists), person.approved, person.times)
+        yield str(write([person.pk, *cells, *more]))

@@ -10,8 +10,10 @@ import pytest
 from gallery.faces import naming, tagging
 from gallery.faces.tagging import GallerySearch
 from gallery.index import engine, live
+from gallery.models import Person
 from recognition.analysis import Analysis
-from recognition.types import Bounds
+from recognition.types import Bounds, Box, Candidate, Detection, Outcome, State
+from tests.making import a_person
 
 FIRST, SECOND, THIRD = (Bounds(known, 0.5, 0.05) for known in (0.7, 0.8, 0.9))
 
@@ -48,3 +50,22 @@ def test_the_gallery_is_looked_at_again_at_each_call_and_once_a_second(
     assert looks == [(FIRST, 1), (FIRST, 1), (FIRST, 1), (SECOND, 2)]
     GallerySearch(embedder).name_faces(nothing)
     assert looks[-1] == (THIRD, 3)
+
+
+@pytest.mark.django_db
+def test_two_people_of_one_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [a_person("Anna"), a_person("Anna")]
+    for person, word in zip(people, ("4b", "6a"), strict=True):
+        Person.objects.filter(pk=person.pk).update(distinction=word)
+    proposed = tuple(Candidate(person.pk, 0, 0.9) for person in people)
+    outcomes = [Outcome(State.KNOWN, proposed), Outcome(State.UNSURE, proposed[::-1])]
+    monkeypatch.setattr(naming, "find_outcomes", lambda *given, **more: outcomes)
+    monkeypatch.setattr(GallerySearch, "refresh", lambda self: None)
+    face = Detection(Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 0.9)
+    found = Analysis(10, 10, [face, face], np.zeros((2, 16), np.float32), {})
+    known, unsure = GallerySearch(SimpleNamespace(dimension=16)).name_faces(found)
+    assert (known.label, unsure.label) == ("Anna (4b)", "Anna (6a)?")
+    said = known.as_json()
+    assert (said["name"], said["label"], said["person_id"]) == ("Anna", "Anna (4b)", people[0].pk)
+    assert [each["label"] for each in said["candidates"]] == ["Anna (4b)", "Anna (6a)"]
+    assert (unsure.as_json()["name"], unsure.as_json()["label"]) == (None, None)

@@ -14,10 +14,12 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
+from gallery.history.changeset import ChangeSet
 from gallery.models import Build, Person, Reference
 from gallery.models.storage import get_media_path, remove_file
 from gallery.people.gallery_export import GalleryUnreadable, export_gallery
 from gallery.people.gallery_import import import_gallery
+from gallery.people.listed_columns import store_listed_rows
 from recognition.errors import EmbedderMismatch
 from recognition.index import BuildFigures, builder
 from tests.gallery_world import find, world
@@ -34,6 +36,9 @@ def contents() -> dict[str, Any]:
     for person in Person.objects.order_by("name"):
         columns = ("note", "is_hidden", "is_recognised", "consent_note", "consent_until", "created_at")
         people[person.name] = {name: getattr(person, name) for name in columns}
+        people[person.name]["other_names"] = [each.name for each in person.other_names.all()]
+        memberships = person.memberships.order_by("group__name")
+        people[person.name]["groups"] = list(memberships.values_list("group__name", "since", "until"))
         people[person.name]["cover"] = person.cover.source_path if person.cover else None
         people[person.name]["references"] = [
             {
@@ -49,6 +54,9 @@ def contents() -> dict[str, Any]:
 
 @pytest.mark.usefixtures("gallery")
 def test_a_round_trip_loses_nothing(tmp_path: Path) -> None:
+    first, second = Person.objects.order_by("name")[:2]
+    store_listed_rows(ChangeSet(), first, {"other_names": [["Ann"]], "groups": [["4b", "2019-09-01", ""]]})
+    store_listed_rows(ChangeSet(), second, {"groups": [["4b", "", ""], ["Choir", "", "2021-07-31"]]})
     before, hits = contents(), [hit.similarity for hit in find(a_vector(1))]
     done = export_gallery(tmp_path / "out")
     assert (done.people, done.references, done.embeddings, done.indexed) == (2, 4, 5, 2)

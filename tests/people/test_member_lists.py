@@ -14,8 +14,9 @@ from django.test import Client
 from django.urls import reverse
 
 from gallery.core.exceptions import ActionRefused
-from gallery.models import BulkAct, Event, Person
+from gallery.models import BulkAct, Event, PeopleGroup, Person
 from gallery.models.labels import LabelParts
+from gallery.people.groups import add_members, create_group
 from gallery.people.member_lists import read_people_csv
 from gallery.people.services import create_person, set_person_note
 from tests.bulk import do, undo
@@ -177,3 +178,38 @@ def test_lines_say_which_of_two_people_of_one_name_is_meant_and_else_are_asked_a
     content, written = exported(curator)
     assert [row["id"] for row in written[:2]] == [str(first), str(second)]
     assert "4 lines change nothing" in import_csv(curator, content)
+
+
+def lists_of(person: Person) -> tuple[list[str], list[tuple[str, date | None, date | None]]]:
+    memberships = person.memberships.order_by("group__search")
+    rows = list(memberships.values_list("group__name", "since", "until"))
+    return list(person.other_names.values_list("name", flat=True)), rows
+
+
+def test_other_names_and_groups_go_out_and_come_in_and_are_taken_back_by_one_undo(curator: Client) -> None:
+    anna = a_person("Anna")
+    group = create_group(a_user("Other"), "Class 4b")
+    add_members(a_user("Third"), group, [anna])
+    lines = [
+        "name,other names,group",
+        'Anna,"Annie\n-An","class 4B [2019-09-01/2023-07-31]\nChoir [2021-05-01/]"',
+        "Bea,,Choir",
+        "Cleo,,Choir [2021-99-01/]",
+    ]
+    page = import_csv(curator, "\n".join(lines))
+    assert "“2021-99-01” is no date." in page
+    done = do(curator, "start")
+    bea = Person.objects.get(name="Bea")
+    days = (date(2019, 9, 1), date(2023, 7, 31))
+    assert lists_of(anna) == (
+        ["Annie", "-An"],
+        [("Choir", date(2021, 5, 1), None), ("Class 4b", *days)],
+    )
+    assert lists_of(bea) == ([], [("Choir", None, None)])
+    content, rows = exported(curator)
+    assert rows[0]["other_names"] == "Annie\n-An"
+    assert rows[0]["groups"] == "Class 4b [2019-09-01/2023-07-31]\nChoir [2021-05-01/]"
+    assert "2 lines change nothing" in import_csv(curator, content)
+    undo(curator, done)
+    assert lists_of(anna) == ([], [("Class 4b", None, None)])
+    assert not PeopleGroup.objects.filter(name="Choir").exists()
