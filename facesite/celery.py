@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
 from facesite import broker, disks
-from facesite.processes import keep_running
+from facesite.processes import end_with_waiting_process, keep_running
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 # Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
@@ -42,6 +42,12 @@ app.autodiscover_tasks()
 @celeryd_init.connect
 def check_data_folders(**about: Any) -> None:
     disks.check_data_folders()
+
+
+@worker_ready.connect
+def watch_processes(sender: Any, **about: Any) -> None:
+    if settings.CELERY_BROKER_URL == "filesystem://":  # with others each process has a queue of its own
+        end_with_waiting_process(sender.pool._pool)
 
 
 @worker_ready.connect

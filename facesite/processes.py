@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
+log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
 
 
@@ -16,6 +20,29 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
     """Have this process get the signal when its parent ends, however that comes; call it in the child."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
+
+
+def end_with_waiting_process(pool: Any) -> None:
+    """Have this worker end when one of its pool's processes is killed while it waits for work.
+
+    It may have held the lock under which they take work from their queue; then none would get any more, and all would
+    seem to be well. What the others do is given back. Who started the worker starts it again.
+    """
+    from billiard import active_children  # which a web process does without
+
+    def end(process: Any) -> None:
+        is_busy = any(process.pid in job.worker_pids() for job in list(pool._cache.values()))
+        if (process.exitcode or 0) >= 0 or is_busy:
+            return
+        log.error("A process that waited for work was killed, so the worker ends, to be started again.")
+        children = active_children()
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.join(3)
+        os._exit(1)
+
+    pool.on_process_down = end
 
 
 RESTART_SECONDS = 10

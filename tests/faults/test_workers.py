@@ -134,6 +134,30 @@ def test_what_is_scheduled_does_not_wait_behind_photos(scene: Scene) -> None:
     scene.check()
 
 
+def test_work_goes_on_when_a_process_that_waits_for_work_is_killed(scene: Scene) -> None:
+    """With the embedded broker it holds what others would wait for: the worker ends then, to be started again."""
+    scene.start_web()
+    scene.end_worker()
+    scene.site.ask("answer = WorkerBeat.objects.all().delete()[0]")
+    scene.start_worker(FACESITE_SWEEP_SECONDS="3600")
+    scene.upload(1)
+    scene.settle()
+    beats = "SELECT name FROM gallery_workerbeat WHERE kind = 'worker'"
+    ((name,),) = scene.site.rows(beats)
+    time.sleep(1)  # until it waits again, which nothing tells
+    os.kill(int(name.rpartition(":")[2]), signal.SIGKILL)
+    scene.upload(1)
+    worker = scene.worker
+    wait_for(
+        lambda: worker and (not scene.unsettled() or worker.poll() is not None), "the photo, or the end", 60
+    )
+    if scene.unsettled():
+        scene.end_worker()
+        scene.start_worker()
+    scene.settle()
+    scene.check()
+
+
 def test_photos_wait_for_models_that_are_missing(scene: Scene) -> None:
     scene.start_web()
     scene.end_worker()
