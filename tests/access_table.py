@@ -44,6 +44,10 @@ ADMINISTRATOR = Rule(Role.ADMINISTRATOR)
 TABLE: dict[str, Rule] = {
     "healthz": OPEN(),
     "readyz": OPEN(),
+    "manifest": OPEN(),
+    "service_worker": OPEN(),
+    "offline": OPEN(),
+    "upload_shared": CONTRIBUTOR().post,
     "metrics": OPEN(),  # with a token of its own: see test_metrics.py
     "audit": ADMINISTRATOR(),
     "backups": ADMINISTRATOR(),

@@ -47,9 +47,16 @@ function startGridPlace() {
   });
 }
 
+/** See templates/service_worker.js. */
+function startServiceWorker() {
+  const address = document.body.dataset.worker; // for those who are signed in
+  if (address) navigator.serviceWorker?.register(address).catch(() => {}); // a private window may refuse it
+}
+
 startMenus(); // first, as it keeps Escape from those that listen after it
 startToasts();
 startSearchKey();
 startKeysSwitch();
 startAutosubmit();
 startGridPlace();
+startServiceWorker();

@@ -326,6 +326,21 @@ for (const field of form.querySelectorAll("input[type=file]")) {
   });
 }
 
+/** What the system's share sheet has sent: the service worker keeps it until here. */
+async function takeShared() {
+  const cache = await caches.open("shared");
+  const files = [];
+  for (const request of await cache.keys()) {
+    const answer = await cache.match(request);
+    const blob = await answer.blob();
+    files.push(new File([blob], decodeURIComponent(answer.headers.get("X-Name")), { type: blob.type }));
+    await cache.delete(request);
+  }
+  history.replaceState(history.state, "", location.pathname);
+  addFiles(files);
+}
+
+if (new URLSearchParams(location.search).has("shared")) takeShared();
 startFileDrop(form.querySelector("[data-drop]"), async (transfer) => addFiles(await droppedFiles(transfer)));
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("online", goOn);

@@ -34,6 +34,7 @@ PATIENCE = 45_000  # milliseconds until a page must have got there; a worker loo
 GROUPS = {
     "test_accessibility.py": "furnished",
     "test_face_panel.py": "furnished",
+    "test_installed.py": "furnished",
     "test_keyboard.py": "furnished",
     "test_names_on_photos.py": "furnished",
     "test_person_page.py": "furnished",

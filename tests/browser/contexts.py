@@ -12,6 +12,7 @@ _taken: list[tuple[str, BrowserContext]] = []
 
 def take_context(browser: Browser, **options: Any) -> BrowserContext:
     """A context with these options, nobody signed in; it goes back when the test ends."""
+    options.setdefault("service_workers", "block")  # past one, no test can answer a request itself
     key = repr(sorted(options.items()))
     free = _free.setdefault(key, [])
     context = free.pop() if free else browser.new_context(**options)

@@ -57,6 +57,8 @@ NO_PAGES = {
     "metrics": "figures for programs",
     "photo_progress": "a part of pages that show photos",
     "photo_state": "a part of a photo's page",
+    "manifest": "a file",
+    "service_worker": "a script",
     "photo_export": "a file",
     "photo_original": "a file",
     "person_export_file": "a file",

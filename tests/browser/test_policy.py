@@ -18,7 +18,7 @@ LISTEN = """document.addEventListener('securitypolicyviolation', event =>
 
 @pytest.fixture
 def page(browser: Browser, furnished: Furnished) -> Iterator[Page]:
-    context = browser.new_context(base_url=furnished.address)
+    context = browser.new_context(base_url=furnished.address, service_workers="block")
     shown = context.new_page()
     shown.add_init_script(LISTEN)
     yield shown

@@ -28,11 +28,11 @@ person = {{"person": reference.person_id, "label": reference.person.name, "refer
            "number": "0.701", "words": "Fewer than 1 in 100 strangers look this alike"}}
 boxes = {{"known": [100, 100, 80, 100], "unsure": [300, 480, 80, 100], "unknown": [600, 100, 80, 100]}}
 faces = [
-    {{"box": box, "state": state, "is_usable": True, "candidates": [person, person]}}
+    {{"box": box, "state": state, "is_usable": True, "vector": "AAAA", "candidates": [person, person]}}
     for state, box in boxes.items()
 ]
-found = {{"width": 800, "height": 600, "picture": base64.b64encode(file.getvalue()).decode(), "has_gallery": True,
-          "faces": faces}}
+picture = base64.b64encode(file.getvalue()).decode()
+found = {{"width": 800, "height": 600, "picture": picture, "has_gallery": True, "embedder": "x", "faces": faces}}
 client = Client(SERVER_NAME="localhost", headers={{"Accept-Language": {language!r}}})
 client.force_login(User.objects.get(username="a_contributor"))
 answer = client.get("/who/", **{{FOUND: Found(200, b"", json.dumps(found).encode())}}).content.decode()
