@@ -133,7 +133,8 @@ def test_each_download_says_that_its_file_is_missing(administrator: Client, worl
 
 def test_each_download_says_that_a_photo_is_damaged(administrator: Client, world: World) -> None:
     Path(settings.MEDIA_ROOT, "a.jpg").write_bytes(b"no picture")
-    assert_said(ask(administrator, "photo_original", world), 404, "not a photo")
+    address = reverse("photo_original", args=(world.value("photo"),))
+    assert_said(administrator.get(f"{address}?position=no", HTTP_REFERER=PAGE), 404, "not a photo")
     for kind in ("annotated", "xmp"):
         assert_said(ask(administrator, "photo_export", world, kind), 422, "not a photo")
         assert_said(ask(administrator, "photos_download", world, kind), 409, "a.jpg: .*not a photo")
