@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from gallery.accounts.api_keys import revoke_api_keys
 from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
+from gallery.history.locking import ADMINISTRATORS, hold_words
 from gallery.models import ApiKey, Invitation, Role, User
 from gallery.models.accounts import create_token, hash_token
 
@@ -53,6 +54,9 @@ def accept_invitation(token: str, username: str, password: str) -> User:
     invitation = found.filter(expires_at__gt=timezone.now()).first()
     if invitation is None:
         raise ActionRefused(_("This invitation has been used or has expired. Ask for a new one."))
+    hold_words(f"name of a user: {username}")
+    if User.objects.filter(username=username).exists():
+        raise ActionRefused(str(User._meta.get_field("username").error_messages["unique"]))
     user = User.objects.create_user(username, invitation.email, password, role=invitation.role)
     invitation.used_by = user
     invitation.save(update_fields=["used_by"])
@@ -73,7 +77,8 @@ def is_last_administrator(user: User) -> bool:
 @transaction.atomic
 def change_user(by: User, user: User, *, role: Role | None = None, is_active: bool | None = None) -> None:
     """Give another role, shut out or let in again. Refused for the last administrator."""
-    kept = User.objects.select_for_update().get(pk=user.pk)
+    hold_words(ADMINISTRATORS)
+    kept = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     loses = (role is not None and role != Role.ADMINISTRATOR) or is_active is False
     if loses and is_last_administrator(kept):
         raise ActionRefused(_("This is the last administrator: name another one first."))

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 
-from django.db import connection
 from django.db.models import Count
 
 from gallery.core.exceptions import NameAmbiguous
 from gallery.history.changeset import ChangeSet
+from gallery.history.locking import hold_words
 from gallery.models import Album, Face, Person, User
 from gallery.models.labels import split_label
 from gallery.models.people import get_name_key
 
 
 def hold_name(name: str) -> None:
-    """Keep others from making people of this name until the transaction ends. SQLite has one writer anyway."""
-    if connection.vendor == "postgresql":
-        number = zlib.crc32(f"name of a person: {get_name_key(name)}".encode())
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+    """Keep others from making people of this name until the transaction ends."""
+    hold_words(f"name of a person: {get_name_key(name)}")
 
 
 def number_namesakes(keys: Collection[str]) -> None:

@@ -66,7 +66,7 @@ def _process_claimed_photo(photo: Photo) -> None:
     embedder = engine.get_serving_embedder() if photo.may_be_recognised else None
     analysis = analyse_photo(Path(photo.file.path), engine.read_photo, detector, embedder)
     with transaction.atomic():
-        if not Photo.objects.select_for_update().filter(pk=photo.pk).exists():
+        if not Photo.objects.select_for_update(no_key=True).filter(pk=photo.pk).exists():
             raise LeaseLost(f"photo {photo.pk} was erased")
         photo.width, photo.height = analysis.width, analysis.height
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}

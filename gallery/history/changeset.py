@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, ForeignKey, Model, QuerySet
 from django.db.models.fields.files import FieldFile
 
@@ -104,7 +104,7 @@ class ChangeSet:
         names = [_get_attname(model, name) for name in columns]
         after = dict(zip(names, (v.pk if isinstance(v, Model) else v for v in columns.values()), strict=True))
         rows_alike: dict[str, tuple[dict[str, Any], list[int]]] = {}
-        for pk, *before in rows.order_by("pk").values_list("pk", *names):
+        for pk, *before in _hold_rows(rows).order_by("pk").values_list("pk", *names):
             values = {name: _to_json_value(value) for name, value in zip(names, before, strict=True)}
             rows_alike.setdefault(json.dumps(values), (values, []))[1].append(pk)
         extra = {"revision": F("revision") + 1} if has_revision(model) else {}
@@ -127,7 +127,7 @@ class ChangeSet:
     def delete(self, rows: QuerySet[Any]) -> None:
         """Delete rows one group each, so that each can come back whole."""
         names = _list_stored_columns(rows.model)
-        found = list(rows.order_by("pk"))
+        found = list(_hold_rows(rows).order_by("pk"))
         for row in found:
             self._note(rows.model, [row.pk], _read_columns(row, names), None)
         for some in split_into_chunks([row.pk for row in found]):
@@ -156,6 +156,16 @@ class ChangeSet:
         both = (g for g in self.groups if g["model"] == name and g["before"] and g["after"])
         found = (group for group in both if not group["after"].keys().isdisjoint(columns))
         return sorted({pk for group in found for pk in group["ids"]})
+
+
+def _hold_rows(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of the rows that still are what is asked for once nobody else can change them. SQLite has one writer."""
+    if not connection.features.has_select_for_update:
+        return rows
+    found = list(rows.order_by("pk").values_list("pk", flat=True))
+    for some in split_into_chunks(found):
+        list(query_rows(rows.model, some).select_for_update(no_key=True).values_list("pk"))
+    return rows.filter(pk__in=found)
 
 
 def reverse_groups(groups: Iterable[ChangeGroup]) -> ChangeSet:

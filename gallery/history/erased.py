@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -31,11 +32,12 @@ def ask_before_return(
     for digest in found:
         if not may_return(digest):
             raise NameWasErased(name, digest) if digest.kind == Kind.NAME else FileWasErased(file, digest)
-    if found:
-        changes = ChangeSet()
-        digests = [digest.digest for digest in found]
+    if not found:
+        return
+    changes, digests = ChangeSet(), [digest.digest for digest in found]
+    verb = "erased.name_returned" if name else "erased.file_returned"
+    with transaction.atomic():
         changes.update(ErasedDigest.objects.filter(digest__in=digests), returned_at=timezone.now())
-        verb = "erased.name_returned" if name else "erased.file_returned"
         record_event(user, verb, None, {"name": name or file}, changes)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,13 +18,25 @@ from gallery.core.exceptions import EditConflict
 from gallery.core.pagination import parse_id
 from gallery.history.changeset import find_events_about
 from gallery.history.descriptions import describe_event
-from gallery.models import Event, EventSubject, Face, Person, Reference
+from gallery.models import Candidate, Event, EventSubject, Face, Person, Photo, Reference
 from gallery.models.querysets import hidden_photo_q
 
 if TYPE_CHECKING:
     ModelFormBase = forms.ModelForm[Any]
 else:
     ModelFormBase = forms.ModelForm
+
+
+ADMINISTRATORS = "administrators"
+ERASING = "erasing and undoing"  # of which one reads what the other deletes
+
+
+def hold_words(words: str) -> None:
+    """Have others who hold the same words wait until the transaction ends: for what has no row yet, or is about many.
+    SQLite has one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [zlib.crc32(words.encode())])
 
 
 def lock_face(face: Face) -> Face:
@@ -42,11 +55,34 @@ def check_face_revision(held: Face, revision: int | None) -> None:
 
 
 def lock_person(person: Person, revision: int | None = None) -> Person:
-    """The person as they are now, kept from others until the transaction ends; Changed if not as shown."""
-    held = Person.objects.select_for_update().filter(pk=person.pk).first()
+    """The person as they are now, kept from others until the transaction ends; Changed if not as shown.
+
+    Rows that only point to the person may come: who decides on a face must not wait for this, while this waits for
+    the face.
+    """
+    held = Person.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
     if held is None or revision not in (None, held.revision):
         raise EditConflict(describe_conflict("person", person.pk))
     return held
+
+
+def lock_people_with_faces(*people: Person) -> None:
+    """Keep others from several people until the transaction ends, and from the faces that are, or may be, theirs.
+
+    Faces come before people, as with every act on a face.
+    """
+    ids = [person.pk for person in people]
+    about = models.Q(person__in=ids) | models.Q(
+        pk__in=Candidate.objects.filter(person__in=ids).values("face")
+    )
+    for rows in (Face.objects.filter(about), Person.objects.filter(pk__in=ids)):
+        list(rows.order_by("pk").select_for_update(no_key=True).values_list("pk"))
+
+
+def lock_photos(photos: Iterable[Photo]) -> set[int]:
+    """Keep others from changing these photos, and where they are, until the transaction ends; ids of those there."""
+    rows = Photo.objects.filter(pk__in=[photo.pk for photo in photos]).order_by("pk")
+    return set(rows.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def lock_references(references: Iterable[int]) -> None:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from gallery.core.exceptions import CannotUndo
 from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, apply_effects, reverse_groups
 from gallery.history.erased import ask_about_names
+from gallery.history.locking import ERASING, hold_words
 from gallery.models import Event, EventSubject, User
 
 InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]
@@ -68,6 +69,7 @@ def undo_events(user: User, what: Event | uuid.UUID) -> list[Event]:
     CannotUndo when that would lose what somebody decided since, or nothing is left to take back.
     """
     with transaction.atomic():
+        hold_words(ERASING)
         found = Event.objects.select_for_update().order_by("-pk")
         events = list(found.filter(pk=what.pk) if isinstance(what, Event) else found.filter(batch=what))
         if not events:

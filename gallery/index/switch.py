@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import record_event
+from gallery.history.locking import hold_words
 from gallery.index.selectors import SERVING_RECIPE_KEY, find_newest_embedder_id
 from gallery.jobs import dispatch
 from gallery.jobs.timings import estimate_minutes_left
@@ -215,6 +216,7 @@ def _make_offer(name: str, kept: set[str]) -> EmbedderOffer:
 @transaction.atomic
 def choose_embedder(user: User, name: str) -> Event:
     """Have this embedder take over. Nothing changes before all that can be embedded is, and people are not lost."""
+    hold_words("choice of an embedder")
     if name not in {offer.name for offer in get_embedder_state(has_offers=True).offers}:
         raise ActionRefused(_("This embedder is not on offer here, or FACESITE_EMBEDDER decides."))
     before = get_chosen_name()

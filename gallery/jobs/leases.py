@@ -83,7 +83,7 @@ def claim_row(rows: QuerySet[WorkRow], pk: int) -> WorkRow | None:
         attempts=F("attempts") + 1,
         **NO_FAILURE,
     )
-    return rows.get(pk=pk) if taken else None
+    return rows.model._default_manager.filter(pk=pk).first() if taken else None  # it may have gone meanwhile
 
 
 def list_claimable_ids(rows: QuerySet[WorkRow], limit: int) -> list[int]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused, EditConflict
 from gallery.history.changeset import ChangeSet, record_event
+from gallery.history.locking import hold_words
 from gallery.models import Album, AlbumPhoto, Event, Face, Membership, PeopleGroup, Person, Photo, User
 from gallery.models.groups import member_on_q
 from gallery.models.people import clean_name, get_search_key
@@ -110,6 +111,7 @@ def _check_group_name(name: str, own: PeopleGroup | None = None) -> dict[str, st
     columns = {"name": shown, "search": get_search_key(shown)[:400]}
     if not 0 < len(shown) <= MAX_GROUP_NAME:
         raise ActionRefused(_("Write a name of at most 200 characters."))
+    hold_words(f"name of a group: {columns['search']}")
     others = PeopleGroup.objects.filter(search=columns["search"]).exclude(pk=own.pk if own else 0)
     if others.exists():
         raise ActionRefused(_("There is a group of this name."))

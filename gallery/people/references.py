@@ -27,7 +27,7 @@ from gallery.history.changeset import (
     split_into_chunks,
 )
 from gallery.history.erased import ask_before_return
-from gallery.history.locking import lock_face, lock_person, lock_references
+from gallery.history.locking import hold_words, lock_face, lock_person, lock_references
 from gallery.history.switches import AUTOMATIC_REFERENCES
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
@@ -67,10 +67,13 @@ def add_reference(
     file = build_reference_name(FILE_EXTENSIONS[info.kind])
     write_file(file, content)
     try:
-        return _create_reference(user, person, file, sha256, clean_name(name)[:255], status)
+        made = _create_reference(user, person, file, sha256, clean_name(name)[:255], status)
     except IntegrityError:
         remove_file(file)
         raise ActionRefused(_("This person is no longer there.")) from None
+    if made is None:
+        remove_file(file)
+    return made
 
 
 def send_reference(user: User, person: Person, content: bytes, name: str) -> tuple[Reference, bool]:
@@ -86,7 +89,11 @@ def send_reference(user: User, person: Person, content: bytes, name: str) -> tup
 @transaction.atomic
 def _create_reference(
     user: User | None, person: Person, file: str, sha256: str, source: str, status: str
-) -> Reference:
+) -> Reference | None:
+    """None where the same picture has just come by somebody else."""
+    hold_words(f"reference of {person.pk}: {sha256}")
+    if Reference.objects.filter(person=person, source_sha256=sha256).exists():
+        return None
     columns = {"image": file, "sha256": sha256, "source_sha256": sha256, "source_path": source}
     reference = create_queued_reference(person, user, status=status, **columns)
     record_event(
@@ -232,6 +239,9 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
     try:
         with transaction.atomic():
             held, person = _hold_confirmed_face(user, face)
+            if same.approved().exists():  # somebody else has made it one meanwhile
+                remove_file(stored["image"])
+                return None
             reference = create_queued_reference(
                 person, user, source_path=held.photo.name, source_face=held, **stored
             )

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from gallery.core.confirmation import ask_unless_confirmed
 from gallery.core.exceptions import CannotUndo
 from gallery.history.changeset import ChangeGroup, ChangeSet, apply_effects, record_event, split_into_chunks
+from gallery.history.locking import lock_photos
 from gallery.models import Album, AlbumPhoto, Event, Photo, User
 from gallery.models.querysets import hidden_photo_q
 from gallery.photos.albums import can_change_album, make_unsaved_album
@@ -36,10 +37,11 @@ def put_photos_in_album(
     """
     changes = ChangeSet()
     is_new = isinstance(album, str)
+    held = lock_photos(photos)
     into = make_unsaved_album(user, album) if isinstance(album, str) else album
     there = AlbumPhoto.objects.none() if is_new else AlbumPhoto.objects.filter(album=into, photo__in=photos)
     known = set(there.values_list("photo_id", flat=True))
-    coming = [photo for photo in photos if photo.pk not in known]
+    coming = [photo for photo in photos if photo.pk in held - known]
     if not coming:
         return None
     _ask_before_others_see([photo.pk for photo in coming], into)
@@ -61,6 +63,7 @@ def take_photos_out(
 ) -> Event | None:
     """Take photos out of this album, or of all that the user sees; None where they are in none."""
     changes = ChangeSet()
+    lock_photos(photos)
     albums = Album.objects.filter(pk=album.pk) if album else Album.objects.visible_to(user)
     rows = AlbumPhoto.objects.filter(photo__in=photos, album__in=albums.order_by().values("pk"))
     pairs = list(rows.values_list("album_id", "photo_id"))
@@ -78,6 +81,7 @@ def take_photos_out(
 @transaction.atomic
 def open_photo(user: User, photo: Photo) -> Event | None:
     """Let everybody see a photo that is in no album and has been limited by the last one that it left."""
+    lock_photos([photo])
     album, changes = photo.limited_by, ChangeSet()
     if album is None or AlbumPhoto.objects.filter(photo=photo).exists():
         return None

@@ -22,6 +22,7 @@ from facesite.disks import DISK_FULL
 from gallery.core.exceptions import ActionRefused
 from gallery.core.throttling import check_upload_quota
 from gallery.models import PartialUpload, User
+from gallery.models.people import clean_name
 
 MAX_PART = 8_000_000  # bytes
 KEPT_FOR = timedelta(days=3)
@@ -52,7 +53,7 @@ def begin_upload(user: User, name: str, size: int, modified: int) -> PartialUplo
         )
     check_upload_quota(user, size)
     upload, _is_new = PartialUpload.objects.get_or_create(
-        user=user, name=name[:255], size=size, modified=modified
+        user=user, name=clean_name(name)[:255], size=size, modified=modified
     )
     upload.path.parent.mkdir(exist_ok=True)
     if (size - upload.arrived) + size * (COPIES - 1) > shutil.disk_usage(upload.path.parent).free:
@@ -66,7 +67,10 @@ def append_part(upload: PartialUpload, offset: int, checksum: int, part: File[by
     """Add a part whose CRC-32 is `checksum`; returns the bytes that have arrived. Raises PartRefused, OSError."""
     content = part.read(MAX_PART + 1)
     with transaction.atomic():
-        upload = PartialUpload.objects.select_for_update().get(pk=upload.pk)
+        held = PartialUpload.objects.select_for_update().filter(pk=upload.pk).first()
+        if held is None:  # given up meanwhile
+            raise PartRefused(0)
+        upload = held
         if not upload.path.exists():  # at the start; or it is gone from the disk
             upload.arrived = 0
         is_fitting = len(content) <= min(MAX_PART, upload.size - upload.arrived)

@@ -32,7 +32,7 @@ from gallery.faces.namesakes import number_namesakes
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import record_event
 from gallery.history.erased import save_digests
-from gallery.history.locking import lock_person
+from gallery.history.locking import ADMINISTRATORS, ERASING, hold_words, lock_people_with_faces, lock_person
 from gallery.history.redaction import ErasedObjects, delete_admin_log, redact_linked_events, split_sorted_ids
 from gallery.index.feed import ChangeKind, get_latest_change_id, record_reference_changes
 from gallery.jobs import dispatch
@@ -196,7 +196,8 @@ def erase_person(
     EditConflict, and nothing erased, when the person is not as the page with this revision showed them.
     """
     with transaction.atomic():
-        _lock_faces(person, with_likely)  # before the person, as every act on a face does
+        hold_words(ERASING)
+        lock_people_with_faces(person)
         held = lock_person(person, revision)
         faces = _lock_faces(held, with_likely)
         people = {held.pk, *find_merged_people(held)}
@@ -246,6 +247,7 @@ def _forget_faces(user: User | None, face_ids: Iterable[int]) -> None:
 @transaction.atomic
 def erase_parts(references: QuerySet[Reference], faces: QuerySet[Face]) -> Erasure:
     """Erase what a restored backup has of somebody erased, where other people or nobody had it then."""
+    hold_words(ERASING)
     held = list(faces.select_for_update().order_by("pk"))
     ids = frozenset(face.pk for face in held)
     todo = ErasureTodo(ErasedObjects(frozen=ids))
@@ -333,6 +335,11 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
     from others afterwards.
     """
     with transaction.atomic():
+        hold_words(ERASING)
+        faces_there = Face.objects.filter(photo__in=[photo.pk for photo in photos]).order_by("pk")
+        list(
+            faces_there.select_for_update().values_list("pk")
+        )  # before the photos, as every act on a face does
         rows = Photo.objects.select_for_update()
         held = list(rows.filter(pk__in=[photo.pk for photo in photos]).order_by("pk"))
         if len(held) != len(photos):
@@ -368,6 +375,8 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
 def erase_user(by: User | None, user: User) -> Erasure:
     """Erase the account. Refused for the last administrator, and for the one that stands for former users."""
     with transaction.atomic():
+        hold_words(ERASING)
+        hold_words(ADMINISTRATORS)
         held = User.objects.select_for_update().filter(pk=user.pk).first()
         if held is None:
             raise EditConflict(_("This user is no longer there."))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from urllib.parse import quote
 
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
@@ -22,6 +22,8 @@ from gallery.web.responses import is_same_site_url
 
 TRANSIENT_ERRORS = (OSError, OperationalError, InterfaceError)
 RETRY_SECONDS = 30
+# What PostgreSQL and SQLite call a foreign key and a unique constraint that do not hold
+LOST_RACES = {"23503", "23505", "SQLITE_CONSTRAINT_FOREIGNKEY", "SQLITE_CONSTRAINT_UNIQUE"}
 NOT_HERE = gettext_lazy("It may have been removed, or you may not be allowed to see it. Nothing was changed.")
 NOT_ALLOWED = gettext_lazy(
     "Your role does not allow it. Nothing was changed. An administrator can give you another role."
@@ -64,7 +66,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """503 for a database that is away or locked, 507 for a full disk, 500 for all else."""
+    """503 for a database that is away or locked, 507 for a full disk, 409 for who came second, 500 for all else."""
     error = sys.exception()
     status = _error_status(error)
     if status == 500:
@@ -130,13 +132,24 @@ def _explain_missing(request: HttpRequest) -> str:
 def _error_status(error: BaseException | None) -> int:
     if is_disk_full(error):
         return 507
+    if is_lost_race(error):
+        return 409
     return 503 if isinstance(error, OperationalError | InterfaceError) else 500
+
+
+def is_lost_race(error: BaseException | None) -> bool:
+    """Whether the database refused what points to a row that has just gone, or what somebody has just made."""
+    cause = error.__cause__ if isinstance(error, IntegrityError) else None
+    said = getattr(cause, "sqlstate", "") or getattr(cause, "sqlite_errorname", "")
+    return said in LOST_RACES
 
 
 def explain_server_error(error: BaseException | None) -> str:
     """What is wrong and what to do."""
     if is_disk_full(error):
         return str(DISK_FULL)
+    if is_lost_race(error):
+        return _("This has changed since the page was made. Nothing was changed by you; look again.")
     if isinstance(error, OSError):
         return str(DISK_FAILING)
     return _("The database is busy or away. Try again in a moment; nothing is taken twice.")

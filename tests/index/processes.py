@@ -48,8 +48,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             child.wait()
 
 
-def finish(child: subprocess.Popen[str]) -> None:
-    _, said = child.communicate(timeout=120)
+def finish(child: subprocess.Popen[str], seconds: float = 120) -> None:
+    _, said = child.communicate(timeout=seconds)
     assert child.returncode == 0, said
 
 

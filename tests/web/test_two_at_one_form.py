@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -106,3 +108,23 @@ def test_values_that_no_form_was_shown_with_are_an_ordinary_difference(curator: 
     assert page.context["form"].non_field_errors()
     album.refresh_from_db()
     assert album.name == "Trip"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_acts_on_what_has_just_gone_is_told_so_and_no_error_is_shown(
+    curator: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What locks leave to the database: it refuses the row that would point to nothing."""
+    person = a_person("Anna")
+
+    def erase_first(*_: Any) -> None:
+        pk = person.pk
+        Person.objects.filter(pk=pk).delete()
+        user.favourite_people.through.objects.create(user=user, person_id=pk)
+
+    monkeypatch.setattr("gallery.web.people.set_favourite", erase_first)
+    curator.raise_request_exception = False
+    address = f"/people/{person.pk}/favourite"
+    answer = curator.post(address, {"on": "1"})
+    assert answer.status_code == 409
+    assert "Nothing was changed by you" in answer.content.decode()
