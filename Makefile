@@ -3,7 +3,7 @@
 # make test-long   what takes too long for each change: long soaks, fuzzing and property runs
 # make bench  speed, side by side    make help   this list
 # make soak   random load and random kills of all parts, MINUTES=30
-# make fuzz   hostile image files, SECONDS=600
+# make fuzz   hostile image files, then hostile requests to every address, SECONDS=600 each
 # make screenshots   every page as a picture, into screenshots/ (and those of README into docs/images)
 
 SHELL := /bin/bash
@@ -99,6 +99,7 @@ soak: $(FULL)
 
 fuzz: $(FULL)
 	@$(PY) -m tests.recognition.images.fuzz_images --seconds $(SECONDS)
+	@FACESITE_DATA_DIR=$$(mktemp -d) $(PY) -m tests.web.fuzz_requests --seconds $(SECONDS)
 
 screenshots: $(FULL)
 	@$(PY) -m tests.screenshots screenshots docs/images

@@ -40,6 +40,7 @@ from tests.making import a_face, a_person, a_photo, a_user
 
 NOBODY = "nobody"
 HIDEABLE = {"album", "photo", "face", "reference", "sharelink", "finding"}  # words that an album can hide
+BOUNDS = {"known": 0.9, "unsure": 0.8, "margin": 0.02}
 ROLES = (NOBODY, *(str(role.value) for role in Role))
 
 
@@ -73,7 +74,7 @@ def make_world() -> World:
         "apikey": create_api_key(owner, owner, ["read"])[0].pk,
         "build": Build.objects.create(embedder_id="dlib-000000000000").pk,
         "bulkact": BulkAct.objects.create(kind="approve", ids=[1], total=1).pk,
-        "calibration": Calibration.objects.create(embedder_id="dlib-000000000000", bounds={}).pk,
+        "calibration": Calibration.objects.create(embedder_id="dlib-000000000000", bounds=BOUNDS).pk,
         "event": Event.objects.create(actor=owner, verb="photo.add").pk,
         "invitation": _invitation(owner).pk,
         "content_type": ContentType.objects.get_for_model(Person).pk,

@@ -38,6 +38,11 @@ class LoginView(auth.LoginView):
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
 
+    def get_redirect_url(self) -> str:
+        """Home where an address leads here again, since who is signed in is sent on from here."""
+        url = super().get_redirect_url()
+        return "" if url.partition("?")[0] == self.request.path else url
+
 
 class LogoutView(auth.LogoutView):
     """Leaves nothing behind: the browser is told to forget the pictures it has kept."""

@@ -22,8 +22,8 @@ def get_undo_url(event: Event | None) -> str:
 
 def get_next_url(request: HttpRequest) -> str:
     """The address in `next`, if it is one of this site; else home."""
-    asked = request.POST.get("next", "")
-    return asked if is_same_site_url(request, asked) else reverse("home")
+    asked = request.POST.get("next", "")  # without a slash, `redirect` would take it for the name of a view
+    return asked if asked.startswith("/") and is_same_site_url(request, asked) else reverse("home")
 
 
 def is_same_site_url(request: HttpRequest, address: str) -> bool:

@@ -16,6 +16,7 @@ from gallery.accounts.services import accept_invitation, change_user, invite_use
 from gallery.core.exceptions import ActionRefused
 from gallery.core.throttling import get_client_address
 from gallery.models import Event, Invitation, Role, User
+from tests.making import a_user
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "Correct-horse-battery"
@@ -257,3 +258,15 @@ def test_a_form_leads_back_to_the_page_it_stood_on() -> None:
     )
     assert Client().post("/people/3/set")["Location"] == "/account/login?next=/"
     assert Client().get("/people/3/?year=2024")["Location"] == "/account/login?next=/people/3/%3Fyear%3D2024"
+
+
+@pytest.mark.parametrize("onward", ["/account/login", "/account/login?next=/"])
+def test_a_login_that_leads_to_itself_leads_home(onward: str) -> None:
+    client = Client()
+    client.force_login(a_user())
+    assert client.get("/account/login", {"next": onward})["Location"] == "/"
+
+
+@pytest.mark.parametrize("onward", ["nan", "home", "a:b", "//elsewhere.example/", "javascript:alert(1)"])
+def test_what_is_no_address_of_this_site_leads_home(onward: str) -> None:
+    assert Client().post("/theme", {"next": onward})["Location"] == "/"

@@ -150,3 +150,7 @@ def test_files_nobody_goes_on_with_are_removed_and_only_so_many_are_kept(
     for number in range(KEPT_OF_A_USER + 3):
         begin(client, modified=number)
     assert PartialUpload.objects.filter(user=bao).count() == KEPT_OF_A_USER
+
+
+def test_a_name_with_signs_that_no_database_takes_is_cleaned(client: Client) -> None:
+    assert begin(client, name="a\0\x07.jpg").json() == begin(client, name="a.jpg").json()
