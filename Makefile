@@ -73,6 +73,7 @@ test-long: $(FULL)
 
 check: $(FULL)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive facesite gallery recognition manage.py .ci
 	@$(VENV)/bin/djlint --quiet --check --lint templates
 	@! LC_ALL=C.UTF-8 grep -rnE --include '*.html' '.{161}' templates
 	@$(VENV)/bin/mypy

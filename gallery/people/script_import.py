@@ -86,7 +86,7 @@ def _get_claimed_embedder(name: str) -> Embedder:
 
 def _draw_sample(found: ForeignGallery, finder: PictureFinder) -> dict[int, tuple[Embeddings, Path]]:
     """Some rows by their numbers, drawn from those whose picture is found: the vector, and the picture."""
-    draw = random.Random(0).random  # noqa: S311 -- which pictures are compared is no secret
+    draw = random.Random(0).random  # noqa: S311 -- which pictures are compared is no secret  # nosec B311
     at_hand = (
         (draw(), row.number, row.vector.copy(), file)  # the whole batch is held by a part of it
         for row in found.read_rows()

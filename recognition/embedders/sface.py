@@ -93,7 +93,7 @@ def fetch_sface(target: Path | None = None) -> Path:
 
 def _download_from_authors() -> bytes:
     try:
-        with urllib.request.urlopen(SFACE_ADDRESS, timeout=CONNECT_SECONDS) as answer:
+        with urllib.request.urlopen(SFACE_ADDRESS, timeout=CONNECT_SECONDS) as answer:  # an https address  # nosec B310
             content: bytes = answer.read(MAX_BYTES)
     except (OSError, ValueError) as error:
         raise DownloadFailed(

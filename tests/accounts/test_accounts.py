@@ -270,3 +270,35 @@ def test_a_login_that_leads_to_itself_leads_home(onward: str) -> None:
 @pytest.mark.parametrize("onward", ["nan", "home", "a:b", "//elsewhere.example/", "javascript:alert(1)"])
 def test_what_is_no_address_of_this_site_leads_home(onward: str) -> None:
     assert Client().post("/theme", {"next": onward})["Location"] == "/"
+
+
+def test_a_password_is_changed_by_the_old_one_to_one_that_is_long_and_uncommon() -> None:
+    user = User.objects.create_user("Mai", password=PASSWORD)
+    client, other = Client(), Client()
+    for each in (client, other):
+        assert each.login(request=RequestFactory().get("/"), username="Mai", password=PASSWORD)
+
+    def change(new: str, old: str = PASSWORD) -> bool:
+        fields = {"old_password": old, "new_password1": new, "new_password2": new}
+        return client.post("/account/password", fields).status_code == 302
+
+    too_short, common, digits = "Qx7!kd0-p", "1q2w3e4r5t", "8301746592"
+    assert not any(change(new) for new in (too_short, common, digits))
+    long = " Lời thì thầm của gió, 🦊 " * 3
+    assert not change(long, old="wrong")
+    assert other.get("/account/").status_code == 200
+    assert change(long)
+    user.refresh_from_db()
+    assert user.check_password(long)
+    assert not user.check_password(long.strip())
+    assert client.get("/account/").status_code == 200
+    assert other.get("/account/").status_code == 302
+
+
+def test_a_session_that_was_ended_opens_nothing() -> None:
+    client, copy = Client(), Client()
+    client.force_login(a_user())
+    copy.cookies["sessionid"] = client.cookies["sessionid"].value
+    assert copy.get("/account/").status_code == 200
+    client.post("/account/logout")
+    assert copy.get("/account/").status_code == 302

@@ -140,9 +140,12 @@ def test_the_sidecar_is_wellformed_and_escaped() -> None:
 
 def test_a_hostile_packet_is_not_carried_over() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&b;</x:xmpmeta>'
-    for old in (bomb, b"\xff\xfe<broken", b"<a>" * 20000, b"\x00" * 50, "<x/>".encode("utf-16")):
+    rdf = '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description xmlns:n="u:n" n:t="&a;"/></r:RDF>'
+    in_utf16 = b"\xfe\xff" + f'<!DOCTYPE x [<!ENTITY a "aaaa">]>{rdf}'.encode("utf-16-be")
+    for old in (bomb, in_utf16, b"\xff\xfe<broken", b"<a>" * 20000, b"\x00" * 50, "<x/>".encode("utf-16")):
         body = build_xmp_packet([NamedFace(Box(1, 1, 2, 2), "Ann")], (10, 10), old=old)
         assert b"ENTITY" not in body
+        assert b"aaaa" not in body
         assert b"Ann" in body
 
 
