@@ -38,10 +38,10 @@ class LoginView(auth.LoginView):
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
 
-    def get_redirect_url(self) -> str:
+    def get_success_url(self) -> str:
         """Home where an address leads here again, since who is signed in is sent on from here."""
-        url = super().get_redirect_url()
-        return "" if url.partition("?")[0] == self.request.path else url
+        url = super().get_success_url()
+        return self.get_default_redirect_url() if url.partition("?")[0] == self.request.path else url
 
 
 class LogoutView(auth.LogoutView):

@@ -22,6 +22,7 @@ from recognition.types import Box
 from tests import corpus
 from tests.exif import EXIFTOOL, needs_exiftool, read_with_exiftool
 
+RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 HOSTILE_NAME = "\"><script>&'<![CDATA[ ]]> \x00\x0b\ud800 Đặng"
 
 
@@ -140,7 +141,7 @@ def test_the_sidecar_is_wellformed_and_escaped() -> None:
 
 def test_a_hostile_packet_is_not_carried_over() -> None:
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x:xmpmeta xmlns:x="adobe:ns:meta/">&b;</x:xmpmeta>'
-    rdf = '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><r:Description xmlns:n="u:n" n:t="&a;"/></r:RDF>'
+    rdf = f'<r:RDF xmlns:r="{RDF}"><r:Description xmlns:n="u:n" n:t="&a;"/></r:RDF>'
     in_utf16 = b"\xfe\xff" + f'<!DOCTYPE x [<!ENTITY a "aaaa">]>{rdf}'.encode("utf-16-be")
     for old in (bomb, in_utf16, b"\xff\xfe<broken", b"<a>" * 20000, b"\x00" * 50, "<x/>".encode("utf-16")):
         body = build_xmp_packet([NamedFace(Box(1, 1, 2, 2), "Ann")], (10, 10), old=old)
