@@ -1,8 +1,8 @@
 """Made-up requests to every address, by everybody: none may break the site, tell of what is hidden, let in whom the
 table does not, or change anything by GET.
 
-``python -m tests.web.fuzz_requests --seconds 900`` runs longer, on the database that the environment names. A seed
-and a number make the same request again. Fields are those that the site was seen to ask for, and their values those
+``python -m tests.web.fuzz_requests --seconds 900`` runs longer, on the database that the environment names. The
+same seed makes the same requests. Fields are those that the site was seen to ask for, and their values those
 of its own forms, the ids of a small world, and what does harm elsewhere.
 """
 
@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookies import SimpleCookie
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -100,14 +101,11 @@ FILE_NAMES = (
     b"",
 )
 WRITE = re.compile(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"(\w+)"')
-SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-MAY_BE_AWAY = {
-    "readyz",
-    "api:identify",
-    "api:compare",
-    "compreface:recognise",
-    "compreface:verify",
-}  # a worker
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS", "TRACE"}
+METHODS = (*sorted(SAFE_METHODS), "POST", "PUT", "PATCH", "DELETE")
+OTHER_FIELDS = ("page", "e", "o", "p", "q", "all", "_popup", "_to_field", "next", "x[]", "id__gt")
+# What needs a worker
+MAY_BE_AWAY = {"readyz", "api:identify", "api:compare", "compreface:recognise", "compreface:verify"}
 SETTINGS = {
     "API_CALLS_PER_MINUTE": 1_000_000,
     "UPLOADS_PER_HOUR": 1_000_000,
@@ -192,9 +190,7 @@ class Request:
 class Fuzz:
     def __init__(self, world: World, seed: int) -> None:
         self.world, self.seed = world, seed
-        self.names: dict[str, set[str]] = defaultdict(
-            set
-        )  # of an address's fields, as far as it has asked for them
+        self.names: dict[str, set[str]] = defaultdict(set)  # of the fields that each address has asked for
         self.offered: dict[str, set[bytes]] = defaultdict(set)
         self.files = {"file", "part", "image"}  # fields of files: of calls and scripts, and those of forms
         self.call_names = sorted(list_call_fields())
@@ -218,10 +214,11 @@ class Fuzz:
         return cookies, keys
 
     def run(self, turns: Iterable[int]) -> None:
-        """A request for each number, by turns to every address, by everybody."""
-        everybody = [*ROLES, OWNER]
+        """A request for each number, by turns to every address, by everybody; first of all by an administrator, whom
+        each address asks for its fields."""
+        everybody = [OWNER, *ROLES]
         with override_settings(**SETTINGS), spying_on_fields() as asked:
-            for number in turns:
+            for number in chain(range(-len(self.targets), 0), turns):
                 name, scope = self.targets[number % len(self.targets)]
                 who = everybody[(number // len(self.targets)) % len(everybody)]
                 request = self.make(number, name, scope, who)
@@ -242,11 +239,7 @@ class Fuzz:
             path = self._break_path(dice, path)
         is_hidden &= is_whole and bool(HIDEABLE & {*rule.words})
         usual = rule.method.upper()
-        method = (
-            usual
-            if dice.random() < 0.75
-            else dice.choice(("GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"))
-        )
+        method = usual if dice.random() < 0.75 else dice.choice(METHODS)
         if name.startswith("admin:") and dice.random() < 0.5:
             method = "POST"
         headers = {
@@ -285,11 +278,7 @@ class Fuzz:
         kept = [name for name in names if dice.random() < 0.8]
         kept += dice.sample(kept, min(len(kept), dice.choice((0, 0, 1, 3))))
         if dice.random() < 0.1:
-            kept.append(
-                dice.choice(
-                    ("page", "e", "o", "p", "q", "all", "_popup", "_to_field", "next", "x[]", "id__gt")
-                )
-            )
+            kept.append(dice.choice(OTHER_FIELDS))
         return [(name, self._value(dice, name)) for name in kept]
 
     def _value(self, dice: Dice, name: str) -> bytes:
@@ -379,7 +368,7 @@ class Fuzz:
 
     def _find_told(self, request: Request, response: Any, content: bytes) -> Iterator[str]:
         has_answer = response.status_code < 300 and "HX-Redirect" not in response.headers
-        has_answer &= request.method not in {"HEAD", "OPTIONS"}
+        has_answer &= request.method not in {"HEAD", "OPTIONS", "TRACE"}
         if has_answer and not request.may:
             yield f"lets in: {response.status_code}"
         if request.sees_hidden:

@@ -21,7 +21,7 @@ def test_no_made_up_request_breaks_the_site_or_its_secrets(own_data: Path, reque
     fuzz = make_fuzz(seed=2026)
     fuzz.run(range(requests))
     assert fuzz.found == {}
-    assert fuzz.answers.total() == requests
+    assert fuzz.answers.total() > requests
     assert fuzz.answers[200] > requests / 10  # many get as far as a page
 
 
