@@ -76,6 +76,7 @@ def append_part(upload: PartialUpload, offset: int, checksum: int, part: File[by
         is_fitting = len(content) <= min(MAX_PART, upload.size - upload.arrived)
         if offset != upload.arrived or not is_fitting or zlib.crc32(content) != checksum:
             raise PartRefused(upload.arrived)
+        upload.path.parent.mkdir(exist_ok=True)
         with upload.path.open("r+b" if offset else "wb") as file:
             file.truncate(offset)  # what a killed process has left
             file.seek(offset)

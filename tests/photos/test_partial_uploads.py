@@ -152,5 +152,11 @@ def test_files_nobody_goes_on_with_are_removed_and_only_so_many_are_kept(
     assert PartialUpload.objects.filter(user=bao).count() == KEPT_OF_A_USER
 
 
+def test_where_the_folder_is_gone_it_is_made_again(client: Client, temporary: Path) -> None:
+    upload = begin(client).json()["upload"]
+    temporary.rmdir()
+    assert send(client, upload, 0, CONTENT[:HALF]).json() == {"arrived": HALF}
+
+
 def test_a_name_with_signs_that_no_database_takes_is_cleaned(client: Client) -> None:
     assert begin(client, name="a\0\x07.jpg").json() == begin(client, name="a.jpg").json()
