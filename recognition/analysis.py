@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from recognition.images import Photo
+from recognition.likeness import NO_LIKENESS, Likeness, measure_likeness
 from recognition.types import Detection, Detector, Embedder, Embeddings, FaceCrop, Image
 
 Source = TypeVar("Source", Path, bytes)
@@ -26,6 +27,7 @@ class Analysis:
     embeddings: Embeddings  # (n, dimension); a row of zeros where the face is too poor to be recognised
     milliseconds: dict[str, float]  # decode, detect, embed
     is_cut_off: bool = False  # the file ends too early
+    likeness: Likeness = NO_LIKENESS
 
 
 def has_embedding(detection: Detection) -> bool:
@@ -76,4 +78,5 @@ def analyse_photo(
             "embed": 1000 * (embedded - detected),
         },
         photo.is_cut_off,
+        measure_likeness(photo.pixels),
     )

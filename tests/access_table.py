@@ -80,6 +80,7 @@ TABLE: dict[str, Rule] = {
     "photo_state": VIEWER("photo"),
     "photo_export": VIEWER("photo", "export_kind"),
     "photos_favourite": VIEWER().post,
+    "photo_unstack": CONTRIBUTOR("photo").post,
     "photo_describe": CONTRIBUTOR("photo"),
     "tags": VIEWER(),
     "tag": VIEWER(),

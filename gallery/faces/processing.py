@@ -16,6 +16,7 @@ from django.utils import timezone
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
 from gallery.faces.naming import hold_undecided_faces, name_faces
+from gallery.faces.stacks import stack_photo
 from gallery.index import engine
 from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
@@ -79,6 +80,7 @@ def _process_claimed_photo(photo: Photo) -> None:
         faces = _save_matched_faces(photo, analysis, embedder)
         if embedder is not None:
             name_faces(faces, embedder)
+        stack_photo(photo, analysis.likeness)
         finish_row(photo, Status.DONE)
 
 

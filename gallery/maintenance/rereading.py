@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from gallery.core.limits import get_upload_limits
+from gallery.faces.stacks import stack_photo
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Face, Photo, Reference
@@ -23,7 +24,8 @@ from gallery.photos.moments import find_moment, get_decided_columns, get_moment_
 from recognition.errors import ImageError
 from recognition.images import ImageInfo
 from recognition.images.orientation import get_stored_box
-from recognition.images.sandbox import probe_photo
+from recognition.images.sandbox import probe_photo, read_photo
+from recognition.likeness import SHARPNESS_SIDE, measure_likeness
 from recognition.types import Box
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ def reread_files() -> None:
 def _reread_file(photo: Photo) -> None:
     try:
         info = probe_photo(photo.file.path, get_upload_limits())
+        picture = read_photo(photo.file.path, get_upload_limits(), max_side=SHARPNESS_SIDE)
     except (ImageError, OSError) as error:
         log.warning("photo %d could not be read again: %s", photo.pk, error)
         Photo.objects.filter(pk=photo.pk).update(reading=READING)
@@ -62,7 +65,10 @@ def _reread_file(photo: Photo) -> None:
             _move_faces(current, info)
             enqueue_rows(Photo.objects.filter(pk=photo.pk))
             dispatch.send_task("process_photo", photo.pk)
+        if current.rating is None:
+            columns["rating"] = info.rating
         rows.update(reading=READING, **columns)
+        stack_photo(Photo.objects.get(pk=photo.pk), measure_likeness(picture.pixels))
 
 
 def _find_moment_columns(photo: Photo, info: ImageInfo) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class TakenSource(models.TextChoices):
     PERSON = "person", _("somebody's word")
 
 
-READING = 2  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
+READING = 3  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
 
 
 class Photo(Work):
@@ -128,6 +128,11 @@ class Photo(Work):
     milliseconds = models.JSONField(default=dict, blank=True)  # decode, detect, embed, search
     detector = models.CharField(max_length=40, blank=True)
     reading = models.PositiveSmallIntegerField(default=READING, editable=False)  # version that read the file
+    # See faces/stacks.py
+    likeness = models.BigIntegerField(null=True, editable=False, db_index=True)
+    stack = models.BigIntegerField(null=True, editable=False, db_index=True)
+    stack_score = models.FloatField(default=0, editable=False)
+    is_stackable = models.BooleanField(default=True, editable=False)
     is_cut_off = models.BooleanField(default=False, editable=False)  # the file ends too early
     revision = models.PositiveIntegerField(default=0, editable=False)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from gallery.core.pagination import KeysetPage, find_by_id
@@ -23,7 +23,7 @@ from gallery.photos.ordering import get_after, get_cursor, list_photos_beyond, p
 PHOTOS_PER_PAGE = 36
 MAX_PHOTOS_BEFORE = 360  # one to which somebody comes back
 SPEED_SAMPLE_SIZE = 30
-TILE_FIELDS = ("name", "sha256", "width", "height", "work")  # what a tile needs of a photo
+TILE_FIELDS = ("name", "sha256", "width", "height", "work", "stack")  # what a tile needs of a photo
 
 
 def filter_photos(user: User, photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:
@@ -50,18 +50,36 @@ def get_photo_grid(
 ) -> KeysetPage[Photo]:
     """The photos behind `after`; or from the first on, as far as the photo with the id `at` and a bit beyond.
 
-    They begin shortly before that photo where it is far down.
+    They begin shortly before that photo where it is far down. Of a stack only the front photo is there.
     """
+    fronts = _leave_fronts(photos)
     photo = find_by_id(photos, at) if at and not after else None
     if photo:
-        before = list_photos_beyond(photos, order, get_cursor(photo), is_before=True)
+        before = list_photos_beyond(fronts, order, get_cursor(photo), is_before=True)
         number = before.count()
         if number <= MAX_PHOTOS_BEFORE:
             size += number
         else:
             after = get_after(before[size // 2], order)
-    page = paginate_photos(photos.only(*TILE_FIELDS), order, after, size)
+    page = paginate_photos(fronts.only(*TILE_FIELDS), order, after, size)
+    _count_stacked(photos, page.rows)
     return KeysetPage(add_tile_summaries(page.rows), page.after)
+
+
+def _count_stacked(photos: QuerySet[Photo], shown: Iterable[Photo]) -> None:
+    """Note on the fronts of stacks how many photos of the list they stand for, as `stacked`."""
+    fronts = {photo.stack: photo for photo in shown if photo.stack}
+    if fronts:
+        rows = photos.order_by().filter(stack__in=fronts).values_list("stack")
+        for stack, count in rows.annotate(Count("pk")):
+            fronts[stack].stacked = count  # type: ignore[attr-defined]  # as an annotation would
+
+
+def _leave_fronts(photos: QuerySet[Photo]) -> QuerySet[Photo]:
+    """These photos without those that stand behind another one of them in their stack."""
+    score = OuterRef("stack_score")
+    better = Q(stack_score__gt=score) | Q(stack_score=score, pk__lt=OuterRef("pk"))
+    return photos.exclude(Exists(photos.order_by().filter(better, stack=OuterRef("stack"))))
 
 
 def list_unfinished_photos(user: User) -> list[Photo]:

@@ -28,6 +28,7 @@ from gallery.photos.descriptions import (
     split_tags,
 )
 from gallery.photos.selectors import get_photo_grid
+from gallery.photos.stacks import unstack_photos
 from gallery.web.navigation import get_photo_url
 from gallery.web.photos import get_chosen_photos
 from gallery.web.responses import add_toast, get_next_url, refusals_as_messages
@@ -78,6 +79,14 @@ def photo_describe(request: PageRequest, pk: int) -> HttpResponse:
         return HttpResponseClientRedirect(back) if request.htmx else redirect(back)
     template = "gallery/_photo_form.html" if request.htmx else "gallery/photo_form.html"
     return render(request, template, {"form": form, "photo": photo, "back": back})
+
+
+@contributor_required
+@require_POST
+def photo_unstack(request: PageRequest, pk: int) -> HttpResponse:
+    photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
+    add_event_message(request, unstack_photos(request.user, photo))
+    return redirect(get_photo_url(photo, request.POST.get("in", "")))
 
 
 @require_POST

@@ -52,6 +52,7 @@ from gallery.photos.services import (
     trash_photo,
     trash_photos,
 )
+from gallery.photos.stacks import list_stack
 from gallery.web.navigation import get_grid_url, get_photo_navigation, locate_photo
 from gallery.web.responses import add_toast, get_next_url, get_undo_url
 
@@ -140,6 +141,7 @@ def photo_detail(request: PageRequest, pk: int) -> HttpResponse:
     context = get_photo_context(user, photo, parse_id(request.GET.get("face")), on.key)
     context |= {"on": on, "place": locate_photo(on, photo), **_get_album_context(user, photo)}
     context["back"] = get_grid_url(on, photo)
+    context["stack"] = list_stack(user, photo)
     context["is_favourite"] = user.favourite_photos.filter(pk=photo.pk).exists()
     return render(request, "gallery/photo.html", context)
 

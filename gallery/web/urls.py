@@ -154,6 +154,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("photos/download", media.photos_download, name="photos_download"),
     path("photos/favourite", descriptions.photos_favourite, name="photos_favourite"),
     path("photos/<int:pk>/", photos.photo_detail, name="photo"),
+    path("photos/<int:pk>/unstack", descriptions.photo_unstack, name="photo_unstack"),
     path("photos/<int:pk>/describe", descriptions.photo_describe, name="photo_describe"),
     path("photos/<int:pk>/state", photos.photo_state, name="photo_state"),
     path("photos/<int:pk>/trash", photos.photo_trash, name="photo_trash"),

@@ -108,3 +108,15 @@ def test_an_upright_tiff_is_left_as_it_is(sent: list[Any]) -> None:
     assert [face.left, face.top, face.width, face.height] == [30, 10, 20, 16]
     assert Photo.objects.get().work == Status.DONE
     assert not sent
+
+
+def test_photos_of_before_are_stacked_and_get_the_rating_in_their_file() -> None:
+    scene = Image.fromarray(np.random.default_rng(1).integers(0, 255, (6, 8, 3), np.uint8)).resize((240, 180))
+    xmp = b'<rdf:Description xmp:Rating="4"/>'
+    for number, quality in enumerate((95, 60)):
+        write_file(f"photos/{number}.jpg", corpus.saved(scene, "JPEG", quality=quality, xmp=xmp))
+        a_photo(file=f"photos/{number}.jpg", reading=2)
+    reread_files()
+    first, second = Photo.objects.order_by("pk")
+    assert first.stack == second.stack == first.pk
+    assert (first.rating, second.rating) == (4, 4)

@@ -1,0 +1,114 @@
+"""Bursts and nearly the same pictures are stacked; who may not see a photo of a stack sees nothing of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.test import Client
+from django.urls import reverse
+from PIL import Image, ImageFilter
+
+from gallery.faces.stacks import stack_photo
+from gallery.history.undo import undo_events
+from gallery.models import Album, Event, Photo, User
+from gallery.photos.stacks import list_stack
+from recognition.likeness import count_different_bits, list_similar_bits, measure_likeness
+from tests.making import a_face, a_photo, a_user
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def a_scene(seed: int, size: tuple[int, int] = (320, 240), blur: float = 0) -> np.ndarray[Any, Any]:
+    coarse = np.random.default_rng(seed).integers(0, 255, (12, 16, 3), np.uint8)
+    picture = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(blur)))
+
+
+def stacked(pixels: np.ndarray[Any, Any], after: float | None = None, **columns: Any) -> Photo:
+    """A photo that has been looked at, taken so many seconds after noon."""
+    taken = (
+        {"taken_at": NOON + timedelta(seconds=after), "taken_precision": "second"}
+        if after is not None
+        else {}
+    )
+    photo = a_photo(**{**taken, **columns})
+    for _face in range(columns.get("bytes", 0)):
+        a_face(photo)
+    stack_photo(photo, measure_likeness(pixels))
+    photo.refresh_from_db()
+    return photo
+
+
+def tiles(client: Client) -> list[tuple[int, int]]:
+    rows = client.get(reverse("photos")).context["page"].rows
+    return [(photo.pk, getattr(photo, "stacked", 1)) for photo in rows]
+
+
+def test_the_same_picture_in_another_size_is_stacked_and_another_is_not(user: User) -> None:
+    first = stacked(a_scene(1))
+    second, other = stacked(a_scene(1, (640, 480))), stacked(a_scene(2))
+    first.refresh_from_db()
+    assert set(list_stack(user, first)) == {first, second}
+    assert other.stack is None
+    flat = np.full((60, 80, 3), 200, np.uint8)
+    assert (stacked(flat).stack, stacked(flat).stack) == (None, None)
+
+
+def test_a_burst_is_looser_than_the_same_picture_but_only_within_seconds(user: User) -> None:
+    scene = a_scene(1)
+    moved = scene.copy()
+    moved[:60, :160] = moved[:60, :160][:, ::-1]
+    one, other = measure_likeness(scene).bits, measure_likeness(moved).bits
+    assert 2 < count_different_bits(one, other) <= 12
+    first, late, second = stacked(scene, 0), stacked(moved, 3600), stacked(moved, 3, width=600, height=800)
+    assert {late.stack, second.stack} == {None}  # an hour later; of another shape
+    assert stacked(moved, 4).stack is not None
+    assert first in list_stack(user, Photo.objects.latest("pk"))
+
+
+def test_the_most_faces_and_then_the_sharpest_stand_in_front(curator: Client) -> None:
+    sharp = stacked(a_scene(1))
+    stacked(a_scene(1, blur=3))
+    stacked(a_scene(1, (160, 120)), width=400, height=300)  # a copy made smaller
+    assert tiles(curator) == [(sharp.pk, 3)]
+    crowded = stacked(a_scene(1), bytes=2)
+    assert tiles(curator) == [(crowded.pk, 4)]
+
+
+def test_each_sees_only_their_part_of_a_stack(client: Client) -> None:
+    mai, other = a_user("Mai"), a_user("Other")
+    board = Album.objects.create(name="Board", is_limited=True, created_by=mai)
+    hidden, seen = stacked(a_scene(1), bytes=3, album=board), stacked(a_scene(1))
+    client.force_login(mai)
+    assert tiles(client) == [(hidden.pk, 2)]
+    client.force_login(other)
+    assert tiles(client) == [(seen.pk, 1)]
+    page = client.get(reverse("photo", args=(seen.pk,))).content.decode()
+    assert "Unstack" not in page
+
+
+def test_a_stack_is_taken_apart_by_one_click_stays_so_and_comes_back_by_undo(
+    curator: Client, user: User
+) -> None:
+    first, second = stacked(a_scene(1)), stacked(a_scene(1))
+    assert "Stack of 2 photos" in curator.get(reverse("photo", args=(first.pk,))).content.decode()
+    curator.post(reverse("photo_unstack", args=(first.pk,)))
+    assert len(tiles(curator)) == 2
+    stack_photo(Photo.objects.get(pk=second.pk), measure_likeness(a_scene(1)))
+    third = stacked(a_scene(1))
+    assert len(tiles(curator)) == 3
+    assert third.stack is None
+    undo_events(user, Event.objects.get(verb="photo.unstack"))
+    assert set(list_stack(user, Photo.objects.get(pk=first.pk))) == {first, second}
+
+
+def test_similar_bits_are_those_of_which_few_differ() -> None:
+    for bits in (5, -7):
+        found = list(list_similar_bits(bits, 2))
+        assert len(found) == len(set(found)) == 1 + 64 + 64 * 63 // 2
+        assert max(count_different_bits(bits, other) for other in found) == 2
+        assert all(-(1 << 63) <= other < 1 << 63 for other in found)
