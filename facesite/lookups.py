@@ -39,7 +39,7 @@ def put_in(answer: Answer, found: Found) -> Answer:
 
 async def _ask_socket(lookup: Lookup) -> Found:
     """Connections are answered one after the other, in their order."""
-    reader, writer = await asyncio.open_unix_connection(get_socket_path())
+    reader, writer = await asyncio.open_unix_connection(get_socket_path(lookup.socket))
     try:
         lengths = [picture.tell() for picture in lookup.pictures]
         question = {

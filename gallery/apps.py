@@ -26,6 +26,7 @@ def _register_descriptions() -> None:
     from gallery.accounts import services as accounts
     from gallery.curation import jobs as curation
     from gallery.faces import decisions
+    from gallery.faces import services as faces
     from gallery.history import erased, switches
     from gallery.history.descriptions import register_descriptions
     from gallery.index import services as index
@@ -47,6 +48,7 @@ def _register_descriptions() -> None:
         index,
         switch,
         decisions,
+        faces,
         photos,
         albums,
         album_order,

@@ -13,11 +13,13 @@ from gallery.faces.naming import is_following_due
 from gallery.faces.processing import list_unembedded_drawn_faces
 from gallery.index import tasks as index_tasks
 from gallery.index import worker_memory  # noqa: F401 -- listens to the worker's start
+from gallery.index.builds import is_face_build_due
 from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases
 from gallery.jobs.registry import JOB_KINDS
 from gallery.jobs.tasks import register_task
 from gallery.maintenance import tasks as maintenance_tasks
+from gallery.models.index import IndexContents
 from gallery.people import tasks as people_tasks
 from gallery.privacy import tasks as privacy_tasks
 from gallery.privacy.erasure_cleanup import revive_erasures
@@ -58,6 +60,8 @@ def sweep() -> None:
             dispatch.send_task(kind.task, pk)
     if is_clustering_due():
         dispatch.send_task("group_new_faces")
+    if is_face_build_due():
+        dispatch.send_task("request_build", "faces changed", None, True, IndexContents.FACES)
     for pk in list_unembedded_drawn_faces():
         dispatch.send_task("embed_face", pk)
     if is_following_due():

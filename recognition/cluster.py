@@ -11,6 +11,9 @@ group keeps the number of its oldest member.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,20 +25,25 @@ NO_GROUP = -1
 
 
 def cluster(
-    vectors: Embeddings, least: float, groups: NDArray[np.int64] | None = None, rounds: int = 3
+    vectors: Embeddings,
+    least: float,
+    groups: NDArray[np.int64] | None = None,
+    rounds: int = 3,
+    watch: Callable[[float], None] = lambda share: None,
 ) -> NDArray[np.int64]:
     """A group for each unit vector (n, dimension): the row of the group's first member, (n,) int64.
 
     ``least`` is the mean cosine that holds a group together (an embedder's ``bounds.known`` does). ``groups`` are
     those of an earlier call, as such row numbers in these vectors, ``NONE`` for new faces; they are never taken
-    apart, only joined. A group of one is its own row. Deterministic.
+    apart, only joined. A group of one is its own row. Deterministic. ``watch`` is told how much of it is done, and
+    may raise to stop it.
     """
     forest = _UnionFind(vectors)
     if groups is not None:
         for row, group in enumerate(groups):
             if group != NO_GROUP:
                 forest.join(int(group), row)
-    for left, right in _list_similar_pairs(vectors, least):
+    for left, right in _list_similar_pairs(vectors, least, watch):
         forest.join_if_alike(left, right, least)
     for _ in range(rounds):
         if not _join_whole_groups(forest, least):
@@ -43,13 +51,35 @@ def cluster(
     return np.array([forest.root(row) for row in range(len(vectors))], np.int64)
 
 
+def join_new_faces(
+    sums: NDArray[np.float64], sizes: NDArray[np.float64], pairs: list[tuple[int, int]], least: float
+) -> NDArray[np.int64]:
+    """For each of these groups, the first one that it is joined with or is itself, (n,) int64.
+
+    A group is given by the sum (dimension,) of its unit vectors and their number; a new face is a group of one.
+    ``pairs`` are those to compare, the most alike first; afterwards all that have grown are compared with each other.
+    As in ``cluster``, they are joined where the mean cosine between all their faces reaches ``least``.
+    """
+    forest = _UnionFind(sums, sizes)
+    for left, right in pairs:
+        forest.join_if_alike(left, right, least)
+    while _join_whole_groups(forest, least):
+        pass
+    return np.array([forest.root(row) for row in range(len(sums))], np.int64)
+
+
+def is_coherent(total: NDArray[np.float64], size: int, least: float) -> bool:
+    """Whether the mean cosine between the faces of a group, given by the sum of their vectors, reaches ``least``."""
+    return size < 2 or float(total @ total) - size >= least * size * (size - 1)
+
+
 class _UnionFind:
     """Union-find whose roots are the least row of a group, with each group's vector sum and size."""
 
-    def __init__(self, vectors: Embeddings) -> None:
+    def __init__(self, vectors: NDArray[Any], sizes: NDArray[np.float64] | None = None) -> None:
         self.parent = list(range(len(vectors)))
         self.sums = vectors.astype(np.float64)
-        self.sizes = np.ones(len(vectors))
+        self.sizes = np.ones(len(vectors)) if sizes is None else sizes.copy()
 
     def root(self, row: int) -> int:
         top = row
@@ -77,9 +107,11 @@ class _UnionFind:
         return True
 
 
-def _list_similar_pairs(vectors: Embeddings, least: float) -> list[tuple[int, int]]:
+def _list_similar_pairs(
+    vectors: Embeddings, least: float, watch: Callable[[float], None] = lambda share: None
+) -> list[tuple[int, int]]:
     """Pairs of neighbours at least that alike, the most alike first."""
-    rows, similarities = find_neighbours(vectors, NEIGHBOUR_COUNT)
+    rows, similarities = find_neighbours(vectors, NEIGHBOUR_COUNT, watch)
     left, place = np.nonzero((similarities >= least) & (rows >= 0))
     right = rows[left, place]
     # a pair seen from both sides is kept once; the order among equals is by row

@@ -52,6 +52,17 @@ def _describe_error(status: int) -> dict[str, Any]:
     return {"description": str(sentence), "content": {PROBLEM_TYPE: content}}
 
 
+def describe_face_search() -> dict[str, Any]:
+    """For `openapi_extra` of a call that takes a face's number as JSON, or a file."""
+    face = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
+    file = {"type": "string", "format": "binary"}
+    content = {
+        kind: {"schema": {"type": "object", "required": [name], "properties": {name: schema}}}
+        for kind, name, schema in (("application/json", "face", face), ("multipart/form-data", "file", file))
+    }
+    return {"requestBody": {"required": True, "content": content}}
+
+
 def describe_file(media_type: str) -> dict[str, Any]:
     """For `openapi_extra` of a call that answers with a file, and with 304 to whoever has it already."""
     schema = {"type": "string", "format": "binary"}

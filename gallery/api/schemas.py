@@ -15,6 +15,7 @@ Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$",
 # Where a part of a list ended, as the answer before said it
 IdCursor = Id
 PlaceCursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}:[^\x00]*$", examples=["17:lan nguyen"])]
+ScoreText = Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$", examples=["0:0.5321:17"])]
 Pixels = Annotated[int, Field(ge=1, le=10_000)]
 IdempotencyKey = Annotated[
     str,
@@ -84,6 +85,28 @@ class IdentifiedOut(Schema):
     width: int
     height: int
     faces: list[IdentifiedFaceOut]
+
+
+class FaceSearchIn(Schema):
+    face: Id
+
+
+class AlikeFaceOut(Schema):
+    """A face of a photo that looks like the one that was asked for."""
+
+    similarity: Similarity
+    certainty: Literal["known", "unsure", "alike"] = Field(
+        description="`known`: alike enough to be the same person, by the bounds that names are given by"
+    )
+    meaning: str = Field(description="In the asked language")
+    face: int
+    photo: int
+    person: PersonRef | None = Field(description="Whose name it bears")
+
+
+class AlikeFacesOut(Schema):
+    faces: list[AlikeFaceOut] = Field(description="The nearest first")
+    next: str | None = Field(description="What `cursor` takes for the following part; null at the end")
 
 
 class ComparedOut(Schema):
@@ -200,6 +223,7 @@ class BuildOut(Schema):
     status: Status
     reason: str | None
     embedder: str
+    contents: Literal["references", "faces"] = Field(description="What it is an index of")
     active: bool
     vectors: int
     index: str

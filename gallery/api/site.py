@@ -116,6 +116,7 @@ def list_builds(request: ApiRequest, cursor: Query[IdCursor | None] = None) -> P
             status=cast("Any", build.work),
             reason=build.failure_text or None,
             embedder=build.embedder_id,
+            contents=cast("Any", build.contents),
             active=build.is_active,
             vectors=build.vectors,
             index=build.index_key,

@@ -365,11 +365,10 @@ def _request_missing_builds() -> list[int]:
         for build in Build.objects.exclude(directory=""):
             if (Path(settings.INDEX_ROOT) / build.directory).is_dir():
                 continue
-            coming = Build.objects.filter(embedder_id=build.embedder_id, work__in=RUNNING_STATES)
+            kind = {"embedder_id": build.embedder_id, "contents": build.contents}
+            coming = Build.objects.filter(**kind, work__in=RUNNING_STATES)
             if build.is_active and not coming.exists():
-                row = Build.objects.create(
-                    embedder_id=build.embedder_id, queued_at=timezone.now(), reason="restored from a backup"
-                )
+                row = Build.objects.create(**kind, queued_at=timezone.now(), reason="restored from a backup")
                 asked.append(row.pk)
             Build.objects.filter(pk=build.pk).update(is_active=False, directory="")
     except DatabaseError as error:

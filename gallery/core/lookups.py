@@ -23,9 +23,12 @@ from gallery.models import User
 from recognition.errors import ImageTooLarge
 
 SOCKET_NAME = "lookups.sock"  # in the data directory
+SEARCH_SOCKET_NAME = "searches.sock"  # of acts that look at no picture, and do not wait behind those that do
+QUICK_ACTS = ("search_with_face", "search_with_vector")
 LOOKUP_PATHS = (
     "/api/v1/identify",
     "/api/v1/compare",
+    "/api/v1/faces/search",
     "/compreface/api/v1/recognition/recognize",
     "/who/",
 )
@@ -46,6 +49,10 @@ class Lookup:
     pictures: tuple[IO[bytes], ...]
     is_for_page: bool  # which is asked for once more then, with FOUND
 
+    @property
+    def socket(self) -> str:
+        return SEARCH_SOCKET_NAME if self.act in QUICK_ACTS else SOCKET_NAME
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -56,11 +63,11 @@ class Found:
     content: bytes
 
 
-def get_socket_path() -> str:
-    path = str(settings.DATA_DIR / SOCKET_NAME)
+def get_socket_path(name: str) -> str:
+    path = str(settings.DATA_DIR / name)
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
         return path
-    return f"/proc/self/fd/{_open_folder(str(settings.DATA_DIR))}/{SOCKET_NAME}"
+    return f"/proc/self/fd/{_open_folder(str(settings.DATA_DIR))}/{name}"
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Generic, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -61,9 +62,10 @@ class ScoreCursor:
     def read(text: str) -> ScoreCursor | None:
         try:
             group, score, pk = text.split(":")
-            return ScoreCursor(float(score), int(pk), int(group))
+            found = ScoreCursor(float(score), int(pk), int(group))
         except ValueError:
             return None
+        return found if isfinite(found.score) else None
 
 
 def find_by_id(rows: QuerySet[Row], text: str | None) -> Row | None:

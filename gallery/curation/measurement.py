@@ -20,7 +20,7 @@ from gallery.curation.findings import (
 )
 from gallery.history.changeset import split_into_chunks
 from gallery.index import engine
-from gallery.index.live import stream_vector_parts
+from gallery.index.contents import stream_reference_parts
 from gallery.models import Calibration, Finding
 from gallery.people.crops import ReferenceCrop, cut_reference_crop
 from gallery.people.folder_import import ImportReport, PersonImage, embed_crops
@@ -56,7 +56,7 @@ class LabelledVectors:
 
 def load_labelled_references(embedder: Embedder) -> LabelledVectors:
     """Every reference that faces are matched to."""
-    parts = list(stream_vector_parts(embedder.id))
+    parts = list(stream_reference_parts(embedder.id))
     if not parts:
         nothing = np.empty(0, np.int64)
         return LabelledVectors(np.empty((0, embedder.dimension), np.float32), nothing, nothing)

@@ -1,23 +1,44 @@
 """Gathers unknown faces that look alike into clusters, so that people can name a whole cluster at once.
 
-A face's `cluster` is the id of its cluster's oldest member; clusters found before are kept and grow. Faces that
-look like ignored ones get the negative of that id: they are in no cluster that a page shows, but are not lost."""
+A face's `cluster` is the id of a face, the oldest there was when the cluster was found. A new face is compared with
+its neighbours in the index alone: it joins their cluster or founds one, and clusters that have become alike are
+joined. Faces that look like ignored ones get the negative of that id: they are in no cluster that a page shows, but
+are not lost. One process groups at a time: it holds a row of its own until the transaction ends."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
 import numpy as np
+from django.db import transaction
+from django.db.models import Q
+from numpy.typing import NDArray
 
+from gallery.history.changeset import split_into_chunks
 from gallery.index import engine
-from gallery.models import Decision, Face
-from gallery.models.querysets import FaceQuerySet
-from recognition.cluster import NO_GROUP, cluster
+from gallery.index.contents import FACES
+from gallery.index.live import get_index_follower
+from gallery.models import Decision, Face, SiteSetting
+from gallery.models.querysets import FaceQuerySet, among_ids
+from recognition.cluster import cluster, is_coherent, join_new_faces
+from recognition.types import Embedder, Embeddings
 
-FACES_PER_UPDATE = 500  # faces in one statement
+FACES_PER_STEP = 100  # new faces in one transaction
+NEIGHBOURS = 60  # of a new face, named ones among them, that may say where it belongs
+NO_FACE = 2**40  # more than any face's id
+LOCK_KEY = "face_groups"  # the SiteSetting whose row is held by whoever groups
 
 
 def get_clusterable_faces() -> FaceQuerySet:
     """Faces that may be in a cluster: recognisable, without a name and without a decision."""
     return Face.objects.outside_trash().unnamed().filter(embedding__isnull=False)
+
+
+def list_grouped_faces(embedder: Embedder) -> FaceQuerySet:
+    """Those, and ignored ones, whose like are kept out of the clusters."""
+    ignored = Face.objects.outside_trash().filter(decision=Decision.IGNORED, embedding__isnull=False)
+    return (get_clusterable_faces() | ignored).filter(embedder_id=embedder.id)
 
 
 def is_clustering_due() -> bool:
@@ -26,43 +47,138 @@ def is_clustering_due() -> bool:
 
 
 def cluster_new_faces() -> int:
-    """Cluster all open faces if some are new."""
-    new = get_clusterable_faces().filter(cluster__isnull=True, embedder_id=engine.get_serving_embedder().id)
-    return cluster_all_faces() if new.exists() else 0
+    """Group the faces that are in no cluster yet, step by step; how many faces changed their cluster."""
+    embedder, changed, last = engine.get_serving_embedder(), 0, 0
+    new = get_clusterable_faces().filter(cluster__isnull=True, embedder_id=embedder.id).order_by("pk")
+    while ids := list(new.filter(pk__gt=last).values_list("pk", flat=True)[:FACES_PER_STEP]):
+        changed += _cluster_some_faces(ids, embedder)
+        last = ids[-1]
+    return changed
 
 
-def cluster_all_faces() -> int:
-    """Cluster all open faces; how many of them changed their cluster."""
-    embedder = engine.get_serving_embedder()
-    ignored = Face.objects.outside_trash().filter(decision=Decision.IGNORED, embedding__isnull=False)
-    rows = (get_clusterable_faces() | ignored).filter(embedder_id=embedder.id)
-    faces = list(rows.only("pk", "embedding", "cluster", "decision").order_by("pk"))
-    if not faces:
-        return 0
-    vectors = np.stack([face.embedding for face in faces if face.embedding is not None])
-    found = cluster(vectors, engine.get_decision_bounds(embedder).known, _get_earlier_clusters(faces))
-    changed = _reassign_faces(faces, found)
-    Face.objects.bulk_update(changed, ["cluster"], batch_size=FACES_PER_UPDATE)
-    return len(changed)
+def hold_grouping_lock() -> None:
+    """Until the transaction ends, nobody else groups faces."""
+    SiteSetting.objects.get_or_create(key=LOCK_KEY, defaults={"value": ""})
+    SiteSetting.objects.select_for_update().get(pk=LOCK_KEY)
 
 
-def _get_earlier_clusters(faces: list[Face]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """The clusters found before, as rows of these faces."""
-    first: dict[int, int] = {}
-    groups = np.full(len(faces), NO_GROUP, np.int64)
-    for row, face in enumerate(faces):
-        if face.cluster is not None:
-            groups[row] = first.setdefault(abs(face.cluster), row)
+@dataclass(slots=True)
+class _Group:
+    """Faces of one cluster, or one new face."""
+
+    key: int
+    faces: list[Face] = field(default_factory=list)
+
+    @property
+    def total(self) -> NDArray[np.float64]:
+        """The sum (dimension,) of their vectors."""
+        total: NDArray[np.float64] = stack_vectors(self.faces).sum(axis=0, dtype=np.float64)
+        return total
+
+
+def _cluster_some_faces(ids: Collection[int], embedder: Embedder) -> int:
+    follower = get_index_follower(embedder, FACES)
+    follower.refresh()  # may take a while, so not in the transaction
+    with transaction.atomic():
+        hold_grouping_lock()
+        grouped = list_grouped_faces(embedder).only("pk", "embedding", "cluster", "decision").order_by("pk")
+        new = [face for face in grouped.filter(pk__in=ids, cluster__isnull=True) if not face.decision]
+        if not new:
+            return 0
+        least = engine.get_decision_bounds(embedder).known
+        near = follower.live.search(stack_vectors(new), NEIGHBOURS)
+        found = {
+            one.reference for neighbours in near for one in neighbours if one.similarity >= least
+        }.difference(face.pk for face in new)
+        clusters = dict(grouped.filter(pk__in=among_ids(found)).values_list("pk", "cluster"))
+        groups = _load_groups(grouped, (abs(key) for key in clusters.values() if key is not None), least)
+        items = [*groups, *(_Group(_find_free_key([face]), [face]) for face in new)]
+        place = {face.pk: number for number, item in enumerate(items) for face in item.faces}
+        alike = [
+            (-one.similarity, place[face.pk], place[one.reference])
+            for face, neighbours in zip(new, near, strict=True)
+            for one in neighbours
+            if one.similarity >= least and one.reference in place and one.reference != face.pk
+        ]
+        pairs = [(left, right) for _similarity, left, right in sorted(alike)]
+        sums = np.stack([item.total for item in items])
+        sizes = np.array([len(item.faces) for item in items], np.float64)
+        roots = join_new_faces(sums, sizes, pairs, least)
+        return _write_clusters(items, roots.tolist())
+
+
+def stack_vectors(faces: Iterable[Face]) -> Embeddings:
+    return np.stack([face.embedding for face in faces if face.embedding is not None])
+
+
+def _load_groups(grouped: FaceQuerySet, keys: Iterable[int], least: float) -> list[_Group]:
+    """These clusters with all their faces; one that does not hold together any more is taken apart."""
+    groups = []
+    for key in sorted(set(keys)):
+        faces = list(grouped.filter(Q(cluster=key) | Q(cluster=-key)))
+        group = _Group(key, faces)
+        if is_coherent(group.total, len(faces), least):
+            groups.append(group)
+            continue
+        parts = cluster(stack_vectors(faces), least)
+        for first in np.unique(parts):
+            some = [face for face, part in zip(faces, parts, strict=True) if part == first]
+            groups.append(_Group(key if first == 0 else _find_free_key(some), some))
     return groups
 
 
-def _reassign_faces(faces: list[Face], found: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[Face]:
-    """The faces whose cluster is another now, with it set."""
-    ignored = {int(group) for face, group in zip(faces, found, strict=True) if face.decision}
-    changed = []
-    for face, group in zip(faces, found, strict=True):
-        key = -faces[group].pk if int(group) in ignored else faces[group].pk
-        if face.cluster != key:
-            face.cluster = key
-            changed.append(face)
-    return changed
+def _find_free_key(faces: list[Face]) -> int:
+    """The oldest of these faces after which no cluster of others is called."""
+    ids = [face.pk for face in faces]
+    named = Q(cluster__in=ids) | Q(cluster__in=[-pk for pk in ids])
+    others = Face.objects.filter(named).exclude(pk__in=ids).values_list("cluster", flat=True)
+    return choose_free_key(ids, {abs(key) for key in others if key})
+
+
+def choose_free_key(ids: list[int], taken: Collection[int]) -> int:
+    """The first of these that is not taken; or a number that is no face's, where all have left clusters called so."""
+    return next((pk for pk in ids if pk not in taken), NO_FACE + ids[0])
+
+
+def _write_clusters(items: list[_Group], roots: list[int]) -> int:
+    """Give all faces of what was joined one cluster, the oldest; how many faces changed theirs."""
+    joined: dict[int, list[_Group]] = {}
+    for item, root in zip(items, roots, strict=True):
+        joined.setdefault(root, []).append(item)
+    wanted: dict[int, list[int]] = {}
+    for some in joined.values():
+        faces = [face for item in some for face in item.faces]
+        key = min(item.key for item in some)
+        key = -key if any(face.decision for face in faces) else key
+        if ids := [face.pk for face in faces if face.cluster != key]:
+            wanted[key] = ids
+    return write_clusters(wanted)
+
+
+@transaction.atomic
+def write_clusters(wanted: dict[int, list[int]]) -> int:
+    """Faces by the cluster they get; how many there were."""
+    ids = sorted(pk for some in wanted.values() for pk in some)
+    for chunk in split_into_chunks(ids):  # in the order in which everybody locks several
+        list(Face.objects.select_for_update().filter(pk__in=chunk).order_by("pk").values_list("pk"))
+    for key, some in wanted.items():
+        for chunk in split_into_chunks(some):
+            Face.objects.filter(pk__in=chunk).update(cluster=key)
+    return len(ids)
+
+
+def follow_ignored_faces(face_ids: Collection[int]) -> None:
+    """After decisions: the like of faces that somebody ignored leave the clusters, and come back with them."""
+    embedder = engine.get_serving_embedder()
+    with transaction.atomic():
+        hold_grouping_lock()
+        touched = Face.objects.filter(pk__in=among_ids(face_ids), cluster__isnull=False)
+        keys = {abs(key) for key in touched.values_list("cluster", flat=True) if key}
+        wanted: dict[int, list[int]] = {}
+        for key in sorted(keys):
+            rows = list_grouped_faces(embedder).filter(Q(cluster=key) | Q(cluster=-key))
+            faces = list(rows.values_list("pk", "cluster", "decision"))
+            signed = -key if any(decision for _pk, _cluster, decision in faces) else key
+            if ids := [pk for pk, now, _decision in faces if now != signed]:
+                wanted[signed] = ids
+        write_clusters(wanted)

@@ -130,6 +130,39 @@ def ignore_face_group(
     return _decide_face_group(user, Face.objects.all(), face_ids, seen or {}, "face.ignore", columns)
 
 
+def reject_person_of_group(
+    user: User, face_ids: Collection[int], person: Person, seen: dict[int, int]
+) -> FaceGroupResult:
+    """These faces are not this person, and never will be proposed as such; one act. `seen` as for naming them.
+
+    Faces that somebody has named so, or changed since, are left out and reported.
+    """
+    changes, photos, ids = ChangeSet(), set[int](), list[int]()
+    with transaction.atomic():
+        rows = Face.objects.undecided().select_for_update(of=("self",)).order_by("pk")
+        for face in rows.filter(pk__in=face_ids).exclude(rejections__person=person):
+            if seen.get(face.pk, face.revision) != face.revision:
+                continue
+            changes.create(FaceRejection(face=face, person=person, by=user))
+            changes.delete(Candidate.objects.filter(face=face, person=person))
+            is_named = {**UNNAMED_COLUMNS, **undecided_columns()} if face.person_id == person.pk else {}
+            changes.set(face, **is_named, decision=face.decision)
+            ids.append(face.pk)
+            photos.add(face.photo_id)
+        event = None
+        if ids:
+            apply_effects(changes)
+            event = record_event(
+                user,
+                "face.reject_group",
+                person,
+                {"count": len(ids), "photos": len(photos), **summarise_person(person)},
+                undo=changes,
+                subjects={"face": ids, "photo": photos},
+            )
+    return FaceGroupResult(event, ids, sorted(set(face_ids) - set(ids)))
+
+
 def _decide_face_group(
     user: User,
     faces: FaceQuerySet,
@@ -207,6 +240,11 @@ EVENT_DESCRIPTIONS = {
     "face.ignore": ngettext_lazy("ignored %(count)s face", "ignored %(count)s faces", "count"),
     "face.clear": gettext_lazy("took back the decision on a face"),
     "face.draw": gettext_lazy("drew a face"),
+    "face.reject_group": ngettext_lazy(
+        "said that %(count)s face is not “%(person)s”",
+        "said that %(count)s faces are not “%(person)s”",
+        "count",
+    ),
     "face.name_group": ngettext_lazy(
         "named %(count)s face “%(person)s”", "named %(count)s faces “%(person)s”", "count"
     ),

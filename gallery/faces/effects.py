@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from gallery.faces.decisions import UNNAMED_COLUMNS
 from gallery.history.changeset import ChangeSet, split_into_chunks
-from gallery.index.feed import announce_people_references
+from gallery.index.feed import ChangeKind, announce_people_references, record_face_changes
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import MAX_SENT_JOBS
@@ -89,6 +89,7 @@ def forget_face_vectors(faces: Iterable[int]) -> int:
     count = 0
     for some in split_into_chunks(sorted(faces)):
         rows = Face.objects.filter(pk__in=some, embedding__isnull=False)
+        record_face_changes(ChangeKind.ERASED, rows.only("embedder_id"))
         count += rows.update(embedding=None, embedder_id="", embedded_at=None, cluster=None)
         Candidate.objects.filter(look_alike__in=some).delete()
     return count

@@ -14,6 +14,7 @@ from gallery.faces.namesakes import tell_namesakes_apart
 from gallery.faces.tagging import GallerySearch, NamedFace
 from gallery.index import engine
 from gallery.models import Person, Reference, User
+from gallery.models.fields import vector_to_bytes
 from recognition.analysis import analyse_photo, embed_faces
 from recognition.images import Photo, encode_pixels, shrink_pixels
 from recognition.mainface import NoFaceFound, find_main_face
@@ -56,7 +57,7 @@ def identify_faces(user: User, picture: bytes) -> dict[str, Any]:
 
 def describe_picture(user: User, picture: bytes) -> dict[str, Any]:
     """For the page "Who is this?": the picture as WebP in base64, its faces from left to right, their people, what
-    the similarities mean, and the reference that is most like each."""
+    the similarities mean, the reference that is most like each, and the vector that it can be searched by."""
     embedder = engine.get_serving_embedder()
     shown: list[Photo] = []
 
@@ -72,12 +73,13 @@ def describe_picture(user: User, picture: bytes) -> dict[str, Any]:
         "width": analysis.width,
         "height": analysis.height,
         "picture": b64encode(encode_pixels(shrink_pixels(shown[0].pixels, SHOWN_SIDE))).decode(),
+        "embedder": embedder.id,
         "has_gallery": Reference.objects.searchable().visible_to(user).exists(),
         "faces": [
             {
                 "box": list(face.detection.box.as_ints()),
                 "state": face.outcome.state.value,
-                "is_usable": bool(np.any(vector)),
+                "vector": b64encode(vector_to_bytes(vector)).decode() if np.any(vector) else "",
                 "candidates": _describe_candidates(face, people, embedder.id),
             }
             for face, vector in zip(faces, analysis.embeddings, strict=True)

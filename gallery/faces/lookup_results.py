@@ -31,7 +31,7 @@ class FoundPerson:
 class FoundFace:
     number: int  # from the left, beginning with 1
     label: FaceLabel
-    is_usable: bool
+    vector: str  # by which all photos can be searched for it, in base64; empty where it cannot be compared
     people: tuple[FoundPerson, ...]  # the nearest first; of an unknown face nobody
     # As text, which no language's decimal comma gets into
     box: tuple[str, ...]
@@ -47,6 +47,7 @@ class LookupResult:
     source: str  # the picture, as a data: address
     faces: Sequence[FoundFace]
     named: int  # faces
+    embedder: str  # that made the vectors
     has_gallery: bool  # whether there is anybody whom the reader might find
 
 
@@ -64,6 +65,7 @@ def read_result(user: User, content: bytes) -> LookupResult:
         f"data:image/webp;base64,{answer['picture']}",
         faces,
         sum(face.label.is_named for face in faces),
+        answer["embedder"],
         answer["has_gallery"],
     )
 
@@ -86,7 +88,7 @@ def _read_face(
     return FoundFace(
         number,
         label,
-        face["is_usable"],
+        face["vector"],
         people if label.key != "unknown" else (),
         tuple(map(str, face["box"])),
         tuple(f"{part:.3f}" for part in (left * across, top * down, width * across, bottom)),

@@ -23,6 +23,7 @@ from django.db.models import Count, F
 from django.utils import timezone
 
 from gallery.index import engine, live
+from gallery.index.feed import get_latest_change_id
 from gallery.index.live import find_nearest_references
 from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build, get_applied_calibration
 from gallery.models import (
@@ -31,7 +32,6 @@ from gallery.models import (
     Decision,
     Face,
     FaceRejection,
-    GalleryChange,
     NameChange,
     Reference,
     SiteSetting,
@@ -328,8 +328,7 @@ def is_following_due() -> bool:
         return False
     if get_site_setting(FOLLOWED_BOUNDS_KEY, 0) != _get_applied_id(recipe["id"]):
         return True
-    settled = GalleryChange.objects.filter(embedder_id=recipe["id"], at__lt=old).order_by("-pk")
-    newest = settled.values_list("pk", flat=True).first() or 0
+    newest = get_latest_change_id(recipe["id"], at__lt=old)
     faces = Face.objects.undecided().outside_trash().filter(embedder_id=recipe["id"])
     return faces.filter(searched_change__lt=newest).exists()
 

@@ -19,6 +19,7 @@ from gallery.faces.naming import hold_undecided_faces, name_faces
 from gallery.faces.stacks import stack_photo
 from gallery.index import engine
 from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
+from gallery.index.feed import ChangeKind, record_face_changes
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status, Work
@@ -88,6 +89,7 @@ def _save_matched_faces(photo: Photo, analysis: Analysis, embedder: Embedder | N
     """The photo's faces after this pass, saved: old rows where boxes overlap, new ones, kept decisions."""
     held = Face.objects.select_for_update(of=("self",)).filter(photo=photo).order_by("pk")
     old = list(held.select_related("person"))
+    record_face_changes(ChangeKind.REMOVED, old)
     pairs = pair_faces(old, [detection.box for detection in analysis.detections])
     faces = []
     for row, detection in enumerate(analysis.detections):
@@ -104,6 +106,7 @@ def _save_matched_faces(photo: Photo, analysis: Analysis, embedder: Embedder | N
             face.delete()
     for face in faces:
         face.save()
+    record_face_changes(ChangeKind.ADDED, faces)
     return faces
 
 
@@ -167,6 +170,7 @@ def embed_drawn_face(pk: int) -> bool:
         current = rows.exclude(recognition_off_q("photo")).first()
         if current is None:
             return False
+        record_face_changes(ChangeKind.REMOVED, [current])
         if found is None or vector is None:
             current.landmarks, current.score = None, 0.0
             current.quality, current.is_usable = {"is_usable": False, "reason": "no face"}, False
@@ -180,6 +184,7 @@ def embed_drawn_face(pk: int) -> bool:
                 *("embedding", "embedder_id", "embedded_at"),
             ]
         )
+        record_face_changes(ChangeKind.ADDED, [current])
         name_faces([current, *(face for face in beside if face.pk != pk)], embedder)
     return True
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from typing import Any
 
 from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from gallery.faces.labels import (
     FaceLabel,
@@ -353,3 +355,40 @@ def list_least_similar_faces(user: User, person: Person) -> list[Face]:
     rows = Face.objects.visible_to(user).named().filter(person=person)
     ranked = rows.order_by(F("similarity").asc(nulls_last=True), "pk")
     return list(_only_tile_fields(ranked)[:MAX_CLUSTER_FACES])
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeFace:
+    """A face that a search has found."""
+
+    face: Face
+    label: FaceLabel
+    words: str  # what the similarity means
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeGroup:
+    """Faces that are as surely the one that was searched for."""
+
+    certainty: str  # known, unsure, alike
+    title: str
+    faces: list[AlikeFace]
+
+
+def read_alike_groups(user: User, found: Sequence[Mapping[str, Any]]) -> list[AlikeGroup]:
+    """What `faces.alike` has found, as it is shown to the user who asked."""
+    titles = {
+        "known": _("Alike enough to be the same person"),
+        "unsure": _("Perhaps the same person"),
+        "alike": _("Only similar"),
+    }
+    rows = prefetch_label_data(Face.objects.visible_to(user)).select_related("photo")
+    faces = rows.defer("embedding", "quality", "landmarks").in_bulk([one["face"] for one in found])
+    _tell_apart_on(user, list(faces.values()))
+    groups = {certainty: AlikeGroup(certainty, title, []) for certainty, title in titles.items()}
+    for one in found:
+        if face := faces.get(one["face"]):
+            shown = AlikeFace(face, get_face_label(face), one["meaning"], f"{one['similarity']:.3f}")
+            groups[one["certainty"]].faces.append(shown)
+    return [group for group in groups.values() if group.faces]

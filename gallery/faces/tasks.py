@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from gallery.faces import clustering, naming, processing
+import logging
+
+from gallery.faces import clustering, naming, processing, regrouping
+from gallery.index.live import IndexNotReady
 from gallery.jobs.tasks import register_task
+
+log = logging.getLogger(__name__)
 
 
 @register_task("process_photo")
@@ -18,7 +23,15 @@ def embed_face(pk: int) -> None:
 
 @register_task("group_new_faces")
 def group_new_faces() -> None:
-    clustering.cluster_new_faces()
+    try:
+        clustering.cluster_new_faces()
+    except IndexNotReady as error:  # the sweep sends this again
+        log.info("Unknown faces wait: %s", error)
+
+
+@register_task("regroup_faces")
+def regroup_faces(pk: int) -> None:
+    regrouping.run_grouping(pk)
 
 
 @register_task("follow_gallery")

@@ -19,7 +19,7 @@ from gallery.models import Event, ShareLink, User
 VERB_SIGN_IN, VERB_SIGN_OUT, VERB_SIGN_IN_FAILED = "sign_in", "sign_out", "sign_in.failed"
 VERB_RESET_ASKED = "password.reset_asked"
 VERB_SEEN, VERB_DOWNLOADED, VERB_EXPORTED = "seen", "downloaded", "exported"
-VERB_LOOKED_UP = "looked_up"
+VERB_LOOKED_UP, VERB_SEARCHED = "looked_up", "searched_with_face"
 AUDIT_ONLY_VERBS = (
     VERB_SIGN_IN,
     VERB_SIGN_OUT,
@@ -29,6 +29,7 @@ AUDIT_ONLY_VERBS = (
     VERB_DOWNLOADED,
     VERB_EXPORTED,
     VERB_LOOKED_UP,
+    VERB_SEARCHED,
 )
 MAX_RESETS_PER_HOUR = 5  # from one address
 

@@ -20,19 +20,24 @@ from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import JobFailed
 from gallery.index import engine
+from gallery.index.contents import FACES, INDEXED_ROWS, REFERENCES, IndexedRows
 from gallery.index.engine import get_configured_recipe, get_embedder_by_id
-from gallery.index.feed import get_latest_change_id, get_settled_change_id
-from gallery.index.live import IndexFollower, open_index, searchable_vectors, stream_vector_parts
+from gallery.index.feed import get_latest_change_id, get_settled_change_id, list_index_changes
+from gallery.index.live import IndexFollower, open_index
 from gallery.index.selectors import (
     SERVING_RECIPE_KEY,
+    UNFINISHED_STATUSES,
     find_earlier_builds,
     find_kept_builds,
     get_active_build,
+    list_changes_since,
 )
 from gallery.jobs import dispatch, leases
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
-from gallery.models import Build, GalleryChange, SiteSetting, Status, User
+from gallery.models import Build, Face, GalleryChange, SiteSetting, Status, User
 from gallery.models.base import build_failure_columns
+from gallery.models.history import get_site_setting
+from gallery.models.index import IndexContents
 from recognition import index
 from recognition.errors import EmbedderMismatch, IndexUnusable, RecognitionError
 from recognition.index import Index, builder
@@ -45,14 +50,19 @@ MIN_CHANGED_SHARE = 0.02  # share of a larger gallery that has to change first; 
 
 @transaction.atomic
 def request_build(
-    reason: str, user: User | None = None, delay: float = BUILD_DEBOUNCE_SECONDS, embedder_id: str = ""
+    reason: str,
+    user: User | None = None,
+    delay: float = BUILD_DEBOUNCE_SECONDS,
+    embedder_id: str = "",
+    contents: str = IndexContents.REFERENCES,
 ) -> Build:
     """The build that is waiting, or a new one; with no delay it is due at once."""
     embedder_id = embedder_id or engine.get_serving_embedder().id
     due = leases.get_database_time() + timedelta(seconds=delay)
-    waiting = Build.objects.select_for_update().filter(work=Status.QUEUED, embedder_id=embedder_id).first()
+    kind = {"embedder_id": embedder_id, "contents": contents}
+    waiting = Build.objects.select_for_update().filter(work=Status.QUEUED, **kind).first()
     if waiting is None:
-        waiting = Build.objects.create(embedder_id=embedder_id, queued_at=due, reason=reason, asked_by=user)
+        waiting = Build.objects.create(**kind, queued_at=due, reason=reason, asked_by=user)
     elif waiting.queued_at is None or due < waiting.queued_at:
         waiting.queued_at = due
         waiting.save(update_fields=["queued_at"])
@@ -68,12 +78,40 @@ def request_build_after_change(reason: str) -> Build | None:
     """
     embedder_id = engine.get_serving_embedder().id
     active = get_active_build(embedder_id)
-    if active is not None and active.vectors > SMALL_GALLERY_SIZE:
-        since = GalleryChange.objects.filter(embedder_id=embedder_id, pk__gt=active.upto_change)
-        if since.count() < MIN_CHANGED_SHARE * active.vectors:
-            dispatch.send_task("follow_gallery", countdown=BUILD_DEBOUNCE_SECONDS)
-            return None
+    is_large = active and active.vectors > SMALL_GALLERY_SIZE
+    if active and is_large and list_changes_since(active).count() < MIN_CHANGED_SHARE * active.vectors:
+        dispatch.send_task("follow_gallery", countdown=BUILD_DEBOUNCE_SECONDS)
+        return None
     return request_build(reason, embedder_id=embedder_id)
+
+
+FACE_BUILD_RETRY = timedelta(minutes=10)  # after a build of faces that failed, or that somebody stopped
+MIN_FACES_TO_BUILD = 1_000  # faces up to which all of them are compared, and changes that are worth a build
+
+
+def is_face_build_due() -> bool:
+    """Whether the index of faces holds what it must not hold any more, or lacks so much that a build is due.
+
+    Loads no model. Removed faces are masked at once; the build takes their vectors off the disk, too.
+    """
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
+    faces = Build.objects.filter(contents=IndexContents.FACES)
+    ended = faces.filter(work__in=(Status.FAILED, Status.CANCELLED))
+    is_waiting = faces.filter(work__in=UNFINISHED_STATUSES) | ended.filter(
+        finished_at__gt=timezone.now() - FACE_BUILD_RETRY
+    )
+    if not isinstance(recipe, dict) or is_waiting.exists():
+        return False
+    active = get_active_build(recipe["id"], IndexContents.FACES)
+    if active is None:
+        is_left = faces.filter(is_active=True).exists()  # of the embedder before
+        changes = list_index_changes(recipe["id"], IndexContents.FACES)  # a build takes them out of the feed
+        most = (Face.objects.comparable(recipe["id"]), changes)
+        return is_left or any(rows[MIN_FACES_TO_BUILD - 1 :].exists() for rows in most)
+    since = list_changes_since(active)
+    if since.filter(kind=GalleryChange.Kind.ERASED).exists():
+        return True
+    return since.count() >= max(MIN_FACES_TO_BUILD, MIN_CHANGED_SHARE * active.vectors)
 
 
 SECONDS_BETWEEN_REPORTS = 0.5
@@ -118,11 +156,12 @@ def _fail_dead_builds(pk: int) -> None:
 def _run_claimed_build(build: Build) -> None:
     embedder = get_embedder_by_id(build.embedder_id)
     # Builds asked for before this one starts will hold nothing that this one does not.
-    waiting = Build.objects.filter(work=Status.QUEUED, embedder_id=embedder.id).exclude(pk=build.pk)
+    kind = {"embedder_id": embedder.id, "contents": build.contents}
+    waiting = Build.objects.filter(work=Status.QUEUED, **kind).exclude(pk=build.pk)
     superseded = build_failure_columns(JobFailed("build_superseded", pk=build.pk))
     waiting.update(work=Status.CANCELLED, finished_at=timezone.now(), **superseded)
-    clean_up_builds(embedder.id)
-    upto = get_settled_change_id(embedder.id)
+    clean_up_builds(embedder.id, build.contents)
+    upto = get_settled_change_id(embedder.id, build.contents)
     name = f"{embedder.id}/{build.pk}-{uuid.uuid4().hex[:8]}"
     directory = settings.INDEX_ROOT / name
     figures = _write_index(build, embedder, directory)
@@ -143,13 +182,14 @@ def _run_claimed_build(build: Build) -> None:
     except LeaseLost:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    clean_up_builds(embedder.id)
+    clean_up_builds(embedder.id, build.contents)
 
 
 def _write_index(build: Build, embedder: Embedder, directory: Path) -> index.BuildFigures:
     row, is_due = Build.objects.filter(pk=build.pk), _make_interval_check()
+    rows = INDEXED_ROWS[build.contents]
     return builder.build(
-        stream_vector_parts(embedder.id),
+        rows.stream_parts(embedder.id),
         directory,
         embedder_id=embedder.id,
         dimension=embedder.dimension,
@@ -158,7 +198,7 @@ def _write_index(build: Build, embedder: Embedder, directory: Path) -> index.Bui
         autofaiss=index.AutofaissOptions(settings.INDEX_METRIC, settings.INDEX_KEY)
         if settings.INDEX_POLICY == "autofaiss"
         else None,
-        progress=_make_progress_reporter(row, searchable_vectors(embedder.id).count()),
+        progress=_make_progress_reporter(row, rows.list_searchable(embedder.id).count()),
         cancelled=lambda: is_due() and row.filter(is_cancel_wanted=True).exists(),
     )
 
@@ -203,6 +243,8 @@ def activate_build(build: Build, **columns: Any) -> None:
         _mark_build_active(build)
         Build.objects.filter(pk=build.pk).update(progress=1, step="", **columns)
         finish_row(build, Status.DONE)
+        if build.contents != IndexContents.REFERENCES:
+            return
         recipe = get_configured_recipe()
         if recipe["id"] == build.embedder_id:  # the first that serves; others take over in people.processing
             SiteSetting.objects.get_or_create(key=SERVING_RECIPE_KEY, defaults={"value": recipe})
@@ -211,7 +253,8 @@ def activate_build(build: Build, **columns: Any) -> None:
 
 
 def _mark_build_active(build: Build) -> None:
-    Build.objects.filter(embedder_id=build.embedder_id, is_active=True).update(is_active=False)
+    kind = {"embedder_id": build.embedder_id, "contents": build.contents}
+    Build.objects.filter(**kind, is_active=True).update(is_active=False)
     Build.objects.filter(pk=build.pk).update(is_active=True)
     build.is_active = True
 
@@ -234,17 +277,28 @@ def roll_back_build(embedder_id: str) -> Build:
 MAX_KEPT_BUILDS = 2  # the build that serves and the one before it
 
 
-def clean_up_builds(embedder_id: str) -> None:
+def clean_up_builds(embedder_id: str, contents: str = IndexContents.REFERENCES) -> None:
     """Keep the newest builds; of those made before somebody was erased, only the one that serves."""
-    kept = find_kept_builds(embedder_id)
-    erased = get_latest_change_id(embedder_id, kind=GalleryChange.Kind.ERASED)
+    kept = find_kept_builds(embedder_id, contents)
+    erased = get_latest_change_id(embedder_id, contents, kind=GalleryChange.Kind.ERASED)
     for place, build in enumerate(kept.order_by("-is_active", "-pk")):
         if place >= MAX_KEPT_BUILDS or (not build.is_active and build.upto_change < erased):
             drop_build_files(build)
+    if contents == IndexContents.FACES and kept.filter(is_active=True).exists():
+        _drop_face_builds_of_others(embedder_id)
     _remove_orphan_directories(embedder_id)
     # Changes that every kept build contains are followed by nobody any more.
     oldest = kept.aggregate(oldest=Min("upto_change"))["oldest"] or 0
-    GalleryChange.objects.filter(embedder_id=embedder_id, pk__lt=oldest).delete()
+    list_index_changes(embedder_id, contents).filter(pk__lt=oldest).delete()
+
+
+def _drop_face_builds_of_others(embedder_id: str) -> None:
+    """A face has one vector: those of the embedder before are gone from the database, or are about to go."""
+    others = Build.objects.filter(contents=IndexContents.FACES).exclude(embedder_id=embedder_id)
+    others.update(is_active=False)
+    for build in others.exclude(directory=""):
+        drop_build_files(build)
+    GalleryChange.objects.filter(contents=IndexContents.FACES).exclude(embedder_id=embedder_id).delete()
 
 
 def drop_build_files(build: Build) -> None:
@@ -273,9 +327,9 @@ MAX_LISTED_IDS = 20  # ids named in a report
 
 @dataclass(slots=True)
 class IndexDifferences:
-    """Ids of references, by what is wrong with them in the index; `problem`: it cannot be opened at all."""
+    """Ids of references, or faces, by what is wrong with them in the index; `problem`: it cannot be opened at all."""
 
-    references: int = 0
+    references: int = 0  # or faces
     build: int | None = None
     problem: str = ""
     missing: list[int] = field(default_factory=list)
@@ -283,6 +337,7 @@ class IndexDifferences:
     misplaced: list[int] = field(default_factory=list)  # of another person than the database says
     altered: list[int] = field(default_factory=list)  # another vector than the database has
     is_mended: bool = False
+    faces: IndexDifferences | None = None  # of the index of faces, where there is one
 
     @property
     def is_sound(self) -> bool:
@@ -300,34 +355,41 @@ class IndexDifferences:
             "problem": self.problem or None,
             "is_mended": self.is_mended,
             **counts,
+            **({"faces": self.faces.as_json()} if self.faces else {}),
         }
 
 
 def compare_index_with_database(*, mend: bool = False) -> IndexDifferences:
-    """Compare the index as a fresh process would serve it with the database; with `mend`, build anew."""
+    """Compare the indexes as a fresh process would serve them with the database; with `mend`, build anew."""
     embedder = engine.get_serving_embedder()
-    build = get_active_build(embedder.id)
+    found = _compare_one(embedder, REFERENCES, mend=mend)
+    if get_active_build(embedder.id, IndexContents.FACES):
+        found.faces = _compare_one(embedder, FACES, mend=mend)
+        found.is_mended = all(each.is_mended or each.is_sound for each in (found, found.faces))
+    return found
+
+
+def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexDifferences:
+    build = get_active_build(embedder.id, rows.contents)
     found, opened = IndexDifferences(build=build.pk if build else None), None
     try:
         opened = open_index(build) if build else None
     except (IndexUnusable, EmbedderMismatch) as error:
         found.problem = str(error)
-    follower = IndexFollower(embedder.id, embedder.dimension)
+    follower = IndexFollower(embedder.id, embedder.dimension, rows)
     follower.refresh()
-    _compare_vectors(embedder, follower, opened, found)
+    _compare_vectors(follower, opened, found)
     if mend and not found.is_sound:
-        made = run_build(request_build("verify_index", delay=0).pk)
-        found.is_mended = bool(made and made.is_active) and compare_index_with_database().is_sound
+        made = run_build(request_build("verify_index", delay=0, contents=rows.contents).pk)
+        found.is_mended = bool(made and made.is_active) and _compare_one(embedder, rows, mend=False).is_sound
     return found
 
 
-def _compare_vectors(
-    embedder: Embedder, follower: IndexFollower, opened: Index | None, found: IndexDifferences
-) -> None:
+def _compare_vectors(follower: IndexFollower, opened: Index | None, found: IndexDifferences) -> None:
     served = follower.live.persons_of_references()
     rows = {int(pk): row for row, pk in enumerate(opened.ids)} if opened else {}
     delta = follower.live.delta_vectors()
-    for part in stream_vector_parts(embedder.id):
+    for part in follower.rows.stream_parts(follower.embedder_id):
         found.references += len(part.ids)
         for pk, person, vector in zip(part.ids.tolist(), part.persons.tolist(), part.vectors, strict=True):
             if pk not in served:

@@ -28,6 +28,7 @@ from gallery.models import (
     SiteSetting,
     Status,
 )
+from gallery.models.index import IndexContents
 
 # Those of recognition.embedders.prepare; stored figures are rounded, so rather a few too many.
 TURNED_Q = Q(quality__roll__gt=44.5) | Q(quality__roll__lt=-44.5)
@@ -74,7 +75,8 @@ def _drop_builds(old: str, new: str) -> None:
     Build.objects.filter(embedder_id=new, directory__startswith=f"{old}/").update(
         is_active=False, directory=""
     )
-    if not Build.objects.filter(embedder_id=new, work=Status.QUEUED).exists():
+    queued = Build.objects.filter(embedder_id=new, work=Status.QUEUED, contents=IndexContents.REFERENCES)
+    if not queued.exists():
         build = Build.objects.create(embedder_id=new, queued_at=get_database_time(), reason="recipe changed")
         dispatch.send_task("run_build", build.pk)
     dispatch.send_task("switch_embedder")

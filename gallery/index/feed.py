@@ -1,7 +1,7 @@
-"""The feed of changed references that searching processes follow.
+"""The feeds of changed references, and of changed faces, that searching processes follow.
 
-A row says only "look at this reference again": whoever follows reads the reference's present state, so rows
-may be read twice or late without harm. Write it in the transaction that changes the reference."""
+A row says only "look at this one again": whoever follows reads its present state, so rows may be read twice or late
+without harm. Write it in the transaction that changes the reference or the face."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from gallery.history.changeset import ChangeSet, split_into_chunks
 from gallery.jobs import dispatch
-from gallery.models import GalleryChange, Reference, ReferenceVector, Status
+from gallery.models import Face, GalleryChange, Reference, ReferenceVector, Status
+from gallery.models.index import IndexContents
 from gallery.models.querysets import not_recognisable_q, recognisable_q
 
 ChangeKind = GalleryChange.Kind
@@ -25,8 +27,22 @@ def record_reference_changes(kind: GalleryChange.Kind, references: Iterable[Refe
         return
     vectors = ReferenceVector.objects.filter(reference_id__in=persons)
     GalleryChange.objects.bulk_create(
-        GalleryChange(kind=kind, reference=pk, person=persons[pk], embedder_id=embedder_id)
+        GalleryChange(kind=kind, object_id=pk, person=persons[pk], embedder_id=embedder_id)
         for pk, embedder_id in vectors.values_list("reference_id", "embedder_id")
+    )
+
+
+def record_face_changes(kind: GalleryChange.Kind, faces: Iterable[Face]) -> None:
+    """Announce that these faces, as they are or were, can be searched, or no longer; those without a vector are not.
+
+    Before the vectors go: whose index they were in is not known any more afterwards.
+    """
+    GalleryChange.objects.bulk_create(
+        GalleryChange(
+            contents=IndexContents.FACES, kind=kind, object_id=face.pk, embedder_id=face.embedder_id
+        )
+        for face in faces
+        if face.embedder_id
     )
 
 
@@ -54,7 +70,11 @@ def announce_people_references(people: Sequence[int]) -> None:
     dispatch.send_task("request_build")
 
 
-def get_settled_change_id(embedder_id: str) -> int:
+def list_index_changes(embedder_id: str, contents: str) -> QuerySet[GalleryChange]:
+    return GalleryChange.objects.filter(embedder_id=embedder_id, contents=contents)
+
+
+def get_settled_change_id(embedder_id: str, contents: str = IndexContents.REFERENCES) -> int:
     """The newest row's number, when no row with a lower number can still appear.
 
     On PostgreSQL numbers are given before transactions commit, so this waits for those that are writing.
@@ -63,10 +83,12 @@ def get_settled_change_id(embedder_id: str) -> int:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute(f'LOCK TABLE "{GalleryChange._meta.db_table}" IN SHARE MODE')
-        return get_latest_change_id(embedder_id)
+        return get_latest_change_id(embedder_id, contents)
 
 
-def get_latest_change_id(embedder_id: str, **conditions: Any) -> int:
+def get_latest_change_id(
+    embedder_id: str, contents: str = IndexContents.REFERENCES, **conditions: Any
+) -> int:
     """The number of the newest row, or of the newest of some; 0 before the first."""
-    rows = GalleryChange.objects.filter(embedder_id=embedder_id, **conditions)
+    rows = list_index_changes(embedder_id, contents).filter(**conditions)
     return rows.order_by("-pk").values_list("pk", flat=True).first() or 0

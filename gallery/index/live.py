@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from pathlib import PurePath
 
 import numpy as np
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from gallery.history.changeset import split_into_chunks
+from gallery.index.contents import REFERENCES, IndexedRows
 from gallery.index.engine import load_once, threads_per_photo
-from gallery.index.feed import get_latest_change_id
+from gallery.index.feed import get_latest_change_id, list_index_changes
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
-from gallery.models import Build, GalleryChange, Person, Reference, ReferenceVector
-from gallery.models.people import get_folder_name
+from gallery.models import Build, Person
 from recognition.errors import EmbedderMismatch, IndexUnusable
-from recognition.index import Index, LiveIndex, Part, limit_threads
+from recognition.index import Index, LiveIndex, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
 
 log = logging.getLogger(__name__)
 MAX_TRANSACTION_AGE = timedelta(seconds=60)  # one that was open this long may still show an older change
-REFERENCES_PER_PART = 5_000  # references read from the database at once
+
+
+class IndexNotReady(IndexUnusable):
+    """There is too much to search without a build, which is still to be made."""
 
 
 class IndexFollower:
     """A live index and how far it has followed the feed of changes."""
 
-    def __init__(self, embedder_id: str, dimension: int) -> None:
+    def __init__(self, embedder_id: str, dimension: int, rows: IndexedRows = REFERENCES) -> None:
         self.embedder_id = embedder_id
         self.dimension = dimension
+        self.rows = rows
         self.live = LiveIndex(embedder_id, dimension)
         self.build: int | None = None
         self._is_loaded = False
@@ -45,41 +46,48 @@ class IndexFollower:
         self._lock = threading.Lock()
 
     def refresh(self) -> None:
-        """Take up a new build and every change since."""
+        """Take up a new build and every change since. IndexNotReady where there must be a build first."""
         with self._lock:
-            build = get_active_build(self.embedder_id)
+            build = get_active_build(self.embedder_id, self.rows.contents)
             if not self._is_loaded or (build.pk if build else None) != self.build:
                 self._load(build)
             self._follow()
             self._mask()
 
     def _load(self, build: Build | None) -> None:
-        self.horizon = get_latest_change_id(self.embedder_id, at__lte=_settled_time())
+        self._is_loaded = False
+        contents = self.rows.contents
+        self.horizon = get_latest_change_id(self.embedder_id, contents, at__lte=_settled_time())
         index = None
         if build is not None:
             try:
                 index = open_index(build)
             except (IndexUnusable, EmbedderMismatch) as error:
-                log.error(
-                    "Build %s cannot be used, so all references are searched one by one: %s", build.pk, error
-                )
-                dispatch.send_task("request_build", "the serving build is broken", None, True)
+                log.error("Build %s cannot be used, so all %s are searched: %s", build.pk, contents, error)
+                dispatch.send_task("request_build", "the serving build is broken", None, True, contents)
         self.live = LiveIndex(self.embedder_id, self.dimension, index)
         self.build, self._seen, self._expired = (build.pk if build else None), set(), set()
         if build is not None and index is not None:
             self.horizon = build.upto_change
-        elif parts := list(stream_vector_parts(self.embedder_id)):
+        else:
+            self._load_all()
+        self._is_loaded = True
+
+    def _load_all(self) -> None:
+        most = self.rows.max_unbuilt
+        if most and self.rows.list_searchable(self.embedder_id)[most:].exists():
+            raise IndexNotReady(f"The index of {self.rows.contents} is being built for the first time.")
+        if parts := list(self.rows.stream_parts(self.embedder_id)):
             self.live.apply(
                 added=np.concatenate([part.ids for part in parts]),
                 persons=np.concatenate([part.persons for part in parts]),
                 vectors=np.concatenate([part.vectors for part in parts]),
             )
-        self._is_loaded = True
 
     def _follow(self) -> None:
-        rows = GalleryChange.objects.filter(embedder_id=self.embedder_id, pk__gt=self.horizon)
-        found = list(rows.values_list("pk", "reference", "at"))
-        fresh = {pk: reference for pk, reference, _ in found if pk not in self._seen}
+        rows = list_index_changes(self.embedder_id, self.rows.contents).filter(pk__gt=self.horizon)
+        found = list(rows.values_list("pk", "object_id", "at"))
+        fresh = {pk: number for pk, number, _ in found if pk not in self._seen}
         if fresh:
             self._sync(sorted(set(fresh.values())))
             self._seen.update(fresh)
@@ -92,22 +100,18 @@ class IndexFollower:
         now = set(Person.objects.with_expired_consent().values_list("pk", flat=True))
         if now == self._expired:
             return
-        turned = Reference.objects.filter(person__in=now ^ self._expired).order_by("pk")
+        turned = self.rows.list_of_people(now ^ self._expired).order_by("pk")
         self._sync(list(turned.values_list("pk", flat=True)))
         self._expired = now
 
-    def _sync(self, references: list[int]) -> None:
-        """Bring these references to what the database says of them now."""
-        for some in split_into_chunks(references):
-            rows = ReferenceVector.objects.filter(
-                reference__in=Reference.objects.searchable().filter(pk__in=some),
-                embedder_id=self.embedder_id,
-            ).values_list("reference_id", "reference__person_id", "vector")
-            found = list(rows)
+    def _sync(self, numbers: list[int]) -> None:
+        """Bring these rows to what the database says of them now."""
+        for some in split_into_chunks(numbers):
+            found = self.rows.read(self.embedder_id, some)
             vectors = [vector for _, _, vector in found]
             self.live.apply(
                 removed=some,
-                added=[reference for reference, _, _ in found],
+                added=[number for number, _, _ in found],
                 persons=[person for _, person, _ in found],
                 vectors=np.stack(vectors) if vectors else None,
             )
@@ -122,14 +126,14 @@ def open_index(build: Build) -> Index:
     return Index.load(settings.INDEX_ROOT / build.directory, build.embedder_id)
 
 
-def get_index_follower(embedder: Embedder) -> IndexFollower:
+def get_index_follower(embedder: Embedder, rows: IndexedRows = REFERENCES) -> IndexFollower:
     """This process's follower for an embedder."""
 
     def make() -> IndexFollower:
         limit_threads(threads_per_photo())
-        return IndexFollower(embedder.id, embedder.dimension)
+        return IndexFollower(embedder.id, embedder.dimension, rows)
 
-    return load_once(f"follower {embedder.id}", make)
+    return load_once(f"follower {rows.contents} {embedder.id}", make)
 
 
 def find_nearest_references(
@@ -140,38 +144,3 @@ def find_nearest_references(
     if not is_fresh:
         current.refresh()
     return current.live.search(vectors, k)
-
-
-def searchable_vectors(embedder_id: str) -> QuerySet[ReferenceVector]:
-    """In the order of the references' numbers."""
-    searchable = Reference.objects.searchable()
-    return ReferenceVector.objects.filter(embedder_id=embedder_id, reference__in=searchable).order_by(
-        "reference_id"
-    )
-
-
-def _map_to_folders(names: Iterable[str], images: Iterable[str]) -> list[str]:
-    """Paths as other programs expect them, which read a person's name from the folder; nothing lies there."""
-    return [
-        f"people/{get_folder_name(name)}/{PurePath(image).name}"
-        for name, image in zip(names, images, strict=True)
-    ]
-
-
-def stream_vector_parts(embedder_id: str, pictures: Mapping[int, str] | None = None) -> Iterator[Part]:
-    """Ids, persons, vectors, names and pictures, by person; or where `pictures` says they are, with columns."""
-    fields = ["reference_id", "reference__person_id", "vector", "reference__image", "reference__person__name"]
-    if pictures is not None:
-        fields.append("reference__source_columns")
-    rows, last = searchable_vectors(embedder_id).values_list(*fields), 0
-    while some := list(rows.filter(reference_id__gt=last)[:REFERENCES_PER_PART]):
-        ids, persons, vectors, images, names, *columns = zip(*some, strict=True)
-        yield Part(
-            np.array(ids, np.int64),
-            np.array(persons, np.int64),
-            np.stack(vectors),
-            [pictures[pk] for pk in ids] if pictures is not None else _map_to_folders(names, images),
-            names,
-            *columns,
-        )
-        last = ids[-1]

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from gallery.core.charts import Chart, draw_line_chart
 from gallery.core.pagination import KeysetPage, paginate_by_id
+from gallery.index.feed import list_index_changes
 from gallery.models import (
     Build,
     Calibration,
@@ -28,6 +29,7 @@ from gallery.models import (
     Status,
 )
 from gallery.models.history import get_site_setting
+from gallery.models.index import IndexContents
 from recognition.decide import tighten_for_gallery
 from recognition.types import Bounds
 
@@ -73,15 +75,15 @@ def get_build_list(photos: QuerySet[Photo], after: int | None) -> KeysetPage[Bui
 
 
 def get_serving_build() -> Build | None:
-    """The build that answers now."""
+    """The build of references that answers now."""
     recipe = get_site_setting(SERVING_RECIPE_KEY)
-    active = Build.objects.filter(is_active=True).order_by("-pk")
+    active = Build.objects.filter(is_active=True, contents=IndexContents.REFERENCES).order_by("-pk")
     return (active.filter(embedder_id=recipe["id"]) if isinstance(recipe, dict) else active).first()
 
 
-def find_kept_builds(embedder_id: str) -> QuerySet[Build]:
+def find_kept_builds(embedder_id: str, contents: str = IndexContents.REFERENCES) -> QuerySet[Build]:
     """Builds whose files are kept, the newest first."""
-    done = Build.objects.filter(embedder_id=embedder_id, work=Status.DONE)
+    done = Build.objects.filter(embedder_id=embedder_id, contents=contents, work=Status.DONE)
     return done.exclude(directory="").order_by("-pk")
 
 
@@ -94,12 +96,16 @@ def can_roll_back(build: Build | None) -> bool:
     return build is not None and find_earlier_builds(build.embedder_id).exists()
 
 
+def list_changes_since(build: Build) -> QuerySet[GalleryChange]:
+    return list_index_changes(build.embedder_id, build.contents).filter(pk__gt=build.upto_change)
+
+
 def count_changes_since(build: Build | None) -> int:
     """Changes of the gallery that the serving build does not hold and the delta adds."""
     if build is None:
         return 0
-    rows = GalleryChange.objects.filter(embedder_id=build.embedder_id, pk__gt=build.upto_change)
-    return rows.values("reference").distinct().count()
+    rows = list_changes_since(build)
+    return rows.values("object_id").distinct().count()
 
 
 def has_recent_build_request() -> bool:
@@ -179,7 +185,8 @@ def list_build_plots(serving: Build | None) -> list[BuildPlot]:
     """Of the builds of the embedder that serves, the oldest at the left; none before there are two."""
     if serving is None:
         return []
-    done = Build.objects.filter(embedder_id=serving.embedder_id, work=Status.DONE).order_by("-pk")
+    kind = {"embedder_id": serving.embedder_id, "contents": serving.contents}
+    done = Build.objects.filter(**kind, work=Status.DONE).order_by("-pk")
     builds = list(done[:MAX_PLOTTED_BUILDS])[::-1]
     if len(builds) < 2:
         return []
@@ -216,8 +223,8 @@ def find_newest_embedder_id() -> str:
     return ""
 
 
-def get_active_build(embedder_id: str) -> Build | None:
-    return Build.objects.filter(embedder_id=embedder_id, is_active=True).first()
+def get_active_build(embedder_id: str, contents: str = IndexContents.REFERENCES) -> Build | None:
+    return Build.objects.filter(embedder_id=embedder_id, contents=contents, is_active=True).first()
 
 
 def count_searchable_people() -> int:

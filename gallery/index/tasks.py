@@ -10,15 +10,22 @@ from gallery.index.services import VERIFY_INDEX_JOB
 from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
 from gallery.models import User
+from gallery.models.index import IndexContents
 from recognition.errors import RecognitionError
 
 log = logging.getLogger(__name__)
 
 
 @register_task("request_build")
-def request_build(reason: str = "", user: int | None = None, is_now: bool = False) -> None:
+def request_build(
+    reason: str = "",
+    user: int | None = None,
+    is_now: bool = False,
+    contents: str = IndexContents.REFERENCES,
+) -> None:
     if is_now:
-        builds.request_build(reason, User.objects.filter(pk=user or 0).first(), delay=0)
+        by = User.objects.filter(pk=user or 0).first()
+        builds.request_build(reason, by, delay=0, contents=contents)
     else:
         builds.request_build_after_change(reason)
 

@@ -14,8 +14,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gallery.history.audit import VERB_SIGN_IN_FAILED
+from gallery.index.selectors import list_changes_since
 from gallery.jobs.heartbeats import get_heartbeat_deadline
-from gallery.models import Build, Event, GalleryChange, Photo, Reference, Status, WorkerBeat
+from gallery.models import Build, Event, Photo, Reference, Status, WorkerBeat
+from gallery.models.index import IndexContents
 
 Figures = dict[tuple[str, ...], float]  # by the values of their labels
 ONE_HOUR = timedelta(hours=1)
@@ -83,12 +85,11 @@ def _collect_timings() -> Iterator[Metric]:
 
 def _collect_index() -> Iterator[Metric]:
     vectors, ages, changes, times = Figures(), Figures(), Figures(), Figures()
-    for build in Build.objects.filter(is_active=True):
+    for build in Build.objects.filter(is_active=True, contents=IndexContents.REFERENCES):
         key = (build.embedder_id,)
         age = timezone.now() - build.finished_at if build.finished_at else timedelta()
-        waiting = GalleryChange.objects.filter(embedder_id=build.embedder_id, pk__gt=build.upto_change)
         vectors[key], ages[key] = build.vectors, age.total_seconds()
-        changes[key], times[key] = waiting.count(), build.milliseconds
+        changes[key], times[key] = list_changes_since(build).count(), build.milliseconds
     about = "Changes of the gallery that the active build does not contain yet"
     yield _build_gauge("index_vectors", "References in the active build", "embedder", vectors)
     yield _build_gauge("index_age_seconds", "Since the active build was finished", "embedder", ages)

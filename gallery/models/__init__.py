@@ -5,7 +5,7 @@ from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
 from gallery.models.groups import Membership, PeopleGroup
 from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
-from gallery.models.index import Build, Calibration, GalleryChange, NameChange
+from gallery.models.index import Build, Calibration, FaceGrouping, GalleryChange, NameChange
 from gallery.models.people import OtherName, Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
 from gallery.models.photos import (
     Album,
@@ -36,6 +36,7 @@ __all__ = [
     "Event",
     "EventSubject",
     "Face",
+    "FaceGrouping",
     "FaceRejection",
     "Finding",
     "GalleryChange",

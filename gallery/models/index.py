@@ -10,9 +10,19 @@ from gallery.models.base import Status, Work
 from gallery.models.photos import Face, Photo
 
 
-class Build(Work):
-    """One version of the index. At most one is active per embedder."""
+class IndexContents(models.TextChoices):
+    """What an index holds: references, by which faces are named, or the faces of all photos, to search among."""
 
+    REFERENCES = "references", _("references")
+    FACES = "faces", _("faces")
+
+
+class Build(Work):
+    """One version of an index. At most one of each kind is active per embedder."""
+
+    contents = models.CharField(
+        _("contents"), max_length=10, choices=IndexContents, default=IndexContents.REFERENCES
+    )
     embedder_id = models.CharField(_("embedder"), max_length=40)
     directory = models.CharField(max_length=200, blank=True)  # below INDEX_ROOT
     vectors = models.PositiveBigIntegerField(_("vectors"), default=0)
@@ -38,7 +48,9 @@ class Build(Work):
         ordering = ("-pk",)
         constraints = [
             models.UniqueConstraint(
-                fields=("embedder_id",), condition=models.Q(is_active=True), name="one_active_build"
+                fields=("embedder_id", "contents"),
+                condition=models.Q(is_active=True),
+                name="one_active_build_of_a_kind",
             ),
             models.UniqueConstraint(
                 fields=("work",), condition=models.Q(work=Status.PROCESSING), name="one_build_at_a_time"
@@ -50,7 +62,7 @@ class Build(Work):
 
 
 class GalleryChange(models.Model):
-    """The feed every searching process follows: a reference became searchable, moved, or ceased to be."""
+    """The feed every searching process follows: a reference, or a face, became searchable, moved, or ceased to be."""
 
     class Kind(models.TextChoices):
         ADDED = "added", _("Added")
@@ -58,18 +70,39 @@ class GalleryChange(models.Model):
         REMOVED = "removed", _("Removed")
         ERASED = "erased", _("Erased")  # removed, and no kept build may hold it any longer
 
+    contents = models.CharField(
+        max_length=10, choices=IndexContents, default=IndexContents.REFERENCES
+    )  # whose index follows it
     kind = models.CharField(max_length=8, choices=Kind)
-    reference = models.BigIntegerField()  # ids, not foreign keys: a removal outlives its row
-    person = models.BigIntegerField()
+    object_id = (
+        models.BigIntegerField()
+    )  # of a reference or a face; no foreign key: a removal outlives its row
+    person = models.BigIntegerField(default=0)  # of a reference
     embedder_id = models.CharField(max_length=40)
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ("pk",)
-        indexes = [models.Index(fields=("embedder_id", "id"))]
+        indexes = [models.Index(fields=("embedder_id", "contents", "id"), name="changes_of_an_index")]
 
     def __str__(self) -> str:
-        return f"{self.pk}: {self.kind} {self.reference}"
+        return f"{self.pk}: {self.kind} {self.object_id}"
+
+
+class FaceGrouping(Work):
+    """All unknown faces are grouped anew: asked for by somebody, watched, and stopped."""
+
+    progress = models.FloatField(default=0)  # 0 to 1
+    changed = models.PositiveIntegerField(default=0)  # faces that are in another group now
+    is_cancel_wanted = models.BooleanField(default=False)
+    asked_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class NameChange(models.Model):

@@ -142,6 +142,11 @@ class FaceQuerySet(QuerySet["Face"]):
         trash = Photo.objects.in_trash().order_by().values("pk")
         return self.exclude(photo__in=trash).filter(visible_photo_q(user, "photo"))
 
+    def comparable(self, embedder_id: str) -> Self:
+        """Faces with a vector of this embedder; nobody's who may not be recognised."""
+        embedded = self.filter(embedder_id=embedder_id, embedding__isnull=False)
+        return embedded.exclude(not_recognisable_q("person"))
+
     def undecided(self) -> Self:
         """Faces whose name the machine may still change."""
         return self.filter(decision="")

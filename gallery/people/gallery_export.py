@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from gallery.history.redaction import drop_columns_with_names, has_name_in_path
 from gallery.index import engine
-from gallery.index.live import stream_vector_parts
+from gallery.index.contents import stream_reference_parts
 from gallery.models import Person, Reference, ReferenceVector, SiteSetting
 from gallery.models.history import get_site_setting
 from gallery.models.people import get_folder_name
@@ -209,7 +209,7 @@ def _write_index(
 ) -> None:
     """An index of what is searchable, in the export's own rows and picture paths."""
     embedder = engine.get_serving_embedder()
-    parts = stream_vector_parts(embedder.id, pictures)
+    parts = stream_reference_parts(embedder.id, pictures)
     done.indexed = _build_exact_index(parts, partial / "index", embedder.id, embedder.dimension)
     _place_index(partial / "index", partial, is_half_precision)
 

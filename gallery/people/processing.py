@@ -20,9 +20,9 @@ from gallery.faces.processing import detect_in_drawn_box, place_in_photo, record
 from gallery.index import engine
 from gallery.index.builds import request_build, request_build_after_change, run_build
 from gallery.index.carry_over import carry_over_vectors
+from gallery.index.contents import searchable_vectors
 from gallery.index.engine import get_configured_recipe
 from gallery.index.feed import ChangeKind, record_reference_changes
-from gallery.index.live import searchable_vectors
 from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
 from gallery.index.switch import (
     CONSENT_KEY,

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery.signals import worker_ready
 
-from gallery.faces.clustering import cluster_all_faces
+from gallery.faces.clustering import follow_ignored_faces
 from gallery.faces.naming import search_faces_again, spread_decisions
 from gallery.index.switch import is_switch_running
 from gallery.jobs import dispatch
@@ -30,11 +30,10 @@ def look_at_draft(pk: int) -> None:
 @register_task("follow_faces")
 def follow_faces(pks: list[int]) -> None:
     """After decisions on faces: search them again, make references of them, ask about their look-alikes."""
-    reopened = search_faces_again(pks)
+    search_faces_again(pks)
     add_references_from_faces(pks)
     spread_decisions(pks)
-    if reopened:
-        cluster_all_faces()
+    follow_ignored_faces(pks)
 
 
 @register_task("switch_embedder")

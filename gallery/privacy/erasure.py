@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,12 @@ from gallery.history.changeset import record_event
 from gallery.history.erased import save_digests
 from gallery.history.locking import ADMINISTRATORS, ERASING, hold_words, lock_people_with_faces, lock_person
 from gallery.history.redaction import ErasedObjects, delete_admin_log, redact_linked_events, split_sorted_ids
-from gallery.index.feed import ChangeKind, get_latest_change_id, record_reference_changes
+from gallery.index.feed import (
+    ChangeKind,
+    get_latest_change_id,
+    record_face_changes,
+    record_reference_changes,
+)
 from gallery.jobs import dispatch
 from gallery.models import (
     ApiKey,
@@ -56,6 +61,7 @@ from gallery.models import (
 )
 from gallery.models.accounts import FORMER_USER_NAME
 from gallery.models.fields import vector_to_bytes
+from gallery.models.index import IndexContents
 from gallery.models.labels import format_label
 from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import FaceQuerySet
@@ -78,6 +84,7 @@ class ErasureTodo:
     photos: list[str] = field(default_factory=list)  # SHA-256 of photos whose renditions go
     references: list[str] = field(default_factory=list)  # and of references
     builds: dict[str, int] = field(default_factory=dict)  # embedder -> the change a build must contain
+    face_builds: dict[str, int] = field(default_factory=dict)  # the same of the index of faces
     digests: set[tuple[str, str]] = field(default_factory=set)  # kinds and values by which it is known again
     needles: list[bytes] = field(default_factory=list)  # what must not be found in the database's file
 
@@ -103,11 +110,14 @@ class ErasureTodo:
     def add_digests(self, kind: str, values: Iterable[str]) -> None:
         self.digests |= {(kind, value) for value in values}
 
-    def add_faces(self, faces: Iterable[Face]) -> None:
+    def add_faces(self, faces: Collection[Face]) -> None:
+        record_face_changes(ChangeKind.ERASED, faces)
         for face in faces:
             self.counts["faces"] += 1
             if face.embedding is not None:
                 self._add_vector(face.embedding)
+        embedders = {face.embedder_id for face in faces if face.embedder_id}
+        self.face_builds = {each: get_latest_change_id(each, IndexContents.FACES) for each in embedders}
 
     def _add_vector(self, vector: Embeddings) -> None:
         self.counts["embeddings"] += 1
@@ -123,6 +133,7 @@ class ErasureTodo:
             "photos": self.photos,
             "references": self.references,
             "builds": self.builds,
+            "face_builds": self.face_builds,
             "needles": [base64.b64encode(needle).decode() for needle in self.needles],
         }
 
@@ -270,7 +281,9 @@ def _list_merged_rows(people: set[int]) -> Iterator[str]:
 
 
 def _lock_faces(person: Person, with_likely: bool) -> list[Face]:
-    faces = find_faces_of_person(person, with_likely=with_likely).only("photo", "embedding", "created_at")
+    faces = find_faces_of_person(person, with_likely=with_likely).only(
+        "photo", "embedding", "embedder_id", "created_at"
+    )
     return list(faces.select_for_update(of=("self",)).order_by("pk"))
 
 

@@ -49,6 +49,7 @@ from gallery.models import (
     User,
 )
 from gallery.models import ReferenceVector as Vector
+from gallery.models.index import IndexContents
 from gallery.models.storage import get_media_path, remove_file
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.partial_uploads import forget_partial_uploads
@@ -119,8 +120,13 @@ def add_to_receipt(erasure: Erasure, what: str, more: int = 1) -> None:
 
 def clear_index_builds(erasure: Erasure) -> bool:
     """Drop earlier builds and make the serving ones anew; False while another process is building."""
-    for embedder_id, change in erasure.todo["builds"].items():
-        stale = _get_stale_builds(embedder_id, change)
+    wanted = [
+        (contents, embedder_id, change)
+        for contents, key in ((IndexContents.REFERENCES, "builds"), (IndexContents.FACES, "face_builds"))
+        for embedder_id, change in erasure.todo.get(key, {}).items()
+    ]
+    for contents, embedder_id, change in wanted:
+        stale = _get_stale_builds(contents, embedder_id, change)
         for build in stale.filter(is_active=False):
             drop_build_files(build)
             add_to_receipt(erasure, "builds")
@@ -128,21 +134,18 @@ def clear_index_builds(erasure: Erasure) -> bool:
             continue
         if _is_building():
             return False
-        if not _rebuild_index(embedder_id, change) and not _is_building():
-            # None serves then, and references are searched one by one.
+        if not _rebuild_index(contents, embedder_id, change) and not _is_building():
+            # None serves then, and references and faces are searched one by one.
             Build.objects.filter(embedder_id=embedder_id).update(is_active=False, directory="")
             shutil.rmtree(settings.INDEX_ROOT / embedder_id, ignore_errors=True)
         add_to_receipt(erasure, "builds")
         for build in stale:
             drop_build_files(build)
-    return not any(
-        _get_stale_builds(embedder_id, change).exists() or _has_leftover_directories(embedder_id)
-        for embedder_id, change in erasure.todo["builds"].items()
-    )
+    return not any(_get_stale_builds(*each).exists() or _has_leftover_directories(each[1]) for each in wanted)
 
 
-def _get_stale_builds(embedder_id: str, change: int) -> QuerySet[Build]:
-    rows = Build.objects.filter(embedder_id=embedder_id, upto_change__lt=change)
+def _get_stale_builds(contents: str, embedder_id: str, change: int) -> QuerySet[Build]:
+    rows = Build.objects.filter(contents=contents, embedder_id=embedder_id, upto_change__lt=change)
     return rows.exclude(directory="")
 
 
@@ -158,9 +161,9 @@ def _is_building() -> bool:
     return Build.objects.filter(work=Status.PROCESSING).exists()
 
 
-def _rebuild_index(embedder_id: str, change: int) -> bool:
+def _rebuild_index(contents: str, embedder_id: str, change: int) -> bool:
     """A build that knows of the erasure serves now, and what was there before it is gone."""
-    asked = request_build("something was erased", delay=0, embedder_id=embedder_id)
+    asked = request_build("something was erased", delay=0, embedder_id=embedder_id, contents=contents)
     made = run_build(asked.pk)
     return made is not None and made.is_active and made.upto_change >= change
 

@@ -17,6 +17,7 @@ from gallery.core.permissions import PageRequest, contributor_required
 from gallery.faces.selectors import count_forgotten_faces, find_visible_face, get_face_detail, list_face_marks
 from gallery.history.audit import record_view
 from gallery.history.descriptions import add_event_message, describe_own_event
+from gallery.history.switches import are_face_lookups_on
 from gallery.models import Album, Event, Face, Photo, Rating, User
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.people.groups import get_likely_cards
@@ -127,6 +128,7 @@ def get_face_context(user: User, face: Face | None) -> dict[str, object]:
         "chosen": face,
         "detail": get_face_detail(user, face) if face else None,
         "likely": get_likely_cards(user, face.photo) if face and is_asked else [],
+        "is_searchable": face is not None and face.embedder_id and are_face_lookups_on(),
     }
 
 
@@ -239,9 +241,12 @@ def photos_action(request: PageRequest) -> HttpResponse:
 def get_chosen_photos(
     request: HttpRequest, among: QuerySet[Photo], most: int = MAX_CHOSEN_PHOTOS
 ) -> list[Photo]:
-    """The photos whose ids were sent, of those the user may act on; ActionRefused for none, or too many."""
-    ids = sorted(set(parse_ids(request.POST.getlist("photo"))))
-    check_photo_count(ids, most)
+    """The photos whose ids were sent, or ids of faces on them, of those the user may act on; ActionRefused for none,
+    or too many."""
+    ids = set(parse_ids(request.POST.getlist("photo")))
+    if faces := parse_ids(one.partition(":")[0] for one in request.POST.getlist("face")):
+        ids |= set(among.filter(faces__in=faces).values_list("pk", flat=True))
+    check_photo_count(sorted(ids), most)
     found = list(among.filter(pk__in=ids).order_by("pk"))
     if not found:
         raise ActionRefused(_("These photos are no longer there. Nothing was changed."))

@@ -30,12 +30,13 @@ from gallery.faces.selectors import (
     list_clusters,
     suggest_person,
 )
+from gallery.faces.services import get_newest_grouping, request_grouping, stop_grouping
 from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.switches import AUTOMATIC_REFERENCES, turn_site_switch
 from gallery.history.undo import can_undo
 from gallery.models import Album, Event, Face, Person
 from gallery.web.faces import apply_face_answer, get_face_or_404, get_meant_person, parse_ticked_faces
-from gallery.web.responses import get_undo_url
+from gallery.web.responses import get_undo_url, refusals_as_messages
 
 MAX_WATCHED_CARDS = 100  # cards one page may ask about at once
 
@@ -134,8 +135,19 @@ def unknown_faces_page(request: PageRequest) -> HttpResponse:
         "rest": count_unclustered_faces(user, sizes),
         "done": done if done and can_undo(user, done) else None,
         "did": describe_event(done) if done else "",
+        "grouping": get_newest_grouping() if user.is_curator else None,
     }
     return render(request, "curation/unknown.html", context)
+
+
+@curator_required
+@require_POST
+def unknown_regroup(request: PageRequest) -> HttpResponse:
+    """Have all unknown faces grouped anew, or with `stop` no longer."""
+    act = stop_grouping if "stop" in request.POST else request_grouping
+    with refusals_as_messages(request):
+        add_event_message(request, act(request.user))
+    return redirect("unknown")
 
 
 @contributor_required
@@ -179,12 +191,12 @@ def unknown_answer(request: PageRequest) -> HttpResponse:
         key = parse_id(request.POST.get("key"))
         return redirect("unknown_group", key) if key else redirect("unknown")
     if result.left:
-        messages.warning(request, _left_out_sentence(len(result.left)))
+        messages.warning(request, describe_left_out_faces(len(result.left)))
     done = f"?done={result.event.pk}" if result.event else ""
     return redirect(f"{reverse('unknown')}{done}")
 
 
-def _left_out_sentence(count: int) -> str:
+def describe_left_out_faces(count: int) -> str:
     return ngettext(
         "%(count)s face was left out: somebody has decided on it meanwhile, or said it is not this person.",
         "%(count)s faces were left out: somebody has decided on them meanwhile, or said they are not this person.",

@@ -9,6 +9,7 @@ from gallery.web import (
     albums,
     descriptions,
     erasure,
+    face_search,
     faces,
     groups,
     history,
@@ -92,6 +93,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("review/<int:pk>/say", review.review_answer, name="review_answer"),
     path("unknown/", review.unknown_faces_page, name="unknown"),
     path("unknown/say", review.unknown_answer, name="unknown_answer"),
+    path("unknown/regroup", review.unknown_regroup, name="unknown_regroup"),
     path("unknown/<int:key>/", review.unknown_group, name="unknown_group"),
     path("unknown/<slug:which>/", review.unknown_others, name="unknown_others"),
     path("people/groups/", groups.group_list, name="groups"),
@@ -176,6 +178,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Faces
     path("faces/<int:pk>/", faces.face_panel, name="face"),
     path("faces/<int:pk>/say", faces.face_answer, name="face_answer"),
+    path("faces/<int:pk>/alike", face_search.alike_faces, name="alike_faces"),
+    path("faces/alike", face_search.alike_to_picture, name="alike_to_picture"),
+    path("faces/alike/say", face_search.alike_faces_answer, name="alike_faces_answer"),
     # Albums
     path("albums/", albums.album_list, name="albums"),
     path("albums/new", albums.album_create, name="album_new"),

@@ -79,6 +79,8 @@ class Delta:
 MASKED_PERSON = -1  # in ``persons``: the reference of this row is masked
 MAX_OVERFETCHED = 1024  # neighbours asked of the build before the rows left are searched one by one
 SPARE_NEIGHBOURS = 16
+LIST_FACTOR = 20  # compressed kinds mistake the order of long lists; so the first hundred are as exact ones
+SIMILARITY_TOLERANCE = 1e-4  # by which a similarity in single precision may be off
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,44 @@ class LiveIndex:
             [Neighbour(*hit) for hit in zip(*face, strict=True) if hit[1] != MASKED_PERSON]
             for face in zip(*columns, strict=True)
         ]
+
+    def search_beyond(
+        self, vector: Embeddings, count: int, least: float, after: tuple[float, int] | None = None
+    ) -> list[Neighbour]:
+        """The ``count`` nearest of one vector (dimension,) that are at least so similar, best first; those that come
+        after a similarity and an id, with which a part of the list before ended.
+
+        Similarities are in double precision and rounded, so that they are the same however many are asked for.
+        """
+        wanted = LIST_FACTOR * count + SPARE_NEIGHBOURS
+        while True:
+            near = self._measure_exactly(vector, self.search(vector[None], wanted)[0])
+            beyond = [
+                one
+                for one in near
+                if one.similarity >= least
+                and (after is None or (-one.similarity, one.reference) > (-after[0], after[1]))
+            ]
+            is_all = len(near) < wanted or near[-1].similarity < least - SIMILARITY_TOLERANCE
+            if is_all or len(beyond) >= count + SPARE_NEIGHBOURS:
+                return beyond[:count]
+            wanted *= 4
+
+    def _measure_exactly(self, vector: Embeddings, near: list[Neighbour]) -> list[Neighbour]:
+        delta = self._state.delta
+        ids = np.array([one.reference for one in near], np.int64)
+        rows, known = self._rows(ids)
+        vectors = np.zeros((len(near), self.dimension), np.float32)
+        if self.build is not None and known.any():
+            vectors[known] = self.build.parts.take(rows[known])
+        order = np.argsort(ids)
+        here = np.flatnonzero(np.isin(delta.ids, ids))
+        vectors[order[np.searchsorted(ids, delta.ids[here], sorter=order)]] = delta.vectors[here]
+        similarities = (vectors.astype(np.float64) @ vector.astype(np.float64)).clip(-1, 1).round(6)
+        measured = [
+            one._replace(similarity=value) for one, value in zip(near, similarities.tolist(), strict=True)
+        ]
+        return sorted(measured, key=lambda one: (-one.similarity, one.reference))
 
     def _search_build(
         self, state: _LiveState, vectors: Embeddings, k: int

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from gallery.core.exceptions import ActionRefused
-from gallery.index import builds
+from gallery.index import builds, contents
 from gallery.index.builds import (
     BUILD_DEBOUNCE_SECONDS,
     SMALL_GALLERY_SIZE,
@@ -25,8 +25,8 @@ from gallery.index.builds import (
     roll_back_build,
     run_build,
 )
+from gallery.index.contents import stream_reference_parts
 from gallery.index.feed import get_latest_change_id, get_settled_change_id
-from gallery.index.live import stream_vector_parts
 from gallery.index.selectors import SERVING_RECIPE_KEY
 from gallery.index.services import cancel_build, request_roll_back
 from gallery.models import Build, Erasure, GalleryChange, Status
@@ -155,13 +155,13 @@ def test_a_running_build_can_be_cancelled_and_leaves_nothing(monkeypatch: pytest
     old = build_now()
     monkeypatch.setattr(builds, "SECONDS_BETWEEN_REPORTS", 0)
     asked = request_build("test", delay=0)
-    real = stream_vector_parts
+    real = stream_reference_parts
 
     def parts(embedder_id):
         cancel_build(a_user(), Build.objects.get(pk=asked.pk))
         yield from real(embedder_id)
 
-    monkeypatch.setattr(builds, "stream_vector_parts", parts)
+    monkeypatch.setattr(contents, "stream_reference_parts", parts)
     stopped = run_build(asked.pk)
     assert stopped is not None
     assert stopped.work == Status.CANCELLED
@@ -198,7 +198,7 @@ def test_progress_is_written_while_the_build_runs(monkeypatch: pytest.MonkeyPatc
 
 
 FAULTS = {
-    "reading the database": (builds, "stream_vector_parts"),
+    "reading the database": (contents, "stream_reference_parts"),
     "making the directory": (builder, "build"),
     "before activating": (builds, "activate_build"),
     "while activating": (builds, "_mark_build_active"),

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from gallery.index import builds, engine
+from gallery.index import builds, contents, engine
 from gallery.index.builds import (
     NoEarlierBuild,
     compare_index_with_database,
@@ -44,7 +44,7 @@ VECTORS = [a_vector(seed) for seed in range(40)]
 ROW = st.integers(0, len(VECTORS) - 1)
 PICK = st.integers(0, 1000)  # which of those there are
 PLACES = (
-    (builds, "stream_vector_parts"),
+    (contents, "stream_reference_parts"),
     (builder, "build"),
     (builds, "activate_build"),
     (builds, "_mark_build_active"),

@@ -85,7 +85,7 @@ def test_figures_say_what_waits_failed_and_how_fresh_the_index_is(settings: Any,
     )
     Photo.objects.filter(pk=world.values["hidden_photo"]).update(work=Status.FAILED, finished_at=now)
     Build.objects.update(is_active=True, vectors=7, finished_at=now - timedelta(hours=2))
-    GalleryChange.objects.create(kind="added", reference=1, person=1, embedder_id="dlib-000000000000")
+    GalleryChange.objects.create(kind="added", object_id=1, person=1, embedder_id="dlib-000000000000")
     WorkerBeat.objects.create(name="a:1", kind="worker", started_at=now, seen_at=now)
     WorkerBeat.objects.create(name="a:2", kind="worker", started_at=now, seen_at=now - timedelta(minutes=5))
     found = scrape(settings)

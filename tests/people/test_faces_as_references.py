@@ -98,7 +98,7 @@ def test_undo_takes_the_reference_from_the_index_and_nothing_makes_it_again_but_
     ReferenceVector.objects.create(reference=reference, embedder_id=EMBEDDER, vector=a_vector(1))
     undo_events(user, event)
     assert Reference.objects.get().status == Reference.Judgement.REJECTED
-    assert GalleryChange.objects.filter(kind="removed", reference=reference.pk).exists()
+    assert GalleryChange.objects.filter(kind="removed", object_id=reference.pk).exists()
     assert choose_reference_faces([face.pk]) == []
     face.refresh_from_db()
     again = use_face_as_reference(user, face)
@@ -117,7 +117,7 @@ def test_a_reference_no_longer_counts_once_its_face_is_said_to_be_somebody_else(
     event = confirm_face(user, face, eva)
     reference.refresh_from_db()
     assert reference.status == Reference.Judgement.REJECTED
-    assert GalleryChange.objects.filter(kind="removed", reference=reference.pk).exists()
+    assert GalleryChange.objects.filter(kind="removed", object_id=reference.pk).exists()
     undo_events(user, event)
     reference.refresh_from_db()
     assert reference.status == Reference.Judgement.APPROVED

@@ -190,10 +190,10 @@ def test_a_merge_is_announced_to_searching_processes_and_so_is_its_undo():
     moved = set(source.references.values_list("pk", flat=True))
     event = merge_people(user, source, target)
     rows = GalleryChange.objects.filter(kind="moved", embedder_id=EMBEDDER)
-    assert {(row.reference, row.person) for row in rows} == {(pk, target.pk) for pk in moved}
+    assert {(row.object_id, row.person) for row in rows} == {(pk, target.pk) for pk in moved}
     rows.delete()
     undo_events(user, event)
-    assert {(row.reference, row.person) for row in rows.all()} == {(pk, source.pk) for pk in moved}
+    assert {(row.object_id, row.person) for row in rows.all()} == {(pk, source.pk) for pk in moved}
 
 
 def test_undoing_a_merge_keeps_what_was_decided_since():
@@ -296,6 +296,6 @@ def test_references_of_a_person_whom_a_merge_makes_unrecognised_are_withdrawn():
     kept = a_reference(eva)
     Person.objects.filter(pk=anna.pk).update(is_recognised=False)
     event = merge_people(a_user(), anna, eva)
-    assert GalleryChange.objects.filter(reference=kept.pk).latest("pk").kind == "removed"
+    assert GalleryChange.objects.filter(object_id=kept.pk).latest("pk").kind == "removed"
     undo_events(a_user("Bao"), event)
-    assert GalleryChange.objects.filter(reference=kept.pk).latest("pk").kind == "added"
+    assert GalleryChange.objects.filter(object_id=kept.pk).latest("pk").kind == "added"

@@ -159,7 +159,7 @@ def test_where_it_is_switched_off_nothing_leads_to_the_page() -> None:
 def test_the_gate_takes_a_viewers_picture_and_asks_for_the_page_with_what_was_found(
     monkeypatch: Any,
 ) -> None:
-    found = {"width": 64, "height": 48, "picture": "", "has_gallery": True, "faces": []}
+    found = {"width": 64, "height": 48, "picture": "", "has_gallery": True, "embedder": "", "faces": []}
     asked: list[Lookup] = []
 
     async def ask_worker(lookup: Lookup) -> Found:
