@@ -62,6 +62,23 @@ def words(name: str, default: str = "") -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 
+def age_recipients(name: str) -> list[str]:
+    """Public keys of age, sorted."""
+    found = sorted(set(words(name)))
+    if found:
+        import pyrage  # a site without such keys does not load it
+
+        for each in found:
+            try:
+                pyrage.x25519.Recipient.from_str(each)
+            except pyrage.RecipientError as error:
+                raise ImproperlyConfigured(
+                    f"{name}: {each[:80]!r} is no public key of age. It takes what age-keygen prints as the public"
+                    " key, age1 and 58 letters and digits; several separated by commas."
+                ) from error
+    return found
+
+
 def folder(name: str, default: Path) -> Path:
     return Path(text(name) or default).expanduser().absolute()
 

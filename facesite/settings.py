@@ -281,6 +281,9 @@ CELERY_BEAT_SCHEDULE = {
 BACKUP_DIR = env.folder("FACESITE_BACKUP_DIR", DATA_DIR / "backups")
 BACKUP_HOURS = env.whole("FACESITE_BACKUP_HOURS", 24, low=0, high=8_760)  # 0: only when asked for
 BACKUP_KEEP = env.whole("FACESITE_BACKUP_KEEP", 7, low=1, high=1_000)
+BACKUP_KEYS = env.age_recipients("FACESITE_BACKUP_KEY")  # none: backups are not encrypted
+BACKUP_IDENTITY = env.text("FACESITE_BACKUP_IDENTITY")  # the path of the file that opens them
+BACKUP_VERIFY_DAYS = env.whole("FACESITE_BACKUP_VERIFY_DAYS", 7, low=0, high=365)  # 0: only when asked for
 MAX_ATTEMPTS = 2  # a photo that ends its worker this often is set aside
 
 # Recognition

@@ -1,4 +1,4 @@
-"""Makes a backup while the site runs, and verifies one.
+"""Makes a backup while the site runs.
 
 The order makes a backup consistent. First every file that a row names is taken into the store, which may take long;
 then the database is copied, in a moment; then the files that were added in between. If a file is gone by then because
@@ -15,7 +15,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,37 +26,43 @@ from django.utils.translation import gettext as _
 
 from facesite import VERSION
 from gallery.backup.database import DatabaseContents, NamedFile, get_database
+from gallery.backup.encryption import AGE_SUFFIX, encrypt_bytes, encrypt_file
+from gallery.backup.errors import convert_to_backup_errors
 from gallery.backup.layout import (
+    DETAILS_FILE,
+    FORMAT_VERSION,
     LISTING_FILE,
     MANIFEST_FILE,
     PARTIAL_BACKUP_PREFIX,
+    PLAIN_FORMAT,
     STAMP_FORMAT,
+    STORED_FILE,
     SUMS_FILE,
     Backup,
-    BackupDamaged,
     BackupEntry,
     Manifest,
     collect_settings,
-    convert_to_backup_errors,
-    read_backup,
 )
 from gallery.backup.ledger import get_key_id, write_ledger
 from gallery.backup.store import (
+    BACKING_UP,
+    EncryptedStore,
     FileStore,
     hold_folder_lock,
+    hold_scratch_folder,
+    open_store,
     prune_backups,
     remove_partial_backups,
     remove_unheld_files,
 )
 from gallery.core.erased import get_digest_key
 from gallery.models import Photo, Reference
-from recognition.files import compute_sha256, sync_path, write_synced_text
+from recognition.files import compute_sha256, sync_path, write_atomically, write_synced_text
 
 T = TypeVar("T")
 ProgressCallback = Callable[[str, int, int], None]  # step, done, total
 PROGRESS_INTERVAL = 50  # files between two progress reports
 MAX_SNAPSHOTS = 5  # attempts to copy the database with none of its files gone
-MAX_LISTED_FILES = 20
 
 
 def ignore_progress(step: str, done: int, total: int) -> None:
@@ -108,14 +114,21 @@ class BackupInProgress:
 
     def copy_database(self) -> DatabaseContents:
         """Copy the database until every file that its rows name is in the store, or was lost before."""
+        if not self.recipients:
+            return self._copy_database_to(self.part)
+        with hold_scratch_folder(BACKING_UP) as scratch:
+            found = self._copy_database_to(scratch)
+            encrypt_file(scratch / get_database().dump_file, self.database, self.recipients)
+        return found
 
+    def _copy_database_to(self, folder: Path) -> DatabaseContents:
         def take_new_files(found: DatabaseContents) -> None:
             self._take(found.files, "new files", len(found.files))
 
         for attempt in range(MAX_SNAPSHOTS):
             self.progress("database", attempt, MAX_SNAPSHOTS)
             self.missing, self.altered = [], []
-            found = get_database().copy_to(self.part, take_new_files)
+            found = get_database().copy_to(folder, take_new_files)
             if not any(_is_unnamed_file(name) for name in self.missing):
                 break
         named = {f"media/{each.name}" for each in found.files}
@@ -136,17 +149,17 @@ class BackupInProgress:
                 continue
             self.entries |= taken
 
-    def write_lists(self, name: str, made_at: datetime, found: DatabaseContents, started: float) -> None:
+    def write_lists(self, name: str, made_at: datetime, found: DatabaseContents, started: float) -> Manifest:
         """Write the list of files, the manifest, and the checksums of both and of the database."""
         self.progress("write", 0, 1)
-        listing, database = self.part / LISTING_FILE, self.part / get_database().dump_file
         entries = [self.entries[each] for each in sorted(self.entries)]
-        lines = (
-            json.dumps({"name": each.name, "sha256": each.sha256, "bytes": each.bytes}, ensure_ascii=False)
-            for each in entries
-        )
-        write_synced_text(listing, "".join(f"{line}\n" for line in lines))
-        sums = {path.name: compute_sha256(path) for path in (listing, database)}
+        sums = {self.database.name: compute_sha256(self.database)}
+        listing = self._write(LISTING_FILE, "".join(f"{self._describe(each)}\n" for each in entries))
+        files: dict[str, int | str] = {"files": len(entries), "bytes": sum(each.bytes for each in entries)}
+        sums[listing.name] = compute_sha256(listing)
+        if isinstance(self.store, EncryptedStore):
+            stored = self._write_stored_sums(self.store)
+            files["stored"] = sums[stored.name] = compute_sha256(stored)
         manifest = Manifest(
             name=name,
             made_at=made_at,
@@ -154,15 +167,11 @@ class BackupInProgress:
             seconds=round(time.monotonic() - started, 1),
             engine=connection.vendor,
             database={
-                "file": database.name,
-                "sha256": sums[database.name],
-                "bytes": database.stat().st_size,
+                "file": self.database.name,
+                "sha256": sums[self.database.name],
+                "bytes": self.database.stat().st_size,
             },
-            listing={
-                "sha256": sums[listing.name],
-                "files": len(entries),
-                "bytes": sum(each.bytes for each in entries),
-            },
+            listing={"sha256": sums[listing.name], **files},
             migrations=found.migrations,
             counts=found.counts,
             settings=collect_settings(),
@@ -170,12 +179,58 @@ class BackupInProgress:
             altered=self.altered,
             has_index=any(each.startswith("index/") for each in self.entries),
             erased_key=get_key_id(get_digest_key()),
+            recipients=self.recipients,
+            format=FORMAT_VERSION if self.recipients else PLAIN_FORMAT,
         )
-        text = json.dumps(manifest.as_json(), ensure_ascii=False, indent=1)
-        write_synced_text(self.part / MANIFEST_FILE, text + "\n")
+        said = manifest
+        if self.recipients:
+            details = self._write(DETAILS_FILE, _format_manifest(manifest))
+            sums[details.name] = compute_sha256(details)
+            said = replace(manifest, settings={}, missing=[], altered=[])
+        write_synced_text(self.part / MANIFEST_FILE, _format_manifest(said))
         sums[MANIFEST_FILE] = compute_sha256(self.part / MANIFEST_FILE)
         write_synced_text(self.part / SUMS_FILE, "".join(f"{sums[each]}  {each}\n" for each in sums))
         sync_path(self.part)
+        return manifest
+
+    @property
+    def recipients(self) -> list[str]:
+        return list(self.store.recipients) if isinstance(self.store, EncryptedStore) else []
+
+    @property
+    def database(self) -> Path:
+        name = get_database().dump_file
+        return self.part / (name + AGE_SUFFIX if self.recipients else name)
+
+    def _describe(self, entry: BackupEntry) -> str:
+        """A line of the listing."""
+        line: dict[str, Any] = {"name": entry.name, "sha256": entry.sha256, "bytes": entry.bytes}
+        if self.recipients:
+            line["stored"] = self._get_stored_name(self.store.path(entry.sha256))
+        return json.dumps(line, ensure_ascii=False)
+
+    def _write_stored_sums(self, store: EncryptedStore) -> Path:
+        """Of the encrypted files as they lie there: with these they can be verified and pruned without the key."""
+        paths = sorted({store.path(entry.sha256) for entry in self.entries.values()})
+        lines = (f"{store.get_sum(path)}  ../{self._get_stored_name(path)}\n" for path in paths)
+        write_synced_text(self.part / STORED_FILE, "".join(lines))
+        return self.part / STORED_FILE
+
+    def _get_stored_name(self, path: Path) -> str:
+        return path.relative_to(self.store.root.parent).as_posix()
+
+    def _write(self, name: str, text: str) -> Path:
+        """Write a file of the backup, encrypted if the backup is."""
+        if not self.recipients:
+            write_synced_text(self.part / name, text)
+            return self.part / name
+        path = self.part / (name + AGE_SUFFIX)
+        write_atomically(path, encrypt_bytes(text.encode(), self.recipients), is_synced=True)
+        return path
+
+
+def _format_manifest(manifest: Manifest) -> str:
+    return json.dumps(manifest.as_json(), ensure_ascii=False, indent=1) + "\n"
 
 
 def _is_unnamed_file(name: str) -> bool:
@@ -194,22 +249,23 @@ def make_backup(
     ):
         progress("clean", 0, 1)
         remove_partial_backups(place)
+        store = open_store(place, settings.BACKUP_KEYS)
         made_at = datetime.now(UTC).replace(microsecond=0)
         stamp = made_at.strftime(STAMP_FORMAT)
         names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
         name = next(name for name in names if not (place / name).exists())
         part = place / f"{PARTIAL_BACKUP_PREFIX}{name}"
         part.mkdir(mode=0o700)  # it holds all personal data
-        making = BackupInProgress(part, FileStore(place / "files"), progress)
+        making = BackupInProgress(part, store, progress)
         try:
             making.take_named_files()
             found = making.copy_database()
             if with_index:
                 making.take_index_files(found.builds)
-            making.write_lists(name, made_at, found, started)
+            manifest = making.write_lists(name, made_at, found, started)
             progress("finish", 0, 1)
             with suppress(DatabaseError):  # one of an earlier release has no such table
-                write_ledger(place)
+                write_ledger(place, settings.BACKUP_KEYS)
             part.replace(place / name)
             sync_path(place)
         except BaseException as error:
@@ -220,56 +276,4 @@ def make_backup(
         progress("prune", 0, 1)
         prune_backups(place, keep)
         progress("done", 1, 1)
-        return read_backup(place / name)
-
-
-@dataclass(slots=True)
-class VerifyResult:
-    backup: str
-    files: int = 0
-    missing: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-
-    @property
-    def is_sound(self) -> bool:
-        return not (self.missing or self.damaged)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "backup": self.backup,
-            "is_sound": self.is_sound,
-            "files": self.files,
-            "missing": {"count": len(self.missing), "first": self.missing[:MAX_LISTED_FILES]},
-            "damaged": {"count": len(self.damaged), "first": self.damaged[:MAX_LISTED_FILES]},
-        }
-
-
-def verify_backup(backup: Backup, progress: ProgressCallback = ignore_progress) -> VerifyResult:
-    """Read all of a backup. Raises BackupDamaged if its own lists cannot be trusted."""
-    _check_sums(backup)
-    found = VerifyResult(backup.folder.name)
-    total = int(backup.manifest.listing["files"])
-    for entry in report_progress(backup.entries(), progress, "verify", total):
-        found.files += 1
-        path = backup.get_stored_file(entry)
-        if not path.is_file():
-            found.missing.append(entry.name)
-        elif compute_sha256(path) != entry.sha256:
-            found.damaged.append(entry.name)
-    return found
-
-
-def _check_sums(backup: Backup) -> None:
-    manifest, written = backup.manifest, backup.folder / SUMS_FILE
-    lines = written.read_text().splitlines() if written.is_file() else []
-    sums = {
-        MANIFEST_FILE: "",
-        **{line[66:]: line[:64] for line in lines},
-        LISTING_FILE: str(manifest.listing["sha256"]),
-        str(manifest.database["file"]): str(manifest.database["sha256"]),
-    }
-    for name, digest in sums.items():
-        path = backup.folder / name
-        if not path.is_file() or compute_sha256(path) != digest:
-            text = _("%(path)s is damaged. This backup cannot be relied on; take the one before.")
-            raise BackupDamaged(text % {"path": path})
+        return Backup(place / name, manifest)

@@ -21,7 +21,7 @@ from django.db import connection, connections
 from django.utils.translation import gettext as _
 
 from facesite.processes import die_with_parent
-from gallery.backup.layout import BackupDamaged, BackupError
+from gallery.backup.errors import BackupDamaged, BackupError
 from recognition.files import copy_and_sync, sync_path
 
 
@@ -94,7 +94,8 @@ def migrate_database(address: str = "") -> None:
 
 def get_database() -> SqliteDatabase | PostgresDatabase:
     """The site's database. On either engine it is copied as it is at one moment (`copy_to`); a copy is prepared aside
-    (`prepare_copy`, with a mark, the setting "restored") and put in completely or not at all (`commit_copy`)."""
+    (`prepare_copy`, with a mark, the setting "restored") and put in completely or not at all (`commit_copy`); a copy
+    is tried in a scratch place without touching what is there (`try_copy`)."""
     return SqliteDatabase() if connection.vendor == "sqlite" else PostgresDatabase()
 
 
@@ -165,6 +166,15 @@ class SqliteDatabase:
         if mode != "delete" or (log.exists() and log.stat().st_size):
             raise BackupError(_("The database is in use. Stop the site and its worker, then restore again."))
 
+    def estimate_trial_bytes(self) -> int:
+        return 0  # it is opened where it lies
+
+    def try_copy(self, source: Path, work: Path) -> DatabaseContents | None:
+        """Open this copy, which is ours to touch, and read what it refers to."""
+        with closing(sqlite3.connect(source)) as made:
+            _check_database_sound(made, source)
+            return read_contents(made)
+
     def forget_copy(self) -> None:
         """Remove what `prepare_copy` has left outside the working folder."""
         for suffix in ("", "-wal", "-shm", "-journal"):
@@ -182,6 +192,7 @@ def _check_database_sound(made: sqlite3.Connection, path: Path) -> None:
 
 
 DUMP_BEFORE, RESTORE_SCRIPT, PUT_BACK_SCRIPT = "before.dump", "restore.sql", "put-back.sql"
+TRIAL_PREFIX = "trial_of_"
 DUMP_OPTIONS = ("--format=custom", "--no-owner", "--no-acl")
 DROP_ALL_SQL = """
 DO $$ DECLARE name text; BEGIN
@@ -231,12 +242,41 @@ class PostgresDatabase:
 
     def commit_copy(self, work: Path) -> None:
         """Restore in one transaction, then migrate an older copy; put the old state back if that fails."""
+        connections.close_all()
         _run_script(work / RESTORE_SCRIPT)
         try:
             migrate_database()
         except BackupError:
+            connections.close_all()
             _run_script(work / PUT_BACK_SCRIPT)
             raise
+
+    def estimate_trial_bytes(self) -> int:
+        """For the script, written twice, in which bytes take two digits each; and as much again for the server."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            return 5 * int(cursor.fetchone()[0])
+
+    def try_copy(self, source: Path, work: Path) -> DatabaseContents | None:
+        """Restore it into a database of its own and read that. Where our role may make none, read it all: None."""
+        with closing(connection.get_new_connection(connection.get_connection_params())) as server:
+            server.autocommit = True
+            may_create = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+            if not server.execute(may_create).fetchone()[0]:
+                _run_postgres_program("pg_restore", f"--file={os.devnull}", str(source), connects=False)
+                return None
+            _write_script(source, work / RESTORE_SCRIPT, "")
+            name = f"{TRIAL_PREFIX}{connection.settings_dict['NAME']}"[:63]
+            quoted = connection.ops.quote_name(name)
+            server.execute(f"DROP DATABASE IF EXISTS {quoted}")  # of a trial that died
+            server.execute(f"CREATE DATABASE {quoted} TEMPLATE template0")
+            try:
+                _run_script(work / RESTORE_SCRIPT, name)
+                parameters = connection.get_connection_params() | {"dbname": name}
+                with closing(connection.get_new_connection(parameters)) as reader:
+                    return read_contents(reader)
+            finally:
+                server.execute(f"DROP DATABASE {quoted} WITH (FORCE)")
 
     def forget_copy(self) -> None:
         """Nothing to do: everything is in the working folder."""
@@ -255,17 +295,15 @@ def _write_script(dump: Path, script: Path, ending: str) -> None:
     plain.unlink()
 
 
-def _run_script(script: Path) -> None:
-    connections.close_all()
-    _run_postgres_program(
-        "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", stdin=script
-    )
+def _run_script(script: Path, database: str = "") -> None:
+    options = ("--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction")
+    _run_postgres_program("psql", *options, stdin=script, database=database)
 
 
 def _run_postgres_program(
-    program: str, *options: str, stdin: Path | None = None, connects: bool = True
+    program: str, *options: str, stdin: Path | None = None, connects: bool = True, database: str = ""
 ) -> None:
-    """Run one of PostgreSQL's programs on our database. Raises BackupError with its message if it fails."""
+    """Run one of PostgreSQL's programs on this database, or ours. Raises BackupError with its message if it fails."""
     path = shutil.which(program)
     if path is None:
         text = _(
@@ -273,7 +311,8 @@ def _run_postgres_program(
         )
         raise BackupError(text % {"program": program})
     client: Any = connection.client  # as Django's dbshell does, with the password in the environment
-    arguments, environment = client.settings_to_cmd_args_env(connection.settings_dict, options)
+    target = connection.settings_dict | ({"NAME": database} if database else {})
+    arguments, environment = client.settings_to_cmd_args_env(target, options)
     arguments = ["--no-password", *arguments[1:]] if connects else options
     with (stdin or Path(os.devnull)).open("rb") as given:
         done = subprocess.run(

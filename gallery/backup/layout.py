@@ -9,67 +9,43 @@ FOLDER/                        FACESITE_BACKUP_DIR
     SHA256SUMS                 for `sha256sum -c`
   erased/                      what was erased since, as digests: see `backup.ledger`
   .part-.../                   being made, or left by a process that died: the next backup removes it
+
+With FACESITE_BACKUP_KEY all but this is encrypted, each file by itself, and has .age after its name:
+  files-1a2b3c4d/ab/abcdef...age   a folder for each set of keys; names are digests that need the site's own key
+  2026-11-24T03-00-00Z/
+    manifest.json              without settings and names of files, which are in details.json.age
+    files.sha256               SHA-256 of every encrypted file, for `sha256sum -c` and for pruning without the key
 """
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
-from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
+from gallery.backup.encryption import (
+    AGE_SUFFIX,
+    Identities,
+    check_identities,
+    copy_decrypted,
+    decrypt_bytes,
+    decrypt_file,
+)
+from gallery.backup.errors import BackupDamaged, BackupError
 from gallery.models import SiteSetting
 from gallery.models.history import get_site_setting
-from recognition.errors import RecognitionError
+from recognition.files import compute_sha256
 
-
-class BackupError(RecognitionError):
-    """A backup could not be made, read or restored. Nothing was changed."""
-
-
-class BackupRunning(BackupError):
-    """Another process is making or restoring a backup."""
-
-
-class BackupDamaged(BackupError):
-    """The content of a backup is not what it should be."""
-
-
-class SiteNotEmpty(BackupError):
-    """The installation to restore into is not empty."""
-
-
-@contextmanager
-def convert_to_backup_errors(place: Path) -> Iterator[None]:
-    """Turn the system's and the database's errors into sentences."""
-    try:
-        yield
-    except (sqlite3.Error, DatabaseError) as error:
-        text = _("The database could not be copied: %(error)s. If its disk is full, make room there.")
-        raise BackupError(text % {"error": error}) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            text = _("The disk of %(place)s is full. Make room there, then try again.")
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            text = _("Facesite may not write to %(place)s. Give its user the right to, then try again.")
-        else:
-            text = _("%(place)s cannot be used: %(error)s.")
-        names = {"place": place, "error": error.strerror or error}
-        raise BackupError(text % names) from error
-
-
-SECRET_WORDS = ("KEY", "PASSWORD", "TOKEN", "SECRET")
+SECRET_WORDS = ("KEY", "PASSWORD", "TOKEN", "SECRET", "IDENTITY")
 ADDRESS_SETTINGS = ("DATABASE_URL", "CELERY_BROKER_URL")  # may hold a password: only their kind is kept
 
 
@@ -85,11 +61,13 @@ def collect_settings() -> dict[str, str]:
     return kept | {"FACESITE_DETECTOR": str(settings.DETECTOR)}
 
 
-FORMAT_VERSION = 1
+FORMAT_VERSION, PLAIN_FORMAT = 2, 1  # a backup that is not encrypted is still what earlier releases read
 STAMP_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 BACKUP_NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ(-\d+)?")
 PARTIAL_BACKUP_PREFIX = ".part-"
 MANIFEST_FILE, LISTING_FILE, SUMS_FILE = "manifest.json", "files.jsonl", "SHA256SUMS"
+DETAILS_FILE, STORED_FILE = "details.json", "files.sha256"
+STORED_PATTERN = re.compile(r"files-[0-9a-f]{8}/[0-9a-f]{2}/[0-9a-f]{64}\.age")
 SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 DATA_FOLDERS = ("media", "index")  # folders of the data directory that a backup holds
 
@@ -101,12 +79,14 @@ class BackupEntry:
     name: str
     sha256: str
     bytes: int
+    stored: str = ""  # where it lies in the backups' folder, if it is encrypted
 
     def is_proper(self) -> bool:
-        """Whether its path stays below the data directory, whoever wrote the list."""
+        """Whether its paths stay below their folders, whoever wrote the list."""
         parts = self.name.split("/")
         return (
             bool(SHA256_PATTERN.fullmatch(self.sha256))
+            and (not self.stored or bool(STORED_PATTERN.fullmatch(self.stored)))
             and parts[0] in DATA_FOLDERS
             and not {"", ".", ".."} & {*parts}
         )
@@ -120,7 +100,9 @@ class Manifest:
     seconds: float
     engine: str  # sqlite or postgresql
     database: dict[str, Any]  # file, sha256, bytes
-    listing: dict[str, Any]  # of files.jsonl: sha256, files, bytes
+    listing: dict[
+        str, Any
+    ]  # of files.jsonl: sha256, files, bytes; if encrypted, stored: SHA-256 of files.sha256
     migrations: dict[str, list[str]]  # by app
     counts: dict[str, int]
     settings: dict[str, str]
@@ -128,7 +110,8 @@ class Manifest:
     altered: list[str] = field(default_factory=list)  # files that differ from what their row says
     has_index: bool = False
     erased_key: str = ""  # which key in the ledger of erasures is this site's
-    format: int = FORMAT_VERSION
+    recipients: list[str] = field(default_factory=list)  # of age, if it is encrypted
+    format: int = PLAIN_FORMAT
 
     @property
     def bytes(self) -> int:
@@ -143,16 +126,41 @@ class Manifest:
 class Backup:
     folder: Path
     manifest: Manifest
+    identities: Identities = ()
+
+    @property
+    def is_encrypted(self) -> bool:
+        return bool(self.manifest.recipients)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its contents can be read; `check_open` has said so of the identities."""
+        return bool(self.identities) or not self.is_encrypted
 
     @property
     def database(self) -> Path:
         return self.folder / str(self.manifest.database["file"])
 
+    @property
+    def listing(self) -> Path:
+        return self.folder / (LISTING_FILE + AGE_SUFFIX if self.is_encrypted else LISTING_FILE)
+
+    def check_open(self) -> None:
+        """Raise BackupLocked without an identity that opens it."""
+        if self.is_encrypted:
+            check_identities(self.folder, self.manifest.recipients, self.identities)
+
+    def read_details(self) -> Manifest:
+        """The manifest with what an encrypted backup keeps to itself."""
+        if not self.is_encrypted:
+            return self.manifest
+        return parse_manifest(decrypt_bytes(self.folder / (DETAILS_FILE + AGE_SUFFIX), self.identities))
+
     def get_stored_file(self, entry: BackupEntry) -> Path:
-        return self.folder.parent / "files" / entry.sha256[:2] / entry.sha256
+        return self.folder.parent / (entry.stored or f"files/{entry.sha256[:2]}/{entry.sha256}")
 
     def entries(self) -> Iterator[BackupEntry]:
-        with (self.folder / LISTING_FILE).open(encoding="utf-8") as lines:
+        with self._open_listing() as lines:
             for line in lines:
                 entry = BackupEntry(**json.loads(line))
                 if not entry.is_proper():
@@ -161,23 +169,53 @@ class Backup:
                     )
                 yield entry
 
+    def _open_listing(self) -> IO[bytes]:
+        if self.is_encrypted:
+            return BytesIO(decrypt_bytes(self.listing, self.identities))
+        return self.listing.open("rb")
+
+    def list_stored_sums(self) -> Iterator[tuple[Path, str]]:
+        """The encrypted files it holds, and the SHA-256 of each as it lies there. Needs no identity."""
+        path = self.folder / STORED_FILE
+        if compute_sha256(path) != self.manifest.listing["stored"]:
+            raise BackupDamaged(_("%(path)s is damaged.") % {"path": path})
+        for line in path.read_text().splitlines():
+            yield self.folder.parent / line[66:].removeprefix("../"), line[:64]
+
+    def list_stored_files(self) -> Iterator[Path]:
+        if self.is_encrypted:
+            yield from (path for path, _sum in self.list_stored_sums())
+        else:
+            yield from (self.get_stored_file(entry) for entry in self.entries())
+
+    def copy_file(self, source: Path, target: Path) -> str:
+        """Copy one of its files, decrypted, sync it, and return the SHA-256 of the content."""
+        return copy_decrypted(source, target, self.identities)
+
+    def compute_sha256(self, source: Path) -> str:
+        """The SHA-256 of the content of one of its files."""
+        return decrypt_file(source, None, self.identities) if self.is_encrypted else compute_sha256(source)
+
 
 def get_backup_folder() -> Path:
     """The folder of scheduled backups."""
     return Path(settings.BACKUP_DIR)
 
 
-def read_backup(folder: Path) -> Backup:
+def parse_manifest(text: str | bytes) -> Manifest:
+    """ValueError, KeyError or TypeError for what is none."""
+    values = json.loads(text)
+    if values["format"] > FORMAT_VERSION:
+        raise BackupError(_("The backup was made by a newer Facesite. Update this one first."))
+    values["made_at"] = datetime.fromisoformat(values["made_at"])
+    known = {each.name for each in fields(Manifest)}
+    return Manifest(**{key: value for key, value in values.items() if key in known})
+
+
+def read_backup(folder: Path, identities: Identities = ()) -> Backup:
     """The backup in this folder. Raises BackupDamaged if it cannot be read."""
     try:
-        values = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        if values["format"] > FORMAT_VERSION:
-            raise BackupError(
-                _("%(folder)s was made by a newer Facesite. Update this one first.") % {"folder": folder}
-            )
-        values["made_at"] = datetime.fromisoformat(values["made_at"])
-        known = {each.name for each in fields(Manifest)}
-        return Backup(folder, Manifest(**{key: value for key, value in values.items() if key in known}))
+        return Backup(folder, parse_manifest((folder / MANIFEST_FILE).read_bytes()), identities)
     except (OSError, ValueError, KeyError, TypeError) as error:
         text = _("%(folder)s holds no backup that can be read (%(error)s).")
         raise BackupDamaged(text % {"folder": folder, "error": error}) from error
@@ -192,14 +230,18 @@ def list_backups(folder: Path) -> list[Backup]:
     return sorted(found, key=lambda backup: (backup.manifest.made_at, backup.folder.name), reverse=True)
 
 
-def find_backup(folder: Path) -> Backup:
+def count_plain_backups(folder: Path) -> int:
+    return sum(not backup.is_encrypted for backup in list_backups(folder))
+
+
+def find_backup(folder: Path, identities: Identities = ()) -> Backup:
     """The backup in this folder, or the newest of the backups kept there."""
     if (folder / MANIFEST_FILE).is_file():
-        return read_backup(folder)
+        return read_backup(folder, identities)
     kept = list_backups(folder)
     if not kept:
         raise BackupError(_("There is no backup in %(folder)s.") % {"folder": folder})
-    return kept[0]
+    return replace(kept[0], identities=identities)
 
 
 ELSEWHERE_SETTING = "backups_elsewhere"  # a SiteSetting: backups made to other folders by hand
@@ -214,6 +256,7 @@ class KeptBackup:
     made_at: datetime
     expires_at: datetime | None  # None: until somebody deletes it
     bytes: int = 0
+    is_encrypted: bool = False
     is_elsewhere: bool = False  # made by hand in another folder: never deleted by the site
 
     @property
@@ -232,7 +275,12 @@ def list_kept_backups() -> list[KeptBackup]:
         if settings.BACKUP_HOURS:  # by then there is one too many
             hours = settings.BACKUP_HOURS * max(1, settings.BACKUP_KEEP - place)
             expires_at = found[0].manifest.made_at + timedelta(hours=hours)
-        kept.append(KeptBackup(each.folder, each.manifest.made_at, expires_at, each.manifest.bytes))
+        manifest = each.manifest
+        kept.append(
+            KeptBackup(
+                each.folder, manifest.made_at, expires_at, manifest.bytes, is_encrypted=each.is_encrypted
+            )
+        )
     for folder, made_at in _read_noted_backups().items():
         path = Path(folder)
         if path.is_dir() or not path.parent.is_dir():  # otherwise it is known to be gone

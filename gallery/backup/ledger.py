@@ -3,6 +3,7 @@
 FOLDER/erased/KEY/             KEY is the start of the key's SHA-256
   key                          what the digests were made with
   RECEIPT.json                 an erasure: whole under this name, or not there
+  recipients                   if backups are encrypted, for which keys of age: then the others end with .age
 
 A backup made before an erasure does not know of it. The ledger does, so that a restore can erase again.
 """
@@ -14,6 +15,7 @@ import json
 import logging
 import shutil
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,22 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from gallery.backup.layout import BackupDamaged, get_backup_folder
+from gallery.backup.encryption import (
+    AGE_SUFFIX,
+    Identities,
+    check_identities,
+    decrypt_bytes,
+    encrypt_bytes,
+)
+from gallery.backup.errors import BackupDamaged
+from gallery.backup.layout import get_backup_folder
 from gallery.backup.store import get_folder_problem
 from gallery.core.erased import KEY_FILE, get_digest_key
 from gallery.models import ErasedDigest, Erasure
 from recognition.files import sync_path, write_atomically
 
 LEDGER_FOLDER = "erased"
+RECIPIENTS_FILE = "recipients"
 NOTES = "[!.]*.json"  # not the files beginning with ._ that a Mac leaves on other systems' disks
 log = logging.getLogger(__name__)
 
@@ -38,21 +49,42 @@ def get_key_id(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
-def write_ledger(place: Path) -> None:
-    """Write the key, and every erasure that is not noted there, and sync them. OSError where that cannot be."""
+def write_ledger(place: Path, recipients: Sequence[str] = ()) -> None:
+    """Write the key, and every erasure that is not noted there, and sync them. OSError where that cannot be.
+
+    For other recipients than the last time, everything is written anew.
+    """
     key = get_digest_key()
     folder = place / LEDGER_FOLDER / get_key_id(key)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not (folder / "key").exists():
-        write_atomically(folder / "key", key.encode(), is_synced=True)
-    there = {path.stem for path in folder.glob("*.json")}
+    is_same, ending = _read_recipients(folder) == list(recipients), AGE_SUFFIX if recipients else ""
+    there = {path.name for path in folder.glob("*")} if is_same else set()
+    if f"key{ending}" not in there:
+        _write_note(folder / "key", key.encode(), recipients)
     known = Erasure.objects.filter(pk__in=ErasedDigest.objects.values("erasure")).order_by("pk")
     for erasure in known:
-        if str(erasure.receipt) not in there:
-            note = json.dumps(_describe_erasure(erasure)).encode()
-            write_atomically(folder / f"{erasure.receipt}.json", note, is_synced=True)
+        name = f"{erasure.receipt}.json"
+        if name + ending not in there:
+            _write_note(folder / name, json.dumps(_describe_erasure(erasure)).encode(), recipients)
+    if not is_same:
+        write_atomically(folder / RECIPIENTS_FILE, "\n".join(recipients).encode(), is_synced=True)
     for each in (folder, folder.parent, place):
         sync_path(each)
+
+
+def _write_note(path: Path, content: bytes, recipients: Sequence[str]) -> None:
+    encrypted = path.with_name(path.name + AGE_SUFFIX)
+    if recipients:
+        write_atomically(encrypted, encrypt_bytes(content, recipients), is_synced=True)
+        path.unlink(missing_ok=True)
+    else:
+        write_atomically(path, content, is_synced=True)
+        encrypted.unlink(missing_ok=True)
+
+
+def _read_recipients(folder: Path) -> list[str]:
+    path = folder / RECIPIENTS_FILE
+    return path.read_text().split() if path.exists() else []
 
 
 def _describe_erasure(erasure: Erasure) -> dict[str, Any]:
@@ -68,7 +100,7 @@ def note_erasures() -> bool:
     try:
         if problem := get_folder_problem():
             raise OSError(problem)
-        write_ledger(get_backup_folder())
+        write_ledger(get_backup_folder(), settings.BACKUP_KEYS)
     except OSError as error:
         log.error("Erasures cannot be noted in %s yet: %s", get_backup_folder(), error)
         return False
@@ -85,19 +117,31 @@ def remove_old_notes() -> int:
     if not settings.ERASED_DAYS:
         return 0
     limit = timezone.now() - timedelta(days=settings.ERASED_DAYS)
-    for path in (get_backup_folder() / LEDGER_FOLDER).glob(f"*/{NOTES}"):
+    old = {str(receipt) for receipt in Erasure.objects.filter(at__lt=limit).values_list("receipt", flat=True)}
+    for path in (get_backup_folder() / LEDGER_FOLDER).glob(f"*/{NOTES}*"):
         try:
-            if datetime.fromisoformat(json.loads(path.read_text())["at"]) < limit:
+            if path.name.partition(".")[0] in old:
                 path.unlink()
-        except (OSError, ValueError, KeyError) as error:
+        except OSError as error:
             log.error("%s cannot be forgotten yet: %s", path, error)
     return ErasedDigest.objects.filter(erasure__at__lt=limit).delete()[0]
 
 
-def copy_ledger(source: Path, target: Path) -> None:
-    """Copy the ledger of one place to another, where there is one."""
-    if (source / LEDGER_FOLDER).is_dir():
-        shutil.copytree(source / LEDGER_FOLDER, target / LEDGER_FOLDER, dirs_exist_ok=True)
+def copy_ledger(source: Path, target: Path, identities: Identities) -> None:
+    """Copy the ledger of one place, where there is one, to another, decrypted."""
+    for path in (source / LEDGER_FOLDER).glob("*/[!.]*"):
+        if path.name == RECIPIENTS_FILE:
+            continue
+        copy = target / LEDGER_FOLDER / path.parent.name / path.name.removesuffix(AGE_SUFFIX)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix != AGE_SUFFIX:
+            shutil.copyfile(path, copy)
+            continue
+        check_identities(path.parent, _read_recipients(path.parent), identities)
+        try:
+            copy.write_bytes(decrypt_bytes(path, identities))
+        except BackupDamaged:
+            raise _build_damaged_error(path) from None
 
 
 def check_ledger(place: Path) -> None:
@@ -106,10 +150,14 @@ def check_ledger(place: Path) -> None:
         try:
             json.loads(path.read_text())["receipt"]
         except (ValueError, KeyError) as error:
-            text = _(
-                "%(name)s in the backups' folder “erased” says what was erased, and is damaged. Remove it to go on."
-            )
-            raise BackupDamaged(text % {"name": path.name}) from error
+            raise _build_damaged_error(path) from error
+
+
+def _build_damaged_error(path: Path) -> BackupDamaged:
+    text = _(
+        "%(name)s in the backups' folder “erased” says what was erased, and is damaged. Remove it to go on."
+    )
+    return BackupDamaged(text % {"name": path.name})
 
 
 def adopt_ledger(place: Path, key_id: str) -> None:

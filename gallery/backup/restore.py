@@ -30,22 +30,14 @@ from gallery.backup.create import (
     ignore_progress,
     make_backup,
     report_progress,
-    verify_backup,
 )
 from gallery.backup.database import get_database
-from gallery.backup.layout import (
-    DATA_FOLDERS,
-    Backup,
-    BackupDamaged,
-    BackupError,
-    SiteNotEmpty,
-    collect_settings,
-    convert_to_backup_errors,
-    find_backup,
-    get_backup_folder,
-)
+from gallery.backup.encryption import Identities
+from gallery.backup.errors import BackupDamaged, BackupError, SiteNotEmpty, convert_to_backup_errors
+from gallery.backup.layout import DATA_FOLDERS, Backup, collect_settings, find_backup, get_backup_folder
 from gallery.backup.ledger import adopt_ledger, check_ledger, copy_ledger, write_ledger
 from gallery.backup.store import FOLDER_SETTING, LOCK_FILE, hold_folder_lock
+from gallery.backup.verification import verify_backup
 from gallery.models import (
     Album,
     Build,
@@ -59,11 +51,12 @@ from gallery.models import (
     WorkerBeat,
 )
 from gallery.models.history import get_site_setting
-from recognition.files import copy_and_sync, sync_path, write_synced_text
+from recognition.files import sync_path, write_synced_text
 
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 seconds
 WORK_FOLDER = "restoring"  # folder in the data directory
 JOURNAL_FILE, NEW_FOLDER, BEFORE_FOLDER = "journal.json", "new", "before"
+DUMP_FILE = "database"  # of the backup, decrypted
 RESTORED_SETTING = "restored"  # the SiteSetting written with the database
 RUNNING_STATES = (Status.QUEUED, Status.PROCESSING)
 
@@ -222,11 +215,13 @@ def restore_backup(
     *,
     replace: bool = False,
     without_damaged: bool = False,
+    identities: Identities = (),
     progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
     """Restore the backup in this folder, or the newest kept there. Raises BackupError with nothing changed."""
     with _hold_restore_folder() as place:
-        backup = find_backup(source)
+        backup = find_backup(source, identities)
+        backup.check_open()
         done = RestoreResult(backup.folder.name, backup.manifest.made_at.isoformat(), backup.manifest.counts)
         check_backup_fits(backup)
         check_tables_ours()
@@ -246,7 +241,7 @@ def restore_backup(
         if replace:
             progress("back up", 0, 1)
             done.before = str(make_backup(get_backup_folder(), progress=progress).folder)
-        done.is_from_elsewhere = _gather_ledgers(backup, place)
+        done.is_from_elsewhere = _gather_ledgers(backup, place, identities)
         _put_in_backup(backup, place, done, progress)
         done.differing = _find_differing_settings(backup)
         return done
@@ -285,13 +280,13 @@ def _finish_restore(place: RestoreFolder) -> list[int]:
     return asked
 
 
-def _gather_ledgers(backup: Backup, place: RestoreFolder) -> bool:
+def _gather_ledgers(backup: Backup, place: RestoreFolder, identities: Identities) -> bool:
     """Put all that is known of erasures into the working folder; whether the backup lies outside the site's own."""
     own, source = get_backup_folder().resolve(), backup.folder.parent.resolve()
     if own != source:
         with suppress(OSError):  # it may be away, while a copy taken elsewhere is restored
-            copy_ledger(own, place.root)
-    copy_ledger(source, place.root)
+            copy_ledger(own, place.root, identities)
+    copy_ledger(source, place.root, identities)
     with suppress(DatabaseError):  # no tables yet
         if ErasedDigest.objects.exists():
             write_ledger(place.root)
@@ -326,7 +321,11 @@ def _put_in_backup(
         done.files = _stage_files(backup, place, set(done.left_out), progress)
         progress("database", 0, 1)
         note = {"mark": mark, "backup": backup.folder.name, "at": timezone.now().isoformat()}
-        get_database().prepare_copy(backup.database, place.root, json.dumps(note))
+        dump = backup.database
+        if backup.is_encrypted:
+            dump = place.root / DUMP_FILE
+            backup.copy_file(backup.database, dump)
+        get_database().prepare_copy(dump, place.root, json.dumps(note))
         progress("switch", 0, 3)
         place.begin(mark, backup.manifest.erased_key)
         place.swap()
@@ -351,7 +350,7 @@ def _stage_files(backup: Backup, place: RestoreFolder, left_out: set[str], progr
     for entry in report_progress(kept, progress, "copy", total):
         target = place.new / entry.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if copy_and_sync(backup.get_stored_file(entry), target) != entry.sha256:
+        if backup.copy_file(backup.get_stored_file(entry), target) != entry.sha256:
             raise BackupDamaged(_("%(name)s changed while it was copied.") % {"name": entry.name})
     for folder in {path.parent for path in place.new.rglob("*")}:
         sync_path(folder)
@@ -383,7 +382,7 @@ def _find_differing_settings(backup: Backup) -> dict[str, str]:
     ignored = ("_DIR", "_URL")
     return {
         name: value
-        for name, value in backup.manifest.settings.items()
+        for name, value in backup.read_details().settings.items()
         if here.get(name) != value
         and not name.endswith(ignored)
         and (name in here or name != "FACESITE_EMBEDDER")  # unset: what served goes on serving

@@ -1,4 +1,4 @@
-"""Scheduled backups: when one is due, its progress, how the last one ended, and when to warn.
+"""Scheduled backups and their verification: when one is due, its progress, how the last one ended, when to warn.
 
 A background job remembers when a backup was asked for and how it ended; the folder's lock says whether one is
 running, and the folders themselves say which backups there are.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -17,11 +19,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from gallery.backup import BACKUP_JOB
+from gallery.backup import BACKUP_JOB, VERIFY_JOB
 from gallery.backup.create import ProgressCallback, make_backup
+from gallery.backup.encryption import read_identities
+from gallery.backup.jobs import describe_verification_problem
 from gallery.backup.layout import Backup, get_backup_folder
 from gallery.backup.ledger import are_erasures_unnoted
-from gallery.backup.store import FOLDER_SETTING, get_folder_problem, is_folder_locked
+from gallery.backup.store import FOLDER_SETTING, VERIFYING, get_folder_problem, is_folder_locked
+from gallery.backup.verification import VerifyResult, set_aside_damaged_files, try_newest_backup
 from gallery.jobs.services import track_job
 from gallery.models import Photo, SiteSetting
 from gallery.models.base import get_job
@@ -29,6 +34,7 @@ from gallery.models.history import get_site_setting
 
 PROGRESS_SETTING, SUCCESS_SETTING = "backup.progress", "backup.succeeded"  # SiteSettings
 RETRY_AFTER = timedelta(hours=1)  # after a failure
+RETRY_VERIFICATION_AFTER = timedelta(days=1)
 MAX_AGE_BY_HAND = timedelta(days=14)  # how old the last may be without a schedule
 NOTE_INTERVAL = 1.0  # seconds between two writes of the progress
 STEP_LABELS: dict[str, str | Promise] = {
@@ -73,6 +79,56 @@ def run_scheduled_backup() -> None:
         note_backup_success(made)
         manifest = made.manifest
         result.update(name=made.folder.name, missing=len(manifest.missing), altered=len(manifest.altered))
+
+
+def is_verification_running() -> bool:
+    return is_folder_locked(Path(settings.DATA_DIR) / VERIFYING)
+
+
+def is_verification_due(now: datetime | None = None) -> bool:
+    """Whether the newest backup should be tried: when asked for, by the calendar, and when one follows a bad one."""
+    now, job, last = now or timezone.now(), get_job(VERIFY_JOB), get_last_success()
+    if is_verification_running():
+        return False
+    if job.is_waiting:
+        return True
+    if not settings.BACKUP_VERIFY_DAYS or last is None:
+        return False
+    if job.done_at is None:
+        return True
+    is_bad = bool(job.failure or describe_verification_problem(job.result))
+    if is_bad and (last > job.done_at or job.done_at < now - RETRY_VERIFICATION_AFTER):
+        return True
+    return job.done_at < now - timedelta(days=settings.BACKUP_VERIFY_DAYS)
+
+
+def run_scheduled_verification() -> None:
+    """Try the newest backup in the folder of scheduled ones; how it went is kept for the pages."""
+    last = get_job(VERIFY_JOB).result.get("tried_at", "")
+    with track_job(VERIFY_JOB) as result:
+        result["tried_at"] = last
+        found = try_newest_backup(get_backup_folder(), read_identities(settings.BACKUP_IDENTITY))
+        result.update(_describe_verification(found))
+
+
+def note_verification(found: VerifyResult) -> None:
+    """Keep what a command has found, as the worker would."""
+    with track_job(VERIFY_JOB) as result:
+        result.update(_describe_verification(found))
+
+
+def _describe_verification(found: VerifyResult) -> dict[str, Any]:
+    """For the job's row; damaged files are set aside, so that the next backup stores them anew."""
+    if found.damaged_files:
+        set_aside_damaged_files(get_backup_folder(), found)
+    is_tried = found.is_sound and found.is_open
+    return found.as_json() | ({"tried_at": timezone.now().isoformat()} if is_tried else {})
+
+
+def get_last_trial() -> datetime | None:
+    """When a backup was last found whole, contents and all."""
+    at = get_job(VERIFY_JOB).result.get("tried_at")
+    return datetime.fromisoformat(at) if at else None
 
 
 def note_backup_success(made: Backup) -> None:
@@ -129,6 +185,9 @@ def get_backup_warning() -> str:
         return _("No backups can be made. %(problem)s") % {"problem": problem}
     if failure := get_job(BACKUP_JOB).failure:
         return _("The last backup failed: %(reason)s") % {"reason": failure}
+    tried = get_job(VERIFY_JOB)
+    if problem := tried.failure or describe_verification_problem(tried.result):
+        return _("The newest backup could not be verified. %(problem)s") % {"problem": problem}
     if are_erasures_unnoted():
         return _(
             "The backup folder is away, so erasures are not noted there yet: a backup restored now would bring"

@@ -1,18 +1,24 @@
-"""The files of all backups, each stored once under its SHA-256; the folder's lock, and pruning."""
+"""The files of all backups, each stored once, plain or encrypted; the folder's lock, and pruning."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from facesite.disks import find_problem, say_problem
-from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, BackupRunning, get_backup_folder, list_backups
+from gallery.backup.encryption import AGE_SUFFIX, encrypt_file
+from gallery.backup.errors import BackupRunning, convert_to_backup_errors
+from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, get_backup_folder, list_backups
+from gallery.core.erased import get_digest_key
 from gallery.models import SiteSetting
 from gallery.models.history import get_site_setting
 from recognition.files import compute_sha256, copy_and_sync, hold_lock, sync_path
@@ -47,6 +53,42 @@ def _hold_lock(folder: Path) -> AbstractContextManager[None]:
     return hold_lock(folder / LOCK_FILE, Path(settings.FILE_UPLOAD_TEMP_DIR) / f"{folder.name}.lock")
 
 
+SCRATCH_FOLDERS = BACKING_UP, VERIFYING = ("backing-up", "verifying")  # in the data directory
+
+
+@contextmanager
+def hold_scratch_folder(name: str) -> Iterator[Path]:
+    """An empty folder in the data directory, for what must not lie unencrypted among the backups."""
+    folder = Path(settings.DATA_DIR) / name
+    with (
+        convert_to_backup_errors(folder),
+        hold_folder_lock(folder, _("Another process is using %(folder)s.") % {"folder": folder}),
+    ):
+        folder.chmod(0o700)
+        _empty_folder(folder)
+        try:
+            yield folder
+        finally:
+            _empty_folder(folder)
+
+
+def empty_scratch_folders() -> None:
+    """Remove what processes that died have left in them."""
+    for name in SCRATCH_FOLDERS:
+        folder = Path(settings.DATA_DIR) / name
+        if folder.is_dir() and [path.name for path in folder.iterdir()] != [LOCK_FILE]:
+            with suppress(BackupRunning), hold_scratch_folder(name):
+                pass
+
+
+def _empty_folder(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE:
+            path.unlink()
+
+
 FOLDER_SETTING = "backup.folder"  # a SiteSetting: where the last backup was made, and what is wrong there now
 
 
@@ -70,10 +112,13 @@ def get_folder_problem() -> str:
 
 
 PARTIAL_FILE_PREFIX = ".part-"
+DAMAGED_SUFFIX = ".damaged"  # of files that a verification has set aside
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileStore:
+    """Files named by the SHA-256 of what they hold."""
+
     root: Path
 
     def path(self, sha256: str) -> Path:
@@ -86,6 +131,9 @@ class FileStore:
         except FileNotFoundError:
             return None
 
+    def holds(self, sha256: str, size: int) -> bool:
+        return self.size(sha256) == size
+
     def put(self, source: Path, expected: str) -> tuple[str, int]:
         """Store the file unless the expected content is stored already; return the SHA-256 and size of it.
 
@@ -93,42 +141,97 @@ class FileStore:
         to the same bytes, which nobody changes, since files of the site are only ever written under new names.
         """
         there = source.stat().st_size
-        if expected and self.size(expected) == there:
+        if expected and self.holds(expected, there):
             return expected, there
         self.root.mkdir(parents=True, exist_ok=True)
         part = self.root / f"{PARTIAL_FILE_PREFIX}{os.getpid()}"
         part.unlink(missing_ok=True)
         try:
-            sha256 = self._bring(source, part)
+            sha256, size = self._bring(source, part)
             target = self.path(sha256)
             target.parent.mkdir(exist_ok=True)
             part.replace(target)
             sync_path(target.parent)
         finally:
             part.unlink(missing_ok=True)
-        return sha256, self.path(sha256).stat().st_size
+        return sha256, size
 
-    def _bring(self, source: Path, part: Path) -> str:
+    def _bring(self, source: Path, part: Path) -> tuple[str, int]:
         try:
             part.hardlink_to(source)
         except OSError:  # another file system, another mount of the same one, or one without hard links
-            return copy_and_sync(source, part)
-        return compute_sha256(part)
+            sha256 = copy_and_sync(source, part)
+        else:
+            sha256 = compute_sha256(part)
+        return sha256, part.stat().st_size
+
+
+@dataclass(slots=True)
+class EncryptedStore(FileStore):
+    """Encrypted files. Their names are digests that need the site's key: who has a photo cannot look whether it is
+    here. Each set of recipients has a folder of its own, so that with a new key everything is stored anew."""
+
+    recipients: Sequence[str]
+    sums: dict[Path, str]  # SHA-256 of stored files as they lie there, where it is known
+
+    def path(self, sha256: str) -> Path:
+        name = compute_stored_name(sha256)
+        return self.root / name[:2] / name
+
+    def holds(self, sha256: str, size: int) -> bool:
+        there = self.size(sha256)
+        return there is not None and there > size
+
+    def get_sum(self, path: Path) -> str:
+        if path not in self.sums:
+            self.sums[path] = compute_sha256(path)
+        return self.sums[path]
+
+    def _bring(self, source: Path, part: Path) -> tuple[str, int]:
+        read, written = encrypt_file(source, part, self.recipients)
+        self.sums[self.path(read.sha256)] = written.sha256
+        return read.sha256, read.bytes
+
+
+def compute_stored_name(sha256: str) -> str:
+    return hmac.digest(get_digest_key().encode(), f"stored:{sha256}".encode(), "sha256").hex() + AGE_SUFFIX
+
+
+def open_store(place: Path, recipients: Sequence[str]) -> FileStore:
+    """The store for what is encrypted for these recipients, or for plain files."""
+    if not recipients:
+        return FileStore(place / "files")
+    mark = hashlib.sha256("\n".join(recipients).encode()).hexdigest()[:8]
+    same = (each for each in list_backups(place) if each.manifest.recipients == list(recipients))
+    newest = next(same, None)
+    sums = dict(newest.list_stored_sums()) if newest else {}
+    return EncryptedStore(place / f"files-{mark}", recipients, sums)
+
+
+def list_copies(place: Path, sha256: str) -> list[Path]:
+    """The stored files with this content: the plain one first, then encrypted ones, for whomever."""
+    name = compute_stored_name(sha256)
+    found = [FileStore(place / "files").path(sha256), *place.glob(f"files-*/{name[:2]}/{name}")]
+    return [path for path in found if path.is_file()]
 
 
 def remove_partial_backups(place: Path) -> None:
     """Remove what dead processes left half-made; whole files stay for the next backup. Only under the lock."""
     for part in place.glob(f"{PARTIAL_BACKUP_PREFIX}*"):
         shutil.rmtree(part, ignore_errors=True)
-    for part in (place / "files").glob(f"{PARTIAL_FILE_PREFIX}*"):
+    for part in [
+        *place.glob(f"files/{PARTIAL_FILE_PREFIX}*"),
+        *place.glob(f"files-*/{PARTIAL_FILE_PREFIX}*"),
+    ]:
         part.unlink(missing_ok=True)
 
 
 def remove_unheld_files(place: Path) -> None:
-    """Remove files that belong to no complete backup."""
-    kept = {entry.sha256 for backup in list_backups(place) for entry in backup.entries()}
-    for path in (place / "files").glob("??/*"):
-        if path.name not in kept:
+    """Remove files that belong to no complete backup, and damaged ones that have been stored anew."""
+    kept = {path for backup in list_backups(place) for path in backup.list_stored_files()}
+    for path in [*place.glob("files/??/*"), *place.glob("files-*/??/*")]:
+        whole = path.with_name(path.name.removesuffix(DAMAGED_SUFFIX))
+        if whole not in kept or (whole != path and whole.exists()):
             path.unlink()
 
 

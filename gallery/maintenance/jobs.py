@@ -9,7 +9,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from gallery.backup import BACKUP_JOB
+from gallery.backup import BACKUP_JOB, VERIFY_JOB
+from gallery.backup.jobs import describe_verification_problem
 from gallery.history.changeset import record_event
 from gallery.jobs.registry import SiteJobKind, TaskKind
 from gallery.jobs.services import request_job
@@ -23,6 +24,13 @@ def request_backup(user: User) -> None:
     """Have a worker make a backup as soon as one is free."""
     record_event(user, "backup.request", None, {"count": 1})
     request_job(BACKUP_JOB, user)
+
+
+@transaction.atomic
+def request_verification(user: User) -> None:
+    """Have a worker try the newest backup."""
+    record_event(user, "backup.verify", None, {"count": 1})
+    request_job(VERIFY_JOB, user)
 
 
 @transaction.atomic
@@ -68,10 +76,25 @@ JOBS = (
         ),
     ),
     TaskKind(task="reread_files", doing=_("reading older files again")),
+    SiteJobKind(
+        task=VERIFY_JOB,
+        title=_("Trying whether the newest backup can be restored"),
+        doing=_("trying whether the newest backup can be restored"),
+        request=request_verification,
+        list_url="backups",
+        is_for_administrators=True,
+        remedy=_("Do what it says, or make a backup: that one is tried at once."),
+        find_problem=describe_verification_problem,
+        problem_remedy=_(
+            "Make a backup: it stores anew what is damaged or missing and still on the site, and is tried at once."
+            " If that one is damaged, too, have its disk looked at."
+        ),
+    ),
     TaskKind(task="look_after_data", doing=_("looking after backups and files")),
 )
 EVENT_DESCRIPTIONS = {
     "backup.request": _("asked for a backup"),
+    "backup.verify": _("had the newest backup tried"),
     "files.check": _("had the files looked at"),
     "files.mend": _("had the files looked at and put right"),
 }

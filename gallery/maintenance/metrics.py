@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gallery.backup.schedule import get_last_success, get_last_trial
 from gallery.history.audit import VERB_SIGN_IN_FAILED
 from gallery.index.selectors import list_changes_since
 from gallery.jobs.heartbeats import get_heartbeat_deadline
@@ -106,5 +107,9 @@ def _collect_environment() -> Iterator[Metric]:
     yield _build_gauge(
         "failed_sign_ins_last_hour", "Failed sign-ins within an hour", "", {(): failures.count()}
     )
+    about = "Since the newest backup was made, and since one was last tried and found whole"
+    known = {"made": get_last_success(), "tried": get_last_trial()}
+    ages: Figures = {(word,): (timezone.now() - at).total_seconds() for word, at in known.items() if at}
+    yield _build_gauge("backup_age_seconds", about, "what", ages)
     free = shutil.disk_usage(settings.DATA_DIR).free
     yield _build_gauge("disk_free_bytes", "Free on the data directory's disk", "", {(): free})

@@ -25,8 +25,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from gallery.backup.encryption import AGE_SUFFIX, Identities, copy_decrypted, read_identities
+from gallery.backup.errors import BackupDamaged
 from gallery.backup.layout import get_backup_folder
-from gallery.backup.store import FileStore
+from gallery.backup.store import list_copies
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import remove_stale_files
 from gallery.jobs import dispatch
@@ -37,7 +39,7 @@ from gallery.models import Build, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
 from gallery.models.storage import get_media_path
 from gallery.photos.renditions import delete_orphan_renditions
-from recognition.files import compute_sha256, copy_and_sync, sync_path
+from recognition.files import compute_sha256, sync_path
 
 YOUNG_SECONDS = 3600.0  # an upload, import or build is done or dead by then
 MAX_LISTED_FILES = 20
@@ -89,6 +91,7 @@ class SanityReport:
     restored: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)  # in encrypted backups that no key was given for
     removed: int = 0  # half-written files, index directories, renditions of deleted originals
 
     @property
@@ -104,6 +107,7 @@ class SanityReport:
             "restored": self.restored,
             "failed": self.failed,
             "quarantined": self.quarantined,
+            "locked": self.locked,
         }
         return {
             "is_sound": self.is_sound,
@@ -177,13 +181,19 @@ def _find_unowned_indexes() -> Iterator[str]:
             yield name
 
 
-def mend_files(found: SanityReport) -> None:
-    """Repair everything in the report, checking each item once more just before, and add what was done."""
+def mend_files(found: SanityReport, identities: Identities = ()) -> None:
+    """Repair everything in the report, checking each item once more just before, and add what was done.
+
+    Files in encrypted backups come back with an identity that opens them; without one they are left as they are.
+    """
     for row in [*found.lost, *found.altered]:
         if not row.get_rows().exists():
             continue
-        if _restore_from_backup(row):
+        copies = list_copies(get_backup_folder(), row.sha256) if row.sha256 else []
+        if any(_restore_copy(row, copy, identities) for copy in copies):
             found.restored.append(row.file)
+        elif any(copy.suffix == AGE_SUFFIX for copy in copies):
+            found.locked.append(row.file)
         elif row in found.lost:
             failure = {"work": Status.FAILED, "finished_at": timezone.now()}
             failure |= build_failure_columns(JobFailed("file_lost"))
@@ -197,20 +207,20 @@ def mend_files(found: SanityReport) -> None:
     found.removed = len(found.indexes) + remove_stale_files() + delete_orphan_renditions()
 
 
-def _restore_from_backup(row: LostFile) -> bool:
+def _restore_copy(row: LostFile, copy: Path, identities: Identities) -> bool:
     """Restore a file from the backups; an altered one is quarantined first. A row that had failed is requeued."""
-    store, target = FileStore(get_backup_folder() / "files"), get_media_path(row.file)
-    if not row.sha256 or store.size(row.sha256) is None:
-        return False
+    target = get_media_path(row.file)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".mending-{os.getpid()}")
     try:
-        if copy_and_sync(store.path(row.sha256), part) != row.sha256:
+        if copy_decrypted(copy, part, identities) != row.sha256:
             return False
         if target.exists():
             _quarantine_file(row.file)
         part.replace(target)
         sync_path(target.parent)
+    except BackupDamaged:
+        return False
     finally:
         part.unlink(missing_ok=True)
     if enqueue_rows(row.get_rows().filter(work=Status.FAILED, failure_code=FILE_LOST)):
@@ -248,7 +258,7 @@ def run_sanity_check(*, is_mending: bool = False) -> None:
         result["hashed_at"] = last_hashed
         found = find_file_problems(with_hash=is_hash_due)
         if is_mending:
-            mend_files(found)
+            mend_files(found, read_identities(settings.BACKUP_IDENTITY))
         result.update(found.as_json(), is_mended=is_mending)
         if is_hash_due:
             result["hashed_at"] = now.isoformat()

@@ -11,10 +11,19 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from gallery.backup import BACKUP_JOB
-from gallery.backup.layout import BackupError, KeptBackup, get_backup_folder, list_kept_backups
-from gallery.backup.schedule import RunningBackup, get_backup_warning, get_last_success, get_running_backup
+from gallery.backup import BACKUP_JOB, VERIFY_JOB
+from gallery.backup.errors import BackupError
+from gallery.backup.jobs import describe_verification_problem
+from gallery.backup.layout import KeptBackup, get_backup_folder, list_kept_backups
+from gallery.backup.schedule import (
+    RunningBackup,
+    get_backup_warning,
+    get_last_success,
+    get_last_trial,
+    get_running_backup,
+)
 from gallery.backup.store import get_folder_problem
+from gallery.jobs.registry import SITE_JOB_KINDS
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Job
 from gallery.models.base import get_job
@@ -35,12 +44,16 @@ class BackupsPage:
     last: datetime | None
     job: Job
     check: Job
+    trial: Job
+    last_trial: datetime | None
     running: RunningBackup | None
     warning: str
     is_same_disk: bool
     free: int | None
     hours: int = field(default_factory=lambda: settings.BACKUP_HOURS)
     keep: int = field(default_factory=lambda: settings.BACKUP_KEEP)
+    verify_days: int = field(default_factory=lambda: settings.BACKUP_VERIFY_DAYS)
+    is_encrypted: bool = field(default_factory=lambda: bool(settings.BACKUP_KEYS))
 
     @property
     def is_waiting(self) -> bool:
@@ -48,7 +61,18 @@ class BackupsPage:
 
     @property
     def is_moving(self) -> bool:
-        return self.running is not None or self.job.is_waiting or self.check.is_waiting
+        return (
+            self.running is not None or self.job.is_waiting or self.check.is_waiting or self.trial.is_waiting
+        )
+
+    @property
+    def trial_problem(self) -> str:
+        return self.trial.failure or describe_verification_problem(self.trial.result)
+
+    @property
+    def trial_remedy(self) -> str | Promise:
+        kind = SITE_JOB_KINDS[VERIFY_JOB]
+        return kind.remedy if self.trial.failure else kind.problem_remedy
 
     @property
     def problems(self) -> list[tuple[str | Promise, int, list[str]]]:
@@ -78,6 +102,8 @@ def get_backups_page() -> BackupsPage:
         last=get_last_success() or max((each.made_at for each in kept), default=None),
         job=get_job(BACKUP_JOB),
         check=get_job(SANITY_CHECK_JOB),
+        trial=get_job(VERIFY_JOB),
+        last_trial=get_last_trial(),
         running=running,
         warning="" if problem else get_backup_warning(),
         is_same_disk=is_same_disk,

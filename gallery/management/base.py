@@ -25,6 +25,11 @@ from recognition.images.source import open_regular_file
 T = TypeVar("T")
 Argument = Mapping[str, Any]  # the keyword arguments of argparse's add_argument
 FOLDER: Argument = {"metavar": "DIR"}
+IDENTITY: Argument = {
+    "metavar": "FILE",
+    "default": "",
+    "help": "the file with the key that opens encrypted backups (FACESITE_BACKUP_IDENTITY)",
+}
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
 
 

@@ -22,7 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from gallery.accounts.services import is_last_administrator, sign_out_everywhere
-from gallery.backup.layout import BackupDamaged, list_kept_backups
+from gallery.backup.errors import BackupDamaged
+from gallery.backup.layout import list_kept_backups
 from gallery.backup.ledger import note_erasures
 from gallery.core.erased import describe_row
 from gallery.core.exceptions import ActionRefused, EditConflict

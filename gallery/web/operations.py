@@ -27,7 +27,7 @@ from gallery.jobs.services import (
     set_processing_paused,
 )
 from gallery.jobs.timings import get_processing_history
-from gallery.maintenance.jobs import request_backup, request_file_check
+from gallery.maintenance.jobs import request_backup, request_file_check, request_verification
 from gallery.maintenance.metrics import render_metrics
 from gallery.maintenance.selectors import get_backups_page
 from gallery.web.responses import refusals_as_messages
@@ -82,6 +82,9 @@ def backup_action(request: PageRequest) -> HttpResponse:
     if act == "backup":
         request_backup(request.user)
         messages.success(request, _("A backup is made as soon as a worker is free."))
+    elif act == "verify":
+        request_verification(request.user)
+        messages.success(request, _("The newest backup is tried as soon as a worker is free."))
     elif act in ("check", "mend"):
         request_file_check(request.user, is_mending=act == "mend")
         messages.success(request, _("The files are looked at as soon as a worker is free."))

@@ -97,7 +97,7 @@ def state() -> str:
 
 def attempt_backup(fault: tuple[int, str], place: Path) -> str:
     from gallery.backup.create import make_backup
-    from gallery.backup.layout import BackupError
+    from gallery.backup.errors import BackupError
 
     striking = Fault(*fault, below=place)
     try:
@@ -111,8 +111,9 @@ def attempt_backup(fault: tuple[int, str], place: Path) -> str:
 
 def check_backup(place: Path) -> None:
     """Whatever is there is whole; the next backup works and leaves nothing half-made."""
-    from gallery.backup.create import make_backup, verify_backup
+    from gallery.backup.create import make_backup
     from gallery.backup.layout import list_backups
+    from gallery.backup.verification import verify_backup
 
     for backup in list_backups(place):
         assert verify_backup(backup).is_sound
@@ -129,7 +130,7 @@ def attempt_restore(fault: tuple[int, str], source: Path) -> str:
     from django.conf import settings
 
     from gallery.backup import restore as backup_restore
-    from gallery.backup.layout import BackupError
+    from gallery.backup.errors import BackupError
 
     striking = Fault(*fault, below=Path(settings.DATA_DIR))
     try:

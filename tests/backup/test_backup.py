@@ -16,18 +16,12 @@ from django.core.management import call_command
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from gallery.backup.create import ProgressCallback, make_backup, verify_backup
-from gallery.backup.layout import (
-    BackupDamaged,
-    BackupError,
-    BackupRunning,
-    collect_settings,
-    find_backup,
-    list_backups,
-    list_kept_backups,
-)
+from gallery.backup.create import ProgressCallback, make_backup
+from gallery.backup.errors import BackupDamaged, BackupError, BackupRunning
+from gallery.backup.layout import collect_settings, find_backup, list_backups, list_kept_backups
 from gallery.backup.restore import RestoreResult, _list_erased_since
 from gallery.backup.store import FileStore, hold_folder_lock
+from gallery.backup.verification import verify_backup
 from gallery.models import Erasure, Photo
 from gallery.models.storage import remove_file, write_file
 from tests.making import a_person, a_photo, a_reference

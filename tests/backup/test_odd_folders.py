@@ -23,10 +23,12 @@ from django.utils import translation
 from facesite import disks
 from facesite.disks import SENTENCES, say_problem, try_folder
 from gallery.backup import database
-from gallery.backup.create import make_backup, verify_backup
-from gallery.backup.layout import BackupRunning, list_backups
+from gallery.backup.create import make_backup
+from gallery.backup.errors import BackupRunning
+from gallery.backup.layout import list_backups
 from gallery.backup.schedule import run_scheduled_backup
 from gallery.backup.store import hold_folder_lock, is_folder_locked
+from gallery.backup.verification import verify_backup
 from gallery.maintenance.tasks import look_after_data
 from gallery.maintenance.tasks import make_backup as make_requested_backup
 from gallery.models import Role

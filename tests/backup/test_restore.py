@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyrage
 import pytest
 
 from tests.conftest import COMBINATIONS
@@ -227,6 +229,50 @@ def test_backups_of_a_site_that_takes_and_removes_photos_have_every_file(
     )
     assert other.ask(missing) == []
     assert other.ask("answer = Photo.objects.count()") == made[-1]["counts"]["photos"]
+
+
+def test_an_encrypted_backup_is_tried_and_restored_with_its_key_and_without_who_was_erased_since(
+    filled: Site, tmp_path: Path
+) -> None:
+    place, key, identity = tmp_path / "backups", tmp_path / "key.txt", pyrage.x25519.Identity.generate()
+    key.write_text(f"{identity}\n")
+    encrypted = {"FACESITE_BACKUP_KEY": str(identity.to_public()), "FACESITE_BACKUP_DIR": str(place)}
+    plain, filled.environment = filled.environment, filled.environment | encrypted
+    try:
+        filled.ask("p = Person(); p.set_name('Somebody'); p.save()\nanswer = 1")
+        filled.manage("backup")
+        receipt = filled.json("erase_person", "Somebody", "--yes")[0]["receipt"]
+        tried = filled.json("verify_backup", "--identity", str(key))[0]
+        assert (tried["is_sound"], tried["database"], tried["files"]) == (True, "restored", 4)
+        assert not filled.json("verify_backup")[0]["is_open"]
+        assert [path.name for path in (filled.folder / "verifying").iterdir()] == [".lock"]
+    finally:
+        filled.environment = plain
+    other = another(filled, tmp_path / "other")
+    other.manage("restore", str(place), is_checked=False)
+    assert not other.ask(TABLES), "without its key nothing was restored"
+    done = other.json("restore", str(place), "--identity", str(key))[0]
+    assert [each["receipt"] for each in done["erased_again"]] == [receipt]
+    assert other.ask(COUNTS) == filled.ask(COUNTS)
+    assert other.ask(NAMES) == filled.ask(NAMES)
+    assert other.manage("check_files", "--hash").startswith("4 rows and 4 files")
+
+
+@POSTGRES
+def test_where_no_scratch_database_may_be_made_the_copy_is_read_to_its_end(
+    filled: Site, place: Path, tmp_path: Path
+) -> None:
+    url = filled.environment["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as server:
+        before = server.execute("SELECT count(*) FROM pg_database").fetchone()
+        server.execute("DROP ROLE IF EXISTS humble")
+        server.execute("CREATE ROLE humble LOGIN PASSWORD 'humble'")
+    assert filled.json("verify_backup", str(place))[0]["database"] == "restored"
+    humble = Bare(tmp_path / "humble", DATABASE_URL=re.sub(r"//[^@]*@", "//humble:humble@", url))
+    assert humble.json("verify_backup", str(place))[0]["database"] == "read"
+    with psycopg.connect(url, autocommit=True) as server:
+        assert server.execute("SELECT count(*) FROM pg_database").fetchone() == before
+        server.execute("DROP ROLE humble")
 
 
 # The last in this file: pytest takes it for one of the first site's tests, as it has but one, and puts those of the

@@ -16,11 +16,13 @@ from django.urls import reverse
 
 from facesite import disks
 from facesite.disks import find_problem
-from gallery.backup.create import make_backup, verify_backup
-from gallery.backup.layout import BackupError, list_backups
+from gallery.backup.create import make_backup
+from gallery.backup.errors import BackupError
+from gallery.backup.layout import list_backups
 from gallery.backup.ledger import note_erasures
 from gallery.backup.schedule import run_scheduled_backup
 from gallery.backup.store import FileStore
+from gallery.backup.verification import verify_backup
 from gallery.maintenance.tasks import look_after_data
 from gallery.models import Role
 from gallery.models.storage import write_file

@@ -19,7 +19,8 @@ from django.test import Client
 from django.utils import timezone
 
 from gallery.accounts.services import accept_invitation, invite_user
-from gallery.backup.layout import BackupDamaged, KeptBackup
+from gallery.backup.errors import BackupDamaged
+from gallery.backup.layout import KeptBackup
 from gallery.core.exceptions import ActionRefused, CannotUndo, EditConflict
 from gallery.faces.decisions import confirm_face, decide_face, name_face_group
 from gallery.faces.processing import pair_faces, process_photo

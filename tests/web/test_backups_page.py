@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 from django.test import Client, override_settings
 from django.urls import reverse
@@ -13,12 +14,14 @@ from django.utils import timezone
 
 from gallery.backup import create as backup_create
 from gallery.backup import schedule
-from gallery.backup.layout import BackupError, list_backups
+from gallery.backup.errors import BackupError
+from gallery.backup.layout import list_backups
 from gallery.backup.schedule import (
     _make_progress_callback,
     get_backup_warning,
     is_backup_due,
     is_backup_overdue,
+    is_verification_due,
     run_scheduled_backup,
 )
 from gallery.backup.store import hold_folder_lock
@@ -29,9 +32,10 @@ from gallery.maintenance.sanity_check import (
     is_sanity_check_due,
     run_sanity_check,
 )
-from gallery.maintenance.tasks import check_files, look_after_data, make_backup
+from gallery.maintenance.tasks import check_files, look_after_data, make_backup, verify_backup
 from gallery.models import Role, SiteSetting
 from gallery.models.base import get_job
+from gallery.models.storage import write_file
 from tests.making import a_photo, a_user
 
 pytestmark = pytest.mark.django_db(
@@ -177,3 +181,52 @@ def test_every_file_is_read_once_a_week(place: Path, monkeypatch: pytest.MonkeyP
     run_sanity_check()
     run_sanity_check()
     assert asked == [True, False]
+
+
+def test_the_newest_backup_is_tried_by_itself_and_a_bad_one_is_said_with_what_to_do(
+    client: Client, place: Path
+) -> None:
+    photo = a_photo()
+    photo.sha256 = write_file(photo.file.name, b"photo")
+    photo.save()
+    assert "None has been tried yet." in page(client)
+    look_after_data()
+    assert not is_verification_due()
+    shown = page(client)
+    assert "is whole" in shown
+    assert "restored into a scratch place and agrees" in shown
+    path = next(place.glob("files/??/*"))
+    path.unlink()  # the photo's, too, if both are one file
+    path.write_bytes(b"photx")
+    act(client, "verify")
+    verify_backup()
+    for name in ("backups", "home", "jobs"):
+        assert "1 file of the backup" in page(client, name)
+    assert "Make a backup: it stores anew what is damaged" in page(client)
+    assert "Make a backup: it stores anew what is damaged" in page(client, "jobs")
+    assert not is_verification_due(), "nothing has changed since"
+    run_scheduled_backup()
+    assert is_verification_due(), "the next backup should be tried at once"
+    look_after_data()
+    assert "1 file of the backup" not in page(client, "home")
+    assert is_verification_due(in_days(7.01))
+    with override_settings(BACKUP_VERIFY_DAYS=0):
+        assert not is_verification_due(in_days(100))
+
+
+def test_of_encrypted_backups_the_page_says_what_could_not_be_tried_and_which_are_plain(
+    client: Client, place: Path
+) -> None:
+    look_after_data()
+    assert "They are not encrypted" in page(client)
+    with override_settings(BACKUP_KEYS=[str(pyrage.x25519.Identity.generate().to_public())]):
+        assert page(client).count(">not encrypted<") == 1
+        run_scheduled_backup()
+        verify_backup()
+        shown = page(client)
+    assert "They are encrypted: nobody reads them without the key." in shown
+    assert shown.count(">not encrypted<") == 1
+    assert "could not be tried, as the key is not on this computer" in " ".join(shown.split())
+    with override_settings(BACKUP_IDENTITY="/nowhere/key.txt"):
+        verify_backup()
+    assert "The file of the key, /nowhere/key.txt, cannot be read" in page(client, "home")

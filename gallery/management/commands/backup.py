@@ -9,16 +9,20 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from facesite.disks import find_problem, say_problem
-from gallery.backup.create import make_backup, verify_backup
+from gallery.backup.create import make_backup
+from gallery.backup.encryption import Identities, read_identities
 from gallery.backup.layout import (
     Backup,
+    count_plain_backups,
     find_backup,
     get_backup_folder,
     list_backups,
     note_backup_elsewhere,
 )
 from gallery.backup.schedule import note_backup_success
-from gallery.management.base import GalleryCommand, make_flag
+from gallery.backup.verification import verify_backup
+from gallery.management.base import IDENTITY, GalleryCommand, make_flag
+from gallery.management.commands.verify_backup import say_verified
 
 
 class Command(GalleryCommand):
@@ -28,6 +32,7 @@ class Command(GalleryCommand):
         "--with-index": make_flag("take the index along; it can be rebuilt"),
         "--keep": {"type": int, "help": "remove the oldest until so many are left (0: none)"},
         "--verify": make_flag("check the backup DIR, or the newest in DIR"),
+        "--identity": IDENTITY,
         "--list": make_flag("say what is kept"),
     }
 
@@ -43,7 +48,7 @@ class Command(GalleryCommand):
                 sentence = f"{each.folder}: {each.manifest.counts['photos']} photos"
                 self.say_result(describe_backup(each), f"{sentence}, {each.manifest.bytes / 1e6:.1f} MB")
         elif verify:
-            self._verify(place)
+            self._verify(place, read_identities(options["identity"] or settings.BACKUP_IDENTITY))
         else:
             self._make(place, keep, with_index=with_index)
 
@@ -58,6 +63,11 @@ class Command(GalleryCommand):
         else:
             note_backup_elsewhere(made)
         manifest = made.manifest
+        if settings.BACKUP_KEYS and (plain := count_plain_backups(place)):
+            self.warn(
+                f"{plain} backups here were made before FACESITE_BACKUP_KEY was set: anybody can read them. Newer"
+                " ones take their place; or delete their folders now, and back up again."
+            )
         for name in manifest.missing[:20]:
             self.warn(f"{name} is not there, so it is not in the backup. Run check_files.")
         for name in manifest.altered[:20]:
@@ -68,17 +78,9 @@ class Command(GalleryCommand):
             f"{manifest.bytes / 1e6:.1f} MB, {manifest.seconds:.1f} s.",
         )
 
-    def _verify(self, place: Path) -> None:
-        found = verify_backup(find_backup(place), self.say_step)
-        self.is_failed = not found.is_sound
-        if self.is_json:
-            self.say_json(found.as_json())
-            return
-        for kind in ("missing", "damaged"):
-            for name in getattr(found, kind)[:20]:
-                self.warn(f"{kind}: {name}")
-        state = "is sound" if found.is_sound else "is damaged"
-        self.stdout.write(f"{found.backup} {state} ({found.files} files and the database).")
+    def _verify(self, place: Path, identities: Identities) -> None:
+        found = verify_backup(find_backup(place, identities), self.say_step)
+        say_verified(self, found)
 
 
 def describe_backup(backup: Backup) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+
+from gallery.backup.encryption import read_identities
 from gallery.maintenance.sanity_check import QUARANTINE_FOLDER, find_file_problems, mend_files
-from gallery.management.base import GalleryCommand, make_flag
+from gallery.management.base import IDENTITY, GalleryCommand, make_flag
 
 PROBLEM_LABELS = {
     "lost": "rows without their file",
@@ -22,13 +25,14 @@ class Command(GalleryCommand):
         "--mend": make_flag(
             f"bring lost files back from backups, mark what stays lost, move the rest to {QUARANTINE_FOLDER}"
         ),
+        "--identity": IDENTITY,
     }
 
-    def handle(self, *, mend: bool, **options: Any) -> None:
+    def handle(self, *, mend: bool, identity: str, **options: Any) -> None:
         found = find_file_problems(with_hash=options["hash"])
         if mend:
-            mend_files(found)
-        self.is_failed = bool(found.failed or found.altered) if mend else not found.is_sound
+            mend_files(found, read_identities(identity or settings.BACKUP_IDENTITY))
+        self.is_failed = bool(found.failed or found.altered or found.locked) if mend else not found.is_sound
         said = found.as_json()
         if self.is_json:
             self.say_json(said)
@@ -43,5 +47,10 @@ class Command(GalleryCommand):
                 f"{len(found.quarantined)} moved to {QUARANTINE_FOLDER} (nothing is deleted there), "
                 f"{found.removed} leftovers removed."
             )
+            if found.locked:
+                self.warn(
+                    f"{len(found.locked)} are in encrypted backups and could not be opened. Run check_files --mend"
+                    " --identity FILE, with the file of the key that these were made for."
+                )
         elif not found.is_sound:
             self.stdout.write("Run check_files --mend to put that right.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from gallery.backup import restore as backup_restore
-from gallery.management.base import FOLDER, GalleryCommand, get_existing_folder, make_flag
+from gallery.backup.encryption import read_identities
+from gallery.management.base import FOLDER, IDENTITY, GalleryCommand, get_existing_folder, make_flag
 from gallery.privacy.erasure_cleanup import finish_known_erasures
 
 
@@ -17,13 +19,20 @@ class Command(GalleryCommand):
     arguments = {
         "folder": FOLDER,
         "--replace": make_flag("replace what is here, after a backup of it has been made"),
+        "--identity": IDENTITY,
         "--without-damaged": make_flag("restore what is sound of a damaged backup"),
     }
 
-    def handle(self, *, folder: str, replace: bool, without_damaged: bool, **options: Any) -> None:
+    def handle(
+        self, *, folder: str, replace: bool, without_damaged: bool, identity: str, **options: Any
+    ) -> None:
         source = get_existing_folder(folder).absolute()
         done = backup_restore.restore_backup(
-            source, replace=replace, without_damaged=without_damaged, progress=self.say_step
+            source,
+            replace=replace,
+            without_damaged=without_damaged,
+            identities=read_identities(identity or settings.BACKUP_IDENTITY),
+            progress=self.say_step,
         )
         done.erased_again = [
             {"kind": each.kind, "at": timezone.localtime(each.at).isoformat(), "receipt": str(each.receipt)}
