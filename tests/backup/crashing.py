@@ -121,9 +121,9 @@ def check_backup(place: Path) -> None:
     newest = list_backups(place)[0]
     assert verify_backup(newest).is_sound
     assert not list(place.glob(".part-*")), list(place.glob(".part-*"))
-    assert not list(place.glob("files/.part-*"))
-    kept = {entry.sha256 for backup in list_backups(place) for entry in backup.entries()}
-    assert kept == {path.name for path in place.glob("files/??/*")}, "files that no backup holds"
+    assert not list(place.glob("files*/.part-*"))
+    kept = {path for backup in list_backups(place) for path in backup.list_stored_files()}
+    assert kept == set(place.glob("files*/??/*")), "files that no backup holds"
 
 
 def attempt_restore(fault: tuple[int, str], source: Path) -> str:

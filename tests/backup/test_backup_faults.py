@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from tests.site import ROOT, Site
@@ -43,7 +44,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return site
 
 
-def crash(site: Site, what: str, how: str) -> dict[str, Any]:
+def crash(site: Site, what: str, how: str, **environment: str) -> dict[str, Any]:
     done = subprocess.run(
         [
             sys.executable,
@@ -55,7 +56,7 @@ def crash(site: Site, what: str, how: str) -> dict[str, Any]:
             str(EVERY),
         ],
         cwd=ROOT,
-        env={**site.environment, "DJANGO_SETTINGS_MODULE": "facesite.settings"},
+        env={**site.environment, **environment, "DJANGO_SETTINGS_MODULE": "facesite.settings"},
         capture_output=True,
         text=True,
         check=False,
@@ -70,6 +71,13 @@ def crash(site: Site, what: str, how: str) -> dict[str, Any]:
 def test_a_backup_that_dies_leaves_whole_backups_only(original: Site, how: str, outcome: str) -> None:
     found = crash(original, "backup", how)
     assert found["outcomes"] == {outcome: found["faults"]}
+    assert found["faults"] >= 40 // EVERY
+
+
+def test_an_encrypted_backup_that_dies_does_so_too(original: Site) -> None:
+    key = str(pyrage.x25519.Identity.generate().to_public())
+    found = crash(original, "backup", "full", FACESITE_BACKUP_KEY=key)
+    assert found["outcomes"] == {"failed": found["faults"]}
     assert found["faults"] >= 40 // EVERY
 
 
