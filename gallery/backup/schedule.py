@@ -104,9 +104,8 @@ def is_verification_due(now: datetime | None = None) -> bool:
 
 def run_scheduled_verification() -> None:
     """Try the newest backup in the folder of scheduled ones; how it went is kept for the pages."""
-    last = get_job(VERIFY_JOB).result.get("tried_at", "")
     with track_job(VERIFY_JOB) as result:
-        result["tried_at"] = last
+        result["tried_at"] = get_job(VERIFY_JOB).result.get("tried_at", "")
         found = try_newest_backup(get_backup_folder(), read_identities(settings.BACKUP_IDENTITY))
         result.update(_describe_verification(found))
 
@@ -121,8 +120,9 @@ def _describe_verification(found: VerifyResult) -> dict[str, Any]:
     """For the job's row; damaged files are set aside, so that the next backup stores them anew."""
     if found.damaged_files:
         set_aside_damaged_files(get_backup_folder(), found)
-    is_tried = found.is_sound and found.is_open
-    return found.as_json() | ({"tried_at": timezone.now().isoformat()} if is_tried else {})
+    before = get_job(VERIFY_JOB).result.get("tried_at", "")
+    tried_at = timezone.now().isoformat() if found.is_sound and found.is_open else before
+    return found.as_json() | {"tried_at": tried_at}
 
 
 def get_last_trial() -> datetime | None:

@@ -202,6 +202,7 @@ def test_the_newest_backup_is_tried_by_itself_and_a_bad_one_is_said_with_what_to
     verify_backup()
     for name in ("backups", "home", "jobs"):
         assert "1 file of the backup" in page(client, name)
+    assert "The last one that was wholly in order was tried on" in page(client)
     assert "Make a backup: it stores anew what is damaged" in page(client)
     assert "Make a backup: it stores anew what is damaged" in page(client, "jobs")
     assert not is_verification_due(), "nothing has changed since"
