@@ -121,10 +121,10 @@ def decrypt_bytes(source: Path, identities: Identities) -> bytes:
 
 def read_identities(path: str | Path) -> Identities:
     """The identities in this file, one a line as `age-keygen` writes them; none for no path."""
-    import pyrage
-
     if not path:
         return ()
+    import pyrage
+
     try:
         lines = Path(path).expanduser().read_text().splitlines()
     except (OSError, ValueError) as error:

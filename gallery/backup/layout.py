@@ -177,8 +177,9 @@ class Backup:
     def list_stored_sums(self) -> Iterator[tuple[Path, str]]:
         """The encrypted files it holds, and the SHA-256 of each as it lies there. Needs no identity."""
         path = self.folder / STORED_FILE
-        if compute_sha256(path) != self.manifest.listing["stored"]:
-            raise BackupDamaged(_("%(path)s is damaged.") % {"path": path})
+        if not path.is_file() or compute_sha256(path) != self.manifest.listing["stored"]:
+            text = _("%(path)s is damaged, so nobody knows which files this backup holds. Delete its folder.")
+            raise BackupDamaged(text % {"path": path})
         for line in path.read_text().splitlines():
             yield self.folder.parent / line[66:].removeprefix("../"), line[:64]
 

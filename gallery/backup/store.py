@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from facesite.disks import find_problem, say_problem
 from gallery.backup.encryption import AGE_SUFFIX, encrypt_file
-from gallery.backup.errors import BackupRunning, convert_to_backup_errors
+from gallery.backup.errors import BackupDamaged, BackupRunning, convert_to_backup_errors
 from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, get_backup_folder, list_backups
 from gallery.core.erased import get_digest_key
 from gallery.models import SiteSetting
@@ -172,10 +172,11 @@ class EncryptedStore(FileStore):
     here. Each set of recipients has a folder of its own, so that with a new key everything is stored anew."""
 
     recipients: Sequence[str]
+    key: str  # the site's
     sums: dict[Path, str]  # SHA-256 of stored files as they lie there, where it is known
 
     def path(self, sha256: str) -> Path:
-        name = compute_stored_name(sha256)
+        name = _compute_stored_name(self.key, sha256)
         return self.root / name[:2] / name
 
     def holds(self, sha256: str, size: int) -> bool:
@@ -193,8 +194,8 @@ class EncryptedStore(FileStore):
         return read.sha256, read.bytes
 
 
-def compute_stored_name(sha256: str) -> str:
-    return hmac.digest(get_digest_key().encode(), f"stored:{sha256}".encode(), "sha256").hex() + AGE_SUFFIX
+def _compute_stored_name(key: str, sha256: str) -> str:
+    return hmac.digest(key.encode(), f"stored:{sha256}".encode(), "sha256").hex() + AGE_SUFFIX
 
 
 def open_store(place: Path, recipients: Sequence[str]) -> FileStore:
@@ -203,14 +204,16 @@ def open_store(place: Path, recipients: Sequence[str]) -> FileStore:
         return FileStore(place / "files")
     mark = hashlib.sha256("\n".join(recipients).encode()).hexdigest()[:8]
     same = (each for each in list_backups(place) if each.manifest.recipients == list(recipients))
-    newest = next(same, None)
-    sums = dict(newest.list_stored_sums()) if newest else {}
-    return EncryptedStore(place / f"files-{mark}", recipients, sums)
+    sums: dict[Path, str] = {}
+    if newest := next(same, None):
+        with suppress(BackupDamaged):  # then they are computed anew
+            sums = dict(newest.list_stored_sums())
+    return EncryptedStore(place / f"files-{mark}", recipients, get_digest_key(), sums)
 
 
 def list_copies(place: Path, sha256: str) -> list[Path]:
     """The stored files with this content: the plain one first, then encrypted ones, for whomever."""
-    name = compute_stored_name(sha256)
+    name = _compute_stored_name(get_digest_key(), sha256)
     found = [FileStore(place / "files").path(sha256), *place.glob(f"files-*/{name[:2]}/{name}")]
     return [path for path in found if path.is_file()]
 

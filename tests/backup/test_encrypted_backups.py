@@ -6,11 +6,11 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pyrage
@@ -94,7 +94,9 @@ with open(sys.argv[4], "rb") as file:
 """
 
 
-@pytest.mark.skipif(not (which("jq") and which("sqlite3")), reason="needs the programs jq and sqlite3")
+@pytest.mark.skipif(
+    not (shutil.which("jq") and shutil.which("sqlite3")), reason="needs the programs jq and sqlite3"
+)
 def test_it_is_read_by_hand_with_the_key_alone(place: Path, tmp_path: Path) -> None:
     """With the very lines of docs/reliability.md; where the program age is not installed, pyrage stands for it."""
     contents = [b"one" * 100_000, b"two", b""]
@@ -105,7 +107,7 @@ def test_it_is_read_by_hand_with_the_key_alone(place: Path, tmp_path: Path) -> N
     out.mkdir()
     programs = tmp_path / "programs"
     programs.mkdir()
-    if not which("age"):
+    if not shutil.which("age"):
         (programs / "age").write_text(AGE.format(python=sys.executable))
         (programs / "age").chmod(0o755)
     lines = (
@@ -335,6 +337,8 @@ def test_a_damaged_list_of_stored_files_lets_nothing_be_removed(place: Path) -> 
     a_kept_photo(b"photo")
     folder = make_backup(place).folder
     (folder / "files.sha256").write_text("")
-    with pytest.raises(BackupDamaged):
-        make_backup(place, keep=1)
+    with pytest.raises(BackupDamaged, match="Delete its folder"):
+        make_backup(place, keep=0)
     assert stored(place)
+    shutil.rmtree(folder)
+    assert try_newest_backup(place, [KEY]).is_sound, "the backup had been made nonetheless"

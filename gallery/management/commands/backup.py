@@ -65,8 +65,8 @@ class Command(GalleryCommand):
         manifest = made.manifest
         if settings.BACKUP_KEYS and (plain := count_plain_backups(place)):
             self.warn(
-                f"Backups here from before FACESITE_BACKUP_KEY was set, which anybody can read: {plain}. Newer ones take"
-                " their place; or delete their folders now, and back up again."
+                f"Backups here from before FACESITE_BACKUP_KEY was set, which anybody can read: {plain}. Newer ones"
+                " take their place; or delete their folders now, and back up again."
             )
         for name in manifest.missing[:20]:
             self.warn(f"{name} is not there, so it is not in the backup. Run check_files.")
