@@ -97,7 +97,8 @@ def is_verification_due(now: datetime | None = None) -> bool:
     if job.done_at is None:
         return True
     is_bad = bool(job.failure or describe_verification_problem(job.result))
-    if is_bad and (last > job.done_at or job.done_at < now - RETRY_VERIFICATION_AFTER):
+    is_followed = job.result.get("newest") != _get_last_name()
+    if is_bad and (is_followed or job.done_at < now - RETRY_VERIFICATION_AFTER):
         return True
     return job.done_at < now - timedelta(days=settings.BACKUP_VERIFY_DAYS)
 
@@ -106,6 +107,7 @@ def run_scheduled_verification() -> None:
     """Try the newest backup in the folder of scheduled ones; how it went is kept for the pages."""
     with track_job(VERIFY_JOB) as result:
         result["tried_at"] = get_job(VERIFY_JOB).result.get("tried_at", "")
+        result["newest"] = _get_last_name()
         found = try_newest_backup(get_backup_folder(), read_identities(settings.BACKUP_IDENTITY))
         result.update(_describe_verification(found))
 
@@ -122,7 +124,7 @@ def _describe_verification(found: VerifyResult) -> dict[str, Any]:
         set_aside_damaged_files(get_backup_folder(), found)
     before = get_job(VERIFY_JOB).result.get("tried_at", "")
     tried_at = timezone.now().isoformat() if found.is_sound and found.is_open else before
-    return found.as_json() | {"tried_at": tried_at}
+    return found.as_json() | {"tried_at": tried_at, "newest": _get_last_name()}
 
 
 def get_last_trial() -> datetime | None:
@@ -133,7 +135,12 @@ def get_last_trial() -> datetime | None:
 
 def note_backup_success(made: Backup) -> None:
     manifest = made.manifest
-    value = {"at": manifest.made_at.isoformat(), "seconds": manifest.seconds, "bytes": manifest.bytes}
+    value = {
+        "at": manifest.made_at.isoformat(),
+        "name": manifest.name,
+        "seconds": manifest.seconds,
+        "bytes": manifest.bytes,
+    }
     SiteSetting.objects.update_or_create(pk=SUCCESS_SETTING, defaults={"value": value})
     used = {"used": str(made.folder.parent), "problem": ""}
     SiteSetting.objects.update_or_create(pk=FOLDER_SETTING, defaults={"value": used})
@@ -143,6 +150,11 @@ def get_last_success() -> datetime | None:
     """When the last backup was made, according to the database: no folder is read."""
     found = get_site_setting(SUCCESS_SETTING)
     return datetime.fromisoformat(found["at"]) if isinstance(found, dict) else None
+
+
+def _get_last_name() -> str:
+    """Of the backup that was made last, which its time to the second may not tell from the one before."""
+    return str(get_site_setting(SUCCESS_SETTING, {}).get("name", ""))
 
 
 def _make_progress_callback() -> ProgressCallback:
