@@ -190,6 +190,21 @@ class PhotoTag(models.Model):
         return self.name
 
 
+class PhotoCopy(models.Model):
+    """The digest of a file that was made of a photo and handed out, by which it is known when it comes back."""
+
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="copies")
+    sha256 = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=("photo", "sha256"), name="one_row_per_handed_out_copy")
+        ]
+
+    def __str__(self) -> str:
+        return f"copy of {self.photo_id}"
+
+
 class Decision(models.TextChoices):
     """What a human said of a face. Empty: nothing yet, the machine may say."""
 

@@ -6,6 +6,7 @@ with names drawn on it does not show their faces."""
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import mimetypes
@@ -22,7 +23,7 @@ from gallery.core.limits import get_upload_limits
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
 from gallery.history.audit import record_download
-from gallery.models import Photo, User
+from gallery.models import Photo, PhotoCopy, User
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
 from recognition import draw, regions
@@ -60,6 +61,7 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
             copy = make_tagged_copy(path, [], limits=RENDITION_LIMITS)
         except ImageError as error:
             raise NotThere(translate_error(error)) from error
+        _remember_copy(photo, copy.data)
         name = str(PurePath(photo.name).with_suffix(copy.suffix))
         response = as_download(HttpResponse(copy.data, content_type=copy.media_type), name)
     record_download(user, photo, position=has_position)
@@ -77,10 +79,16 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
         for mark in list_face_marks(user, photo, is_for_others=True)
         if mark.label.is_shown
     ]
-    if kind == "xmp":
-        return _export_tagged(photo, shown, keep_position)
-    make = {"annotated": _export_annotated, "json": _export_json, "csv": _export_csv}[kind]
-    return make(photo, shown)
+    if kind in ("json", "csv"):
+        return (_export_json if kind == "json" else _export_csv)(photo, shown)
+    made = _export_tagged(photo, shown, keep_position) if kind == "xmp" else _export_annotated(photo, shown)
+    _remember_copy(photo, made.data)
+    return made
+
+
+def _remember_copy(photo: Photo, content: bytes) -> None:
+    """So that the copy is known for the photo when it is uploaded."""
+    PhotoCopy.objects.get_or_create(photo=photo, sha256=hashlib.sha256(content).hexdigest())
 
 
 def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:

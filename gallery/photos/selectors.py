@@ -13,7 +13,7 @@ from django.utils import timezone
 from gallery.core.pagination import KeysetPage, find_by_id
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
-from gallery.models import Album, Decision, Face, Photo, Status, User, WorkerBeat
+from gallery.models import Album, Decision, Face, Photo, PhotoCopy, Status, User, WorkerBeat
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.labels import format_label
 from gallery.models.photos import PhotoOrder
@@ -155,11 +155,12 @@ def get_tile_summary(photo: Photo) -> TileSummary:
 
 
 def find_photo_by_sha256(sha256: str, user: User | None = None, album: Album | None = None) -> Photo | None:
-    """The photo of this file, if this user may know of it (nobody in particular: any).
+    """The photo of this file, or of which it is a copy, if this user may know of it (nobody in particular: any).
 
     Of several copies the one that is in the album, else one that is for everybody: it may go there.
     """
-    rows = Photo.objects.filter(sha256=sha256).order_by("copy")
+    known = Q(sha256=sha256) | Exists(PhotoCopy.objects.filter(photo=OuterRef("pk"), sha256=sha256))
+    rows = Photo.objects.filter(known).order_by("copy")
     found = list(rows.in_visible_albums(user) if user else rows)
     if len(found) < 2:
         return found[0] if found else None

@@ -119,7 +119,7 @@ def _keep_upload(
 
 def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:
     """Its file may have been lost: then the same file, sent again, takes its place."""
-    if photo.file.storage.exists(str(photo.file)):
+    if photo.sha256 != received.sha256 or photo.file.storage.exists(str(photo.file)):
         return
     received.keep(str(photo.file))
     with transaction.atomic():

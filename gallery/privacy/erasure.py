@@ -55,6 +55,7 @@ from gallery.models import (
     NameChange,
     Person,
     Photo,
+    PhotoCopy,
     Reference,
     ReferenceDraft,
     ReferenceVector,
@@ -368,6 +369,8 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
         ids = {"photo": {photo.pk for photo in held}, "face": {face.pk for face in faces}}
         todo = ErasureTodo(ErasedObjects(ids, frozenset(photo.name for photo in held)))
         todo.add_digests(Kind.FILE, (photo.sha256 for photo in held))
+        copies = PhotoCopy.objects.filter(photo__in=held)
+        todo.add_digests(Kind.FILE, copies.values_list("sha256", flat=True))
         todo.add_digests(Kind.ROW, (describe_row("photo", photo.pk, photo.added_at) for photo in held))
         todo.files, todo.photos = [str(photo.file) for photo in held], [photo.sha256 for photo in held]
         todo.add_faces(faces)
