@@ -90,7 +90,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, demo: tuple[Path, Path]) -> 
     photos = folder / "photos"
     photos.mkdir()
     make_photos(next(demo[1].iterdir()), next((demo[0] / "Joe Biden").iterdir()), photos)
-    site = Site(folder / "data")
+    site = Site(folder / "data", FACESITE_EMBEDDER="")  # as a new site begins: SFace where its file is
     with site.worker(), site.web() as address:
         found = Place(site, address, photos)
         found.make_users()

@@ -20,7 +20,8 @@ def make_photos(montage: Path, portrait: Path, into: Path) -> None:
     ImageOps.mirror(Image.open(portrait).convert("RGB")).save(into / "portrait.jpg", quality=88)
     (into / "notes.txt").write_text("not a photo")
     (into / "empty.jpg").touch()
-    (into / "broken.jpg").write_bytes((into / "first.jpg").read_bytes()[:2000])
+    picture.save(into / "broken.png")
+    (into / "broken.png").write_bytes((into / "broken.png").read_bytes()[:2000])
     folder = into / "folder"
     folder.mkdir()
     for number, quality in enumerate((70, 72)):

@@ -37,7 +37,7 @@ def test_each_file_is_taken_or_refused_with_its_reason(page: Page, place: Place)
 
 
 def test_a_photo_that_cannot_be_looked_at_says_why_and_offers_another_try(page: Page, place: Place) -> None:
-    upload(page, place.photos / "broken.jpg")
+    upload(page, place.photos / "broken.png")
     tile = page.locator(f"{ADDED}.failed")
     expect(tile).to_contain_text("Failed")
     tile.get_by_role("link").click()
