@@ -51,6 +51,8 @@ function startGridPlace() {
 function startServiceWorker() {
   const address = document.body.dataset.worker; // for those who are signed in
   if (address) navigator.serviceWorker?.register(address).catch(() => {}); // a private window may refuse it
+  const isShared = new URLSearchParams(location.search).has("shared");
+  if (!isShared) window.caches?.delete("shared").catch(() => {}); // what no upload page has taken
 }
 
 startMenus(); // first, as it keeps Escape from those that listen after it

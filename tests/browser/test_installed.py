@@ -57,3 +57,9 @@ def test_what_the_system_shares_is_uploaded(page: Page) -> None:
     page.reload()
     expect(page.locator("[data-added] .tile")).to_have_count(0)
     assert complaints == []
+
+
+def test_what_was_shared_and_not_taken_does_not_stay_in_the_browser(page: Page) -> None:
+    page.evaluate("caches.open('shared').then((cache) => cache.put('/upload/shared/0', new Response('x')))")
+    page.goto("/people/")
+    page.wait_for_function("caches.has('shared').then((is_there) => !is_there)")
