@@ -2,7 +2,7 @@
 # make test   the whole suite        make check  style, types, import rules, docs
 # make test-long   what takes too long for each change: long soaks, fuzzing and property runs
 # make bench  speed, side by side    make help   this list
-# make soak   random load and random kills of all parts, MINUTES=30
+# make soak   a week of use and kills of all parts, MINUTES=60 ON=embedded|served BREAK=lose|double|...
 # make fuzz   hostile image files, then hostile requests to every address, SECONDS=600 each
 # make screenshots   every page as a picture, into screenshots/ (and those of README into docs/images)
 
@@ -90,13 +90,14 @@ bench: $(FULL)
 	@$(COMPILE)
 	@$(PY) -m bench $(PHOTOS)
 
-MINUTES ?= 30
+MINUTES ?= 60
 SECONDS ?= 600
 SEED ?= 1
+ON ?= embedded
 
 soak: $(FULL)
 	@.ci/servers
-	@$(PY) -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED)
+	@$(PY) -m bench.soak --minutes $(MINUTES) --seed $(SEED) --on $(ON) --break "$(BREAK)"
 
 fuzz: $(FULL)
 	@$(PY) -m tests.recognition.images.fuzz_images --seconds $(SECONDS)

@@ -76,10 +76,10 @@ class Uploader:
             line.close()
 
 
-def form(content: bytes, name: str) -> tuple[bytes, str]:
+def form(content: bytes, name: str, field_name: str = "photos") -> tuple[bytes, str]:
     """A file as a browser's form sends it, and the content type of that."""
     edge = uuid.uuid4().hex
-    head = f'--{edge}\r\nContent-Disposition: form-data; name="photos"; filename="{name}"\r\n'
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="{field_name}"; filename="{name}"\r\n'
     body = head.encode() + b"Content-Type: image/jpeg\r\n\r\n" + content + f"\r\n--{edge}--\r\n".encode()
     return body, f"multipart/form-data; boundary={edge}"
 
