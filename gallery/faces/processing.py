@@ -23,6 +23,7 @@ from gallery.index.feed import ChangeKind, record_face_changes
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status, Work
+from gallery.models.photos import TURNED_ONCE
 from gallery.models.querysets import not_recognisable_q, recognition_off_q
 from recognition.analysis import Analysis, analyse_photo, embed_faces
 from recognition.errors import RecognitionError
@@ -35,6 +36,7 @@ SAME_FACE_OVERLAP = 0.4  # intersection over union from which two boxes are one 
 DRAWN_BOX_MARGIN = 0.6  # of a drawn box, shown to the detector on every side
 DRAWN_BOX_OVERLAP = 0.15  # of a drawn box and the face found in it: people draw heads, detectors find faces
 MAX_REGION_SIDE = 800  # pixels
+REREADING_SECONDS = 60.0  # until `maintenance.rereading` has perhaps been at a photo
 
 
 def process_photo(pk: int) -> bool:
@@ -45,7 +47,10 @@ def process_photo(pk: int) -> bool:
     if photo is None:
         return False
     with hold_lease(photo), record_failure(photo, JobFailed("photo_file_gone")):
-        _process_claimed_photo(photo)
+        if photo.reading < TURNED_ONCE and Path(photo.file.path).exists():  # its boxes are moved first
+            postpone_row(photo, REREADING_SECONDS)
+        else:
+            _process_claimed_photo(photo)
     return True
 
 

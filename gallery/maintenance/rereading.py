@@ -17,7 +17,7 @@ from gallery.faces.stacks import stack_photo
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Face, Photo, Reference
-from gallery.models.photos import READING
+from gallery.models.photos import READING, TURNED_ONCE
 from gallery.models.storage import remove_file
 from gallery.people.crops import read_reference_crop
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
@@ -29,25 +29,30 @@ from recognition.likeness import SHARPNESS_SIDE, measure_likeness
 from recognition.types import Box
 
 log = logging.getLogger(__name__)
-_TURNED_ONCE = 1  # the reading from which TIFFs stand
-SECONDS_AT_ONCE = 45.0  # the next part comes a minute after the one before began
+SECONDS_AT_ONCE = 15.0  # the next part comes a minute after the one before began
 
 
 def reread_files() -> None:
-    """A part of the files that are still to be read; none are left at last."""
+    """A part of the files that are still to be read, the newest first; none are left at last."""
     until = time.monotonic() + SECONDS_AT_ONCE
     due = Photo.objects.filter(reading__lt=READING).order_by("-pk")
-    while time.monotonic() < until and (photo := due.first()) is not None:
-        _reread_file(photo)
+    photo = due.first()
+    while photo is not None and time.monotonic() < until:
+        try:
+            _reread_file(photo)
+        except Exception:  # of one photo; the others do not wait for it
+            log.exception("photo %d could not be read again", photo.pk)
+        photo = due.filter(pk__lt=photo.pk).first()
 
 
 def _reread_file(photo: Photo) -> None:
     try:
         info = probe_photo(photo.file.path, get_upload_limits())
         picture = read_photo(photo.file.path, get_upload_limits(), max_side=SHARPNESS_SIDE)
-    except (ImageError, OSError) as error:
-        log.warning("photo %d could not be read again: %s", photo.pk, error)
-        Photo.objects.filter(pk=photo.pk).update(reading=READING)
+    except ImageError as error:
+        if error.code != "unreadable":  # as while its disk is away
+            log.warning("photo %d could not be read again: %s", photo.pk, error)
+            Photo.objects.filter(pk=photo.pk).update(reading=READING)
         return
     with transaction.atomic():
         rows = Photo.objects.select_for_update().filter(pk=photo.pk, reading=photo.reading)
@@ -58,7 +63,7 @@ def _reread_file(photo: Photo) -> None:
         if not current.taken_source:
             columns |= _find_moment_columns(current, info)
         if (
-            photo.reading < _TURNED_ONCE
+            photo.reading < TURNED_ONCE
             and photo.format == "TIFF"
             and (info.orientation != 1 or info.kind == "RAW")
         ):

@@ -93,6 +93,7 @@ class TakenSource(models.TextChoices):
     PERSON = "person", _("somebody's word")
 
 
+TURNED_ONCE = 1  # the reading from which TIFFs stand
 READING = 3  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
 
 

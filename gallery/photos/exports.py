@@ -79,15 +79,15 @@ def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = F
         for mark in list_face_marks(user, photo, is_for_others=True)
         if mark.label.is_shown
     ]
-    if kind in ("json", "csv"):
-        return (_export_json if kind == "json" else _export_csv)(photo, shown)
-    made = _export_tagged(photo, shown, keep_position) if kind == "xmp" else _export_annotated(photo, shown)
-    _remember_copy(photo, made.data)
-    return made
+    if kind == "xmp":
+        return _export_tagged(photo, shown, keep_position)
+    make = {"annotated": _export_annotated, "json": _export_json, "csv": _export_csv}[kind]
+    return make(photo, shown)
 
 
 def _remember_copy(photo: Photo, content: bytes) -> None:
-    """So that the copy is known for the photo when it is uploaded."""
+    """So that the copy is known for the photo when it is uploaded. A picture with faces hidden is no copy: it may be
+    meant for where the photo itself is not."""
     PhotoCopy.objects.get_or_create(photo=photo, sha256=hashlib.sha256(content).hexdigest())
 
 
@@ -108,6 +108,7 @@ def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> 
     copy = make_tagged_copy(
         Path(photo.file.path), named, keep_position=keep_position, limits=get_upload_limits()
     )
+    _remember_copy(photo, copy.data)
     return ExportedFile(copy.data, copy.media_type, f"{_file_stem(photo)}-names{copy.suffix}")
 
 

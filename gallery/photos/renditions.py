@@ -34,7 +34,8 @@ def _hash_parts(*parts: object) -> str:
 
 
 def photo_digest(photo: Photo) -> str:
-    return _hash_parts(photo.sha256)
+    """TIFFs were once turned twice, and raw files a thumbnail: browsers may still hold such a picture of them."""
+    return _hash_parts(photo.sha256, *(["turned once"] if photo.format in ("TIFF", "RAW") else []))
 
 
 def face_digest(face: Face) -> str:

@@ -117,9 +117,8 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     if at < 0 or len(tail) < at + 22:
         raise ImageError("zip_damaged")
     members, directory = struct.unpack_from("<HI", tail, at + 10)
-    if tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):  # says where the larger counts are
-        file.seek(struct.unpack_from("<Q", tail, at - 12)[0])
-        larger = file.read(56)
+    if tail[max(0, at - 20) : at].startswith(b"PK\x06\x07"):  # before that lie the larger counts
+        larger = tail[max(0, at - 76) : at - 20]  # where `zipfile` reads it, wherever it is said to be
         if len(larger) < 56 or not larger.startswith(b"PK\x06\x06"):
             raise ImageError("zip_damaged")
         members, directory = struct.unpack_from("<QQ", larger, 32)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # NEF, ARW, DNG, PEF and the like are TIFF files; these are not, or not quite.
 RAW_SIGNATURES = (b"IIRO", b"IIRS", b"MMOR", b"IIU\x00", b"FUJIFILMCCD-RAW")
-_SUBFILE, _PHOTOMETRIC, _SUB_DIRECTORIES, _DNG_VERSION = 254, 262, 330, 50706
+_SUBFILE, _PHOTOMETRIC, _MAKE, _SUB_DIRECTORIES, _DNG_VERSION = 254, 262, 271, 330, 50706
 _SENSOR = {32803, 34892}  # photometric interpretations: a colour filter array, linear raw
 _MOST_DIRECTORIES = 16
 _ORIENTATIONS = {3: 3, 5: 8, 6: 6}  # LibRaw's "flip" as EXIF has it
@@ -44,7 +44,7 @@ def is_raw_tiff(file: BinaryIO) -> bool:
             directory.load(file)
             if _DNG_VERSION in directory or directory.get(_PHOTOMETRIC) in _SENSOR:
                 return True
-            if directory.get(_SUBFILE, 0) & 1 and _SUB_DIRECTORIES in directory:
+            if directory.get(_SUBFILE, 0) & 1 and _SUB_DIRECTORIES in directory and _MAKE in directory:
                 return True
     return False
 

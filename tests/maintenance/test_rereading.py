@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gallery.faces.processing import process_photo
+from gallery.maintenance import rereading
 from gallery.maintenance.rereading import reread_files
 from gallery.models import Decision, Face, Photo, Reference, Status
 from gallery.models.photos import READING
@@ -97,6 +99,46 @@ def test_a_file_that_cannot_be_read_again_stays_and_is_not_tried_for_ever(sent: 
     photo.refresh_from_db()
     assert (photo.reading, photo.work) == (READING, Status.DONE)
     assert not sent
+
+
+def test_a_photo_whose_disk_is_away_is_read_again_when_it_is_back(sent: list[Any]) -> None:
+    lost, kept = a_photo(format="TIFF", reading=0), a_photo(format="TIFF", reading=0)
+    for photo in (lost, kept):
+        write_file(photo.file.name, a_tiff(1))
+    away = Path(kept.file.path).rename(Path(kept.file.path).with_suffix(".away"))
+    reread_files()
+    assert dict(Photo.objects.values_list("pk", "reading")) == {lost.pk: READING, kept.pk: 0}
+    away.rename(kept.file.path)
+    reread_files()
+    assert set(Photo.objects.values_list("reading", flat=True)) == {READING}
+
+
+def test_one_photo_that_breaks_the_reading_keeps_no_other_from_it(
+    sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older, newer = a_photo(format="TIFF", reading=0), a_photo(format="TIFF", reading=0)
+    for photo in (older, newer):
+        write_file(photo.file.name, a_tiff(1))
+    read = rereading.stack_photo
+
+    def break_once(photo: Photo, *rest: Any) -> None:
+        if photo.pk == newer.pk:
+            raise RuntimeError("a fault of ours")
+        read(photo, *rest)
+
+    monkeypatch.setattr(rereading, "stack_photo", break_once)
+    reread_files()
+    assert dict(Photo.objects.values_list("pk", "reading")) == {older.pk: READING, newer.pk: 0}
+
+
+def test_a_photo_is_processed_only_when_its_boxes_are_where_they_belong(sent: list[Any]) -> None:
+    face = a_photo_as_it_was(a_tiff(3), [1, 2, 20, 16], STORED, work=Status.QUEUED)
+    assert process_photo(face.photo_id)
+    photo = Photo.objects.get()
+    assert photo.work == Status.QUEUED
+    assert photo.queued_at is not None
+    face.refresh_from_db()
+    assert face.left == 1
 
 
 def test_an_upright_tiff_is_left_as_it_is(sent: list[Any]) -> None:

@@ -26,10 +26,10 @@ def photo(user: User) -> Photo:
 
 
 def download_all(client: Client, photo: Photo) -> list[bytes]:
-    """Every kind of file that the site makes of a photo."""
+    """Every kind of copy that shows the whole photo."""
     pages = [
         reverse("photo_original", args=(photo.pk,)) + "?position=no",
-        *(reverse("photo_export", args=(photo.pk, kind)) for kind in ("annotated", "xmp")),
+        *(reverse("photo_export", args=(photo.pk, kind)) for kind in ("xmp",)),
     ]
     answer = client.post(reverse("photos_download"), {"photo": photo.pk, "kind": "xmp"})
     with zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))) as archive:  # type: ignore[attr-defined]

@@ -178,3 +178,18 @@ def test_what_was_packed_from_a_pipe_is_a_file() -> None:
     entry.external_attr = 0o010644 << 16
     (member,) = read_archive_members(zip_file([(entry, corpus.jpeg())]))
     assert member.data == corpus.jpeg()
+
+
+def test_what_is_checked_is_what_is_read_wherever_the_archive_says_it_lies() -> None:
+    """The larger counts are said to lie elsewhere, where harmless ones are; `zipfile` reads those before the end."""
+    plain = corpus.zip_of({"a.jpg": corpus.jpeg()})
+    end = plain.rindex(b"PK\x05\x06")
+    harmless = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, 1, 1, 60, end)
+    crowded = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, 9**9, 9**9, 9**9, 0)
+    closing = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    for offset in (end, 2**64 - 1):
+        locator = struct.pack("<IIQI", 0x07064B50, 0, offset, 1)
+        with pytest.raises(ImageTooLarge, match="more than"):
+            list(read_archive_members(io.BytesIO(plain[:end] + harmless + crowded + locator + closing)))
+        with pytest.raises(ImageError):
+            list(read_archive_members(io.BytesIO(locator + closing)))
