@@ -55,7 +55,7 @@ def running(demo: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
     with site.worker():
         wait_for(lambda: site.ask(SETTLED) and site.ask(GROUPED), "the photos", 120)
     assert site.ask(UNSURE) >= 4
-    site.ask("answer = Photo.objects.update(stack=None)")  # four tiles, though the pictures resemble each other
+    site.ask("answer = Photo.objects.update(stack=None)")  # four tiles, though they resemble each other
     SESSIONS.update({name: site.make_session(name) for name in ("kim", "bao")})
     keep(site)
     with site.web() as address:  # the worker is gone, so that what follows an act waits for no one
