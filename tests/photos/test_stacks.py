@@ -11,11 +11,12 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image, ImageFilter
 
+from gallery.faces import stacks
 from gallery.faces.stacks import stack_photo
 from gallery.history.undo import undo_events
-from gallery.models import Album, Event, Photo, User
-from gallery.photos.stacks import list_stack
-from recognition.likeness import count_different_bits, list_similar_bits, measure_likeness
+from gallery.models import Album, AlbumPhoto, Event, Photo, User
+from gallery.photos.stacks import list_stack, unstack_photos
+from recognition.likeness import Likeness, count_different_bits, list_similar_bits, measure_likeness
 from tests.making import a_face, a_photo, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent", "own_data")]
@@ -82,13 +83,45 @@ def test_the_most_faces_and_then_the_sharpest_stand_in_front(curator: Client) ->
 def test_each_sees_only_their_part_of_a_stack(client: Client) -> None:
     mai, other = a_user("Mai"), a_user("Other")
     board = Album.objects.create(name="Board", is_limited=True, created_by=mai)
-    hidden, seen = stacked(a_scene(1), bytes=3, album=board), stacked(a_scene(1))
+    hidden, seen = stacked(a_scene(1), bytes=3), stacked(a_scene(1))
+    AlbumPhoto.objects.create(album=board, photo=hidden)
     client.force_login(mai)
     assert tiles(client) == [(hidden.pk, 2)]
     client.force_login(other)
     assert tiles(client) == [(seen.pk, 1)]
     page = client.get(reverse("photo", args=(seen.pk,))).content.decode()
     assert "Unstack" not in page
+
+
+@pytest.mark.parametrize("unseen", ["hidden", "trashed"])
+def test_a_photo_that_is_not_seen_brings_no_others_together(user: User, unseen: str) -> None:
+    scene = a_scene(1)
+    bits = measure_likeness(scene).bits
+    board = Album.objects.create(name="Board", is_limited=True)
+    columns = {"album": board} if unseen == "hidden" else {"trashed_at": NOON}
+    between, one, other = a_photo(**columns), a_photo(), a_photo()
+    for photo, flipped in ((one, 0b11), (between, 0), (other, 0b1100)):
+        stack_photo(photo, Likeness(bits ^ flipped, 1.0))
+    assert set(Photo.objects.values_list("stack", flat=True)) == {None}
+    fellow = a_photo(album=board)
+    stack_photo(fellow, Likeness(bits, 1.0))
+    assert (Photo.objects.get(pk=fellow.pk).stack is not None) == (unseen == "hidden")
+    assert {Photo.objects.get(pk=photo.pk).stack for photo in (one, other)} == {None}
+
+
+def test_a_stack_that_is_taken_apart_while_another_photo_joins_stays_so(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _second = stacked(a_scene(1)), stacked(a_scene(1))
+    first.refresh_from_db()
+
+    def take_apart(*_photos: Photo) -> bool:
+        unstack_photos(user, first)
+        return True
+
+    monkeypatch.setattr(stacks, "_has_same_shape", take_apart)
+    stacked(a_scene(1))
+    assert Photo.objects.get(pk=first.pk).stack is None
 
 
 def test_a_stack_is_taken_apart_by_one_click_stays_so_and_comes_back_by_undo(
