@@ -98,7 +98,9 @@ def _is_about_erased(summary: dict[str, Any], gone: ErasedObjects, keys: Collect
     """Whether the event says who or what it was."""
     if any(gone.holds(model, summary.get(f"{model}_id")) for model in gone.ids):
         return True
-    return any(isinstance(value, str) and get_name_key(value) in keys for value in summary.values())
+    texts = [value for value in summary.values() if isinstance(value, str)]
+    parts = [part for text in texts for part in (text, *text.split(","))]  # tags stand in one text
+    return any(get_name_key(part) in keys for part in parts)
 
 
 def redact_undo_data(undo: UndoData, gone: ErasedObjects) -> UndoData:
@@ -117,7 +119,13 @@ def _redact_change_group(group: dict[str, Any], gone: ErasedObjects) -> dict[str
     for column, model in _list_foreign_keys(group["model"]):
         if any(gone.holds(model, (group[side] or {}).get(column)) for side in ("before", "after")):
             return None
+    if group["model"] == "phototag" and _has_erased_key(group, gone.keys):
+        return None
     return {**group, "ids": ids} if ids else None
+
+
+def _has_erased_key(group: dict[str, Any], keys: Collection[str]) -> bool:
+    return any((group[side] or {}).get("key") in keys for side in ("before", "after"))
 
 
 def _list_foreign_keys(name: str) -> list[tuple[str, str]]:

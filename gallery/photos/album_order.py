@@ -41,7 +41,7 @@ def annotate_places(photos: PhotoQuerySet, album: Album) -> PhotoQuerySet:
 
 @transaction.atomic
 def place_photos(user: User, album: Album, photos: Sequence[Photo], after: Photo | None) -> Event | None:
-    """Put photos of the album behind another one, or first, in the order they have; None where they stand there.
+    """Put photos of the album behind another one, or first, in the album's order; None where they stand there.
 
     From then on the album is in this order, whatever its order was; it begins with that.
     """

@@ -15,12 +15,17 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
+from gallery.history.locking import lock_photos
 from gallery.models import Event, Photo, PhotoTag, User
 from gallery.models.people import clean_name, get_name_key, get_search_key
 from gallery.models.querysets import PhotoQuerySet
 from gallery.photos.membership import list_limiting_albums
 
-MAX_TAGS, MAX_TAG_LENGTH = 50, 60  # tags in one act, characters of one
+MAX_TAGS, MAX_TAG_LENGTH, MAX_TAG_KEY_LENGTH = (
+    50,
+    60,
+    120,
+)  # tags in one act, characters of one and of its key
 MAX_CAPTION_LENGTH = 2_000
 TagNames = Mapping[str, str]  # by key
 
@@ -51,14 +56,19 @@ def split_tags(text: str) -> TagNames:
     names = [name for part in text.split(",") if (name := clean_name(part))]
     if len(names) > MAX_TAGS:
         raise ActionRefused(_("At most %(most)s tags at a time.") % {"most": MAX_TAGS})
-    if long := next((name for name in names if len(name) > MAX_TAG_LENGTH), None):
+    keys = {get_name_key(name): name for name in names}
+    too_long = (
+        name for key, name in keys.items() if len(name) > MAX_TAG_LENGTH or len(key) > MAX_TAG_KEY_LENGTH
+    )
+    if long := next(too_long, None):
         raise ActionRefused(_("“%(name)s” is too long for a tag.") % {"name": long})
-    return {get_name_key(name): name for name in names}
+    return keys
 
 
 @transaction.atomic
 def describe_photo(user: User, photo: Photo, values: Mapping[str, Any]) -> Event | None:
     """Set `caption`, `rating` and `tags` (by key), or some of them; None where all is so already."""
+    lock_photos([photo])
     changes = ChangeSet()
     if "tags" in values:
         changes.delete(PhotoTag.objects.filter(photo=photo).exclude(key__in=values["tags"]))
@@ -75,6 +85,7 @@ def describe_photo(user: User, photo: Photo, values: Mapping[str, Any]) -> Event
 
 @transaction.atomic
 def tag_photos(user: User, photos: Sequence[Photo], tags: TagNames) -> Event | None:
+    lock_photos(photos)
     changes = ChangeSet()
     _add_tags(changes, user, photos, tags)
     return _record_descriptions(user, "photos.tag", changes, {"tags": ", ".join(tags.values())})
@@ -82,6 +93,7 @@ def tag_photos(user: User, photos: Sequence[Photo], tags: TagNames) -> Event | N
 
 @transaction.atomic
 def untag_photos(user: User, photos: Sequence[Photo], tags: TagNames) -> Event | None:
+    lock_photos(photos)
     changes = ChangeSet()
     changes.delete(PhotoTag.objects.filter(photo__in=photos, key__in=tags))
     return _record_descriptions(user, "photos.untag", changes, {"tags": ", ".join(tags.values())})
@@ -89,6 +101,7 @@ def untag_photos(user: User, photos: Sequence[Photo], tags: TagNames) -> Event |
 
 @transaction.atomic
 def caption_photos(user: User, photos: Sequence[Photo], caption: str) -> Event | None:
+    lock_photos(photos)
     changes, columns = ChangeSet(), _get_caption_columns(caption)
     rows = Photo.objects.filter(pk__in=[photo.pk for photo in photos])
     changes.update(rows.exclude(caption=columns["caption"]), **columns)
@@ -97,6 +110,7 @@ def caption_photos(user: User, photos: Sequence[Photo], caption: str) -> Event |
 
 @transaction.atomic
 def rate_photos(user: User, photos: Sequence[Photo], rating: int | None) -> Event | None:
+    lock_photos(photos)
     changes = ChangeSet()
     others = [photo.pk for photo in photos if photo.rating != rating]
     changes.update(Photo.objects.filter(pk__in=others), rating=rating)

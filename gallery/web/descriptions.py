@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from gallery.core.exceptions import ActionRefused
 from gallery.core.permissions import PageRequest, contributor_required
 from gallery.history.descriptions import add_event_message
-from gallery.history.locking import OptimisticLockForm
+from gallery.history.locking import OptimisticLockForm, lock_photos
 from gallery.models import Photo
 from gallery.models.people import get_name_key
 from gallery.photos.descriptions import (
@@ -56,6 +56,7 @@ class PhotoForm(OptimisticLockForm):
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         self.initial["tags"] = ", ".join(tag.name for tag in self.instance.tags.all())
+        self.fields["tags"].show_hidden_initial = self.fields["caption"].show_hidden_initial
 
     def clean_tags(self) -> TagNames:
         try:
@@ -69,6 +70,8 @@ class PhotoForm(OptimisticLockForm):
 @transaction.atomic
 def photo_describe(request: PageRequest, pk: int) -> HttpResponse:
     photo = get_object_or_404(Photo.objects.visible_to(request.user), pk=pk)
+    if request.method == "POST":
+        lock_photos([photo])  # before the form reads its tags
     form = PhotoForm(request.POST or None, instance=Photo.objects.get(pk=pk))
     back = get_photo_url(photo, request.GET.get("in", ""))
     if request.method == "POST" and form.is_valid():

@@ -11,9 +11,11 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image
 
+from gallery.core.exceptions import ActionRefused
+from gallery.history.redaction import ErasedObjects, redact_all_events
 from gallery.history.undo import undo_events
 from gallery.models import Album, Event, Photo, PhotoTag, Role, User
-from gallery.photos.descriptions import describe_photo, list_tags, split_tags, tag_photos
+from gallery.photos.descriptions import describe_photo, list_tags, split_tags, tag_photos, untag_photos
 from gallery.photos.search import parse_search_query, search_photos
 from gallery.photos.services import add_photo
 from gallery.privacy.erasure import erase_photos
@@ -41,7 +43,7 @@ def test_a_photo_is_described_on_its_page_and_one_undo_takes_all_back(curator: C
     photo = a_photo("a.jpg")
     describe_photo(user, photo, {"tags": split_tags("Old")})
     address = reverse("photo_describe", args=(photo.pk,))
-    shown = {"initial-caption": "", "initial-rating": ""}
+    shown = {"initial-caption": "", "initial-rating": "", "initial-tags": "Old"}
     curator.post(address, {**shown, "caption": "At the\nlake", "tags": "Summer,  lake", "rating": "4"})
     page = curator.get(reverse("photo", args=(photo.pk,))).content.decode()
     assert "At the<br>lake" in page
@@ -60,6 +62,33 @@ def test_who_comes_second_to_a_caption_is_told(curator: Client) -> None:
     )
     assert "it was “Before” and is now “Now”" in answer.content.decode()
     assert Photo.objects.get().caption == "Now"
+
+
+def test_a_tag_that_somebody_has_added_meanwhile_stays(curator: Client, user: User) -> None:
+    photo = a_photo()
+    tag_photos(user, [photo], split_tags("lake"))
+    address = reverse("photo_describe", args=(photo.pk,))
+    hidden = '<input type="hidden" name="initial-tags" value="lake"'
+    assert hidden in curator.get(address).content.decode()
+    tag_photos(user, [photo], split_tags("camp"))
+    shown = {"initial-caption": "", "initial-rating": "", "initial-tags": "lake"}
+    answer = curator.post(address, {**shown, "caption": "Mine", "rating": "", "tags": "lake"})
+    assert "it was “lake” and is now “camp, lake”" in answer.content.decode()
+    assert tags_of(photo) == ["camp", "lake"]
+
+
+def test_a_tag_whose_key_is_too_long_is_refused() -> None:
+    with pytest.raises(ActionRefused, match="too long"):
+        split_tags("\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 60)
+
+
+def test_a_name_among_tags_is_erased_from_the_history(user: User) -> None:
+    photo = a_photo()
+    tag_photos(user, [photo], split_tags("Anna, lake"))
+    untag_photos(user, [photo], split_tags("lake, ANNA"))
+    assert redact_all_events(ErasedObjects(names=frozenset({"Anna"}))) == 2
+    assert "anna" not in str(list(Event.objects.values("summary", "undo"))).lower()
+    assert "lake" in str(list(Event.objects.values("undo")))
 
 
 def test_many_photos_are_tagged_captioned_and_rated_and_each_act_is_undone(

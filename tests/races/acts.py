@@ -81,6 +81,7 @@ from gallery.people.services import (
     split_person,
 )
 from gallery.photos.albums import change_album, create_album, remove_album
+from gallery.photos.descriptions import split_tags, tag_photos
 from gallery.photos.membership import open_photo, put_photos_in_album, take_photos_out
 from gallery.photos.partial_uploads import append_part, begin_upload, discard_upload
 from gallery.photos.services import add_photo, restore_photo, retry_photo, trash_photo, trash_photos
@@ -356,6 +357,12 @@ for _words, _act in {
 
 
 # Photos and albums
+
+
+@pair("two may put one tag on a photo at once", lambda w: w.photo.tags.count() == 1)
+def _(w: World) -> tuple[Act, Act]:
+    tags = split_tags("lake")
+    return (lambda: tag_photos(w.mai, [w.photo], tags), lambda: tag_photos(w.bao, [w.photo], tags))
 
 
 @pair("a photo is trashed once", lambda w: w.events("photo.trash") == 1)
