@@ -286,7 +286,7 @@ def clean_up_builds(embedder_id: str, contents: str = IndexContents.REFERENCES) 
             drop_build_files(build)
     if contents == IndexContents.FACES and kept.filter(is_active=True).exists():
         _drop_face_builds_of_others(embedder_id)
-    _remove_orphan_directories(embedder_id)
+    remove_orphan_directories(embedder_id)
     # Changes that every kept build contains are followed by nobody any more.
     oldest = kept.aggregate(oldest=Min("upto_change"))["oldest"] or 0
     list_index_changes(embedder_id, contents).filter(pk__lt=oldest).delete()
@@ -311,7 +311,7 @@ def drop_build_files(build: Build) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _remove_orphan_directories(embedder_id: str) -> None:
+def remove_orphan_directories(embedder_id: str) -> None:
     parent = settings.INDEX_ROOT / embedder_id
     parent.mkdir(parents=True, exist_ok=True)
     index.remove_partials(parent)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import logging
 import mmap
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,7 +31,7 @@ from gallery.history.redaction import (
     redact_bulk_acts,
     redact_sources,
 )
-from gallery.index.builds import drop_build_files, request_build, run_build
+from gallery.index.builds import drop_build_files, remove_orphan_directories, request_build, run_build
 from gallery.jobs import dispatch
 from gallery.jobs.leases import claim_row, finish_row, hold_lease, postpone_row
 from gallery.models import (
@@ -134,10 +133,12 @@ def clear_index_builds(erasure: Erasure) -> bool:
             continue
         if _is_building():
             return False
-        if not _rebuild_index(contents, embedder_id, change) and not _is_building():
-            # None serves then, and references and faces are searched one by one.
-            Build.objects.filter(embedder_id=embedder_id).update(is_active=False, directory="")
-            shutil.rmtree(settings.INDEX_ROOT / embedder_id, ignore_errors=True)
+        if not _rebuild_index(contents, embedder_id, change):
+            if _is_building():
+                return False
+            # None serves then, and what it held is searched one by one.
+            stale.update(is_active=False)
+            remove_orphan_directories(embedder_id)
         add_to_receipt(erasure, "builds")
         for build in stale:
             drop_build_files(build)

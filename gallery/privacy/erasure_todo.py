@@ -18,7 +18,7 @@ from gallery.index.feed import (
     record_face_changes,
     record_reference_changes,
 )
-from gallery.models import ErasedDigest, Face, Reference, ReferenceVector
+from gallery.models import Build, ErasedDigest, Face, Reference, ReferenceVector
 from gallery.models.fields import vector_to_bytes
 from gallery.models.index import IndexContents
 from recognition.types import Embeddings
@@ -72,7 +72,10 @@ class ErasureTodo:
             self.counts["faces"] += 1
             if face.embedding is not None:
                 self._add_vector(face.embedding)
+        # A build also holds faces that were removed since it was made: which photos these were in, nobody knows now.
+        made = Build.objects.filter(contents=IndexContents.FACES).exclude(directory="")
         embedders = {face.embedder_id for face in faces if face.embedder_id}
+        embedders |= set(made.values_list("embedder_id", flat=True))
         self.face_builds = {each: get_latest_change_id(each, IndexContents.FACES) for each in embedders}
 
     def _add_vector(self, vector: Embeddings) -> None:

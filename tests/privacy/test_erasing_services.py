@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
@@ -26,7 +27,8 @@ from gallery.faces.decisions import confirm_face, decide_face, name_face_group
 from gallery.faces.processing import pair_faces, process_photo
 from gallery.history.undo import undo_events
 from gallery.index.builds import request_build, run_build
-from gallery.index.feed import get_latest_change_id
+from gallery.index.feed import get_latest_change_id, record_face_changes
+from gallery.index.live import open_index
 from gallery.jobs.leases import LeaseLost
 from gallery.jobs.registry import JOB_KINDS
 from gallery.models import (
@@ -51,6 +53,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.accounts import FORMER_USER_NAME
+from gallery.models.index import IndexContents
 from gallery.people.processing import _finish_reference
 from gallery.people.references import reject_references
 from gallery.people.services import (
@@ -86,8 +89,8 @@ __all__ = ["world"]
 pytestmark = pytest.mark.django_db
 
 
-def build_now() -> Build:
-    made = run_build(request_build("test", delay=0).pk)
+def build_now(contents: str = IndexContents.REFERENCES) -> Build:
+    made = run_build(request_build("test", delay=0, contents=contents).pk)
     assert made is not None
     assert made.is_active, made.failure_text
     return made
@@ -359,6 +362,37 @@ def test_where_no_build_can_be_made_none_serves(
     serving.refresh_from_db()
     assert (serving.is_active, serving.directory) == (False, "")
     assert [hit.person for hit in find_in_another_process(a_vector(1))] == [bao.pk]
+
+
+def test_where_the_index_of_faces_cannot_be_built_the_one_of_references_serves_on(
+    world: FakeEngine, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know(a_person("Bao"), a_vector(2))
+    face = a_face(embedding=a_vector(1), embedder_id=EMBEDDER)
+    references, faces = build_now(), build_now(IndexContents.FACES)
+    erasure = erase_photos(admin, [face.photo])
+    monkeypatch.setattr("gallery.privacy.erasure_cleanup._rebuild_index", lambda *_: False)
+    assert finish_erasure(erasure.pk)
+    assert Build.objects.get(is_active=True) == references
+    assert get_directories() == {references.directory}
+    assert faces.directory
+
+
+def test_the_vector_of_a_face_that_was_dropped_before_its_photo_was_erased_goes(
+    world: FakeEngine, admin: User
+) -> None:
+    dropped, other = (a_face(embedding=a_vector(seed), embedder_id=EMBEDDER) for seed in (1, 2))
+    before = build_now(IndexContents.FACES)
+    record_face_changes(GalleryChange.Kind.REMOVED, [dropped])
+    dropped.delete()
+    assert finish_erasure(erase_photos(admin, [dropped.photo]).pk)
+    serving = Build.objects.get(is_active=True, contents=IndexContents.FACES)
+    assert open_index(serving).ids.tolist() == [other.pk]
+    assert before.directory not in get_directories()
+
+
+def get_directories() -> set[str]:
+    return {str(path.relative_to(settings.INDEX_ROOT)) for path in settings.INDEX_ROOT.glob("*/*")}
 
 
 def test_a_file_that_cannot_be_removed_is_tried_again(admin: User, monkeypatch: pytest.MonkeyPatch) -> None:
