@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -71,7 +72,7 @@ def verify_backup(backup: Backup, progress: ProgressCallback = ignore_progress) 
         found.files += 1
         if not path.is_file():
             found.missing.append(name)
-        elif not is_whole():
+        elif not _can_be_read_whole(is_whole):
             found.damaged.append(name)
             found.damaged_files.append(path)
     return found
@@ -88,10 +89,23 @@ def _list_checks(backup: Backup) -> Iterator[tuple[str, Path, Callable[[], bool]
             yield path.name, path, partial(_has_sum, path, digest)
 
 
+# What a bad sector answers, and file systems that find their own checksums wrong
+DAMAGED_ERRORS = (errno.EIO, errno.EBADMSG, errno.EUCLEAN)
+
+
+def _can_be_read_whole(is_whole: Callable[[], bool]) -> bool:
+    try:
+        return is_whole()
+    except BackupDamaged:
+        return False
+    except OSError as error:
+        if error.errno in DAMAGED_ERRORS:
+            return False
+        raise
+
+
 def _has_content(backup: Backup, path: Path, sha256: str) -> bool:
-    with suppress(BackupDamaged):
-        return backup.compute_sha256(path) == sha256
-    return False
+    return backup.compute_sha256(path) == sha256
 
 
 def _has_sum(path: Path, digest: str) -> bool:

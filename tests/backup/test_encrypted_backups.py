@@ -225,6 +225,30 @@ def test_a_harmed_file_is_found_set_aside_and_stored_anew(place: Path, harm: str
     assert len(stored(place)) == 2, "what was set aside goes when it has been stored anew"
 
 
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_file_on_a_bad_sector_is_damaged_and_other_errors_end_the_verification(
+    place: Path, monkeypatch: pytest.MonkeyPatch, has_key: bool
+) -> None:
+    a_kept_photo(b"photo")
+    make_backup(place)
+    backup, [path] = find_backup(place, [KEY] if has_key else []), stored(place)
+    opened = Path.open
+
+    def fail_with(code: int) -> None:
+        def open_badly(self: Path, *args: Any, **options: Any) -> Any:
+            if self == path:
+                raise OSError(code, "this cannot be read")
+            return opened(self, *args, **options)
+
+        monkeypatch.setattr(Path, "open", open_badly)
+
+    fail_with(errno.EIO)
+    assert verify_backup(backup).damaged_files == [path]
+    fail_with(errno.EACCES)
+    with pytest.raises(PermissionError):
+        verify_backup(backup)
+
+
 def test_a_database_that_does_not_agree_with_its_files_is_found(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
