@@ -9,7 +9,7 @@ import pytest
 
 from gallery.index.switch import CHOICE_KEY
 from gallery.index.worker_memory import limit_worker_memory
-from gallery.models import SiteSetting
+from gallery.models import Build, SiteSetting
 
 
 @pytest.mark.django_db
@@ -24,3 +24,18 @@ def test_a_worker_process_may_hold_what_its_engines_need(
     conf = SimpleNamespace(worker_max_memory_per_child=None)
     limit_worker_memory(conf)
     assert conf.worker_max_memory_per_child == kilobytes
+
+
+@pytest.mark.django_db
+def test_the_ceiling_has_room_for_an_embedder_that_may_be_switched_to_and_for_the_mapped_index(
+    settings: Any,
+) -> None:
+    settings.WORKER_MEMORY_MB, settings.EMBEDDER = 500, ""
+    SiteSetting.objects.create(pk=CHOICE_KEY, value="sface")
+    Build.objects.create(embedder_id="sface-1", directory="sface-1/1", is_active=True, size=3_072_000)
+    conf = SimpleNamespace(worker_max_memory_per_child=None)
+    limit_worker_memory(conf)
+    assert conf.worker_max_memory_per_child == 512_000 + 3_000
+    Build.objects.create(embedder_id="clip-1", directory="clip-1/2", is_active=True)
+    limit_worker_memory(conf)
+    assert conf.worker_max_memory_per_child == 2_048_000 + 3_000
