@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
+from gallery.history.locking import hold_words
 from gallery.jobs import dispatch
 from gallery.jobs.leases import get_database_time
 from gallery.models import Event, FaceGrouping, Status, User
@@ -18,6 +19,7 @@ from gallery.models.base import UNFINISHED_STATUSES
 @transaction.atomic
 def request_grouping(user: User) -> Event:
     """Have all unknown faces grouped anew, unless that waits or goes on already."""
+    hold_words("grouping of faces")
     if FaceGrouping.objects.filter(work__in=UNFINISHED_STATUSES).exists():
         raise ActionRefused(_("They are being grouped anew already."))
     grouping = FaceGrouping.objects.create(asked_by=user, queued_at=get_database_time())

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from gallery.core.exceptions import ActionRefused
 from gallery.faces import regrouping
 from gallery.faces.clustering import cluster_new_faces, follow_ignored_faces, is_clustering_due
 from gallery.faces.decisions import ignore_face_group, name_face_group
@@ -138,6 +139,19 @@ def test_grouping_all_anew_keeps_numbers_names_and_what_was_ignored() -> None:
     assert clusters(bao) == {-bao[0].pk}
     assert clusters(mixed) == {mixed[0].pk}
     assert not run_grouping(grouping.pk)
+
+
+def test_two_who_ask_at_once_have_one_grouping(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, held = a_user(), list[str]()
+
+    def wait_for_the_other(words: str) -> None:
+        held.append(words)
+        FaceGrouping.objects.create(asked_by=user)  # the other was first, and has committed
+
+    monkeypatch.setattr("gallery.faces.services.hold_words", wait_for_the_other)
+    with pytest.raises(ActionRefused):
+        request_grouping(user)
+    assert held
 
 
 def test_grouping_all_anew_is_stopped_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
