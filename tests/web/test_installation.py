@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
 from PIL import Image
@@ -25,3 +26,10 @@ def test_the_service_worker_knows_the_addresses_of_the_site(client: Client) -> N
     code = answer.content.decode()
     for address in ("/offline", "/upload/shared", "/upload/", "/static/"):
         assert f'"{address}"' in code
+
+
+@pytest.mark.django_db
+def test_whoever_shares_photos_while_signed_out_is_told_to_share_them_again(client: Client) -> None:
+    answer = client.get("/upload/?shared=1", follow=True)
+    assert "share it again" in answer.content.decode()
+    assert "share it again" not in client.get("/upload/", follow=True).content.decode()
