@@ -80,9 +80,11 @@ def _register_effects() -> None:
     from gallery.index.feed import announce_changed_references
     from gallery.jobs.services import send_requeued_jobs
     from gallery.photos.membership import follow_moved_photos
+    from gallery.photos.stacks import unstack_moved_photos
 
     register_receivers(
         follow_moved_photos,
+        unstack_moved_photos,
         renumber_changed_namesakes,
         apply_consent_changes,
         follow_changed_faces,

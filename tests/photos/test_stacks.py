@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,10 +12,13 @@ from django.test import Client
 from django.urls import reverse
 from PIL import Image, ImageFilter
 
+from gallery.core.confirmation import let_confirmed_through
 from gallery.faces import stacks
 from gallery.faces.stacks import stack_photo
 from gallery.history.undo import undo_events
 from gallery.models import Album, AlbumPhoto, Event, Photo, User
+from gallery.photos.albums import change_album
+from gallery.photos.membership import put_photos_in_album
 from gallery.photos.stacks import list_stack, unstack_photos
 from recognition.likeness import Likeness, count_different_bits, list_similar_bits, measure_likeness
 from tests.making import a_face, a_photo, a_user
@@ -107,6 +111,33 @@ def test_a_photo_that_is_not_seen_brings_no_others_together(user: User, unseen: 
     stack_photo(fellow, Likeness(bits, 1.0))
     assert (Photo.objects.get(pk=fellow.pk).stack is not None) == (unseen == "hidden")
     assert {Photo.objects.get(pk=photo.pk).stack for photo in (one, other)} == {None}
+
+
+def test_a_stack_is_given_up_when_others_see_a_photo_of_it_or_no_longer_but_not_by_open_albums(
+    user: User,
+) -> None:
+    photos = [stacked(a_scene(1)), stacked(a_scene(1))]
+    number = Photo.objects.get(pk=photos[1].pk).stack
+    board = Album.objects.create(name="Board", is_limited=True, created_by=user)
+
+    def list_stacks() -> set[int | None]:
+        return set(Photo.objects.values_list("stack", flat=True))
+
+    put_photos_in_album(user, photos[1:], "Trip")
+    assert list_stacks() == {number}
+    hide = put_photos_in_album(user, photos[:1], board)
+    assert hide is not None
+    assert list_stacks() == {None}
+    acts: list[Callable[[], object]] = [
+        lambda: change_album(user, board, {"is_limited": False}),
+        lambda: change_album(user, board, {"is_limited": True}),
+        lambda: undo_events(user, hide),
+    ]
+    for act in acts:
+        Photo.objects.update(stack=number)
+        with let_confirmed_through():
+            act()
+        assert list_stacks() == {None}
 
 
 def test_a_stack_that_is_taken_apart_while_another_photo_joins_stays_so(
