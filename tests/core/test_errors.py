@@ -23,7 +23,7 @@ from gallery.models import Photo, Role, Status
 from gallery.models.base import FAILURE_MESSAGES, translate_failure
 from recognition.errors import FILE_DESCRIPTIONS, MESSAGES, ImageError, WeightsMissing
 from recognition.images import probe_photo, sandbox
-from recognition.images.kinds import _MARKUP, _OTHER_BRANDS, _STRANGERS
+from recognition.images.kinds import _MARKUP, _STRANGERS
 from recognition.images.sandbox.client import _make_answer_error
 from tests.making import a_photo, a_user
 from tests.words import ROOT
@@ -85,7 +85,7 @@ def test_every_code_that_is_raised_has_a_message_and_every_message_is_raised() -
 
 
 def test_whatever_a_file_may_look_like_has_a_word() -> None:
-    seen = {name for _, name in (*_STRANGERS, *_MARKUP)} | set(_OTHER_BRANDS.values())
+    seen = {name for _, name in (*_STRANGERS, *_MARKUP)}
     assert seen <= FILE_DESCRIPTIONS
 
 

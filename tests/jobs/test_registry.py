@@ -73,4 +73,13 @@ def test_processes_say_what_they_do_by_names_that_exist() -> None:
 
 
 def test_the_kinds_stand_in_the_order_of_the_jobs_page() -> None:
-    assert list(JOB_KINDS) == ["photo", "reference", "draft", "build", "bulk", "export", "erasure"]
+    assert list(JOB_KINDS) == [
+        "photo",
+        "grouping",
+        "reference",
+        "draft",
+        "build",
+        "bulk",
+        "export",
+        "erasure",
+    ]

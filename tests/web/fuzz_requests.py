@@ -114,6 +114,7 @@ SETTINGS = {
 # What GET may write: who came, who saw and who failed to, and that a key was used
 WRITES_OF_GET = {
     "gallery_event",
+    "gallery_photocopy",  # the digest of what is handed out
     "gallery_eventsubject",
     "django_session",
     "gallery_apikey",
