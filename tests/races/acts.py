@@ -40,6 +40,7 @@ from gallery.faces.decisions import (
     reject_person_of_face,
 )
 from gallery.faces.processing import process_photo
+from gallery.faces.stacks import stack_photo
 from gallery.history.undo import undo_events
 from gallery.index import engine
 from gallery.index.selectors import SERVING_RECIPE_KEY
@@ -87,6 +88,7 @@ from gallery.photos.partial_uploads import append_part, begin_upload, discard_up
 from gallery.photos.services import add_photo, restore_photo, retry_photo, trash_photo, trash_photos
 from gallery.photos.sharing import revoke_share_link, share_album
 from gallery.privacy.erasure import erase_person, erase_photos, erase_user
+from recognition.likeness import Likeness
 from tests.access_world import BOUNDS
 from tests.engines import FakeEngine, somebody
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
@@ -359,10 +361,23 @@ for _words, _act in {
 # Photos and albums
 
 
-@pair("two may put one tag on a photo at once", lambda w: w.photo.tags.count() == 1)
+@pair("two may put one tag on photos at once", lambda w: not Photo.objects.filter(tags=None).exists())
 def _(w: World) -> tuple[Act, Act]:
-    tags = split_tags("lake")
-    return (lambda: tag_photos(w.mai, [w.photo], tags), lambda: tag_photos(w.bao, [w.photo], tags))
+    tags, one, other = split_tags("lake"), a_photo(), a_photo()
+    return (
+        lambda: tag_photos(w.mai, [w.photo, one], tags),
+        lambda: tag_photos(w.bao, [w.photo, other], tags),
+    )
+
+
+@pair("two photos of one burst find each other", lambda w: Photo.objects.filter(stack=None).count() == 0)
+def _(w: World) -> tuple[Act, Act]:
+    def look_at(photo: Photo) -> None:
+        with transaction.atomic():
+            stack_photo(Photo.objects.select_for_update(no_key=True).get(pk=photo.pk), Likeness(5, 1.0))
+
+    other = a_photo()
+    return (lambda: look_at(w.photo), lambda: look_at(other))
 
 
 @pair("a photo is trashed once", lambda w: w.events("photo.trash") == 1)
