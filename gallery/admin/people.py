@@ -53,7 +53,8 @@ from gallery.models.labels import LabelParts
 from gallery.models.people import clean_name
 from gallery.people.drafts import add_draft, draw_draft_face, save_drafts
 from gallery.people.forms import PersonNameForm
-from gallery.people.member_lists import MAX_CSV_BYTES, draft_people_import, write_people_csv
+from gallery.people.list_files import MAX_CSV_BYTES
+from gallery.people.member_lists import draft_people_import, write_people_csv
 from gallery.people.services import (
     check_person_name,
     create_person,

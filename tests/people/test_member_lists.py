@@ -17,7 +17,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.models import BulkAct, Event, PeopleGroup, Person
 from gallery.models.labels import LabelParts
 from gallery.people.groups import add_members, create_group
-from gallery.people.member_lists import read_people_csv
+from gallery.people.list_files import read_people_csv
 from gallery.people.services import create_person, set_person_note
 from tests.bulk import do, undo
 from tests.making import a_person, a_user
