@@ -36,7 +36,13 @@ from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.selectors import visible_events
 from gallery.history.undo import can_undo
 from gallery.models import BulkAct
-from gallery.people.member_lists import group_rows_by_kind, resolve_unclear_rows
+from gallery.people.list_files import OLD_ENCODINGS
+from gallery.people.member_lists import (
+    group_rows_by_kind,
+    list_telling_names,
+    reread_people_file,
+    resolve_unclear_rows,
+)
 from gallery.people.selectors import list_person_labels
 
 if TYPE_CHECKING:
@@ -102,7 +108,9 @@ class BulkActAdmin(ReadOnlyAdmin):
         if not user.is_administrator:
             rows = rows.filter(Q(by=user) | Q(event__in=visible_events(user).values("pk")))
         is_list = request.resolver_match and request.resolver_match.url_name == "gallery_bulkact_changelist"
-        return rows.filter(confirmed_at__isnull=False).defer("ids", "rows", "seen") if is_list else rows
+        return (
+            rows.filter(confirmed_at__isnull=False).defer("ids", "rows", "seen", "file") if is_list else rows
+        )
 
     @admin.display(description=gettext_lazy("action"), ordering="kind")
     def act_description(self, act: BulkAct) -> str:
@@ -131,6 +139,7 @@ class BulkActAdmin(ReadOnlyAdmin):
             return TemplateResponse(request, "admin/gallery/bulkact/page.html", context)
         if act.kind == BulkAct.Kind.IMPORT:
             context["roster"] = group_rows_by_kind(act)
+            context |= {"encodings": OLD_ENCODINGS, "telling_names": list_telling_names(act)}
         else:
             context["preview"] = preview_bulk_act(user, act)
         if act.kind == BulkAct.Kind.MOVE:
@@ -184,6 +193,8 @@ class BulkActAdmin(ReadOnlyAdmin):
             if not act.is_running:
                 add_bulk_messages(request, act)
                 return redirect(back)
+        elif word == "read":
+            reread_people_file(act, request.POST.get("encoding", ""))
         elif word == "stop":
             stop_bulk_act(act)
         elif word == "resume":

@@ -151,8 +151,10 @@ def delete_admin_log(gone: ErasedObjects) -> int:
 def redact_bulk_acts(gone: ErasedObjects) -> bool:
     """Acts on many: lines of imports, what was refused, the search it began with. False while one is running.
 
-    An import that is only looked at, and has the name in it, is given up.
+    An import that is only looked at, and has the name in it, is given up. Files whose letters were guessed
+    are forgotten, whatever they say.
     """
+    BulkAct.objects.exclude(encoding="").update(file=b"", encoding="")
     people = gone.ids.get("person", set())
     BulkAct.objects.filter(person__in=people).update(person=None)
     for act in BulkAct.objects.order_by("pk"):

@@ -94,6 +94,9 @@ class BulkAct(Work):
     kind = models.CharField(_("action"), max_length=20, choices=Kind)
     ids = models.JSONField(default=list)  # of the rows, or of the events that an undo takes back, in order
     rows = models.JSONField(default=list)  # of an import; emptied once it is done
+    # Of an import in an old encoding, until it is started: what to read again, and as what it was read
+    file = models.BinaryField(default=b"")
+    encoding = models.CharField(max_length=20, blank=True)
     # Who gets them, and where they are put; ids, so that erasing asks nobody
     person = models.BigIntegerField(null=True, blank=True)
     album = models.BigIntegerField(null=True, blank=True)

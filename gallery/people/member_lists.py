@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -63,20 +64,41 @@ PERSON_COLUMN_OF_CELL = {
 FLAG_WORDS = dict.fromkeys(("yes", "true", "1", "y", "x", "co", "dung"), True) | dict.fromkeys(
     ("no", "false", "0", "n", "khong", "sai"), False
 )
+SHOWN_NAMES = 12
 DATE_FORMATS = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 
 
 def draft_people_import(user: User, content: bytes, back: str = "") -> BulkAct:
     """The file as an act to be looked at; ActionRefused if it is no table of people."""
-    lines, notes = read_people_csv(content)
+    act = BulkAct(kind=BulkAct.Kind.IMPORT, by=user, back=back[:1000])
+    _plan_rows(act, content)
+    act.save()
+    return act
+
+
+def reread_people_file(act: BulkAct, encoding: str) -> None:
+    """The draft anew, its file read in the encoding that somebody chose."""
+    if not act.is_draft or not act.encoding:
+        raise ActionRefused(_("The file is no longer kept. Choose it again."))
+    _plan_rows(act, bytes(act.file), encoding)
+    planned = {column: getattr(act, column) for column in ("rows", "ids", "total", "refused", "encoding")}
+    BulkAct.objects.filter(pk=act.pk, confirmed_at__isnull=True).update(**planned)
+
+
+def _plan_rows(act: BulkAct, content: bytes, encoding: str = "") -> None:
+    """What the file would do; it is kept with the draft only where its encoding is a guess."""
+    lines, act.refused, act.encoding = read_people_csv(content, encoding)
+    act.file = content if act.encoding else b""
     named = [clean_name(values.get("name", "")) for values in lines.values()]
     named += [name for values in lines.values() for name in values.get("other_names", "").splitlines()]
     planner = _ImportPlanner(named)
-    rows = [planner.plan_row(number, values) for number, values in lines.items()]
-    act = BulkAct(kind=BulkAct.Kind.IMPORT, by=user, back=back[:1000], rows=rows, refused=notes)
+    act.rows = [planner.plan_row(number, values) for number, values in lines.items()]
     _choose_applicable_rows(act)
-    act.save()
-    return act
+
+
+def list_telling_names(act: BulkAct) -> list[str]:
+    """The first names of the file by which one sees whether its encoding was guessed rightly."""
+    return list(islice((row["name"] for row in act.rows if not row["name"].isascii()), SHOWN_NAMES))
 
 
 def _choose_applicable_rows(act: BulkAct) -> None:
@@ -101,8 +123,8 @@ def resolve_unclear_rows(act: BulkAct, answers: Mapping[str, str]) -> None:
     _choose_applicable_rows(act)
     if not act.total:
         raise ActionRefused(_("Nothing in this file is new or changed."))
-    act.refused = []
-    act.save(update_fields=["rows", "ids", "total", "refused"])
+    act.refused, act.file, act.encoding = [], b"", ""
+    act.save(update_fields=["rows", "ids", "total", "refused", "file", "encoding"])
 
 
 class _ImportPlanner:

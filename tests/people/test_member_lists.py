@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
 from datetime import date
 from typing import Any
 
@@ -37,31 +38,88 @@ def names() -> set[str]:
     return set(Person.objects.values_list("name", flat=True))
 
 
+LAN_IN_1258 = "Đa\u0300o Thi\u0323 Lan"  # Windows-1258 has tones of their own
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "encoding"),
     [
-        "name,note\nĐào Thị Lan,bạn\n".encode(),
-        "\ufeffname;note\r\nĐào Thị Lan;bạn\r\n".encode(),
-        "note\tTên\nbạn\tĐào Thị Lan\n".encode("utf-16"),
-        '"name","note"\n"Đào  Thị Lan","bạn"\n'.encode(),
+        ("name,note\nĐào Thị Lan,bạn\n".encode(), ""),
+        ("\ufeffname;note\r\nĐào Thị Lan;bạn\r\n".encode(), ""),
+        ("note\tTên\nbạn\tĐào Thị Lan\n".encode("utf-16"), ""),
+        ("note\tTên\nbạn\tĐào Thị Lan\n".encode("utf-16-le"), ""),
+        ("name,note\nĐào Thị Lan,bạn\n".encode("utf-16-be"), ""),
+        ('"name","note"\n"Đào  Thị Lan","bạn"\n'.encode(), ""),
+        ('sep=;\nDanh sách, lớp 4b;;\n\n;"Họ\nvà tên";Ghi chú\n;Đào Thị Lan;bạn\n'.encode(), ""),
+        (f"Ho va ten;Ghi chu\r\n{LAN_IN_1258};ba\u0323n\r\n".encode("cp1258"), "cp1258"),
     ],
-    ids=["UTF-8", "Excel with semicolons", "UTF-16 with tabs", "quoted"],
+    ids=[
+        "UTF-8",
+        "Excel with semicolons",
+        "UTF-16 with tabs",
+        "UTF-16 without a mark",
+        "big-endian UTF-16 without a mark",
+        "quoted",
+        "titles, empty lines and a quoted line break above",
+        "Windows-1258",
+    ],
 )
-def test_what_spreadsheets_save_is_understood(content: bytes) -> None:
-    lines, _notes = read_people_csv(content)
-    (values,) = lines.values()
+def test_what_spreadsheets_save_is_understood(content: bytes, encoding: str) -> None:
+    found = read_people_csv(content)
+    (values,) = found.lines.values()
     assert (" ".join(values["name"].split()), values["note"]) == ("Đào Thị Lan", "bạn")
+    assert found.encoding == encoding
 
 
-def test_a_file_in_an_old_encoding_is_read_and_the_page_says_so(curator: Client) -> None:
-    assert "it was read as Windows text" in import_csv(curator, "name\nJosé\n".encode("cp1252"))
+@pytest.mark.parametrize(
+    ("people", "encoding"),
+    [
+        (["José"], "cp1252"),
+        (["Łukasz Wiśniewski", "Zażółć Gęślą"], "cp1250"),
+        (["Ирина Петрова"], "cp1251"),
+        (["山田太郎"], "cp932"),
+    ],
+)
+def test_old_encodings_are_guessed(people: list[str], encoding: str) -> None:
+    found = read_people_csv("\n".join(["name", *people]).encode(encoding))
+    assert (found.encoding, [row["name"] for row in found.lines.values()]) == (encoding, people)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\x00\x00", b"surname\nLan\n", b"name\n\n"])
-def test_what_is_no_table_of_people_is_refused_with_a_sentence(content: bytes) -> None:
-    with pytest.raises(ActionRefused) as refusal:
+def test_a_guessed_encoding_is_shown_with_names_and_can_be_chosen_anew(curator: Client) -> None:
+    page = import_csv(curator, "name\nAnna\nJosé\n".encode("cp1252"))
+    assert '<option value="cp1252" selected>' in page
+    assert "Are these names right? <b><bdi>José</bdi></b>." in page
+    assert "<bdi>Josй</bdi></b>." in folded(do(curator, "read", encoding="cp1251"))
+    refused = folded(do(curator, "read", encoding="cp932"))
+    assert "The file cannot be in this encoding: Japanese (Shift JIS)." in refused
+    assert '<option value="cp1251" selected>' in refused
+    do(curator, "read", encoding="cp1252")
+    do(curator, "start")
+    assert names() == {"Anna", "José"}
+    act = BulkAct.objects.get()
+    assert (bytes(act.file), act.encoding) == (b"", "")
+
+
+def test_lines_above_the_columns_are_said_to_be_left_out(curator: Client) -> None:
+    page = import_csv(curator, "Class 4b,,\nname,shoes\nAnna,36\n")
+    assert "The columns are named in line 2; what stands above it was left out." in page
+    assert "Columns left out: shoes." in page
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "must be “name”"),
+        (b"surname\nLan\n", "must be “name”"),
+        (b"name\n\n", "There are no people"),
+        (b"PK\x03\x04[Content_Types].xml xl/workbook.xml", "an Excel workbook. Save the list as “CSV UTF-8”"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture. Save the list as “CSV UTF-8”"),
+        (b"name\n\x00\x00\xff\x01", "not a text file"),
+    ],
+)
+def test_what_is_no_table_of_people_is_refused_with_what_to_do(content: bytes, says: str) -> None:
+    with pytest.raises(ActionRefused, match=re.escape(says)):
         read_people_csv(content)
-    assert str(refusal.value).endswith(".")
 
 
 def test_each_line_is_told_before_anything_is_done(curator: Client) -> None:

@@ -457,13 +457,17 @@ def test_acts_on_many_forget_the_name_and_a_running_one_is_waited_for(admin: Use
         kind=BulkAct.Kind.IMPORT, **rows, confirmed_at=timezone.now(), work=Status.PROCESSING
     )
     other = BulkAct.objects.create(kind=BulkAct.Kind.HIDE, ids=[3], back="/admin/?q=bao")
+    unread = BulkAct.objects.create(
+        kind=BulkAct.Kind.IMPORT, file="name\nÁnna".encode("cp1252"), encoding="cp1252"
+    )
     erasure = erase_person(admin, anna)
     assert not finish_erasure(erasure.pk)
     BulkAct.objects.filter(pk=running.pk).update(work=Status.DONE)
     Erasure.objects.update(queued_at=None)
     assert finish_erasure(erasure.pk)
-    for act in (draft, running, other):
+    for act in (draft, running, other, unread):
         act.refresh_from_db()
+    assert (bytes(unread.file), unread.encoding) == (b"", "")
     assert (draft.rows, draft.back, draft.ids, running.rows) == ([], "", [], [])
     assert (other.ids, other.back) == ([3], "/admin/?q=bao")
 
