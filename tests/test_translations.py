@@ -33,7 +33,7 @@ def test_every_marked_text_is_translated(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.parent.parent.name)
 def test_translations_keep_places_and_plural_forms(path: Path) -> None:
-    catalogue = polib.pofile(str(path))
+    catalogue = polib.pofile(str(path), check_for_duplicates=True)  # `msgfmt` takes none
     forms = int(re.search(r"nplurals=(\d)", catalogue.metadata["Plural-Forms"]).group(1))  # type: ignore[union-attr]
     for entry in catalogue:
         texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else [entry.msgstr]

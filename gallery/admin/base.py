@@ -79,6 +79,9 @@ class GalleryModelAdmin(ModelAdminBase):
     show_full_result_count = False
     linked_lookups: ClassVar[tuple[str, ...]] = ()  # by which links of other pages narrow the list
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        return super().get_object(request, object_id, from_field or None)  # an empty one is a 500 in Django
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """What the list's filters and links ask: by other columns one could feel for what is hidden."""
         filters = [each[0] if isinstance(each, tuple) else each for each in self.get_list_filter(request)]

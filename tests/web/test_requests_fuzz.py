@@ -11,7 +11,7 @@ from tests.web.fuzz_requests import make_fuzz
 
 __all__ = ["start"]  # a fixture
 pytestmark = pytest.mark.slow
-REQUESTS = [2_000, pytest.param(20_000, marks=pytest.mark.long)]
+REQUESTS = [800, pytest.param(20_000, marks=pytest.mark.long)]
 
 
 @pytest.mark.django_db
