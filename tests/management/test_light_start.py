@@ -71,6 +71,7 @@ def test_effects_follow_an_act_in_the_order_of_the_rooms() -> None:
     rooms = [receive.__module__ for receive in _receivers]
     assert rooms == [
         "gallery.photos.membership",
+        "gallery.photos.stacks",
         "gallery.faces.namesakes",
         "gallery.faces.effects",
         "gallery.faces.effects",
