@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from recognition.images.moments import Moment, parse_moment
+from recognition.images.names import NameTag, drop_repeated_names, read_xmp_names
 
 # What parsing hostile EXIF has been seen to raise, in Pillow and in struct.
 EXIF_ERRORS = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, SyntaxError, OSError,
@@ -24,6 +25,7 @@ _MomentTags = tuple[int | None, int, int, int]  # directory, date and time, frac
 _CREATED: tuple[_MomentTags, ...] = ((_EXIF_IFD, 0x9003, 0x9291, 0x9011), (_EXIF_IFD, 0x9004, 0x9292, 0x9012))
 _CHANGED: tuple[_MomentTags, ...] = ((None, _DATE_TIME, 0x9290, 0x9010),)
 _XMP_MOMENTS = (rb"exif:DateTimeOriginal", rb"photoshop:DateCreated", rb"xmp:CreateDate")
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 _RATING = 0x4746
 _XMP_RATING = re.compile(rb"""xmp:Rating(?:\s*=\s*["']|>)\s*([1-5])(?:\.0+)?\s*["'<]""")
 
@@ -34,6 +36,8 @@ class Metadata:
     moment: Moment | None  # when it was taken
     has_position: bool
     rating: int | None = None  # 1 to 5 stars; None where nobody has given any
+    written_orientation: int = 1  # what EXIF says, also where the decoder turns by itself
+    names: tuple[NameTag, ...] = ()  # with boxes as they were written
 
 
 def read_metadata(image: Image.Image, kind: str) -> Metadata:
@@ -51,6 +55,8 @@ def read_metadata(image: Image.Image, kind: str) -> Metadata:
         or _read_exif_moment(exif, _CHANGED),
         found.has_position or _xmp_has_position(image),
         _read_xmp_rating(image) or found.rating,
+        found.orientation,
+        tuple(_read_names(image)),
     )
 
 
@@ -126,6 +132,21 @@ def _read_rating(exif: Image.Exif) -> int | None:
 def _read_xmp_rating(image: Image.Image) -> int | None:
     found = _XMP_RATING.search(_get_xmp_packet(image))
     return int(found[1]) if found else None
+
+
+def _read_names(image: Image.Image) -> list[NameTag]:
+    packets = (_get_xmp_packet(image), _join_extended_xmp(image))
+    return drop_repeated_names(tag for packet in packets for tag in read_xmp_names(packet))
+
+
+def _join_extended_xmp(image: Image.Image) -> bytes:
+    """What of a JPEG's XMP did not fit into one segment: after a digest of all, its size, and where it goes on."""
+    parts: dict[int, bytes] = {}
+    for _name, body in getattr(image, "applist", ()):
+        if body.startswith(_EXTENDED_XMP):
+            at = len(_EXTENDED_XMP) + 32
+            parts[int.from_bytes(body[at + 4 : at + 8], "big")] = body[at + 8 :]
+    return b"".join(part for _place, part in sorted(parts.items()))
 
 
 def _xmp_has_position(image: Image.Image) -> bool:

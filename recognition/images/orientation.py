@@ -66,3 +66,12 @@ def get_stored_box(box: Box, width: int, height: int, orientation: int) -> Box:
     if has_swapped_sides(orientation):
         return Box(top, left, box.height, box.width)
     return Box(left, top, box.width, box.height)
+
+
+def get_upright_box(box: Box, width: float, height: float, orientation: int) -> Box:
+    """The box of the upright picture that shows ``box`` of the stored one, whose size is width x height."""
+    if has_swapped_sides(orientation):
+        box, width, height = Box(box.top, box.left, box.height, box.width), height, width
+    left = width - box.right if orientation in _FLIPS_ACROSS else box.left
+    top = height - box.bottom if orientation in _FLIPS_DOWN else box.top
+    return Box(left, top, box.width, box.height)

@@ -30,6 +30,7 @@ from recognition.images.kinds import identify_photo
 from recognition.images.limits import Limits
 from recognition.images.metadata import Metadata, read_metadata
 from recognition.images.moments import Moment
+from recognition.images.names import NameTag, place_names
 from recognition.images.orientation import get_upright_size
 from recognition.images.raw import open_raw
 from recognition.images.structure import (
@@ -87,6 +88,8 @@ class ImageInfo:
     has_position: bool  # says where it was taken (GPS in EXIF or XMP)
     bytes: int
     rating: int | None = None  # 1 to 5 stars (XMP or EXIF); None where nobody has given any
+    written_orientation: int = 1  # what EXIF says, also where the decoder turns by itself
+    names: tuple[NameTag, ...] = ()  # that XMP says are in it, with boxes in shares of the upright photo
 
     @property
     def longer_side(self) -> int:
@@ -177,6 +180,8 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
         metadata.has_position,
         size,
         metadata.rating,
+        metadata.written_orientation,
+        tuple(place_names(metadata.names, width, height, metadata.written_orientation)),
     )
     return OpenedImage(image, info, turn)
 

@@ -10,8 +10,9 @@ may Celery's worker processes: each has its own decoders. Results and errors are
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from typing import TypeVar
 
 from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.limits import DEFAULT_LIMITS, Limits
+from recognition.images.names import clean_name
 from recognition.images.photo import Photo, Region
 from recognition.images.sandbox.pool import get_shared_pool
 from recognition.images.sandbox.wire import (
@@ -28,8 +30,10 @@ from recognition.images.sandbox.wire import (
     create_shared_file,
     info_from_message,
     map_shared_file,
+    names_from_message,
     write_all,
 )
+from recognition.images.sidecars import Contacts, NamesOfFiles
 from recognition.images.source import ImageInfo, Source, open_regular_file
 from recognition.types import Box
 
@@ -41,6 +45,7 @@ __all__ = [
     "read_photos_ahead",
     "read_region",
     "read_regions",
+    "read_sidecar",
     "start_decoder",
 ]
 
@@ -101,6 +106,14 @@ def make_rendition(
 ) -> bytes:
     request = {"do": "derive", "max_side": max_side, "form": form, "quality": quality}
     return _ask_decoder(source, limits, request, _unpack_content)
+
+
+def read_sidecar(
+    source: Source, suffix: str, contacts: Mapping[str, str] = {}, limits: Limits = DEFAULT_LIMITS
+) -> tuple[NamesOfFiles, Contacts]:
+    """See ``recognition.images.sidecars``, whose ``read_sidecar`` this is."""
+    request = {"do": "sidecar", "suffix": suffix, "contacts": dict(contacts)}
+    return _ask_decoder(source, limits, request, _unpack_sidecar)
 
 
 def read_photos_ahead(
@@ -189,3 +202,9 @@ def _unpack_regions(answer: Message, handles: list[int]) -> list[Region]:
 
 def _unpack_content(answer: Message, handles: list[int]) -> bytes:
     return map_shared_file(handles[0], int(answer["bytes"])).tobytes()
+
+
+def _unpack_sidecar(answer: Message, handles: list[int]) -> tuple[NamesOfFiles, Contacts]:
+    said = json.loads(_unpack_content(answer, handles))
+    files = {str(file): names_from_message(tags) for file, tags in said["files"]}
+    return files, {str(pk): clean_name(name) for pk, name in said["contacts"].items()}

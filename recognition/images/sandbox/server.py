@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import logging
 import mmap
 import os
@@ -26,10 +27,12 @@ from recognition.images.sandbox.wire import (
     Message,
     create_shared_file,
     info_to_message,
+    names_to_message,
     receive_message,
     send_message,
     write_all,
 )
+from recognition.images.sidecars import MAX_SIDECAR_BYTES, read_sidecar
 from recognition.types import Box, Image
 
 _TIRED_AFTER = 2_000  # photos; then a fresh process takes over, whatever leaks
@@ -164,9 +167,20 @@ def _answer_derive(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     return {"bytes": len(content)}, handle
 
 
+def _answer_sidecar(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+    file.seek(0)
+    found, contacts = read_sidecar(file.read(MAX_SIDECAR_BYTES + 1), request["suffix"], request["contacts"])
+    files = [[name, names_to_message(tags)] for name, tags in found.items()]
+    content = json.dumps({"files": files, "contacts": contacts}).encode()
+    handle = create_shared_file()
+    write_all(handle, content)
+    return {"bytes": len(content)}, handle
+
+
 _REQUEST_HANDLERS: dict[str, Callable[[BinaryIO, Limits, Message], Answer]] = {
     "probe": _answer_probe,
     "read": _answer_read,
     "regions": _answer_regions,
     "derive": _answer_derive,
+    "sidecar": _answer_sidecar,
 }

@@ -13,6 +13,7 @@ import os
 import socket
 import struct
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition.images.moments import Moment
+from recognition.images.names import MAX_NAMES, Frame, NameTag, clean_name, make_box
 from recognition.images.source import ImageInfo
 
 Message = dict[str, Any]
@@ -108,7 +110,7 @@ def map_shared_file(handle: int, size: int) -> NDArray[np.uint8]:
 def info_to_message(info: ImageInfo) -> Message:
     moment = info.moment
     said = [moment.at.isoformat(), moment.precision, moment.source] if moment else None
-    return asdict(info) | {"moment": said}
+    return asdict(info) | {"moment": said, "names": names_to_message(info.names)}
 
 
 def info_from_message(message: Message) -> ImageInfo:
@@ -125,6 +127,30 @@ def info_from_message(message: Message) -> ImageInfo:
             has_position=bool(message["has_position"]),
             bytes=int(message["bytes"]),
             rating=None if message["rating"] is None else min(max(int(message["rating"]), 1), 5),
+            written_orientation=int(message["written_orientation"]),
+            names=tuple(names_from_message(message["names"])),
         )
     except (LookupError, TypeError, ValueError) as problem:
         raise DecoderGone from problem
+
+
+def names_to_message(tags: Iterable[NameTag]) -> list[Any]:
+    """Names and boxes as JSON."""
+    return [
+        [tag.name, tag.box and [tag.box.left, tag.box.top, tag.box.width, tag.box.height], tag.frame]
+        for tag in tags
+    ]
+
+
+def names_from_message(message: list[Any]) -> list[NameTag]:
+    """The same, checked again."""
+    return [
+        NameTag(
+            clean_name(name),
+            make_box(*map(float, sides)) if sides else None,
+            Frame(float(frame[0]), float(frame[1]), frame[2] and tuple(map(float, frame[2])))
+            if frame
+            else None,
+        )
+        for name, sides, frame in message[:MAX_NAMES]
+    ]
