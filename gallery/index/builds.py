@@ -39,8 +39,8 @@ from gallery.models.base import build_failure_columns
 from gallery.models.history import get_site_setting
 from gallery.models.index import IndexContents
 from recognition import index
-from recognition.errors import EmbedderMismatch, IndexUnusable, RecognitionError
-from recognition.index import Index, builder
+from recognition.errors import RecognitionError
+from recognition.index import builder
 from recognition.types import Embedder
 
 BUILD_DEBOUNCE_SECONDS = 20  # seconds from the first change to the build that takes it in
@@ -371,35 +371,25 @@ def compare_index_with_database(*, mend: bool = False) -> IndexDifferences:
 
 def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexDifferences:
     build = get_active_build(embedder.id, rows.contents)
-    found, opened = IndexDifferences(build=build.pk if build else None), None
-    try:
-        opened = open_index(build) if build else None
-    except (IndexUnusable, EmbedderMismatch) as error:
-        found.problem = str(error)
+    found = IndexDifferences(build=build.pk if build else None)
     follower = IndexFollower(embedder.id, embedder.dimension, rows)
     follower.refresh()
-    _compare_vectors(follower, opened, found)
+    found.problem = follower.problem
+    _compare_vectors(follower, found)
     if mend and not found.is_sound:
         made = run_build(request_build("verify_index", delay=0, contents=rows.contents).pk)
         found.is_mended = bool(made and made.is_active) and _compare_one(embedder, rows, mend=False).is_sound
     return found
 
 
-def _compare_vectors(follower: IndexFollower, opened: Index | None, found: IndexDifferences) -> None:
-    served = follower.live.persons_of_references()
-    rows = {int(pk): row for row, pk in enumerate(opened.ids)} if opened else {}
-    delta = follower.live.delta_vectors()
+def _compare_vectors(follower: IndexFollower, found: IndexDifferences) -> None:
+    met = [np.zeros(0, np.int64)]
     for part in follower.rows.stream_parts(follower.embedder_id):
         found.references += len(part.ids)
-        for pk, person, vector in zip(part.ids.tolist(), part.persons.tolist(), part.vectors, strict=True):
-            if pk not in served:
-                found.missing.append(pk)
-                continue
-            if served.pop(pk) != person:
-                found.misplaced.append(pk)
-            kept = delta.get(pk)
-            if kept is None and opened is not None and pk in rows:
-                kept = opened.parts.take(np.array([rows[pk]]))[0]
-            if kept is None or not np.allclose(kept, vector, atol=VECTOR_TOLERANCE):
-                found.altered.append(pk)
-    found.extra = sorted(served)
+        met.append(part.ids)
+        held = follower.live.take(part.ids)
+        is_same = np.isclose(held.vectors, part.vectors, atol=VECTOR_TOLERANCE).all(axis=1)
+        found.missing += part.ids[~held.is_known].tolist()
+        found.misplaced += part.ids[held.is_known & (held.persons != part.persons)].tolist()
+        found.altered += part.ids[held.is_known & ~is_same].tolist()
+    found.extra = np.setdiff1d(follower.live.list_ids(), np.concatenate(met)).tolist()

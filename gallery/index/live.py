@@ -39,6 +39,7 @@ class IndexFollower:
         self.rows = rows
         self.live = LiveIndex(embedder_id, dimension)
         self.build: int | None = None
+        self.problem = ""  # why the build that should serve does not
         self._is_loaded = False
         self.horizon = 0  # every change up to here has been followed
         self._seen: set[int] = set()  # changes above the horizon that have been followed
@@ -58,11 +59,12 @@ class IndexFollower:
         self._is_loaded = False
         contents = self.rows.contents
         self.horizon = get_latest_change_id(self.embedder_id, contents, at__lte=_settled_time())
-        index = None
+        index, self.problem = None, ""
         if build is not None:
             try:
                 index = open_index(build)
             except (IndexUnusable, EmbedderMismatch) as error:
+                self.problem = str(error)
                 log.error("Build %s cannot be used, so all %s are searched: %s", build.pk, contents, error)
                 dispatch.send_task("request_build", "the serving build is broken", None, True, contents)
         self.live = LiveIndex(self.embedder_id, self.dimension, index)

@@ -12,6 +12,7 @@ from recognition.index.foreign import ForeignGallery, ForeignRow, PictureFinder
 from recognition.index.live import LiveIndex
 from recognition.index.parts import Part
 from recognition.index.policy import Choice, MeasuredIndex, Reason, choose_index, parse_memory
+from recognition.index.searchable import Hits, SearchableIndex, StoredVectors
 from recognition.index.searcher import Index, limit_threads
 
 __all__ = [
@@ -21,12 +22,15 @@ __all__ = [
     "Choice",
     "ForeignGallery",
     "ForeignRow",
+    "Hits",
     "Index",
     "LiveIndex",
     "MeasuredIndex",
     "Part",
     "PictureFinder",
     "Reason",
+    "SearchableIndex",
+    "StoredVectors",
     "build",
     "choose_index",
     "limit_threads",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from recognition.errors import EmbedderMismatch
 from recognition.index.parts import check_vectors
-from recognition.index.searcher import Index
+from recognition.index.searchable import Hits, SearchableIndex, StoredVectors, is_among
 from recognition.types import Embeddings, Neighbour
 
 
@@ -51,14 +51,6 @@ class Delta:
             return self
         return replace(self, ids=self.ids[keep], persons=self.persons[keep], vectors=self.vectors[keep])
 
-    def with_moved(self, ids: NDArray[np.int64], persons: NDArray[np.int64]) -> Self:
-        """A delta in which these ids, where it has them, belong to these persons."""
-        order = np.argsort(ids)
-        ids, persons = ids[order], persons[order]
-        at = np.minimum(np.searchsorted(ids, self.ids), len(ids) - 1)
-        hit = ids[at] == self.ids
-        return replace(self, persons=np.where(hit, persons[at], self.persons))
-
     def search(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows (n, min(k, len)) and similarities of the nearest, best first."""
         k = min(k, len(self))
@@ -76,8 +68,6 @@ class Delta:
         return np.take_along_axis(rows, order, axis=1), np.take_along_axis(found, order, axis=1)
 
 
-MASKED_PERSON = -1  # in ``persons``: the reference of this row is masked
-MAX_OVERFETCHED = 1024  # neighbours asked of the build before the rows left are searched one by one
 SPARE_NEIGHBOURS = 16
 LIST_FACTOR = 20  # compressed kinds mistake the order of long lists; so the first hundred are as exact ones
 SIMILARITY_TOLERANCE = 1e-4  # by which a similarity in single precision may be off
@@ -87,8 +77,7 @@ SIMILARITY_TOLERANCE = 1e-4  # by which a similarity in single precision may be 
 class _LiveState:
     """What one search sees. Replaced as a whole, never changed in place."""
 
-    persons: NDArray[np.int64]  # per row of the build: whose it is now, or GONE
-    masked: int
+    hidden: NDArray[np.int64]  # ids, sorted, of which the build knows no more how they are
     delta: Delta
 
 
@@ -98,7 +87,7 @@ class LiveIndex:
     ``build`` is None before the first build. All ids are the database's; they must not be negative.
     """
 
-    def __init__(self, embedder_id: str, dimension: int, build: Index | None = None) -> None:
+    def __init__(self, embedder_id: str, dimension: int, build: SearchableIndex | None = None) -> None:
         if build is not None and (build.embedder_id, build.dimension) != (embedder_id, dimension):
             raise EmbedderMismatch(
                 f"The index holds vectors of {build.embedder_id} ({build.dimension} numbers), "
@@ -108,22 +97,7 @@ class LiveIndex:
         self.dimension = dimension
         self.build = build
         self._lock = threading.Lock()
-        ids = build.ids if build is not None else np.zeros(0, np.int64)
-        persons = np.array(build.persons) if build is not None else np.zeros(0, np.int64)
-        self._by_id = np.argsort(ids, kind="stable")
-        self._sorted_ids = ids[self._by_id]
-        self._state = _LiveState(persons, 0, Delta.empty(dimension))
-
-    def __len__(self) -> int:
-        """How many references can be found."""
-        state = self._state
-        return len(state.persons) - state.masked + len(state.delta)
-
-    @property
-    def delta_size(self) -> int:
-        """References added since the build, and rows of the build that are masked."""
-        state = self._state
-        return len(state.delta) + state.masked
+        self._state = _LiveState(np.zeros(0, np.int64), Delta.empty(dimension))
 
     def apply(
         self,
@@ -156,18 +130,20 @@ class LiveIndex:
                 state = replace(state, delta=state.delta.with_added(ids, owners, arrived))
             self._state = state
 
-    def persons_of_references(self) -> dict[int, int]:
-        """Every reference that can be found, and whose it is."""
-        state = self._state
-        there = np.flatnonzero(state.persons != MASKED_PERSON)
-        ids = self.build.ids[there] if self.build is not None else there
-        found = dict(zip(ids.tolist(), state.persons[there].tolist(), strict=True))
-        return found | dict(zip(state.delta.ids.tolist(), state.delta.persons.tolist(), strict=True))
+    def forget_changes(self, ids: NDArray[np.int64]) -> None:
+        """Of these the build, to which changes are written, knows by now how they are."""
+        with self._lock:
+            state = self._state
+            hidden = state.hidden[~np.isin(state.hidden, ids)]
+            self._state = _LiveState(hidden, state.delta.without(ids))
 
-    def delta_vectors(self) -> dict[int, Embeddings]:
-        """The vector of each reference added since the build."""
-        delta = self._state.delta
-        return dict(zip(delta.ids.tolist(), delta.vectors, strict=True))
+    def list_ids(self) -> NDArray[np.int64]:
+        """Every reference that can be found."""
+        return self._list_ids(self._state)
+
+    def take(self, ids: NDArray[np.int64]) -> StoredVectors:
+        """Whose these are, and their vectors, where they can be found."""
+        return self._take(self._state, ids)
 
     def search(self, vectors: Embeddings, k: int = 50) -> list[list[Neighbour]]:
         """Per vector, its ``k`` nearest references, best first; fewer where there are not so many.
@@ -182,17 +158,17 @@ class LiveIndex:
         if not len(vectors) or k < 1:
             return [[] for _ in vectors]
         vectors = np.ascontiguousarray(vectors, np.float32)
-        ids, persons, similarities = self._search_build(state, vectors, k)
+        near = self._search_build(state, vectors, k)
         rows, nearer = state.delta.search(vectors, k)
-        ids = np.concatenate([ids, state.delta.ids[rows]], axis=1)
-        persons = np.concatenate([persons, state.delta.persons[rows]], axis=1)
-        similarities = np.clip(np.concatenate([similarities, nearer], axis=1), -1, 1)
-        order = np.lexsort((ids, -similarities, persons == MASKED_PERSON), axis=1)[:, :k]
+        ids = np.concatenate([near.ids, state.delta.ids[rows]], axis=1)
+        persons = np.concatenate([near.persons, state.delta.persons[rows]], axis=1)
+        similarities = np.clip(np.concatenate([near.similarities, nearer], axis=1), -1, 1)
+        order = np.lexsort((ids, -similarities, ids < 0), axis=1)[:, :k]
         columns = (
             np.take_along_axis(array, order, axis=1).tolist() for array in (ids, persons, similarities)
         )
         return [
-            [Neighbour(*hit) for hit in zip(*face, strict=True) if hit[1] != MASKED_PERSON]
+            [Neighbour(*hit) for hit in zip(*face, strict=True) if hit[0] >= 0]
             for face in zip(*columns, strict=True)
         ]
 
@@ -219,64 +195,49 @@ class LiveIndex:
             wanted *= 4
 
     def _measure_exactly(self, vector: Embeddings, near: list[Neighbour]) -> list[Neighbour]:
-        delta = self._state.delta
-        ids = np.array([one.reference for one in near], np.int64)
-        rows, known = self._rows(ids)
-        vectors = np.zeros((len(near), self.dimension), np.float32)
-        if self.build is not None and known.any():
-            vectors[known] = self.build.parts.take(rows[known])
-        order = np.argsort(ids)
-        here = np.flatnonzero(np.isin(delta.ids, ids))
-        vectors[order[np.searchsorted(ids, delta.ids[here], sorter=order)]] = delta.vectors[here]
+        vectors = self.take(np.array([one.reference for one in near], np.int64)).vectors
         similarities = (vectors.astype(np.float64) @ vector.astype(np.float64)).clip(-1, 1).round(6)
         measured = [
             one._replace(similarity=value) for one, value in zip(near, similarities.tolist(), strict=True)
         ]
         return sorted(measured, key=lambda one: (-one.similarity, one.reference))
 
-    def _search_build(
-        self, state: _LiveState, vectors: Embeddings, k: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Ids, persons (GONE where there is none) and similarities, with ``k`` that count in each row."""
-        rows_left = len(state.persons) - state.masked
-        if self.build is None or not rows_left:
+    def _search_build(self, state: _LiveState, vectors: Embeddings, k: int) -> Hits:
+        if self.build is None:
             nothing = np.zeros((len(vectors), 0), np.int64)
-            return nothing, nothing, nothing.astype(np.float32)
-        wanted, fetch = min(k, rows_left), k + min(state.masked, SPARE_NEIGHBOURS)
-        while True:
-            rows, similarities = self.build.search_rows(vectors, fetch)
-            persons = np.where(rows < 0, MASKED_PERSON, state.persons[rows])
-            if ((persons != MASKED_PERSON).sum(axis=1) >= wanted).all() or not state.masked:
-                break
-            if fetch >= MAX_OVERFETCHED or (rows < 0).any():
-                rows, similarities = self.build.parts.search(vectors, wanted, state.persons != MASKED_PERSON)
-                persons = np.where(rows < 0, MASKED_PERSON, state.persons[rows])
-                break
-            fetch *= 4
-        return self.build.ids[rows], persons, similarities
+            return Hits(nothing, nothing, nothing.astype(np.float32))
+        return self.build.search_visible(vectors, k, state.hidden)
 
-    def _rows(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The row of each id in the build, and whether it has one."""
-        if not len(self._sorted_ids):
-            return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
-        at = np.minimum(np.searchsorted(self._sorted_ids, ids), len(self._sorted_ids) - 1)
-        return self._by_id[at], self._sorted_ids[at] == ids
+    def _list_ids(self, state: _LiveState) -> NDArray[np.int64]:
+        if self.build is None:
+            return state.delta.ids
+        ids = self.build.list_ids()
+        return np.concatenate([ids[~is_among(ids, state.hidden)], state.delta.ids])
+
+    def _take(self, state: _LiveState, ids: NDArray[np.int64]) -> StoredVectors:
+        if self.build is None:
+            nothing = np.zeros(len(ids), np.int64)
+            found = StoredVectors(nothing != 0, nothing, np.zeros((len(ids), self.dimension), np.float32))
+        else:
+            found = self.build.take(ids)
+            found.is_known[is_among(ids, state.hidden)] = False
+        order = np.argsort(state.delta.ids)
+        numbers = state.delta.ids[order]
+        here = is_among(ids, numbers)
+        at = order[np.searchsorted(numbers, ids[here])]
+        found.is_known[here] = True
+        found.persons[here], found.vectors[here] = state.delta.persons[at], state.delta.vectors[at]
+        return found
 
     def _without(self, state: _LiveState, ids: NDArray[np.int64]) -> _LiveState:
         if not len(ids):
             return state
-        rows, known = self._rows(ids)
-        persons, masked = state.persons, state.masked
-        if known.any():
-            persons = persons.copy()
-            persons[rows[known]] = MASKED_PERSON
-            masked = int((persons == MASKED_PERSON).sum())
-        return _LiveState(persons, masked, state.delta.without(ids))
+        hidden = state.hidden if self.build is None else np.union1d(state.hidden, ids)
+        return _LiveState(hidden, state.delta.without(ids))
 
     def _with_moved(self, state: _LiveState, moved: Mapping[int, int]) -> _LiveState:
         ids, owners = np.fromiter(moved.keys(), np.int64), np.fromiter(moved.values(), np.int64)
-        rows, known = self._rows(ids)
-        persons = state.persons.copy()
-        still = known & (persons[rows] != MASKED_PERSON) if len(persons) else known
-        persons[rows[still]] = owners[still]
-        return _LiveState(persons, state.masked, state.delta.with_moved(ids, owners))
+        there = self._take(state, ids)
+        known = there.is_known
+        state = self._without(state, ids[known])
+        return replace(state, delta=state.delta.with_added(ids[known], owners[known], there.vectors[known]))

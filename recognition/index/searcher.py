@@ -18,6 +18,7 @@ from recognition.errors import IndexUnusable
 from recognition.files import compute_sha256
 from recognition.index.files import IDS_FILE, INDEX_FILE, PERSONS_FILE, BuildFigures, read_figures
 from recognition.index.parts import PartFiles
+from recognition.index.searchable import Hits, StoredVectors, is_among
 from recognition.types import Embeddings
 
 WORK_FOR_THREADS = 40_000_000  # multiplications from which a second thread pays
@@ -132,6 +133,10 @@ class Searcher:
         return every // 8 if self.looks_again else every
 
 
+MAX_OVERFETCHED = 1024  # neighbours asked of the index before the rows left are searched one by one
+SPARE_NEIGHBOURS = 16
+
+
 class Index:
     """A loaded build. Reading only; safe to search from several threads.
 
@@ -145,6 +150,8 @@ class Index:
         self._searcher = searcher
         self.ids: NDArray[np.int64] = _read_array(directory / IDS_FILE, figures.count)
         self.persons: NDArray[np.int64] = _read_array(directory / PERSONS_FILE, figures.count)
+        self._by_id = np.argsort(self.ids, kind="stable")
+        self._sorted_ids = self.ids[self._by_id]
 
     @classmethod
     def load(cls, directory: Path, embedder_id: str | None = None, *, check_content: bool = True) -> Self:
@@ -193,6 +200,46 @@ class Index:
     def search_rows(self, vectors: Embeddings, k: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """As ``search``, with rows of the build in place of reference ids. Never more than all rows."""
         return self._searcher.search(vectors, k)
+
+    def search_visible(self, vectors: Embeddings, k: int, hidden: NDArray[np.int64]) -> Hits:
+        """As ``SearchableIndex`` says."""
+        hidden_rows = int(self._rows_of(hidden)[1].sum()) if len(hidden) else 0
+        wanted, fetch = min(k, self.count - hidden_rows), k + min(hidden_rows, SPARE_NEIGHBOURS)
+        while wanted:
+            rows, similarities = self.search_rows(vectors, fetch)
+            hits = self._make_hits(rows, similarities, hidden)
+            if not hidden_rows or ((hits.ids >= 0).sum(axis=1) >= wanted).all():
+                return hits
+            if fetch >= MAX_OVERFETCHED or (rows < 0).any():
+                return self._make_hits(
+                    *self.parts.search(vectors, wanted, ~is_among(self.ids, hidden)), hidden
+                )
+            fetch *= 4
+        nothing = np.zeros((len(vectors), 0), np.int64)
+        return Hits(nothing, nothing, nothing.astype(np.float32))
+
+    def _make_hits(
+        self, rows: NDArray[np.int64], similarities: NDArray[np.float32], hidden: NDArray[np.int64]
+    ) -> Hits:
+        ids = self.ids[rows]
+        return Hits(np.where((rows < 0) | is_among(ids, hidden), -1, ids), self.persons[rows], similarities)
+
+    def take(self, ids: NDArray[np.int64]) -> StoredVectors:
+        rows, is_known = self._rows_of(ids)
+        vectors = np.zeros((len(ids), self.dimension), np.float32)
+        persons = np.zeros(len(ids), np.int64)
+        vectors[is_known], persons[is_known] = self.parts.take(rows[is_known]), self.persons[rows[is_known]]
+        return StoredVectors(is_known, persons, vectors)
+
+    def list_ids(self) -> NDArray[np.int64]:
+        return np.array(self.ids)
+
+    def _rows_of(self, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The row of each id, and whether it has one."""
+        if not self.count:
+            return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
+        at = np.minimum(np.searchsorted(self._sorted_ids, ids), self.count - 1)
+        return self._by_id[at], self._sorted_ids[at] == ids
 
 
 def _read_array(path: Path, count: int) -> NDArray[np.int64]:
