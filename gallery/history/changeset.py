@@ -223,7 +223,9 @@ def _clear_dead_references(model: type[Model], columns: dict[str, Any]) -> dict[
 
 def _delete_created_rows(changes: ChangeSet, model: type[Model], group: ChangeGroup) -> None:
     """Delete what the act made, unless it has changed or others hang on it."""
-    for row in query_rows(model, group["ids"]):
+    for row in query_rows(model, group["ids"]).select_for_update(
+        of=("self",)
+    ):  # nothing may come to hang on it
         names = ["revision"] if has_revision(model) else list(group["after"])
         is_touched = _read_columns(row, names) != {name: group["after"][name] for name in names}
         if is_touched or _has_dependents(row):

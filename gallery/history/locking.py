@@ -66,6 +66,14 @@ def lock_person(person: Person, revision: int | None = None) -> Person:
     return held
 
 
+def lock_for_removal(row: models.Model) -> None:
+    """Let no row that points to this one come any more, until the transaction ends: after all other locks, and before
+    what hangs on the row is read."""
+    rows = type(row)._default_manager.select_for_update(of=("self",))
+    if not rows.filter(pk=row.pk).exists():
+        raise EditConflict(describe_conflict(row._meta.model_name or "", row.pk))
+
+
 def lock_people_with_faces(*people: Person) -> None:
     """Keep others from several people until the transaction ends, and from the faces that are, or may be, theirs.
 

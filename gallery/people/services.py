@@ -19,7 +19,7 @@ from gallery.faces.decisions import UNNAMED_COLUMNS, decision_columns, named_col
 from gallery.faces.namesakes import find_person_by_name, hold_name, number_namesakes
 from gallery.history.changeset import ChangeSet, EventSubjects, apply_effects, record_event
 from gallery.history.erased import ask_before_return
-from gallery.history.locking import check_face_revision, lock_people_with_faces, lock_person
+from gallery.history.locking import check_face_revision, lock_for_removal, lock_people_with_faces, lock_person
 from gallery.models import (
     Candidate,
     Decision,
@@ -256,6 +256,7 @@ def merge_people(user: User, source: Person, target: Person, revision: int | Non
         raise ActionRefused(_("Choose somebody else to merge with."))
     lock_people_with_faces(source, target)
     held, into = lock_person(source, revision), lock_person(target, None)
+    lock_for_removal(held)
     changes, counts = ChangeSet(), preview_merge(held)
     photos = set(Face.objects.filter(person=held).values_list("photo_id", flat=True))
     move_person_rows(changes, held, into)

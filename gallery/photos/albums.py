@@ -19,6 +19,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import PageCursor
 from gallery.faces.selectors import find_most_frequent_people
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
+from gallery.history.locking import lock_for_removal
 from gallery.models import Album, AlbumPhoto, Event, Face, Person, Photo, ShareLink, User
 from gallery.models.people import clean_name, get_name_key, get_search_key
 from gallery.models.photos import PhotoOrder
@@ -187,6 +188,7 @@ def remove_album(user: User, album: Album) -> Event:
 
     Not for limited albums with photos that are in no other: nothing would keep them from others.
     """
+    lock_for_removal(album)
     photos, rows = Photo.objects.filter(albums=album), AlbumPhoto.objects.filter(album=album)
     elsewhere = AlbumPhoto.objects.filter(photo=OuterRef("pk")).exclude(album=album)
     alone = Q(limited_by=album) | (Q(albums=album) if album.is_limited else Q(pk__in=[]))

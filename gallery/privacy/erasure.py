@@ -30,7 +30,14 @@ from gallery.faces.namesakes import number_namesakes
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import record_event
 from gallery.history.erased import save_digests
-from gallery.history.locking import ADMINISTRATORS, ERASING, hold_words, lock_people_with_faces, lock_person
+from gallery.history.locking import (
+    ADMINISTRATORS,
+    ERASING,
+    hold_words,
+    lock_for_removal,
+    lock_people_with_faces,
+    lock_person,
+)
 from gallery.history.redaction import ErasedObjects, delete_admin_log, redact_linked_events, split_sorted_ids
 from gallery.jobs import dispatch
 from gallery.models import (
@@ -133,6 +140,7 @@ def erase_person(
         lock_people_with_faces(person)
         held = lock_person(person, revision)
         faces = _lock_faces(held, with_likely)
+        lock_for_removal(held)
         people = {held.pk, *find_merged_people(held)}
         face_ids = frozenset(face.pk for face in faces)
         todo = ErasureTodo(ErasedObjects({"person": people}, find_former_names(held, people), face_ids))

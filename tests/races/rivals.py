@@ -26,7 +26,8 @@ class Outcome:
 
 
 class Rival(threading.Thread):
-    """An act that stops after its first lock or write, or else before its end, until it may go on."""
+    """An act that stops until it may go on: in the `middle`, after its first lock or write; before its `end`; or else
+    after the first statement with the words of `stops`."""
 
     def __init__(self, act: Act, *, stops: str = "") -> None:
         super().__init__(daemon=True)
@@ -58,7 +59,8 @@ class Rival(threading.Thread):
             self.is_there.set()
         done = execute(sql, *given)
         is_first = sql.lstrip().startswith(WRITES) or " FOR " in sql[-40:] or "BEGIN" in sql
-        if self.stops == "middle" and is_first and not self.is_there.is_set():
+        stops_here = is_first if self.stops == "middle" else self.stops and self.stops in sql
+        if stops_here and not self.is_there.is_set():
             self._pause()
         return done
 
