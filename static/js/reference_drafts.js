@@ -4,19 +4,18 @@
  */
 import { startBoxDrawing } from "./box_drawing.js";
 import { failureOf } from "./failure.js";
-import { startFileDrop } from "./file_drop.js";
+import { onChosen, startFileDrop } from "./file_drop.js";
 
 const drop = document.querySelector("[data-drop]");
 const field = drop.querySelector("input[type=file]");
 
 function sendPictures() {
-  if (!field.files.length) return;
   const words = drop.querySelector("[data-dropwords]");
   words.textContent = words.dataset.dropwords;
   drop.requestSubmit();
 }
 
-field.addEventListener("change", sendPictures);
+onChosen(field, sendPictures);
 startFileDrop(drop, (transfer) => {
   if (!transfer.files.length) return;
   field.files = transfer.files;

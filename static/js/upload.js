@@ -3,7 +3,7 @@
  * whatever happens to the rest. Where the connection is gone it waits, and goes on by itself. Without this script the
  * form sends all of them at once.
  */
-import { startFileDrop } from "./file_drop.js";
+import { onChosen, startFileDrop } from "./file_drop.js";
 import "./photo_progress.js";
 
 const AT_ONCE = 2;
@@ -320,7 +320,7 @@ async function readFolder(reader) {
 }
 
 for (const field of form.querySelectorAll("input[type=file]")) {
-  field.addEventListener("change", () => {
+  onChosen(field, () => {
     addFiles([...field.files]);
     field.value = "";
   });

@@ -1,5 +1,5 @@
 /** "Who is this?": a picture is looked at as soon as it is chosen, taken, dropped or pasted. The form does the rest. */
-import { startFileDrop } from "./file_drop.js";
+import { onChosen, startFileDrop } from "./file_drop.js";
 
 const form = document.querySelector("[data-who]");
 const inputs = [...form.querySelectorAll("input[type=file]")];
@@ -19,7 +19,7 @@ function take({ files }) {
   look(inputs[0]);
 }
 
-for (const input of inputs) input.addEventListener("change", () => input.files.length && look(input));
+for (const input of inputs) onChosen(input, () => look(input));
 startFileDrop(form.querySelector("[data-drop]"), take);
 document.addEventListener("paste", (event) => take(event.clipboardData));
 document.body.addEventListener("htmx:afterRequest", () => {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visits
 from tests.browser.place import Place
@@ -34,6 +34,16 @@ def test_each_file_is_taken_or_refused_with_its_reason(page: Page, place: Place)
     expect(refused).to_have_count(2)
     expect(refused.filter(has_text="notes.txt")).to_contain_text(re.compile("photo|image"))
     expect(page.locator("[data-others]")).to_have_text("Already here: 0. Not taken: 2.")
+
+
+def test_a_photo_that_is_chosen_before_the_script_is_there_is_sent(page: Page, place: Place) -> None:
+    held: list[Route] = []
+    page.route(re.compile(r"/upload[.\w]*\.js$"), lambda route: held.append(route))
+    page.goto("/upload/", wait_until="commit")
+    page.get_by_label("Choose photos").set_input_files(place.photos / "small.jpg")
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("heading", name=re.compile("^Sent:"))).to_be_visible()
 
 
 def test_a_photo_that_cannot_be_looked_at_says_why_and_offers_another_try(page: Page, place: Place) -> None:
