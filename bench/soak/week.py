@@ -35,6 +35,11 @@ UNION ALL SELECT 'references', work, COUNT(*) FROM gallery_reference
 UNION ALL SELECT 'builds', work, COUNT(*) FROM gallery_build WHERE work IN ('queued', 'processing') GROUP BY work
 UNION ALL SELECT 'erasures', work, COUNT(*) FROM gallery_erasure WHERE work <> 'done' GROUP BY work
 """
+SWITCH = """
+from gallery.index.switch import get_embedder_state
+state = get_embedder_state()
+answer = state.switch_text if state.is_under_way and not state.needs_look else ""
+"""
 STILL_SECONDS, SETTLE_SECONDS = (
     60,
     900,
@@ -122,7 +127,7 @@ class Week:
         if self.clock:
             self.clock.turn(3600)
         began = changed = time.monotonic()
-        while left := self.scene.site.rows(BUSY):
+        while left := self.scene.site.rows(BUSY) or self.find_switch():
             if left != self.stuck:
                 self.stuck, changed = left, time.monotonic()
             now = time.monotonic()
@@ -132,6 +137,11 @@ class Week:
             time.sleep(0.5)
         self.stuck = []
         self.owner.manage("backup")  # the last one, which holds nothing that was erased before
+
+    def find_switch(self) -> list[tuple[Any, ...]]:
+        """A switch of embedders that is under way: it queues photos a few at a time, with pauses in between."""
+        found = self.scene.site.ask(SWITCH)
+        return [("switches", "under way", found)] if found else []
 
     def ask_count(self, sql: str) -> int:
         """What a query counts; more than ever wait where nobody answers."""
