@@ -149,7 +149,16 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_URL = f"{BASE_PATH}/media/"
 STORAGES = {
-    "default": {"BACKEND": "gallery.models.storage.MediaStorage"},
+    "default": {"BACKEND": "gallery.models.storage.FolderStorage"},
+    "index": {"BACKEND": "gallery.models.storage.FolderStorage", "OPTIONS": {"setting": "INDEX_ROOT"}},
+    "exports": {
+        "BACKEND": "gallery.models.storage.FolderStorage",
+        "OPTIONS": {"setting": "DATA_DIR", "folder": "exports", "incoming": "", "mode": 0o700},
+    },
+    "lost+found": {
+        "BACKEND": "gallery.models.storage.FolderStorage",
+        "OPTIONS": {"setting": "DATA_DIR", "folder": "lost+found"},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 # Where a proxy serves the data directory internally (nginx: `internal`); empty: files are sent from here.

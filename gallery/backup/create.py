@@ -57,6 +57,7 @@ from gallery.backup.store import (
 )
 from gallery.core.erased import get_digest_key
 from gallery.models import Photo, Reference
+from gallery.models.storage import INDEX_AREA, get_media_path, get_storage
 from recognition.files import compute_sha256, sync_path, write_atomically, write_synced_text
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class BackupInProgress:
             if known is not None and known.sha256 == each.sha256:
                 continue
             try:
-                sha256, size = self.store.put(Path(settings.MEDIA_ROOT) / each.name, each.sha256)
+                sha256, size = self.store.put(get_media_path(each.name), each.sha256)
             except FileNotFoundError:
                 self.missing.append(each.name)
                 continue
@@ -139,11 +140,10 @@ class BackupInProgress:
         """Take the files of the active builds; a build that is gone by now is rebuilt after a restore."""
         self.progress("index", 0, len(builds))
         for build in builds:
-            folder = Path(settings.INDEX_ROOT) / build
-            taken = {}
+            folder, taken = get_storage(INDEX_AREA).fetch_folder(build), {}
             try:
                 for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-                    name = f"index/{path.relative_to(settings.INDEX_ROOT).as_posix()}"
+                    name = f"index/{build}/{path.relative_to(folder).as_posix()}"
                     taken[name] = BackupEntry(name, *self.store.put(path, ""))
             except FileNotFoundError:
                 continue

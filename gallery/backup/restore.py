@@ -51,6 +51,7 @@ from gallery.models import (
     WorkerBeat,
 )
 from gallery.models.history import get_site_setting
+from gallery.models.storage import INDEX_AREA, get_storage
 from recognition.files import sync_path, write_synced_text
 
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 seconds
@@ -109,7 +110,7 @@ def _list_contents() -> Iterator[object]:
             if model._default_manager.exists():
                 yield model._meta.verbose_name_plural
     for kind in ("photos", "references"):
-        yield from Path(settings.MEDIA_ROOT).glob(f"{kind}/*/*")
+        yield from (file.name for file in get_storage().list_files(kind))
 
 
 def check_tables_ours() -> None:
@@ -362,7 +363,7 @@ def _request_missing_builds() -> list[int]:
     asked = []
     try:
         for build in Build.objects.exclude(directory=""):
-            if (Path(settings.INDEX_ROOT) / build.directory).is_dir():
+            if get_storage(INDEX_AREA).fetch_folder(build.directory).is_dir():
                 continue
             kind = {"embedder_id": build.embedder_id, "contents": build.contents}
             coming = Build.objects.filter(**kind, work__in=RUNNING_STATES)

@@ -47,7 +47,8 @@ def process_photo(pk: int) -> bool:
     if photo is None:
         return False
     with hold_lease(photo), record_failure(photo, JobFailed("photo_file_gone")):
-        if photo.reading < TURNED_ONCE and Path(photo.file.path).exists():  # its boxes are moved first
+        is_there = photo.file.storage.exists(str(photo.file))
+        if photo.reading < TURNED_ONCE and is_there:  # its boxes are moved first
             postpone_row(photo, REREADING_SECONDS)
         else:
             _process_claimed_photo(photo)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import uuid
 from collections.abc import Callable
@@ -38,6 +37,7 @@ from gallery.models import Build, Face, GalleryChange, SiteSetting, Status, User
 from gallery.models.base import build_failure_columns
 from gallery.models.history import get_site_setting
 from gallery.models.index import IndexContents
+from gallery.models.storage import INDEX_AREA, get_storage
 from recognition import index
 from recognition.errors import RecognitionError
 from recognition.index import builder
@@ -163,9 +163,10 @@ def _run_claimed_build(build: Build) -> None:
     clean_up_builds(embedder.id, build.contents)
     upto = get_settled_change_id(embedder.id, build.contents)
     name = f"{embedder.id}/{build.pk}-{uuid.uuid4().hex[:8]}"
-    directory = settings.INDEX_ROOT / name
-    figures = _write_index(build, embedder, directory)
+    storage = get_storage(INDEX_AREA)
+    figures = _write_index(build, embedder, Path(storage.path(name)))
     try:
+        storage.put_folder(name)
         activate_build(
             build,
             directory=name,
@@ -179,8 +180,8 @@ def _run_claimed_build(build: Build) -> None:
             milliseconds=round(1000 * figures.build_seconds),
             figures=asdict(figures),
         )
-    except LeaseLost:
-        shutil.rmtree(directory, ignore_errors=True)
+    except (LeaseLost, OSError):
+        storage.delete_folder(name)
         raise
     clean_up_builds(embedder.id, build.contents)
 
@@ -306,19 +307,20 @@ def drop_build_files(build: Build) -> None:
 
     The row first: a directory without a row is a leftover, a row without a directory is broken.
     """
-    directory = settings.INDEX_ROOT / build.directory
+    directory = build.directory
     Build.objects.filter(pk=build.pk, is_active=False).update(directory="")
-    shutil.rmtree(directory, ignore_errors=True)
+    get_storage(INDEX_AREA).delete_folder(directory)
 
 
 def remove_orphan_directories(embedder_id: str) -> None:
-    parent = settings.INDEX_ROOT / embedder_id
+    storage = get_storage(INDEX_AREA)
+    parent = Path(storage.path(embedder_id))
     parent.mkdir(parents=True, exist_ok=True)
     index.remove_partials(parent)
     owned = set(Build.objects.filter(embedder_id=embedder_id).values_list("directory", flat=True))
-    for path in parent.iterdir():
-        if path.is_dir() and f"{embedder_id}/{path.name}" not in owned:
-            shutil.rmtree(path, ignore_errors=True)
+    for folder in list(storage.list_folders(f"{embedder_id}/*")):
+        if folder.name not in owned:
+            storage.delete_folder(folder.name)
 
 
 VECTOR_TOLERANCE = 1e-6

@@ -6,9 +6,6 @@ which is asked for, references are compared one by one."""
 
 from __future__ import annotations
 
-import shutil
-
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -29,6 +26,7 @@ from gallery.models import (
     Status,
 )
 from gallery.models.index import IndexContents
+from gallery.models.storage import INDEX_AREA, get_storage
 
 # Those of recognition.embedders.prepare; stored figures are rounded, so rather a few too many.
 TURNED_Q = Q(quality__roll__gt=44.5) | Q(quality__roll__lt=-44.5)
@@ -80,4 +78,4 @@ def _drop_builds(old: str, new: str) -> None:
         build = Build.objects.create(embedder_id=new, queued_at=get_database_time(), reason="recipe changed")
         dispatch.send_task("run_build", build.pk)
     dispatch.send_task("switch_embedder")
-    transaction.on_commit(lambda: shutil.rmtree(settings.INDEX_ROOT / old, ignore_errors=True))
+    transaction.on_commit(lambda: get_storage(INDEX_AREA).delete_folder(old))

@@ -7,7 +7,6 @@ import threading
 from datetime import datetime, timedelta
 
 import numpy as np
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
@@ -18,6 +17,7 @@ from gallery.index.feed import get_latest_change_id, list_index_changes
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.models import Build, Person
+from gallery.models.storage import INDEX_AREA, get_storage
 from recognition.errors import EmbedderMismatch, IndexUnusable
 from recognition.index import Index, LiveIndex, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
@@ -125,7 +125,7 @@ def _settled_time() -> datetime:
 
 
 def open_index(build: Build) -> Index:
-    return Index.load(settings.INDEX_ROOT / build.directory, build.embedder_id)
+    return Index.load(get_storage(INDEX_AREA).fetch_folder(build.directory), build.embedder_id)
 
 
 def get_index_follower(embedder: Embedder, rows: IndexedRows = REFERENCES) -> IndexFollower:

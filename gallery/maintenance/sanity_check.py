@@ -5,7 +5,7 @@ leftovers. What is younger than an hour is left out, since a file is in its plac
 
 Mending deletes nothing that could be anybody's photo. A lost or altered file comes back from a backup that
 holds its SHA-256; a photo whose file no backup holds is marked as failed, with the reason. Files without a
-row go to the folder QUARANTINE_FOLDER of the data directory, under the names they had. Only what can be made
+row go to the area lost+found of the storage, under the names they had. Only what can be made
 again is removed: half-written files, directories of the index that no build names, renditions of originals
 that are gone.
 """
@@ -13,7 +13,6 @@ that are gone.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,15 +36,13 @@ from gallery.jobs.services import track_job
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
-from gallery.models.storage import get_media_path
+from gallery.models.storage import INDEX_AREA, QUARANTINE_AREA, StoredFile, compute_stored_sha256, get_storage
 from gallery.photos.renditions import delete_orphan_renditions
-from recognition.files import compute_sha256, sync_path
 
 YOUNG_SECONDS = 3600.0  # an upload, import or build is done or dead by then
 MAX_LISTED_FILES = 20
 FILE_LOST = "file_lost"  # failure code of rows whose file is in no backup
 MEDIA_FOLDERS = ("photos", "references")  # in the media folder
-QUARANTINE_FOLDER = "lost+found"
 CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
 
 
@@ -125,10 +122,9 @@ def find_file_problems(*, with_hash: bool = False) -> SanityReport:
     for row in _read_file_rows():
         found.rows += 1
         names.add(row.file)
-        path = Path(settings.MEDIA_ROOT) / row.file
-        if not path.is_file():
+        if not get_storage().exists(row.file):
             found.lost.append(row)
-        elif with_hash and row.sha256 and compute_sha256(path) != row.sha256:
+        elif with_hash and row.sha256 and compute_stored_sha256(row.file) != row.sha256:
             found.altered.append(row)
     _find_orphans(names, found)
     found.lost = [row for row in found.lost if row.get_rows().exists()]
@@ -146,27 +142,20 @@ def _read_file_rows() -> Iterator[LostFile]:
 
 
 def _find_orphans(names: set[str], found: SanityReport) -> None:
-    root = Path(settings.MEDIA_ROOT)
     for shelf in MEDIA_FOLDERS:
-        for path in sorted((root / shelf).rglob("*")):
-            if not path.is_file():
-                continue
+        for file in get_storage().list_files(shelf):
             found.files += 1
-            name = path.relative_to(root).as_posix()
-            if name not in names and not is_young_file(path) and not is_file_named(name):
-                found.orphans.append(name)
+            if file.name not in names and not is_young_file(file) and not is_file_named(file.name):
+                found.orphans.append(file.name)
 
 
 def is_file_named(name: str) -> bool:
     return any(each.model._default_manager.filter(**{each.name: name}).exists() for each in FILE_COLUMNS)
 
 
-def is_young_file(path: Path) -> bool:
-    """Whether it was created or renamed within the hour, by its ctime, which a copy does not preserve."""
-    try:
-        return time.time() - path.stat().st_ctime < YOUNG_SECONDS
-    except FileNotFoundError:
-        return True
+def is_young_file(file: StoredFile) -> bool:
+    """Whether it was created or renamed within the hour."""
+    return time.time() - file.changed_at < YOUNG_SECONDS
 
 
 def _find_unowned_indexes() -> Iterator[str]:
@@ -174,11 +163,9 @@ def _find_unowned_indexes() -> Iterator[str]:
     if Build.objects.filter(work=Status.PROCESSING).exists():
         return
     named = set(Build.objects.exclude(directory="").values_list("directory", flat=True))
-    root = Path(settings.INDEX_ROOT)
-    for path in sorted(root.glob("*/*")):
-        name = path.relative_to(root).as_posix()
-        if path.is_dir() and name not in named and not is_young_file(path):
-            yield name
+    for folder in get_storage(INDEX_AREA).list_folders("*/*"):
+        if folder.name not in named and not is_young_file(folder):
+            yield folder.name
 
 
 def mend_files(found: SanityReport, identities: Identities = ()) -> None:
@@ -203,22 +190,19 @@ def mend_files(found: SanityReport, identities: Identities = ()) -> None:
         if not is_file_named(name) and _quarantine_file(name):
             found.quarantined.append(name)
     for name in found.indexes:
-        shutil.rmtree(Path(settings.INDEX_ROOT) / name, ignore_errors=True)
+        get_storage(INDEX_AREA).delete_folder(name)
     found.removed = len(found.indexes) + remove_stale_files() + delete_orphan_renditions()
 
 
 def _restore_copy(row: LostFile, copy: Path, identities: Identities) -> bool:
     """Restore a file from the backups; an altered one is quarantined first. A row that had failed is requeued."""
-    target = get_media_path(row.file)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".mending-{os.getpid()}")
+    storage = get_storage()
+    part = storage.incoming / f"part-mending-{os.getpid()}"
     try:
         if copy_decrypted(copy, part, identities) != row.sha256:
             return False
-        if target.exists():
-            _quarantine_file(row.file)
-        part.replace(target)
-        sync_path(target.parent)
+        _quarantine_file(row.file)
+        storage.put_file(part, row.file)
     except BackupDamaged:
         return False
     finally:
@@ -230,17 +214,16 @@ def _restore_copy(row: LostFile, copy: Path, identities: Identities) -> bool:
 
 def _quarantine_file(name: str) -> bool:
     """Move a file into quarantine, under its own name or with a number added."""
-    source, target = get_media_path(name), Path(settings.DATA_DIR) / QUARANTINE_FOLDER / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    number = 0
-    while target.exists():
+    storage, quarantine = get_storage(), get_storage(QUARANTINE_AREA)
+    target, number = Path(name), 0
+    while quarantine.exists(str(target)):
         number += 1
-        target = target.with_name(f"{Path(name).stem}-{number}{Path(name).suffix}")
+        target = target.with_name(f"{Path(name).stem}-{number}{target.suffix}")
     try:
-        source.replace(target)
+        quarantine.put_file(Path(storage.path(name)), str(target))
     except FileNotFoundError:
         return False
-    sync_path(target.parent)
+    storage.delete(name)
     return True
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import partial
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,7 +20,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Person, Reference, ReferenceDraft, User
 from gallery.models.people import clean_name
-from gallery.models.storage import build_draft_name, remove_file, write_file
+from gallery.models.storage import build_draft_name, get_storage, remove_file, write_file
 from gallery.people.crops import ReferenceCrop, read_reference_crop
 from gallery.people.references import create_queued_reference
 from gallery.photos.services import FILE_EXTENSIONS
@@ -123,8 +122,8 @@ def delete_old_drafts() -> int:
     now = timezone.now()
     count = delete_drafts(ReferenceDraft.objects.filter(made_at__lt=now - DRAFT_RETENTION))
     known = set(ReferenceDraft.objects.values_list("image", flat=True))
-    for path in (settings.MEDIA_ROOT / "drafts").glob("*"):
-        name = f"drafts/{path.name}"
-        if name not in known and path.stat().st_mtime < (now - timedelta(hours=1)).timestamp():
-            remove_file(name)
+    storage = get_storage()
+    for file in storage.list_files("drafts"):
+        if file.name not in known and storage.get_modified_time(file.name) < now - timedelta(hours=1):
+            storage.delete(file.name)
     return count

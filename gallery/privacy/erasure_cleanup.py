@@ -16,7 +16,6 @@ import mmap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
@@ -49,25 +48,23 @@ from gallery.models import (
 )
 from gallery.models import ReferenceVector as Vector
 from gallery.models.index import IndexContents
-from gallery.models.storage import get_media_path, remove_file
+from gallery.models.storage import EXPORT_AREA, INDEX_AREA, get_storage, remove_file
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 from gallery.privacy.erasure import describe_kept_backups
 from gallery.privacy.restored import erase_again
 from recognition.errors import RecognitionError
-from recognition.files import sync_path
 
 
 def remove_erased_files(erasure: Erasure) -> bool:
     """Originals, crops and what was exported about a person, gone even if the machine loses power now."""
     for name in erasure.todo["files"]:
-        if get_media_path(name).exists():
+        if get_storage().exists(name):
             remove_file(name)
-            sync_path(get_media_path(name).parent)
             add_to_receipt(erasure, "files")
     for name in erasure.todo.get("person_files", ()):
-        (settings.DATA_DIR / "exports" / name).unlink(missing_ok=True)
+        get_storage(EXPORT_AREA).delete(name)
     return True
 
 
@@ -152,10 +149,9 @@ def _get_stale_builds(contents: str, embedder_id: str, change: int) -> QuerySet[
 
 def _has_leftover_directories(embedder_id: str) -> bool:
     """Directories that belong to no build: being written, or left by a process that died."""
-    parent = settings.INDEX_ROOT / embedder_id
     owned = set(Build.objects.filter(embedder_id=embedder_id).values_list("directory", flat=True))
-    there = [path for path in parent.glob("*") if path.is_dir()] if parent.is_dir() else []
-    return any(f"{embedder_id}/{path.name}" not in owned for path in there)
+    there = get_storage(INDEX_AREA).list_folders(f"{embedder_id}/*")
+    return any(folder.name not in owned for folder in there)
 
 
 def _is_building() -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -38,6 +37,7 @@ from gallery.models import (
     Status,
     User,
 )
+from gallery.models.storage import EXPORT_AREA, get_storage
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
 from recognition.draw import anonymise_faces
@@ -175,23 +175,14 @@ def _render_export_page(known: Facts, language: str, vectors: dict[str, Any]) ->
     return render_to_string("privacy/dossier.html", context)
 
 
-ABANDONED_AFTER_SECONDS = 3600  # after which a file that no row knows is swept
+ABANDONED_AFTER = timedelta(hours=1)  # after which a file that no row knows is swept
 UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 
 
-def get_export_folder() -> Path:
-    """Where the files are; only the site's own user may look."""
-    folder = Path(settings.DATA_DIR) / "exports"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-def get_export_path(export: PersonExport) -> Path | None:
-    """The file, while there is one to fetch."""
-    if export.work != Status.DONE or not export.file or export.expires_at <= timezone.now():
-        return None
-    path = get_export_folder() / export.file
-    return path if path.is_file() else None
+def has_export_file(export: PersonExport) -> bool:
+    """Whether there is a file to fetch."""
+    is_kept = export.work == Status.DONE and export.file and export.expires_at > timezone.now()
+    return bool(is_kept) and get_storage(EXPORT_AREA).exists(export.file)
 
 
 @transaction.atomic
@@ -215,17 +206,21 @@ def run_person_export(pk: int) -> bool:
     export = claim_row(PersonExport.objects.filter(expires_at__gt=timezone.now()), pk)
     if export is None:
         return False
-    name = f"{secrets.token_urlsafe(24)}.zip"
+    name, storage = f"{secrets.token_urlsafe(24)}.zip", get_storage(EXPORT_AREA)
+    path = storage.incoming / f".{name}"
     with hold_lease(export):
         try:
-            written = write_person_file(export.person, get_export_folder() / name, export.language)
+            written = write_person_file(export.person, path, export.language)
+            storage.put_file(path, name)
             with transaction.atomic():
                 finish_row(export, Status.DONE)
                 PersonExport.objects.filter(pk=pk).update(file=name, bytes=written.bytes)
         except OSError:
             finish_row(export, Status.FAILED, JobFailed("export_not_written"))
         except LeaseLost:
-            (get_export_folder() / name).unlink(missing_ok=True)
+            storage.delete(name)
+        finally:
+            path.unlink(missing_ok=True)
     return True
 
 
@@ -233,7 +228,7 @@ def delete_export(export: PersonExport) -> None:
     """The file goes now, and with it that it was there."""
     export.delete()
     if export.file:
-        (get_export_folder() / export.file).unlink(missing_ok=True)
+        get_storage(EXPORT_AREA).delete(export.file)
 
 
 def delete_expired_exports() -> int:
@@ -242,9 +237,9 @@ def delete_expired_exports() -> int:
     for export in old:
         delete_export(export)
     known = set(PersonExport.objects.exclude(file="").values_list("file", flat=True))
-    since = time.time() - ABANDONED_AFTER_SECONDS
-    files = [path for path in get_export_folder().iterdir() if path.is_file() and path.name not in known]
-    abandoned = [path for path in files if path.stat().st_mtime < since]
-    for path in abandoned:
-        path.unlink(missing_ok=True)
+    storage, since = get_storage(EXPORT_AREA), timezone.now() - ABANDONED_AFTER
+    unknown = [file.name for file in storage.list_files() if file.name not in known]
+    abandoned = [name for name in unknown if storage.get_modified_time(name) < since]
+    for name in abandoned:
+        storage.delete(name)
     return len(old) + len(abandoned)

@@ -31,10 +31,11 @@ from gallery.history.audit import VERB_DOWNLOADED, write_audit_event
 from gallery.history.descriptions import add_event_message
 from gallery.history.locking import OptimisticLockForm
 from gallery.models import Event, Person, PersonExport, Photo
+from gallery.models.storage import EXPORT_AREA, get_storage
 from gallery.people.services import set_person_consent, set_person_recognised
 from gallery.photos.albums import set_album_recognition
 from gallery.photos.services import set_photo_recognition
-from gallery.privacy.person_export import UNFINISHED, delete_export, get_export_path, request_export
+from gallery.privacy.person_export import UNFINISHED, delete_export, has_export_file, request_export
 from gallery.privacy.selectors import (
     EXPIRING_SOON_DAYS,
     count_recognition_losses,
@@ -183,7 +184,7 @@ def person_export_page(request: PageRequest, pk: int) -> HttpResponse:
         request_export(request.user, person, get_language() or "en")
         return redirect("person_export", pk)
     exports = list(PersonExport.objects.filter(person=person).select_related("asked_by")[:20])
-    rows = [(export, get_export_path(export) is not None) for export in exports]
+    rows = [(export, has_export_file(export)) for export in exports]
     is_waiting = any(export.work in UNFINISHED for export in exports)
     context = {"person": person, "rows": rows, "is_waiting": is_waiting, "days": settings.EXPORT_DAYS}
     return render(request, "privacy/export.html", context)
@@ -194,14 +195,14 @@ def person_export_page(request: PageRequest, pk: int) -> HttpResponse:
 @require_safe
 def person_export_file(request: PageRequest, pk: int, export: int) -> HttpResponseBase:
     found = _get_person_export(pk, export)
-    path = get_export_path(found)
-    if path is None:
+    if not has_export_file(found):
         raise NotThere(
             _("This file is gone, as such files are kept for a few days only. Have a new one made.")
         )
     write_audit_event(request.user, VERB_DOWNLOADED, found.person, export=found.pk)
     name = f"{found.person.label} {found.created_at:%Y-%m-%d}.zip"
-    return as_download(FileResponse(path.open("rb"), content_type="application/zip"), name)
+    file = get_storage(EXPORT_AREA).open(found.file)
+    return as_download(FileResponse(file, content_type="application/zip"), name)
 
 
 @administrator_required

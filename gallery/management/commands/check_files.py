@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 
 from gallery.backup.encryption import read_identities
-from gallery.maintenance.sanity_check import QUARANTINE_FOLDER, find_file_problems, mend_files
+from gallery.maintenance.sanity_check import find_file_problems, mend_files
 from gallery.management.base import IDENTITY, GalleryCommand, make_flag
+from gallery.models.storage import QUARANTINE_AREA
 
 PROBLEM_LABELS = {
     "lost": "rows without their file",
@@ -23,7 +24,7 @@ class Command(GalleryCommand):
     arguments = {
         "--hash": make_flag("read every file and compare its SHA-256"),
         "--mend": make_flag(
-            f"bring lost files back from backups, mark what stays lost, move the rest to {QUARANTINE_FOLDER}"
+            f"bring lost files back from backups, mark what stays lost, move the rest to {QUARANTINE_AREA}"
         ),
         "--identity": IDENTITY,
     }
@@ -44,7 +45,7 @@ class Command(GalleryCommand):
         if mend:
             self.stdout.write(
                 f"{len(found.restored)} brought back from backups, {len(found.failed)} marked as failed, "
-                f"{len(found.quarantined)} moved to {QUARANTINE_FOLDER} (nothing is deleted there), "
+                f"{len(found.quarantined)} moved to {QUARANTINE_AREA} (nothing is deleted there), "
                 f"{found.removed} leftovers removed."
             )
             if found.locked:
