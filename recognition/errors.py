@@ -82,7 +82,6 @@ MESSAGES: Mapping[str, str] = {
     "member_bomb": _("It unpacks to far more than a photo would, and is refused for safety."),
     "system_folder": _("The system's own folder; what lies in it is left out."),
     "member_damaged": _("The file is damaged inside the archive. Pack it again."),
-    "too_many_names": _("There are too many faces to write their names into a JPEG; use the sidecar file."),
     # Files beside photos
     "no_sidecar": _("No names can be read in this file: it is damaged, too large, or of another program."),
     # References

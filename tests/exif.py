@@ -18,12 +18,15 @@ needs_exiftool = pytest.mark.skipif(
 )
 
 
-def read_with_exiftool(data: bytes, path: Path) -> dict[str, Any]:
+def read_with_exiftool(data: bytes, path: Path, *options: str) -> dict[str, Any]:
     """What exiftool, an independent reader, finds in a file."""
     path.write_bytes(data)
     assert EXIFTOOL
     done = subprocess.run(
-        [EXIFTOOL, "-j", "-struct", "-G1", "-n", "-a", str(path)], capture_output=True, text=True, check=True
+        [EXIFTOOL, "-j", "-struct", "-G1", "-n", "-a", *options, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     (answer,) = json.loads(done.stdout)
     assert "ExifTool:Error" not in answer

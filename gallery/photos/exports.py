@@ -26,10 +26,11 @@ from gallery.history.audit import record_download
 from gallery.models import Photo, PhotoCopy, User
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
+from gallery.photos.withheld_names import WithheldNames
 from recognition import draw, regions
 from recognition.errors import ImageError
 from recognition.images.sandbox import read_photo
-from recognition.regions import make_tagged_copy
+from recognition.regions import Redaction, make_tagged_copy
 from recognition.types import State
 
 MAX_PICTURE_SIDE = 2560  # of the annotated picture, at most
@@ -58,7 +59,8 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
     else:
         require_file(path)
         try:
-            copy = make_tagged_copy(path, [], limits=RENDITION_LIMITS)
+            redaction = Redaction(says_withheld_name=WithheldNames(photo).are_in)
+            copy = make_tagged_copy(path, [], redaction=redaction, limits=RENDITION_LIMITS)
         except ImageError as error:
             raise NotThere(translate_error(error)) from error
         _remember_copy(photo, copy.data)
@@ -105,9 +107,8 @@ def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
 
 def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> ExportedFile:
     named = [regions.NamedFace(mark.face.box, mark.label.name) for mark in shown if mark.label.is_named]
-    copy = make_tagged_copy(
-        Path(photo.file.path), named, keep_position=keep_position, limits=get_upload_limits()
-    )
+    redaction = Redaction(keep_position, WithheldNames(photo).are_in)
+    copy = make_tagged_copy(Path(photo.file.path), named, redaction=redaction, limits=get_upload_limits())
     _remember_copy(photo, copy.data)
     return ExportedFile(copy.data, copy.media_type, f"{_file_stem(photo)}-names{copy.suffix}")
 

@@ -1,27 +1,50 @@
 """Names and boxes written into a copy of a photo, where other photo programs look for them.
 
-The original is never touched. JPEG and PNG are copied with their pixels as they are; the other kinds become a
-JPEG of high quality without other metadata, because few programs read names in them. Position (GPS, place
-names in XMP and IPTC) is left out unless asked for.
+The original is never touched. A copy has the pixels and the metadata of its photo; only camera raw files, GIFs,
+BMPs and sequences become a JPEG of high quality without other metadata. Position (GPS, place names in XMP and IPTC)
+is left out unless asked for, and so are names that are withheld, whatever program had written them.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
+from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
 from recognition.images import DEFAULT_LIMITS, ImageInfo, Limits
 from recognition.images.orientation import get_stored_box, get_upright_size
 from recognition.images.sandbox import make_rendition, probe_photo
 from recognition.images.source import open_regular_file
-from recognition.regions import jpeg, png
-from recognition.regions.jpeg import with_packet
-from recognition.regions.xmp import NamedFace, build_xmp_packet
+from recognition.regions import heif, jpeg, jxl, png, tiff, webp
+from recognition.regions.redaction import Redaction
+from recognition.regions.xmp import NamedFace, build_xmp, write_packet
 
-__all__ = ["NamedFace", "TaggedCopy", "build_sidecar", "make_tagged_copy"]
+__all__ = ["NamedFace", "Redaction", "TaggedCopy", "build_sidecar", "make_tagged_copy"]
 
 _JPEG_QUALITY = 95
+
+
+class _Writer(Protocol):
+    """What writes one kind of file; ValueError or struct.error for a file that it cannot."""
+
+    def with_xmp(self, data: bytes, root: Element, *, orientation: int, redaction: Redaction) -> bytes: ...
+
+    def old_packets(self, data: bytes) -> list[bytes]: ...
+
+
+_WRITERS: dict[str, tuple[_Writer, str, str]] = {
+    "JPEG": (jpeg, "image/jpeg", ".jpg"),
+    "PNG": (png, "image/png", ".png"),
+    "WEBP": (webp, "image/webp", ".webp"),
+    "TIFF": (tiff, "image/tiff", ".tif"),
+    "HEIC": (heif, "image/heic", ".heic"),
+    "AVIF": (heif, "image/avif", ".avif"),
+    "JXL": (jxl, "image/jxl", ".jxl"),
+}
+_KINDS_WITH_GAIN_MAPS = ("HEIC", "AVIF", "JXL")  # which stay in their copies
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +53,14 @@ class TaggedCopy:
 
     data: bytes
     media_type: str
-    suffix: str  # ".jpg" or ".png"
+    suffix: str  # ".jpg", ".png", ".heic" ...
 
 
 def make_tagged_copy(
     source: Path | bytes,
     faces: Sequence[NamedFace],
     *,
-    keep_position: bool = False,
+    redaction: Redaction | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> TaggedCopy:
     """A copy of a photo that says who is where; boxes are in pixels of the full upright photo.
@@ -45,33 +68,36 @@ def make_tagged_copy(
     Raises ImageError for a file that is not a sound photo.
     """
     info = probe_photo(source, limits)
-    if info.kind not in ("JPEG", "PNG"):
-        plain = make_rendition(source, info.longer_side, limits, form="JPEG", quality=_JPEG_QUALITY)
-        said = build_xmp_packet(faces, (info.width, info.height))
-        return TaggedCopy(with_packet(plain, said, orientation=1, keep_position=False), "image/jpeg", ".jpg")
-    data = source if isinstance(source, bytes) else _read_content(source, limits)
-    writer = jpeg if info.kind == "JPEG" else png
-    said = _build_stored_packet(info, faces, old=writer.old_packet(data), keep_position=keep_position)
-    tagged = writer.with_packet(data, said, orientation=info.orientation, keep_position=keep_position)
-    if info.kind == "JPEG":
-        return TaggedCopy(tagged, "image/jpeg", ".jpg")
-    return TaggedCopy(tagged, "image/png", ".png")
+    redaction = redaction or Redaction()
+    if info.kind in _WRITERS:
+        data = source if isinstance(source, bytes) else _read_content(source, limits)
+        writer, media_type, suffix = _WRITERS[info.kind]
+        try:
+            root = _build_stored_xmp(info, faces, writer.old_packets(data), redaction)
+            copy = writer.with_xmp(data, root, orientation=info.orientation, redaction=redaction)
+            return TaggedCopy(copy, media_type, suffix)
+        except (ValueError, LookupError, struct.error):
+            pass  # of a make that is shown, but not rewritten
+    plain = make_rendition(source, info.longer_side, limits, form="JPEG", quality=_JPEG_QUALITY)
+    root = build_xmp(faces, (info.width, info.height))
+    return TaggedCopy(jpeg.with_xmp(plain, root, orientation=1, redaction=redaction), "image/jpeg", ".jpg")
 
 
 def build_sidecar(info: ImageInfo, faces: Sequence[NamedFace]) -> bytes:
     """The same as an .xmp file to lie beside the original, for programs that read those."""
-    return _build_stored_packet(info, faces, old=b"", keep_position=False)
+    return write_packet(_build_stored_xmp(info, faces, [], Redaction()))
 
 
-def _build_stored_packet(
-    info: ImageInfo, faces: Sequence[NamedFace], *, old: bytes, keep_position: bool
-) -> bytes:
+def _build_stored_xmp(
+    info: ImageInfo, faces: Sequence[NamedFace], old: Sequence[bytes], redaction: Redaction
+) -> Element:
     stored = [
         replace(face, box=get_stored_box(face.box, info.width, info.height, info.orientation))
         for face in faces
     ]
     size = get_upright_size(info.width, info.height, info.orientation)
-    return build_xmp_packet(stored, size, old=old, keep_position=keep_position)
+    has_gain_map = info.kind in _KINDS_WITH_GAIN_MAPS
+    return build_xmp(stored, size, old=old, redaction=redaction, has_gain_map=has_gain_map)
 
 
 def _read_content(path: Path, limits: Limits) -> bytes:

@@ -6,17 +6,30 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
 from recognition.errors import ImageError
-from recognition.regions.position import exif_without_position, make_minimal_exif, photoshop_without_places
+from recognition.regions.exif import make_minimal_exif, redact_exif
+from recognition.regions.iptc import redact_photoshop
+from recognition.regions.redaction import Redaction
+from recognition.regions.xmp import get_extension_digest, write_two_packets
 
 EXIF = b"Exif\x00\x00"
 XMP = b"http://ns.adobe.com/xap/1.0/\x00"
-_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
+EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\x00"
 _PHOTOSHOP = b"Photoshop 3.0\x00"
 _JFIF = b"JFIF\x00"
-_MORE_PICTURES = b"MPF\x00"
-_START, _END, _SCAN, _APP0, _APP1, _APP2, _APP13 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xED
+_PROFILE = b"ICC_PROFILE\x00"
+_START, _END, _SCAN, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
+_APP0, _APP1, _APP2, _APP11, _APP13, _APP15 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEF
+_GONE = (  # replaced, or about what is not in a copy: more pictures, a gain map, the signature of the file
+    (_APP1, XMP),
+    (_APP1, EXTENDED_XMP),
+    (_APP2, b"MPF\x00"),
+    (_APP2, b"urn:iso:std:iso:ts:21496:"),
+    (_APP11, b"JP"),
+)
+_EXTENDED_PART = 65_400  # bytes of an extended packet in a segment
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 _MAX_SEGMENT_BYTES = 65_533  # bytes a segment can hold
 
@@ -33,26 +46,40 @@ class Segment:
         return self.marker == marker and self.body.startswith(start)
 
 
-def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: bool) -> bytes:
-    """The photo with this XMP packet in place of its own. Only the photo itself is kept: pictures and videos
-    that phones append to a file are left out. Raises ImageError when the packet or the file does not allow it.
+def with_xmp(data: bytes, root: Element, *, orientation: int, redaction: Redaction) -> bytes:
+    """The photo with this XMP in place of its own. Only the photo itself is kept: pictures and videos that phones
+    append to a file are left out. Raises ImageError when the file does not allow it.
     """
-    if len(XMP) + len(packet) > _MAX_SEGMENT_BYTES:
-        raise ImageError("too_many_names")
     segments, scan = split_segments(data)
-    if not keep_position:
-        segments = _remove_position(segments, orientation)
-    kept = [segment for segment in segments if not _is_replaced(segment)]
+    kept = list(_redact_segments(segments, orientation, redaction))
     first = [segment for segment in kept if segment.is_a(_APP0, _JFIF) or segment.is_a(_APP1, EXIF)]
     rest = [segment for segment in kept if segment not in first]
-    parts = [*first, Segment(_APP1, XMP + packet), *rest]
+    parts = [*first, *_build_xmp_segments(root), *rest]
     return b"\xff\xd8" + b"".join(part.encoded() for part in parts) + scan
 
 
-def old_packet(data: bytes) -> bytes:
-    """The XMP packet in the file; b"" where there is none."""
+def _build_xmp_segments(root: Element) -> list[Segment]:
+    """One segment, or several where the packet is too large for one."""
+    packet, extended = write_two_packets(root, _MAX_SEGMENT_BYTES - len(XMP))
+    head = EXTENDED_XMP + get_extension_digest(extended).encode() + struct.pack(">I", len(extended))
+    starts = range(0, len(extended), _EXTENDED_PART)
+    parts = (head + struct.pack(">I", at) + extended[at : at + _EXTENDED_PART] for at in starts)
+    return [Segment(_APP1, XMP + packet), *(Segment(_APP1, part) for part in parts)]
+
+
+def old_packets(data: bytes) -> list[bytes]:
+    """The XMP packet in the file, and the extended one that it continues in; none where there is none."""
     segments, _ = split_segments(data)
-    return next((segment.body[len(XMP) :] for segment in segments if segment.is_a(_APP1, XMP)), b"")
+    packets = [segment.body[len(XMP) :] for segment in segments if segment.is_a(_APP1, XMP)][:1]
+    extended: dict[bytes, dict[int, bytes]] = {}
+    for segment in segments:
+        if segment.is_a(_APP1, EXTENDED_XMP) and len(segment.body) > len(EXTENDED_XMP) + 40:
+            digest, _length, at = struct.unpack_from(">32sII", segment.body, len(EXTENDED_XMP))
+            extended.setdefault(digest, {})[at] = segment.body[len(EXTENDED_XMP) + 40 :]
+    for digest, parts in extended.items():
+        if packets and digest in packets[0]:
+            packets.append(b"".join(part for _at, part in sorted(parts.items())))
+    return packets
 
 
 def split_segments(data: bytes) -> tuple[list[Segment], bytes]:
@@ -82,27 +109,21 @@ def _find_picture_end(data: bytes, at: int) -> int:
     return len(data)
 
 
-def _is_replaced(segment: Segment) -> bool:
-    return (
-        segment.is_a(_APP1, XMP) or segment.is_a(_APP1, _EXTENDED_XMP) or segment.is_a(_APP2, _MORE_PICTURES)
-    )
-
-
-def _remove_position(segments: list[Segment], orientation: int) -> list[Segment]:
+def _redact_segments(segments: list[Segment], orientation: int, redaction: Redaction) -> Iterator[Segment]:
     exif = [segment for segment in segments if segment.is_a(_APP1, EXIF)]
-    if len(exif) > 1:  # EXIF over several segments is nonsense; keep what matters
-        segments = [segment for segment in segments if segment not in exif[1:]]
-    return list(_clean_segments(segments, orientation, is_plain=len(exif) == 1))
-
-
-def _clean_segments(segments: list[Segment], orientation: int, *, is_plain: bool) -> Iterator[Segment]:
     for segment in segments:
         if segment.is_a(_APP1, EXIF):
-            tiff = exif_without_position(segment.body[len(EXIF) :]) if is_plain else None
-            yield Segment(_APP1, EXIF + (make_minimal_exif(orientation) if tiff is None else tiff))
+            if segment is exif[0]:  # EXIF over several segments is nonsense; keep what matters
+                tiff = redact_exif(segment.body[len(EXIF) :], redaction) if len(exif) == 1 else None
+                yield Segment(_APP1, EXIF + (tiff or make_minimal_exif(orientation)))
         elif segment.is_a(_APP13, _PHOTOSHOP):
-            resources = photoshop_without_places(segment.body[len(_PHOTOSHOP) :])
-            if resources:
+            if resources := redact_photoshop(segment.body[len(_PHOTOSHOP) :], redaction):
                 yield Segment(_APP13, _PHOTOSHOP + resources)
-        else:
+        elif not any(segment.is_a(*gone) for gone in _GONE) and not _is_hidden(segment, redaction):
             yield segment
+
+
+def _is_hidden(segment: Segment, redaction: Redaction) -> bool:
+    is_metadata = _APP0 <= segment.marker <= _APP15 or segment.marker == _COMMENT
+    is_needed = segment.is_a(_APP0, _JFIF) or segment.is_a(_APP2, _PROFILE)
+    return is_metadata and not is_needed and redaction.hides(segment.body)

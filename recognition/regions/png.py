@@ -1,45 +1,65 @@
-"""PNG files with another XMP packet and without position; pixels are copied, not recoded."""
+"""PNG files with other XMP and without what must not be said; pixels are copied, not recoded."""
 
 from __future__ import annotations
 
 import struct
 import zlib
 from collections.abc import Iterator
+from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
 from recognition.errors import ImageError
-from recognition.regions.position import exif_without_position, make_minimal_exif
+from recognition.regions.exif import make_minimal_exif, redact_exif
+from recognition.regions.redaction import Redaction
+from recognition.regions.xmp import write_packet
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KEYWORD = b"XML:com.adobe.xmp\x00"
 _PLAIN_TEXT = b"\x00\x00\x00\x00"  # not compressed, no language, no translated keyword
 _RAW_PROFILES = b"Raw profile type "  # how some programs wrap EXIF, IPTC and XMP into text
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_LONGEST_TEXT = 8_000_000
 
 
-def with_packet(data: bytes, packet: bytes, *, orientation: int, keep_position: bool) -> bytes:
+def with_xmp(data: bytes, root: Element, *, orientation: int, redaction: Redaction) -> bytes:
     parts = [_SIGNATURE]
     for name, body in _iterate_chunks(data):
-        if name == b"iTXt" and body.startswith(_KEYWORD):
+        if name == b"caBX" or (name in _TEXTS and _is_dropped(name, body, redaction)):
             continue
-        if not keep_position:
-            if name in (b"tEXt", b"zTXt", b"iTXt") and body.startswith(_RAW_PROFILES):
-                continue
-            if name == b"eXIf":
-                body = exif_without_position(body) or make_minimal_exif(orientation)
+        if name == b"eXIf":
+            body = redact_exif(body, redaction) or make_minimal_exif(orientation)
         parts.append(_encode_chunk(name, body))
         if name == b"IHDR":
-            parts.append(_encode_chunk(b"iTXt", _KEYWORD + _PLAIN_TEXT + packet))
+            parts.append(_encode_chunk(b"iTXt", _KEYWORD + _PLAIN_TEXT + write_packet(root)))
     return b"".join(parts)
 
 
-def old_packet(data: bytes) -> bytes:
-    """The XMP packet in the file; b"" where there is none or it is compressed."""
-    start = _KEYWORD + _PLAIN_TEXT
-    found = (
-        body[len(start) :]
-        for name, body in _iterate_chunks(data)
-        if name == b"iTXt" and body.startswith(start)
-    )
-    return next(found, b"")
+def old_packets(data: bytes) -> list[bytes]:
+    """The XMP packet in the file; none where there is none."""
+    chunks = _iterate_chunks(data)
+    found = (_read_text(name, body) for name, body in chunks if name == b"iTXt" and body.startswith(_KEYWORD))
+    return [text for text in found if text][:1]
+
+
+def _is_dropped(name: bytes, body: bytes, redaction: Redaction) -> bool:
+    """The packet that is replaced, metadata wrapped into text, and texts that hold a withheld name."""
+    return body.startswith((_KEYWORD, _RAW_PROFILES)) or redaction.hides(_read_text(name, body))
+
+
+def _read_text(name: bytes, body: bytes) -> bytes:
+    """The text of a chunk, unpacked; the whole body where it cannot be."""
+    _keyword, _, rest = body.partition(b"\x00")
+    is_packed = name == b"zTXt"
+    if name == b"iTXt":
+        is_packed = rest[:1] == b"\x01"
+        rest = rest[2:].split(b"\x00", 2)[-1]
+    elif is_packed:
+        rest = rest[1:]
+    if not is_packed:
+        return rest
+    try:
+        return zlib.decompressobj().decompress(rest, _LONGEST_TEXT)
+    except zlib.error:
+        return b""
 
 
 def _iterate_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -6,11 +6,13 @@ write and read them; AppliedToDimensions tells which way round the reader has to
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree  # a document type is refused below  # nosec B405
 
+from recognition.regions.redaction import Redaction
 from recognition.types import Box
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -23,6 +25,10 @@ _IPTC_CORE = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
 _EXIF = "http://ns.adobe.com/exif/1.0/"
 _PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
+_MICROSOFT = "http://ns.microsoft.com/photo/1.2/"
+_CAMERA = "http://ns.google.com/photos/1.0/camera/"
+_CONTAINER = "http://ns.google.com/photos/1.0/container/"
+_GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
 _PREFIXES = {
     "rdf": _RDF,
     "x": _META,
@@ -40,8 +46,13 @@ _PREFIXES = {
     "xmpMM": "http://ns.adobe.com/xap/1.0/mm/",
     "xmpRights": "http://ns.adobe.com/xap/1.0/rights/",
     "lr": "http://ns.adobe.com/lightroom/1.0/",
+    "MP": _MICROSOFT,
+    "GCamera": _CAMERA,
+    "digiKam": "http://www.digikam.org/ns/1.0/",
+    "hdrgm": _GAIN_MAP,
 }
-_PLACES = {
+_PLACES = [
+    f"{{{_EXIF}}}GPS",
     f"{{{_IPTC_EXT}}}LocationCreated",
     f"{{{_IPTC_EXT}}}LocationShown",
     f"{{{_IPTC_CORE}}}Location",
@@ -49,7 +60,12 @@ _PLACES = {
     f"{{{_PHOTOSHOP}}}City",
     f"{{{_PHOTOSHOP}}}State",
     f"{{{_PHOTOSHOP}}}Country",
-}
+]
+_REGION_PROPERTIES = (f"{{{_REGIONS}}}", f"{{{_MICROSOFT}}}RegionInfo", f"{{{_NOTE}}}HasExtendedXMP")
+_VIDEO_PROPERTIES = (f"{{{_CAMERA}}}Motion", f"{{{_CAMERA}}}MicroVideo", f"{{{_CONTAINER}}}")
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+_ROOM_FOR_DIGEST = 300  # bytes that pointing to an extended packet takes
+_NOTHING_WITHHELD = Redaction()
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
 _END = '\n<?xpacket end="w"?>'
@@ -63,24 +79,83 @@ class NamedFace:
     name: str = ""
 
 
-def build_xmp_packet(
-    faces: Sequence[NamedFace], size: tuple[int, int], *, old: bytes = b"", keep_position: bool = False
-) -> bytes:
-    """An XMP packet (UTF-8) saying where these faces are in a picture of ``size`` (width, height, as stored).
+def build_xmp(
+    faces: Sequence[NamedFace],
+    size: tuple[int, int],
+    *,
+    old: Iterable[bytes] = (),
+    redaction: Redaction = _NOTHING_WITHHELD,
+    has_gain_map: bool = False,
+) -> ElementTree.Element:
+    """XMP saying where these faces are in a picture of ``size`` (width, height, as stored).
 
-    ``old`` is a packet to carry over; its regions are replaced, its position and place names kept only if
-    asked. What cannot be parsed, or declares a document type, is not carried over.
+    ``old`` are packets to carry over: without their regions, without what must not be said, and without promising a
+    video, or a gain map unless it is there, too. What cannot be parsed, or declares a document type, is left out.
     """
-    root, holder = _parse_packet(old)
+    packets = [_parse_packet(packet) for packet in old] or [_parse_packet(b"")]
+    root, holder = packets[0]
+    for _root, more in packets[1:]:
+        holder.extend(more)
     for description in holder.iterfind(f"{{{_RDF}}}Description"):
-        _clean_description(description, keep_position)
+        _clean_description(description, redaction, has_gain_map=has_gain_map)
     people = _take_listed_people(holder)
     people += [name for face in faces if (name := _clean_xml_text(face.name)) and name not in people]
     holder.append(_build_description(faces, size, list(dict.fromkeys(people))))
+    return root
+
+
+def write_packet(root: ElementTree.Element) -> bytes:
+    """The packet in UTF-8, as it lies in a file."""
+    return (_BEGIN + _write(root) + _END).encode()
+
+
+def write_two_packets(root: ElementTree.Element, limit: int) -> tuple[bytes, bytes]:
+    """A packet of at most ``limit`` bytes, and the extended one (XMP part 3, 1.1.3.1) that holds the rest; b"" where
+    everything has room in the first. ``root`` is changed."""
+    packet = write_packet(root)
+    if len(packet) <= limit:
+        return packet, b""
+    extension, more = _parse_packet(b"")
+    target = ElementTree.SubElement(more, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
+    excess = len(packet) - limit + _ROOM_FOR_DIGEST
+    for length, description, name in _list_properties(root):
+        if isinstance(name, str):
+            target.set(name, description.attrib.pop(name))
+        else:
+            description.remove(name)
+            target.append(name)
+        excess -= length
+        if excess <= 0 and len(write_packet(root)) <= limit - _ROOM_FOR_DIGEST:
+            break
+    extended = _write(extension).encode()
+    holder = _get_holder(root)
+    digest = get_extension_digest(extended)
+    ElementTree.SubElement(
+        holder, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": "", f"{{{_NOTE}}}HasExtendedXMP": digest}
+    )
+    return write_packet(root), extended
+
+
+def get_extension_digest(extended: bytes) -> str:
+    return hashlib.md5(extended, usedforsecurity=False).hexdigest().upper()
+
+
+def _list_properties(
+    root: ElementTree.Element,
+) -> list[tuple[int, ElementTree.Element, ElementTree.Element | str]]:
+    """Properties with their lengths, the longest first: an element, or the name of an attribute, of a description."""
+    found: list[tuple[int, ElementTree.Element, ElementTree.Element | str]] = []
+    for description in _get_holder(root).iterfind(f"{{{_RDF}}}Description"):
+        found += [(len(_write(child)), description, child) for child in description]
+        attributes = ((name, value) for name, value in description.items() if name != f"{{{_RDF}}}about")
+        found += [(len(value), description, name) for name, value in attributes]
+    return sorted(found, key=lambda each: each[0], reverse=True)
+
+
+def _write(element: ElementTree.Element) -> str:
     for prefix, uri in _PREFIXES.items():
         ElementTree.register_namespace(prefix, uri)
-    body = ElementTree.tostring(root, encoding="unicode")
-    return (_BEGIN + body + _END).encode()
+    return ElementTree.tostring(element, encoding="unicode")
 
 
 class _WithoutDocumentType(ElementTree.TreeBuilder):
@@ -99,23 +174,42 @@ def _parse_packet(old: bytes) -> tuple[ElementTree.Element, ElementTree.Element]
             root = ElementTree.fromstring(old.strip(b"\x00 \r\n"), parser)  # noqa: S314 -- as above  # nosec B314
         except (ElementTree.ParseError, ValueError, LookupError):
             root = ElementTree.Element(f"{{{_META}}}xmpmeta")
+    return root, _get_holder(root)
+
+
+def _get_holder(root: ElementTree.Element) -> ElementTree.Element:
     if root.tag == f"{{{_RDF}}}RDF":
-        return root, root
+        return root
     holder = root.find(f"{{{_RDF}}}RDF")
-    return root, ElementTree.SubElement(root, f"{{{_RDF}}}RDF") if holder is None else holder
+    return ElementTree.SubElement(root, f"{{{_RDF}}}RDF") if holder is None else holder
 
 
-def _clean_description(description: ElementTree.Element, keep_position: bool) -> None:
-    for name in [name for name in description.attrib if _is_dropped(name, keep_position)]:
+def _clean_description(description: ElementTree.Element, redaction: Redaction, *, has_gain_map: bool) -> None:
+    dropped = [*_REGION_PROPERTIES, *_VIDEO_PROPERTIES]
+    dropped += [] if has_gain_map else [f"{{{_GAIN_MAP}}}"]
+    dropped += [] if redaction.keep_position else _PLACES
+    for name in [name for name in description.attrib if name.startswith(tuple(dropped))]:
         del description.attrib[name]
-    for child in [child for child in description if _is_dropped(child.tag, keep_position)]:
+    for child in [child for child in description if child.tag.startswith(tuple(dropped))]:
         description.remove(child)
+    _remove_withheld_names(description, redaction)
 
 
-def _is_dropped(name: str, keep_position: bool) -> bool:
-    if name.startswith(f"{{{_REGIONS}}}") or name == f"{{{_NOTE}}}HasExtendedXMP":
-        return True
-    return not keep_position and (name.startswith(f"{{{_EXIF}}}GPS") or name in _PLACES)
+def _remove_withheld_names(element: ElementTree.Element, redaction: Redaction) -> bool:
+    """Take out each value that holds a withheld name; whether nothing is left of what had one."""
+    hides = redaction.says_withheld_name
+    said = [name for name, value in element.items() if hides(value)]
+    for name in said:
+        del element.attrib[name]
+    emptied = [child for child in element if _remove_withheld_names(child, redaction)]
+    for child in emptied:
+        element.remove(child)
+    is_said = element.text is not None and hides(element.text)
+    if is_said:
+        element.text = None
+    has_lost = bool(said or emptied or is_said)
+    is_bare = all(name == _LANGUAGE for name in element.attrib)
+    return has_lost and is_bare and not len(element) and not (element.text or "").strip()
 
 
 def _take_listed_people(holder: ElementTree.Element) -> list[str]:
@@ -130,9 +224,19 @@ def _take_listed_people(holder: ElementTree.Element) -> list[str]:
 
 
 def _build_description(
-    faces: Sequence[NamedFace], size: tuple[int, int], people: Iterable[str]
+    faces: Sequence[NamedFace], size: tuple[int, int], people: Sequence[str]
 ) -> ElementTree.Element:
     description = ElementTree.Element(f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
+    if faces:
+        _add_regions(description, faces, size)
+    if people:
+        bag = _add_bag(description, f"{{{_IPTC_EXT}}}PersonInImage")
+        for name in people:
+            ElementTree.SubElement(bag, f"{{{_RDF}}}li").text = name
+    return description
+
+
+def _add_regions(description: ElementTree.Element, faces: Sequence[NamedFace], size: tuple[int, int]) -> None:
     regions = _add_struct(ElementTree.SubElement(description, f"{{{_REGIONS}}}Regions"))
     ElementTree.SubElement(
         regions,
@@ -146,12 +250,6 @@ def _build_description(
     bag = _add_bag(regions, f"{{{_REGIONS}}}RegionList")
     for face in faces:
         _add_region(bag, face, size)
-    names = list(people)
-    if names:
-        bag = _add_bag(description, f"{{{_IPTC_EXT}}}PersonInImage")
-        for name in names:
-            ElementTree.SubElement(bag, f"{{{_RDF}}}li").text = name
-    return description
 
 
 def _add_region(bag: ElementTree.Element, face: NamedFace, size: tuple[int, int]) -> None:

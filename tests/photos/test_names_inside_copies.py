@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
-from gallery.models import Photo
+from gallery.models import OtherName, Person, Photo, User
+from gallery.photos.services import add_photo
+from gallery.privacy.erasure import erase_person
 from tests import corpus
-from tests.exif import needs_exiftool, read_with_exiftool
+from tests.exif import EXIFTOOL, needs_exiftool, read_with_exiftool
 from tests.making import a_face, a_named_face, a_person, a_photo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent"), needs_exiftool]
@@ -57,3 +62,47 @@ def test_the_place_is_in_it_only_where_it_was_asked_for(client, bao, photo, tmp_
 def test_the_photo_that_was_uploaded_stays_as_it_was(client, bao, photo, settings, tmp_path):
     downloaded(client, photo, tmp_path)
     assert (tmp_path / "sea.jpg").read_bytes() == corpus.jpeg_with_position()
+
+
+@pytest.fixture
+def named_by_another_program(user: User, tmp_path: Path) -> Photo:
+    """A photo in which a photo manager had named people, in fields of every sort."""
+    path = tmp_path / "named.jpg"
+    path.write_bytes(corpus.jpeg())
+    told = ["-XMP-dc:Subject=Eva Ôld", "-XMP-dc:Subject=Beach", "-XMP-lr:HierarchicalSubject=People|Eva Ôld",
+            "-XMP-iptcExt:PersonInImage=Eva Ôld", "-XMP-iptcExt:PersonInImage=Tom Gone",
+            "-XMP-dc:Title=Anna and Tom Gone",
+            "-IPTC:Keywords=Eva Ôld", "-EXIF:XPKeywords=Eva Ôld", "-EXIF:ImageDescription=with Ève old, at sea",
+            "-XMP-iptcExt:PersonInImage=Anna", "-XMP-dc:Description=Évangeline"]  # fmt: skip
+    assert EXIFTOOL
+    subprocess.run([EXIFTOOL, "-q", "-overwrite_original", *told, str(path)], check=True)
+    return add_photo(user, [path.read_bytes()], "named.jpg").photo
+
+
+@pytest.mark.usefixtures("own_data")
+@pytest.mark.parametrize("address", ["photo_export", "photo_original"])
+def test_no_copy_names_who_may_not_be_recognised_or_was_erased(
+    curator: Client, user: User, named_by_another_program: Photo, address: str, tmp_path: Path
+) -> None:
+    withheld = a_person("Eva Ôld")
+    Person.objects.filter(pk=withheld.pk).update(is_recognised=False)
+    OtherName.objects.create(person=withheld, name="Eve Old", key="eve old", search="eve old")
+    erase_person(user, a_person("Tom Gone"))
+    pk = named_by_another_program.pk
+    page = reverse("photo_export", args=(pk, "xmp")) if address == "photo_export" else None
+    content = curator.get(page or reverse("photo_original", args=(pk,)) + "?position=no").content
+    answer = read_with_exiftool(content, tmp_path / "copy.jpg")
+    assert not re.search("[eè]v[ea].[oô]ld|tom.gone", str(answer), re.IGNORECASE)
+    assert answer["XMP-dc:Subject"] == ["Beach"]
+    assert answer["XMP-iptcExt:PersonInImage"] == ["Anna"]
+    assert answer["XMP-dc:Description"] == "Évangeline"
+
+
+@pytest.mark.usefixtures("own_data")
+def test_where_nobody_may_be_recognised_a_copy_names_nobody_the_site_knows(
+    curator: Client, user: User, named_by_another_program: Photo, tmp_path: Path
+) -> None:
+    a_person("Anna")
+    Photo.objects.update(is_recognised=False)
+    content = curator.get(reverse("photo_export", args=(named_by_another_program.pk, "xmp"))).content
+    assert "Anna" not in str(read_with_exiftool(content, tmp_path / "copy.jpg"))
