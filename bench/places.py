@@ -28,21 +28,26 @@ OF_PERSON = ("split", "merge", "edit", "consent", "recognition")
 
 
 def curators_pages(crowd: Crowd) -> Pages:
+    from gallery.models import Photo
+    from gallery.models.photos import PhotoOrder
+    from gallery.photos.ordering import get_after
+
     photo, late = crowd.photos[len(crowd.photos) // 2], crowd.photos[len(crowd.photos) // 10]
+    late_in_order = quote(get_after(Photo.objects.get(pk=late), PhotoOrder.LATEST))
     person, album, face = crowd.person, _album(crowd), _face(crowd)
     pages = [(name, reverse(name)) for name in (*LISTS, *OTHERS)]
     pages += [(name, reverse(f"person_{name}", args=(person,))) for name in OF_PERSON]
     pages += [
         ("person (on most photos)", reverse("person", args=(person,))),
         ("person, together (fragment)", reverse("person", args=(person,)) + "?together=1"),
-        ("person, late page", reverse("person", args=(person,)) + f"?after={late}"),
+        ("person, late page", reverse("person", args=(person,)) + f"?after={late_in_order}"),
         ("photo", reverse("photo", args=(photo,))),
         ("photo state (fragment)", reverse("photo_state", args=(photo,))),
         ("photo, recognition", reverse("photo_recognition", args=(photo,))),
         ("photos, progress (fragment)", reverse("photo_progress") + f"?ids={_joined(crowd.photos[:100])}"),
         ("album", reverse("album", args=(album,))),
         *((f"album, {name}", reverse(f"album_{name}", args=(album,))) for name in ("edit", "share")),
-        ("photos, late page", reverse("photos") + f"?after={late}"),
+        ("photos, late page", reverse("photos") + f"?after={late_in_order}"),
         ("history, late page", reverse("history") + "?after=100"),
         ("face (fragment)", reverse("face", args=(face,))),
         ("review, decided (fragment)", reverse("review_decided") + f"?ids={face}"),

@@ -76,6 +76,7 @@ TABLE: dict[str, Rule] = {
     "photo_progress": VIEWER(),
     "photos_act": CONTRIBUTOR().post,
     "photos_download": VIEWER().post,
+    "photo_order": VIEWER().post,
     "photo": VIEWER("photo"),
     "photo_state": VIEWER("photo"),
     "photo_export": VIEWER("photo", "export_kind"),

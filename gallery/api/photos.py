@@ -16,21 +16,33 @@ from ninja import File, Form, Header, Query, Status, UploadedFile
 from gallery.api.base import ApiRequest, api
 from gallery.api.documentation import describe_file
 from gallery.api.faces import show_face
-from gallery.api.schemas import ActOut, Id, IdCursor, IdempotencyKey, Page, PhotoOut, Pixels, SentPhotoOut
+from gallery.api.schemas import (
+    ActOut,
+    Id,
+    IdempotencyKey,
+    Page,
+    PhotoCursor,
+    PhotoOrderWord,
+    PhotoOut,
+    Pixels,
+    SentPhotoOut,
+)
 from gallery.core.downloads import ASK_EACH_TIME, picture_response, tagged_response
 from gallery.core.exceptions import EditConflict
 from gallery.core.idempotency import Outcome, do_once
-from gallery.core.pagination import paginate_by_id
 from gallery.faces.selectors import list_faces_by_photo
 from gallery.history.audit import record_view
 from gallery.models import Album, ApiScope, Person, Photo, Role, User
+from gallery.models.photos import PhotoOrder
 from gallery.people.selectors import list_photos_of_person
 from gallery.photos.albums import list_albums_by_photo, list_photos_in_album
 from gallery.photos.exports import original_response
+from gallery.photos.ordering import paginate_photos
 from gallery.photos.renditions import choose_photo_width, get_photo_rendition, photo_digest
 from gallery.photos.services import add_photo, trash_photo
 
 PHOTOS_PER_PAGE = 50
+ORDERS = {"added": PhotoOrder.ADDED, "taken": PhotoOrder.TAKEN, "-taken": PhotoOrder.LATEST}
 
 
 def show_photos(user: User, photos: Sequence[Photo]) -> list[PhotoOut]:
@@ -110,14 +122,17 @@ def send_photo(
     ApiScope.READ,
     response=Page[PhotoOut],
     tags=["photos"],
-    summary="Photos, the newest first",
+    summary="Photos",
 )
 def list_photos(
     request: ApiRequest,
     album: Query[Id | None] = None,
     person: Query[Id | None] = None,
-    cursor: Query[IdCursor | None] = None,
+    order: Query[PhotoOrderWord] = "added",
+    cursor: Query[PhotoCursor | None] = None,
 ) -> Page[PhotoOut]:
+    """Last added first; or by the moment taken, the oldest or (`-taken`) the newest first. Where nothing says when it
+    was taken, a photo stands where it was added."""
     user = request.user
     photos: Any = Photo.objects.visible_to(user)
     if album:
@@ -125,7 +140,7 @@ def list_photos(
         photos = photos.filter(pk__in=list_photos_in_album(user, chosen).order_by().values("pk"))
     if person:
         photos &= list_photos_of_person(user, get_object_or_404(Person, pk=person))
-    page = paginate_by_id(photos, cursor, PHOTOS_PER_PAGE)
+    page = paginate_photos(photos, ORDERS[order], cursor, PHOTOS_PER_PAGE)
     return Page(items=show_photos(user, page.rows), next=str(page.after) if page.after else None)
 
 

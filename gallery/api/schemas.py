@@ -14,7 +14,9 @@ Text = Annotated[str, Field(max_length=10_000, pattern=r"^[^\x00]*$")]
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$", examples=["Lan Nguyễn"])]
 # Where a part of a list ended, as the answer before said it
 IdCursor = Id
+PhotoCursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}(:[^\x00]*)?$", examples=["17"])]
 PlaceCursor = Annotated[str, Field(pattern=r"^[0-9]{1,18}:[^\x00]*$", examples=["17:lan nguyen"])]
+PhotoOrderWord = Literal["added", "taken", "-taken"]
 ScoreText = Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$", examples=["0:0.5321:17"])]
 Pixels = Annotated[int, Field(ge=1, le=10_000)]
 IdempotencyKey = Annotated[

@@ -11,7 +11,7 @@ from ninja import Query, Status
 
 from gallery.api.base import ApiRequest, api
 from gallery.api.people import show_people
-from gallery.api.photos import PHOTOS_PER_PAGE, show_photos
+from gallery.api.photos import ORDERS, PHOTOS_PER_PAGE, show_photos
 from gallery.api.schemas import (
     ActOut,
     AlbumIn,
@@ -24,9 +24,11 @@ from gallery.api.schemas import (
     JobKindOut,
     JobsOut,
     Page,
+    PhotoCursor,
+    PhotoOrderWord,
     PlaceCursor,
 )
-from gallery.core.pagination import PageCursor, paginate_by_id
+from gallery.core.pagination import PageCursor
 from gallery.history.selectors import get_history_page, list_history_events, visible_events
 from gallery.history.undo import undo_event_as_shown
 from gallery.index.selectors import get_build_list
@@ -34,6 +36,7 @@ from gallery.jobs.selectors import build_jobs_page
 from gallery.models import Album, ApiScope, Photo, Role
 from gallery.people.selectors import list_people
 from gallery.photos.albums import create_album, get_album_page, list_album_cards, list_albums
+from gallery.photos.ordering import paginate_photos
 from gallery.photos.search import parse_search_query, search_albums, search_photos
 
 MAX_FOUND_PEOPLE, MAX_FOUND_ALBUMS = 12, 8
@@ -83,13 +86,18 @@ def add_album(request: ApiRequest, album: AlbumIn) -> Status[AlbumOut]:
 @api.call(
     "GET", "/search", ApiScope.READ, response=FoundOut, tags=["search"], summary="Photos, people and albums"
 )
-def search_everything(request: ApiRequest, q: str, cursor: Query[IdCursor | None] = None) -> FoundOut:
+def search_everything(
+    request: ApiRequest,
+    q: str,
+    order: Query[PhotoOrderWord] = "added",
+    cursor: Query[PhotoCursor | None] = None,
+) -> FoundOut:
     """`q` as in the site's search box: a name, an album, a date, a file name; "Anna, Bảo, -Eva" are people."""
     query = QueryDict(mutable=True)
     query["q"] = q
     user = request.user
     asked = parse_search_query(user, query)
-    page = paginate_by_id(search_photos(user, asked), cursor, PHOTOS_PER_PAGE)
+    page = paginate_photos(search_photos(user, asked), ORDERS[order], cursor, PHOTOS_PER_PAGE)
     people = list_people(text=asked.text)[:MAX_FOUND_PEOPLE] if asked.text else []
     photos = Page(items=show_photos(user, page.rows), next=str(page.after) if page.after else None)
     return FoundOut(

@@ -28,6 +28,9 @@ FORMER_USER_NAME = "a former user"  # a name that nobody can choose: it has spac
 
 class User(AbstractUser):
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
+    photo_order = models.CharField(
+        max_length=8, blank=True, editable=False
+    )  # a PhotoOrder; albums have their own
 
     def __str__(self) -> str:
         return gettext("a former user") if self.is_former else self.username

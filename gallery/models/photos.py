@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
@@ -146,6 +148,12 @@ class Photo(Work):
         constraints = [models.UniqueConstraint(fields=("sha256", "copy"), name="one_row_per_copy")]
         indexes = [
             models.Index(fields=("trashed_at", "-id", "taken_at"), name="photos_in_order"),  # and by year
+            models.Index(
+                F("trashed_at"),
+                Coalesce("taken_at", "added_at").desc(),
+                F("id").desc(),
+                name="photos_by_moment",
+            ),
             models.Index(fields=("work", "queued_at")),
             models.Index(fields=("work", "-finished_at"), name="photos_last_done"),
         ]

@@ -2,6 +2,7 @@
 
 {% tile_summary photo as summary %}   {% taken photo %}   {% selection_limits as most %} {{ most.act }} {{ most.zip }}
 {% album_names as names %}   {% tag_names as names %}   {% rating_choices as choices %}
+{% order_menu %}   {% order_menu album %}
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from django import template
 from gallery.models import Album, Photo, Rating
 from gallery.photos.descriptions import list_tags
 from gallery.photos.moments import format_moment
+from gallery.photos.ordering import LIST_ORDERS
 from gallery.photos.selectors import TileSummary, get_tile_summary
 from gallery.photos.services import MAX_CHOSEN_PHOTOS, MAX_ZIP_PHOTOS
 
@@ -52,3 +54,13 @@ def tag_names(context: dict[str, Any]) -> list[str]:
 @register.simple_tag
 def rating_choices() -> list[tuple[int, str]]:
     return [(int(rating), str(rating.label)) for rating in Rating]
+
+
+@register.inclusion_tag("components/order_menu.html", takes_context=True)
+def order_menu(context: dict[str, Any], album: Album | None = None) -> dict[str, Any]:
+    """The menu of the order of an album that the user may change, else of the user's lists of photos."""
+    request = context["request"]
+    chosen = album.order if album else request.user.photo_order
+    orders = [(order.value, order.label, order == chosen) for order in LIST_ORDERS]
+    side = "from-left" if album else ""  # where the menu opens
+    return {"album": album, "orders": orders, "side": side, "request": request}

@@ -1,14 +1,14 @@
-"""Putting an album's photos into an order of one's own."""
+"""In which order photos are listed, and putting an album's photos into one of one's own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from gallery.core.exceptions import ActionRefused
 from gallery.core.pagination import parse_id, parse_ids
@@ -16,13 +16,27 @@ from gallery.core.permissions import PageRequest, contributor_required
 from gallery.history.descriptions import add_event_message
 from gallery.models import Album, Event, User
 from gallery.photos.album_order import place_photos
-from gallery.photos.albums import list_photos_in_album
-from gallery.photos.ordering import order_photos
+from gallery.photos.albums import change_album, list_photos_in_album
+from gallery.photos.ordering import LIST_ORDERS, order_photos
 from gallery.photos.selectors import TILE_FIELDS
 from gallery.web.albums import get_changeable_album
-from gallery.web.responses import refusals_as_messages
+from gallery.web.responses import get_next_url, refusals_as_messages
 
 ORDER_PAGE_SIZE = 100
+
+
+@require_POST
+def photo_order_choose(request: PageRequest) -> HttpResponse:
+    """Remember the `order` of an album (`album`, an id) for everybody, or of the user's other lists."""
+    order = request.POST.get("order", "")
+    if order not in LIST_ORDERS:
+        return HttpResponseBadRequest()
+    if "album" in request.POST:
+        album = get_changeable_album(request.user, parse_id(request.POST["album"]) or 0)
+        add_event_message(request, change_album(request.user, album, {"order": order}))
+    else:
+        User.objects.filter(pk=request.user.pk).update(photo_order=order)
+    return redirect(get_next_url(request))
 
 
 @contributor_required

@@ -128,7 +128,10 @@ def tag_detail(request: PageRequest) -> HttpResponse:
     if tag is None:
         return redirect("tags")
     page = get_photo_grid(
-        list_photos_with_tag(request.user, name), request.GET.get("after"), at=request.GET.get("at")
+        list_photos_with_tag(request.user, name),
+        request.GET.get("after"),
+        order=request.user.photo_order,
+        at=request.GET.get("at"),
     )
     context = {"tag": tag, "page": page, "walk": f"tag:{tag.name}"}
     is_more = request.htmx.target == "more"

@@ -15,7 +15,7 @@ from gallery.people.selectors import find_most_seen_people, get_person_cards, li
 from gallery.photos.albums import list_album_cards, list_albums
 from gallery.photos.search import SearchQuery, parse_search_query, search_albums, search_photos
 from gallery.photos.selectors import get_photo_grid, get_processing_progress, get_tile_summary
-from gallery.web.navigation import ALL_PHOTOS_KEY
+from gallery.web.navigation import ADDED_PHOTOS_KEY
 
 MAX_RECENT_PHOTOS = 18
 MAX_COUNTED_FACES = 1_000  # faces; of more it is said that there are more
@@ -38,7 +38,7 @@ def home_page(request: PageRequest) -> HttpResponse:
         "progress": get_processing_progress(user),
         "page": page,
         "covers": list_album_cards(list_albums(user)[:6]),
-        "walk": ALL_PHOTOS_KEY,
+        "walk": ADDED_PHOTOS_KEY,
         "portraits": get_person_cards(user, find_most_seen_people(user), is_counted=False),
         "unsure": _count_some(Face.objects.visible_to(user).undecided().filter(state=Face.State.UNSURE)),
         "unknown": _count_some(get_waiting_unknown_faces(user)),
@@ -63,7 +63,10 @@ def search_page(request: PageRequest) -> HttpResponse:
     """What the address asks for (see photos/search.py): photos, and for a text people and albums too."""
     asked = parse_search_query(request.user, request.GET)
     page = get_photo_grid(
-        search_photos(request.user, asked), request.GET.get("after"), at=request.GET.get("at")
+        search_photos(request.user, asked),
+        request.GET.get("after"),
+        order=request.user.photo_order,
+        at=request.GET.get("at"),
     )
     context: dict[str, object] = {"page": page, "walk": f"search:{build_search_query(asked)}"}
     if request.htmx.target == "more":

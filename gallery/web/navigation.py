@@ -1,7 +1,7 @@
 """From photo to photo in the order one came from: an album, a person's photos, search results, all photos.
 
-A photo's address keeps it as `in`: `album:5`, `person:3`, `person:3:2024`, `photos:unnamed`, `tag:Trip`,
-`search:q=Anna`."""
+A photo's address keeps it as `in`: `album:5`, `person:3`, `person:3:2024`, `photos:unnamed`, `added:`, `tag:Trip`,
+`search:q=Anna`. The order is the album's, or the user's for lists of photos."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gallery.photos.ordering import find_neighbour_ids, get_cursor, list_photos_
 from gallery.photos.search import parse_search_query, search_photos
 from gallery.photos.selectors import filter_photos
 
-ALL_PHOTOS_KEY = "photos:"
+ADDED_PHOTOS_KEY = "added:"  # all photos, in the order of Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class PhotoNavigation:
     name: str
     address: str  # the page with all of them
     photos: QuerySet[Photo]
-    order: str = PhotoOrder.ADDED
+    order: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
     album = photo.albums.filter(pk__in=Album.objects.visible_to(user).values("pk")).first()
     if album:
         return _album_navigation(user, album, "")
-    return PhotoNavigation("", _("Photos"), reverse("photos"), Photo.objects.visible_to(user))
+    return PhotoNavigation(
+        "", _("Photos"), reverse("photos"), Photo.objects.visible_to(user), user.photo_order
+    )
 
 
 def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:
@@ -102,31 +104,37 @@ def _person_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
             f"{address}?year={year}",
             photos.filter(taken_at__year=year),
         )
-    return PhotoNavigation(key, name, address, photos)
+    return PhotoNavigation(key, name, address, photos, user.photo_order)
 
 
 def _photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     address = reverse("photos") + (f"?{urlencode({'show': rest})}" if rest else "")
-    return PhotoNavigation(
-        key, _("Photos"), address, filter_photos(user, Photo.objects.visible_to(user), rest)
-    )
+    photos = filter_photos(user, Photo.objects.visible_to(user), rest)
+    return PhotoNavigation(key, _("Photos"), address, photos, user.photo_order)
+
+
+def _added_photos_from_key(user: User, rest: str, key: str) -> PhotoNavigation:
+    photos = Photo.objects.visible_to(user)
+    return PhotoNavigation(key, _("Photos"), reverse("photos"), photos, PhotoOrder.ADDED)
 
 
 def _tag_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     address = f"{reverse('tag')}?{urlencode({'name': rest})}"
-    return PhotoNavigation(key, rest, address, list_photos_with_tag(user, rest))
+    return PhotoNavigation(key, rest, address, list_photos_with_tag(user, rest), user.photo_order)
 
 
 def _search_from_key(user: User, rest: str, key: str) -> PhotoNavigation | None:
     asked = parse_search_query(user, QueryDict(rest))
     address = f"{reverse('search')}?{rest}"
-    return PhotoNavigation(key, asked.text or _("Search"), address, search_photos(user, asked))
+    photos = search_photos(user, asked)
+    return PhotoNavigation(key, asked.text or _("Search"), address, photos, user.photo_order)
 
 
 _NAVIGATION_KINDS = {
     "album": _album_from_key,
     "person": _person_from_key,
     "photos": _photos_from_key,
+    "added": _added_photos_from_key,
     "tag": _tag_from_key,
     "search": _search_from_key,
 }

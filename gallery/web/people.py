@@ -138,7 +138,9 @@ def person_detail(request: PageRequest, pk: int) -> HttpResponse:
     if year and 1 <= year <= 9999:
         photos = photos.filter(taken_at__year=year)
     context = {
-        "page": get_photo_grid(photos, request.GET.get("after"), at=request.GET.get("at")),
+        "page": get_photo_grid(
+            photos, request.GET.get("after"), order=user.photo_order, at=request.GET.get("at")
+        ),
         "walk": person_navigation_key(person, year),
         "is_followed": True,  # by what else there is of the person
     }

@@ -74,6 +74,7 @@ def photo_list(request: PageRequest) -> HttpResponse:
     page = get_photo_grid(
         filter_photos(request.user, Photo.objects.visible_to(request.user), wanted),
         request.GET.get("after"),
+        order=request.user.photo_order,
         at=request.GET.get("at"),
     )
     context = {

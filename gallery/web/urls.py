@@ -153,6 +153,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("photos/", photos.photo_list, name="photos"),
     path("photos/progress", photos.photo_progress, name="photo_progress"),
     path("photos/act", photos.photos_action, name="photos_act"),
+    path("photos/order", album_order.photo_order_choose, name="photo_order"),
     path("photos/download", media.photos_download, name="photos_download"),
     path("photos/favourite", descriptions.photos_favourite, name="photos_favourite"),
     path("photos/<int:pk>/", photos.photo_detail, name="photo"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -136,6 +138,20 @@ def test_lists_go_on_by_cursor_and_are_narrowed_by_album_and_person(
     assert mai.get(f"/photos?album={album.pk}&person={anna.pk}").json()["items"]
     assert problem(mai.get("/photos?album=999"))[0] == 404
     assert problem(mai.get("/photos?person=no")) == (422, "invalid")
+
+
+def test_lists_are_ordered_by_the_moment_taken_or_by_upload(mai: Caller) -> None:
+    days = [None, *(datetime(2024, 5, 1, tzinfo=UTC) + timedelta(days=number % 7) for number in range(58))]
+    photos = [a_photo("trip.jpg", taken_at=day) for day in days]
+    latest = sorted(photos, key=lambda photo: (photo.taken_at or photo.added_at, photo.pk), reverse=True)
+    for order, expected in {"-taken": latest, "taken": latest[::-1], "added": photos[::-1]}.items():
+        for listed in (f"/photos?order={order}", f"/search?q=trip&order={order}"):
+            first = mai.get(listed).json()
+            first = first.get("photos", first)
+            rest = mai.get(f"{listed}&cursor={quote(first['next'])}").json()
+            found = first["items"] + rest.get("photos", rest)["items"]
+            assert [one["id"] for one in found] == [photo.pk for photo in expected], listed
+    assert problem(mai.get("/photos?order=hand")) == (422, "invalid")
 
 
 # Pictures

@@ -11,13 +11,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from gallery.models import Album, Decision, Photo, User
+from gallery.models import Album, Decision, Photo, PhotoTag, Role, User
 from gallery.models.photos import PhotoOrder
 from gallery.photos.albums import list_photos_in_album
 from gallery.photos.ordering import order_photos
 from gallery.photos.sharing import share_album
 from gallery.web.navigation import album_navigation_key, get_photo_url
-from tests.making import a_face, a_named_face, a_person, a_photo
+from tests.making import a_face, a_named_face, a_person, a_photo, a_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sent")]
 
@@ -167,6 +167,35 @@ def test_an_album_is_gone_through_in_the_order_it_has(client, bao, monkeypatch, 
     _link, token = share_album(bao, album, days=7)
     shown = Client().get(f"/shared/{token}/")
     assert [photo.name for photo, _digest in shown.context["shown"]] == ORDERS[order]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_lists_are_gone_through_in_the_order_that_their_reader_chose(client, bao, order):
+    anna = a_person("Anna")
+    for name, day in {"3": 3, "1": 1, "2": 2, "2b": 2, "now": 0}.items():
+        photo = a_photo(f"{name}.jpg", taken_at=MAY.get(day))
+        a_named_face(anna, photo)
+        PhotoTag.objects.create(photo=photo, name="Lake", key="lake", search="lake")
+    lists = ["/photos/?show=", f"/people/{anna.pk}/?", f"/search/?with={anna.pk}", "/tags/photos?name=Lake"]
+    for page in lists:
+        answer = client.post("/photos/order", {"order": order, "next": page})
+        assert answer["Location"] == page
+        assert [Photo.objects.get(pk=pk).name for pk in walked(client, page)] == ORDERS[order]
+    names = [Photo.objects.get(pk=pk).name for pk in walked(client, reverse("home"))]
+    assert names == ORDERS["added"], "Home shows what came last, and one goes on so"
+    assert client.post("/photos/order", {"order": "hand"}).status_code == 400
+
+
+def test_the_order_of_an_album_is_chosen_on_its_page_by_who_may_change_it(client, bao, user):
+    album = Album.objects.create(name="Trip", created_by=bao)
+    choice = {"order": "taken", "album": album.pk, "next": f"/albums/{album.pk}/"}
+    assert client.post("/photos/order", choice).status_code == 302
+    assert Album.objects.get(pk=album.pk).order == "taken"
+    viewer = Client()
+    viewer.force_login(a_user("Minh", Role.VIEWER))
+    assert viewer.post("/photos/order", choice | {"order": "added"}).status_code == 403
+    assert Album.objects.get(pk=album.pk).order == "taken"
+    assert 'action="/photos/order"' not in viewer.get(f"/albums/{album.pk}/").content.decode()
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2020-01-01"])
