@@ -35,7 +35,7 @@ def _register_descriptions() -> None:
     from gallery.maintenance import jobs as maintenance
     from gallery.people import groups, references
     from gallery.people import services as people
-    from gallery.photos import album_order, albums, descriptions, membership, sharing, stacks
+    from gallery.photos import album_order, albums, descriptions, membership, moment_changes, sharing, stacks
     from gallery.photos import services as photos
     from gallery.privacy import jobs as privacy
 
@@ -54,6 +54,7 @@ def _register_descriptions() -> None:
         album_order,
         membership,
         descriptions,
+        moment_changes,
         stacks,
         sharing,
         people,

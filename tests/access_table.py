@@ -77,6 +77,7 @@ TABLE: dict[str, Rule] = {
     "photos_act": CONTRIBUTOR().post,
     "photos_download": VIEWER().post,
     "photo_order": VIEWER().post,
+    "photos_moments": CONTRIBUTOR().post,
     "photo": VIEWER("photo"),
     "photo_state": VIEWER("photo"),
     "photo_export": VIEWER("photo", "export_kind"),
