@@ -35,7 +35,16 @@ def _register_descriptions() -> None:
     from gallery.maintenance import jobs as maintenance
     from gallery.people import groups, references
     from gallery.people import services as people
-    from gallery.photos import album_order, albums, descriptions, membership, moment_changes, sharing, stacks
+    from gallery.photos import (
+        album_order,
+        albums,
+        descriptions,
+        membership,
+        moment_changes,
+        sharing,
+        stacks,
+        turning,
+    )
     from gallery.photos import services as photos
     from gallery.privacy import jobs as privacy
 
@@ -56,6 +65,7 @@ def _register_descriptions() -> None:
         descriptions,
         moment_changes,
         stacks,
+        turning,
         sharing,
         people,
         groups,
@@ -108,6 +118,7 @@ def _register_inverses() -> None:
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
     from gallery.people.references import undo_added_references
     from gallery.photos.membership import ask_before_undo_shows
+    from gallery.photos.turning import undo_turn
 
     register_undo_question(ask_before_undo_shows)
     register_inverse(undo_pause, "queue.pause", "queue.resume")
@@ -117,6 +128,7 @@ def _register_inverses() -> None:
     register_inverse(reverse_embedder_choice, "embedder.choose")
     register_inverse(reverse_switch_consent, "embedder.consent")
     register_inverse(undo_added_references, "reference.add", "references.add", "face.use_as_reference")
+    register_inverse(undo_turn, "photo.turn", "photos.turn")
     register_inverse(undo_site_switch, *SWITCH_VERBS)
     register_inverse(undo_bulk_act, *BULK_VERBS)
 

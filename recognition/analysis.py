@@ -10,11 +10,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from recognition.images import Photo
+from recognition.images import Photo, Turned
 from recognition.likeness import NO_LIKENESS, Likeness, measure_likeness
 from recognition.types import Detection, Detector, Embedder, Embeddings, FaceCrop, Image
 
-Source = TypeVar("Source", Path, bytes)
+Source = TypeVar("Source", Path, bytes, Turned)
 
 
 @dataclass(frozen=True, slots=True)

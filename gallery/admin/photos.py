@@ -60,7 +60,7 @@ class AlbumAdmin(VisibleAdmin, SearchKeyAdmin, ServiceAdmin):
         seen = Photo.objects.visible_to(current_user(request))
         own = seen.filter(albums__in=[row.pk for row in changes.result_list]).order_by()
         newest = dict(own.values_list("albums").annotate(Max("pk")))
-        pictures = seen.only("sha256", "format").in_bulk(newest.values())
+        pictures = seen.only("sha256", "format", "turn").in_bulk(newest.values())
         for row in changes.result_list:
             row.picture = pictures.get(newest.get(row.pk))
         return changes

@@ -56,6 +56,7 @@ def show_photos(user: User, photos: Sequence[Photo]) -> list[PhotoOut]:
             reason=photo.failure_text or None,
             width=photo.width,
             height=photo.height,
+            turn=90 * photo.turn,
             added=photo.added_at,
             taken=photo.taken_at,
             caption=photo.caption,

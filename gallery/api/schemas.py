@@ -126,8 +126,12 @@ class PhotoOut(Schema):
     name: str
     status: Status
     reason: str | None = Field(description="Why it failed, in the asked language")
-    width: int
+    width: int = Field(description="Of the photo as it stands, turned")
     height: int
+    turn: int = Field(
+        description="Degrees clockwise, 0 to 270, that somebody has turned it by, beyond what its original says: "
+        "boxes and pictures are turned, the original is not"
+    )
     added: datetime.datetime
     taken: datetime.datetime | None
     caption: str

@@ -18,10 +18,12 @@ from gallery.models.querysets import visible_photo_q
 
 REVIEW_PAGE_SIZE = 24
 FACE_BOX_COLUMNS = ("left", "top", "width", "height")  # of a face in its photo
+FACE_PICTURE_COLUMNS = (*FACE_BOX_COLUMNS, "photo__sha256", "photo__turn")
 QUESTION_COLUMNS = (
     *("similarity", "reference", "look_alike"),
     *(f"person__{column}" for column in LABEL_COLUMNS),
     *("face__state", "face__revision", "face__embedder_id", "face__photo__name", "face__photo__sha256"),
+    "face__photo__turn",
     *(f"face__{side}" for side in FACE_BOX_COLUMNS),
 )
 
@@ -107,7 +109,7 @@ def build_questions(user: User, candidates: Sequence[Candidate]) -> list[ReviewQ
     wanted = [row.reference_id for row in candidates if row.reference_id]
     references = Reference.objects.visible_to(user).only("sha256").in_bulk(wanted)
     alikes = [row.look_alike_id for row in candidates if row.look_alike_id]
-    pictured = Face.objects.visible_to(user).select_related("photo").only(*FACE_BOX_COLUMNS, "photo__sha256")
+    pictured = Face.objects.visible_to(user).select_related("photo").only(*FACE_PICTURE_COLUMNS)
     faces = pictured.in_bulk(alikes)
     tails = {name: get_similarity_tail(name) for name in {row.face.embedder_id for row in candidates}}
     # Who is named in these photos, by other faces than these

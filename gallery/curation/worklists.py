@@ -174,6 +174,7 @@ OFFERED_FACE_COLUMNS = (
     "height",
     "photo__name",
     "photo__sha256",
+    "photo__turn",
     *GOOD_FACE_COLUMNS,
 )
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 from django.db import transaction
@@ -27,7 +26,7 @@ from gallery.models.photos import TURNED_ONCE
 from gallery.models.querysets import not_recognisable_q, recognition_off_q
 from recognition.analysis import Analysis, analyse_photo, embed_faces
 from recognition.errors import RecognitionError
-from recognition.images import Region
+from recognition.images import Region, Source
 from recognition.images.sandbox import read_region
 from recognition.types import Box, Detection, Embedder, Embeddings
 
@@ -72,10 +71,14 @@ def _process_claimed_photo(photo: Photo) -> None:
     """Where nobody is to be recognised, faces are found, so that they can be hidden, and no more."""
     detector = engine.get_detector()
     embedder = engine.get_serving_embedder() if photo.may_be_recognised else None
-    analysis = analyse_photo(Path(photo.file.path), engine.read_photo, detector, embedder)
+    analysis = analyse_photo(photo.picture, engine.read_photo, detector, embedder)
     with transaction.atomic():
-        if not Photo.objects.select_for_update(no_key=True).filter(pk=photo.pk).exists():
+        held = Photo.objects.select_for_update(no_key=True).filter(pk=photo.pk).first()
+        if held is None:
             raise LeaseLost(f"photo {photo.pk} was erased")
+        if held.turn != photo.turn:  # somebody has turned it meanwhile, and its faces with it
+            postpone_row(photo, 0)
+            return
         photo.width, photo.height = analysis.width, analysis.height
         photo.milliseconds = {step: round(spent, 1) for step, spent in analysis.milliseconds.items()}
         photo.detector, photo.is_cut_off = detector.name, analysis.is_cut_off
@@ -168,11 +171,13 @@ def embed_drawn_face(pk: int) -> bool:
     if face is None or face.is_erased or not face.photo.may_be_recognised or not face.may_be_embedded:
         return False
     embedder = engine.get_serving_embedder()
-    found, region = detect_in_drawn_box(face.photo.file.path, face.box)
+    found, region = detect_in_drawn_box(face.photo.picture, face.box)
     vector = embed_faces(region.pixels, [found], embedder)[0] if found else None
     with transaction.atomic():
         beside = hold_undecided_faces([pk], embedder)
-        rows = Face.objects.select_for_update(of=("self",)).filter(pk=pk, is_erased=False)
+        rows = Face.objects.select_for_update(of=("self",)).filter(
+            pk=pk, is_erased=False, photo__turn=face.photo.turn
+        )
         current = rows.exclude(recognition_off_q("photo")).first()
         if current is None:
             return False
@@ -195,9 +200,9 @@ def embed_drawn_face(pk: int) -> bool:
     return True
 
 
-def detect_in_drawn_box(path: str, box: Box) -> tuple[Detection | None, Region]:
+def detect_in_drawn_box(source: Source, box: Box) -> tuple[Detection | None, Region]:
     """The face that the drawn box is about, if any, in the pixels of the region that was read around it."""
-    region = read_region(path, box.padded(DRAWN_BOX_MARGIN), get_upload_limits(), max_side=MAX_REGION_SIDE)
+    region = read_region(source, box.padded(DRAWN_BOX_MARGIN), get_upload_limits(), max_side=MAX_REGION_SIDE)
     scale = region.pixels.shape[1] / region.box.width
     drawn = box.shifted(-region.box.left, -region.box.top).scaled(scale)
     inside = (

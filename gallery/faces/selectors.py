@@ -222,7 +222,7 @@ def find_visible_face(user: User, pk: int) -> Face | None:
 MAX_LISTED_FACES = 200
 LISTED_FACE_FIELDS = (
     *("left", "top", "width", "height", "state", "decision", "reference"),
-    *("photo__sha256", *(f"person__{column}" for column in LABEL_COLUMNS)),
+    *("photo__sha256", "photo__turn", *(f"person__{column}" for column in LABEL_COLUMNS)),
 )
 
 
@@ -290,7 +290,9 @@ def get_waiting_unknown_faces(user: User) -> QuerySet[Face]:
 def _only_tile_fields(faces: QuerySet[Face]) -> QuerySet[Face]:
     """With what a page of many faces shows of each, and nothing else."""
     sides = ("left", "top", "width", "height")
-    return faces.select_related("photo").only("cluster", "revision", *sides, "photo__name", "photo__sha256")
+    return faces.select_related("photo").only(
+        "cluster", "revision", *sides, "photo__name", "photo__sha256", "photo__turn"
+    )
 
 
 def count_cluster_sizes(user: User) -> ClusterSizes:

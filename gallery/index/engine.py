@@ -34,7 +34,7 @@ from recognition.errors import (
     WeightsCorrupt,
     WeightsMissing,
 )
-from recognition.images import sandbox
+from recognition.images import Turned, sandbox
 from recognition.types import Bounds, Detector, Embedder
 
 log = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def _load_embedder(name: str, options: dict[str, str]) -> Embedder:
     return load_once(key, lambda: load_embedder(name, threads=threads_per_photo(), **options))
 
 
-def read_photo(source: Path | bytes) -> images.Photo:
+def read_photo(source: Path | bytes | Turned) -> images.Photo:
     """Decode a photo where no file can take the process down; large JPEGs at reduced scale."""
     return sandbox.read_photo(source, get_upload_limits(), at_least=MIN_DECODED_SIDE)
 

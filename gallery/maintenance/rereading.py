@@ -19,7 +19,7 @@ from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Face, Photo, Reference
 from gallery.models.photos import READING, TURNED_ONCE
 from gallery.models.storage import remove_file
-from gallery.people.crops import read_reference_crop
+from gallery.people.crops import cut_reference_again
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
 from recognition.errors import ImageError
 from recognition.images import ImageInfo
@@ -47,15 +47,15 @@ def reread_files() -> None:
 
 def _reread_file(photo: Photo) -> None:
     try:
-        info = probe_photo(photo.file.path, get_upload_limits())
-        picture = read_photo(photo.file.path, get_upload_limits(), max_side=SHARPNESS_SIDE)
+        info = probe_photo(photo.picture, get_upload_limits())
+        picture = read_photo(photo.picture, get_upload_limits(), max_side=SHARPNESS_SIDE)
     except ImageError as error:
         if error.code != "unreadable":  # as while its disk is away
             log.warning("photo %d could not be read again: %s", photo.pk, error)
             Photo.objects.filter(pk=photo.pk).update(reading=READING)
         return
     with transaction.atomic():
-        rows = Photo.objects.select_for_update().filter(pk=photo.pk, reading=photo.reading)
+        rows = Photo.objects.select_for_update().filter(pk=photo.pk, reading=photo.reading, turn=photo.turn)
         current = rows.first()
         if current is None:
             return
@@ -98,7 +98,7 @@ def _move_faces(photo: Photo, info: ImageInfo) -> None:
         _move_face(face, move)
         if face.landmarks:
             for reference in Reference.objects.filter(source_face=face):
-                _cut_again(photo, reference, face)
+                _cut_again(reference, face)
 
 
 def _move_face(face: Face, move: Callable[[Box], Box]) -> None:
@@ -110,16 +110,10 @@ def _move_face(face: Face, move: Callable[[Box], Box]) -> None:
     face.save(update_fields=["left", "top", "width", "height", "landmarks"])
 
 
-def _cut_again(photo: Photo, reference: Reference, face: Face) -> None:
+def _cut_again(reference: Reference, face: Face) -> None:
     """Its vector stays until the new crop is embedded; the old file goes when that is sure to be kept."""
-    columns = {
-        "box": [face.left, face.top, face.width, face.height],
-        "landmarks": face.landmarks,
-        "quality": reference.quality,
-        "score": reference.score,
-    }
     try:
-        crop = read_reference_crop(photo.file.path, columns)
+        crop = cut_reference_again(reference, face)
     except ImageError as error:
         log.warning("reference %d could not be cut again: %s", reference.pk, error)
         return

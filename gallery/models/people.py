@@ -194,6 +194,9 @@ class Reference(Work):
         _("status"), max_length=16, choices=Judgement, default=Judgement.PENDING, db_index=True
     )
     doubt = models.CharField(_("doubt"), max_length=10, choices=Doubt, blank=True, editable=False)
+    turn = models.PositiveSmallIntegerField(
+        default=0, editable=False
+    )  # as the photo had it that it was cut from
     box = models.JSONField(null=True, blank=True)  # [left, top, width, height] in the crop
     landmarks = models.JSONField(null=True, blank=True)  # five [x, y] in the crop
     quality = models.JSONField(null=True, blank=True)  # recognition.types.Quality as a dict

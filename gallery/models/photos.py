@@ -14,6 +14,7 @@ from gallery.models.base import Work
 from gallery.models.fields import VectorField
 from gallery.models.people import Person, Reference
 from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
+from recognition.images import Turned
 from recognition.types import Box
 
 
@@ -114,6 +115,7 @@ class Photo(Work):
     format = models.CharField(max_length=10, blank=True)
     width = models.PositiveIntegerField(default=0)  # upright
     height = models.PositiveIntegerField(default=0)
+    turn = models.PositiveSmallIntegerField(default=0, editable=False)  # quarters clockwise, beyond its file
     caption = models.TextField(_("caption"), blank=True, default="")
     caption_search = models.TextField(editable=False, default="")
     rating = models.PositiveSmallIntegerField(_("rating"), choices=Rating, null=True, blank=True)
@@ -160,6 +162,11 @@ class Photo(Work):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def picture(self) -> Turned:
+        """The file, as it is to be read: it stands as people have turned it."""
+        return Turned(self.file.path, self.turn)
 
     @property
     def may_be_recognised(self) -> bool:

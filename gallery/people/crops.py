@@ -5,16 +5,15 @@ A face is described by the columns of a reference that are about it: box, landma
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gallery.core.limits import get_upload_limits
-from gallery.models import Reference
+from gallery.models import Face, Reference
 from gallery.models.storage import build_reference_name, write_file
 from recognition import images
-from recognition.images import Region, shrink_pixels
+from recognition.images import Region, Source, shrink_pixels
 from recognition.images.sandbox import read_region
 from recognition.types import Box, Detection, FaceCrop, Image
 
@@ -57,10 +56,21 @@ def cut_reference_crop(pixels: Image, detection: Detection) -> ReferenceCrop:
     return _encode_crop(region, describe_detection(detection))
 
 
-def read_reference_crop(path: Path | str, face: FaceColumns) -> ReferenceCrop:
-    """The face in the image of this file, with its surroundings; raises ImageError or OSError."""
+def read_reference_crop(source: Source, face: FaceColumns) -> ReferenceCrop:
+    """The face in this image, with its surroundings; raises ImageError or OSError."""
     wanted = Box(*face["box"]).padded(CROP_MARGIN)
-    return _encode_crop(read_region(path, wanted, get_upload_limits(), max_side=MAX_CROP_SIDE), face)
+    return _encode_crop(read_region(source, wanted, get_upload_limits(), max_side=MAX_CROP_SIDE), face)
+
+
+def cut_reference_again(reference: Reference, face: Face) -> ReferenceCrop:
+    """The reference's crop anew, from where its face lies in the photo now; raises ImageError or OSError."""
+    columns = {
+        "box": [face.left, face.top, face.width, face.height],
+        "landmarks": face.landmarks,
+        "quality": reference.quality,
+        "score": reference.score,
+    }
+    return read_reference_crop(face.photo.picture, columns)
 
 
 def _encode_crop(region: Region, face: FaceColumns) -> ReferenceCrop:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -38,10 +40,16 @@ from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import among_ids
 from gallery.models.storage import remove_file
-from gallery.people.crops import FaceColumns, cut_reference_crop, describe_detection, get_reference_face
+from gallery.people.crops import (
+    FaceColumns,
+    cut_reference_again,
+    cut_reference_crop,
+    describe_detection,
+    get_reference_face,
+)
 from recognition.embedders import DEFAULT_EMBEDDER, get_unavailable_reason
 from recognition.embedders.sface import fetch_sface
-from recognition.errors import RecognitionError
+from recognition.errors import ImageError, RecognitionError
 from recognition.images.sandbox import read_region
 from recognition.mainface import NoFaceFound, SeveralFaces, find_main_face
 from recognition.types import Box, Embedder, Embeddings, Image
@@ -123,8 +131,9 @@ def _embed_claimed_reference(reference: Reference) -> None:
     if reference.box is None:
         sent_file, pixels = str(reference.image), _read_crop(reference)
         crop = cut_reference_crop(pixels, find_main_face(pixels, engine.get_detector()))
-        for name, value in crop.store().items():
-            setattr(reference, name, value)
+        _set_columns(reference, crop.store())
+    elif reference.source_face and reference.source_face.photo.turn != reference.turn:
+        sent_file = _cut_turned_reference(reference, reference.source_face)
     vector = embedder.embed([get_reference_face(reference, _read_crop(reference))])[0]
     try:
         _finish_reference(reference, embedder, vector)
@@ -134,6 +143,25 @@ def _embed_claimed_reference(reference: Reference) -> None:
         raise
     remove_file(sent_file)
     request_build_after_change("references changed")
+
+
+def _cut_turned_reference(reference: Reference, face: Face) -> str:
+    """Cut it anew from the photo, which somebody has turned; the file that this replaces, if it could be done."""
+    old = str(reference.image)
+    if not face.landmarks:
+        return ""
+    try:
+        _set_columns(reference, cut_reference_again(reference, face).store())
+    except (ImageError, FileNotFoundError) as error:
+        log.warning("reference %d could not be cut again: %s", reference.pk, error)
+        return ""
+    reference.turn = face.photo.turn
+    return old
+
+
+def _set_columns(reference: Reference, columns: Mapping[str, Any]) -> None:
+    for name, value in columns.items():
+        setattr(reference, name, value)
 
 
 def _read_crop(reference: Reference) -> Image:
@@ -146,7 +174,7 @@ def _finish_reference(reference: Reference, embedder: Embedder, vector: Embeddin
     current = Reference.objects.select_for_update().filter(pk=reference.pk).first()
     if current is None:
         raise LeaseLost(f"reference {reference.pk} was erased")
-    reference.save(update_fields=["box", "landmarks", "quality", "score", "image", "sha256"])
+    reference.save(update_fields=["box", "landmarks", "quality", "score", "image", "sha256", "turn"])
     store_reference_vector(current, embedder, vector)
     finish_row(reference, Status.DONE)
 

@@ -235,7 +235,7 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
         return _approve_reference_again(user, face, rejected)
     box = [face.left, face.top, face.width, face.height]
     columns = {"box": box, "landmarks": face.landmarks, "quality": face.quality, "score": face.score}
-    stored = read_reference_crop(face.photo.file.path, columns).store()
+    stored = read_reference_crop(face.photo.picture, columns).store()
     try:
         with transaction.atomic():
             held, person = _hold_confirmed_face(user, face)
@@ -243,7 +243,7 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
                 remove_file(stored["image"])
                 return None
             reference = create_queued_reference(
-                person, user, source_path=held.photo.name, source_face=held, **stored
+                person, user, source_path=held.photo.name, source_face=held, turn=face.photo.turn, **stored
             )
             return _record_face_reference(user, held, reference, {"reference": reference.pk})
     except ActionRefused:
@@ -255,7 +255,7 @@ def _hold_confirmed_face(user: User | None, face: Face) -> tuple[Face, Person]:
     """The face, confirmed to be the person it has the name of; EditConflict where that is no longer so."""
     held = lock_face(face)
     was_taken_back = face.decision == Decision.CONFIRMED and held.decision != Decision.CONFIRMED
-    if held.person is None or held.person_id != face.person_id or was_taken_back:
+    if held.person is None or held.person_id != face.person_id or was_taken_back or held.box != face.box:
         raise EditConflict(_("Somebody has changed this face's name meanwhile. Look again."))
     if user is not None and held.decision != Decision.CONFIRMED:
         confirm_face(user, held, held.person)

@@ -30,7 +30,15 @@ from gallery.models.people import LABEL_COLUMNS, get_name_key, get_search_key
 PEOPLE_PER_PAGE = 48
 MAX_SUGGESTED_PEOPLE = 8
 MAX_RANKED_PHOTOS = 300  # newest photos, for who is seen most
-CARD_FACE_COLUMNS = ("left", "top", "width", "height", "person", "photo__sha256")  # for its picture
+CARD_FACE_COLUMNS = (
+    "left",
+    "top",
+    "width",
+    "height",
+    "person",
+    "photo__sha256",
+    "photo__turn",
+)  # for its picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def list_album_cards(rows: Iterable[Album]) -> list[AlbumCard]:
     chosen = Max("pk", filter=Q(pk=F("albums__cover")))  # where it is still in the album
     rows_by_album = counted.annotate(shown=Coalesce(chosen, Max("pk")), number=Count("pk"))
     counts = {album: (shown, number) for album, shown, number in rows_by_album}
-    photos = there.only("sha256", "format").in_bulk([shown for shown, _number in counts.values()])
+    photos = there.only("sha256", "format", "turn").in_bulk([shown for shown, _number in counts.values()])
     covers = []
     for album in found:
         shown, number = counts.get(album.pk, (0, 0))

@@ -24,7 +24,7 @@ from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
 from gallery.history.audit import record_download
 from gallery.models import Photo, PhotoCopy, User
-from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
+from gallery.photos.renditions import RENDITION_LIMITS, check_still_so_turned, get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
 from gallery.photos.withheld_names import WithheldNames
 from recognition import draw, regions
@@ -50,7 +50,7 @@ class ExportedFile:
 
 
 def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpResponseBase:
-    """The file as it was uploaded, or a copy without its position; the audit trail says which."""
+    """The file as it was uploaded, or a turned copy without its position; the audit trail says which."""
     path = Path(photo.file.path)
     if has_position:
         kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
@@ -60,7 +60,7 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
         require_file(path)
         try:
             redaction = Redaction(says_withheld_name=WithheldNames(photo).are_in)
-            copy = make_tagged_copy(path, [], redaction=redaction, limits=RENDITION_LIMITS)
+            copy = make_tagged_copy(photo.picture, [], redaction=redaction, limits=RENDITION_LIMITS)
         except ImageError as error:
             raise NotThere(translate_error(error)) from error
         _remember_copy(photo, copy.data)
@@ -94,13 +94,14 @@ def _remember_copy(photo: Photo, content: bytes) -> None:
 
 
 def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
-    read = read_photo(photo.file.path, get_upload_limits(), max_side=MAX_PICTURE_SIDE)
+    read = read_photo(photo.picture, get_upload_limits(), max_side=MAX_PICTURE_SIDE)
     labels = []
     for mark in shown:
         state = State.UNSURE if mark.label.key == "unsure" else State.UNKNOWN
         state = State.KNOWN if mark.label.is_named else state
         labels.append(draw.Label(read.box_in_pixels(mark.face.box), mark.label.name, state))
     hidden = [read.box_in_pixels(get_box_to_hide(face)) for face in faces_without_consent(photo)]
+    check_still_so_turned(photo)
     picture = draw.annotate_photo(draw.anonymise_faces(read.pixels, hidden), labels)
     return ExportedFile(picture.encoded(), "image/jpeg", f"{_file_stem(photo)}-names.jpg")
 
@@ -108,7 +109,7 @@ def _export_annotated(photo: Photo, shown: list[FaceMark]) -> ExportedFile:
 def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> ExportedFile:
     named = [regions.NamedFace(mark.face.box, mark.label.name) for mark in shown if mark.label.is_named]
     redaction = Redaction(keep_position, WithheldNames(photo).are_in)
-    copy = make_tagged_copy(Path(photo.file.path), named, redaction=redaction, limits=get_upload_limits())
+    copy = make_tagged_copy(photo.picture, named, redaction=redaction, limits=get_upload_limits())
     _remember_copy(photo, copy.data)
     return ExportedFile(copy.data, copy.media_type, f"{_file_stem(photo)}-names{copy.suffix}")
 

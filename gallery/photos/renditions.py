@@ -12,9 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from filelock import FileLock
 from PIL import Image as Pillow
 
+from gallery.core.exceptions import NotThere
 from gallery.models import Face, Photo, Reference
 from recognition.draw import anonymise_faces
 from recognition.files import write_atomically
@@ -33,21 +35,25 @@ def _hash_parts(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
+def _hash_picture(photo: Photo, *parts: object) -> str:
+    return _hash_parts(photo.sha256, *parts, *([f"turned by {photo.turn}"] if photo.turn else []))
+
+
 def photo_digest(photo: Photo) -> str:
     """TIFFs were once turned twice, and raw files a thumbnail: browsers may still hold such a picture of them."""
-    return _hash_parts(photo.sha256, *(["turned once"] if photo.format in ("TIFF", "RAW") else []))
+    return _hash_picture(photo, *(["turned once"] if photo.format in ("TIFF", "RAW") else []))
 
 
 def face_digest(face: Face) -> str:
     """Needs the face's photo (select_related it in lists)."""
     box = (face.left, face.top, face.width, face.height)
-    return _hash_parts(face.photo.sha256, *(f"{side:.1f}" for side in box))
+    return _hash_picture(face.photo, *(f"{side:.1f}" for side in box))
 
 
 def hidden_digest(photo: Photo, boxes: Sequence[Box]) -> str:
     """Of the photo with these faces hidden."""
     sides = (f"{side:.1f}" for box in boxes for side in (box.left, box.top, box.width, box.height))
-    return _hash_parts(photo.sha256, "hidden", *sides)
+    return _hash_picture(photo, "hidden", *sides)
 
 
 def reference_digest(reference: Reference) -> str:
@@ -82,7 +88,7 @@ def get_photo_rendition(photo: Photo, width: int) -> Path:
     path = photo_folder(photo.sha256) / f"{photo_digest(photo)}-{width}{RENDITION_SUFFIX}"
     side = _longer_side(photo, width)
     return make_file_once(
-        path, lambda: write_atomically(path, make_rendition(photo.file.path, side, RENDITION_LIMITS))
+        path, lambda: write_atomically(path, make_rendition(photo.picture, side, RENDITION_LIMITS))
     )
 
 
@@ -98,11 +104,18 @@ def get_hidden_photo_rendition(photo: Photo, width: int, boxes: Sequence[Box]) -
     path = photo_folder(photo.sha256) / f"{hidden_digest(photo, boxes)}-{width}{RENDITION_SUFFIX}"
 
     def make() -> None:
-        shown = read_photo(photo.file.path, RENDITION_LIMITS, max_side=_longer_side(photo, width))
+        check_still_so_turned(photo)
+        shown = read_photo(photo.picture, RENDITION_LIMITS, max_side=_longer_side(photo, width))
         pixels = anonymise_faces(shown.pixels, [shown.box_in_pixels(box) for box in boxes])
         write_atomically(path, encode_pixels(pixels))
 
     return make_file_once(path, make)
+
+
+def check_still_so_turned(photo: Photo) -> None:
+    """Once boxes to hide have been read: NotThere where somebody has turned the photo before, and them with it."""
+    if not Photo.objects.filter(pk=photo.pk, turn=photo.turn).exists():
+        raise NotThere(_("Somebody has just turned this photo. Load the page again."))
 
 
 def get_face_rendition(face: Face, size: int) -> Path:
@@ -110,10 +123,12 @@ def get_face_rendition(face: Face, size: int) -> Path:
     path = _face_rendition_path(face, size)
 
     def make() -> None:
-        others = Face.objects.filter(photo_id=face.photo_id, is_erased=False).exclude(pk=face.pk)
+        others = Face.objects.filter(
+            photo_id=face.photo_id, photo__turn=face.photo.turn, is_erased=False
+        ).exclude(pk=face.pk)
         faces = [face, *others.select_related("photo")]
         boxes = [one.box.padded(FACE_MARGIN) for one in faces]
-        regions = read_regions(face.photo.file.path, boxes, RENDITION_LIMITS, max_side=max(FACE_SIZES))
+        regions = read_regions(face.photo.picture, boxes, RENDITION_LIMITS, max_side=max(FACE_SIZES))
         for one, region in zip(faces, regions, strict=True):
             for each in FACE_SIZES:
                 write_atomically(

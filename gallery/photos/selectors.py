@@ -23,7 +23,16 @@ from gallery.photos.ordering import get_after, get_cursor, list_photos_beyond, p
 PHOTOS_PER_PAGE = 36
 MAX_PHOTOS_BEFORE = 360  # one to which somebody comes back
 SPEED_SAMPLE_SIZE = 30
-TILE_FIELDS = ("name", "sha256", "format", "width", "height", "work", "stack")  # what a tile needs of a photo
+TILE_FIELDS = (
+    "name",
+    "sha256",
+    "format",
+    "turn",
+    "width",
+    "height",
+    "work",
+    "stack",
+)  # what a tile needs of a photo
 
 
 def filter_photos(user: User, photos: PhotoQuerySet, wanted: str) -> PhotoQuerySet:

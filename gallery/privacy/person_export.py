@@ -84,11 +84,14 @@ def _encode_reference(reference: Reference) -> bytes | None:
 
 
 def _encode_faces(photo: Photo, own: Sequence[Face]) -> list[bytes | None]:
-    others = photo.faces.exclude(pk__in=[face.pk for face in own]).exclude(decision=Decision.NOT_A_FACE)
+    rows = photo.faces.exclude(pk__in=[face.pk for face in own]).exclude(decision=Decision.NOT_A_FACE)
+    others = list(rows.select_related("photo"))
     hidden = [get_box_to_hide(face) for face in others]
+    if any(face.photo.turn != photo.turn for face in others):  # somebody has just turned it
+        return [None] * len(own)
     try:
         cuts = [face.box.padded(FACE_MARGIN) for face in own]
-        regions = read_regions(photo.file.path, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
+        regions = read_regions(photo.picture, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
     except (ImageError, OSError):
         return [None] * len(own)
     return [_encode_region(region, hidden) for region in regions]

@@ -171,6 +171,8 @@ def face_draw(request: PageRequest, pk: int) -> HttpResponse:
         left, top, width, height = (
             float(request.POST.get(side, "")) for side in ("left", "top", "width", "height")
         )
+        if request.POST.get("turn", str(photo.turn)) != str(photo.turn):
+            raise ActionRefused(_("Somebody has just turned this photo. Load the page again."))
         face = draw_face(request.user, photo, (left, top, width, height))
     except (ValueError, ActionRefused) as error:
         sentence = str(error) if isinstance(error, ActionRefused) else _("Draw the box again.")

@@ -54,6 +54,7 @@ from gallery.photos.services import (
     trash_photos,
 )
 from gallery.photos.stacks import list_stack
+from gallery.photos.turning import LEFT, RIGHT, turn_photos
 from gallery.web.navigation import get_grid_url, get_photo_navigation, locate_photo
 from gallery.web.responses import add_toast, get_next_url, get_undo_url
 
@@ -209,6 +210,7 @@ def trash_list(request: PageRequest) -> HttpResponse:
     return render(request, "gallery/trash.html", {"page": page})
 
 
+TURNS = {"turn_left": LEFT, "turn_right": RIGHT}
 ACTIONS_THAT_REMOVE = {"out", "trash", "restore"}  # acts after which a photo is not on the page any more
 
 
@@ -230,7 +232,8 @@ def photos_action(request: PageRequest) -> HttpResponse:
         return redirect(get_next_url(request))
     unchanged = "" if event or left else _("Nothing to change: these photos are so already.")
     if request.htmx:
-        return _action_response(event, word, left or unchanged)
+        response = _action_response(event, word, left or unchanged)
+        return _add_turned_tiles(request, response, chosen) if word in TURNS else response
     if left:
         messages.warning(request, left)
     if unchanged:
@@ -261,6 +264,8 @@ def _apply_photos_action(request: PageRequest, word: str, chosen: list[Photo]) -
         return trash_photos(user, chosen), ""
     if word == "restore":
         return restore_photos(user, chosen), ""
+    if word in TURNS:
+        return turn_photos(user, chosen, TURNS[word]), ""
     if word in ("recognise", "stop_recognising"):
         return set_photos_recognition(user, chosen, word == "recognise"), ""
     if word in DESCRIBING_WORDS:
@@ -309,6 +314,20 @@ def _describe_kept_photos(count: int) -> str:
         count,
     )
     return sentence % {"count": count} if count else ""
+
+
+def _add_turned_tiles(request: PageRequest, response: HttpResponse, turned: list[Photo]) -> HttpResponse:
+    """The tiles as they are now: the pictures on the page are those from before."""
+    shown = Photo.objects.filter(pk__in=[photo.pk for photo in turned])
+    context = {
+        "ready": add_tile_summaries(shown),
+        "progress": get_processing_progress(request.user),
+        "swap": True,
+        "walk": request.POST.get("in", ""),
+    }
+    response.status_code = 200
+    response.content = render(request, "gallery/_progress.html", context).content
+    return response
 
 
 def _action_response(event: Event | None, word: str, rest: str) -> HttpResponse:

@@ -16,7 +16,7 @@ from recognition.images.reader import (
     read_regions,
     shrink_pixels,
 )
-from recognition.images.source import ImageInfo, Source
+from recognition.images.source import ImageInfo, Source, Turned
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -25,6 +25,7 @@ __all__ = [
     "Photo",
     "Region",
     "Source",
+    "Turned",
     "encode_pixels",
     "make_rendition",
     "probe_photo",

@@ -16,8 +16,20 @@ _TURNS = {
     8: Pillow.Transpose.ROTATE_90,
 }
 _SWAPS = {5, 6, 7, 8}
+_CLOCKWISE = ((1, 6, 3, 8), (2, 7, 4, 5))  # each a quarter turn further than the one before
 _FLIPS_ACROSS = {2, 3, 6, 7}  # the upright x axis runs against the stored axis it comes from
 _FLIPS_DOWN = {3, 4, 7, 8}
+
+
+def turn_orientation(orientation: int, quarters: int) -> int:
+    """The orientation of what stands so many quarter turns further clockwise."""
+    circle = next(circle for circle in _CLOCKWISE if orientation in circle)
+    return circle[(circle.index(orientation) + quarters) % 4]
+
+
+def turn_box(box: Box, width: int, height: int, quarters: int) -> Box:
+    """Where ``box`` of a picture of this size lies once that has been turned clockwise by so many quarters."""
+    return get_stored_box(box, width, height, turn_orientation(1, -quarters))
 
 
 def has_swapped_sides(orientation: int) -> bool:

@@ -31,7 +31,7 @@ from recognition.images.limits import Limits
 from recognition.images.metadata import Metadata, read_metadata
 from recognition.images.moments import Moment
 from recognition.images.names import NameTag, place_names
-from recognition.images.orientation import get_upright_size
+from recognition.images.orientation import get_upright_size, turn_orientation
 from recognition.images.raw import open_raw
 from recognition.images.structure import (
     check_dimensions,
@@ -42,7 +42,16 @@ from recognition.images.structure import (
     read_png_exif,
 )
 
-Source = str | Path | bytes | BinaryIO
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A photo to be turned clockwise by so many quarters beyond what its file says, because somebody knows better."""
+
+    file: str | Path | bytes | BinaryIO
+    quarters: int
+
+
+Source = str | Path | bytes | BinaryIO | Turned
 
 # What decoders have been seen to raise on broken files. A decoder that dies otherwise dies in the sandbox.
 DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, AssertionError,
@@ -109,9 +118,10 @@ class OpenedImage:
 def open_image(source: Source, limits: Limits) -> Iterator[OpenedImage]:
     """Open a photo and check it. Raises ImageError or ImageTooLarge, also for what is raised inside the block
     by decoding a damaged file."""
-    with _open_file(source) as file:
+    quarters = source.quarters if isinstance(source, Turned) else 0
+    with open_source(source) as file:
         try:
-            yield _check_image(file, limits)
+            yield _check_image(file, limits, quarters)
         except MemoryError:
             raise ImageTooLarge("too_much_memory") from None
         except Pillow.DecompressionBombError:
@@ -128,7 +138,9 @@ def _get_damage_code(problem: BaseException) -> str:
 
 
 @contextmanager
-def _open_file(source: Source) -> Iterator[BinaryIO]:
+def open_source(source: Source) -> Iterator[BinaryIO]:
+    if isinstance(source, Turned):
+        source = source.file
     if isinstance(source, bytes):
         yield io.BytesIO(source)
     elif isinstance(source, str | Path):
@@ -150,7 +162,7 @@ def open_regular_file(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb")
 
 
-def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
+def _check_image(file: BinaryIO, limits: Limits, quarters: int) -> OpenedImage:
     size = file.seek(0, os.SEEK_END)
     if size > limits.bytes:
         raise ImageTooLarge(
@@ -168,20 +180,21 @@ def _check_image(file: BinaryIO, limits: Limits) -> OpenedImage:
     if frames > limits.frames:
         raise make_frames_error(limits)
     # Pillow turns TIFFs by itself.
-    turn = 1 if kind == "TIFF" else metadata.orientation
+    turn = turn_orientation(1 if kind == "TIFF" else metadata.orientation, quarters)
     width, height = get_upright_size(*image.size, turn)
+    written = turn_orientation(metadata.written_orientation, quarters)
     info = ImageInfo(
         kind,
         width,
         height,
-        metadata.orientation,
+        turn_orientation(metadata.orientation, quarters),
         frames,
         metadata.moment,
         metadata.has_position,
         size,
         metadata.rating,
-        metadata.written_orientation,
-        tuple(place_names(metadata.names, width, height, metadata.written_orientation)),
+        written,
+        tuple(place_names(metadata.names, width, height, written)),
     )
     return OpenedImage(image, info, turn)
 

@@ -1,8 +1,9 @@
 """Names and boxes written into a copy of a photo, where other photo programs look for them.
 
 The original is never touched. A copy has the pixels and the metadata of its photo; only camera raw files, GIFs,
-BMPs and sequences become a JPEG of high quality without other metadata. Position (GPS, place names in XMP and IPTC)
-is left out unless asked for, and so are names that are withheld, whatever program had written them.
+BMPs and sequences, and HEIC, AVIF and JPEG XL that somebody has turned, become a JPEG of high quality without
+other metadata. Position (GPS, place names in XMP and IPTC) is left out unless asked for, and so are names that are
+withheld, whatever program had written them.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
-from recognition.images import DEFAULT_LIMITS, ImageInfo, Limits
+from recognition.images import DEFAULT_LIMITS, ImageInfo, Limits, Source, Turned
 from recognition.images.orientation import get_stored_box, get_upright_size
 from recognition.images.sandbox import make_rendition, probe_photo
-from recognition.images.source import open_regular_file
+from recognition.images.source import open_source
 from recognition.regions import heif, jpeg, jxl, png, tiff, webp
 from recognition.regions.redaction import Redaction
 from recognition.regions.xmp import NamedFace, build_xmp, write_packet
@@ -44,6 +44,12 @@ _WRITERS: dict[str, tuple[_Writer, str, str]] = {
     "AVIF": (heif, "image/avif", ".avif"),
     "JXL": (jxl, "image/jxl", ".jxl"),
 }
+_WITH_ORIENTATION = {
+    "JPEG": jpeg.with_orientation,
+    "PNG": png.with_orientation,
+    "WEBP": webp.with_orientation,
+    "TIFF": tiff.with_orientation,
+}
 _KINDS_WITH_GAIN_MAPS = ("HEIC", "AVIF", "JXL")  # which stay in their copies
 
 
@@ -57,7 +63,7 @@ class TaggedCopy:
 
 
 def make_tagged_copy(
-    source: Path | bytes,
+    source: Source,
     faces: Sequence[NamedFace],
     *,
     redaction: Redaction | None = None,
@@ -70,14 +76,16 @@ def make_tagged_copy(
     info = probe_photo(source, limits)
     redaction = redaction or Redaction()
     if info.kind in _WRITERS:
-        data = source if isinstance(source, bytes) else _read_content(source, limits)
+        data = _read_content(source, limits)
         writer, media_type, suffix = _WRITERS[info.kind]
         try:
             root = _build_stored_xmp(info, faces, writer.old_packets(data), redaction)
             copy = writer.with_xmp(data, root, orientation=info.orientation, redaction=redaction)
+            if isinstance(source, Turned) and source.quarters:
+                copy = _WITH_ORIENTATION[info.kind](copy, info.orientation)
             return TaggedCopy(copy, media_type, suffix)
         except (ValueError, LookupError, struct.error):
-            pass  # of a make that is shown, but not rewritten
+            pass  # of a make that is shown, but not rewritten, or not turned
     plain = make_rendition(source, info.longer_side, limits, form="JPEG", quality=_JPEG_QUALITY)
     root = build_xmp(faces, (info.width, info.height))
     return TaggedCopy(jpeg.with_xmp(plain, root, orientation=1, redaction=redaction), "image/jpeg", ".jpg")
@@ -100,6 +108,6 @@ def _build_stored_xmp(
     return build_xmp(stored, size, old=old, redaction=redaction, has_gain_map=has_gain_map)
 
 
-def _read_content(path: Path, limits: Limits) -> bytes:
-    with open_regular_file(path) as file:
+def _read_content(source: Source, limits: Limits) -> bytes:
+    with open_source(source) as file:
         return file.read(limits.bytes)

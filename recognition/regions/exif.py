@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from recognition.regions.redaction import Redaction
 
 XMP, IPTC, PHOTOSHOP = 700, 33723, 34377
+_ORIENTATION, _SHORT = 0x0112, 3
 _SUB_DIRECTORIES, _EXIF, _GPS, _MAKER_NOTE = 0x014A, 0x8769, 0x8825, 0x927C
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8,
                18: 8, 129: 1}  # fmt: skip
@@ -98,18 +99,33 @@ class Directories:
                     self._blank_directory(target)
         self.drop(at, {_GPS})
 
+    def set_orientation(self, orientation: int) -> None:
+        """Of the picture that the first directory is about."""
+        entry = struct.pack(f"{self._order}HH{self._word}H", _ORIENTATION, _SHORT, 1, orientation)
+        entry = entry.ljust(self._entry_size, b"\x00")
+        (first,) = self._unpack(self._word, self._pointer)
+        for old in self.read(first):
+            if old.tag == _ORIENTATION:
+                self.data[old.at : old.at + self._entry_size] = entry
+                return
+        self._move_first(_ORIENTATION, entry)
+
     def add_to_first(self, tag: int, value: bytes) -> None:
         """Move the first directory to the end of the file, with one entry more whose value lies there, too."""
+        self.data += b"\x00" * (-len(self.data) % 8)
+        entry = struct.pack(self._order + "HH" + self._word * 2, tag, 7, len(value), len(self.data))
+        self.data += value
+        self._move_first(tag, entry)
+
+    def _move_first(self, tag: int, entry: bytes) -> None:
         (old,) = self._unpack(self._word, self._pointer)
         entries = self.read(old)
         (following,) = self._unpack(self._word, self._end(old, len(entries)))
         bodies = {entry.tag: self._copy(entry) for entry in entries}
         self._write(old, len(entries), [])
         self.data += b"\x00" * (-len(self.data) % 8)
-        kind = struct.pack(self._order + "HH" + self._word * 2, tag, 7, len(value), len(self.data))
-        self.data += value + b"\x00" * (-len(value) % 8)
         struct.pack_into(self._order + self._word, self.data, self._pointer, len(self.data))
-        bodies[tag] = kind
+        bodies[tag] = entry
         ordered = b"".join(body for _tag, body in sorted(bodies.items()))
         self.data += struct.pack(self._order + self._count, len(bodies)) + ordered
         self.data += struct.pack(self._order + self._word, following)
@@ -188,6 +204,16 @@ def _redact_maker_note(data: bytearray, entry: Entry, redaction: Redaction) -> N
             data[entry.start + run.start() : entry.start + run.end()] = bytes(len(run[0]))
 
 
+def exif_with_orientation(tiff: bytes, orientation: int) -> bytes:
+    """EXIF that says this orientation, otherwise unchanged; or nothing else where it is broken."""
+    try:
+        directories = Directories(bytearray(tiff))
+        directories.set_orientation(orientation)
+    except (ValueError, struct.error):
+        return make_minimal_exif(orientation)
+    return bytes(directories.data)
+
+
 def make_minimal_exif(orientation: int) -> bytes:
     """EXIF that says nothing but the orientation."""
-    return b"II*\x00\x08\x00\x00\x00" + struct.pack("<HHHIII", 1, 0x0112, 3, 1, orientation, 0)
+    return b"II*\x00\x08\x00\x00\x00" + struct.pack("<HHHIII", 1, _ORIENTATION, _SHORT, 1, orientation, 0)

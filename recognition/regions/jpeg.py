@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
 from recognition.errors import ImageError
-from recognition.regions.exif import make_minimal_exif, redact_exif
+from recognition.regions.exif import exif_with_orientation, make_minimal_exif, redact_exif
 from recognition.regions.iptc import redact_photoshop
 from recognition.regions.redaction import Redaction
 from recognition.regions.xmp import get_extension_digest, write_two_packets
@@ -55,6 +55,19 @@ def with_xmp(data: bytes, root: Element, *, orientation: int, redaction: Redacti
     first = [segment for segment in kept if segment.is_a(_APP0, _JFIF) or segment.is_a(_APP1, EXIF)]
     rest = [segment for segment in kept if segment not in first]
     parts = [*first, *_build_xmp_segments(root), *rest]
+    return b"\xff\xd8" + b"".join(part.encoded() for part in parts) + scan
+
+
+def with_orientation(data: bytes, orientation: int) -> bytes:
+    """The photo whose EXIF says this orientation, whatever it said before."""
+    segments, scan = split_segments(data)
+    old = next((segment for segment in segments if segment.is_a(_APP1, EXIF)), None)
+    tiff = exif_with_orientation(old.body[len(EXIF) :] if old else b"", orientation)
+    if len(EXIF) + len(tiff) > _MAX_SEGMENT_BYTES:
+        tiff = make_minimal_exif(orientation)
+    start = [segment for segment in segments if segment.is_a(_APP0, _JFIF)]
+    rest = [segment for segment in segments if segment is not old and segment not in start]
+    parts = [*start, Segment(_APP1, EXIF + tiff), *rest]
     return b"\xff\xd8" + b"".join(part.encoded() for part in parts) + scan
 
 

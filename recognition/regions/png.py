@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
 from recognition.errors import ImageError
-from recognition.regions.exif import make_minimal_exif, redact_exif
+from recognition.regions.exif import exif_with_orientation, make_minimal_exif, redact_exif
 from recognition.regions.redaction import Redaction
 from recognition.regions.xmp import write_packet
 
@@ -30,6 +30,19 @@ def with_xmp(data: bytes, root: Element, *, orientation: int, redaction: Redacti
         parts.append(_encode_chunk(name, body))
         if name == b"IHDR":
             parts.append(_encode_chunk(b"iTXt", _KEYWORD + _PLAIN_TEXT + write_packet(root)))
+    return b"".join(parts)
+
+
+def with_orientation(data: bytes, orientation: int) -> bytes:
+    """The photo whose EXIF says this orientation, whatever it said before."""
+    chunks = list(_iterate_chunks(data))
+    old = next((body for name, body in chunks if name == b"eXIf"), b"")
+    parts = [_SIGNATURE]
+    for name, body in chunks:
+        if name != b"eXIf":
+            parts.append(_encode_chunk(name, body))
+        if name == b"IHDR":
+            parts.append(_encode_chunk(b"eXIf", exif_with_orientation(old, orientation)))
     return b"".join(parts)
 
 

@@ -26,6 +26,12 @@ def with_xmp(data: bytes, root: Element, *, orientation: int, redaction: Redacti
     return bytes(directories.data)
 
 
+def with_orientation(data: bytes, orientation: int) -> bytes:
+    directories = Directories(bytearray(data))
+    directories.set_orientation(orientation)
+    return bytes(directories.data)
+
+
 def old_packets(data: bytes) -> list[bytes]:
     directories = Directories(bytearray(data))
     first = next(directories.walk())

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element  # only written here  # nosec B405
 
-from recognition.regions.exif import make_minimal_exif, redact_exif
+from recognition.regions.exif import exif_with_orientation, make_minimal_exif, redact_exif
 from recognition.regions.redaction import Redaction
 from recognition.regions.xmp import write_packet
 
@@ -23,12 +23,25 @@ def with_xmp(data: bytes, root: Element, *, orientation: int, redaction: Redacti
             tiff = body.removeprefix(_EXIF_MARK)
             kept.append((name, redact_exif(tiff, redaction) or make_minimal_exif(orientation)))
     kept.append((b"XMP ", write_packet(root)))
-    has_exif = any(name == b"EXIF" for name, _body in kept)
-    if kept[0][0] != b"VP8X":
-        kept.insert(0, (b"VP8X", _build_header(*kept[0])))
-    flags = kept[0][1][0] | _HAS_XMP | (_HAS_EXIF if has_exif else 0)
-    kept[0] = (b"VP8X", bytes([flags]) + kept[0][1][1:])
-    content = b"WEBP" + b"".join(_encode_chunk(name, body) for name, body in kept)
+    return _build_file(kept)
+
+
+def with_orientation(data: bytes, orientation: int) -> bytes:
+    """The photo with XMP whose EXIF says this orientation, whatever it said before."""
+    chunks = list(_iterate_chunks(data))
+    old = next((body.removeprefix(_EXIF_MARK) for name, body in chunks if name == b"EXIF"), b"")
+    kept = [(name, body) for name, body in chunks if name != b"EXIF"]
+    return _build_file([*kept[:-1], (b"EXIF", exif_with_orientation(old, orientation)), kept[-1]])
+
+
+def _build_file(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    """From chunks, the last of which is XMP."""
+    has_exif = any(name == b"EXIF" for name, _body in chunks)
+    if chunks[0][0] != b"VP8X":
+        chunks.insert(0, (b"VP8X", _build_header(*chunks[0])))
+    flags = chunks[0][1][0] | _HAS_XMP | (_HAS_EXIF if has_exif else 0)
+    chunks[0] = (b"VP8X", bytes([flags]) + chunks[0][1][1:])
+    content = b"WEBP" + b"".join(_encode_chunk(name, body) for name, body in chunks)
     return b"RIFF" + struct.pack("<I", len(content)) + content
 
 

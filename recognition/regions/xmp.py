@@ -61,6 +61,7 @@ _PLACES = [
     f"{{{_PHOTOSHOP}}}State",
     f"{{{_PHOTOSHOP}}}Country",
 ]
+_TIFF_ORIENTATION = "{http://ns.adobe.com/tiff/1.0/}Orientation"  # EXIF says it
 _REGION_PROPERTIES = (f"{{{_REGIONS}}}", f"{{{_MICROSOFT}}}RegionInfo", f"{{{_NOTE}}}HasExtendedXMP")
 _VIDEO_PROPERTIES = (f"{{{_CAMERA}}}Motion", f"{{{_CAMERA}}}MicroVideo", f"{{{_CONTAINER}}}")
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -185,7 +186,7 @@ def _get_holder(root: ElementTree.Element) -> ElementTree.Element:
 
 
 def _clean_description(description: ElementTree.Element, redaction: Redaction, *, has_gain_map: bool) -> None:
-    dropped = [*_REGION_PROPERTIES, *_VIDEO_PROPERTIES]
+    dropped = [_TIFF_ORIENTATION, *_REGION_PROPERTIES, *_VIDEO_PROPERTIES]
     dropped += [] if has_gain_map else [f"{{{_GAIN_MAP}}}"]
     dropped += [] if redaction.keep_position else _PLACES
     for name in [name for name in description.attrib if name.startswith(tuple(dropped))]:

@@ -47,6 +47,7 @@ export function startBoxDrawing(viewer, send, around = viewer) {
   function finishBox() {
     const values = Object.fromEntries(Object.entries(box).map(([side, value]) => [side, value.toFixed(1)]));
     if (viewer.dataset.in) values.in = viewer.dataset.in;
+    if (viewer.dataset.turn) values.turn = viewer.dataset.turn; // the box is wrong if somebody turns the photo meanwhile
     if (box.width < SMALLEST || box.height < SMALLEST) return drawBox(null);
     switchDrawing(false);
     return send(button.dataset.action, values);

@@ -1,8 +1,9 @@
-/** The page of one photo: the panel of a face, drawing missed faces, names that can be hidden, swipes. */
+/** The page of one photo: the panel of a face, drawing missed faces, names that can be hidden, zoom, swipes. */
 import { startBoxDrawing } from "./box_drawing.js";
 import { FacePanel } from "./face_panel.js";
 import { startSwipe } from "./swipe.js";
 import { startTypeahead } from "./typeahead.js";
+import { Zoom } from "./zoom.js";
 
 const NAMES_STORE = "facesite.names";
 
@@ -22,8 +23,9 @@ function startNamesSwitch(viewer) {
 }
 
 const viewer = document.querySelector("[data-viewer]");
+const zoom = new Zoom(viewer); // before the panel, whose arrow keys go from face to face
 const facePanel = new FacePanel(viewer); // before the drawing, whose Escape must not close the panel, too
 startNamesSwitch(viewer);
 startTypeahead(facePanel.panel);
 startBoxDrawing(viewer, (address, box) => facePanel.addDrawnFace(address, box));
-startSwipe(viewer.querySelector("[data-frame]"), () => viewer.classList.contains("is-drawing"));
+startSwipe(viewer.querySelector("[data-frame]"), () => zoom.isIn || viewer.classList.contains("is-drawing"));

@@ -102,8 +102,13 @@ class PhotoSelection {
     }
     if (key === "m") this.bar.querySelector(".selection-acts :is(summary, button)").focus();
     else if (key === "Delete") this.bar.querySelector("[data-delete]")?.click();
+    else if (this.#buttonWith(key)) this.#buttonWith(key).click();
     else return false;
     return true;
+  }
+
+  #buttonWith(key) {
+    return [...this.bar.querySelectorAll("[data-key]")].find((button) => button.dataset.key === key);
   }
 
   /** Acts are sent in the background, unless a file or a question comes back, or nothing would be left to see. */

@@ -41,6 +41,7 @@ GROUPS = {
     "test_policy.py": "furnished",
     "test_who_page.py": "furnished",
     "test_without_scripts.py": "furnished",
+    "test_zoom.py": "furnished",
     "test_curation.py": "own",
     "test_health.py": "own",
     "test_workplace.py": "own",

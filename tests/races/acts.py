@@ -89,6 +89,7 @@ from gallery.photos.membership import open_photo, put_photos_in_album, take_phot
 from gallery.photos.partial_uploads import append_part, begin_upload, discard_upload
 from gallery.photos.services import add_photo, restore_photo, retry_photo, trash_photo, trash_photos
 from gallery.photos.sharing import revoke_share_link, share_album
+from gallery.photos.turning import turn_photos
 from gallery.privacy.erasure import erase_person, erase_photos, erase_user
 from recognition.likeness import Likeness
 from tests.access_world import BOUNDS
@@ -430,6 +431,22 @@ def _(w: World) -> tuple[Act, Act]:
 @pair("a photo is trashed once", lambda w: w.events("photo.trash") == 1)
 def _(w: World) -> tuple[Act, Act]:
     return (lambda: trash_photo(w.mai, w.photo), lambda: trash_photo(w.bao, w.photo))
+
+
+@pair("a photo that two turn at once is turned twice", lambda w: Photo.objects.get().turn == 2)
+def _(w: World) -> tuple[Act, Act]:
+    return (lambda: turn_photos(w.mai, [w.photo], 1), lambda: turn_photos(w.bao, [w.photo], 1))
+
+
+@pair("a photo is turned while a face on it is named", lambda w: Photo.objects.get().turn == 1)
+def _(w: World) -> tuple[Act, Act]:
+    return (lambda: turn_photos(w.mai, [w.photo], 1), lambda: confirm_face(w.bao, w.face, w.anna))
+
+
+@pair("a photo that is turned while it is processed is turned once", lambda w: Photo.objects.get().turn == 1)
+def _(w: World) -> tuple[Act, Act]:
+    Photo.objects.update(work=Status.QUEUED)
+    return (lambda: turn_photos(w.mai, [w.photo], 1), lambda: process_photo(w.photo.pk))
 
 
 @pair("a photo is restored once", lambda w: w.events("photo.restore") == 1)

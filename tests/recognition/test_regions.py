@@ -53,6 +53,31 @@ def test_exiftool_reads_names_and_boxes_of_a_photo_however_it_is_turned(
     assert np.array_equal(images.read_photo(copy.data).pixels, images.read_photo(data).pixels)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("orientation", [None, 1, 5, 6])
+def test_a_turned_photo_reads_turned_and_its_copy_says_so_without_losing_a_pixel_or_a_date(
+    form: str, quarters: int, orientation: int | None
+) -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2021:07:04 12:30:00"
+    if orientation:
+        exif[0x0112] = orientation
+    data = corpus.saved(corpus.picture(90, 60), form, exif=exif)
+    upright = images.read_photo(data).pixels
+    turned = np.rot90(upright, -quarters)
+    assert np.array_equal(images.read_photo(images.Turned(data, quarters)).pixels, turned)
+    box = Box(10, 5, 20, 15)
+    [region] = images.read_regions(images.Turned(data, quarters), [box])
+    assert np.array_equal(region.pixels, turned[5:20, 10:30])
+    copy = make_tagged_copy(images.Turned(data, quarters), [NamedFace(box, "Hoa")])
+    assert np.array_equal(images.read_photo(copy.data).pixels, turned)
+    assert images.probe_photo(copy.data).moment == images.probe_photo(data).moment
+    plain = make_tagged_copy(images.Turned(corpus.saved(corpus.picture(), form), quarters), [])
+    bare = images.read_photo(corpus.saved(corpus.picture(), form)).pixels
+    assert np.array_equal(images.read_photo(plain.data).pixels, np.rot90(bare, -quarters))
+
+
 @needs_exiftool
 def test_exiftool_finds_no_position_unless_it_was_asked_for(tmp_path: Path) -> None:
     data = corpus.jpeg_with_position()

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from recognition.errors import ImageError, ImageTooLarge
 from recognition.images.limits import DEFAULT_LIMITS, Limits
@@ -34,7 +34,7 @@ from recognition.images.sandbox.wire import (
     write_all,
 )
 from recognition.images.sidecars import Contacts, NamesOfFiles
-from recognition.images.source import ImageInfo, Source, open_regular_file
+from recognition.images.source import ImageInfo, Source, Turned, open_regular_file
 from recognition.types import Box
 
 __all__ = [
@@ -150,8 +150,10 @@ def _ask_decoder(
     request: Message,
     unpack: _Unpack[_Result],
 ) -> _Result:
-    with _open_handle(source, limits) as handle:
-        answer, handles = get_shared_pool().ask({**request, "limits": asdict(limits)}, handle, limits)
+    source = source if isinstance(source, Turned) else Turned(source, 0)
+    request = {**request, "quarters": source.quarters, "limits": asdict(limits)}
+    with _open_handle(source.file, limits) as handle:
+        answer, handles = get_shared_pool().ask(request, handle, limits)
     try:
         return unpack(answer, handles)
     except (DecoderGone, LookupError, TypeError, ValueError) as problem:
@@ -162,7 +164,7 @@ def _ask_decoder(
 
 
 @contextmanager
-def _open_handle(source: Source, limits: Limits) -> Iterator[int]:
+def _open_handle(source: str | Path | bytes | BinaryIO, limits: Limits) -> Iterator[int]:
     """An open file for the decoder, whose position nobody else uses."""
     if isinstance(source, str | Path):
         with open_regular_file(Path(source)) as file:

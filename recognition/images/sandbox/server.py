@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -33,6 +32,7 @@ from recognition.images.sandbox.wire import (
     write_all,
 )
 from recognition.images.sidecars import MAX_SIDECAR_BYTES, read_sidecar
+from recognition.images.source import Turned, open_source
 from recognition.types import Box, Image
 
 _TIRED_AFTER = 2_000  # photos; then a fresh process takes over, whatever leaks
@@ -85,7 +85,9 @@ def _answer_request(line: socket.socket, request: Message, handle: int, served: 
     with os.fdopen(handle, "rb") as file:
         _set_allowance(limits)
         try:
-            message, result = _REQUEST_HANDLERS[request["do"]](file, limits, request)
+            message, result = _REQUEST_HANDLERS[request["do"]](
+                Turned(file, request["quarters"]), limits, request
+            )
         except ImageError as problem:
             message = {"error": type(problem).__name__, "code": problem.code, "params": dict(problem.params)}
         except MemoryError:
@@ -117,11 +119,11 @@ def _set_allowance(limits: Limits) -> None:
     signal.setitimer(signal.ITIMER_REAL, limits.seconds + 2)
 
 
-def _answer_probe(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+def _answer_probe(file: Turned, limits: Limits, request: Message) -> Answer:
     return {"info": info_to_message(probe_photo(file, limits))}, None
 
 
-def _answer_read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+def _answer_read(file: Turned, limits: Limits, request: Message) -> Answer:
     handles: list[int] = []
 
     def allocate(height: int, width: int) -> Image:
@@ -145,7 +147,7 @@ def _answer_read(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     }, handles[0]
 
 
-def _answer_regions(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+def _answer_regions(file: Turned, limits: Limits, request: Message) -> Answer:
     boxes = [Box(*edges) for edges in request["boxes"]]
     regions = read_regions(file, boxes, limits, max_side=request["max_side"])
     handle = create_shared_file()
@@ -158,7 +160,7 @@ def _answer_regions(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     return {"regions": said}, handle
 
 
-def _answer_derive(file: BinaryIO, limits: Limits, request: Message) -> Answer:
+def _answer_derive(file: Turned, limits: Limits, request: Message) -> Answer:
     content = make_rendition(
         file, request["max_side"], limits, form=request["form"], quality=request["quality"]
     )
@@ -167,9 +169,11 @@ def _answer_derive(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     return {"bytes": len(content)}, handle
 
 
-def _answer_sidecar(file: BinaryIO, limits: Limits, request: Message) -> Answer:
-    file.seek(0)
-    found, contacts = read_sidecar(file.read(MAX_SIDECAR_BYTES + 1), request["suffix"], request["contacts"])
+def _answer_sidecar(file: Turned, limits: Limits, request: Message) -> Answer:
+    with open_source(file) as sidecar:
+        sidecar.seek(0)
+        said = sidecar.read(MAX_SIDECAR_BYTES + 1)
+    found, contacts = read_sidecar(said, request["suffix"], request["contacts"])
     files = [[name, names_to_message(tags)] for name, tags in found.items()]
     content = json.dumps({"files": files, "contacts": contacts}).encode()
     handle = create_shared_file()
@@ -177,7 +181,7 @@ def _answer_sidecar(file: BinaryIO, limits: Limits, request: Message) -> Answer:
     return {"bytes": len(content)}, handle
 
 
-_REQUEST_HANDLERS: dict[str, Callable[[BinaryIO, Limits, Message], Answer]] = {
+_REQUEST_HANDLERS: dict[str, Callable[[Turned, Limits, Message], Answer]] = {
     "probe": _answer_probe,
     "read": _answer_read,
     "regions": _answer_regions,
