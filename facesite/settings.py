@@ -313,6 +313,13 @@ if INDEX_POLICY == "measured" and (INDEX_KEY or INDEX_METRIC != "ip"):
     raise ImproperlyConfigured(
         "FACESITE_INDEX_KEY and FACESITE_INDEX_METRIC go with FACESITE_INDEX_POLICY=autofaiss."
     )
+INDEX_ENGINE = env.choice("FACESITE_INDEX_ENGINE", "faiss", ("faiss", "milvus"))
+MILVUS_URI = env.text("MILVUS_URI")  # http://host:19530, or the path of a file for Milvus Lite
+MILVUS_TOKEN = env.text("MILVUS_TOKEN")
+MILVUS_DATABASE = env.text("MILVUS_DATABASE")  # of this site alone
+MILVUS_INDEX = env.text("MILVUS_INDEX", "AUTOINDEX")
+if INDEX_ENGINE == "milvus" and not MILVUS_URI:
+    raise ImproperlyConfigured("FACESITE_INDEX_ENGINE=milvus needs MILVUS_URI, as http://host:19530.")
 INDEX_MAX_QUERY_MS = env.number("FACESITE_INDEX_MAX_QUERY_MS", 10, low=0.01, high=10_000)
 INDEX_MAX_MEMORY = env.size("FACESITE_INDEX_MAX_MEMORY", "4GB")
 NEIGHBOURS = 50

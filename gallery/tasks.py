@@ -13,7 +13,8 @@ from gallery.faces.naming import is_following_due
 from gallery.faces.processing import list_unembedded_drawn_faces
 from gallery.index import tasks as index_tasks
 from gallery.index import worker_memory  # noqa: F401 -- listens to the worker's start
-from gallery.index.builds import is_face_build_due
+from gallery.index.builds import is_engine_switch_due, is_face_build_due
+from gallery.index.change_writer import is_writing_due
 from gallery.jobs import dispatch
 from gallery.jobs.leases import recover_expired_leases
 from gallery.jobs.registry import JOB_KINDS
@@ -62,6 +63,10 @@ def sweep() -> None:
         dispatch.send_task("group_new_faces")
     if is_face_build_due():
         dispatch.send_task("request_build", "faces changed", None, True, IndexContents.FACES)
+    if is_engine_switch_due():
+        dispatch.send_task("request_build", "another engine", None, True)
+    if is_writing_due():
+        dispatch.send_task("write_index_changes")
     for pk in list_unembedded_drawn_faces():
         dispatch.send_task("embed_face", pk)
     if is_following_due():

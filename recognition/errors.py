@@ -170,6 +170,12 @@ class IndexUnusable(RecognitionError):
     code = "index_unusable"
 
 
+class IndexAway(IndexUnusable):
+    """The server that keeps the index does not answer; what needs it waits."""
+
+    code = "index_away"
+
+
 class EmbedderMismatch(RecognitionError):
     """Vectors of one embedder met an index, or bounds, of another."""
 

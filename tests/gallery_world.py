@@ -12,9 +12,11 @@ import pytest
 
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
+from gallery.index.index_engines import get_milvus
 from gallery.index.live import IndexFollower, find_nearest_references
 from gallery.models import Face, Person, Reference, ReferenceVector
 from gallery.models.fields import vector_from_bytes
+from recognition.index.milvus import MilvusEngine
 from recognition.types import Embeddings, Neighbour
 from tests.engines import FakeEngine
 from tests.making import EMBEDDER, a_face, a_reference, a_vector
@@ -34,6 +36,14 @@ def world(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, sent: 
     monkeypatch.setattr(engine, "get_decision_bounds", lambda embedder: fake.bounds)
     monkeypatch.setattr(engine, "_loaded_objects", {})
     return fake
+
+
+@pytest.fixture
+def milvus(settings: Any, tmp_path: Path) -> MilvusEngine:
+    """The index is in Milvus Lite, searched exactly."""
+    settings.INDEX_ENGINE, settings.MILVUS_INDEX = "milvus", "FLAT"
+    settings.MILVUS_URI = str(tmp_path / "milvus.db")
+    return get_milvus()
 
 
 def another_embedder(fake: FakeEngine) -> FakeEngine:

@@ -70,7 +70,7 @@ def read_contents(reader: SqlReader) -> DatabaseContents:
     active = "SELECT directory FROM gallery_build WHERE is_active AND directory <> ''"
     return DatabaseContents(
         files=[NamedFile(*row) for row in reader.execute(FILES_QUERY).fetchall()],
-        builds=[row[0] for row in reader.execute(active).fetchall()],
+        builds=[name for (name,) in reader.execute(active).fetchall() if not name.startswith("milvus:")],
         migrations=dict(migrations),
         counts={
             word: reader.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 -- our own names  # nosec B608

@@ -29,9 +29,8 @@ from gallery.core.lookups import SEARCH_SOCKET_NAME, SOCKET_NAME, get_socket_pat
 from gallery.core.problems import make_problem
 from gallery.faces.alike import search_with_face, search_with_picture, search_with_vector
 from gallery.faces.lookup import compare_pictures, describe_picture, identify_faces, load_models
-from gallery.index.live import IndexNotReady
 from gallery.models import User
-from recognition.errors import CodedError, ImageError, ImageTooLarge
+from recognition.errors import CodedError, ImageError, ImageTooLarge, IndexAway
 
 MAX_WAITING = 128  # questions; whoever asks then is told to come again
 SEND_SECONDS = 10  # without a byte, after which somebody who asks is not listened to any more
@@ -119,7 +118,7 @@ def answer_question(question: dict[str, Any], pictures: list[bytes]) -> HttpResp
                 return make_compreface_error(400, NUMBERS.get(error.code, unnamed), translate_error(error))
             status = 413 if isinstance(error, ImageTooLarge) else 422
             return make_problem(status, error.code, translate_error(error))
-        except IndexNotReady:
+        except IndexAway:
             return make_problem(503, "index_not_ready", retry_after=60)
         except Exception:
             log.exception("a picture could not be looked at")

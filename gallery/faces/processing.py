@@ -17,7 +17,7 @@ from gallery.core.limits import get_upload_limits
 from gallery.faces.naming import hold_undecided_faces, name_faces
 from gallery.faces.stacks import stack_photo
 from gallery.index import engine
-from gallery.index.engine import MISSING_MODEL_ERRORS, MODEL_RETRY_SECONDS
+from gallery.index.engine import MISSING_ENGINE_ERRORS, MODEL_RETRY_SECONDS
 from gallery.index.feed import ChangeKind, record_face_changes
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
@@ -61,7 +61,7 @@ def record_failure(row: Work, file_gone: JobFailed) -> Iterator[None]:
         yield
     except FileNotFoundError:
         finish_row(row, Status.FAILED, file_gone)
-    except MISSING_MODEL_ERRORS as error:
+    except MISSING_ENGINE_ERRORS as error:
         postpone_row(row, MODEL_RETRY_SECONDS, error)
     except RecognitionError as error:
         finish_row(row, Status.FAILED, error)

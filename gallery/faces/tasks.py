@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from gallery.faces import clustering, naming, processing, regrouping
-from gallery.index.live import IndexNotReady
 from gallery.jobs.tasks import register_task
+from recognition.errors import IndexAway
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def embed_face(pk: int) -> None:
 def group_new_faces() -> None:
     try:
         clustering.cluster_new_faces()
-    except IndexNotReady as error:  # the sweep sends this again
+    except IndexAway as error:  # the sweep sends this again
         log.info("Unknown faces wait: %s", error)
 
 
@@ -37,4 +37,7 @@ def regroup_faces(pk: int) -> None:
 @register_task("follow_gallery")
 def follow_gallery(is_all: bool = False) -> None:
     """Search undecided faces again after the gallery, or with `is_all` the bounds, changed."""
-    naming.follow_gallery(is_all=is_all)
+    try:
+        naming.follow_gallery(is_all=is_all)
+    except IndexAway as error:
+        log.warning("Older faces wait: %s", error)

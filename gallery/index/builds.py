@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Min, QuerySet
 from django.utils import timezone
@@ -22,6 +20,14 @@ from gallery.index import engine
 from gallery.index.contents import FACES, INDEXED_ROWS, REFERENCES, IndexedRows
 from gallery.index.engine import get_configured_recipe, get_embedder_by_id
 from gallery.index.feed import get_latest_change_id, get_settled_change_id, list_index_changes
+from gallery.index.index_engines import (
+    FILES,
+    get_engine_of,
+    get_index_engine,
+    is_kept_elsewhere,
+    list_engines,
+    name_build,
+)
 from gallery.index.live import IndexFollower, open_index
 from gallery.index.selectors import (
     SERVING_RECIPE_KEY,
@@ -32,15 +38,13 @@ from gallery.index.selectors import (
     list_changes_since,
 )
 from gallery.jobs import dispatch, leases
-from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease
+from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.models import Build, Face, GalleryChange, SiteSetting, Status, User
 from gallery.models.base import build_failure_columns
 from gallery.models.history import get_site_setting
 from gallery.models.index import IndexContents
-from gallery.models.storage import INDEX_AREA, get_storage
 from recognition import index
-from recognition.errors import RecognitionError
-from recognition.index import builder
+from recognition.errors import IndexAway, RecognitionError
 from recognition.types import Embedder
 
 BUILD_DEBOUNCE_SECONDS = 20  # seconds from the first change to the build that takes it in
@@ -78,6 +82,10 @@ def request_build_after_change(reason: str) -> Build | None:
     """
     embedder_id = engine.get_serving_embedder().id
     active = get_active_build(embedder_id)
+    is_elsewhere = active is not None and is_kept_elsewhere(active.directory)
+    if active and not is_elsewhere and get_engine_of(active.directory).takes_changes:
+        dispatch.send_task("follow_gallery", countdown=BUILD_DEBOUNCE_SECONDS)
+        return None
     is_large = active and active.vectors > SMALL_GALLERY_SIZE
     if active and is_large and list_changes_since(active).count() < MIN_CHANGED_SHARE * active.vectors:
         dispatch.send_task("follow_gallery", countdown=BUILD_DEBOUNCE_SECONDS)
@@ -108,13 +116,29 @@ def is_face_build_due() -> bool:
         changes = list_index_changes(recipe["id"], IndexContents.FACES)  # a build takes them out of the feed
         most = (Face.objects.comparable(recipe["id"]), changes)
         return is_left or any(rows[MIN_FACES_TO_BUILD - 1 :].exists() for rows in most)
+    if is_kept_elsewhere(active.directory):
+        return True
+    if get_engine_of(active.directory).takes_changes:
+        return False
     since = list_changes_since(active)
     if since.filter(kind=GalleryChange.Kind.ERASED).exists():
         return True
     return since.count() >= max(MIN_FACES_TO_BUILD, MIN_CHANGED_SHARE * active.vectors)
 
 
+def is_engine_switch_due() -> bool:
+    """Whether references are still searched in another engine than that which the settings name."""
+    recipe = get_site_setting(SERVING_RECIPE_KEY)
+    active = get_active_build(recipe["id"]) if isinstance(recipe, dict) else None
+    references = Build.objects.filter(contents=IndexContents.REFERENCES)
+    is_tried = references.filter(work__in=UNFINISHED_STATUSES) | references.filter(
+        work=Status.FAILED, finished_at__gt=timezone.now() - FACE_BUILD_RETRY
+    )
+    return active is not None and is_kept_elsewhere(active.directory) and not is_tried.exists()
+
+
 SECONDS_BETWEEN_REPORTS = 0.5
+AWAY_RETRY_SECONDS = 60.0  # after which an engine that was away is asked again
 BUILD_STEPS = {"write": (0.0, 0.4), "build": (0.4, 0.5), "check": (0.9, 0.1)}  # start and share of the whole
 
 
@@ -133,6 +157,8 @@ def run_build(pk: int) -> Build | None:
             _run_claimed_build(build)
         except index.BuildCancelled:
             finish_row(build, Status.CANCELLED)
+        except IndexAway as error:
+            postpone_row(build, AWAY_RETRY_SECONDS, error)
         except RecognitionError as error:
             finish_row(build, Status.FAILED, error)
         except OSError as error:
@@ -162,11 +188,9 @@ def _run_claimed_build(build: Build) -> None:
     waiting.update(work=Status.CANCELLED, finished_at=timezone.now(), **superseded)
     clean_up_builds(embedder.id, build.contents)
     upto = get_settled_change_id(embedder.id, build.contents)
-    name = f"{embedder.id}/{build.pk}-{uuid.uuid4().hex[:8]}"
-    storage = get_storage(INDEX_AREA)
-    figures = _write_index(build, embedder, Path(storage.path(name)))
+    name = name_build(embedder.id, build.pk)
+    figures = _write_index(build, embedder, name)
     try:
-        storage.put_folder(name)
         activate_build(
             build,
             directory=name,
@@ -178,27 +202,23 @@ def _run_claimed_build(build: Build) -> None:
             size=figures.bytes,
             recall=figures.recall,
             milliseconds=round(1000 * figures.build_seconds),
-            figures=asdict(figures),
+            figures=asdict(figures) | {"built_upto": upto},
         )
-    except (LeaseLost, OSError):
-        storage.delete_folder(name)
+    except LeaseLost:
+        get_index_engine().drop(name)
         raise
-    clean_up_builds(embedder.id, build.contents)
+    with suppress(IndexAway):  # the next build finds what is left
+        clean_up_builds(embedder.id, build.contents)
 
 
-def _write_index(build: Build, embedder: Embedder, directory: Path) -> index.BuildFigures:
+def _write_index(build: Build, embedder: Embedder, name: str) -> index.BuildFigures:
     row, is_due = Build.objects.filter(pk=build.pk), _make_interval_check()
     rows = INDEXED_ROWS[build.contents]
-    return builder.build(
+    return get_index_engine().build(
         rows.stream_parts(embedder.id),
-        directory,
+        name,
         embedder_id=embedder.id,
         dimension=embedder.dimension,
-        max_query_ms=settings.INDEX_MAX_QUERY_MS,
-        max_memory=settings.INDEX_MAX_MEMORY,
-        autofaiss=index.AutofaissOptions(settings.INDEX_METRIC, settings.INDEX_KEY)
-        if settings.INDEX_POLICY == "autofaiss"
-        else None,
         progress=_make_progress_reporter(row, rows.list_searchable(embedder.id).count()),
         cancelled=lambda: is_due() and row.filter(is_cancel_wanted=True).exists(),
     )
@@ -283,7 +303,8 @@ def clean_up_builds(embedder_id: str, contents: str = IndexContents.REFERENCES) 
     kept = find_kept_builds(embedder_id, contents)
     erased = get_latest_change_id(embedder_id, contents, kind=GalleryChange.Kind.ERASED)
     for place, build in enumerate(kept.order_by("-is_active", "-pk")):
-        if place >= MAX_KEPT_BUILDS or (not build.is_active and build.upto_change < erased):
+        is_stale = build.upto_change < erased or get_engine_of(build.directory).takes_changes
+        if place >= MAX_KEPT_BUILDS or (not build.is_active and is_stale):
             drop_build_files(build)
     if contents == IndexContents.FACES and kept.filter(is_active=True).exists():
         _drop_face_builds_of_others(embedder_id)
@@ -307,20 +328,22 @@ def drop_build_files(build: Build) -> None:
 
     The row first: a directory without a row is a leftover, a row without a directory is broken.
     """
-    directory = build.directory
+    name = build.directory
     Build.objects.filter(pk=build.pk, is_active=False).update(directory="")
-    get_storage(INDEX_AREA).delete_folder(directory)
+    get_engine_of(name).drop(name)
 
 
 def remove_orphan_directories(embedder_id: str) -> None:
-    storage = get_storage(INDEX_AREA)
-    parent = Path(storage.path(embedder_id))
-    parent.mkdir(parents=True, exist_ok=True)
-    index.remove_partials(parent)
+    FILES.drop_partials(embedder_id)
+    for name in list_orphans(embedder_id):
+        get_engine_of(name).drop(name)
+
+
+def list_orphans(embedder_id: str) -> list[str]:
+    """What belongs to no build: being written, or left by a process that died."""
     owned = set(Build.objects.filter(embedder_id=embedder_id).values_list("directory", flat=True))
-    for folder in list(storage.list_folders(f"{embedder_id}/*")):
-        if folder.name not in owned:
-            storage.delete_folder(folder.name)
+    there = [name for each in list_engines() for name in each.list_names(embedder_id)]
+    return [name for name in there if name not in owned]
 
 
 VECTOR_TOLERANCE = 1e-6

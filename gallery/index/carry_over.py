@@ -73,6 +73,7 @@ def _drop_builds(old: str, new: str) -> None:
     Build.objects.filter(embedder_id=new, directory__startswith=f"{old}/").update(
         is_active=False, directory=""
     )
+    Build.objects.filter(embedder_id=new, directory__startswith=f"milvus:{old}/").update(is_active=False)
     queued = Build.objects.filter(embedder_id=new, work=Status.QUEUED, contents=IndexContents.REFERENCES)
     if not queued.exists():
         build = Build.objects.create(embedder_id=new, queued_at=get_database_time(), reason="recipe changed")

@@ -29,6 +29,7 @@ from recognition.embedders import (
 )
 from recognition.errors import (
     EmbedderMismatch,
+    IndexAway,
     ModelCacheUnusable,
     RecognitionError,
     WeightsCorrupt,
@@ -43,8 +44,8 @@ _loading_lock = threading.RLock()
 _loaded_objects: dict[tuple[int, str], object] = {}
 _side_by_side = 0  # of a command; 0 in a worker
 
-# Of the installation, not of a photo: what waits for a model is tried again so many seconds later.
-MISSING_MODEL_ERRORS = (WeightsMissing, WeightsCorrupt, ModelCacheUnusable)
+# Of the installation, not of a photo: what waits for a model or the index is tried again so many seconds later.
+MISSING_ENGINE_ERRORS = (WeightsMissing, WeightsCorrupt, ModelCacheUnusable, IndexAway)
 MODEL_RETRY_SECONDS = 60.0
 MIN_DECODED_SIDE = 3_000  # a larger JPEG is decoded at a half, a quarter or an eighth, never below this
 

@@ -48,5 +48,6 @@ JOBS = (
         doing=_("verifying the index"),
         request=request_verification,
     ),
+    TaskKind(task="write_index_changes", doing=_("writing changes to the index")),
     TaskKind(task="roll_back", doing=_("going back to the build before")),
 )

@@ -14,19 +14,19 @@ from gallery.history.changeset import split_into_chunks
 from gallery.index.contents import REFERENCES, IndexedRows
 from gallery.index.engine import load_once, threads_per_photo
 from gallery.index.feed import get_latest_change_id, list_index_changes
+from gallery.index.index_engines import get_engine_of
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.models import Build, Person
-from gallery.models.storage import INDEX_AREA, get_storage
-from recognition.errors import EmbedderMismatch, IndexUnusable
-from recognition.index import Index, LiveIndex, limit_threads
+from recognition.errors import EmbedderMismatch, IndexAway, IndexUnusable
+from recognition.index import LiveIndex, SearchableIndex, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
 
 log = logging.getLogger(__name__)
 MAX_TRANSACTION_AGE = timedelta(seconds=60)  # one that was open this long may still show an older change
 
 
-class IndexNotReady(IndexUnusable):
+class IndexNotReady(IndexAway):
     """There is too much to search without a build, which is still to be made."""
 
 
@@ -41,8 +41,13 @@ class IndexFollower:
         self.build: int | None = None
         self.problem = ""  # why the build that should serve does not
         self._is_loaded = False
+        self._written = 0  # every change up to here is in the build
         self.horizon = 0  # every change up to here has been followed
         self._seen: set[int] = set()  # changes above the horizon that have been followed
+        self._changed: dict[
+            int, int
+        ] = {}  # the newest change of each row that a build in Milvus may not hold yet
+        self._masked: set[int] = set()  # rows of people whose consent has expired, or is there again
         self._expired: set[int] = set()  # people whose consent has expired, and who are no longer searched
         self._lock = threading.Lock()
 
@@ -52,28 +57,41 @@ class IndexFollower:
             build = get_active_build(self.embedder_id, self.rows.contents)
             if not self._is_loaded or (build.pk if build else None) != self.build:
                 self._load(build)
+            elif build is not None and build.upto_change > self._written:
+                self._forget_written(build.upto_change)
             self._follow()
             self._mask()
 
     def _load(self, build: Build | None) -> None:
         self._is_loaded = False
         contents = self.rows.contents
-        self.horizon = get_latest_change_id(self.embedder_id, contents, at__lte=_settled_time())
+        self.horizon = get_latest_change_id(self.embedder_id, contents, at__lte=get_settled_time())
         index, self.problem = None, ""
         if build is not None:
             try:
                 index = open_index(build)
+            except IndexAway:
+                raise
             except (IndexUnusable, EmbedderMismatch) as error:
                 self.problem = str(error)
                 log.error("Build %s cannot be used, so all %s are searched: %s", build.pk, contents, error)
                 dispatch.send_task("request_build", "the serving build is broken", None, True, contents)
         self.live = LiveIndex(self.embedder_id, self.dimension, index)
         self.build, self._seen, self._expired = (build.pk if build else None), set(), set()
+        self._changed, self._masked = {}, set()
         if build is not None and index is not None:
-            self.horizon = build.upto_change
+            self.horizon = self._written = build.upto_change
         else:
             self._load_all()
         self._is_loaded = True
+
+    def _forget_written(self, upto: int) -> None:
+        """The build has taken these changes in, and knows more of their rows than this process."""
+        written = [number for number, change in self._changed.items() if change <= upto]
+        self.live.forget_changes(np.array(sorted(set(written) - self._masked), np.int64))
+        for number in written:
+            del self._changed[number]
+        self._written, self.horizon = upto, max(upto, self.horizon)
 
     def _load_all(self) -> None:
         most = self.rows.max_unbuilt
@@ -93,7 +111,9 @@ class IndexFollower:
         if fresh:
             self._sync(sorted(set(fresh.values())))
             self._seen.update(fresh)
-        settled = _settled_time()
+            for pk, number in fresh.items():
+                self._changed[number] = max(pk, self._changed.get(number, 0))
+        settled = get_settled_time()
         self.horizon = max((pk for pk, _, at in found if at <= settled), default=self.horizon)
         self._seen = {pk for pk in self._seen if pk > self.horizon}
 
@@ -103,7 +123,9 @@ class IndexFollower:
         if now == self._expired:
             return
         turned = self.rows.list_of_people(now ^ self._expired).order_by("pk")
-        self._sync(list(turned.values_list("pk", flat=True)))
+        numbers = list(turned.values_list("pk", flat=True))
+        self._masked.update(numbers)
+        self._sync(numbers)
         self._expired = now
 
     def _sync(self, numbers: list[int]) -> None:
@@ -119,13 +141,13 @@ class IndexFollower:
             )
 
 
-def _settled_time() -> datetime:
+def get_settled_time() -> datetime:
     """Before this, no transaction is open any more. SQLite writes one at a time, so numbers come in order."""
     return timezone.now() - (timedelta() if connection.vendor == "sqlite" else MAX_TRANSACTION_AGE)
 
 
-def open_index(build: Build) -> Index:
-    return Index.load(get_storage(INDEX_AREA).fetch_folder(build.directory), build.embedder_id)
+def open_index(build: Build) -> SearchableIndex:
+    return get_engine_of(build.directory).open(build.directory, build.embedder_id)
 
 
 def get_index_follower(embedder: Embedder, rows: IndexedRows = REFERENCES) -> IndexFollower:

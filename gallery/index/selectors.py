@@ -153,6 +153,7 @@ def explain_index_kind(figures: dict[str, Any]) -> str:
         "over budget": _("It takes more memory than allowed, because nothing smaller could be built."),
         "autofaiss": _("AutoFaiss chose it, as the settings ask."),
         "named": _("The settings name this kind."),
+        "milvus": _("Milvus keeps it, as the settings ask."),
         "too few": _(
             "Every reference is compared: the kind that the settings name learns from more references."
         ),

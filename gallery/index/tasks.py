@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from gallery.index import builds, engine
+from gallery.index import builds, change_writer, engine
 from gallery.index.builds import compare_index_with_database
 from gallery.index.services import VERIFY_INDEX_JOB
 from gallery.jobs.services import track_job
 from gallery.jobs.tasks import register_task
 from gallery.models import User
 from gallery.models.index import IndexContents
-from recognition.errors import RecognitionError
+from recognition.errors import IndexAway, RecognitionError
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,14 @@ def roll_back() -> None:
         builds.roll_back_build(engine.get_serving_embedder().id)
     except RecognitionError as error:
         log.error("The index was not rolled back: %s", error)
+
+
+@register_task("write_index_changes")
+def write_index_changes() -> None:
+    try:
+        change_writer.write_index_changes()
+    except IndexAway as error:  # the sweep sends this again
+        log.warning("Changes of the index wait: %s", error)
 
 
 @register_task(VERIFY_INDEX_JOB)

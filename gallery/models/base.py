@@ -33,6 +33,7 @@ FAILURE_MESSAGES: Mapping[str, str] = {
     "builder_ended": gettext_noop("The process that built it ended; a later build has taken its place."),
     "build_superseded": gettext_noop("Build %(pk)s, started later, holds the same."),
     "index_not_written": gettext_noop("The index could not be written: %(error)s."),
+    "index_away": gettext_noop("The index does not answer; this waits until it does."),
     "export_not_written": gettext_noop("The file could not be written: the disk may be full."),
     "not_removed_yet": gettext_noop("Something could not be removed yet: %(error)s. It is tried again."),
 }

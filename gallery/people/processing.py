@@ -261,7 +261,7 @@ def _embed_missing_references(embedder: Embedder) -> int:
         left -= 1
         try:
             _reembed_reference(pk, embedder)
-        except engine.MISSING_MODEL_ERRORS:
+        except engine.MISSING_ENGINE_ERRORS:
             raise
         except (RecognitionError, OSError) as error:
             log.warning("Reference %s cannot be embedded anew: %s", pk, error)

@@ -30,7 +30,14 @@ from gallery.history.redaction import (
     redact_bulk_acts,
     redact_sources,
 )
-from gallery.index.builds import drop_build_files, remove_orphan_directories, request_build, run_build
+from gallery.index.builds import (
+    drop_build_files,
+    list_orphans,
+    remove_orphan_directories,
+    request_build,
+    run_build,
+)
+from gallery.index.change_writer import erase_in_place, list_writable_builds, may_hold_erased_q
 from gallery.jobs import dispatch
 from gallery.jobs.leases import claim_row, finish_row, hold_lease, postpone_row
 from gallery.models import (
@@ -48,7 +55,7 @@ from gallery.models import (
 )
 from gallery.models import ReferenceVector as Vector
 from gallery.models.index import IndexContents
-from gallery.models.storage import EXPORT_AREA, INDEX_AREA, get_storage, remove_file
+from gallery.models.storage import EXPORT_AREA, get_storage, remove_file
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
@@ -122,11 +129,16 @@ def clear_index_builds(erasure: Erasure) -> bool:
         for embedder_id, change in erasure.todo.get(key, {}).items()
     ]
     for contents, embedder_id, change in wanted:
+        for build in list_writable_builds():
+            if (build.contents, build.embedder_id) == (contents, embedder_id) and erase_in_place(
+                build, change
+            ):
+                add_to_receipt(erasure, "builds")
         stale = _get_stale_builds(contents, embedder_id, change)
         for build in stale.filter(is_active=False):
             drop_build_files(build)
             add_to_receipt(erasure, "builds")
-        if not stale.exists() and not _has_leftover_directories(embedder_id):
+        if not stale.exists() and not list_orphans(embedder_id):
             continue
         if _is_building():
             return False
@@ -139,19 +151,12 @@ def clear_index_builds(erasure: Erasure) -> bool:
         add_to_receipt(erasure, "builds")
         for build in stale:
             drop_build_files(build)
-    return not any(_get_stale_builds(*each).exists() or _has_leftover_directories(each[1]) for each in wanted)
+    return not any(_get_stale_builds(*each).exists() or list_orphans(each[1]) for each in wanted)
 
 
 def _get_stale_builds(contents: str, embedder_id: str, change: int) -> QuerySet[Build]:
-    rows = Build.objects.filter(contents=contents, embedder_id=embedder_id, upto_change__lt=change)
+    rows = Build.objects.filter(may_hold_erased_q(change), contents=contents, embedder_id=embedder_id)
     return rows.exclude(directory="")
-
-
-def _has_leftover_directories(embedder_id: str) -> bool:
-    """Directories that belong to no build: being written, or left by a process that died."""
-    owned = set(Build.objects.filter(embedder_id=embedder_id).values_list("directory", flat=True))
-    there = get_storage(INDEX_AREA).list_folders(f"{embedder_id}/*")
-    return any(folder.name not in owned for folder in there)
 
 
 def _is_building() -> bool:

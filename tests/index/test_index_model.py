@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from gallery.index import builds, contents, engine
+from gallery.index import builds, change_writer, contents, engine
 from gallery.index.builds import (
     NoEarlierBuild,
     compare_index_with_database,
@@ -24,20 +23,22 @@ from gallery.index.builds import (
     roll_back_build,
     run_build,
 )
+from gallery.index.change_writer import write_index_changes
 from gallery.index.feed import ChangeKind, record_reference_changes
+from gallery.index.index_engines import get_engine_of, list_engines
 from gallery.index.live import IndexFollower
 from gallery.jobs.leases import recover_expired_leases
 from gallery.jobs.registry import JOB_KINDS
 from gallery.models import Build, Erasure, Person, Reference, Status
 from gallery.privacy.erasure import erase_person
 from gallery.privacy.erasure_cleanup import finish_erasure
-from recognition.errors import IndexUnusable
+from recognition.errors import IndexAway, IndexUnusable
 from recognition.index import builder
 from tests.engines import FakeEngine
-from tests.gallery_world import as_row, erase, know, move, reject, world
+from tests.gallery_world import as_row, erase, know, milvus, move, reject, world
 from tests.making import EMBEDDER, a_person, a_vector
 
-__all__ = ["world"]
+__all__ = ["milvus", "world"]
 pytestmark = pytest.mark.django_db
 
 VECTORS = [a_vector(seed) for seed in range(40)]
@@ -143,7 +144,8 @@ class IndexMachine(RuleBasedStateMachine):
                 self.clear()
         if place is None:
             assert not Erasure.objects.exclude(work=Status.DONE).exists()
-            held = [np.load(path) for path in builds.settings.INDEX_ROOT.rglob("ids.npy")]
+            names = [name for each in list_engines() for name in each.list_names(EMBEDDER)]
+            held = [get_engine_of(name).open(name, EMBEDDER).list_ids() for name in names]
             assert not self.erased & {int(pk) for ids in held for pk in ids}
 
     @staticmethod
@@ -163,6 +165,9 @@ class IndexMachine(RuleBasedStateMachine):
         assert build is not None
         assert build.work == Status.DONE, build.failure_text
         assert build.vectors == len(self.model)
+        process = self.fresh()
+        process.refresh()
+        assert not process.problem  # it serves
 
     @rule(place=st.sampled_from(PLACES))
     def crash_in_a_build(self, place: tuple[Any, str]) -> None:
@@ -189,7 +194,18 @@ class IndexMachine(RuleBasedStateMachine):
     @rule()
     def lose_the_files_of_the_serving_build(self) -> None:
         for build in Build.objects.filter(is_active=True):
-            shutil.rmtree(builds.settings.INDEX_ROOT / build.directory, ignore_errors=True)
+            get_engine_of(build.directory).drop(build.directory)
+
+    @rule()
+    def write_to_the_build_that_takes_changes(self) -> None:
+        with contextlib.suppress(IndexAway):  # its collection is lost
+            write_index_changes()
+
+    @rule()
+    def die_while_changes_are_written(self) -> None:
+        with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed, IndexAway):
+            patch.setattr(change_writer, "make_part", self.die)
+            write_index_changes()
 
     @rule(which=st.integers(0, 1), row=ROW, k=st.integers(1, 50))
     def search(self, which: int, row: int, k: int) -> None:
@@ -214,7 +230,12 @@ class IndexMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("examples", [6, pytest.param(100, marks=pytest.mark.long)])
-def test_the_index_is_a_dictionary_whatever_happens(world: FakeEngine, examples: int) -> None:
+@pytest.mark.parametrize("index_engine", ["faiss", "milvus"])
+def test_the_index_is_a_dictionary_whatever_happens(
+    world: FakeEngine, request: pytest.FixtureRequest, index_engine: str, examples: int
+) -> None:
+    if index_engine == "milvus":
+        request.getfixturevalue("milvus")
     run_state_machine_as_test(
         IndexMachine,
         settings=settings(
