@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from recognition.errors import ImageError, ImageTooLarge
 from recognition.files import is_system_folder
+from recognition.images.archive_names import decode_names
 from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
 from recognition.images.source import open_regular_file
@@ -23,7 +23,7 @@ from recognition.images.source import open_regular_file
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
                RuntimeError, NotImplementedError)  # fmt: skip
 _CLUTTER = {".ds_store", "thumbs.db", "desktop.ini"}
-_ENCRYPTED, _UTF8_NAME = 0x1, 0x800  # flags of a member
+_ENCRYPTED = 0x1  # flag of a member
 _CHUNK_BYTES = 1 << 16
 
 
@@ -70,8 +70,8 @@ def read_archive_members(
     """
     with _open_archive(source, archive_limits) as archive:
         left, left_out = archive_limits.unpacked_bytes, set()
-        for entry in archive.infolist():
-            name = _decode_name(entry)
+        entries = archive.infolist()
+        for entry, name in zip(entries, decode_names(entries), strict=True):
             if entry.is_dir() or _is_clutter(name):
                 continue
             *folders, _file = name.split("/")
@@ -127,14 +127,6 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     if directory > limits.directory_bytes:
         raise ImageTooLarge("zip_list")
     file.seek(0)
-
-
-def _decode_name(entry: zipfile.ZipInfo) -> str:
-    name = entry.orig_filename
-    if not entry.flag_bits & _UTF8_NAME:  # many programs write UTF-8 without saying so
-        with suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return unicodedata.normalize("NFC", name.replace("\\", "/"))
 
 
 def _is_clutter(name: str) -> bool:

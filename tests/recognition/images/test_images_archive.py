@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,45 @@ def test_names_in_utf8_are_understood_with_and_without_the_flag() -> None:
     assert [member.name for member in read_archive_members(io.BytesIO(bytes(unflagged)))] == [
         "Đà Lạt/ảnh.jpg"
     ]
+
+
+OLD_NAMES = {
+    "cp932": ["旅行の写真/IMG_テスト.jpg", "結婚式.jpg"],
+    "gb18030": ["照片/我的家庭.jpg", "北京旅游.jpg", "新建文件夹/a.jpg"],
+    "big5": ["照片/我的家庭.jpg", "台北旅遊.jpg"],
+    "cp949": ["사진/가족.jpg", "여름휴가.jpg"],
+    "cp866": ["Фото/Семья.jpg", "Отпуск.jpg"],
+    "cp437": ["Café.jpg", "mañana.jpg", "Größe/Müller.jpg"],
+    "cp850": ["São Paulo.jpg"],
+}
+
+
+def old_zip(names: list[bytes], extra: bytes = b"") -> io.BytesIO:
+    """An archive whose names are these bytes, not marked as UTF-8."""
+    stand_ins = [f"{number:03}".ljust(len(name), "_") for number, name in enumerate(names)]
+    members: list[tuple[zipfile.ZipInfo | str, bytes]] = []
+    for stand_in in stand_ins:
+        info = zipfile.ZipInfo(stand_in)
+        info.extra = extra
+        members.append((info, corpus.jpeg()))
+    content = zip_file(members).getvalue()
+    for stand_in, name in zip(stand_ins, names, strict=True):
+        content = content.replace(stand_in.encode(), name)
+    return io.BytesIO(content)
+
+
+@pytest.mark.parametrize("encoding", OLD_NAMES)
+def test_names_in_old_encodings_are_read_as_they_were_written(encoding: str) -> None:
+    file = old_zip([name.encode(encoding) for name in OLD_NAMES[encoding]])
+    assert [member.name for member in read_archive_members(file)] == OLD_NAMES[encoding]
+
+
+def test_the_name_that_the_packer_wrote_beside_the_old_one_counts_if_it_is_of_it() -> None:
+    raw, name = "テスト.jpg".encode("cp932"), "本当の名前.jpg"
+    for crc, expected in ((zlib.crc32(raw), name), (1, "テスト.jpg")):
+        body = struct.pack("<BI", 1, crc) + name.encode()
+        file = old_zip([raw], struct.pack("<HH", 0x7075, len(body)) + body)
+        assert [member.name for member in read_archive_members(file)] == [expected]
 
 
 def test_archives_are_told_by_their_first_bytes() -> None:
