@@ -9,6 +9,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO
@@ -20,7 +21,14 @@ NOT_POSSIBLE = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK)  # on t
 SYSTEM_FOLDERS = (
     "@eadir", "@recycle", "@tmp", "@__thumb", "#recycle", "#snapshot", "$recycle.bin", "recycler",
     "recycled", "__macosx", "system volume information", ".stversions", ".stfolder", ".trash*", "lost+found",
+    ".appledouble", "*.lrdata", "*.lrcat-data", "ipod photo cache", ".thumbnails", "@sharebin",
 )  # fmt: skip
+SYSTEM_FILES = (
+    ".ds_store",
+    "thumbs.db",
+    "desktop.ini",
+    "._*",
+)  # the last: macOS' own, beside each file elsewhere
 
 
 def is_system_folder(name: str, more: Iterable[str] = ()) -> bool:
@@ -28,33 +36,63 @@ def is_system_folder(name: str, more: Iterable[str] = ()) -> bool:
     return any(fnmatchcase(name.lower(), pattern.lower()) for pattern in (*SYSTEM_FOLDERS, *more))
 
 
+def is_system_file(name: str) -> bool:
+    return any(fnmatchcase(name.lower(), pattern) for pattern in SYSTEM_FILES)
+
+
 def clean_path(path: Path | str) -> str:
     """A path for showing and keeping: bytes that are no UTF-8 become question marks."""
     return os.fsencode(path).decode(errors="replace")
 
 
-def list_files(root: Path, more: Iterable[str] = ()) -> tuple[list[Path], list[Path]]:
-    """Every file below a folder that is not hidden, links followed, and the systems' folders that were left out.
+@dataclass(frozen=True, slots=True)
+class FolderListing:
+    """What lies below a folder, each list sorted; those after the first were left out."""
 
-    Both sorted; ``more`` are patterns of further such folders. Folders that may not be read count as empty.
+    files: list[Path]
+    system: list[Path]  # folders of systems
+    repeated: list[Path]  # links to folders that are read anyway
+    hidden: list[Path]
+
+
+def list_files(root: Path, more: Iterable[str] = ()) -> FolderListing:
+    """Every file below a folder, links to other folders followed, each of those once.
+
+    ``more`` are patterns of further folders of systems. Folders that may not be read count as empty, and files that
+    systems add are not there.
     """
-    found, left_out = [], []
-    waiting: list[tuple[Path, tuple[Path, ...]]] = [(root, (root.resolve(),))]
-    while waiting:
-        folder, above = waiting.pop()
-        entries: list[Path] = []
-        with suppress(PermissionError):
-            entries = list(folder.iterdir())
-        for each in entries:
-            if is_system_folder(each.name, more) and each.is_dir():
-                left_out.append(each)
-            elif each.name.startswith("."):
-                continue
-            elif not each.is_dir():
-                found.append(each)
-            elif (real := each.resolve()) not in above:  # a link to a folder above would never end
-                waiting.append((each, (*above, real)))
-    return sorted(found), sorted(left_out)
+    found = FolderListing([], [], [], [])
+    seen = set[Path]()
+    folders, links = [root], list[Path]()
+    while folders or links:
+        folder = folders.pop() if folders else links.pop()
+        if (real := folder.resolve()) in seen:
+            found.repeated.append(folder)
+            continue
+        seen.add(real)
+        inside = _list_folder(folder, more, found)
+        links += [each for each in inside if each.is_symlink()]
+        folders += [each for each in inside if not each.is_symlink()]
+    for some in (found.files, found.system, found.repeated, found.hidden):
+        some.sort()
+    return found
+
+
+def _list_folder(folder: Path, more: Iterable[str], found: FolderListing) -> list[Path]:
+    """Add what lies in a folder; the folders to look into come back, the first last."""
+    inside, entries = list[Path](), list[Path]()
+    with suppress(PermissionError):
+        entries = sorted(folder.iterdir(), reverse=True)
+    for each in entries:
+        if is_system_folder(each.name, more) and each.is_dir():
+            found.system.append(each)
+        elif each.name.startswith(".") and not is_system_file(each.name):
+            found.hidden.append(each)
+        elif each.is_dir():
+            inside.append(each)
+        elif not is_system_file(each.name):
+            found.files.append(each)
+    return inside
 
 
 def sync_path(path: Path) -> None:

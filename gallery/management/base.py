@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +59,10 @@ class GalleryCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         self.is_json, self.left_out = bool(options.get("json")), []
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(
+                errors="replace"
+            )  # names of files may be no text, or none of this terminal
         try:
             with let_erased_return(lambda digest: bool(options.get("with_erased"))):
                 result = super().execute(*args, **options)
@@ -84,16 +89,23 @@ class GalleryCommand(BaseCommand):
     def list_files(self, path: Path) -> list[Path]:
         """Every file below a folder that is not hidden, sorted; the path itself if it is a file.
 
-        Folders of the system are left out, and each name of them is said once.
+        What is left out is said: each name of a system's folder once, links to folders that are read anyway, hidden
+        files by their number.
         """
         if not path.is_dir():
             return [path]
-        files, left_out = list_files(path, settings.SYSTEM_FOLDERS)
-        for name, count in Counter(each.name for each in left_out).items():
+        found = list_files(path, settings.SYSTEM_FOLDERS)
+        for name, count in Counter(each.name for each in found.system).items():
             self.warn(
                 f"{name}: the system's own folder, left out" + (f", {count} times." if count > 1 else ".")
             )
-        return files
+        for each in found.repeated:
+            self.warn(f"{clean_path(each)}: leads to a folder that is read anyway, left out.")
+        if found.hidden:
+            count = len(found.hidden)
+            more = f" and {count - 1} more" if count > 1 else ""
+            self.warn(f"{clean_path(found.hidden[0])}{more}: hidden, left out.")
+        return found.files
 
     def list_photos(self, path: Path) -> list[Path]:
         """Like `list_files`, but in a folder only what is called or begins like a picture.

@@ -32,7 +32,7 @@ from gallery.models.people import (
 from gallery.people.crops import ReferenceCrop, cut_reference_crop, get_reference_face
 from gallery.people.doubts import compare_imported_references
 from gallery.people.processing import store_reference_vector
-from gallery.people.selectors import find_present_label, map_folders_to_labels
+from gallery.people.selectors import find_present_label, get_name_in_file_name, map_folders_to_labels
 from gallery.people.services import import_person
 from recognition import images
 from recognition.errors import ImageError
@@ -272,30 +272,37 @@ def embed_crops(crops: Iterable[ReferenceCrop], embedder: Embedder) -> Embedding
     return embedder.embed(faces)
 
 
-def find_person_images(root: Path, report: ImportReport, files: Iterable[Path]) -> Iterator[PersonImage]:
-    """The image files in folders of people; what lies beside them, and folders that can be nobody's, are reported."""
+def find_person_images(
+    root: Path, report: ImportReport, files: Iterable[Path], *, is_by_file_name: bool = False
+) -> Iterator[PersonImage]:
+    """The image files in folders of people; what lies beside them, and folders that can be nobody's, are reported.
+
+    By file name, those beside the folders are pictures of who they are called after.
+    """
     files, refused = list(files), set[str]()
     folders = {path.parent for path in files}
     for path in files:
         name, *inside = path.relative_to(root).parts
-        if not inside:
+        if not inside and not is_by_file_name:
             report.skip(path, "It does not lie in a person's folder.")
+        elif not inside and not (name := get_name_in_file_name(path)):
+            report.skip(path, "Its name does not say who is on it.")
         elif not (reason := _explain_bad_name(name)):
-            yield PersonImage(path, name, is_nested=root / name not in folders)
+            yield PersonImage(path, name, is_nested=bool(inside) and root / name not in folders)
         elif name not in refused:
             refused.add(name)
-            report.skip(root / name, reason)
+            report.skip(root / name if inside else path, reason)
 
 
 def _explain_bad_name(name: str) -> str:
-    """Why a folder's name cannot be a person's, if so."""
+    """Why the name of a folder or file cannot be a person's, if so."""
     columns = get_name_columns(name)
     if name != clean_path(name):
-        return "The folder's name is not UTF-8. Rename it."
+        return "The name is not UTF-8. Rename it."
     if not columns["name"]:
-        return "The folder's name has no letters to use as a person's name."
+        return "The name has no letters to use as a person's name."
     if len(columns["name"]) > MAX_NAME_LENGTH or len(columns["key"]) > MAX_KEY_LENGTH:
-        return f"The folder's name is longer than a person's may be, {MAX_NAME_LENGTH} letters."
+        return f"The name is longer than a person's may be, {MAX_NAME_LENGTH} letters."
     return ""
 
 

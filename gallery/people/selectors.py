@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
+from pathlib import PurePath, PureWindowsPath
 
 from django.db.models import Case, Count, Exists, Max, Min, OuterRef, Q, QuerySet, When
 from django.db.models.functions import ExtractYear
@@ -25,8 +26,12 @@ from gallery.models import (
     Reference,
     User,
 )
-from gallery.models.people import LABEL_COLUMNS, get_name_key, get_search_key
+from gallery.models.people import LABEL_COLUMNS, clean_name, get_name_key, get_search_key
 
+COPY_NUMBER = re.compile(r"[\s-]*(\(\d+\)|\d+)\s*$")
+NUMBERED_FILE = re.compile(
+    r"(?i)(img|dsc|dscn|dscf|pxl|mvi|dji|gopr|p|image|photo|scan|foto|bild)?[\W_]*\d[\d\W_]*"
+)
 PEOPLE_PER_PAGE = 48
 MAX_SUGGESTED_PEOPLE = 8
 MAX_RANKED_PHOTOS = 300  # newest photos, for who is seen most
@@ -205,12 +210,21 @@ def get_person_timeline(user: User, person: Person) -> PersonTimeline:
     return PersonTimeline(years, sum(found.values()))
 
 
+def get_name_in_file_name(path: PurePath) -> str:
+    """Whom a file is called after, as in "Anna_Nguyen-2.jpg"; "" for a camera's number."""
+    if NUMBERED_FILE.fullmatch(path.stem):
+        return ""
+    return clean_name(COPY_NUMBER.sub("", path.stem.replace("_", " ")))
+
+
 def map_folders_to_labels() -> dict[str, str]:
     """By the key of a folder's name, whose references came from such a folder: the person with most of them."""
     rows = Reference.objects.exclude(status=Reference.Judgement.REJECTED).exclude(source_path="")
     places = (
-        (PureWindowsPath(path).parent.name, person)  # which takes either slash
-        for path, person in rows.values_list("source_path", "person").iterator()
+        (place.parent.name, person)
+        for path, person, key in rows.values_list("source_path", "person", "person__key").iterator()
+        if get_name_key(get_name_in_file_name(place := PureWindowsPath(path)))
+        != key  # which takes either slash
     )
     times = Counter((folder, person) for folder, person in places if folder)
     labels = {person.pk: person.label for person in Person.objects.only(*LABEL_COLUMNS)}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recognition.errors import ImageError, ImageTooLarge
-from recognition.files import is_system_folder
+from recognition.files import is_system_file, is_system_folder
 from recognition.images.archive_names import decode_names
 from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
@@ -22,7 +22,6 @@ from recognition.images.source import open_regular_file
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
                RuntimeError, NotImplementedError)  # fmt: skip
-_CLUTTER = {".ds_store", "thumbs.db", "desktop.ini"}
 _ENCRYPTED = 0x1  # flag of a member
 _CHUNK_BYTES = 1 << 16
 
@@ -72,7 +71,7 @@ def read_archive_members(
         left, left_out = archive_limits.unpacked_bytes, set()
         entries = archive.infolist()
         for entry, name in zip(entries, decode_names(entries), strict=True):
-            if entry.is_dir() or _is_clutter(name):
+            if entry.is_dir() or "__macosx" in name.lower().split("/") or is_system_file(name.split("/")[-1]):
                 continue
             *folders, _file = name.split("/")
             if system := next((each for each in folders if is_system_folder(each, system_folders)), ""):
@@ -127,11 +126,6 @@ def _check_directory(file: BinaryIO, limits: ArchiveLimits) -> None:
     if directory > limits.directory_bytes:
         raise ImageTooLarge("zip_list")
     file.seek(0)
-
-
-def _is_clutter(name: str) -> bool:
-    parts = name.lower().split("/")
-    return "__macosx" in parts or parts[-1] in _CLUTTER or parts[-1].startswith("._")
 
 
 def _read_member(

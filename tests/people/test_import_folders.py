@@ -77,6 +77,18 @@ def test_a_folder_whose_name_cannot_be_a_persons_is_told_and_the_rest_imported(
     put(root / os.fsdecode(name) / "2.jpg")
     put(root / "Anna" / os.fsdecode(b"\xe9.jpg"))
     said = import_people(root, capsys)
-    assert said.count("The folder's name is") == 1
+    assert said.count("The name is") == 1
     assert Reference.objects.filter(person__name="Anna").count() == 2
     assert Person.objects.count() == 1
+
+
+def test_pictures_called_after_who_is_on_them_are_offered_as_people(root: Path, capsys: Any) -> None:
+    for name in ("Lan Nguyễn.jpg", "Ben_Adams-2.jpg", "Eva (1).jpg", "IMG_0042.jpg", "0007.jpg"):
+        put(root / name)
+    said = import_people(root, capsys)
+    assert "3 pictures lie beside the folders." in said
+    assert "“Ben Adams”, say --by-file-name." in said
+    assert [person.name for person in Person.objects.all()] == ["Anna"]
+    call_command("import_people", str(root), "--by-file-name")
+    assert {person.name for person in Person.objects.all()} == {"Anna", "Ben Adams", "Eva", "Lan Nguyễn"}
+    assert capsys.readouterr().err.count("Its name does not say who is on it.") == 2

@@ -7,9 +7,14 @@ from typing import Any
 
 from django.conf import settings
 
-from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
+from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder, make_flag
 from gallery.models.people import get_name_key
-from gallery.people.folder_import import FolderImporter, ImportReport, find_person_images
+from gallery.people.folder_import import (
+    FolderImporter,
+    ImportReport,
+    find_person_images,
+)
+from gallery.people.selectors import get_name_in_file_name
 from recognition.files import is_system_folder
 
 
@@ -18,14 +23,22 @@ class Command(GalleryCommand):
         "Imports references from DIR/<person>/<image>: finds the main face of each, embeds it, and approves it where "
         "it looks like the person's others; the rest waits for a decision."
     )
-    arguments = {"folder": FOLDER, "--with-erased": ERASED_FLAG}
+    arguments = {
+        "folder": FOLDER,
+        "--by-file-name": make_flag(
+            "pictures beside the folders are of who they are called after: DIR/<person>.jpg"
+        ),
+        "--with-erased": ERASED_FLAG,
+    }
 
-    def handle(self, *, folder: str, **options: Any) -> None:
+    def handle(self, *, folder: str, by_file_name: bool, **options: Any) -> None:
         root = get_existing_folder(folder)
         files = self.list_files(root)
         importer = FolderImporter()
         self._look_at_folders(root, files, importer.report)
-        sources = list(find_person_images(root, importer.report, files))
+        if not by_file_name:
+            self._offer_file_names(root, files)
+        sources = list(find_person_images(root, importer.report, files, is_by_file_name=by_file_name))
         try:
             for _ in self.progress(importer.add_all(sources), len(sources), "images"):
                 pass
@@ -45,6 +58,14 @@ class Command(GalleryCommand):
             f"{len(report.people)} people, {report.added} references added, {len(report.skipped)} files skipped, "
             f"{len(report.waiting)} wait for a decision."
         )
+
+    def _offer_file_names(self, root: Path, files: list[Path]) -> None:
+        named = [path for path in files if path.parent == root and get_name_in_file_name(path)]
+        if named:
+            self.warn(
+                f"{len(named)} pictures lie beside the folders. If each is called after who is on it, as "
+                f"“{get_name_in_file_name(named[0])}”, say --by-file-name."
+            )
 
     def _look_at_folders(self, root: Path, files: list[Path], report: ImportReport) -> None:
         """Report empty folders, and folders that are one person because only case or Unicode form differs."""
