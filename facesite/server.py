@@ -104,6 +104,17 @@ class Config(uvicorn.Config):
         except Exception:  # whatever it is, it would be so at every new start: uvicorn must not try again
             traceback.print_exc()
             sys.exit(STARTUP_FAILURE)
+        look_after_host()
+
+
+def look_after_host() -> None:
+    """Of hosts there may be several with a database server alone."""
+    from django.db import connection
+
+    from gallery.jobs.heartbeats import WEB, start_heartbeat_thread
+
+    if connection.vendor != "sqlite":
+        start_heartbeat_thread(WEB)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Configuration: everything an owner may set is an environment variable, documented in README."""
 
+import socket
 from pathlib import Path
 
 import dj_database_url
@@ -10,6 +11,8 @@ from facesite import disks, env, hardening, logs, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("FACESITE_DATA_DIR", BASE_DIR / "var")
+# By which processes, and what they hold, are told from those of other hosts
+HOST_NAME = env.formed_like("FACESITE_HOST_NAME", r"[\w.-]{1,60}", "web-1") or socket.gethostname()[:60]
 MEDIA_ROOT = DATA_DIR / "media"
 INDEX_ROOT = DATA_DIR / "index"
 CACHE_ROOT = DATA_DIR / "cache"
@@ -276,15 +279,17 @@ CELERY_BEAT_SCHEDULE = {
     task.replace("_", "-"): {
         "task": task,
         "schedule": seconds,
-        "options": {"queue": SCHEDULE_QUEUE, **({"expires": expires} if expires else {})},
+        "kwargs": {"every": seconds},
+        # By the scheduler's clock, which may be minutes behind the worker's
+        "options": {"queue": SCHEDULE_QUEUE, **({"expires": seconds + 900} if seconds <= 300 else {})},
     }
-    for task, seconds, expires in (
-        ("forget_old", 6 * 3600.0, None),
-        ("verify_index", 24 * 3600.0, None),
-        ("look_after_data", 300.0, 280),
-        ("reread_files", 60.0, 50),
-        ("switch_embedder", 60.0, 50),
-        ("sweep", SWEEP_SECONDS, max(SWEEP_SECONDS, 5)),
+    for task, seconds in (
+        ("forget_old", 6 * 3600.0),
+        ("verify_index", 24 * 3600.0),
+        ("look_after_data", 300.0),
+        ("reread_files", 60.0),
+        ("switch_embedder", 60.0),
+        ("sweep", SWEEP_SECONDS),
     )
 }
 BACKUP_DIR = env.folder("FACESITE_BACKUP_DIR", DATA_DIR / "backups")

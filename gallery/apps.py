@@ -12,12 +12,15 @@ class GalleryConfig(AppConfig):
     def ready(self) -> None:
         from gallery.core import checks  # noqa: F401 -- importing it registers the checks
         from gallery.history.audit import connect_auth_signals
+        from gallery.jobs.hosts import register_cleaner
+        from gallery.privacy.host_copies import clear_asked_copies
 
         connect_auth_signals()
         _register_descriptions()
         _register_effects()
         _register_inverses()
         _register_jobs()
+        register_cleaner(clear_asked_copies)
 
 
 def _register_descriptions() -> None:

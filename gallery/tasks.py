@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
-from django.conf import settings
-
 from gallery.curation import tasks as curation_tasks
 from gallery.faces import tasks as faces_tasks
 from gallery.faces.clustering import is_clustering_due
@@ -36,21 +32,7 @@ TASK_MODULES = (
 )
 
 
-_next_sweep_at = float("-inf")  # on the clock that never jumps
-
-
 @register_task("sweep")
-def sweep_in_turn() -> None:
-    """Sweep, unless this process has just done so: sweeps come before photos, and must leave them time."""
-    global _next_sweep_at
-    begun = time.monotonic()
-    if begun < _next_sweep_at:
-        return
-    sweep()
-    now = time.monotonic()
-    _next_sweep_at = now + max(now - begun, settings.SWEEP_SECONDS / 2)
-
-
 def sweep() -> None:
     """Send what is waiting: after lost messages and dead workers, and delayed jobs that are due."""
     for kind in JOB_KINDS.values():

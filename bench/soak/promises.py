@@ -36,6 +36,7 @@ SINGLE_FILES = (
     "worker.log",
     "schedule",
     "secret_key",
+    "host",
     "erased_key",
     "lookups",
 )

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,6 +14,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
 from gallery.models import ApiKey, ApiScope, User
 from gallery.models.accounts import create_token, hash_token
+from gallery.models.clock import get_site_time
 from gallery.models.people import clean_name
 
 KEY_START = "fs_"  # by which people and scanners for secrets know one
@@ -40,7 +40,7 @@ def create_api_key(
         prefix=secret[:PREFIX_LENGTH],
         secret_hash=hash_token(secret),
         scopes=wanted,
-        expires_at=timezone.now() + timedelta(days=days) if days else None,
+        expires_at=get_site_time() + timedelta(days=days) if days else None,
     )
     record_event(by, "key.create", key, {**_summarise_key(key), "scopes": wanted})
     return key, secret
@@ -57,7 +57,7 @@ def revoke_api_keys(by: User | None, keys: QuerySet[ApiKey]) -> int:
     """These keys open nothing any more; how many did until now."""
     open_keys = list(keys.select_for_update(of=("self",)).filter(revoked_at=None).select_related("user"))
     for key in open_keys:
-        key.revoked_at = timezone.now()
+        key.revoked_at = get_site_time()
         key.save(update_fields=["revoked_at"])
         record_event(by, "key.revoke", key, _summarise_key(key))
     return len(open_keys)
@@ -75,7 +75,7 @@ def find_api_key(secret: str) -> ApiKey | None:
 
 def note_key_use(key: ApiKey) -> None:
     """Write when it was used, once a minute at most."""
-    now = timezone.now()
+    now = get_site_time()
     if key.used_at is None or key.used_at < now - USE_IS_NOTED_EVERY:
         is_old = Q(used_at=None) | Q(used_at__lt=now - USE_IS_NOTED_EVERY)
         ApiKey.objects.filter(is_old, pk=key.pk).update(used_at=now)

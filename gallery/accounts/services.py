@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,6 +18,7 @@ from gallery.history.changeset import record_event
 from gallery.history.locking import ADMINISTRATORS, hold_words
 from gallery.models import ApiKey, Invitation, Role, User
 from gallery.models.accounts import create_token, hash_token
+from gallery.models.clock import get_site_time
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -35,7 +35,7 @@ def invite_user(by: User, email: str, role: Role) -> tuple[Invitation, str]:
         role=role,
         token_hash=hash_token(token),
         invited_by=by,
-        expires_at=timezone.now() + timedelta(days=INVITATION_DAYS),
+        expires_at=get_site_time() + timedelta(days=INVITATION_DAYS),
     )
     record_event(by, "user.invite", invitation, {"role": role.value})
     return invitation, token
@@ -44,14 +44,14 @@ def invite_user(by: User, email: str, role: Role) -> tuple[Invitation, str]:
 def find_open_invitation(token: str) -> Invitation | None:
     """The invitation that this token opens, while it is unused and has not expired."""
     found = Invitation.objects.filter(token_hash=hash_token(token), used_by=None)
-    return found.filter(expires_at__gt=timezone.now()).first()
+    return found.filter(expires_at__gt=get_site_time()).first()
 
 
 @transaction.atomic
 def accept_invitation(token: str, username: str, password: str) -> User:
     """Make the invited account. Refused when the invitation was used or has expired in the meantime."""
     found = Invitation.objects.select_for_update().filter(token_hash=hash_token(token), used_by=None)
-    invitation = found.filter(expires_at__gt=timezone.now()).first()
+    invitation = found.filter(expires_at__gt=get_site_time()).first()
     if invitation is None:
         raise ActionRefused(_("This invitation has been used or has expired. Ask for a new one."))
     hold_words(f"name of a user: {username}")
@@ -102,7 +102,9 @@ def sign_out_everywhere(user: User, *, keep: str | None = None, also_ended: bool
     `also_ended`: delete those that have run out as well, which may still say who it was.
     """
     ended = 0
-    sessions = Session.objects.all() if also_ended else Session.objects.filter(expire_date__gt=timezone.now())
+    sessions = (
+        Session.objects.all() if also_ended else Session.objects.filter(expire_date__gt=get_site_time())
+    )
     for session in sessions.iterator():
         if session.session_key != keep and session.get_decoded().get(SESSION_KEY) == str(user.pk):
             session.delete()

@@ -13,7 +13,6 @@ from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -30,6 +29,7 @@ from gallery.core.exceptions import ActionRefused
 from gallery.core.permissions import current_user
 from gallery.history.locking import OptimisticLockForm
 from gallery.models import Invitation, Role, User
+from gallery.models.clock import get_site_time
 
 if TYPE_CHECKING:
     UserAdminBase = UserAdmin[User]
@@ -108,7 +108,7 @@ class InvitationStateFilter(ConditionFilter):
     parameter_name = "state"
 
     def list_conditions(self, request: HttpRequest) -> Mapping[str, tuple[str, Q]]:
-        is_over = Q(expires_at__lte=timezone.now())
+        is_over = Q(expires_at__lte=get_site_time())
         return {
             "open": (_("open"), ~is_over & Q(used_by__isnull=True)),
             "used": (_("used"), Q(used_by__isnull=False)),
@@ -129,7 +129,7 @@ class InvitationAdmin(GalleryModelAdmin):
     def current_state(self, invitation: Invitation) -> str:
         if invitation.used_by is not None:
             return _("used")
-        return _("expired") if invitation.expires_at <= timezone.now() else _("open")
+        return _("expired") if invitation.expires_at <= get_site_time() else _("open")
 
     def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
         return False

@@ -22,7 +22,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.backup.encryption import (
@@ -37,6 +36,7 @@ from gallery.backup.layout import get_backup_folder
 from gallery.backup.store import get_folder_problem
 from gallery.core.erased import KEY_FILE, get_digest_key
 from gallery.models import ErasedDigest, Erasure
+from gallery.models.clock import get_site_time
 from recognition.files import sync_path, write_atomically
 
 LEDGER_FOLDER = "erased"
@@ -116,7 +116,7 @@ def remove_old_notes() -> int:
     """Forget digests older than FACESITE_ERASED_DAYS, here and beside the backups; how many were here."""
     if not settings.ERASED_DAYS:
         return 0
-    limit = timezone.now() - timedelta(days=settings.ERASED_DAYS)
+    limit = get_site_time() - timedelta(days=settings.ERASED_DAYS)
     old = {str(receipt) for receipt in Erasure.objects.filter(at__lt=limit).values_list("receipt", flat=True)}
     for path in (get_backup_folder() / LEDGER_FOLDER).glob(f"*/{NOTES}*"):
         try:
@@ -184,7 +184,7 @@ def adopt_ledger(place: Path, key_id: str) -> None:
 @transaction.atomic
 def _queue_known_erasure(note: dict[str, Any]) -> None:
     columns = {name: note[name] for name in ("receipt", "kind", "counts")}
-    erasure = Erasure.objects.create(**columns, todo={"again": True}, queued_at=timezone.now())
+    erasure = Erasure.objects.create(**columns, todo={"again": True}, queued_at=get_site_time())
     Erasure.objects.filter(pk=erasure.pk).update(at=datetime.fromisoformat(note["at"]))
     ErasedDigest.objects.bulk_create(
         ErasedDigest(erasure=erasure, kind=kind, digest=digest)

@@ -43,6 +43,7 @@ from gallery.models import (
     Build,
     ErasedDigest,
     Erasure,
+    Host,
     Person,
     Photo,
     Reference,
@@ -50,6 +51,7 @@ from gallery.models import (
     Status,
     WorkerBeat,
 )
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.storage import INDEX_AREA, get_storage
 from recognition.files import sync_path, write_synced_text
@@ -87,7 +89,7 @@ def check_backup_fits(backup: Backup) -> None:
 def check_workers_stopped() -> None:
     """Raise BackupError while a worker is running here."""
     try:
-        is_alive = WorkerBeat.objects.filter(seen_at__gte=timezone.now() - WORKER_SILENCE).exists()
+        is_alive = WorkerBeat.objects.filter(seen_at__gte=get_site_time() - WORKER_SILENCE).exists()
     except DatabaseError:
         return
     if is_alive:
@@ -276,6 +278,7 @@ def _finish_restore(place: RestoreFolder) -> list[int]:
     """What follows once the database has been replaced; it may be repeated."""
     adopt_ledger(place.root, place.read_journal().get("erased_key", ""))
     asked = _request_missing_builds()
+    Host.objects.all().delete()  # those of the other installation; this one clears its caches and is noted anew
     SiteSetting.objects.filter(pk=FOLDER_SETTING).delete()  # it is about the other installation's folder
     place.clear()
     return asked
@@ -321,7 +324,7 @@ def _put_in_backup(
     try:
         done.files = _stage_files(backup, place, set(done.left_out), progress)
         progress("database", 0, 1)
-        note = {"mark": mark, "backup": backup.folder.name, "at": timezone.now().isoformat()}
+        note = {"mark": mark, "backup": backup.folder.name, "at": get_site_time().isoformat()}
         dump = backup.database
         if backup.is_encrypted:
             dump = place.root / DUMP_FILE
@@ -368,7 +371,7 @@ def _request_missing_builds() -> list[int]:
             kind = {"embedder_id": build.embedder_id, "contents": build.contents}
             coming = Build.objects.filter(**kind, work__in=RUNNING_STATES)
             if build.is_active and not coming.exists():
-                row = Build.objects.create(**kind, queued_at=timezone.now(), reason="restored from a backup")
+                row = Build.objects.create(**kind, queued_at=get_site_time(), reason="restored from a backup")
                 asked.append(row.pk)
             Build.objects.filter(pk=build.pk).update(is_active=False, directory="")
     except DatabaseError as error:

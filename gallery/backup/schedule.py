@@ -30,6 +30,7 @@ from gallery.backup.verification import VerifyResult, set_aside_damaged_files, t
 from gallery.jobs.services import track_job
 from gallery.models import Photo, SiteSetting
 from gallery.models.base import get_job
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 
 PROGRESS_SETTING, SUCCESS_SETTING = "backup.progress", "backup.succeeded"  # SiteSettings
@@ -59,7 +60,7 @@ def is_backup_running() -> bool:
 
 def is_backup_due(now: datetime | None = None) -> bool:
     """Whether one was requested or the last is old enough; never soon after a failure or while one is being made."""
-    now, job = now or timezone.now(), get_job(BACKUP_JOB)
+    now, job = now or get_site_time(), get_job(BACKUP_JOB)
     if is_backup_running():
         return False
     if job.is_waiting:
@@ -87,7 +88,7 @@ def is_verification_running() -> bool:
 
 def is_verification_due(now: datetime | None = None) -> bool:
     """Whether the newest backup should be tried: when asked for, by the calendar, and when one follows a bad one."""
-    now, job, last = now or timezone.now(), get_job(VERIFY_JOB), get_last_success()
+    now, job, last = now or get_site_time(), get_job(VERIFY_JOB), get_last_success()
     if is_verification_running():
         return False
     if job.is_waiting:
@@ -123,7 +124,7 @@ def _describe_verification(found: VerifyResult) -> dict[str, Any]:
     if found.damaged_files:
         set_aside_damaged_files(get_backup_folder(), found)
     before = get_job(VERIFY_JOB).result.get("tried_at", "")
-    tried_at = timezone.now().isoformat() if found.is_sound and found.is_open else before
+    tried_at = get_site_time().isoformat() if found.is_sound and found.is_open else before
     return found.as_json() | {"tried_at": tried_at, "newest": _get_last_name()}
 
 
@@ -185,7 +186,7 @@ def is_backup_overdue(now: datetime | None = None) -> bool:
     """Whether the last success is too old; a site without photos has nothing to lose yet."""
     hours = settings.BACKUP_HOURS
     allowed = timedelta(hours=2 * hours) if hours else MAX_AGE_BY_HAND
-    limit, last = (now or timezone.now()) - allowed, get_last_success()
+    limit, last = (now or get_site_time()) - allowed, get_last_success()
     if last is not None:
         return last < limit
     return Photo.objects.filter(added_at__lt=limit).exists()

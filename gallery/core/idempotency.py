@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused
 from gallery.models import ApiKey, IdempotencyKey
+from gallery.models.clock import get_site_time
 
 UNFINISHED_FOR = timedelta(minutes=5)  # what was begun so long ago has ended with its process
 
@@ -55,7 +55,7 @@ def do_once(key: ApiKey, name: str, request_hash: str, act: Callable[[], Outcome
 def _begin_call(key: ApiKey, name: str, request_hash: str) -> Outcome | None:
     """Note that it is begun; the outcome if it was carried out before."""
     IdempotencyKey.objects.filter(
-        api_key=key, name=name, status=None, created_at__lt=timezone.now() - UNFINISHED_FOR
+        api_key=key, name=name, status=None, created_at__lt=get_site_time() - UNFINISHED_FOR
     ).delete()
     try:
         with transaction.atomic():

@@ -18,11 +18,11 @@ from django.core.cache import cache
 from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.models import ApiKey, Event, Photo, Reference, User
+from gallery.models.clock import get_site_time
 from recognition.errors import ImageError
 
 
@@ -135,7 +135,7 @@ def check_upload_quota(user: User | None, more_bytes: int = 0) -> None:
     """UploadQuotaReached if the user has sent as many files, or bytes with these, as an hour allows."""
     if user is None:
         return
-    now = timezone.now()
+    now = get_site_time()
     since = now - QUOTA_PERIOD
     kept = Photo.objects.filter(uploaded_by=user, added_at__gt=since).aggregate(
         files=Count("pk"), bytes=Sum("bytes"), first=Min("added_at")

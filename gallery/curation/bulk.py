@@ -13,7 +13,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.confirmation import let_confirmed_through
@@ -24,6 +23,7 @@ from gallery.history.undo import ask_before_undo, undo_events
 from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, extend_lease, finish_row, hold_lease
 from gallery.models import Album, BulkAct, Event, Person, Photo, Reference, Status, User
+from gallery.models.clock import get_site_time
 from gallery.models.curation import PHOTO_ACT_KINDS, get_confirmed_acts
 from gallery.models.labels import split_label
 from gallery.models.querysets import among_ids
@@ -98,7 +98,7 @@ def get_row_revisions(kind: str, ids: Sequence[int], *, is_held: bool = False) -
 
 def delete_bulk_drafts() -> int:
     """Delete acts that were previewed and never started."""
-    old = timezone.now() - timedelta(days=DRAFT_DAYS)
+    old = get_site_time() - timedelta(days=DRAFT_DAYS)
     return BulkAct.objects.filter(confirmed_at__isnull=True, made_at__lt=old).delete()[0]
 
 
@@ -111,7 +111,7 @@ def start_bulk_act(user: User, act: BulkAct, *, name: str = "", target: int | No
     if not held.is_draft:
         raise ActionRefused(_("This has been started already."))
     _set_act_target(user, held, name, target)
-    held.by, held.confirmed_at, held.queued_at = user, timezone.now(), timezone.now()
+    held.by, held.confirmed_at, held.queued_at = user, get_site_time(), get_site_time()
     held.event = record_event(
         user,
         f"bulk.{held.kind}",
@@ -191,7 +191,7 @@ def run_or_queue_act(act: BulkAct) -> None:
         return
     while act.done < act.total:
         _run_next_part(act)
-    act.work, act.finished_at = Status.DONE, timezone.now()
+    act.work, act.finished_at = Status.DONE, get_site_time()
     act.ids, act.rows, act.seen = [], [], []
     act.save()
 
@@ -340,7 +340,7 @@ def stop_bulk_act(act: BulkAct) -> None:
     """The part that runs is finished, the rest is not begun."""
     BulkAct.objects.filter(pk=act.pk).update(is_stop_wanted=True)
     waiting = get_confirmed_acts().filter(pk=act.pk, work=Status.QUEUED)
-    waiting.update(work=Status.CANCELLED, finished_at=timezone.now())
+    waiting.update(work=Status.CANCELLED, finished_at=get_site_time())
 
 
 @transaction.atomic
@@ -369,7 +369,7 @@ def undo_bulk_act(user: User, event: Event) -> dict[str, int]:
         raise CannotUndo(_("There is nothing to undo."))
     for part in parts:
         ask_before_undo(user, part)
-    now = timezone.now()
+    now = get_site_time()
     undoing = BulkAct.objects.create(
         kind=BulkKind.UNDO,
         ids=ids,

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +24,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.services import request_job
 from gallery.models import Calibration, Event, User
 from gallery.models.base import get_job
+from gallery.models.clock import get_site_time
 from recognition import calibrate
 from recognition.calibrate import FALSE_NAME_RATE, Tail, Verdict
 from recognition.published import PUBLISHED_BOUNDS
@@ -81,7 +81,7 @@ def put_calibration_in_force(user: User | None, calibration: Calibration) -> Eve
     elif not calibration.report.get("suggestion", {}).get("is_founded"):
         raise ActionRefused(_("There were too few references to calibrate on; the published bounds stay."))
     changes = ChangeSet()
-    changes.set(calibration, applied_at=timezone.now(), applied_by=user)
+    changes.set(calibration, applied_at=get_site_time(), applied_by=user)
     return _record_calibration(user, verb, calibration, changes)
 
 
@@ -149,7 +149,7 @@ class Trial:
 
     @property
     def is_late(self) -> bool:
-        return not self.changes and timezone.now() - self.calibration.created_at > MEASUREMENT_LATE_AFTER
+        return not self.changes and get_site_time() - self.calibration.created_at > MEASUREMENT_LATE_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class CalibrationPage:
     @property
     def is_late(self) -> bool:
         """So long without a result that somebody should see whether a worker runs."""
-        return self.asked_at is not None and timezone.now() - self.asked_at > MEASUREMENT_LATE_AFTER
+        return self.asked_at is not None and get_site_time() - self.asked_at > MEASUREMENT_LATE_AFTER
 
     @property
     def can_apply(self) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, EditConflict
@@ -14,6 +13,7 @@ from gallery.curation.findings import find_worklist_items, get_worklist_rows
 from gallery.history.changeset import ChangeSet, find_events_about, record_event
 from gallery.history.locking import describe_conflict
 from gallery.models import Event, Face, Finding, Person, Reference, User
+from gallery.models.clock import get_site_time
 from gallery.people.references import (
     embed_references_again,
     judge_references,
@@ -38,7 +38,7 @@ WorklistAct = Callable[[User, Finding, ChosenTarget], Event | None]
 @transaction.atomic
 def dismiss_finding(user: User, finding: Finding) -> Event:
     """All is well: it does not come back unless another picture, or another person, is concerned."""
-    changes, now = ChangeSet(), timezone.now()
+    changes, now = ChangeSet(), get_site_time()
     if finding.pk:
         rows = Finding.objects.filter(pk=finding.pk, dismissed_at__isnull=True)
         changes.update(rows, dismissed_at=now, dismissed_by=user)

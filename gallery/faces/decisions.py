@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -19,6 +18,7 @@ from gallery.history.changeset import ChangeSet, apply_effects, record_event, sp
 from gallery.history.locking import check_face_revision, lock_face
 from gallery.jobs import dispatch
 from gallery.models import Candidate, Decision, Event, Face, FaceRejection, Person, Photo, User
+from gallery.models.clock import get_site_time
 from gallery.models.querysets import FaceQuerySet
 
 UNNAMED_COLUMNS: dict[str, Any] = {
@@ -34,7 +34,7 @@ def named_columns(person: Person) -> dict[str, Any]:
 
 
 def decision_columns(user: User, decision: Decision) -> dict[str, Any]:
-    return {"decision": decision, "decided_by": user, "decided_at": timezone.now()}
+    return {"decision": decision, "decided_by": user, "decided_at": get_site_time()}
 
 
 def undecided_columns() -> dict[str, Any]:

@@ -20,7 +20,6 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F
-from django.utils import timezone
 
 from gallery.index import engine, live
 from gallery.index.feed import get_latest_change_id
@@ -37,6 +36,7 @@ from gallery.models import (
     SiteSetting,
     User,
 )
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import FaceQuerySet, recognisable_q
 from recognition.decide import decide, may_have_missed_runner_up, withhold_repeated_names
@@ -323,7 +323,7 @@ def is_following_due() -> bool:
     recipe = get_site_setting(SERVING_RECIPE_KEY)
     if not isinstance(recipe, dict):
         return False
-    old = timezone.now() - MAX_FOLLOW_DELAY
+    old = get_site_time() - MAX_FOLLOW_DELAY
     if SiteSetting.objects.filter(pk=FOLLOW_HEARTBEAT_KEY, changed_at__gt=old).exists():
         return False
     if get_site_setting(FOLLOWED_BOUNDS_KEY, 0) != _get_applied_id(recipe["id"]):

@@ -10,7 +10,6 @@ from dataclasses import asdict, replace
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
@@ -22,6 +21,7 @@ from gallery.index.feed import ChangeKind, record_face_changes
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.jobs.selectors import is_processing_paused
 from gallery.models import Decision, Face, Photo, Status, Work
+from gallery.models.clock import get_site_time
 from gallery.models.photos import TURNED_ONCE
 from gallery.models.querysets import not_recognisable_q, recognition_off_q
 from recognition.analysis import Analysis, analyse_photo, embed_faces
@@ -162,7 +162,7 @@ def _fill_in_face(face: Face, detection: Detection, vector: Embeddings, embedder
     face.embedding, face.embedder_id, face.embedded_at = None, "", None
     if embedder is not None and face.is_usable and face.may_be_embedded:
         face.embedding, face.embedder_id = vector, embedder.id
-        face.embedded_at = since or timezone.now()
+        face.embedded_at = since or get_site_time()
 
 
 def embed_drawn_face(pk: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -11,9 +10,9 @@ from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
 from gallery.history.locking import hold_words
 from gallery.jobs import dispatch
-from gallery.jobs.leases import get_database_time
 from gallery.models import Event, FaceGrouping, Status, User
 from gallery.models.base import UNFINISHED_STATUSES
+from gallery.models.clock import get_database_time, get_site_time
 
 
 @transaction.atomic
@@ -36,7 +35,7 @@ def stop_grouping(user: User) -> Event:
         raise ActionRefused(_("Nothing is being grouped any more."))
     FaceGrouping.objects.filter(pk=grouping.pk).update(is_cancel_wanted=True)
     waiting = FaceGrouping.objects.filter(pk=grouping.pk, work=Status.QUEUED)
-    waiting.update(work=Status.CANCELLED, finished_at=timezone.now())
+    waiting.update(work=Status.CANCELLED, finished_at=get_site_time())
     return record_event(user, "grouping.stop", grouping, {"name": str(grouping.pk)})
 
 

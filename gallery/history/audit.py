@@ -11,10 +11,10 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Model
 from django.http import HttpRequest
-from django.utils import timezone
 
 from gallery.core.throttling import get_client_address
 from gallery.models import Event, ShareLink, User
+from gallery.models.clock import get_site_time
 
 VERB_SIGN_IN, VERB_SIGN_OUT, VERB_SIGN_IN_FAILED = "sign_in", "sign_out", "sign_in.failed"
 VERB_RESET_ASKED = "password.reset_asked"
@@ -47,7 +47,7 @@ def write_audit_event(user: User | None, verb: str, obj: Model | None = None, **
 
 def record_view(user: User | None, obj: Model, **summary: object) -> None:
     """The user was shown a photo or a person; once an hour for each is enough."""
-    seen = Event.objects.filter(verb=VERB_SEEN, actor=user, at__gt=timezone.now() - timedelta(hours=1))
+    seen = Event.objects.filter(verb=VERB_SEEN, actor=user, at__gt=get_site_time() - timedelta(hours=1))
     if not seen.filter(object_type=obj._meta.model_name, object_id=obj.pk).exists():
         write_audit_event(user, VERB_SEEN, obj, **summary)
 
@@ -68,7 +68,7 @@ def record_export(user: User | None, **what: object) -> None:
 
 def is_reset_throttled(request: HttpRequest) -> bool:
     """Whether too many password e-mails were asked for from this address."""
-    recent = Event.objects.filter(verb=VERB_RESET_ASKED, at__gt=timezone.now() - timedelta(hours=1))
+    recent = Event.objects.filter(verb=VERB_RESET_ASKED, at__gt=get_site_time() - timedelta(hours=1))
     return recent.filter(summary__address=get_client_address(request)).count() >= MAX_RESETS_PER_HOUR
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from gallery.core.erased import compute_digests, find_erased, may_return
 from gallery.core.exceptions import FileWasErased, NameWasErased
 from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, record_event
 from gallery.models import ErasedDigest, Erasure, User
+from gallery.models.clock import get_site_time
 from gallery.models.labels import format_label, split_label
 from gallery.models.people import get_search_key
 
@@ -37,7 +37,7 @@ def ask_before_return(
     changes, digests = ChangeSet(), [digest.digest for digest in found]
     verb = "erased.name_returned" if name else "erased.file_returned"
     with transaction.atomic():
-        changes.update(ErasedDigest.objects.filter(digest__in=digests), returned_at=timezone.now())
+        changes.update(ErasedDigest.objects.filter(digest__in=digests), returned_at=get_site_time())
         record_event(user, verb, None, {"name": name or file}, changes)
 
 

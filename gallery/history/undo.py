@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import CannotUndo
@@ -19,6 +18,7 @@ from gallery.history.changeset import CHUNK_SIZE, ChangeGroup, ChangeSet, apply_
 from gallery.history.erased import ask_about_names
 from gallery.history.locking import ERASING, hold_words
 from gallery.models import Event, EventSubject, User
+from gallery.models.clock import get_site_time
 
 InverseFunction = Callable[[User, Event], Mapping[str, Any] | None]
 
@@ -80,7 +80,7 @@ def undo_events(user: User, what: Event | uuid.UUID) -> list[Event]:
 def _undo_event(user: User, event: Event) -> Event:
     _check_undoable(event)
     redo, changes = _reverse_event(user, event)
-    event.undone_at, event.undone_by = timezone.now(), user
+    event.undone_at, event.undone_by = get_site_time(), user
     event.save(update_fields=["undone_at", "undone_by"])
     original = {} if event.verb in (VERB_UNDO, VERB_REDO) else {"verb": event.verb}
     done = Event.objects.create(

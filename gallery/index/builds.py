@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from django.db import IntegrityError, transaction
 from django.db.models import Min, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import JobFailed
@@ -37,10 +36,11 @@ from gallery.index.selectors import (
     get_active_build,
     list_changes_since,
 )
-from gallery.jobs import dispatch, leases
+from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, finish_row, hold_lease, postpone_row
 from gallery.models import Build, Face, GalleryChange, SiteSetting, Status, User
 from gallery.models.base import build_failure_columns
+from gallery.models.clock import get_database_time, get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.index import IndexContents
 from recognition import index
@@ -62,7 +62,7 @@ def request_build(
 ) -> Build:
     """The build that is waiting, or a new one; with no delay it is due at once."""
     embedder_id = embedder_id or engine.get_serving_embedder().id
-    due = leases.get_database_time() + timedelta(seconds=delay)
+    due = get_database_time() + timedelta(seconds=delay)
     kind = {"embedder_id": embedder_id, "contents": contents}
     waiting = Build.objects.select_for_update().filter(work=Status.QUEUED, **kind).first()
     if waiting is None:
@@ -106,7 +106,7 @@ def is_face_build_due() -> bool:
     faces = Build.objects.filter(contents=IndexContents.FACES)
     ended = faces.filter(work__in=(Status.FAILED, Status.CANCELLED))
     is_waiting = faces.filter(work__in=UNFINISHED_STATUSES) | ended.filter(
-        finished_at__gt=timezone.now() - FACE_BUILD_RETRY
+        finished_at__gt=get_site_time() - FACE_BUILD_RETRY
     )
     if not isinstance(recipe, dict) or is_waiting.exists():
         return False
@@ -132,7 +132,7 @@ def is_engine_switch_due() -> bool:
     active = get_active_build(recipe["id"]) if isinstance(recipe, dict) else None
     references = Build.objects.filter(contents=IndexContents.REFERENCES)
     is_tried = references.filter(work__in=UNFINISHED_STATUSES) | references.filter(
-        work=Status.FAILED, finished_at__gt=timezone.now() - FACE_BUILD_RETRY
+        work=Status.FAILED, finished_at__gt=get_site_time() - FACE_BUILD_RETRY
     )
     return active is not None and is_kept_elsewhere(active.directory) and not is_tried.exists()
 
@@ -169,10 +169,10 @@ def run_build(pk: int) -> Build | None:
 
 def _fail_dead_builds(pk: int) -> None:
     """A build whose process died gives way to one that was asked for after it; both would hold the same."""
-    dead = Build.objects.filter(work=Status.PROCESSING, lease_until__lt=leases.get_database_time(), pk__lt=pk)
+    dead = Build.objects.filter(work=Status.PROCESSING, lease_until__lt=get_database_time(), pk__lt=pk)
     dead.update(
         work=Status.FAILED,
-        finished_at=timezone.now(),
+        finished_at=get_site_time(),
         lease_owner="",
         lease_until=None,
         **build_failure_columns(JobFailed("builder_ended")),
@@ -185,7 +185,7 @@ def _run_claimed_build(build: Build) -> None:
     kind = {"embedder_id": embedder.id, "contents": build.contents}
     waiting = Build.objects.filter(work=Status.QUEUED, **kind).exclude(pk=build.pk)
     superseded = build_failure_columns(JobFailed("build_superseded", pk=build.pk))
-    waiting.update(work=Status.CANCELLED, finished_at=timezone.now(), **superseded)
+    waiting.update(work=Status.CANCELLED, finished_at=get_site_time(), **superseded)
     clean_up_builds(embedder.id, build.contents)
     upto = get_settled_change_id(embedder.id, build.contents)
     name = name_build(embedder.id, build.pk)
@@ -401,7 +401,7 @@ def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexD
     follower.refresh()
     found.problem = follower.problem
     _compare_vectors(follower, found)
-    if mend and not found.is_sound:
+    if mend and not found.is_sound and not follower.is_unfetched:
         made = run_build(request_build("verify_index", delay=0, contents=rows.contents).pk)
         found.is_mended = bool(made and made.is_active) and _compare_one(embedder, rows, mend=False).is_sound
     return found

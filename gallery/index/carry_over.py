@@ -11,7 +11,6 @@ from django.db.models import Q
 
 from gallery.index.selectors import SERVING_RECIPE_KEY
 from gallery.jobs import dispatch
-from gallery.jobs.leases import get_database_time
 from gallery.models import (
     Build,
     Calibration,
@@ -25,6 +24,7 @@ from gallery.models import (
     SiteSetting,
     Status,
 )
+from gallery.models.clock import get_database_time
 from gallery.models.index import IndexContents
 from gallery.models.storage import INDEX_AREA, get_storage
 

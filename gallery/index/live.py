@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import datetime, timedelta
 
 import numpy as np
 from django.db import connection
-from django.utils import timezone
 
 from gallery.history.changeset import split_into_chunks
 from gallery.index.contents import REFERENCES, IndexedRows
@@ -17,12 +17,16 @@ from gallery.index.feed import get_latest_change_id, list_index_changes
 from gallery.index.index_engines import get_engine_of
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
+from gallery.jobs.hosts import has_other_hosts, note_served_build
 from gallery.models import Build, Person
+from gallery.models.clock import get_site_time
+from gallery.models.index import IndexContents
 from recognition.errors import EmbedderMismatch, IndexAway, IndexUnusable
 from recognition.index import LiveIndex, SearchableIndex, limit_threads
 from recognition.types import Embedder, Embeddings, Neighbour
 
 log = logging.getLogger(__name__)
+RETRY_SECONDS = 60.0  # before a host tries again to have the build that it could not fetch
 MAX_TRANSACTION_AGE = timedelta(seconds=60)  # one that was open this long may still show an older change
 
 
@@ -40,6 +44,8 @@ class IndexFollower:
         self.live = LiveIndex(embedder_id, dimension)
         self.build: int | None = None
         self.problem = ""  # why the build that should serve does not
+        self.is_unfetched = False  # as the store is away, of which no other build is the cure
+        self._retry_at = float("inf")  # when to try again to open it
         self._is_loaded = False
         self._written = 0  # every change up to here is in the build
         self.horizon = 0  # every change up to here has been followed
@@ -56,26 +62,39 @@ class IndexFollower:
         with self._lock:
             build = get_active_build(self.embedder_id, self.rows.contents)
             if not self._is_loaded or (build.pk if build else None) != self.build:
-                self._load(build)
+                self._load(build, self._open(build))
+            elif build and time.monotonic() > self._retry_at and (index := self._open(build)):
+                self._load(build, index)
             elif build is not None and build.upto_change > self._written:
                 self._forget_written(build.upto_change)
             self._follow()
             self._mask()
 
-    def _load(self, build: Build | None) -> None:
-        self._is_loaded = False
+    def _open(self, build: Build | None) -> SearchableIndex | None:
+        """The build's index. Where it cannot be had, `problem` says why, and all rows are searched.
+
+        Where it is broken a new one is asked for, but not by one of several hosts: it may be the only one without it.
+        """
+        self.problem, self.is_unfetched, self._retry_at, index = "", False, float("inf"), None
         contents = self.rows.contents
-        self.horizon = get_latest_change_id(self.embedder_id, contents, at__lte=get_settled_time())
-        index, self.problem = None, ""
-        if build is not None:
-            try:
-                index = open_index(build)
-            except IndexAway:
-                raise
-            except (IndexUnusable, EmbedderMismatch) as error:
-                self.problem = str(error)
-                log.error("Build %s cannot be used, so all %s are searched: %s", build.pk, contents, error)
+        try:
+            index = open_index(build) if build else None
+        except IndexAway:
+            raise
+        except (IndexUnusable, EmbedderMismatch, OSError) as error:
+            self.problem, self.is_unfetched = str(error), isinstance(error, OSError)
+            log.error("Build %s cannot be used, so all %s are searched: %s", build, contents, error)
+            if self.is_unfetched or has_other_hosts():
+                self._retry_at = time.monotonic() + RETRY_SECONDS
+            else:
                 dispatch.send_task("request_build", "the serving build is broken", None, True, contents)
+        if contents == IndexContents.REFERENCES:
+            note_served_build(build if index else None, self.problem)
+        return index
+
+    def _load(self, build: Build | None, index: SearchableIndex | None) -> None:
+        self._is_loaded = False
+        self.horizon = get_latest_change_id(self.embedder_id, self.rows.contents, at__lte=get_settled_time())
         self.live = LiveIndex(self.embedder_id, self.dimension, index)
         self.build, self._seen, self._expired = (build.pk if build else None), set(), set()
         self._changed, self._masked = {}, set()
@@ -143,7 +162,7 @@ class IndexFollower:
 
 def get_settled_time() -> datetime:
     """Before this, no transaction is open any more. SQLite writes one at a time, so numbers come in order."""
-    return timezone.now() - (timedelta() if connection.vendor == "sqlite" else MAX_TRANSACTION_AGE)
+    return get_site_time() - (timedelta() if connection.vendor == "sqlite" else MAX_TRANSACTION_AGE)
 
 
 def open_index(build: Build) -> SearchableIndex:

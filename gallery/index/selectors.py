@@ -28,6 +28,7 @@ from gallery.models import (
     ReferenceVector,
     Status,
 )
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.index import IndexContents
 from recognition.decide import tighten_for_gallery
@@ -110,7 +111,7 @@ def count_changes_since(build: Build | None) -> int:
 
 def has_recent_build_request() -> bool:
     """Somebody has just asked for something that a worker will show on the page in a moment."""
-    since = timezone.now() - RECENT_REQUEST_AGE
+    since = get_site_time() - RECENT_REQUEST_AGE
     return Event.objects.filter(verb__in=("build.request", "build.roll_back", "undo"), at__gt=since).exists()
 
 

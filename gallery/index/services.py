@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,6 +16,7 @@ from gallery.index.selectors import find_earlier_builds
 from gallery.jobs import dispatch
 from gallery.jobs.services import request_job
 from gallery.models import Build, Event, NameChange, Status, User
+from gallery.models.clock import get_site_time
 
 VERIFY_INDEX_JOB = "verify_index"
 
@@ -53,7 +53,7 @@ def cancel_build(user: User, build: Build) -> Event:
 
 def _stop_build(build: Build) -> None:
     waiting = Build.objects.filter(pk=build.pk, work=Status.QUEUED)
-    if not waiting.update(work=Status.CANCELLED, finished_at=timezone.now(), is_cancel_wanted=True):
+    if not waiting.update(work=Status.CANCELLED, finished_at=get_site_time(), is_cancel_wanted=True):
         running = Build.objects.filter(pk=build.pk, work=Status.PROCESSING)
         if not running.update(is_cancel_wanted=True):
             raise ActionRefused(_("This build is not running any more."))
@@ -88,7 +88,7 @@ def request_verification(user: User) -> None:
 def review_name_changes(user: User, build: Build, name_changes: Collection[int]) -> int:
     """Mark changed names of the build as reviewed; returns how many had not been."""
     rows = NameChange.objects.filter(build=build, pk__in=name_changes, reviewed_at__isnull=True)
-    return rows.update(reviewed_at=timezone.now(), reviewed_by=user)
+    return rows.update(reviewed_at=get_site_time(), reviewed_by=user)
 
 
 EVENT_DESCRIPTIONS = {

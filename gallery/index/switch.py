@@ -11,7 +11,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -25,6 +24,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.timings import estimate_minutes_left
 from gallery.models import Build, Event, Person, Photo, Reference, SiteSetting, Status, User
 from gallery.models.base import translate_failure
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 
 CHOICE_KEY = "embedder"  # the SiteSetting that names what a curator chose; FACESITE_EMBEDDER outranks it
@@ -74,7 +74,7 @@ def note_progress(to: str, **values: Any) -> dict[str, Any]:
 
 def is_switch_running() -> bool:
     """Whether one step follows another, so that nobody else needs to begin."""
-    recent = SiteSetting.objects.filter(pk=PROGRESS_KEY, changed_at__gt=timezone.now() - MAX_STEP_AGE)
+    recent = SiteSetting.objects.filter(pk=PROGRESS_KEY, changed_at__gt=get_site_time() - MAX_STEP_AGE)
     return recent.filter(value__is_running=True).exists()
 
 

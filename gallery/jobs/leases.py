@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -20,13 +19,13 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
+from django.db import Error, InterfaceError, OperationalError, close_old_connections
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
-from gallery.models import Status, Work
+from gallery.models import Chore, Status, Work
 from gallery.models.base import NO_FAILURE, build_failure_columns
+from gallery.models.clock import get_database_time
 
 log = logging.getLogger(__name__)
 WorkRow = TypeVar("WorkRow", bound=Work)
@@ -45,19 +44,9 @@ class LeaseLost(Exception):
     """Another process has claimed the row: this one must not write its result."""
 
 
-def get_database_time() -> datetime:
-    """The time on PostgreSQL's clock, which all machines share; with SQLite there is only one machine."""
-    if connection.vendor != "postgresql":
-        return timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        found: datetime = cursor.fetchone()[0]
-    return found
-
-
 def get_process_name() -> str:
     """The name of this process, as written into leases."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    return f"{settings.HOST_NAME}:{os.getpid()}"
 
 
 def _lease_duration() -> timedelta:
@@ -220,3 +209,38 @@ def _postpone_or_fail(row: Work, error: Error | OSError) -> None:
         postpone_row(row, RETRY_DELAY_SECONDS, error, is_counted=True)
     else:
         finish_row(row, Status.FAILED, JobFailed("not_finished", error=error))
+
+
+@contextmanager
+def hold_chore(name: str, seconds: float) -> Iterator[bool]:
+    """Whether this process is to do the chore: nobody else does, and it was not done in the last half of `seconds`.
+
+    So schedulers may be many, and messages that have piled up cost nothing.
+    """
+    chore = _claim_chore(name, timedelta(seconds=seconds / 2))
+    if chore is None:
+        yield False
+        return
+    with hold_lease(chore):
+        yield True
+        finish_row(chore, Status.DONE)
+
+
+def _claim_chore(name: str, rest: timedelta) -> Chore | None:
+    chore, _is_new = Chore.objects.get_or_create(pk=name)
+    now = get_database_time()
+    if chore.started_at and chore.finished_at:
+        rest = max(rest, chore.finished_at - chore.started_at)  # what takes long leaves others time
+        if now - rest < chore.finished_at <= now:
+            return None
+    latest = now + _lease_duration() + LEASE_SLACK
+    is_free = ~Q(work=Status.PROCESSING) | Q(lease_until__lt=now) | Q(lease_until__gt=latest)
+    taken = Chore.objects.filter(is_free, pk=name, finished_at=chore.finished_at).update(
+        work=Status.PROCESSING,
+        lease_owner=get_process_name(),
+        lease_until=now + _lease_duration(),
+        started_at=now,
+        finished_at=None,
+        attempts=F("attempts") + 1,
+    )
+    return Chore.objects.get(pk=name) if taken else None

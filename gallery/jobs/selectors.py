@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from gallery.jobs.heartbeats import get_heartbeat_deadline, get_host_name
+from gallery.jobs.heartbeats import DEAD_AFTER, get_heartbeat_deadline, get_host_name
 from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS, TASK_KINDS, TRY_AGAIN, JobKind, Text
 from gallery.jobs.timings import estimate_minutes_left
-from gallery.models import Job, Photo, Status, User, Work, WorkerBeat
+from gallery.models import ErasureHost, Host, Job, Photo, Status, User, Work, WorkerBeat
 from gallery.models.base import NO_FAILURE, translate_failure
 from gallery.models.history import get_site_setting
 
@@ -99,6 +99,38 @@ def list_processes(running: Sequence[RunningJob] = ()) -> list[ProcessStatus]:
         for beat in beats
     ]
     return sorted(found, key=lambda one: (one.beat.kind != "worker", one.is_alive, one.beat.name))
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    host: Host
+    is_alive: bool
+    roles: tuple[str, ...]  # what it does, or did when it was last there
+    uncleared: int  # erasures that wait for it
+
+
+def list_hosts() -> list[HostStatus]:
+    """Every host, those that are away first; none where there is but the one that answers."""
+    silent, waiting = get_heartbeat_deadline(), ErasureHost.objects.filter(cleared_at=None)
+    counts = dict(waiting.exclude(host=None).order_by().values_list("host").annotate(Count("pk")))
+    found = [
+        HostStatus(
+            host,
+            is_alive=host.seen_at >= silent,
+            roles=tuple(
+                name
+                for name, seen in (
+                    (_("Website"), host.web_seen_at),
+                    (_("Worker"), host.worker_seen_at),
+                    (_("Scheduler"), host.scheduler_seen_at),
+                )
+                if seen and seen >= min(silent, host.seen_at - DEAD_AFTER)
+            ),
+            uncleared=counts.get(host.pk, 0),
+        )
+        for host in Host.objects.order_by("name", "pk")
+    ]
+    return sorted(found, key=lambda one: one.is_alive) if len(found) > 1 else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +279,7 @@ class JobsPage:
     running: list[RunningJob]
     failures: list[FailedJob]
     processes: list[ProcessStatus]
+    hosts: list[HostStatus]
     waiting_photos: list[Photo]  # the next ones
     is_paused: bool
     minutes_left: int | None
@@ -299,6 +332,7 @@ def build_jobs_page(user: User) -> JobsPage:
         failures=list_failed_site_jobs(user)
         + [failure for line in lines if line.failed for failure in list_failed_jobs(user, line.kind)],
         processes=processes,
+        hosts=list_hosts(),
         waiting_photos=list(next_photos) if waiting else [],
         is_paused=is_processing_paused(),
         minutes_left=estimate_minutes_left(waiting, alive),

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -18,10 +17,11 @@ from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import ChangeSet, apply_effects, query_rows, record_event, split_into_chunks
 from gallery.jobs import dispatch
 from gallery.jobs.heartbeats import get_heartbeat_deadline
-from gallery.jobs.leases import enqueue_rows, get_database_time
+from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.registry import JOB_KINDS, SITE_JOB_KINDS
 from gallery.models import Event, Job, SiteSetting, Status, User, WorkerBeat
 from gallery.models.base import NO_FAILURE
+from gallery.models.clock import get_database_time, get_site_time
 from recognition.errors import RecognitionError
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ BUSY_STATUSES = (Status.QUEUED, Status.PROCESSING)
 @transaction.atomic
 def request_job(name: str, user: User | None, *args: object) -> None:
     """Queue the site job of this name. It counts as waiting until there is a result."""
-    Job.objects.update_or_create(pk=name, defaults={"asked_at": timezone.now(), "asked_by": user})
+    Job.objects.update_or_create(pk=name, defaults={"asked_at": get_site_time(), "asked_by": user})
     dispatch.send_task(name, *args)
 
 
@@ -41,13 +41,13 @@ def request_job(name: str, user: User | None, *args: object) -> None:
 def track_job(name: str) -> Iterator[dict[str, Any]]:
     """Record how the site job ends. The block fills in the result; a named error is stored and not raised."""
     result: dict[str, Any] = {}
-    failure, started = "", timezone.now()
+    failure, started = "", get_site_time()
     try:
         yield result
     except (RecognitionError, OSError) as error:
         log.error("%s failed: %s", name, error)
         failure = str(error) or type(error).__name__
-    now = timezone.now()
+    now = get_site_time()
     done = {"done_at": now, "seconds": (now - started).total_seconds(), "failure": failure, "result": result}
     Job.objects.update_or_create(pk=name, defaults=done)
 

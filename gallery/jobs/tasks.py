@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from celery import Task, shared_task
@@ -18,6 +19,7 @@ from gallery.jobs.heartbeats import (
     stop_heartbeats,
     try_heartbeat,
 )
+from gallery.jobs.leases import hold_chore
 
 log = logging.getLogger(__name__)
 OLD_PREFIX = "gallery.tasks."  # of names in the previous release, whose messages may still be queued
@@ -25,11 +27,23 @@ CLOCK_JUMP_SECONDS = 5.0  # how far the two clocks may drift apart between two t
 
 
 def register_task(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make the function the Celery task of this name. Celery does not retry it: leases and the sweep do."""
+    """Make the function the Celery task of this name. Celery does not retry it: leases and the sweep do.
+
+    What a scheduler sends says how many seconds lie between two such messages (`every`): one process does it in turn.
+    """
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
-        shared_task(name=name)(function)
-        shared_task(name=OLD_PREFIX + name)(function)
+        @wraps(function)
+        def run(*args: Any, every: float | None = None) -> None:
+            if every is None:
+                function(*args)
+                return
+            with hold_chore(name, every) as is_ours:
+                if is_ours:
+                    function(*args)
+
+        shared_task(name=name)(run)
+        shared_task(name=OLD_PREFIX + name)(run)
         return function
 
     return register

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Avg, Count, F, Min, Model, QuerySet
-from django.utils import timezone
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,6 +17,7 @@ from gallery.history.audit import VERB_SIGN_IN_FAILED
 from gallery.index.selectors import list_changes_since
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.models import Build, Event, Photo, Reference, Status, WorkerBeat
+from gallery.models.clock import get_site_time
 from gallery.models.index import IndexContents
 
 Figures = dict[tuple[str, ...], float]  # by the values of their labels
@@ -55,7 +55,7 @@ def _collect_jobs() -> Iterator[Metric]:
         "reference": Reference.objects.all(),
         "build": Build.objects.all(),
     }
-    states, oldest, failed, now = Figures(), Figures(), Figures(), timezone.now()
+    states, oldest, failed, now = Figures(), Figures(), Figures(), get_site_time()
     for kind, rows in kinds.items():
         counts = dict(rows.order_by().values_list("work").annotate(count=Count("pk")))
         states |= {(kind, state): counts.get(state, 0) for state in Status.values}
@@ -77,7 +77,7 @@ def _collect_timings() -> Iterator[Metric]:
             means[step,] = sum(known) / len(known) / 1000
     about = f"Mean time of a step over the newest {MEASURED_PHOTOS} photos"
     yield _build_gauge("photo_step_seconds", about, "step", means)
-    finished = Photo.objects.filter(work=Status.DONE, finished_at__gt=timezone.now() - ONE_HOUR)
+    finished = Photo.objects.filter(work=Status.DONE, finished_at__gt=get_site_time() - ONE_HOUR)
     yield _build_gauge("photos_done_last_hour", "Photos finished within an hour", "", {(): finished.count()})
     took = finished.aggregate(mean=Avg(F("finished_at") - F("started_at")))["mean"]
     mean: Figures = {(): took.total_seconds() if took else 0}
@@ -88,7 +88,7 @@ def _collect_index() -> Iterator[Metric]:
     vectors, ages, changes, times = Figures(), Figures(), Figures(), Figures()
     for build in Build.objects.filter(is_active=True, contents=IndexContents.REFERENCES):
         key = (build.embedder_id,)
-        age = timezone.now() - build.finished_at if build.finished_at else timedelta()
+        age = get_site_time() - build.finished_at if build.finished_at else timedelta()
         vectors[key], ages[key] = build.vectors, age.total_seconds()
         changes[key], times[key] = list_changes_since(build).count(), build.milliseconds
     about = "Changes of the gallery that the active build does not contain yet"
@@ -103,13 +103,13 @@ def _collect_environment() -> Iterator[Metric]:
     counts = dict(beats.values_list("kind").annotate(count=Count("pk")))
     alive: Figures = {(kind,): counts.get(kind, 0) for kind in ("worker", "scheduler")}
     yield _build_gauge("processes", "Live processes", "kind", alive)
-    failures = Event.objects.filter(verb=VERB_SIGN_IN_FAILED, at__gt=timezone.now() - ONE_HOUR)
+    failures = Event.objects.filter(verb=VERB_SIGN_IN_FAILED, at__gt=get_site_time() - ONE_HOUR)
     yield _build_gauge(
         "failed_sign_ins_last_hour", "Failed sign-ins within an hour", "", {(): failures.count()}
     )
     about = "Since the newest backup was made, and since one was last tried and found whole"
     known = {"made": get_last_success(), "tried": get_last_trial()}
-    ages: Figures = {(word,): (timezone.now() - at).total_seconds() for word, at in known.items() if at}
+    ages: Figures = {(word,): (get_site_time() - at).total_seconds() for word, at in known.items() if at}
     yield _build_gauge("backup_age_seconds", about, "what", ages)
     free = shutil.disk_usage(settings.DATA_DIR).free
     yield _build_gauge("disk_free_bytes", "Free on the data directory's disk", "", {(): free})

@@ -22,7 +22,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from gallery.backup.encryption import AGE_SUFFIX, Identities, copy_decrypted, read_identities
 from gallery.backup.errors import BackupDamaged
@@ -36,6 +35,7 @@ from gallery.jobs.services import track_job
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
+from gallery.models.clock import get_site_time
 from gallery.models.storage import INDEX_AREA, QUARANTINE_AREA, StoredFile, compute_stored_sha256, get_storage
 from gallery.photos.renditions import delete_orphan_renditions
 
@@ -182,7 +182,7 @@ def mend_files(found: SanityReport, identities: Identities = ()) -> None:
         elif any(copy.suffix == AGE_SUFFIX for copy in copies):
             found.locked.append(row.file)
         elif row in found.lost:
-            failure = {"work": Status.FAILED, "finished_at": timezone.now()}
+            failure = {"work": Status.FAILED, "finished_at": get_site_time()}
             failure |= build_failure_columns(JobFailed("file_lost"))
             row.get_rows().exclude(work=Status.PROCESSING).update(**failure)
             found.failed.append(row.file)
@@ -228,13 +228,13 @@ def _quarantine_file(name: str) -> bool:
 
 
 def is_sanity_check_due(now: datetime | None = None) -> bool:
-    now, job = now or timezone.now(), get_job(SANITY_CHECK_JOB)
+    now, job = now or get_site_time(), get_job(SANITY_CHECK_JOB)
     return job.is_late or job.done_at is None or job.done_at < now - CHECK_INTERVAL
 
 
 def run_sanity_check(*, is_mending: bool = False) -> None:
     """Check the files, repair them if `is_mending`, and keep the result for the page."""
-    now, before = timezone.now(), get_job(SANITY_CHECK_JOB).result
+    now, before = get_site_time(), get_job(SANITY_CHECK_JOB).result
     last_hashed = before.get("hashed_at")
     is_hash_due = not last_hashed or datetime.fromisoformat(last_hashed) < now - HASHED_CHECK_INTERVAL
     with track_job(SANITY_CHECK_JOB) as result:

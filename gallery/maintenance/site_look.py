@@ -7,10 +7,10 @@ import ssl
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from facesite import hardening
 from gallery.models import Person, SiteSetting
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 from recognition.draw.fonts import list_missing_scripts
 
@@ -23,7 +23,7 @@ EXPIRED = 10  # OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED
 
 
 def look_at_site() -> None:
-    last, now = get_site_setting(LOOK_SETTING, {}), timezone.now()
+    last, now = get_site_setting(LOOK_SETTING, {}), get_site_time()
     notice = (now + CERTIFICATE_NOTICE).isoformat()
     is_sound = not last.get("scripts") and all(end > notice for end in last.get("certificates", {}).values())
     pause = LOOK_INTERVAL if is_sound else LOOK_AGAIN

@@ -20,9 +20,10 @@ from gallery.jobs.selectors import find_process_problems, is_processing_paused, 
 from gallery.jobs.timings import estimate_minutes_left
 from gallery.maintenance.site_look import CERTIFICATE_NOTICE, LOOK_SETTING
 from gallery.models import Photo, Status, User
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 
-STARTED_AT = timezone.now()  # of this process
+STARTED_AT = timezone.now()  # of this process, by its own clock
 STARTING_TIME = timedelta(minutes=1)  # within which a worker may not have said yet that it lives
 LONG_QUEUE_MINUTES = 60
 STUCK_AFTER = timedelta(minutes=10)
@@ -73,7 +74,7 @@ def check_queue() -> Iterator[SiteWarning]:
     minutes = estimate_minutes_left(count, workers)
     if minutes is None or minutes < LONG_QUEUE_MINUTES:
         return
-    now = timezone.now()
+    now = get_site_time()
     said = {
         "count": count,
         "workers": workers,
@@ -96,7 +97,7 @@ def check_queue() -> Iterator[SiteWarning]:
 
 def _is_queue_stuck() -> bool:
     """Whether a photo has waited for long while none was looked at."""
-    limit, photos = timezone.now() - STUCK_AFTER, Photo.objects.outside_trash()
+    limit, photos = get_site_time() - STUCK_AFTER, Photo.objects.outside_trash()
     if not photos.filter(work=Status.QUEUED, queued_at__lt=limit).exists():
         return False
     is_moving = (
@@ -132,7 +133,7 @@ def check_fonts() -> Iterator[SiteWarning]:
 
 
 def check_certificates() -> Iterator[SiteWarning]:
-    now = timezone.now()
+    now = get_site_time()
     for host, end in get_site_setting(LOOK_SETTING, {}).get("certificates", {}).items():
         ends_at = datetime.fromisoformat(end) if end else now
         if ends_at > now + CERTIFICATE_NOTICE:

@@ -5,6 +5,7 @@ from gallery.models.base import Job, Status, Work
 from gallery.models.curation import BulkAct, Finding
 from gallery.models.groups import Membership, PeopleGroup
 from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
+from gallery.models.hosts import Chore, ErasureHost, Host
 from gallery.models.index import Build, Calibration, FaceGrouping, GalleryChange, NameChange
 from gallery.models.people import OtherName, Person, PersonExport, Reference, ReferenceDraft, ReferenceVector
 from gallery.models.photos import (
@@ -31,9 +32,11 @@ __all__ = [
     "BulkAct",
     "Calibration",
     "Candidate",
+    "Chore",
     "Decision",
     "ErasedDigest",
     "Erasure",
+    "ErasureHost",
     "Event",
     "EventSubject",
     "Face",
@@ -41,6 +44,7 @@ __all__ = [
     "FaceRejection",
     "Finding",
     "GalleryChange",
+    "Host",
     "IdempotencyKey",
     "Invitation",
     "Job",

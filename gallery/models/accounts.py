@@ -7,9 +7,11 @@ import secrets
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from gallery.models.clock import get_site_time
+from gallery.models.fields import MomentField
 
 
 class Role(models.TextChoices):
@@ -73,7 +75,7 @@ class Invitation(models.Model):
     role = models.CharField(_("role"), max_length=16, choices=Role, default=Role.VIEWER)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
     expires_at = models.DateTimeField()
     used_by = models.OneToOneField(User, models.SET_NULL, null=True, blank=True, related_name="+")
 
@@ -102,7 +104,7 @@ class ApiKey(models.Model):
     prefix = models.CharField(_("begins with"), max_length=12)  # enough to tell one's keys apart
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
     scopes = models.JSONField(_("may be used to"), default=list)  # of ApiScope
-    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    created_at = MomentField(_("made"), auto_now_add=True)
     expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
     used_at = models.DateTimeField(_("last used"), null=True, blank=True)  # to the minute
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
@@ -118,7 +120,7 @@ class ApiKey(models.Model):
     @property
     def is_valid(self) -> bool:
         """Neither revoked nor expired, and its user may still come in."""
-        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
+        is_over = self.expires_at is not None and self.expires_at <= get_site_time()
         return self.revoked_at is None and not is_over and self.user.is_active
 
 
@@ -130,7 +132,7 @@ class IdempotencyKey(models.Model):
     request_hash = models.CharField(max_length=64)  # of what was sent, and where to
     status = models.PositiveSmallIntegerField(null=True)  # of the answer; none while it is being made
     object_id = models.BigIntegerField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    created_at = MomentField(auto_now_add=True, db_index=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("api_key", "name"), name="one_answer_per_name")]

@@ -12,10 +12,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
+from gallery.models.clock import get_site_time
 from recognition.errors import FILE_DESCRIPTIONS, MESSAGES
 
 FAILURE_MESSAGES: Mapping[str, str] = {
@@ -119,7 +119,7 @@ class Job(models.Model):
 
     @property
     def is_late(self) -> bool:
-        is_long_ago = self.asked_at is not None and self.asked_at < timezone.now() - self.LATE_AFTER
+        is_long_ago = self.asked_at is not None and self.asked_at < get_site_time() - self.LATE_AFTER
         return self.is_waiting and is_long_ago
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Status, Work
+from gallery.models.fields import MomentField
 from gallery.models.history import Event
 from gallery.models.people import Person, Reference
 
@@ -44,7 +45,7 @@ class Finding(models.Model):
     own_similarity = models.FloatField(_("similarity to its own person"), null=True)
     weight = models.FloatField(default=0)  # the worst first
     embedder_id = models.CharField(max_length=40)
-    found_at = models.DateTimeField(auto_now_add=True)
+    found_at = MomentField(auto_now_add=True)
     is_outdated = models.BooleanField(default=False, editable=False)  # a reference is moved, or not searched
     dismissed_at = models.DateTimeField(null=True, blank=True)
     dismissed_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -110,7 +111,7 @@ class BulkAct(Work):
     batch = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # of the events of its parts
     event = models.ForeignKey(Event, models.SET_NULL, null=True, blank=True, related_name="+")
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
-    made_at = models.DateTimeField(_("when"), auto_now_add=True)
+    made_at = MomentField(_("when"), auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     is_stop_wanted = models.BooleanField(default=False)
 

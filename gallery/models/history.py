@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Status, Work
+from gallery.models.fields import MomentField
 
 
 class Event(models.Model):
     """One act on one object: the one table behind undo, history and audit."""
 
-    at = models.DateTimeField(_("when"), auto_now_add=True, db_index=True)
+    at = MomentField(_("when"), auto_now_add=True, db_index=True)
     actor = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="events")
     verb = models.CharField(_("action"), max_length=40, db_index=True)  # for example "face.confirm"
     object_type = models.CharField(max_length=20, blank=True)
@@ -67,7 +68,7 @@ class Erasure(Work):
 
     receipt = models.UUIDField(_("receipt"), default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("what"), max_length=8, choices=Kind)
-    at = models.DateTimeField(_("when"), auto_now_add=True)
+    at = MomentField(_("when"), auto_now_add=True)
     counts = models.JSONField(default=dict)  # what was removed -> how much of it
     backups = models.JSONField(default=list)  # [{"made_at", "until"}] of backups that hold it still
     todo = models.JSONField(default=dict, blank=True)
@@ -113,7 +114,7 @@ class SiteSetting(models.Model):
 
     key = models.CharField(max_length=40, primary_key=True)
     value: models.JSONField[Any, Any] = models.JSONField()
-    changed_at = models.DateTimeField(auto_now=True)
+    changed_at = MomentField(auto_now=True)
 
     def __str__(self) -> str:
         return self.key

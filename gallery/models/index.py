@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Status, Work
+from gallery.models.fields import MomentField
 from gallery.models.photos import Face, Photo
 
 
@@ -40,7 +41,7 @@ class Build(Work):
     is_cancel_wanted = models.BooleanField(default=False)
     reason = models.CharField(_("asked for by"), max_length=200, blank=True)
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
 
     class Meta:
         verbose_name = _("build")
@@ -79,7 +80,7 @@ class GalleryChange(models.Model):
     )  # of a reference or a face; no foreign key: a removal outlives its row
     person = models.BigIntegerField(default=0)  # of a reference
     embedder_id = models.CharField(max_length=40)
-    at = models.DateTimeField(auto_now_add=True)
+    at = MomentField(auto_now_add=True)
 
     class Meta:
         ordering = ("pk",)
@@ -96,7 +97,7 @@ class FaceGrouping(Work):
     changed = models.PositiveIntegerField(default=0)  # faces that are in another group now
     is_cancel_wanted = models.BooleanField(default=False)
     asked_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
 
     class Meta:
         ordering = ("-pk",)
@@ -117,7 +118,7 @@ class NameChange(models.Model):
     new_person = models.ForeignKey("Person", models.SET_NULL, null=True, related_name="+")
     old_state = models.CharField(max_length=8, choices=Face.State)
     new_state = models.CharField(max_length=8, choices=Face.State)
-    at = models.DateTimeField(auto_now_add=True)
+    at = MomentField(auto_now_add=True)
     reviewed_at = models.DateTimeField(null=True, blank=True)
     reviewed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
@@ -139,7 +140,7 @@ class Calibration(models.Model):
     false_name_rate = models.FloatField(_("false-name rate"), null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
     applied_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
 
     class Meta:
         verbose_name = _("calibration")

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from gallery.models.clock import get_site_time
+
 MAX_DISTINCTION_LENGTH = 40
 LABEL_PATTERN = re.compile(r"(?P<name>.*\S)\s*\((?P<word>[^()]+)\)")
 BORN_PATTERN = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
@@ -53,7 +55,7 @@ def is_born_date(text: str) -> bool:
         return False
     year, month, day = (int(part) if part else 1 for part in found.groups())
     try:
-        return date(year, month, day) <= timezone.localdate()
+        return date(year, month, day) <= timezone.localdate(get_site_time())
     except ValueError:
         return False
 

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Work
-from gallery.models.fields import VectorField
+from gallery.models.clock import get_site_time
+from gallery.models.fields import MomentField, VectorField
 from gallery.models.labels import MAX_DISTINCTION_LENGTH, format_label, is_born_date
 from gallery.models.querysets import PersonQuerySet, ReferenceQuerySet
 from recognition.quality import REFERENCE_NOISE, REFERENCE_SHARP, REFERENCE_SIZE
@@ -91,7 +92,7 @@ class Person(models.Model):
     favourite_of = models.ManyToManyField(
         User, blank=True, related_name="favourite_people", editable=False, verbose_name=_("favourite of")
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
 
     objects = PersonQuerySet.as_manager()
@@ -116,7 +117,7 @@ class Person(models.Model):
     @property
     def is_expired(self) -> bool:
         """Their consent has run out."""
-        return self.consent_until is not None and self.consent_until < timezone.localdate()
+        return self.consent_until is not None and self.consent_until < timezone.localdate(get_site_time())
 
     @property
     def may_be_recognised(self) -> bool:
@@ -226,7 +227,7 @@ class Reference(Work):
     source_columns = models.JSONField(_("came with"), default=dict, blank=True)
     source_face = models.ForeignKey("Face", models.SET_NULL, null=True, blank=True, related_name="+")
     added_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
 
     objects = ReferenceQuerySet.as_manager()
@@ -264,7 +265,7 @@ class ReferenceVector(models.Model):
     reference = models.ForeignKey(Reference, models.CASCADE, related_name="vectors")
     embedder_id = models.CharField(max_length=40)
     vector = VectorField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
 
     class Meta:
         constraints = [
@@ -286,7 +287,7 @@ class PersonExport(Work):
     bytes = models.PositiveBigIntegerField(default=0)
     language = models.CharField(max_length=10, default="en")
     asked_by = models.ForeignKey("User", models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
     expires_at = models.DateTimeField()
 
     class Meta:
@@ -311,7 +312,7 @@ class ReferenceDraft(Work):
     problem = models.CharField(max_length=200, blank=True)  # one of these, put into words by pages
     NO_FACE, SEVERAL_FACES, NO_FACE_IN_BOX = "no face", "several faces", "no face in the box"
     added_by = models.ForeignKey(User, models.CASCADE, related_name="+")
-    made_at = models.DateTimeField(auto_now_add=True)
+    made_at = MomentField(auto_now_add=True)
 
     class Meta:
         ordering = ("pk",)

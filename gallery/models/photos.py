@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
 from gallery.models.base import Work
-from gallery.models.fields import VectorField
+from gallery.models.fields import MomentField, VectorField
 from gallery.models.people import Person, Reference
 from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
 from recognition.images import Turned
@@ -42,7 +42,7 @@ class Album(models.Model):
     members = models.ManyToManyField(User, blank=True, related_name="albums", verbose_name=_("chosen users"))
     is_recognised = models.BooleanField(_("recognise faces"), default=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
 
     objects = AlbumQuerySet.as_manager()
 
@@ -63,7 +63,7 @@ class ShareLink(models.Model):
     has_names = models.BooleanField(_("show names"), default=False)
     hides_unnamed = models.BooleanField(_("hide faces without a name"), default=False)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
 
@@ -122,10 +122,10 @@ class Photo(Work):
     favourite_of = models.ManyToManyField(
         User, blank=True, related_name="favourite_photos", editable=False, verbose_name=_("favourite of")
     )
-    taken_at = models.DateTimeField(_("taken"), null=True, blank=True, db_index=True)
+    taken_at = MomentField(_("taken"), null=True, blank=True, db_index=True)
     taken_source = models.CharField(max_length=8, choices=TakenSource, blank=True, editable=False)
     taken_precision = models.CharField(max_length=8, blank=True, editable=False)  # as of a Moment
-    added_at = models.DateTimeField(_("added"), auto_now_add=True, db_index=True)
+    added_at = MomentField(_("added"), auto_now_add=True, db_index=True)
     uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="photos")
     trashed_at = models.DateTimeField(null=True, blank=True, db_index=True)
     trashed_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -179,7 +179,7 @@ class AlbumPhoto(models.Model):
 
     album = models.ForeignKey(Album, models.PROTECT, related_name="+")
     photo = models.ForeignKey(Photo, models.CASCADE, related_name="+")
-    added_at = models.DateTimeField(auto_now_add=True)
+    added_at = MomentField(auto_now_add=True)
     position = models.FloatField(null=True, editable=False)  # by hand: see photos/album_order.py
 
     class Meta:
@@ -265,7 +265,7 @@ class Face(models.Model):
     is_twice = models.BooleanField(_("name twice in the photo"), default=False)
     cluster = models.BigIntegerField(null=True, blank=True, db_index=True)  # group of unknown look-alikes
     searched_change = models.BigIntegerField(default=0)  # last GalleryChange its candidates reflect
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = MomentField(auto_now_add=True)
     revision = models.PositiveIntegerField(default=0, editable=False)
 
     objects = FaceQuerySet.as_manager()
@@ -336,7 +336,7 @@ class FaceRejection(models.Model):
     face = models.ForeignKey(Face, models.CASCADE, related_name="rejections")
     person = models.ForeignKey(Person, models.CASCADE, related_name="+")
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    at = models.DateTimeField(auto_now_add=True)
+    at = MomentField(auto_now_add=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("face", "person"), name="one_rejection_per_person")]

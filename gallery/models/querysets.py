@@ -19,6 +19,7 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from gallery.models.accounts import User
+from gallery.models.clock import get_site_time
 
 if TYPE_CHECKING:  # the models take their managers from here
     from gallery.models.people import Person, Reference
@@ -30,7 +31,7 @@ SOURCE_PHOTO_PATH = "source_face__photo"  # of a reference
 
 def get_today() -> date:
     """The day it is where the site is."""
-    return timezone.localdate()
+    return timezone.localdate(get_site_time())
 
 
 def _path_q(path: str, **lookups: Any) -> Q:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import partial
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from gallery.core.exceptions import ActionRefused, translate_error
@@ -19,6 +18,7 @@ from gallery.history.erased import ask_before_return
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Person, Reference, ReferenceDraft, User
+from gallery.models.clock import get_site_time
 from gallery.models.people import clean_name
 from gallery.models.storage import build_draft_name, get_storage, remove_file, write_file
 from gallery.people.crops import ReferenceCrop, read_reference_crop
@@ -57,7 +57,7 @@ def add_draft(user: User, person: Person, content: bytes, name: str) -> None:
             width=info.width,
             height=info.height,
             added_by=user,
-            queued_at=timezone.now(),
+            queued_at=get_site_time(),
         )
         dispatch.send_task("look_at_draft", draft.pk)
 
@@ -119,7 +119,7 @@ def delete_drafts(drafts: Iterable[ReferenceDraft]) -> int:
 
 def delete_old_drafts() -> int:
     """Drafts nobody saved, and files that no draft points to any more (their person was erased, say)."""
-    now = timezone.now()
+    now = get_site_time()
     count = delete_drafts(ReferenceDraft.objects.filter(made_at__lt=now - DRAFT_RETENTION))
     known = set(ReferenceDraft.objects.values_list("image", flat=True))
     storage = get_storage()

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 
 from gallery.core.erased import describe_erased
 from gallery.core.exceptions import FileWasErased, NameAmbiguous, NameWasErased
@@ -23,6 +22,7 @@ from gallery.faces.tagging import map_in_threads
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.models import Person, Reference, Status
+from gallery.models.clock import get_site_time
 from gallery.models.people import (
     MAX_KEY_LENGTH,
     MAX_NAME_LENGTH,
@@ -241,7 +241,7 @@ class FolderImporter:
             return
         vectors = embed_crops(crops, self.embedder)
         stored = [crop.store() for crop in crops]
-        now = timezone.now()
+        now = get_site_time()
         with transaction.atomic():
             for candidate, vector, columns in zip(batch, vectors, stored, strict=True):
                 person, _is_new = import_person(candidate.source.name)

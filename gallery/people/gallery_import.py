@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 from django.db import transaction
-from django.utils import timezone
 
 from gallery.core.erased import describe_erased
 from gallery.core.exceptions import FileWasErased, NameAmbiguous, NameWasErased
@@ -29,6 +28,7 @@ from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.feed import ChangeKind, record_reference_changes
 from gallery.models import Person, Reference, ReferenceVector, Status
+from gallery.models.clock import get_site_time
 from gallery.models.labels import LabelParts
 from gallery.models.people import get_name_key
 from gallery.models.storage import build_reference_name, remove_file, write_file
@@ -94,7 +94,7 @@ class NewReference:
     reference: Reference
     vectors: Mapping[str, Embeddings]
     number: int = 0  # in the export
-    created_at: datetime = field(default_factory=timezone.now)
+    created_at: datetime = field(default_factory=get_site_time)
 
 
 def is_gallery_export(directory: Path) -> bool:

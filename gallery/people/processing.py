@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from gallery.core.exceptions import JobFailed
 from gallery.core.limits import get_upload_limits
@@ -37,6 +36,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import LeaseLost, claim_row, enqueue_rows, finish_row, hold_lease
 from gallery.models import Build, Face, Photo, Reference, ReferenceDraft, ReferenceVector, SiteSetting, Status
 from gallery.models.base import UNFINISHED_STATUSES
+from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import among_ids
 from gallery.models.storage import remove_file
@@ -227,7 +227,7 @@ def _take_switch_step(chosen: Embedder) -> bool:
             SiteSetting.objects.filter(pk=CONSENT_KEY).delete()
             note_progress(chosen.id, left=0, lost_people=0)
             waiting = Build.objects.filter(work=Status.QUEUED).exclude(embedder_id=chosen.id)
-            waiting.update(work=Status.CANCELLED, finished_at=timezone.now())
+            waiting.update(work=Status.CANCELLED, finished_at=get_site_time())
             dispatch.send_task("follow_gallery")
             dispatch.send_task("check_gallery")
         log.info("%s serves now.", recipe["id"])
@@ -304,7 +304,7 @@ def _queue_stale_faces(embedder: Embedder) -> bool:
     # A face that is not found again would send its photo round for ever, so each goes once a switch.
     setting = SiteSetting.objects.filter(pk=SERVING_RECIPE_KEY).first()
     resting = photos.filter(
-        work=Status.DONE, finished_at__lt=setting.changed_at if setting else timezone.now()
+        work=Status.DONE, finished_at__lt=setting.changed_at if setting else get_site_time()
     )
     waiting = photos.filter(work__in=UNFINISHED_STATUSES).count()
     left = waiting + resting.count()

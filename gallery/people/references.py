@@ -31,9 +31,9 @@ from gallery.history.locking import hold_words, lock_face, lock_person, lock_ref
 from gallery.history.switches import AUTOMATIC_REFERENCES
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
-from gallery.jobs.leases import get_database_time
 from gallery.jobs.services import requeue_rows
 from gallery.models import Decision, Event, Face, Person, Reference, User
+from gallery.models.clock import get_database_time
 from gallery.models.people import clean_name
 from gallery.models.querysets import recognisable_q, recognition_off_q
 from gallery.models.storage import build_reference_name, remove_file, write_file

@@ -13,12 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
-from django.utils import timezone
-
 from gallery.history.erased import ask_before_return
 from gallery.index import engine
 from gallery.index.switch import get_chosen_name
 from gallery.models import Person, Reference, ReferenceVector, Status
+from gallery.models.clock import get_site_time
 from gallery.models.people import MAX_NAME_LENGTH, clean_name
 from gallery.models.storage import remove_file
 from gallery.people.gallery_import import (
@@ -153,7 +152,7 @@ class _RowImporter:
             return None
         content, source_sha256 = self._read_picture(row)
         if known is None:
-            now = timezone.now()
+            now = get_site_time()
             reference = Reference(
                 person=person,
                 source_sha256=source_sha256,

@@ -15,13 +15,13 @@ from django.conf import settings
 from django.core.files import File
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from facesite.disks import DISK_FULL
 from gallery.core.exceptions import ActionRefused
 from gallery.core.throttling import check_upload_quota
 from gallery.models import PartialUpload, User
+from gallery.models.clock import get_site_time
 from gallery.models.people import clean_name
 
 MAX_PART = 8_000_000  # bytes
@@ -53,7 +53,11 @@ def begin_upload(user: User, name: str, size: int, modified: int) -> PartialUplo
         )
     check_upload_quota(user, size)
     upload, _is_new = PartialUpload.objects.get_or_create(
-        user=user, name=clean_name(name)[:255], size=size, modified=modified
+        user=user,
+        name=clean_name(name)[:255],
+        size=size,
+        modified=modified,
+        defaults={"touched_at": get_site_time()},
     )
     upload.path.parent.mkdir(exist_ok=True)
     if (size - upload.arrived) + size * (COPIES - 1) > shutil.disk_usage(upload.path.parent).free:
@@ -83,7 +87,7 @@ def append_part(upload: PartialUpload, offset: int, checksum: int, part: File[by
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        upload.arrived, upload.touched_at = offset + len(content), timezone.now()
+        upload.arrived, upload.touched_at = offset + len(content), get_site_time()
         upload.save(update_fields=["arrived", "touched_at"])
     return upload.arrived
 
@@ -108,7 +112,7 @@ def discard_upload(upload: PartialUpload) -> None:
 
 def forget_partial_uploads() -> int:
     """Discard what nobody has gone on with, and files whose row is gone with its user; returns their number."""
-    old = list(PartialUpload.objects.filter(touched_at__lt=timezone.now() - KEPT_FOR))
+    old = list(PartialUpload.objects.filter(touched_at__lt=get_site_time() - KEPT_FOR))
     for upload in old:
         discard_upload(upload)
     files = list(PartialUpload().path.parent.glob("*"))  # before the rows, which are made first

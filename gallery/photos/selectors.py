@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
-from django.utils import timezone
 
 from gallery.core.pagination import KeysetPage, find_by_id
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
 from gallery.models import Album, Decision, Face, Photo, PhotoCopy, Status, User, WorkerBeat
 from gallery.models.base import UNFINISHED_STATUSES
+from gallery.models.clock import get_site_time
 from gallery.models.labels import format_label
 from gallery.models.photos import PhotoOrder
 from gallery.models.querysets import PhotoQuerySet
@@ -119,9 +119,9 @@ def get_processing_progress(user: User) -> ProcessingProgress:
     if not left:
         return ProcessingProgress(0, 0, has_worker=True)
     seen_at = list(WorkerBeat.objects.filter(kind="worker").values_list("seen_at", flat=True))
-    alive = sum(seen > timezone.now() - DEAD_AFTER for seen in seen_at)
+    alive = sum(seen > get_site_time() - DEAD_AFTER for seen in seen_at)
     # A photo has waited for longer than a worker takes to start.
-    waiting = Photo.objects.filter(work=Status.QUEUED, added_at__lt=timezone.now() - DEAD_AFTER)
+    waiting = Photo.objects.filter(work=Status.QUEUED, added_at__lt=get_site_time() - DEAD_AFTER)
     has_worker = alive > 0 or not (seen_at or waiting.exists())
     done = Photo.objects.filter(work=Status.DONE, started_at__isnull=False, finished_at__isnull=False)
     spans = done.annotate(span=F("finished_at") - F("started_at")).values_list("span", flat=True)

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -23,9 +22,10 @@ from gallery.core.throttling import check_upload_quota, throttle_upload
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.history.erased import ask_before_return
 from gallery.jobs import dispatch
-from gallery.jobs.leases import enqueue_rows, get_database_time
+from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import requeue_rows
 from gallery.models import Album, AlbumPhoto, Event, Photo, Status, User
+from gallery.models.clock import get_database_time, get_site_time
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
 from gallery.photos.membership import (
@@ -161,7 +161,7 @@ def trash_photo(user: User, photo: Photo) -> Event | None:
     """Put the photo into the trash; it can be restored."""
     changes = ChangeSet()
     there = Photo.objects.outside_trash().filter(pk=photo.pk)
-    changes.update(there, trashed_at=timezone.now(), trashed_by=user)
+    changes.update(there, trashed_at=get_site_time(), trashed_by=user)
     return _record_photo_event(user, "photo.trash", photo, changes)
 
 
@@ -213,7 +213,7 @@ MAX_ZIP_PHOTOS = 100  # in one ZIP, for which each photo is read and written ane
 
 @transaction.atomic
 def trash_photos(user: User, photos: Sequence[Photo], batch: UUID | None = None) -> Event | None:
-    columns = {"trashed_at": timezone.now(), "trashed_by_id": user.pk}
+    columns = {"trashed_at": get_site_time(), "trashed_by_id": user.pk}
     return _write_photos(user, "photos.trash", _chosen_photos(photos), batch, columns)
 
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from gallery.history.changeset import record_event
 from gallery.models import Album, Decision, Face, Photo, ShareLink, Status, User
 from gallery.models.accounts import create_token, hash_token
+from gallery.models.clock import get_site_time
 from gallery.models.querysets import PhotoQuerySet, not_recognisable_q, recognisable_q, recognition_off_q
 from gallery.photos.album_order import annotate_places
 
@@ -31,7 +31,7 @@ def share_album(
         has_names=has_names,
         hides_unnamed=hides_unnamed,
         created_by=user,
-        expires_at=timezone.now() + timedelta(days=min(max(days, 1), MAX_LINK_DAYS)),
+        expires_at=get_site_time() + timedelta(days=min(max(days, 1), MAX_LINK_DAYS)),
     )
     record_event(user, "album.share", album, {"name": album.name, "names": has_names, "days": days})
     return link, token
@@ -40,7 +40,7 @@ def share_album(
 @transaction.atomic
 def revoke_share_link(user: User, link: ShareLink) -> None:
     """From now on the link leads nowhere."""
-    changed = ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=timezone.now())
+    changed = ShareLink.objects.filter(pk=link.pk, revoked_at=None).update(revoked_at=get_site_time())
     if changed:
         record_event(user, "album.unshare", link.album, {"name": link.album.name})
 
@@ -48,7 +48,7 @@ def revoke_share_link(user: User, link: ShareLink) -> None:
 def find_share_link(token: str) -> ShareLink | None:
     """The link that this token opens, while it has neither expired nor been taken back."""
     found = ShareLink.objects.filter(token_hash=hash_token(token), revoked_at=None)
-    return found.filter(expires_at__gt=timezone.now()).select_related("album").first()
+    return found.filter(expires_at__gt=get_site_time()).select_related("album").first()
 
 
 def shared_photos(link: ShareLink) -> PhotoQuerySet:

@@ -14,7 +14,6 @@ from typing import Any
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.db import models, transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -59,6 +58,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.accounts import FORMER_USER_NAME
+from gallery.models.clock import get_site_time
 from gallery.models.labels import format_label
 from gallery.models.people import get_name_key, get_search_key
 from gallery.models.querysets import FaceQuerySet
@@ -76,7 +76,7 @@ def begin_erasure(user: User | None, kind: Erasure.Kind, todo: ErasureTodo) -> E
         counts=dict(+todo.counts),  # without those of 0
         backups=describe_kept_backups(),
         todo=todo.as_json(),
-        queued_at=timezone.now(),
+        queued_at=get_site_time(),
     )
     save_digests(erasure, todo.digests)
     transaction.on_commit(note_erasures)
@@ -180,7 +180,7 @@ def _forget_faces(user: User | None, face_ids: Iterable[int]) -> None:
         Candidate.objects.filter(Q(face__in=some) | Q(look_alike__in=some)).delete()
         rows = Face.objects.filter(pk__in=some)
         rows.update(
-            **ERASED_FACE_VALUES, decided_by=user, decided_at=timezone.now(), revision=F("revision") + 1
+            **ERASED_FACE_VALUES, decided_by=user, decided_at=get_site_time(), revision=F("revision") + 1
         )
         rows.mark_duplicate_names()
 

@@ -60,6 +60,7 @@ from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 from gallery.privacy.erasure import describe_kept_backups
+from gallery.privacy.host_copies import ask_hosts, is_awaiting_hosts
 from gallery.privacy.restored import erase_again
 from recognition.errors import RecognitionError
 
@@ -231,6 +232,7 @@ CLEANUP_STEPS: tuple[Callable[[Erasure], bool], ...] = (
     clear_index_builds,
     remove_erased_renditions,
     note_holding_backups,
+    ask_hosts,
 )
 
 
@@ -275,6 +277,9 @@ def _clear_remains(erasure: Erasure) -> bool:
         Erasure.objects.filter(pk=erasure.pk).update(todo={}, counts=erasure.counts)
     if not is_clear or not clear_database_remains(needles):
         _put_back_erasure(erasure, RETRY_SOON_SECONDS)
+        return False
+    if is_awaiting_hosts(erasure):
+        _put_back_erasure(erasure, RETRY_LATER_SECONDS)
         return False
     finish_row(erasure, Status.DONE)
     return True

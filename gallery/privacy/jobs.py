@@ -50,5 +50,6 @@ EVENT_DESCRIPTIONS = {
     "person.erase": _("erased a person for good"),
     "photo.erase": _("erased a photo for good"),
     "user.erase": _("erased an account"),
+    "host.remove": _("removed the host “%(name)s”, which is no more"),
     "erase.again": _("erased again what a restored backup had brought back (receipt %(receipt)s)"),
 }

@@ -20,7 +20,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import translation
 
 from gallery.core.exceptions import JobFailed
 from gallery.history.changeset import record_event
@@ -37,6 +37,7 @@ from gallery.models import (
     Status,
     User,
 )
+from gallery.models.clock import get_site_time
 from gallery.models.storage import EXPORT_AREA, get_storage
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
@@ -184,7 +185,7 @@ UNFINISHED = (Status.QUEUED, Status.PROCESSING)
 
 def has_export_file(export: PersonExport) -> bool:
     """Whether there is a file to fetch."""
-    is_kept = export.work == Status.DONE and export.file and export.expires_at > timezone.now()
+    is_kept = export.work == Status.DONE and export.file and export.expires_at > get_site_time()
     return bool(is_kept) and get_storage(EXPORT_AREA).exists(export.file)
 
 
@@ -194,7 +195,7 @@ def request_export(user: User, person: Person, language: str = "en") -> PersonEx
     waiting = PersonExport.objects.filter(person=person, work__in=UNFINISHED).first()
     if waiting is not None:
         return waiting
-    now = timezone.now()
+    now = get_site_time()
     until = now + timedelta(days=settings.EXPORT_DAYS)
     export = PersonExport.objects.create(
         person=person, asked_by=user, language=language, queued_at=now, expires_at=until
@@ -206,7 +207,7 @@ def request_export(user: User, person: Person, language: str = "en") -> PersonEx
 
 def run_person_export(pk: int) -> bool:
     """What the worker does; False if the file is not ours to make."""
-    export = claim_row(PersonExport.objects.filter(expires_at__gt=timezone.now()), pk)
+    export = claim_row(PersonExport.objects.filter(expires_at__gt=get_site_time()), pk)
     if export is None:
         return False
     name, storage = f"{secrets.token_urlsafe(24)}.zip", get_storage(EXPORT_AREA)
@@ -236,11 +237,11 @@ def delete_export(export: PersonExport) -> None:
 
 def delete_expired_exports() -> int:
     """Remove files whose time is over, and files that no row knows."""
-    old = list(PersonExport.objects.filter(expires_at__lte=timezone.now()))
+    old = list(PersonExport.objects.filter(expires_at__lte=get_site_time()))
     for export in old:
         delete_export(export)
     known = set(PersonExport.objects.exclude(file="").values_list("file", flat=True))
-    storage, since = get_storage(EXPORT_AREA), timezone.now() - ABANDONED_AFTER
+    storage, since = get_storage(EXPORT_AREA), get_site_time() - ABANDONED_AFTER
     unknown = [file.name for file in storage.list_files() if file.name not in known]
     abandoned = [name for name in unknown if storage.get_modified_time(name) < since]
     for name in abandoned:

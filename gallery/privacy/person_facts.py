@@ -10,7 +10,6 @@ import json
 from typing import Any
 
 from django.db.models import F, Model, Q, QuerySet
-from django.utils import timezone
 
 from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import find_events_about
@@ -31,6 +30,7 @@ from gallery.models import (
     ReferenceDraft,
     ShareLink,
 )
+from gallery.models.clock import get_site_time
 from gallery.models.people import get_name_key
 from gallery.models.querysets import PhotoQuerySet
 
@@ -48,7 +48,7 @@ def collect_person_facts(person: Person) -> Facts:
     # Where the faces are is left out: they may be somebody else's.
     maybe = Candidate.objects.filter(person=person).exclude(face__person=person)
     known = {
-        "made_at": timezone.now(),
+        "made_at": get_site_time(),
         "person": _describe_person(person),
         "references": [_describe_reference(row) for row in get_person_references(person)],
         "pictures_not_yet_references": [_describe_draft(row) for row in drafts.order_by("pk")],

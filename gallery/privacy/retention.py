@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
 from gallery.backup.ledger import remove_old_notes
 from gallery.core.limits import remove_stale_files
@@ -20,6 +19,7 @@ from gallery.history.audit import AUDIT_ONLY_VERBS
 from gallery.history.changeset import ChangeSet, record_event
 from gallery.index.feed import announce_people_references
 from gallery.models import Event, Face, IdempotencyKey, Invitation, Person, ShareLink
+from gallery.models.clock import get_site_time
 from gallery.models.querysets import recognition_off_q
 from gallery.people.drafts import delete_old_drafts
 from gallery.photos.partial_uploads import forget_partial_uploads
@@ -38,7 +38,7 @@ def delete_expired_records() -> dict[str, int]:
 
     Acts that can be undone stay: they are the history, and go only with what they are about.
     """
-    now, audit_days = timezone.now(), settings.AUDIT_DAYS
+    now, audit_days = get_site_time(), settings.AUDIT_DAYS
     gone = {"trail": 0}
     if audit_days:
         gone["trail"] = _delete_old_events(Q(verb__in=AUDIT_ONLY_VERBS), audit_days)
@@ -64,7 +64,7 @@ def delete_expired_records() -> dict[str, int]:
 
 
 def _delete_old_events(which: Q, days: int) -> int:
-    old = Event.objects.filter(which, at__lt=timezone.now() - timedelta(days=days)).order_by("pk")
+    old = Event.objects.filter(which, at__lt=get_site_time() - timedelta(days=days)).order_by("pk")
     count = 0
     while ids := list(old.values_list("pk", flat=True)[:EVENTS_PER_TRANSACTION]):
         Event.objects.filter(pk__in=ids).delete()
@@ -102,7 +102,7 @@ def delete_old_unknown_embeddings() -> int:
     """Remove what old unknown faces are compared by; the faces, their boxes and what people said stay."""
     if not settings.UNKNOWN_DAYS:
         return 0
-    since = timezone.now() - timedelta(days=settings.UNKNOWN_DAYS)
+    since = get_site_time() - timedelta(days=settings.UNKNOWN_DAYS)
     unknown = Face.objects.filter(person__isnull=True, embedding__isnull=False)
     return _delete_embeddings(unknown.filter(embedded_at__lt=since))
 

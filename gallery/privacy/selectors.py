@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from gallery.core.pagination import PageCursor
@@ -24,6 +23,7 @@ from gallery.models import (
     ReferenceVector,
     User,
 )
+from gallery.models.clock import get_site_time
 from gallery.models.people import get_search_key
 from gallery.models.querysets import get_today
 from gallery.people.selectors import PersonCard, get_person_cards
@@ -167,7 +167,7 @@ class HeldBackup:
 
     @property
     def is_past(self) -> bool:
-        return self.until is not None and self.until < timezone.now()
+        return self.until is not None and self.until < get_site_time()
 
 
 def list_held_backups(kept: Sequence[dict[str, str | None]]) -> list[HeldBackup]:
@@ -194,4 +194,12 @@ def build_receipt_document(erasure: Erasure) -> dict[str, Any]:
         "complete_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
         "removed": erasure.counts,
         "backups_holding_it": erasure.backups,
+        "hosts": [
+            {
+                "name": each.name,
+                "cleared_at": each.cleared_at.isoformat() if each.cleared_at else None,
+                "removed": each.host_id is None,
+            }
+            for each in erasure.hosts.all()
+        ],
     }

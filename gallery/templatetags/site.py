@@ -17,7 +17,6 @@ from django import template
 from django.forms import BoundField
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -30,6 +29,7 @@ from gallery.index.switch import get_embedder_state
 from gallery.maintenance.site_warnings import SiteWarning, list_site_warnings
 from gallery.models import ErasedDigest, Person, Role, User
 from gallery.models.base import translate_failure
+from gallery.models.clock import get_site_time
 
 register = template.Library()
 THEMES = ("light", "dark")
@@ -266,7 +266,7 @@ def is_nobody_known() -> bool:
 
 @register.filter
 def is_now(moment: datetime | None) -> bool:
-    return moment is not None and timezone.now() - moment < timedelta(minutes=1)
+    return moment is not None and get_site_time() - moment < timedelta(minutes=1)
 
 
 @register.filter

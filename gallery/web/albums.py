@@ -13,7 +13,6 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -25,6 +24,7 @@ from gallery.history.audit import record_share_visit
 from gallery.history.descriptions import add_event_message
 from gallery.history.locking import OptimisticLockForm
 from gallery.models import Album, Event, Person, Photo, ShareLink, User
+from gallery.models.clock import get_site_time
 from gallery.people.selectors import get_person_cards
 from gallery.photos.albums import (
     can_change_album,
@@ -225,7 +225,7 @@ def album_share_links(request: PageRequest, pk: int) -> HttpResponse:
             hides_unnamed="unnamed" in request.POST,
         )
         address = request.build_absolute_uri(reverse("shared_album", args=(token,)))
-    links = album.links.filter(revoked_at=None, expires_at__gt=timezone.now()).select_related("created_by")
+    links = album.links.filter(revoked_at=None, expires_at__gt=get_site_time()).select_related("created_by")
     context = {
         "album": album,
         "links": links,

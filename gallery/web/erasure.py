@@ -150,6 +150,7 @@ def erasure_detail(request: PageRequest, receipt: uuid.UUID) -> HttpResponse:
     context = {
         "erasure": found,
         "lines": list_receipt_lines(found),
+        "hosts": list(found.hosts.all()),
         "backups": list_held_backups(found.backups),
     }
     is_part = request.htmx.target == "receipt"

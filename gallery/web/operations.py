@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -30,6 +30,8 @@ from gallery.jobs.timings import get_processing_history
 from gallery.maintenance.jobs import request_backup, request_file_check, request_verification
 from gallery.maintenance.metrics import render_metrics
 from gallery.maintenance.selectors import get_backups_page
+from gallery.models import Host
+from gallery.privacy.host_copies import remove_host
 from gallery.web.responses import refusals_as_messages
 
 
@@ -65,6 +67,8 @@ def job_action(request: PageRequest) -> HttpResponse:
             messages.success(request, _("The worker does it as soon as it is free."))
         elif act == "forget":
             forget_process(request.POST.get("name", ""))
+        elif act == "remove_host":
+            add_event_message(request, remove_host(user, get_object_or_404(Host, pk=pk)))
     return redirect("jobs")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from gallery.core.exceptions import ActionRefused
-from gallery.index import builds, contents
+from gallery.index import builds, contents, engine, live
 from gallery.index.builds import (
     BUILD_DEBOUNCE_SECONDS,
     SMALL_GALLERY_SIZE,
@@ -29,7 +30,7 @@ from gallery.index.contents import stream_reference_parts
 from gallery.index.feed import get_latest_change_id, get_settled_change_id
 from gallery.index.selectors import SERVING_RECIPE_KEY
 from gallery.index.services import cancel_build, request_roll_back
-from gallery.models import Build, Erasure, GalleryChange, Status
+from gallery.models import Build, Erasure, GalleryChange, Host, Status
 from gallery.models.history import get_site_setting
 from gallery.privacy.erasure_cleanup import clear_index_builds
 from recognition import index
@@ -427,3 +428,51 @@ def test_after_an_erasure_earlier_builds_go_at_once_and_the_serving_one_is_made_
     left = site.INDEX_ROOT / EMBEDDER
     assert len(directories()) == 1
     assert gone.pk not in np.load(next(left.glob("*/ids.npy")))
+
+
+def test_a_host_that_cannot_fetch_the_build_compares_all_says_so_and_asks_for_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: sent.append(args))
+    know(a_person(), a_vector(1))
+    build = build_now()
+    sent.clear()
+    fetch, is_away = live.open_index, [True]
+
+    def open_or_not(build: Build) -> object:
+        if is_away[0]:
+            raise ConnectionError("The store is away.")
+        return fetch(build)
+
+    monkeypatch.setattr(live, "open_index", open_or_not)
+    embedder = engine.get_serving_embedder()
+    follower = live.IndexFollower(embedder.id, embedder.dimension)
+    follower.refresh()
+    assert len(follower.live.list_ids()) == 1
+    assert follower.problem == "The store is away."
+    assert not compare_index_with_database(mend=True).is_mended
+    assert not [args for args in sent if args[0] == "request_build"]
+    assert not Build.objects.filter(pk__gt=build.pk).exists()
+    is_away[0] = False
+    follower.refresh()
+    assert follower.problem  # it is not tried again with every photo
+    monkeypatch.setattr(follower, "_retry_at", 0.0)
+    follower.refresh()
+    assert not follower.problem
+
+
+def test_of_several_hosts_none_asks_for_a_build_because_it_has_not_got_the_one_that_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr("gallery.jobs.dispatch.send_task", lambda *args, countdown=0: sent.append(args))
+    know(a_person(), a_vector(1))
+    shutil.rmtree(site.INDEX_ROOT / build_now().directory)
+    sent.clear()
+    Host.objects.create(key="another", name="another", seen_at=timezone.now())
+    embedder = engine.get_serving_embedder()
+    follower = live.IndexFollower(embedder.id, embedder.dimension)
+    follower.refresh()
+    assert follower.problem
+    assert not sent
