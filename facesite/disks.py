@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils.translation import gettext, gettext_lazy
 
+from facesite.buckets import check_bucket
 from recognition.files import sync_path, write_synced_text
 
 PREFIX = ".trying-"
@@ -191,7 +192,7 @@ NEEDS: dict[str, Callable[[Path], bool]] = {
 
 
 def check_data_folders() -> None:
-    """End this process, with a sentence, where the site's data would not be safe; where it is only full, say so."""
+    """End this process, with a sentence, where the site's data would not be safe; where a disk is full, say so."""
     database = settings.DATABASES["default"]
     keeps_database = database["ENGINE"].endswith("sqlite3")
     root = Path(settings.DATA_DIR)
@@ -206,6 +207,7 @@ def check_data_folders() -> None:
             sys.exit(say_in_english(folder, problem))
         if problem:
             sys.stderr.write(f"{say_in_english(folder, problem)}\n")
+    check_bucket(settings.STORAGE)
 
 
 def check_backup_folder() -> None:

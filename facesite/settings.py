@@ -7,7 +7,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from facesite import disks, env, hardening, logs, secret
+from facesite import buckets, disks, env, hardening, logs, secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("FACESITE_DATA_DIR", BASE_DIR / "var")
@@ -151,19 +151,15 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_URL = f"{BASE_PATH}/media/"
+STORAGE = buckets.parse_bucket(env.text("FACESITE_STORAGE"), "FACESITE_STORAGE")  # None: folders
 STORAGES = {
-    "default": {"BACKEND": "gallery.models.storage.FolderStorage"},
-    "index": {"BACKEND": "gallery.models.storage.FolderStorage", "OPTIONS": {"setting": "INDEX_ROOT"}},
-    "exports": {
-        "BACKEND": "gallery.models.storage.FolderStorage",
-        "OPTIONS": {"setting": "DATA_DIR", "folder": "exports", "incoming": "", "mode": 0o700},
-    },
-    "lost+found": {
-        "BACKEND": "gallery.models.storage.FolderStorage",
-        "OPTIONS": {"setting": "DATA_DIR", "folder": "lost+found"},
-    },
+    **buckets.describe_storages(STORAGE),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+S3_CACHE_MB = env.whole(
+    "FACESITE_S3_CACHE_MB", 2_000, low=10, high=100_000_000
+)  # copies of the bucket's files
+S3_REDIRECT = env.flag("FACESITE_S3_REDIRECT", default=False)  # downloads by short signed addresses
 # Where a proxy serves the data directory internally (nginx: `internal`); empty: files are sent from here.
 ACCEL_PREFIX = env.text("FACESITE_ACCEL").rstrip("/")
 

@@ -8,7 +8,7 @@ import base64
 import binascii
 import json
 from math import ceil
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from django.core.files.base import ContentFile
@@ -33,7 +33,7 @@ from gallery.core.compreface import (
     WRONG_VALUE,
     make_compreface_error,
 )
-from gallery.core.downloads import file_response
+from gallery.core.downloads import stored_response
 from gallery.core.exceptions import ActionRefused, NameTaken, NameWasErased, translate_error
 from gallery.core.pagination import parse_id
 from gallery.core.problems import PLAIN_PROBLEMS
@@ -208,8 +208,8 @@ def delete_example(request: ApiRequest, image_id: str) -> dict[str, str]:
 
 @api.call("GET", "/faces/{image_id}/img", ApiScope.READ)
 def get_example_picture(request: ApiRequest, image_id: str) -> HttpResponseBase:
-    path = Path(find_example(request, image_id).image.path)
-    return file_response(path, "image/jpeg", path.name, attachment=False)
+    name = str(find_example(request, image_id).image)
+    return stored_response(name, "image/jpeg", PurePosixPath(name).name, attachment=False)
 
 
 # Subjects

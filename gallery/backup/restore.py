@@ -47,13 +47,14 @@ from gallery.models import (
     Person,
     Photo,
     Reference,
+    ReferenceDraft,
     SiteSetting,
     Status,
     WorkerBeat,
 )
 from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
-from gallery.models.storage import INDEX_AREA, get_storage
+from gallery.models.storage import INDEX_AREA, MEDIA_AREA, get_storage
 from recognition.files import sync_path, write_synced_text
 
 WORKER_SILENCE = timedelta(seconds=40)  # workers beat every 10 seconds
@@ -153,6 +154,9 @@ class RestoreFolder:
     def swap(self) -> None:
         """Move the new folders into place and the old ones aside."""
         (self.root / BEFORE_FOLDER).mkdir(exist_ok=True)
+        if settings.STORAGE:
+            self._put_into_bucket()
+            return
         for kind in DATA_FOLDERS:
             live = _get_live_folder(kind)
             if live.exists():
@@ -161,8 +165,16 @@ class RestoreFolder:
             (self.new / kind).replace(live)
             sync_path(live.parent)
 
+    def _put_into_bucket(self) -> None:
+        """Beside what is there: no two files have one name. What the site had before is removed when all is done."""
+        for kind, area in zip(DATA_FOLDERS, (MEDIA_AREA, INDEX_AREA), strict=True):
+            for path in sorted(each for each in (self.new / kind).rglob("*") if each.is_file()):
+                get_storage(area).put_file(path, path.relative_to(self.new / kind).as_posix())
+
     def swap_back(self) -> None:
         """Undo `swap`, however far it got."""
+        if settings.STORAGE:
+            return  # no row names what came there: `remove_unnamed_files`, or the check of files
         for kind in DATA_FOLDERS:
             live, before = _get_live_folder(kind), self.root / BEFORE_FOLDER / kind
             if live.exists() and not (self.new / kind).exists():
@@ -279,9 +291,21 @@ def _finish_restore(place: RestoreFolder) -> list[int]:
     adopt_ledger(place.root, place.read_journal().get("erased_key", ""))
     asked = _request_missing_builds()
     Host.objects.all().delete()  # those of the other installation; this one clears its caches and is noted anew
+    if settings.STORAGE:
+        remove_unnamed_files()
     SiteSetting.objects.filter(pk=FOLDER_SETTING).delete()  # it is about the other installation's folder
     place.clear()
     return asked
+
+
+def remove_unnamed_files() -> None:
+    """From a bucket, what the site had there before; of folders, whole ones were moved aside and go with those."""
+    storage, named = get_storage(), set[str]()
+    for model, column in ((Photo, "file"), (Reference, "image"), (ReferenceDraft, "image")):
+        named |= set(model._default_manager.values_list(column, flat=True))
+    for name in [file.name for file in storage.list_files()]:
+        if name not in named:
+            storage.delete(name)
 
 
 def _gather_ledgers(backup: Backup, place: RestoreFolder, identities: Identities) -> bool:
@@ -366,7 +390,7 @@ def _request_missing_builds() -> list[int]:
     asked = []
     try:
         for build in Build.objects.exclude(directory=""):
-            if get_storage(INDEX_AREA).fetch_folder(build.directory).is_dir():
+            if any(get_storage(INDEX_AREA).list_files(build.directory)):
                 continue
             kind = {"embedder_id": build.embedder_id, "contents": build.contents}
             coming = Build.objects.filter(**kind, work__in=RUNNING_STATES)

@@ -7,16 +7,28 @@ from pathlib import Path
 from typing import TypeVar
 
 from django.conf import settings
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    FileResponse,
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+)
 from django.utils.http import content_disposition_header, parse_etags
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import NotThere
+from gallery.models.storage import FolderStorage, get_storage
 from recognition.errors import ImageError
 
 CACHE_FOREVER = "private, max-age=31536000, immutable"
 Response = TypeVar("Response", bound=HttpResponseBase)
 ASK_EACH_TIME = "private, no-cache"
+FILE_MISSING = gettext_lazy(
+    "The file is missing on the server's disk. An administrator can bring it back: on the page about"
+    " backups, have the files looked at and put right."
+)
 
 
 def picture_response(
@@ -47,14 +59,30 @@ def tagged_response(
 def file_response(path: Path, content_type: str, name: str, *, attachment: bool) -> HttpResponseBase:
     """The file, by the proxy itself where one is configured (FACESITE_ACCEL)."""
     require_file(path)
-    response: HttpResponseBase
-    if settings.ACCEL_PREFIX:
-        response = HttpResponse(content_type=content_type)
-        response["X-Accel-Redirect"] = (
-            f"{settings.ACCEL_PREFIX}/{path.relative_to(settings.DATA_DIR).as_posix()}"
-        )
-    else:
-        response = FileResponse(path.open("rb"), content_type=content_type)
+    if not settings.ACCEL_PREFIX:
+        return _guard(FileResponse(path.open("rb"), content_type=content_type), name, attachment=attachment)
+    response = HttpResponse(content_type=content_type)
+    response["X-Accel-Redirect"] = f"{settings.ACCEL_PREFIX}/{path.relative_to(settings.DATA_DIR).as_posix()}"
+    return _guard(response, name, attachment=attachment)
+
+
+def stored_response(name: str, content_type: str, shown_name: str, *, attachment: bool) -> HttpResponseBase:
+    """An original or a reference; from a bucket as it comes from there, or by a short address of the bucket's own."""
+    storage = get_storage()
+    if isinstance(storage, FolderStorage):
+        return file_response(Path(storage.path(name)), content_type, shown_name, attachment=attachment)
+    if not storage.exists(name):
+        raise NotThere(FILE_MISSING)
+    if link := storage.make_link(name, content_type, shown_name, attachment=attachment):
+        return HttpResponseRedirect(link)
+    file = storage.open(name)
+    response = FileResponse(file, content_type=content_type)
+    response["Content-Length"] = str(file.size)
+    return _guard(response, shown_name, attachment=attachment)
+
+
+def _guard(response: Response, name: str, *, attachment: bool) -> Response:
+    """What people sent runs nothing in a browser."""
     response["Content-Disposition"] = content_disposition_header(attachment, name) or "inline"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
@@ -63,12 +91,7 @@ def file_response(path: Path, content_type: str, name: str, *, attachment: bool)
 
 def require_file(path: Path) -> None:
     if not path.is_file():
-        raise NotThere(
-            _(
-                "The file is missing on the server's disk. An administrator can bring it back: on the page about"
-                " backups, have the files looked at and put right."
-            )
-        )
+        raise NotThere(FILE_MISSING)
 
 
 def as_download(response: Response, name: str) -> Response:

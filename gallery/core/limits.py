@@ -17,6 +17,7 @@ from django.http import HttpRequest
 
 from gallery.core.permissions import may_send_files
 from gallery.models import User
+from gallery.models.storage import get_storage
 from recognition.images import Limits
 
 # A key of `request.META`: a body was not let in, and this is the answer to those who may open the page. Others are
@@ -85,7 +86,7 @@ def remove_stale_files(seconds: float = STALE_AFTER_SECONDS) -> int:
 
 def _find_partial_uploads() -> Iterator[Path]:
     """Uploads on their way in; each is locked while it is being written."""
-    yield from (Path(settings.MEDIA_ROOT) / "incoming").glob("part-*")
+    yield from get_storage().incoming.glob("part-*")
     yield from Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*")
 
 

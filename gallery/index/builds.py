@@ -43,6 +43,7 @@ from gallery.models.base import build_failure_columns
 from gallery.models.clock import get_database_time, get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.index import IndexContents
+from gallery.models.storage import StorageAway
 from recognition import index
 from recognition.errors import IndexAway, RecognitionError
 from recognition.types import Embedder
@@ -161,6 +162,8 @@ def run_build(pk: int) -> Build | None:
             postpone_row(build, AWAY_RETRY_SECONDS, error)
         except RecognitionError as error:
             finish_row(build, Status.FAILED, error)
+        except StorageAway:
+            raise  # it waits
         except OSError as error:
             finish_row(build, Status.FAILED, JobFailed("index_not_written", error=error.strerror or error))
     build.refresh_from_db()

@@ -26,6 +26,7 @@ from gallery.core.exceptions import JobFailed
 from gallery.models import Chore, Status, Work
 from gallery.models.base import NO_FAILURE, build_failure_columns
 from gallery.models.clock import get_database_time
+from gallery.models.storage import StorageAway
 
 log = logging.getLogger(__name__)
 WorkRow = TypeVar("WorkRow", bound=Work)
@@ -202,7 +203,7 @@ def _release_after_error(row: Work, error: Error | OSError) -> None:
 
 
 def _postpone_or_fail(row: Work, error: Error | OSError) -> None:
-    is_passing = isinstance(error, OperationalError | InterfaceError)
+    is_passing = isinstance(error, OperationalError | InterfaceError | StorageAway)
     if is_passing or (isinstance(error, OSError) and error.errno in TRANSIENT_ERRNOS):
         postpone_row(row, RETRY_DELAY_SECONDS, error)
     elif isinstance(error, Error) and row.attempts < settings.MAX_ATTEMPTS:

@@ -36,7 +36,7 @@ from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.models import Build, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
 from gallery.models.clock import get_site_time
-from gallery.models.storage import INDEX_AREA, QUARANTINE_AREA, StoredFile, compute_stored_sha256, get_storage
+from gallery.models.storage import INDEX_AREA, QUARANTINE_AREA, StoredFile, get_storage
 from gallery.photos.renditions import delete_orphan_renditions
 
 YOUNG_SECONDS = 3600.0  # an upload, import or build is done or dead by then
@@ -124,7 +124,7 @@ def find_file_problems(*, with_hash: bool = False) -> SanityReport:
         names.add(row.file)
         if not get_storage().exists(row.file):
             found.lost.append(row)
-        elif with_hash and row.sha256 and compute_stored_sha256(row.file) != row.sha256:
+        elif with_hash and row.sha256 and get_storage().compute_sha256(row.file) != row.sha256:
             found.altered.append(row)
     _find_orphans(names, found)
     found.lost = [row for row in found.lost if row.get_rows().exists()]

@@ -34,6 +34,7 @@ FAILURE_MESSAGES: Mapping[str, str] = {
     "build_superseded": gettext_noop("Build %(pk)s, started later, holds the same."),
     "index_not_written": gettext_noop("The index could not be written: %(error)s."),
     "index_away": gettext_noop("The index does not answer; this waits until it does."),
+    "storage_away": gettext_noop("The store of the site's files does not answer. It is tried again."),
     "export_not_written": gettext_noop("The file could not be written: the disk may be full."),
     "not_removed_yet": gettext_noop("Something could not be removed yet: %(error)s. It is tried again."),
 }

@@ -39,8 +39,14 @@ class StoredFile:
     bytes: int = 0
 
 
+class StorageAway(OSError):
+    """The store cannot be reached or does not do what it is asked: to be tried again later."""
+
+    code = "storage_away"
+
+
 class SiteStorage(Storage, ABC):
-    """What the site asks of an area beside Django's own; a store that is away raises OSError.
+    """What the site asks of an area beside Django's own. What cannot be done raises OSError.
 
     `path` is where the file can be read on this computer, perhaps as a copy; nothing is there if the file is not.
     """
@@ -73,6 +79,22 @@ class SiteStorage(Storage, ABC):
     @abstractmethod
     def delete_folder(self, name: str) -> None:
         """Delete the folder and all it holds, if it is there."""
+
+    def get_sha256(self, name: str) -> str:
+        """As it was compared when the file came, where that is noted."""
+        return self.compute_sha256(name)
+
+    def compute_sha256(self, name: str) -> str:
+        """Of the content, which is read."""
+        digest = hashlib.sha256()
+        with self.open(name) as file:
+            for chunk in file.chunks():
+                digest.update(chunk)
+        return digest.hexdigest()
+
+    def make_link(self, name: str, content_type: str, shown_name: str, *, attachment: bool) -> str:
+        """An address of the store's own from which whoever has it may fetch the file for a minute, if it is to be."""
+        return ""
 
 
 def get_storage(area: str = MEDIA_AREA) -> SiteStorage:
@@ -107,7 +129,8 @@ class FolderStorage(FileSystemStorage, SiteStorage):
         return folder
 
     def _save(self, name: str, content: File[bytes]) -> str:
-        return receive_file(content.chunks(), sys.maxsize).keep(name)
+        self.put_file(receive_file(content.chunks(), sys.maxsize, self.incoming).path, name)
+        return name
 
     def put_file(self, path: Path, name: str) -> None:
         target = Path(self.path(name))
@@ -173,18 +196,10 @@ def get_media_path(name: str) -> Path:
     return Path(get_storage().path(name))
 
 
-def compute_stored_sha256(name: str) -> str:
-    digest = hashlib.sha256()
-    with get_storage().open(name) as file:
-        for chunk in file.chunks():
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def receive_file(chunks: Iterable[bytes], limit: int) -> ReceivedFile:
+def receive_file(chunks: Iterable[bytes], limit: int, folder: Path | None = None) -> ReceivedFile:
     """Write the chunks to a temporary file and sync it; FileTooLong past `limit` bytes, OSError on a full disk."""
     digest, count = hashlib.sha256(), 0
-    handle, name = tempfile.mkstemp(dir=get_storage().incoming, prefix="part-")
+    handle, name = tempfile.mkstemp(dir=folder or get_storage().incoming, prefix="part-")
     try:
         with os.fdopen(handle, "wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # it is being written: `leftovers` leaves it alone

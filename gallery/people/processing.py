@@ -39,7 +39,7 @@ from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.clock import get_site_time
 from gallery.models.history import get_site_setting
 from gallery.models.querysets import among_ids
-from gallery.models.storage import remove_file
+from gallery.models.storage import StorageAway, remove_file
 from gallery.people.crops import (
     FaceColumns,
     cut_reference_again,
@@ -261,7 +261,7 @@ def _embed_missing_references(embedder: Embedder) -> int:
         left -= 1
         try:
             _reembed_reference(pk, embedder)
-        except engine.MISSING_ENGINE_ERRORS:
+        except (*engine.MISSING_ENGINE_ERRORS, StorageAway):
             raise
         except (RecognitionError, OSError) as error:
             log.warning("Reference %s cannot be embedded anew: %s", pk, error)

@@ -17,7 +17,7 @@ from typing import Any
 from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from gallery.core.downloads import as_download, file_response, require_file
+from gallery.core.downloads import as_download, require_file, stored_response
 from gallery.core.exceptions import NotThere, translate_error
 from gallery.core.limits import get_upload_limits
 from gallery.faces.labels import FaceLabel
@@ -51,12 +51,12 @@ class ExportedFile:
 
 def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpResponseBase:
     """The file as it was uploaded, or a turned copy without its position; the audit trail says which."""
-    path = Path(photo.file.path)
     if has_position:
-        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-        response = file_response(path, kind, photo.name, attachment=True)
+        kind = mimetypes.guess_type(str(photo.file))[0] or "application/octet-stream"
+        response = stored_response(str(photo.file), kind, photo.name, attachment=True)
         response["Cache-Control"] = "private, no-store"
     else:
+        path = Path(photo.file.path)
         require_file(path)
         try:
             redaction = Redaction(says_withheld_name=WithheldNames(photo).are_in)

@@ -40,6 +40,7 @@ from gallery.index.builds import (
 from gallery.index.change_writer import erase_in_place, list_writable_builds, may_hold_erased_q
 from gallery.jobs import dispatch
 from gallery.jobs.leases import claim_row, finish_row, hold_lease, postpone_row
+from gallery.maintenance.storage_move import list_storages_of
 from gallery.models import (
     Build,
     Candidate,
@@ -55,7 +56,7 @@ from gallery.models import (
 )
 from gallery.models import ReferenceVector as Vector
 from gallery.models.index import IndexContents
-from gallery.models.storage import EXPORT_AREA, get_storage, remove_file
+from gallery.models.storage import EXPORT_AREA, MEDIA_AREA
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
@@ -68,11 +69,14 @@ from recognition.errors import RecognitionError
 def remove_erased_files(erasure: Erasure) -> bool:
     """Originals, crops and what was exported about a person, gone even if the machine loses power now."""
     for name in erasure.todo["files"]:
-        if get_storage().exists(name):
-            remove_file(name)
-            add_to_receipt(erasure, "files")
+        places = list_storages_of(MEDIA_AREA)
+        is_there = any(storage.exists(name) for storage in places)
+        for storage in places:  # also where none is: a copy of it may be left here
+            storage.delete(name)
+        add_to_receipt(erasure, "files", int(is_there))
     for name in erasure.todo.get("person_files", ()):
-        get_storage(EXPORT_AREA).delete(name)
+        for storage in list_storages_of(EXPORT_AREA):
+            storage.delete(name)
     return True
 
 

@@ -38,7 +38,7 @@ from gallery.models import (
     User,
 )
 from gallery.models.clock import get_site_time
-from gallery.models.storage import EXPORT_AREA, get_storage
+from gallery.models.storage import EXPORT_AREA, StorageAway, get_storage
 from gallery.photos.renditions import RENDITION_LIMITS, get_box_to_hide
 from gallery.privacy.person_facts import Facts, collect_person_facts, get_person_faces, get_person_references
 from recognition.draw import anonymise_faces
@@ -90,9 +90,10 @@ def _encode_faces(photo: Photo, own: Sequence[Face]) -> list[bytes | None]:
     hidden = [get_box_to_hide(face) for face in others]
     if any(face.photo.turn != photo.turn for face in others):  # somebody has just turned it
         return [None] * len(own)
+    picture = photo.picture
     try:
         cuts = [face.box.padded(FACE_MARGIN) for face in own]
-        regions = read_regions(photo.picture, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
+        regions = read_regions(picture, cuts, RENDITION_LIMITS, max_side=MAX_PICTURE_SIDE)
     except (ImageError, OSError):
         return [None] * len(own)
     return [_encode_region(region, hidden) for region in regions]
@@ -219,6 +220,8 @@ def run_person_export(pk: int) -> bool:
             with transaction.atomic():
                 finish_row(export, Status.DONE)
                 PersonExport.objects.filter(pk=pk).update(file=name, bytes=written.bytes)
+        except StorageAway:
+            raise  # it waits
         except OSError:
             finish_row(export, Status.FAILED, JobFailed("export_not_written"))
         except LeaseLost:

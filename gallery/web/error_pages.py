@@ -18,6 +18,7 @@ from facesite.disks import DISK_FAILING, DISK_FULL, is_disk_full
 from gallery.core.exceptions import NotThere
 from gallery.core.problems import is_api_request, make_problem
 from gallery.models import Face, Photo
+from gallery.models.storage import StorageAway
 from gallery.web.responses import is_same_site_url
 
 TRANSIENT_ERRORS = (OSError, OperationalError, InterfaceError)
@@ -134,7 +135,7 @@ def _error_status(error: BaseException | None) -> int:
         return 507
     if is_lost_race(error):
         return 409
-    return 503 if isinstance(error, OperationalError | InterfaceError) else 500
+    return 503 if isinstance(error, OperationalError | InterfaceError | StorageAway) else 500
 
 
 def is_lost_race(error: BaseException | None) -> bool:
@@ -150,6 +151,8 @@ def explain_server_error(error: BaseException | None) -> str:
         return str(DISK_FULL)
     if is_lost_race(error):
         return _("This has changed since the page was made. Nothing was changed by you; look again.")
+    if isinstance(error, StorageAway):
+        return _("The store of the site's files does not answer. Nothing was kept; try again in a moment.")
     if isinstance(error, OSError):
         return str(DISK_FAILING)
     return _("The database is busy or away. Try again in a moment; nothing is taken twice.")
