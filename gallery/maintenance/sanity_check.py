@@ -118,15 +118,21 @@ class SanityReport:
 
 def find_file_problems(*, with_hash: bool = False) -> SanityReport:
     """Compare files and rows; with `with_hash`, read every file. Changes nothing."""
-    found, names = SanityReport(is_hashed=with_hash), set[str]()
+    found, names, storage = SanityReport(is_hashed=with_hash), set[str](), get_storage()
+    files = {file.name: file for shelf in MEDIA_FOLDERS for file in storage.list_files(shelf)}
+    found.files = len(files)
     for row in _read_file_rows():
         found.rows += 1
         names.add(row.file)
-        if not get_storage().exists(row.file):
+        if row.file not in files and not storage.exists(row.file):
             found.lost.append(row)
-        elif with_hash and row.sha256 and get_storage().compute_sha256(row.file) != row.sha256:
+        elif with_hash and row.sha256 and storage.compute_sha256(row.file) != row.sha256:
             found.altered.append(row)
-    _find_orphans(names, found)
+    found.orphans = [
+        name
+        for name, file in files.items()
+        if name not in names and not is_young_file(file) and not is_file_named(name) and storage.exists(name)
+    ]
     found.lost = [row for row in found.lost if row.get_rows().exists()]
     found.altered = [row for row in found.altered if row.get_rows().exists()]
     found.indexes = list(_find_unowned_indexes())
@@ -139,14 +145,6 @@ def _read_file_rows() -> Iterator[LostFile]:
         columns = named.values_list("pk", column.name, "sha256")
         for row in columns.iterator(chunk_size=2_000):
             yield LostFile(column, *row)
-
-
-def _find_orphans(names: set[str], found: SanityReport) -> None:
-    for shelf in MEDIA_FOLDERS:
-        for file in get_storage().list_files(shelf):
-            found.files += 1
-            if file.name not in names and not is_young_file(file) and not is_file_named(file.name):
-                found.orphans.append(file.name)
 
 
 def is_file_named(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A site's files move into a bucket and back. Killed at any step, none is lost; what is erased is in neither place."""
+"""A site's files move into a bucket and back. Killed at any step, none is lost; what is erased is in neither."""
 
 from __future__ import annotations
 

@@ -147,6 +147,11 @@ def test_a_site_in_a_bucket_from_the_upload_to_the_erasure_leaves_nothing_there(
     assert (found(store, needles), remains.found_in(site.folder, needles)) == ([], [])
     assert any(key.startswith(f"{PREFIX}/index/") for key in store.contents()), "the build is in the bucket"
     assert site.json("check_files", "--hash")[0]["is_sound"]
+    site.manage("backup", str(tmp_path / "kept"))
+    other = Site(tmp_path / "other", **store.environment | {"FACESITE_STORAGE": f"s3://{NAME}/other"})
+    other.manage("restore", str(tmp_path / "kept"))
+    assert other.json("check_files", "--hash")[0]["is_sound"]
+    assert other.ask("answer = Photo.objects.count()") == site.ask("answer = Photo.objects.count()") > 0
 
 
 def found(store: Store, needles: remains.Needles) -> list[str]:
