@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import numpy as np
 from django.conf import settings
@@ -39,7 +38,7 @@ class FileEngine:
         is_asked = settings.INDEX_POLICY == "autofaiss"
         figures = builder.build(
             parts,
-            Path(storage.path(name)),
+            storage.local_path(name),
             embedder_id=embedder_id,
             dimension=dimension,
             max_query_ms=settings.INDEX_MAX_QUERY_MS,
@@ -66,7 +65,7 @@ class FileEngine:
 
     def drop_partials(self, embedder_id: str) -> None:
         """What killed builds left on this computer."""
-        parent = Path(get_storage(INDEX_AREA).path(embedder_id))
+        parent = get_storage(INDEX_AREA).local_path(embedder_id)
         parent.mkdir(parents=True, exist_ok=True)
         index.remove_partials(parent)
 

@@ -89,7 +89,7 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
 
     def path(self, name: str) -> str:
         """A copy, made if need be; where there is no such file, a path at which none is."""
-        copy = self._copy_path(name)
+        copy = self.local_path(name)
         if copy.exists():
             os.utime(copy)
         else:
@@ -97,7 +97,7 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
                 self._make_copy(name, copy)
         return str(copy)
 
-    def _copy_path(self, name: str) -> Path:
+    def local_path(self, name: str) -> Path:
         return Path(safe_join(self.copies, name))
 
     def _make_copy(self, name: str, copy: Path) -> None:
@@ -136,7 +136,7 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
     def put_file(self, path: Path, name: str) -> None:
         """The store compares the checksum that goes with it. What came here stays as a copy."""
         self._upload(path, name)
-        copy = self._copy_path(name)
+        copy = self.local_path(name)
         copy.parent.mkdir(parents=True, exist_ok=True)
         path.replace(copy)
         self._bound_copies(copy.stat().st_size)
@@ -164,10 +164,10 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
             return super().get_modified_time(name)
 
     def delete(self, name: str) -> None:
-        self._copy_path(name).unlink(missing_ok=True)
+        self.local_path(name).unlink(missing_ok=True)
         with convert_to_os_errors(name):
             super().delete(name)
-        self._copy_path(name).unlink(missing_ok=True)  # one that was being made meanwhile
+        self.local_path(name).unlink(missing_ok=True)  # one that was being made meanwhile
 
     def list_files(self, folder: str = "") -> Iterator[StoredFile]:
         prefix = self._normalize_name(folder).rstrip("/")
@@ -186,15 +186,15 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
         yield from found.values()
 
     def put_folder(self, name: str) -> None:
-        folder = self._copy_path(name)
+        folder = self.local_path(name)
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
             self._upload(path, path.relative_to(self.copies).as_posix())
 
     def fetch_folder(self, name: str) -> Path:
-        folder = self._copy_path(name)
+        folder = self.local_path(name)
         if folder.is_dir():
             return folder
-        part = folder.with_name(f"{PARTIAL_PREFIX}{uuid4().hex}")
+        part = folder.with_name(f"{PARTIAL_PREFIX}{folder.name}-{uuid4().hex}")
         try:
             for file in self.list_files(name):
                 self._make_copy(file.name, part / PurePosixPath(file.name).relative_to(name))
@@ -208,7 +208,7 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
         return folder
 
     def delete_folder(self, name: str) -> None:
-        shutil.rmtree(self._copy_path(name), ignore_errors=True)
+        shutil.rmtree(self.local_path(name), ignore_errors=True)
         with convert_to_os_errors(name):
             self.bucket.objects.filter(Prefix=f"{self._normalize_name(name)}/").delete()
 

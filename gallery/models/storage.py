@@ -57,6 +57,10 @@ class SiteStorage(Storage, ABC):
         """A folder of this computer for files that `put_file` will take."""
 
     @abstractmethod
+    def local_path(self, name: str) -> Path:
+        """Where `path` or `fetch_folder` has it, or would have it."""
+
+    @abstractmethod
     def put_file(self, path: Path, name: str) -> None:
         """Take a synced file of this computer away, and keep it under this name, in the place of what had it."""
 
@@ -70,7 +74,7 @@ class SiteStorage(Storage, ABC):
 
     @abstractmethod
     def put_folder(self, name: str) -> None:
-        """Keep what was written to `path(name)`: it is listed once it is whole."""
+        """Keep what was written to `local_path(name)`: it is listed once it is whole."""
 
     @abstractmethod
     def fetch_folder(self, name: str) -> Path:
@@ -127,6 +131,9 @@ class FolderStorage(FileSystemStorage, SiteStorage):
         folder = Path(self.location) / self.incoming_folder
         folder.mkdir(mode=self.directory_permissions_mode or 0o777, parents=True, exist_ok=True)
         return folder
+
+    def local_path(self, name: str) -> Path:
+        return Path(self.path(name))
 
     def _save(self, name: str, content: File[bytes]) -> str:
         self.put_file(receive_file(content.chunks(), sys.maxsize, self.incoming).path, name)

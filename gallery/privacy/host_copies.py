@@ -18,6 +18,7 @@ from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.jobs.hosts import find_own_host
 from gallery.models import Erasure, ErasureHost, Event, Host, User
 from gallery.models.clock import get_site_time
+from gallery.models.storage import EXPORT_AREA, MEDIA_AREA, get_storage
 from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
 
@@ -47,6 +48,9 @@ def clear_asked_copies(host: Host, is_all: bool = False) -> None:
             delete_photo_renditions(sha256)
         for sha256 in todo.get("references", ()):
             delete_reference_renditions(sha256)
+        for area, files in ((MEDIA_AREA, "files"), (EXPORT_AREA, "person_files")):
+            for name in todo.get(files, ()):  # of files in folders, this is what `remove_erased_files` does
+                get_storage(area).local_path(name).unlink(missing_ok=True)
     if is_all:
         shutil.rmtree(settings.CACHE_ROOT, ignore_errors=True)
     if asked or is_all:
