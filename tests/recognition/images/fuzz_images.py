@@ -26,7 +26,7 @@ from recognition.errors import ImageError
 from recognition.images.kinds import get_photo_kind
 from recognition.images.sandbox import make_rendition, probe_photo, read_photo, read_region
 from recognition.types import Box
-from tests import corpus
+from tests import colour_files, corpus
 
 LIMITS = images.Limits(seconds=8.0, memory_bytes=1_500_000_000)
 GRACE = 5.0  # seconds on top of the limit before an outcome counts as late
@@ -56,6 +56,7 @@ class Tally:
 def seeds() -> dict[str, bytes]:
     """Photos of every kind, made from a real one where there is one at hand."""
     made = {name: make() for name, make in {**corpus.PLAIN, **corpus.ODD}.items()}
+    made |= {f"{kind} on its side": make(6) for kind, make in colour_files.TURNED.items()}
     faces = os.environ.get("FACESITE_TEST_FACES")
     found = sorted(Path(faces, "lfw10").rglob("*.jpg"))[:1] if faces else []
     for path in found:

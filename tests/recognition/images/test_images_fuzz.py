@@ -12,5 +12,5 @@ def test_mutated_photos_end_as_pixels_or_as_a_sentence(files: int) -> None:
     tally = fuzz(range(files), seed=20_240_501)
     assert tally.wrong == []
     assert sum(tally.outcomes.values()) == files
-    assert {"JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "HEIC"} <= set(tally.kinds)
+    assert {"JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "HEIC", "AVIF", "JXL", "RAW"} <= set(tally.kinds)
     assert any(outcome.startswith("refused") for outcome in tally.outcomes)

@@ -95,17 +95,6 @@ def test_a_broken_orientation_means_upright(entry: tuple[int, int]) -> None:
     assert images.read_photo(corpus.jpeg(exif=exif)).info.orientation == 1
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
-def test_heic_is_turned_once_by_its_own_record(orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    photo = images.read_photo(corpus.heic(exif=exif.tobytes()))
-    wanted = images.read_photo(corpus.jpeg_turned(orientation)).pixels.astype(int)
-    assert photo.pixels.shape == wanted.shape
-    assert (photo.width, photo.height) == wanted.shape[1::-1]
-    assert np.abs(photo.pixels - wanted).mean() < 6
-
-
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("form", ["TIFF", "WEBP", "AVIF", "JXL"])
 def test_every_kind_is_turned_once(form: str, orientation: int) -> None:
