@@ -321,6 +321,10 @@ MILVUS_DATABASE = env.text("MILVUS_DATABASE")  # of this site alone
 MILVUS_INDEX = env.text("MILVUS_INDEX", "AUTOINDEX")
 if INDEX_ENGINE == "milvus" and not MILVUS_URI:
     raise ImproperlyConfigured("FACESITE_INDEX_ENGINE=milvus needs MILVUS_URI, as http://host:19530.")
+SPARK_MASTER = env.text("FACESITE_SPARK_MASTER")  # spark://host:7077; empty: builds stay on one computer
+SPARK_MIN_VECTORS = env.whole("FACESITE_SPARK_MIN_VECTORS", 1_000_000, low=10_000, high=10**10)
+SPARK_PARTITIONS = env.whole("FACESITE_SPARK_PARTITIONS", 2, low=2, high=1_000)
+SPARK_FOLDER = env.text("FACESITE_SPARK_FOLDER")  # which every executor reaches; empty: the index's own
 INDEX_MAX_QUERY_MS = env.number("FACESITE_INDEX_MAX_QUERY_MS", 10, low=0.01, high=10_000)
 INDEX_MAX_MEMORY = env.size("FACESITE_INDEX_MAX_MEMORY", "4GB")
 NEIGHBOURS = 50

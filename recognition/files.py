@@ -107,9 +107,13 @@ def sync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def compute_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def compute_sha256(*paths: Path) -> str:
+    """Of a file, or of several as one."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
 
 
 def write_synced_text(path: Path, text: str) -> None:

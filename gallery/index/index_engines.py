@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gallery.index.engine import load_once
 from gallery.models.storage import INDEX_AREA, get_storage
 from recognition import index
-from recognition.index import AutofaissOptions, BuildFigures, Index, Part, builder
+from recognition.index import AutofaissOptions, BuildFigures, Index, Part, SparkOptions, builder
 from recognition.index.builder import Progress
 from recognition.index.engines import IndexEngine
 from recognition.index.milvus import SCHEME, MilvusEngine
@@ -44,6 +44,14 @@ class FileEngine:
             max_query_ms=settings.INDEX_MAX_QUERY_MS,
             max_memory=settings.INDEX_MAX_MEMORY,
             autofaiss=AutofaissOptions(settings.INDEX_METRIC, settings.INDEX_KEY) if is_asked else None,
+            spark=SparkOptions(
+                settings.SPARK_MASTER,
+                settings.SPARK_MIN_VECTORS,
+                settings.SPARK_PARTITIONS,
+                settings.SPARK_FOLDER,
+            )
+            if settings.SPARK_MASTER
+            else None,
             progress=progress,
             cancelled=cancelled,
         )

@@ -154,6 +154,7 @@ def explain_index_kind(figures: dict[str, Any]) -> str:
         "over budget": _("It takes more memory than allowed, because nothing smaller could be built."),
         "autofaiss": _("AutoFaiss chose it, as the settings ask."),
         "named": _("The settings name this kind."),
+        "spark": _("Spark built it in parts, as there are so many."),
         "milvus": _("Milvus keeps it, as the settings ask."),
         "too few": _("Every vector is compared: the kind that the settings name learns from more of them."),
     }

@@ -10,6 +10,7 @@ from recognition.index.builder import BuildCancelled, build, make_part
 from recognition.index.files import BuildFigures, read_figures, remove_partials
 from recognition.index.foreign import ForeignGallery, ForeignRow, PictureFinder
 from recognition.index.live import LiveIndex
+from recognition.index.on_spark import SparkOptions
 from recognition.index.parts import Part
 from recognition.index.policy import Choice, MeasuredIndex, Reason, choose_index, parse_memory
 from recognition.index.searchable import Hits, SearchableIndex, StoredVectors
@@ -30,6 +31,7 @@ __all__ = [
     "PictureFinder",
     "Reason",
     "SearchableIndex",
+    "SparkOptions",
     "StoredVectors",
     "build",
     "choose_index",

@@ -29,6 +29,8 @@ from recognition.index.files import (
     write_infos,
 )
 from recognition.index.measure import Sample, draw_sample, is_exact, measure_recall, tune_effort
+from recognition.index.on_spark import SparkOptions, build_on_spark
+from recognition.index.partitions import Partitions, list_index_files, open_faiss_index
 from recognition.index.parts import Part, PartFiles, WrittenParts, write_parts, write_temporary_parts
 from recognition.index.policy import (
     EXACT_KEY,
@@ -87,6 +89,25 @@ class CandidateTrials:
         if made.is_tuned:
             return self._stored(Searcher(made.index, self._parts), made.index, made.key, made.param)
         return self._measured(made.index, made.key, self._max_ms)
+
+    def build_on_spark(self, options: SparkOptions, max_query_ms: float) -> MeasuredIndex:
+        """The partitions that Spark's executors fill; it cannot be stopped meanwhile."""
+        self._built(0)
+        key = build_on_spark(self._partial, self.written.count, options, max_query_ms)
+        paths = list_index_files(self._partial)
+        opened = open_faiss_index(paths)
+        searcher = Searcher(opened, self._parts)
+
+        def set_effort(effort: int) -> None:
+            self._watch("check", self.written.count)
+            opened.set_effort(effort)
+
+        most = opened.first_ivf.nlist
+        effort, is_enough = tune_effort(searcher, self._sample, set_effort, most, self._max_ms)
+        found = measure_recall(searcher, self._sample)
+        milliseconds = measure.milliseconds_per_photo(searcher, self._sample)
+        size = sum(path.stat().st_size for path in paths)
+        return MeasuredIndex(key, f"nprobe={effort}", found, milliseconds, size, is_enough)
 
     def _built(self, done: int) -> None:
         self._watch("build", done)
@@ -150,13 +171,14 @@ class CandidateTrials:
             else:
                 path.unlink()
 
-    def measure_kept(self) -> dict[str, Any]:
+    def measure_kept(self, effort: str) -> dict[str, Any]:
         """The figures of ``BuildFigures`` that only the index in use is measured for."""
         import faiss
 
-        opened = faiss.read_index(str(self._partial / INDEX_FILE), faiss.IO_FLAG_MMAP_IFC)
+        opened = open_faiss_index(list_index_files(self._partial), effort)
         mean, most = measure.measure_single_searches(Searcher(opened, self._parts), self._sample)
-        error = measure.measure_reconstruction_error(opened, self._sample)
+        one = opened.parts[0] if isinstance(opened, Partitions) else opened
+        error = measure.measure_reconstruction_error(one, self._sample)
         return {
             "search_ms": mean,
             "search_ms_99p": most,
@@ -209,6 +231,7 @@ def build(
     max_memory: str | int = "4GB",
     only_exact: bool = False,
     autofaiss: AutofaissOptions | None = None,
+    spark: SparkOptions | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> BuildFigures:
@@ -220,6 +243,7 @@ def build(
     ``max_memory`` bounds the index; ``max_query_ms``, a face, yields to recall and memory (see the figures).
     ``only_exact``: exact search by inner product, which any tool understands, wherever that fits the memory.
     ``autofaiss``: what its ``build_index`` makes of these options serves, in place of the best of those measured.
+    ``spark``: where there are so many vectors, what its executors make serves.
 
     Raises IndexUnusable for bad vectors or when AutoFaiss fails, BuildCancelled when ``cancelled()`` says
     so, FileExistsError for a directory that is there, OSError as the disk gives it.
@@ -235,11 +259,14 @@ def build(
             choice, exact_ms = _write_empty(partial, dimension), None
         else:
             trials = CandidateTrials(partial, written, max_query_ms, watch)
-            if autofaiss:
+            if spark and written.count >= spark.min_vectors:
+                choice = Choice(trials.build_on_spark(spark, max_query_ms), Reason.SPARK)
+                exact_ms = None
+            elif autofaiss:
                 choice, exact_ms = _write_as_autofaiss(trials, autofaiss, max_query_ms, max_bytes), None
             else:
                 choice, exact_ms = _write_best(trials, max_bytes, only_exact)
-            figures_of_kept = trials.measure_kept()
+            figures_of_kept = trials.measure_kept(choice.measured.index_param)
         best = choice.measured
         figures = BuildFigures(
             embedder_id=embedder_id,
@@ -255,7 +282,7 @@ def build(
             max_bytes=max_bytes,
             reason=choice.reason.value,
             build_seconds=time.perf_counter() - started,
-            sha256=compute_sha256(partial / INDEX_FILE),
+            sha256=compute_sha256(*list_index_files(partial)),
             **figures_of_kept,
         )
         write_infos(partial, figures)

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     OVER_BUDGET = "over budget"  # it does not fit either, but nothing smaller could be built
     AUTOFAISS = "autofaiss"  # not weighed: AutoFaiss chose it, as the owner wants
     NAMED = "named"  # not weighed: the owner named it
+    SPARK = "spark"  # not weighed: there are so many that Spark built it
     MILVUS = "milvus"  # not weighed: Milvus keeps it
     TOO_FEW = "too few"  # exact: there are too few vectors to learn the kind that the owner named
 

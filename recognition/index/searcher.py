@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from recognition.errors import IndexUnusable
 from recognition.files import compute_sha256
 from recognition.index.files import IDS_FILE, INDEX_FILE, PERSONS_FILE, BuildFigures, read_figures
+from recognition.index.partitions import Partitions, list_index_files, open_faiss_index
 from recognition.index.parts import PartFiles
 from recognition.index.searchable import Hits, StoredVectors, is_among
 from recognition.types import Embeddings
@@ -73,7 +74,8 @@ class Searcher:
         self.kind = type(opened).__name__
         self._is_coarse = self.kind not in WHOLE_KINDS | FINE_KINDS
         self.looks_again = self.kind not in WHOLE_KINDS or opened.metric_type != faiss.METRIC_INNER_PRODUCT
-        self._ivf = faiss.try_extract_index_ivf(opened)
+        is_in_parts = isinstance(opened, Partitions)
+        self._ivf = opened.first_ivf if is_in_parts else faiss.try_extract_index_ivf(opened)
         self._lists = int(self._ivf.nlist) if self._ivf else 0
 
     def search(self, vectors: Embeddings, k: int, *, further: bool = True) -> SearchResult:
@@ -160,19 +162,15 @@ class Index:
         ``check_content`` compares the file's SHA-256 (about a second a gigabyte). Raises IndexUnusable when
         anything is missing or broken, EmbedderMismatch when the vectors are another embedder's.
         """
-        import faiss
-
         figures = read_figures(directory, embedder_id)
-        path = directory / INDEX_FILE
-        if not path.is_file():
+        paths = list_index_files(directory)
+        if not paths:
             raise IndexUnusable(f"{directory} has no {INDEX_FILE}; build the index again.")
-        if path.stat().st_size != figures.bytes or (check_content and compute_sha256(path) != figures.sha256):
-            raise IndexUnusable(f"{path} is not the file that was written; build the index again.")
+        size = sum(path.stat().st_size for path in paths)
+        if size != figures.bytes or (check_content and compute_sha256(*paths) != figures.sha256):
+            raise IndexUnusable(f"{paths[0]} is not the file that was written; build the index again.")
         parts = PartFiles.open(directory)
-        try:
-            opened = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except RuntimeError as error:
-            raise IndexUnusable(f"{path} cannot be opened; build the index again.") from error
+        opened = open_faiss_index(paths, figures.index_param)
         shape = (figures.count, figures.dimension)
         if not (opened.ntotal, opened.d) == (len(parts), parts.dimension) == shape:
             raise IndexUnusable(f"{directory} does not hold what its infos.json says; build the index again.")
