@@ -1,4 +1,5 @@
-# One image for web, worker, beat and set-up. Build with ENGINES=full for the CLIP and TensorFlow engines (about 8 GB).
+# One image for web, worker, beat and set-up. Build with ENGINES=full for the CLIP and TensorFlow engines (about 8 GB), with
+# ENGINES=gpu for ONNX Runtime on NVIDIA's cards (about 5 GB; without a card it runs on the processor).
 FROM python:3.12-slim
 
 ARG ENGINES=light
@@ -8,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
     FACESITE_SFACE_MODEL=/models/sface.onnx
 
 WORKDIR /app
-COPY requirements.txt Makefile ./
+COPY requirements.txt requirements-gpu.txt Makefile ./
 COPY .ci/python .ci/
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make libgomp1 postgresql-client \

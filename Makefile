@@ -4,6 +4,7 @@
 # make bench  speed, side by side    make help   this list
 # make soak   a week of use and kills of all parts, MINUTES=60 ON=embedded|served BREAK=lose|double|...
 # make fuzz   hostile image files, then hostile requests to every address, SECONDS=600 each
+# make image-steps   the steps of the Dockerfile in a chroot of Debian's, where there is no container engine
 # make screenshots   every page as a picture, into screenshots/ (and those of README into docs/images)
 
 SHELL := /bin/bash
@@ -16,10 +17,10 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: light-image full-image run test test-long check audit bench soak fuzz screenshots help light full
+.PHONY: light-image full-image gpu-image image-steps run test test-long check audit bench soak fuzz screenshots help light full
 
 help:
-	@head -7 Makefile | cut -c3-
+	@head -8 Makefile | cut -c3-
 
 # PYTHON=... uses that one; else the quickest that is here.
 PYTHON ?=
@@ -44,6 +45,10 @@ $(FULL): $(PY)
 light-image: $(LIGHT)
 full-image: $(PY)
 	@$(PIP) --requirement requirements.txt
+# The same module by another package, which needs NVIDIA's libraries
+gpu-image: $(LIGHT)
+	@$(PIP) --requirement requirements-gpu.txt && $(PY) -m pip uninstall --quiet --yes onnxruntime
+	@$(PIP) --no-deps --force-reinstall --requirement requirements-gpu.txt
 
 light: $(LIGHT)
 full: $(FULL)
@@ -102,6 +107,10 @@ soak: $(FULL)
 fuzz: $(FULL)
 	@$(PY) -m tests.recognition.images.fuzz_images --seconds $(SECONDS)
 	@FACESITE_DATA_DIR=$$(mktemp -d) $(PY) -m tests.web.fuzz_requests --seconds $(SECONDS)
+
+# ENGINES=light|full|gpu; takes root and debootstrap
+image-steps:
+	@python3 .ci/image_steps $(or $(ENGINES),light)
 
 screenshots: $(FULL)
 	@$(PY) -m tests.screenshots screenshots docs/images

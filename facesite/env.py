@@ -6,12 +6,15 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from recognition.cores import count_cores
+
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 
 
 def text(name: str, default: str = "") -> str:
-    return os.environ.get(name, default).strip()
+    """Empty is as if it were not there: files of variables have many that nobody has filled in."""
+    return os.environ.get(name, "").strip() or default
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -41,6 +44,13 @@ def whole(name: str, default: int, *, low: int, high: int) -> int:
     if found != int(found):
         raise ImproperlyConfigured(f"{name} is {found:g}; it takes a whole number.")
     return int(found)
+
+
+def count_per_core(name: str, default: int, *, high: int) -> int:
+    """A whole number from 1, or `auto`: as many as there are processor cores."""
+    if text(name).lower() == "auto":
+        return min(count_cores(), high)
+    return whole(name, default, low=1, high=high)
 
 
 def choice(name: str, default: str, options: tuple[str, ...]) -> str:

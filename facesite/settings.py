@@ -264,7 +264,8 @@ else:
     }
 # Whether pictures that are not kept are looked at, by one more process of each worker
 IDENTIFY = env.flag("FACESITE_IDENTIFY", default=True)
-WORKER_PROCESSES = env.whole("FACESITE_WORKER_PROCESSES", 2, low=1, high=64)
+WORKER_PROCESSES = env.count_per_core("FACESITE_WORKER_PROCESSES", 2, high=64)
+CELERY_WORKER_CONCURRENCY = WORKER_PROCESSES
 WORKER_MEMORY_MB = env.whole("FACESITE_WORKER_MEMORY_MB", 500, low=0, high=1_000_000)  # 0: no ceiling
 LEASE_SECONDS = env.whole("FACESITE_LEASE_SECONDS", 40, low=5, high=3600)
 SWEEP_SECONDS = env.number("FACESITE_SWEEP_SECONDS", 10, low=0.5, high=3600)

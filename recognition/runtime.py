@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +16,11 @@ from recognition.errors import WeightsCorrupt
 from recognition.weights import require_package
 
 Array = NDArray[Any]
+log = logging.getLogger(__name__)
+CARDS = (
+    Path("/dev/nvidiactl"),
+    Path("/dev/dxg"),
+)  # where Linux, and Linux inside Windows, have NVIDIA's cards
 VNNI = {"avx512_vnni", "avx_vnni"}  # as Linux names them
 
 
@@ -66,6 +73,9 @@ def open_session(model: Path | bytes, threads: int | None = None) -> Session:
     # Batches and images come in many sizes: plans remembered per size would only grow.
     options.enable_mem_pattern = False
     source = str(model) if isinstance(model, Path) else model
+    providers = _list_providers(ort.get_available_providers())
+    if len(providers) > 1:
+        ort.preload_dlls()  # CUDA's, where they were installed as packages
     unreadable = (
         errors.Fail,
         errors.InvalidProtobuf,
@@ -74,12 +84,12 @@ def open_session(model: Path | bytes, threads: int | None = None) -> Session:
         errors.NotImplemented,
     )
     try:
-        opened = ort.InferenceSession(
-            source, options, providers=_list_providers(ort.get_available_providers())
-        )
+        opened = ort.InferenceSession(source, options, providers=providers)
     except (*unreadable, errors.InvalidArgument, errors.RuntimeException) as error:
         where = model.name if isinstance(model, Path) else "in memory"
         raise WeightsCorrupt(f"ONNX Runtime cannot open the model {where}: {error}") from error
+    if len(providers) > 1 and "CUDAExecutionProvider" not in opened.get_providers():
+        _say_no_card_once()
     return cast(Session, opened)
 
 
@@ -101,9 +111,16 @@ class LazySession:
 
 def _list_providers(available: Sequence[str]) -> list[str | tuple[str, dict[str, str]]]:
     providers: list[str | tuple[str, dict[str, str]]] = []
-    if "CUDAExecutionProvider" in available:
+    if "CUDAExecutionProvider" in available and not any(path.exists() for path in CARDS):
+        _say_no_card_once()
+    elif "CUDAExecutionProvider" in available:
         # TF32 rounds to ten bits, which is visible in the vectors.
         exact = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
         providers.append(("CUDAExecutionProvider", {"arena_extend_strategy": "kSameAsRequested", **exact}))
     providers.append(("CPUExecutionProvider", {"arena_extend_strategy": "kSameAsRequested"}))
     return providers
+
+
+@functools.cache
+def _say_no_card_once() -> None:
+    log.warning("No graphics card can be used here, so networks run on the processor.")

@@ -9,12 +9,15 @@ import signal
 import subprocess
 import sys
 import time
+from email import message_from_bytes, policy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
 import yaml
+from aiosmtpd.controller import Controller
 
 from tests.proxy import nginx_program, write_configuration
 from tests.servers import Process, free_port, is_open, postgres, postgres_folder, redis_program, wait_for
@@ -22,6 +25,19 @@ from tests.site import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]
+VARIABLE = re.compile(r"\$\{(\w+)(?::-([^{}]*)|:\?[^{}]*)?\}")
+OWN = {"FACESITE_DATA_DIR", "FACESITE_ACCEL"}  # of the containers, and the same in each installation
+README = set(
+    re.findall(r"`((?:FACESITE|AWS|MILVUS|DATABASE|CELERY)_[A-Z_0-9]+)`", (ROOT / "README.md").read_text())
+)
+FORGOTTEN = """
+from django.test import Client
+from django.urls import reverse
+from gallery.models import User
+User.objects.update(email="owner@example.org")
+client = Client(HTTP_HOST="photos.example.org")
+assert client.post(reverse("password_reset"), {"email": "owner@example.org"}, secure=True).status_code == 302
+"""
 LAST = 4  # seconds a service must stay up
 
 pytestmark = pytest.mark.servers
@@ -29,18 +45,27 @@ pytestmark = pytest.mark.servers
 
 def environment(folder: Path) -> dict[str, str]:
     """What the compose file gives the application, with this machine's addresses in it."""
-    given = dict(SERVICES["web"]["environment"])
     filled = {
         "FACESITE_SECRET_KEY": "x" * 30 + "abcdefghijklmnopqrstuvwxyz0123456789",
         "FACESITE_ALLOWED_HOSTS": "photos.example.org,localhost",
         "POSTGRES_PASSWORD": "secret",
     }
-    for name, value in given.items():
-        found = re.fullmatch(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)\}", value)
-        given[name] = filled.get(found[1], found[2] or "") if found else value
+    given = give_variables("web", filled)
     given |= {"FACESITE_DATA_DIR": str(folder), "DATABASE_URL": "", "CELERY_BROKER_URL": ""}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {"PATH": path, "HOME": str(folder), **given}
+
+
+def give_variables(service: str, filled: dict[str, str]) -> dict[str, str]:
+    """What a service is given by the compose file, and by a `.env` so filled in."""
+    lines = (ROOT / SERVICES[service]["env_file"].replace(".env", ".env.example")).read_text().splitlines()
+    file = dict(line.split("=", 1) for line in lines if line and not line.startswith("#")) | filled
+    given = dict(SERVICES[service]["environment"])
+    for name, value in given.items():
+        while "${" in value:  # the innermost first
+            value = VARIABLE.sub(lambda found: file.get(found[1]) or found[2] or "", value)
+        given[name] = value
+    return file | given
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +82,38 @@ def run(command: list[str], settings: dict[str, str]) -> subprocess.CompletedPro
     return subprocess.run(
         command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+@pytest.mark.parametrize("service", ["prepare", "web", "worker", "worker-gpu", "beat"])
+def test_every_variable_of_the_readme_reaches_the_containers_from_one_file(service: str) -> None:
+    assert len(README) > 60
+    filled = {name: f"mine of {name}" for name in README}
+    given = give_variables(service, filled)
+    assert {name for name in README if given[name] != filled[name]} == OWN
+
+
+def test_who_fills_in_a_mail_server_can_reset_a_password(prepared: dict[str, str]) -> None:
+    received: list[Any] = []
+    handler = SimpleNamespace(handle_DATA=None)
+
+    async def keep(server: object, session: object, envelope: Any) -> str:
+        received.append(message_from_bytes(envelope.content, policy=policy.default))
+        return "250 OK"
+
+    handler.handle_DATA = keep
+    port = free_port()
+    mail = {"HOST": "127.0.0.1", "PORT": str(port), "TLS": "no", "FROM": "photos@example.org"}
+    given = {**prepared, **{f"FACESITE_EMAIL_{name}": value for name, value in mail.items()}}
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        done = run(["python", "manage.py", "shell", "-c", FORGOTTEN], given)
+    finally:
+        controller.stop()
+    assert done.returncode == 0, done.stderr
+    (message,) = received
+    assert (message["From"], message["To"]) == ("photos@example.org", "owner@example.org")
+    assert "https://photos.example.org/account/reset/" in message.get_content()
 
 
 def test_the_web_service_serves_and_its_health_check_says_so(prepared: dict[str, str]) -> None:
@@ -152,4 +209,5 @@ def test_the_proxy_takes_its_configuration(tmp_path: Path) -> None:
 
 def test_every_service_has_its_test() -> None:
     tested = {"prepare", "web", "worker", "beat", "redis", "postgres", "proxy"}
-    assert set(SERVICES) == tested
+    assert set(SERVICES) == tested | {"worker-gpu"}
+    assert SERVICES["worker-gpu"]["command"] == SERVICES["worker"]["command"]

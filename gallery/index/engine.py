@@ -20,6 +20,7 @@ from gallery.index.selectors import SERVING_RECIPE_KEY, get_bounds_in_force
 from gallery.index.switch import get_chosen_name
 from gallery.models.history import get_site_setting
 from recognition import images
+from recognition.cores import count_cores
 from recognition.detector import load_detector
 from recognition.embedders import (
     DEFAULT_EMBEDDER,
@@ -80,11 +81,6 @@ def work_side_by_side(photos: int) -> int:
     global _side_by_side
     _side_by_side = max(1, min(photos, count_cores()))
     return _side_by_side
-
-
-def count_cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def get_detector() -> Detector:

@@ -21,7 +21,6 @@ The eight-bit model is written by a process of its own, because that takes sever
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -32,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recognition import runtime
+from recognition.cores import count_cores
 from recognition.embedders.recipe import normalise_vectors
 from recognition.errors import WeightsCorrupt
 from recognition.runtime import Session, open_session
@@ -65,7 +65,7 @@ class ClipNetworks:
         self._lock = threading.Lock()
         self._exact: Session | None = None
         self._quick: Session | None = None
-        self._at_once = threads or _count_cores()
+        self._at_once = threads or count_cores()
         if only_float32:
             self._exact = open_session(model, threads)
             return
@@ -124,11 +124,6 @@ class ClipNetworks:
             return self._note.read_text().strip()
         except OSError:
             return "0"
-
-
-def _count_cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run_network(network: Session, pictures: Pictures) -> Embeddings:

@@ -194,6 +194,23 @@ def test_a_base_path_that_is_no_path_is_refused_by_its_name(
         env.path_prefix("FACESITE_BASE_PATH")
 
 
+def test_a_variable_that_is_there_but_empty_has_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESITE_CLIP_MODEL", "")
+    monkeypatch.setenv("FACESITE_WORKER_PROCESSES", " ")
+    assert env.text("FACESITE_CLIP_MODEL", "ViT-B-32") == "ViT-B-32"
+    assert env.choice("FACESITE_CLIP_MODEL", "a", ("a", "b")) == "a"
+    assert env.count_per_core("FACESITE_WORKER_PROCESSES", 2, high=64) == 2
+
+
+@pytest.mark.parametrize(("value", "number"), [("auto", 3), ("5", 5)])
+def test_worker_processes_follow_the_cores_where_asked(
+    value: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(env, "count_cores", lambda: 3)
+    monkeypatch.setenv("FACESITE_WORKER_PROCESSES", value)
+    assert env.count_per_core("FACESITE_WORKER_PROCESSES", 2, high=64) == number
+
+
 @pytest.mark.parametrize(
     ("path", "stripped"),
     [("/faces/people/", "/people/"), ("/faces", "/"), ("/people/", "/people/"), ("/faceset", "/faceset")],

@@ -73,8 +73,7 @@ def web_command(host: str, port: int, unix: str | None) -> list[str]:
 
 def worker_command() -> list[str]:
     """A worker that is the scheduler, too."""
-    options = ["--loglevel", "WARNING", "--concurrency", str(settings.WORKER_PROCESSES)]
-    options += ["--beat", "--schedule", str(settings.BROKER_DIR / "schedule")]
+    options = ["--loglevel", "WARNING", "--beat", "--schedule", str(settings.BROKER_DIR / "schedule")]
     command = [sys.executable, "-m", "celery", "-q", "-A", "facesite", "worker"]
     return [*command, "--without-mingle", "--without-gossip", *options]
 
