@@ -1,5 +1,5 @@
 # One image for web, worker, beat and set-up. Build with ENGINES=full for the CLIP and TensorFlow engines (about 8 GB), with
-# ENGINES=gpu for ONNX Runtime on NVIDIA's cards (about 5 GB; without a card it runs on the processor).
+# ENGINES=scale for Milvus and Spark, with ENGINES=gpu for NVIDIA's cards (about 5 GB; without one it uses the processor).
 FROM python:3.12-slim
 
 ARG ENGINES=light
@@ -9,7 +9,7 @@ ENV PYTHONUNBUFFERED=1 \
     FACESITE_SFACE_MODEL=/models/sface.onnx
 
 WORKDIR /app
-COPY requirements.txt requirements-gpu.txt Makefile ./
+COPY requirements.txt requirements-gpu.txt requirements-scale.txt Makefile ./
 COPY .ci/python .ci/
 RUN apt-get update \
     && apt-get install -y --no-install-recommends make libgomp1 postgresql-client \

@@ -17,7 +17,7 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: light-image full-image gpu-image image-steps run test test-long check audit bench soak fuzz screenshots help light full
+.PHONY: light-image full-image scale-image gpu-image image-steps run test test-long check audit bench soak fuzz screenshots help light full
 
 help:
 	@head -8 Makefile | cut -c3-
@@ -45,6 +45,8 @@ $(FULL): $(PY)
 light-image: $(LIGHT)
 full-image: $(PY)
 	@$(PIP) --requirement requirements.txt
+scale-image: $(LIGHT)
+	@$(PIP) --requirement requirements-scale.txt
 # The same module by another package, which needs NVIDIA's libraries
 gpu-image: $(LIGHT)
 	@$(PIP) --requirement requirements-gpu.txt && $(PY) -m pip uninstall --quiet --yes onnxruntime
@@ -108,7 +110,7 @@ fuzz: $(FULL)
 	@$(PY) -m tests.recognition.images.fuzz_images --seconds $(SECONDS)
 	@FACESITE_DATA_DIR=$$(mktemp -d) $(PY) -m tests.web.fuzz_requests --seconds $(SECONDS)
 
-# ENGINES=light|full|gpu; takes root and debootstrap
+# ENGINES=light|full|scale|gpu; takes root and debootstrap
 image-steps:
 	@python3 .ci/image_steps $(or $(ENGINES),light)
 

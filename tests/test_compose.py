@@ -80,7 +80,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def run(command: list[str], settings: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=300, check=False
     )
 
 

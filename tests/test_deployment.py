@@ -23,7 +23,7 @@ PODS = {
     for _, each in OBJECTS
     if "template" in each.get("spec", {})
 }
-README = (ROOT / "README.md").read_text()
+DOCS = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
 @pytest.mark.parametrize("version", ["1.29", "1.33"])
@@ -56,10 +56,10 @@ def test_the_parts_run_what_the_compose_file_runs() -> None:
     assert set(PODS) == {"migrate", "web", "worker", "scheduler"}
 
 
-def test_what_is_set_is_what_the_readme_names() -> None:
+def test_what_is_set_is_what_the_docs_name() -> None:
     kinds = {each["kind"]: each for _, each in OBJECTS}
     given = {**kinds["ConfigMap"]["data"], **kinds["Secret"]["stringData"]}
-    unknown = {name for name in given if f"`{name}`" not in README}
+    unknown = {name for name in given if f"`{name}`" not in DOCS}
     assert unknown == {"HOME", "TMPDIR"}
 
 
@@ -73,7 +73,7 @@ def test_several_machines_run_the_services_of_one_and_a_store_and_milvus() -> No
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     assert set(scaled) - set(services) == {"store", "milvus"}
     for name in ("prepare", "web", "worker", "beat"):
-        unknown = {each for each in scaled[name]["environment"] if f"`{each}`" not in README}
+        unknown = {each for each in scaled[name]["environment"] if f"`{each}`" not in DOCS}
         assert not unknown
 
 
