@@ -3,6 +3,7 @@
 # make test-long   what takes too long for each change: long soaks, fuzzing and property runs
 # make bench  speed, side by side    make help   this list
 # make soak   a week of use and kills of all parts, MINUTES=60 ON=embedded|served BREAK=lose|double|...
+# make cluster   five hosts with PostgreSQL, Redis and S3, and kills of all of them, BREAK=lose|double|leak
 # make fuzz   hostile image files, then hostile requests to every address, SECONDS=600 each
 # make image-steps   the steps of the Dockerfile in a chroot of Debian's, where there is no container engine
 # make screenshots   every page as a picture, into screenshots/ (and those of README into docs/images)
@@ -17,10 +18,10 @@ export DJANGO_SETTINGS_MODULE = facesite.settings
 LIGHT := $(VENV)/.light-$(shell cat requirements.txt | sha256sum | cut -c1-12)
 FULL := $(VENV)/.full-$(shell cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 
-.PHONY: light-image full-image scale-image gpu-image image-steps run test test-long check audit bench soak fuzz screenshots help light full
+.PHONY: light-image full-image scale-image gpu-image image-steps run test test-long check audit bench soak cluster fuzz screenshots help light full
 
 help:
-	@head -8 Makefile | cut -c3-
+	@head -9 Makefile | cut -c3-
 
 # PYTHON=... uses that one; else the quickest that is here.
 PYTHON ?=
@@ -105,6 +106,10 @@ ON ?= embedded
 soak: $(FULL)
 	@.ci/servers
 	@$(PY) -m bench.soak --minutes $(MINUTES) --seed $(SEED) --on $(ON) --break "$(BREAK)"
+
+cluster: $(FULL)
+	@.ci/servers
+	@$(PY) -m bench.cluster --break "$(BREAK)"
 
 fuzz: $(FULL)
 	@$(PY) -m tests.recognition.images.fuzz_images --seconds $(SECONDS)

@@ -37,6 +37,7 @@ from gallery.backup.store import get_folder_problem
 from gallery.core.erased import KEY_FILE, get_digest_key
 from gallery.models import ErasedDigest, Erasure
 from gallery.models.clock import get_site_time
+from gallery.models.storage import write_file
 from recognition.files import sync_path, write_atomically
 
 LEDGER_FOLDER = "erased"
@@ -175,6 +176,8 @@ def adopt_ledger(place: Path, key_id: str) -> None:
     if (folder / "key").exists():
         (folder / "key").chmod(0o600)
         (folder / "key").replace(own)  # renamed, as a disk that is full by now has no room for a copy
+        if settings.STORAGE:
+            write_file(KEY_FILE, own.read_bytes())
     known = {str(receipt) for receipt in Erasure.objects.values_list("receipt", flat=True)}
     notes = [json.loads(path.read_text()) for path in folder.glob(NOTES) if path.stem not in known]
     for note in sorted(notes, key=lambda note: note["at"]):

@@ -15,6 +15,7 @@ from django.conf import settings
 from facesite import secret
 from gallery.core.exceptions import FileWasErased, NameWasErased
 from gallery.models import ErasedDigest
+from gallery.models.storage import get_media_path, write_file
 
 CHUNK_SIZE = 500  # digests in one statement
 KEY_FILE = "erased_key"  # in the data directory, and in the ledger beside the backups
@@ -22,7 +23,12 @@ Confirmation = Callable[[ErasedDigest], bool]
 
 
 def get_digest_key() -> str:
-    """The key of the site's digests, made by the first erasure or backup."""
+    """The key of the site's digests, made by the first erasure or backup. In a bucket it is that of all hosts."""
+    if settings.STORAGE:
+        copy = get_media_path(KEY_FILE)
+        if not copy.exists():
+            write_file(KEY_FILE, secret.read_or_make_key(settings.DATA_DIR, "", KEY_FILE).encode())
+        return get_media_path(KEY_FILE).read_text().strip()
     return secret.read_or_make_key(settings.DATA_DIR, "", KEY_FILE)
 
 

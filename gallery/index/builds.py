@@ -357,9 +357,8 @@ MAX_LISTED_IDS = 20  # ids named in a report
 class IndexDifferences:
     """Ids of references, or faces, by what is wrong with them in the index; `problem`: it cannot be opened at all."""
 
-    contents: str
+    references: int = 0  # or faces
     build: int | None = None
-    rows: int = 0  # in the database
     problem: str = ""
     missing: list[int] = field(default_factory=list)
     extra: list[int] = field(default_factory=list)
@@ -370,13 +369,7 @@ class IndexDifferences:
 
     @property
     def is_sound(self) -> bool:
-        is_faces_sound = self.faces is None or self.faces.is_sound
-        return is_faces_sound and not self.is_different
-
-    @property
-    def is_different(self) -> bool:
-        """Whether this index is, the other aside."""
-        return bool(self.problem or self.missing or self.extra or self.misplaced or self.altered)
+        return not (self.problem or self.missing or self.extra or self.misplaced or self.altered)
 
     def as_json(self) -> dict[str, Any]:
         kinds = ("missing", "extra", "misplaced", "altered")
@@ -386,7 +379,7 @@ class IndexDifferences:
         return {
             "is_sound": self.is_sound,
             "build": self.build,
-            self.contents: self.rows,
+            "references": self.references,
             "problem": self.problem or None,
             "is_mended": self.is_mended,
             **counts,
@@ -399,15 +392,14 @@ def compare_index_with_database(*, mend: bool = False) -> IndexDifferences:
     embedder = engine.get_serving_embedder()
     found = _compare_one(embedder, REFERENCES, mend=mend)
     if get_active_build(embedder.id, IndexContents.FACES):
-        faces = _compare_one(embedder, FACES, mend=mend)
-        is_mended = all(each.is_mended or each.is_sound for each in (found, faces))
-        found.faces, found.is_mended = faces, is_mended
+        found.faces = _compare_one(embedder, FACES, mend=mend)
+        found.is_mended = all(each.is_mended or each.is_sound for each in (found, found.faces))
     return found
 
 
 def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexDifferences:
     build = get_active_build(embedder.id, rows.contents)
-    found = IndexDifferences(rows.contents, build.pk if build else None)
+    found = IndexDifferences(build=build.pk if build else None)
     follower = IndexFollower(embedder.id, embedder.dimension, rows)
     follower.refresh()
     found.problem = follower.problem
@@ -421,7 +413,7 @@ def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexD
 def _compare_vectors(follower: IndexFollower, found: IndexDifferences) -> None:
     met = [np.zeros(0, np.int64)]
     for part in follower.rows.stream_parts(follower.embedder_id):
-        found.rows += len(part.ids)
+        found.references += len(part.ids)
         met.append(part.ids)
         held = follower.live.take(part.ids)
         is_same = np.isclose(held.vectors, part.vectors, atol=VECTOR_TOLERANCE).all(axis=1)

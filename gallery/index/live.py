@@ -15,6 +15,7 @@ from gallery.index.contents import REFERENCES, IndexedRows
 from gallery.index.engine import load_once, threads_per_photo
 from gallery.index.feed import get_latest_change_id, list_index_changes
 from gallery.index.index_engines import get_engine_of
+from gallery.index.local_copies import drop_copy
 from gallery.index.selectors import get_active_build
 from gallery.jobs import dispatch
 from gallery.jobs.hosts import has_other_hosts, note_served_build
@@ -84,10 +85,13 @@ class IndexFollower:
         except (IndexUnusable, EmbedderMismatch, OSError) as error:
             self.problem, self.is_unfetched = str(error), isinstance(error, OSError)
             log.error("Build %s cannot be used, so all %s are searched: %s", build, contents, error)
-            if self.is_unfetched or has_other_hosts():
+            if build and (self.is_unfetched or has_other_hosts()):
+                drop_copy(build.directory)
                 self._retry_at = time.monotonic() + RETRY_SECONDS
             else:
                 dispatch.send_task("request_build", "the serving build is broken", None, True, contents)
+        if build and index and not Build.objects.filter(pk=build.pk, directory=build.directory).exists():
+            drop_copy(build.directory)  # it was given up while it was fetched
         if contents == IndexContents.REFERENCES:
             note_served_build(build if index else None, self.problem)
         return index

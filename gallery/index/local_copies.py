@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+from django.conf import settings
+
 from gallery.models import Build, Status
 from gallery.models.storage import INDEX_AREA, get_storage
 
@@ -20,3 +22,9 @@ def drop_stale_copies() -> None:
         number = path.name.removeprefix(PARTIAL_PREFIX).split("-")[0]
         if path.relative_to(root).as_posix() not in owned and number not in made:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def drop_copy(directory: str) -> None:
+    """Of a build in a bucket; it is fetched again when it is wanted."""
+    if settings.STORAGE:
+        shutil.rmtree(get_storage(INDEX_AREA).local_path(directory), ignore_errors=True)

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from gallery.core.exceptions import ActionRefused
 from gallery.history.changeset import record_event
 from gallery.index.local_copies import drop_stale_copies
+from gallery.jobs import dispatch
 from gallery.jobs.heartbeats import get_heartbeat_deadline
 from gallery.jobs.hosts import find_own_host
-from gallery.models import Erasure, ErasureHost, Event, Host, User
+from gallery.models import Erasure, ErasureHost, Event, Host, Status, User
 from gallery.models.clock import get_site_time
 from gallery.models.storage import EXPORT_AREA, MEDIA_AREA, get_storage
 from gallery.photos.partial_uploads import forget_partial_uploads
@@ -41,22 +42,33 @@ def is_awaiting_hosts(erasure: Erasure) -> bool:
 def clear_asked_copies(host: Host, is_all: bool = False) -> None:
     """Clear what this host was asked to clear, or all it has, and confirm it."""
     asked = list(ErasureHost.objects.filter(host=host, cleared_at=None).select_related("erasure"))
+    is_all = is_all or any(
+        not each.erasure.todo for each in asked
+    )  # it is not known any more what was erased
     for each in asked:
-        todo = each.erasure.todo
-        is_all = is_all or not todo  # it is not known any more what
-        for sha256 in todo.get("photos", ()):
-            delete_photo_renditions(sha256)
-        for sha256 in todo.get("references", ()):
-            delete_reference_renditions(sha256)
-        for area, files in ((MEDIA_AREA, "files"), (EXPORT_AREA, "person_files")):
-            for name in todo.get(files, ()):  # of files in folders, this is what `remove_erased_files` does
-                get_storage(area).local_path(name).unlink(missing_ok=True)
+        _clear_copies_of(each.erasure)
     if is_all:
         shutil.rmtree(settings.CACHE_ROOT, ignore_errors=True)
     if asked or is_all:
         drop_stale_copies()
         forget_partial_uploads()
-    ErasureHost.objects.filter(pk__in=[each.pk for each in asked]).update(cleared_at=get_site_time())
+    now = get_site_time()
+    ErasureHost.objects.filter(pk__in=[each.pk for each in asked]).update(cleared_at=now)
+    for erasure in (each.erasure for each in asked if not each.erasure.todo):  # it has been waiting for hosts
+        Erasure.objects.filter(pk=erasure.pk, work=Status.QUEUED).update(queued_at=now)
+        dispatch.send_task("erase", erasure.pk)
+
+
+def _clear_copies_of(erasure: Erasure) -> None:
+    for sha256 in erasure.todo.get("photos", ()):
+        delete_photo_renditions(sha256)
+    for sha256 in erasure.todo.get("references", ()):
+        delete_reference_renditions(sha256)
+    for area, files in ((MEDIA_AREA, "files"), (EXPORT_AREA, "person_files")):
+        for name in erasure.todo.get(
+            files, ()
+        ):  # of files in folders, this is what `remove_erased_files` does
+            get_storage(area).local_path(name).unlink(missing_ok=True)
 
 
 def remove_host(user: User, host: Host) -> Event:

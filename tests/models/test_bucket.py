@@ -12,10 +12,19 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from facesite.buckets import Bucket, describe_storages, find_bucket_problem
+from gallery.core.erased import get_digest_key
 from gallery.faces.processing import process_photo
+from gallery.index.local_copies import drop_copy
 from gallery.models import Photo, Status, User
 from gallery.models.bucket import remove_old_copies
-from gallery.models.storage import StorageAway, get_media_path, get_storage, remove_file, write_file
+from gallery.models.storage import (
+    INDEX_AREA,
+    StorageAway,
+    get_media_path,
+    get_storage,
+    remove_file,
+    write_file,
+)
 from tests import buckets
 from tests.buckets import NAME, PREFIX, Store
 from tests.engines import FakeEngine
@@ -162,3 +171,23 @@ def found(store: Store, needles: remains.Needles) -> list[str]:
         for label, needle in needles.items()
         if needle in key.encode() + content
     ]
+
+
+def test_what_was_erased_is_known_by_one_key_on_every_host(
+    store: Store, settings: Any, tmp_path: Path
+) -> None:
+    settings.STORAGE = Bucket(NAME, PREFIX)
+    key = get_digest_key()
+    settings.DATA_DIR, settings.CACHE_ROOT = tmp_path / "another", tmp_path / "another" / "cache"
+    assert get_digest_key() == key
+
+
+def test_a_copy_of_a_build_that_is_broken_here_is_fetched_anew(store: Store, settings: Any) -> None:
+    settings.STORAGE = Bucket(NAME, PREFIX)
+    storage, name = get_storage(INDEX_AREA), "an-embedder/1-abc"
+    (storage.local_path(name)).mkdir(parents=True)
+    (storage.local_path(name) / "knn.index").write_bytes(b"whole")
+    storage.put_folder(name)
+    (storage.local_path(name) / "knn.index").write_bytes(b"broken")
+    drop_copy(name)
+    assert (storage.fetch_folder(name) / "knn.index").read_bytes() == b"whole"

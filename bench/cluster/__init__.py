@@ -1,0 +1,1 @@
+"""A site of several hosts on one machine, what befalls it, and what is counted of it afterwards."""
