@@ -306,13 +306,18 @@ def clean_up_builds(embedder_id: str, contents: str = IndexContents.REFERENCES) 
     kept = find_kept_builds(embedder_id, contents)
     erased = get_latest_change_id(embedder_id, contents, kind=GalleryChange.Kind.ERASED)
     for place, build in enumerate(kept.order_by("-is_active", "-pk")):
-        is_stale = build.upto_change < erased or get_engine_of(build.directory).takes_changes
+        is_stale = build.upto_change < erased or get_index_engine().takes_changes
         if place >= MAX_KEPT_BUILDS or (not build.is_active and is_stale):
             drop_build_files(build)
     if contents == IndexContents.FACES and kept.filter(is_active=True).exists():
         _drop_face_builds_of_others(embedder_id)
     remove_orphan_directories(embedder_id)
-    # Changes that every kept build contains are followed by nobody any more.
+    forget_old_changes(embedder_id, contents)
+
+
+def forget_old_changes(embedder_id: str, contents: str) -> None:
+    """Changes that every kept build contains are followed by nobody any more."""
+    kept = find_kept_builds(embedder_id, contents)
     oldest = kept.aggregate(oldest=Min("upto_change"))["oldest"] or 0
     list_index_changes(embedder_id, contents).filter(pk__lt=oldest).delete()
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from gallery.index.builds import forget_old_changes
 from gallery.index.contents import INDEXED_ROWS
 from gallery.index.feed import get_settled_change_id
 from gallery.index.index_engines import get_engine_of, get_milvus
@@ -46,6 +47,7 @@ def write_changes(build: Build, upto: int | None = None) -> None:
     """Write all changes up to this one, or as far as they are settled. Raises IndexAway."""
     while _write_some_changes(build.pk, upto):
         pass
+    forget_old_changes(build.embedder_id, build.contents)
 
 
 def _write_some_changes(pk: int, upto: int | None) -> bool:

@@ -51,9 +51,8 @@ class IndexFollower:
         self._written = 0  # every change up to here is in the build
         self.horizon = 0  # every change up to here has been followed
         self._seen: set[int] = set()  # changes above the horizon that have been followed
-        self._changed: dict[
-            int, int
-        ] = {}  # the newest change of each row that a build in Milvus may not hold yet
+        # The newest change of each row that a build to which changes are written may not hold yet
+        self._changed: dict[int, int] = {}
         self._masked: set[int] = set()  # rows of people whose consent has expired, or is there again
         self._expired: set[int] = set()  # people whose consent has expired, and who are no longer searched
         self._lock = threading.Lock()
@@ -66,7 +65,7 @@ class IndexFollower:
                 self._load(build, self._open(build))
             elif build and time.monotonic() > self._retry_at and (index := self._open(build)):
                 self._load(build, index)
-            elif build is not None and build.upto_change > self._written:
+            elif build and self.live.build and build.upto_change > self._written:
                 self._forget_written(build.upto_change)
             self._follow()
             self._mask()

@@ -23,7 +23,7 @@ from gallery.index.contents import FACES
 from gallery.index.feed import ChangeKind, record_face_changes
 from gallery.index.live import IndexFollower
 from gallery.index.selectors import SERVING_RECIPE_KEY, list_changes_since
-from gallery.models import Build, Face, Photo, SiteSetting, Status
+from gallery.models import Build, Face, GalleryChange, Photo, SiteSetting, Status
 from gallery.models.index import IndexContents
 from gallery.privacy.erasure import erase_person
 from gallery.privacy.erasure_cleanup import finish_erasure
@@ -84,6 +84,7 @@ def test_changes_are_found_at_once_and_written_without_another_build(milvus: Mil
     assert sorted(milvus.open(build.directory, EMBEDDER).list_ids()) == sorted(wanted)
     assert not is_writing_due()
     assert not list_changes_since(build).exists()
+    assert GalleryChange.objects.count() == 1
     assert request_build_after_change("test") is None
     assert compare_index_with_database().is_sound
     assert Build.objects.count() == 1
@@ -194,6 +195,28 @@ def test_a_site_that_moves_to_milvus_is_served_by_the_files_until_it_is_there(
     assert (files.directory[:7], made.directory[:7]) == (EMBEDDER[:7], "milvus:")
     assert len(find(a_vector(1))) == 1
     assert not builds.is_engine_switch_due()
+    assert not files_of_the_index(settings)
     settings.INDEX_ENGINE = "faiss"
     build_now()
+    build_now()
     assert milvus.list_names(EMBEDDER) == []
+
+
+def files_of_the_index(settings: Any) -> list[Path]:
+    return [path for path in settings.INDEX_ROOT.rglob("*") if path.is_file()]
+
+
+def test_a_process_that_found_no_collection_keeps_what_it_read_from_the_database(
+    milvus: MilvusEngine,
+) -> None:
+    anna = a_person()
+    wanted = [know(anna, a_vector(seed)).pk for seed in range(3)]
+    build = build_now()
+    milvus.drop(build.directory)
+    follower = IndexFollower(EMBEDDER, 16)
+    follower.refresh()
+    wanted.append(know(anna, a_vector(3)).pk)
+    follower.refresh()
+    Build.objects.update(upto_change=GalleryChange.objects.latest("pk").pk)  # another host has written it
+    follower.refresh()
+    assert sorted(follower.live.list_ids()) == wanted
