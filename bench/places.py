@@ -47,6 +47,8 @@ def curators_pages(crowd: Crowd) -> Pages:
         ("photos, progress (fragment)", reverse("photo_progress") + f"?ids={_joined(crowd.photos[:100])}"),
         ("album", reverse("album", args=(album,))),
         *((f"album, {name}", reverse(f"album_{name}", args=(album,))) for name in ("edit", "share")),
+        ("photos, timeline", reverse("timeline") + "?in=photos:"),
+        ("photos, slides (fragment)", reverse("slides") + "?in=photos:"),
         ("photos, late page", reverse("photos") + f"?after={late_in_order}"),
         ("history, late page", reverse("history") + "?after=100"),
         ("face (fragment)", reverse("face", args=(face,))),

@@ -74,6 +74,8 @@ TABLE: dict[str, Rule] = {
     "manage": CONTRIBUTOR(),
     "photos": VIEWER(),
     "photo_progress": VIEWER(),
+    "timeline": VIEWER(),
+    "slides": VIEWER(),
     "photos_act": CONTRIBUTOR().post,
     "photos_download": VIEWER().post,
     "photo_order": VIEWER().post,

@@ -36,6 +36,11 @@ class PhotoNavigation:
     photos: QuerySet[Photo]
     order: str
 
+    @property
+    def jump(self) -> str:
+        """The page from somewhere in the list on, but for the value that says where."""
+        return f"{self.address}{'&' if '?' in self.address else '?'}after="
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoPosition:
@@ -69,16 +74,23 @@ def get_photo_url(photo: Photo, key: str, face: int | None = None) -> str:
 
 def get_photo_navigation(user: User, key: str, photo: Photo) -> PhotoNavigation:
     """What the key in an address means; where it means nothing to this user, one of its albums, or all photos."""
-    kind, _colon, rest = key.partition(":")
-    found = _NAVIGATION_KINDS[kind](user, rest, key) if kind in _NAVIGATION_KINDS else None
-    if found:
+    if found := find_navigation(user, key):
         return found
     album = photo.albums.filter(pk__in=Album.objects.visible_to(user).values("pk")).first()
     if album:
         return _album_navigation(user, album, "")
+    return get_all_photos(user)
+
+
+def get_all_photos(user: User) -> PhotoNavigation:
     return PhotoNavigation(
         "", _("Photos"), reverse("photos"), Photo.objects.visible_to(user), user.photo_order
     )
+
+
+def find_navigation(user: User, key: str) -> PhotoNavigation | None:
+    kind, _colon, rest = key.partition(":")
+    return _NAVIGATION_KINDS[kind](user, rest, key) if kind in _NAVIGATION_KINDS else None
 
 
 def _album_navigation(user: User, album: Album, key: str) -> PhotoNavigation:

@@ -25,6 +25,7 @@ from gallery.web import (
     privacy,
     review,
     upload,
+    walks,
     worklists,
 )
 
@@ -158,6 +159,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("photos/moments", moments.photos_moments, name="photos_moments"),
     path("photos/download", media.photos_download, name="photos_download"),
     path("photos/favourite", descriptions.photos_favourite, name="photos_favourite"),
+    path("photos/timeline", walks.timeline, name="timeline"),
+    path("photos/slides", walks.slides, name="slides"),
     path("photos/<int:pk>/", photos.photo_detail, name="photo"),
     path("photos/<int:pk>/unstack", descriptions.photo_unstack, name="photo_unstack"),
     path("photos/<int:pk>/describe", descriptions.photo_describe, name="photo_describe"),

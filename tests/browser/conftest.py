@@ -39,6 +39,7 @@ GROUPS = {
     "test_names_on_photos.py": "furnished",
     "test_person_page.py": "furnished",
     "test_policy.py": "furnished",
+    "test_slideshow.py": "furnished",
     "test_who_page.py": "furnished",
     "test_without_scripts.py": "furnished",
     "test_zoom.py": "furnished",

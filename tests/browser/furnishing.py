@@ -57,6 +57,7 @@ NO_PAGES = {
     "metrics": "figures for programs",
     "photo_progress": "a part of pages that show photos",
     "photo_state": "a part of a photo's page",
+    "slides": "a part of the slideshow",
     "manifest": "a file",
     "service_worker": "a script",
     "photo_export": "a file",
