@@ -41,6 +41,7 @@ def _register_descriptions() -> None:
     from gallery.photos import (
         album_order,
         albums,
+        companions,
         descriptions,
         membership,
         moment_changes,
@@ -69,6 +70,7 @@ def _register_descriptions() -> None:
         moment_changes,
         stacks,
         turning,
+        companions,
         sharing,
         people,
         groups,
@@ -120,10 +122,12 @@ def _register_inverses() -> None:
     from gallery.index.switch import reverse_embedder_choice, reverse_switch_consent
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
     from gallery.people.references import undo_added_references
+    from gallery.photos.companions import separate_twins
     from gallery.photos.membership import ask_before_undo_shows
     from gallery.photos.turning import undo_turn
 
     register_undo_question(ask_before_undo_shows)
+    register_inverse(separate_twins, "photo.pair")
     register_inverse(undo_pause, "queue.pause", "queue.resume")
     register_inverse(undo_cancel_or_requeue, "queue.cancel", "queue.again")
     register_inverse(reverse_build_request, "build.request", "build.cancel")

@@ -34,6 +34,10 @@ MESSAGES: Mapping[str, str] = {
         "This is not a photo Facesite can read: it looks like %(what)s. "
         "Use JPEG, PNG, WebP, HEIC, AVIF, JPEG XL, TIFF, camera raw, GIF or BMP."
     ),
+    "lone_video": _(
+        "This is a video. Videos are kept beside the photo that they were taken with: send that photo first, with "
+        "the same name."
+    ),
     "raw_unreadable": _(
         "This is a camera raw file of a kind that Facesite cannot read. Save it as JPEG or DNG first."
     ),

@@ -190,6 +190,7 @@ TABLE: dict[str, Rule] = {
     # Pictures
     "photo_image": VIEWER("photo", "photo_digest", "width"),
     "photo_original": CONTRIBUTOR("photo"),
+    "photo_companion": CONTRIBUTOR("photo", "companion"),
     "face_image": VIEWER("face", "face_digest", "size"),
     "reference_image": VIEWER("reference", "reference_digest", "size"),
 }

@@ -20,6 +20,7 @@ from gallery.models import (
     Build,
     BulkAct,
     Calibration,
+    Companion,
     Erasure,
     Event,
     Finding,
@@ -39,7 +40,15 @@ from gallery.photos.renditions import face_digest, photo_digest, reference_diges
 from tests.making import a_face, a_person, a_photo, a_user
 
 NOBODY = "nobody"
-HIDEABLE = {"album", "photo", "face", "reference", "sharelink", "finding"}  # words that an album can hide
+HIDEABLE = {
+    "album",
+    "photo",
+    "companion",
+    "face",
+    "reference",
+    "sharelink",
+    "finding",
+}  # words that an album can hide
 BOUNDS = {"known": 0.9, "unsure": 0.8, "margin": 0.02}
 ROLES = (NOBODY, *(str(role.value) for role in Role))
 
@@ -98,6 +107,7 @@ def make_world() -> World:
         _album(world, owner, person, prefix=prefix)
     _add_to_hidden_albums(world, owner)
     for prefix in ("", "hidden_"):
+        (media / f"{prefix}a.mov").write_bytes(b"video")
         for name in ("a.jpg", "r.jpg"):
             Image.new("RGB", (800, 600), "gray").save(media / f"{prefix}{name}")
     return world
@@ -136,6 +146,9 @@ def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
     album = Album.objects.create(name=f"{prefix}trip", is_limited=bool(prefix), created_by=owner)
     name = f"{prefix}a.jpg"
     photo = a_photo(name, album, file=name, sha256=f"{prefix}sha", work=Status.QUEUED)
+    beside = Companion.objects.create(
+        photo=photo, kind="video", file=f"{prefix}a.mov", name="a.mov", sha256=f"{prefix}mov"
+    )
     face = a_face(photo, left=10, top=10, width=50, height=50, person=person, state="known")
     reference = Reference.objects.create(
         person=person, image=f"{prefix}r.jpg", sha256=f"{prefix}ref", source_face=face, status="approved"
@@ -148,6 +161,7 @@ def _album(world: World, owner: User, person: Person, *, prefix: str) -> None:
     rows: dict[str, models.Model] = {
         "album": album,
         "photo": photo,
+        "companion": beside,
         "face": face,
         "reference": reference,
         "sharelink": link,

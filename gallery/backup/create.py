@@ -56,7 +56,7 @@ from gallery.backup.store import (
     remove_unheld_files,
 )
 from gallery.core.erased import get_digest_key
-from gallery.models import Photo, Reference
+from gallery.models import Companion, Photo, Reference
 from gallery.models.storage import INDEX_AREA, get_media_path, get_storage
 from recognition.files import compute_sha256, sync_path, write_atomically, write_synced_text
 
@@ -93,7 +93,8 @@ class BackupInProgress:
         """Take the files that rows name now: the long part, before the database is copied."""
         photos = Photo.objects.exclude(file="").values_list("file", "sha256")
         references = Reference.objects.exclude(image="").values_list("image", "sha256")
-        for rows, step in ((photos, "photos"), (references, "references")):
+        companions = Companion.objects.values_list("file", "sha256")
+        for rows, step in ((photos, "photos"), (references, "references"), (companions, "companions")):
             named = (NamedFile(*row) for row in rows.order_by("pk").iterator(chunk_size=2_000))
             self._take(named, step, rows.count())
 

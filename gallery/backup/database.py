@@ -60,6 +60,7 @@ COUNTED_TABLES = {
 FILES_QUERY = (
     "SELECT file, sha256 FROM gallery_photo WHERE file <> ''"
     " UNION ALL SELECT image, sha256 FROM gallery_reference WHERE image <> ''"
+    " UNION ALL SELECT file, sha256 FROM gallery_companion"
 )
 
 

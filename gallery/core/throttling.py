@@ -21,7 +21,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy
 
 from gallery.core.exceptions import ActionRefused
-from gallery.models import ApiKey, Event, Photo, Reference, User
+from gallery.models import ApiKey, Companion, Event, Photo, Reference, User
 from gallery.models.clock import get_site_time
 from recognition.errors import ImageError
 
@@ -140,9 +140,16 @@ def check_upload_quota(user: User | None, more_bytes: int = 0) -> None:
     kept = Photo.objects.filter(uploaded_by=user, added_at__gt=since).aggregate(
         files=Count("pk"), bytes=Sum("bytes"), first=Min("added_at")
     )
+    beside = Companion.objects.filter(uploaded_by=user, added_at__gt=since).aggregate(
+        files=Count("pk"), bytes=Sum("bytes")
+    )
     references = Reference.objects.filter(added_by=user, created_at__gt=since).count()
     refused = Event.objects.filter(actor=user, verb=VERB_UPLOAD_REFUSED, at__gt=since).count()
-    is_full = kept["files"] + references + refused >= settings.UPLOADS_PER_HOUR
-    if is_full or (kept["bytes"] or 0) + more_bytes > settings.UPLOAD_GB_PER_HOUR * 1_000_000_000:
+    is_full = kept["files"] + beside["files"] + references + refused >= settings.UPLOADS_PER_HOUR
+    if (
+        is_full
+        or (kept["bytes"] or 0) + (beside["bytes"] or 0) + more_bytes
+        > settings.UPLOAD_GB_PER_HOUR * 1_000_000_000
+    ):
         first_leaves = (kept["first"] or now) + QUOTA_PERIOD - now
         raise UploadQuotaReached(max(MIN_WAIT_SECONDS, round(first_leaves.total_seconds())))

@@ -18,11 +18,13 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Face, Photo, Reference
 from gallery.models.photos import READING, TURNED_ONCE
-from gallery.models.storage import remove_file
+from gallery.models.storage import get_media_path, remove_file
 from gallery.people.crops import cut_reference_again
+from gallery.photos.companions import keep_video_inside
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
 from recognition.errors import ImageError
 from recognition.images import ImageInfo
+from recognition.images.motion import find_video_inside
 from recognition.images.orientation import get_stored_box
 from recognition.images.sandbox import probe_photo, read_photo
 from recognition.likeness import SHARPNESS_SIDE, measure_likeness
@@ -48,6 +50,7 @@ def reread_files() -> None:
 def _reread_file(photo: Photo) -> None:
     try:
         info = probe_photo(photo.picture, get_upload_limits())
+        inside = find_video_inside(get_media_path(str(photo.file)), info.kind)
         picture = read_photo(photo.picture, get_upload_limits(), max_side=SHARPNESS_SIDE)
     except ImageError as error:
         if error.code != "unreadable":  # as while its disk is away
@@ -73,6 +76,8 @@ def _reread_file(photo: Photo) -> None:
         if current.rating is None:
             columns["rating"] = info.rating
         rows.update(reading=READING, **columns)
+        if inside:
+            keep_video_inside(photo, *inside)
         stack_photo(Photo.objects.get(pk=photo.pk), measure_likeness(picture.pixels))
 
 

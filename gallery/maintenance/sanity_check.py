@@ -33,7 +33,7 @@ from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import track_job
 from gallery.maintenance.jobs import SANITY_CHECK_JOB
-from gallery.models import Build, Photo, Reference, Status
+from gallery.models import Build, Companion, Photo, Reference, Status
 from gallery.models.base import build_failure_columns, get_job
 from gallery.models.clock import get_site_time
 from gallery.models.storage import INDEX_AREA, QUARANTINE_AREA, StoredFile, get_storage
@@ -50,14 +50,15 @@ CHECK_INTERVAL, HASHED_CHECK_INTERVAL = timedelta(days=1), timedelta(days=7)
 class FileColumn:
     """A column that names files, and the task that works on its rows."""
 
-    model: type[Photo] | type[Reference]
+    model: type[Photo] | type[Reference] | type[Companion]
     name: str
-    task: str
+    task: str = ""
 
 
 FILE_COLUMNS = (
     FileColumn(Photo, "file", "process_photo"),
     FileColumn(Reference, "image", "embed_reference"),
+    FileColumn(Companion, "file"),
 )
 
 
@@ -179,7 +180,7 @@ def mend_files(found: SanityReport, identities: Identities = ()) -> None:
             found.restored.append(row.file)
         elif any(copy.suffix == AGE_SUFFIX for copy in copies):
             found.locked.append(row.file)
-        elif row in found.lost:
+        elif row in found.lost and row.column.task:
             failure = {"work": Status.FAILED, "finished_at": get_site_time()}
             failure |= build_failure_columns(JobFailed("file_lost"))
             row.get_rows().exclude(work=Status.PROCESSING).update(**failure)
@@ -205,7 +206,7 @@ def _restore_copy(row: LostFile, copy: Path, identities: Identities) -> bool:
         return False
     finally:
         part.unlink(missing_ok=True)
-    if enqueue_rows(row.get_rows().filter(work=Status.FAILED, failure_code=FILE_LOST)):
+    if row.column.task and enqueue_rows(row.get_rows().filter(work=Status.FAILED, failure_code=FILE_LOST)):
         dispatch.send_task(row.column.task, row.pk)
     return True
 

@@ -2,6 +2,7 @@
 
 from gallery.models.accounts import ApiKey, ApiScope, IdempotencyKey, Invitation, Role, User
 from gallery.models.base import Job, Status, Work
+from gallery.models.companions import Companion
 from gallery.models.curation import BulkAct, Finding
 from gallery.models.groups import Membership, PeopleGroup
 from gallery.models.history import ErasedDigest, Erasure, Event, EventSubject, SiteSetting, WorkerBeat
@@ -33,6 +34,7 @@ __all__ = [
     "Calibration",
     "Candidate",
     "Chore",
+    "Companion",
     "Decision",
     "ErasedDigest",
     "Erasure",

@@ -97,7 +97,7 @@ class TakenSource(models.TextChoices):
 
 
 TURNED_ONCE = 1  # the reading from which TIFFs stand
-READING = 3  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
+READING = 4  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
 
 
 class Photo(Work):
@@ -108,6 +108,7 @@ class Photo(Work):
     )
     file = models.FileField(max_length=200, unique=True)  # the original
     name = models.CharField(_("file name"), max_length=255)
+    folder = models.CharField(max_length=400, blank=True, default="", editable=False)  # that it came from
     search = models.CharField(max_length=400, db_index=True, editable=False, default="")
     sha256 = models.CharField(max_length=64, editable=False)
     copy = models.PositiveSmallIntegerField(default=0, editable=False)  # of a file that others keep unseen

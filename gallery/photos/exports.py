@@ -23,7 +23,7 @@ from gallery.core.limits import get_upload_limits
 from gallery.faces.labels import FaceLabel
 from gallery.faces.selectors import FaceMark, list_face_marks
 from gallery.history.audit import record_download
-from gallery.models import Photo, PhotoCopy, User
+from gallery.models import Companion, Photo, PhotoCopy, User
 from gallery.photos.renditions import RENDITION_LIMITS, check_still_so_turned, get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
 from gallery.photos.withheld_names import WithheldNames
@@ -68,6 +68,22 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
         response = as_download(HttpResponse(copy.data, content_type=copy.media_type), name)
     record_download(user, photo, position=has_position)
     return response
+
+
+def companion_response(user: User, companion: Companion) -> HttpResponseBase:
+    """The file beside a photo, as it was uploaded."""
+    kind = mimetypes.guess_type(str(companion.file))[0] or "application/octet-stream"
+    response = file_response(Path(companion.file.path), kind, companion.name, attachment=True)
+    response["Cache-Control"] = "private, no-store"
+    record_download(user, companion.photo, kind="companion", position=True)
+    return response
+
+
+def list_original_files(photo: Photo) -> list[tuple[Path, str]]:
+    """The file as it was uploaded and those that are kept with it, each with its name. NotThere if it is missing."""
+    require_file(Path(photo.file.path))
+    beside = [(Path(row.file.path), row.name) for row in photo.companions.all()]
+    return [(Path(photo.file.path), photo.name), *((path, name) for path, name in beside if path.is_file())]
 
 
 def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> ExportedFile:

@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 from gallery.core.pagination import KeysetPage, find_by_id
 from gallery.faces.labels import FaceLabel
 from gallery.jobs.heartbeats import DEAD_AFTER
-from gallery.models import Album, Decision, Face, Photo, PhotoCopy, Status, User, WorkerBeat
+from gallery.models import Album, Companion, Decision, Face, Photo, PhotoCopy, Status, User, WorkerBeat
 from gallery.models.base import UNFINISHED_STATUSES
 from gallery.models.clock import get_site_time
 from gallery.models.labels import format_label
@@ -164,11 +164,13 @@ def get_tile_summary(photo: Photo) -> TileSummary:
 
 
 def find_photo_by_sha256(sha256: str, user: User | None = None, album: Album | None = None) -> Photo | None:
-    """The photo of this file, or of which it is a copy, if this user may know of it (nobody in particular: any).
+    """The photo of this file, or of which it is a copy or companion, if this user may know of it (without one: any).
 
     Of several copies the one that is in the album, else one that is for everybody: it may go there.
     """
-    known = Q(sha256=sha256) | Exists(PhotoCopy.objects.filter(photo=OuterRef("pk"), sha256=sha256))
+    copies = PhotoCopy.objects.filter(photo=OuterRef("pk"), sha256=sha256)
+    beside = Companion.objects.filter(photo=OuterRef("pk"), sha256=sha256)
+    known = Q(sha256=sha256) | Exists(copies) | Exists(beside)
     rows = Photo.objects.filter(known).order_by("copy")
     found = list(rows.in_visible_albums(user) if user else rows)
     if len(found) < 2:
@@ -180,5 +182,8 @@ def find_photo_by_sha256(sha256: str, user: User | None = None, album: Album | N
 
 def get_next_copy_number(sha256: str) -> int:
     """The number for one more copy of this file: 0 unless there is one in an album for others."""
-    newest: int | None = Photo.objects.filter(sha256=sha256).aggregate(newest=Max("copy"))["newest"]
-    return 0 if newest is None else newest + 1
+    found = (
+        model._default_manager.filter(sha256=sha256).aggregate(newest=Max("copy"))
+        for model in (Photo, Companion)
+    )
+    return max((each["newest"] + 1 for each in found if each["newest"] is not None), default=0)

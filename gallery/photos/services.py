@@ -24,10 +24,11 @@ from gallery.history.erased import ask_before_return
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.jobs.services import requeue_rows
-from gallery.models import Album, AlbumPhoto, Event, Photo, Status, User
+from gallery.models import Album, AlbumPhoto, Companion, Event, Photo, Status, User
 from gallery.models.clock import get_database_time, get_site_time
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
+from gallery.photos.companions import find_twin, keep_twin, keep_video, keep_video_inside
 from gallery.photos.membership import (
     filter_movable_photos,
     list_limiting_albums,
@@ -36,6 +37,7 @@ from gallery.photos.membership import (
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageTooLarge
+from recognition.images.motion import find_video_inside, is_video_file
 from recognition.images.sandbox import probe_photo
 
 FILE_EXTENSIONS = {  # by Pillow's name of the format
@@ -58,6 +60,7 @@ class AddedPhoto:
     is_duplicate: bool
     is_new_in_album: bool = False  # here already, and now in this album, too
     refusal: str = ""  # why it did not come into the album
+    companion: Companion | None = None  # that the file became, beside the photo
 
 
 def add_photo(
@@ -93,9 +96,15 @@ def _keep_upload(
             return _add_known_photo(user, found, album)
         copy = get_next_copy_number(received.sha256)
         check_upload_quota(user, received.bytes)
-        info = probe_photo(received.path, get_upload_limits())
-        shown = clean_name(PurePath(path.replace("\\", "/")).name)[:255] or _("photo")
+        place = PurePath(path.replace("\\", "/"))
+        shown = clean_name(place.name)[:255] or _("photo")
+        folder = clean_name(str(place.parent))[:400] if place.parent.parts else ""
         ask_before_return(user, sha256s=[received.sha256], file=shown)
+        if is_video_file(received.path):
+            companion = keep_video(user, received, shown, folder, album, copy)
+            return AddedPhoto(companion.photo, is_duplicate=False, companion=companion)
+        info = probe_photo(received.path, get_upload_limits())
+        inside = find_video_inside(received.path, info.kind)
         file = received.keep(build_photo_name(received.sha256, FILE_EXTENSIONS[info.kind], copy))
     finally:
         received.drop()
@@ -105,6 +114,7 @@ def _keep_upload(
         copy=copy,
         bytes=received.bytes,
         name=shown,
+        folder=folder,
         search=get_search_key(shown)[:400],
         format=info.kind,
         width=info.width,
@@ -114,7 +124,13 @@ def _keep_upload(
         uploaded_by=user,
         queued_at=get_database_time(),
     )
-    return _save_photo(user, photo, album)
+    if twin := find_twin(user, photo, album):
+        companion = keep_twin(user, photo, twin)
+        return AddedPhoto(twin, is_duplicate=False, companion=companion)
+    added = _save_photo(user, photo, album)
+    if inside and not added.is_duplicate:
+        keep_video_inside(photo, *inside)
+    return added
 
 
 def _restore_lost_file(photo: Photo, received: ReceivedFile) -> None:

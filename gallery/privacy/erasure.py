@@ -42,6 +42,7 @@ from gallery.jobs import dispatch
 from gallery.models import (
     ApiKey,
     Candidate,
+    Companion,
     Decision,
     ErasedDigest,
     Erasure,
@@ -293,13 +294,21 @@ def erase_photos(user: User | None, photos: Sequence[Photo], *, with_references:
                 )
             )
         faces = list(Face.objects.select_for_update().filter(photo__in=held).order_by("pk"))
-        ids = {"photo": {photo.pk for photo in held}, "face": {face.pk for face in faces}}
-        todo = ErasureTodo(ErasedObjects(ids, frozenset(photo.name for photo in held)))
+        companions = list(Companion.objects.filter(photo__in=held))
+        ids = {
+            "photo": {photo.pk for photo in held},
+            "face": {face.pk for face in faces},
+            "companion": {companion.pk for companion in companions},
+        }
+        names = frozenset([photo.name for photo in held] + [companion.name for companion in companions])
+        todo = ErasureTodo(ErasedObjects(ids, names))
         todo.add_digests(Kind.FILE, (photo.sha256 for photo in held))
         copies = PhotoCopy.objects.filter(photo__in=held)
         todo.add_digests(Kind.FILE, copies.values_list("sha256", flat=True))
+        todo.add_digests(Kind.FILE, (companion.sha256 for companion in companions))
         todo.add_digests(Kind.ROW, (describe_row("photo", photo.pk, photo.added_at) for photo in held))
-        todo.files, todo.photos = [str(photo.file) for photo in held], [photo.sha256 for photo in held]
+        todo.files = [str(photo.file) for photo in held] + [str(companion.file) for companion in companions]
+        todo.photos = [photo.sha256 for photo in held]
         todo.add_faces(faces)
         todo.counts["photos"] = len(held)
         todo.counts["candidates"] = Candidate.objects.filter(face__photo__in=held).count()

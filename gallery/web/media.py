@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -15,8 +16,8 @@ from gallery.core.downloads import as_download, picture_response
 from gallery.core.exceptions import ActionRefused, NotThere, translate_error
 from gallery.core.permissions import PageRequest, contributor_required, gives_file
 from gallery.history.audit import record_download
-from gallery.models import Face, Photo, Reference, User
-from gallery.photos.exports import export_photo, original_response
+from gallery.models import Companion, Face, Photo, Reference, User
+from gallery.photos.exports import companion_response, export_photo, list_original_files, original_response
 from gallery.photos.renditions import (
     FACE_SIZES,
     PHOTO_WIDTHS,
@@ -65,6 +66,15 @@ def photo_original(request: PageRequest, pk: int) -> HttpResponseBase:
     return original_response(request.user, photo, has_position=request.GET.get("position") != "no")
 
 
+@gives_file
+@contributor_required
+@require_safe
+def photo_companion(request: PageRequest, pk: int, companion: int) -> HttpResponseBase:
+    """A file that is kept beside the photo: its camera raw file, its video."""
+    rows = Companion.objects.filter(photo__in=Photo.objects.visible_to(request.user), photo=pk)
+    return companion_response(request.user, get_object_or_404(rows, pk=companion))
+
+
 PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}
 
 
@@ -81,14 +91,17 @@ def photo_export(request: PageRequest, pk: int, kind: str) -> HttpResponse:
     return as_download(HttpResponse(made.data, content_type=made.media_type), made.name)
 
 
-ZIP_EXPORT_KINDS = {"annotated", "xmp"}
+ZIP_EXPORT_KINDS = {"annotated", "xmp", "original"}
 
 
 @gives_file
 @require_POST
 def photos_download(request: PageRequest) -> HttpResponseBase:
-    """The chosen photos (`photo`, ids) as `kind`: with boxes and names drawn, or copies with names inside."""
+    """The chosen photos (`photo`, ids) as `kind`: with boxes and names drawn, copies with names inside, or for
+    contributors the files as they were uploaded, with those that are kept beside them."""
     kind = request.POST.get("kind", "")
+    if kind == "original" and not request.user.is_contributor:
+        raise PermissionDenied
     if kind not in ZIP_EXPORT_KINDS:
         raise ActionRefused(_("Choose what to do with these photos."))
     chosen = get_chosen_photos(request, Photo.objects.visible_to(request.user), MAX_ZIP_PHOTOS)
@@ -103,12 +116,16 @@ def _stream_zip(user: User, photos: Sequence[Photo], kind: str) -> Iterator[byte
     archive, names, missing = ZipStream(), set[str](), list[str]()
     for photo in photos:
         try:
-            made = export_photo(user, photo, kind)
+            if kind == "original":
+                for path, name in list_original_files(photo):
+                    archive.add_path(path, _free_file_name(name, photo.pk, names))
+            else:
+                made = export_photo(user, photo, kind)
+                archive.add(made.data, _free_file_name(made.name, photo.pk, names))
         except (RecognitionError, NotThere, OSError) as error:
             missing.append(f"{photo.name}: {translate_error(error)}")
             continue
-        archive.add(made.data, _free_file_name(made.name, photo.pk, names))
-        record_download(user, photo, kind=kind, position=False)
+        record_download(user, photo, kind=kind, position=kind == "original")
         yield from archive.all_files()
     if not names:
         raise ActionRefused("\n".join(missing))

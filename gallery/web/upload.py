@@ -43,6 +43,7 @@ from recognition.errors import ImageError
 from recognition.images.archive import is_archive, read_archive_members
 
 ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
+BESIDE = "beside"  # kept with a photo
 FAILED = "failed"  # not the file's fault: the same file may be sent again
 
 
@@ -254,6 +255,9 @@ def _add_one_photo(
     except TRANSIENT_ERRORS as error:
         close_old_connections()  # what comes next in this request gets one that is not broken
         return UploadResult(FAILED, name, explain_server_error(error))
+    if added.companion:
+        sentence = _("Kept with “%(photo)s”, which it belongs to.") % {"photo": added.photo.name}
+        return UploadResult(BESIDE, name, sentence, added.photo)
     if not added.is_duplicate:
         return UploadResult(ADDED, name, photo=added.photo)
     if added.is_new_in_album and album:

@@ -210,6 +210,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     # Pictures
     path("pictures/photo/<int:pk>/<slug:digest>/<int:width>", media.photo_image, name="photo_image"),
     path("pictures/face/<int:pk>/<slug:digest>/<int:size>", media.face_image, name="face_image"),
+    path("photos/<int:pk>/beside/<int:companion>", media.photo_companion, name="photo_companion"),
     path("photos/<int:pk>/original", media.photo_original, name="photo_original"),
     path("pictures/crop/<int:pk>/<slug:digest>/<int:size>", media.reference_image, name="reference_image"),
 ]

@@ -18,6 +18,7 @@ from recognition.files import is_system_file, is_system_folder
 from recognition.images.archive_names import decode_names
 from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
+from recognition.images.motion import get_rank_beside, is_video
 from recognition.images.source import open_regular_file
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
@@ -60,17 +61,18 @@ def read_archive_members(
     archive_limits: ArchiveLimits = DEFAULT_ARCHIVE_LIMITS,
     system_folders: Iterable[str] = (),
 ) -> Iterator[Member]:
-    """The members of an archive in their order, each read only when it is asked for.
+    """The members of an archive in their order, what goes with a photo last; each read only when it is asked for.
 
-    Members that begin like a photo come with their bytes (still to be probed), others with the reason of their
-    refusal; folders and the clutter that systems add are left out, a system's folder (of ``system_folders`` and those
-    known) by one refusal. Raises ImageError for an archive that cannot
-    be opened, ImageTooLarge when it breaks a limit, be it half-way through.
+    Members that begin like a photo or a video come with their bytes (still to be probed), others with the reason of
+    their refusal; folders and the clutter that systems add are left out, a system's folder (of ``system_folders``
+    and those known) by one refusal. Raises ImageError for an archive that cannot be opened, ImageTooLarge when it
+    breaks a limit, be it half-way through.
     """
     with _open_archive(source, archive_limits) as archive:
         left, left_out = archive_limits.unpacked_bytes, set()
         entries = archive.infolist()
-        for entry, name in zip(entries, decode_names(entries), strict=True):
+        named = zip(entries, decode_names(entries), strict=True)
+        for entry, name in sorted(named, key=lambda each: get_rank_beside(each[1])):
             if entry.is_dir() or "__macosx" in name.lower().split("/") or is_system_file(name.split("/")[-1]):
                 continue
             *folders, _file = name.split("/")
@@ -170,7 +172,8 @@ def _read_content(
     most = min(limits.bytes, archive_limits.ratio * max(entry.compress_size, 1_000))
     with archive.open(entry) as file:
         parts = [file.read(_CHUNK_BYTES)]
-        get_photo_kind(parts[0])
+        if not is_video(parts[0]):
+            get_photo_kind(parts[0])
         size = len(parts[0])
         while part := file.read(_CHUNK_BYTES):
             parts.append(part)

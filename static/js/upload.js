@@ -15,6 +15,8 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, sum) => {
   return sum;
 });
 const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what operating systems put into folders
+const BESIDE = /\.(mov|mp4|cr2|cr3|nef|arw|dng|orf|rw2|raf|pef)$/i; // what may be kept beside a photo, which goes first
+const VIDEO = /\.(mov|mp4)$/i;
 const form = document.querySelector("[data-upload]");
 const section = document.querySelector("[data-sending]");
 const list = section.querySelector("[data-files]");
@@ -87,7 +89,9 @@ async function makeAlbum() {
 }
 
 function addFiles(files) {
-  for (const file of files) {
+  const rank = ({ name }) => BESIDE.test(name) + VIDEO.test(name);
+  const inOrder = [...files].sort((a, b) => rank(a) - rank(b));
+  for (const file of inOrder) {
     if (CLUTTER.test(file.name)) continue;
     counts.all += 1;
     enqueueFile(file);
@@ -115,7 +119,7 @@ function addRow(file) {
 }
 
 function sendNextFiles() {
-  while (!pause && sending < AT_ONCE && queue.length) {
+  while (!pause && sending < AT_ONCE && queue.length && !(sending && VIDEO.test(queue[0].file.name))) {
     sending += 1;
     sendFile(queue.shift());
   }
@@ -281,7 +285,7 @@ function showResult(job, { kind, html, sentence, wait }) {
     added.insertAdjacentHTML("afterbegin", html);
     document.querySelector("[data-progress]").dataset.left ||= "1";
   } else if (!(job.isAgain && kind === "duplicate")) { // of a ZIP file, the photos that got through the first time
-    counts[kind] += 1;
+    if (kind in counts) counts[kind] += 1;
     list.insertAdjacentHTML("beforeend", html);
   }
 }

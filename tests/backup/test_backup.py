@@ -22,7 +22,7 @@ from gallery.backup.layout import collect_settings, find_backup, list_backups, l
 from gallery.backup.restore import RestoreResult, _list_erased_since
 from gallery.backup.store import FileStore, hold_folder_lock
 from gallery.backup.verification import verify_backup
-from gallery.models import Erasure, Photo
+from gallery.models import Companion, Erasure, Photo
 from gallery.models.storage import remove_file, write_file
 from tests.making import a_person, a_photo, a_reference
 
@@ -59,9 +59,14 @@ def test_a_backup_holds_the_database_and_every_file_once(place: Path) -> None:
     reference = a_reference(a_person())
     reference.sha256 = write_file(reference.image.name, b"crop")
     reference.save()
+    beside = Companion(
+        photo=Photo.objects.get(copy=1), kind="video", name="one.mov", file="photos/on/one.mov"
+    )
+    beside.sha256 = write_file(beside.file.name, b"video")
+    beside.save()
     made = make_backup(place)
-    assert len(names(place)) == 3
-    assert stored(place) == {b"one", b"crop"}
+    assert len(names(place)) == 4
+    assert stored(place) == {b"one", b"crop", b"video"}
     assert made.manifest.counts == {
         "photos": 2,
         "people": 1,

@@ -14,6 +14,7 @@ from gallery.photos.albums import find_albums_called, make_unsaved_album
 from gallery.photos.services import add_photo
 from recognition.errors import ImageError
 from recognition.files import clean_path
+from recognition.images.motion import get_rank_beside
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -30,7 +31,8 @@ class Command(GalleryCommand):
         root = get_existing_folder(folder)
         into = get_or_create_album(album) if album else None
         report: dict[str, list[Any]] = {"added": [], "already": [], "refused": [], "waiting": []}
-        paths = self.list_photos(root)
+        paths = self.list_photos(root, with_videos=True)
+        paths.sort(key=lambda path: (path.parent, get_rank_beside(path.name)))
         for path in self.progress(paths, len(paths), "photos"):
             shown = clean_path(path)
             try:
@@ -45,6 +47,10 @@ class Command(GalleryCommand):
                 self.warn(f"{shown}: {reason}")
                 continue
             except (ImageError, OSError) as error:
+                if isinstance(error, ImageError) and error.code == "lone_video":
+                    self.left_out.append({"path": shown, "reason": str(error)})
+                    self.warn(f"{shown}: left out. {error}")
+                    continue
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 report["refused"].append({"path": shown, "reason": reason})
                 self.fail_with(f"{shown}: {reason}")
