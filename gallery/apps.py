@@ -45,6 +45,7 @@ def _register_descriptions() -> None:
         descriptions,
         membership,
         moment_changes,
+        pages,
         sharing,
         stacks,
         turning,
@@ -71,6 +72,7 @@ def _register_descriptions() -> None:
         stacks,
         turning,
         companions,
+        pages,
         sharing,
         people,
         groups,
@@ -124,10 +126,12 @@ def _register_inverses() -> None:
     from gallery.people.references import undo_added_references
     from gallery.photos.companions import separate_twins
     from gallery.photos.membership import ask_before_undo_shows
+    from gallery.photos.pages import undo_pages
     from gallery.photos.turning import undo_turn
 
     register_undo_question(ask_before_undo_shows)
     register_inverse(separate_twins, "photo.pair")
+    register_inverse(undo_pages, "photo.pages")
     register_inverse(undo_pause, "queue.pause", "queue.resume")
     register_inverse(undo_cancel_or_requeue, "queue.cancel", "queue.again")
     register_inverse(reverse_build_request, "build.request", "build.cancel")

@@ -22,6 +22,7 @@ from gallery.models.storage import get_media_path, remove_file
 from gallery.people.crops import cut_reference_again
 from gallery.photos.companions import keep_video_inside
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
+from gallery.photos.pages import add_pages
 from recognition.errors import ImageError
 from recognition.images import ImageInfo
 from recognition.images.motion import find_video_inside
@@ -78,6 +79,8 @@ def _reread_file(photo: Photo) -> None:
         rows.update(reading=READING, **columns)
         if inside:
             keep_video_inside(photo, *inside)
+        if photo.format == "TIFF" and info.frames > 1 and photo.page_of is None:
+            add_pages(None, current, info.frames)
         stack_photo(Photo.objects.get(pk=photo.pk), measure_likeness(picture.pixels))
 
 

@@ -139,6 +139,9 @@ class Photo(Work):
     stack = models.BigIntegerField(null=True, editable=False, db_index=True)
     stack_score = models.FloatField(default=0, editable=False)
     is_stackable = models.BooleanField(default=True, editable=False)
+    page_of = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, editable=False, related_name="pages"
+    )
     is_cut_off = models.BooleanField(default=False, editable=False)  # the file ends too early
     revision = models.PositiveIntegerField(default=0, editable=False)
 

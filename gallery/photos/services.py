@@ -35,6 +35,7 @@ from gallery.photos.membership import (
     put_photos_in_album,
 )
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
+from gallery.photos.pages import add_pages
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageTooLarge
 from recognition.images.motion import find_video_inside, is_video_file
@@ -130,6 +131,8 @@ def _keep_upload(
     added = _save_photo(user, photo, album)
     if inside and not added.is_duplicate:
         keep_video_inside(photo, *inside)
+    if info.kind == "TIFF" and info.frames > 1 and not added.is_duplicate:
+        add_pages(user, photo, info.frames)
     return added
 
 

@@ -35,6 +35,7 @@ from gallery.photos.membership import (
     put_photos_in_album,
     take_photos_out,
 )
+from gallery.photos.pages import list_pages
 from gallery.photos.selectors import (
     PHOTOS_PER_PAGE,
     add_tile_summaries,
@@ -146,6 +147,7 @@ def photo_detail(request: PageRequest, pk: int) -> HttpResponse:
     context |= {"on": on, "place": locate_photo(on, photo), **_get_album_context(user, photo)}
     context["back"] = get_grid_url(on, photo)
     context["stack"] = list_stack(user, photo)
+    context["pages"] = list_pages(user, photo)
     context["is_favourite"] = user.favourite_photos.filter(pk=photo.pk).exists()
     return render(request, "gallery/photo.html", context)
 

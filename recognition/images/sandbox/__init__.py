@@ -39,6 +39,7 @@ from recognition.types import Box
 
 __all__ = [
     "close_decoders",
+    "extract_page",
     "make_rendition",
     "probe_photo",
     "read_photo",
@@ -106,6 +107,11 @@ def make_rendition(
 ) -> bytes:
     request = {"do": "derive", "max_side": max_side, "form": form, "quality": quality}
     return _ask_decoder(source, limits, request, _unpack_content)
+
+
+def extract_page(source: Source, number: int, limits: Limits = DEFAULT_LIMITS) -> bytes | None:
+    """See ``recognition.images.pages``, whose ``extract_page`` this is."""
+    return _ask_decoder(source, limits, {"do": "page", "number": number}, _unpack_page)
 
 
 def read_sidecar(
@@ -204,6 +210,10 @@ def _unpack_regions(answer: Message, handles: list[int]) -> list[Region]:
 
 def _unpack_content(answer: Message, handles: list[int]) -> bytes:
     return map_shared_file(handles[0], int(answer["bytes"])).tobytes()
+
+
+def _unpack_page(answer: Message, handles: list[int]) -> bytes | None:
+    return _unpack_content(answer, handles) if answer["bytes"] else None
 
 
 def _unpack_sidecar(answer: Message, handles: list[int]) -> tuple[NamesOfFiles, Contacts]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from recognition.errors import ImageError
 from recognition.images.limits import Limits
+from recognition.images.pages import extract_page
 from recognition.images.reader import make_rendition, probe_photo, read_photo, read_regions
 from recognition.images.sandbox.wire import (
     DecoderGone,
@@ -59,7 +60,7 @@ def serve_requests(handle: int) -> None:
 
 
 def _lock_down() -> None:
-    """No core dumps and, where the system lets us, no new privileges and no network."""
+    """No core dumps and, where the system lets us, no new privileges, no network and no files of the site's."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; its end ends us
@@ -169,6 +170,15 @@ def _answer_derive(file: Turned, limits: Limits, request: Message) -> Answer:
     return {"bytes": len(content)}, handle
 
 
+def _answer_page(file: Turned, limits: Limits, request: Message) -> Answer:
+    content = extract_page(file, request["number"], limits)
+    if content is None:
+        return {"bytes": 0}, None
+    handle = create_shared_file()
+    write_all(handle, content)
+    return {"bytes": len(content)}, handle
+
+
 def _answer_sidecar(file: Turned, limits: Limits, request: Message) -> Answer:
     with open_source(file) as sidecar:
         sidecar.seek(0)
@@ -186,5 +196,6 @@ _REQUEST_HANDLERS: dict[str, Callable[[Turned, Limits, Message], Answer]] = {
     "read": _answer_read,
     "regions": _answer_regions,
     "derive": _answer_derive,
+    "page": _answer_page,
     "sidecar": _answer_sidecar,
 }
