@@ -22,6 +22,7 @@ from recognition.errors import ImageError
 from recognition.images.limits import Limits
 from recognition.images.pages import extract_page
 from recognition.images.reader import make_rendition, probe_photo, read_photo, read_regions
+from recognition.images.sandbox.landlock import confine_process
 from recognition.images.sandbox.wire import (
     DecoderGone,
     Message,
@@ -69,6 +70,7 @@ def _lock_down() -> None:
         library.prctl(_NEW_PRIVILEGES, 1, 0, 0, 0)
         library.prctl(_DUMPABLE, 0, 0, 0, 0)
         library.unshare(_NEW_USER | _NEW_NETWORK)
+        confine_process()
 
 
 def _silence_libraries() -> None:
