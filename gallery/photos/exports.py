@@ -73,7 +73,7 @@ def original_response(user: User, photo: Photo, *, has_position: bool) -> HttpRe
 def companion_response(user: User, companion: Companion) -> HttpResponseBase:
     """The file beside a photo, as it was uploaded."""
     kind = mimetypes.guess_type(str(companion.file))[0] or "application/octet-stream"
-    response = file_response(Path(companion.file.path), kind, companion.name, attachment=True)
+    response = stored_response(str(companion.file), kind, companion.name, attachment=True)
     response["Cache-Control"] = "private, no-store"
     record_download(user, companion.photo, kind="companion", position=True)
     return response

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
@@ -17,8 +16,8 @@ from gallery.core.limits import get_upload_limits
 from gallery.history.changeset import ChangeSet, apply_effects, record_event, reverse_groups
 from gallery.history.undo import describe_later_change
 from gallery.jobs import dispatch
-from gallery.jobs.leases import get_database_time
 from gallery.models import AlbumPhoto, Event, Photo, User
+from gallery.models.clock import get_database_time, get_site_time
 from gallery.models.people import get_search_key
 from gallery.models.storage import ReceivedFile, build_photo_name, receive_file
 from gallery.photos.selectors import get_next_copy_number
@@ -101,7 +100,7 @@ def undo_pages(user: User, event: Event) -> dict[str, Any]:
     else:
         changes = ChangeSet()
         there = Photo.objects.outside_trash().filter(pk__in=undo.get("pages", ()))
-        changes.update(there, trashed_at=timezone.now(), trashed_by=user)
+        changes.update(there, trashed_at=get_site_time(), trashed_by=user)
     if not changes.groups:
         raise CannotUndo(describe_later_change(event))
     apply_effects(changes)
