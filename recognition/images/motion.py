@@ -51,8 +51,10 @@ def find_video_inside(path: Path, kind: str) -> tuple[int, int] | None:
         if at < 0 or found is None:
             return None
         boxes = list(_walk_boxes(content, found.start()))
-        has_movie = any(name in (b"moov", b"moof") for name, _body, _end in boxes)
-        return (found.start(), boxes[-1][2]) if has_movie else None
+        if any(name in (b"moov", b"moof") for name, _body, _end in boxes):
+            return found.start(), boxes[-1][2]
+        follows_picture = content[found.start() - 2 : found.start()] == b"\xff\xd9"
+        return (found.start(), len(content)) if follows_picture else None
 
 
 def find_content_identifier(path: Path) -> bytes:

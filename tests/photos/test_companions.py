@@ -107,6 +107,9 @@ def test_the_video_of_a_live_photo_is_known_by_its_name_and_identifier(user: Use
 def test_the_video_inside_of_a_motion_photo_is_a_file_of_its_own(user: User) -> None:
     inside = add_photo(user, [corpus.jpeg() + video()], "PXL_1.MP.jpg").photo.companions.get()
     assert (inside.name, Path(inside.file.path).read_bytes()) == ("PXL_1.MP.mp4", video())
+    odd = b"\x00\x00\x00\x18ftypmp42" + bytes(90)  # of boxes that nobody knows
+    kept = add_photo(user, [corpus.jpeg(80, 60) + odd], "PXL_2.MP.jpg").photo.companions.get()
+    assert Path(kept.file.path).read_bytes() == odd
     in_box = add_photo(user, [corpus.heic() + box(b"mpvd", video())], "two.heic").photo.companions.get()
     assert Path(in_box.file.path).read_bytes() == video()
 
