@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from facesite import VERSION
@@ -93,8 +94,10 @@ class BackupInProgress:
         """Take the files that rows name now: the long part, before the database is copied."""
         photos = Photo.objects.exclude(file="").values_list("file", "sha256")
         references = Reference.objects.exclude(image="").values_list("image", "sha256")
-        companions = Companion.objects.values_list("file", "sha256")
-        for rows, step in ((photos, "photos"), (references, "references"), (companions, "companions")):
+        wanted: list[tuple[QuerySet[Any, Any], str]] = [(photos, "photos"), (references, "references")]
+        if Companion._meta.db_table in connection.introspection.table_names():  # not before `migrate`
+            wanted.append((Companion.objects.values_list("file", "sha256"), "companions"))
+        for rows, step in wanted:
             named = (NamedFile(*row) for row in rows.order_by("pk").iterator(chunk_size=2_000))
             self._take(named, step, rows.count())
 

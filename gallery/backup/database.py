@@ -60,7 +60,10 @@ COUNTED_TABLES = {
 FILES_QUERY = (
     "SELECT file, sha256 FROM gallery_photo WHERE file <> ''"
     " UNION ALL SELECT image, sha256 FROM gallery_reference WHERE image <> ''"
-    " UNION ALL SELECT file, sha256 FROM gallery_companion"
+)
+COMPANIONS_QUERY = " UNION ALL SELECT file, sha256 FROM gallery_companion"
+COMPANIONS_MIGRATION = (
+    "_companions_and_pages"  # what its name ends with; a database of before is backed up, too
 )
 
 
@@ -68,9 +71,11 @@ def read_contents(reader: SqlReader) -> DatabaseContents:
     migrations: dict[str, list[str]] = defaultdict(list)
     for app, name in reader.execute("SELECT app, name FROM django_migrations ORDER BY app, name").fetchall():
         migrations[app].append(name)
+    has_companions = any(name.endswith(COMPANIONS_MIGRATION) for name in migrations["gallery"])
+    files = FILES_QUERY + (COMPANIONS_QUERY if has_companions else "")
     active = "SELECT directory FROM gallery_build WHERE is_active AND directory <> ''"
     return DatabaseContents(
-        files=[NamedFile(*row) for row in reader.execute(FILES_QUERY).fetchall()],
+        files=[NamedFile(*row) for row in reader.execute(files).fetchall()],
         builds=[name for (name,) in reader.execute(active).fetchall() if not name.startswith("milvus:")],
         migrations=dict(migrations),
         counts={
