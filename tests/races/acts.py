@@ -13,6 +13,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -86,6 +87,7 @@ from gallery.people.services import (
 from gallery.photos.albums import change_album, create_album, remove_album
 from gallery.photos.descriptions import split_tags, tag_photos
 from gallery.photos.membership import open_photo, put_photos_in_album, take_photos_out
+from gallery.photos.moment_changes import MomentChange, correct_moments
 from gallery.photos.partial_uploads import append_part, begin_upload, discard_upload
 from gallery.photos.services import add_photo, restore_photo, retry_photo, trash_photo, trash_photos
 from gallery.photos.sharing import revoke_share_link, share_album
@@ -431,6 +433,21 @@ def _(w: World) -> tuple[Act, Act]:
 @pair("a photo is trashed once", lambda w: w.events("photo.trash") == 1)
 def _(w: World) -> tuple[Act, Act]:
     return (lambda: trash_photo(w.mai, w.photo), lambda: trash_photo(w.bao, w.photo))
+
+
+NOON, HOUR = datetime(2024, 5, 1, 12, tzinfo=UTC), timedelta(hours=1)
+
+
+@pair(
+    "a moment that two move at once is moved twice", lambda w: Photo.objects.get().taken_at == NOON + 2 * HOUR
+)
+def _(w: World) -> tuple[Act, Act]:
+    Photo.objects.filter(pk=w.photo.pk).update(taken_at=NOON)
+    later = MomentChange(shift=HOUR)
+    return (
+        lambda: correct_moments(w.mai, [w.photo], later),
+        lambda: correct_moments(w.bao, [w.photo], later),
+    )
 
 
 @pair("a photo that two turn at once is turned twice", lambda w: Photo.objects.get().turn == 2)
