@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from gallery.history.changeset import ChangeSet, apply_effects, record_event, split_into_chunks
 from gallery.models import Album, AlbumPhoto, Event, Photo, User
+from gallery.models.photos import READING
 from gallery.models.querysets import PhotoQuerySet, among_ids
 from gallery.photos.membership import list_limiting_albums
 
@@ -50,7 +51,8 @@ def unstack_moved_photos(changes: ChangeSet) -> None:
             rows = rows.filter(Q(limited_by__isnull=False) | Q(pk__in=in_limited))
         fellows = Photo.objects.filter(stack__in=rows.values("stack")).order_by()
         held = fellows.select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)
-        Photo.objects.filter(pk__in=among_ids(list(held))).update(stack=None)
+        # Their files are looked at once more (maintenance.rereading), which stacks those that still belong together
+        Photo.objects.filter(pk__in=among_ids(list(held))).update(stack=None, reading=READING - 1)
 
 
 EVENT_DESCRIPTIONS = {"photo.unstack": gettext_lazy("took the stack of “%(name)s” apart")}

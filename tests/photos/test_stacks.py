@@ -16,10 +16,13 @@ from gallery.core.confirmation import let_confirmed_through
 from gallery.faces import stacks
 from gallery.faces.stacks import stack_photo
 from gallery.history.undo import undo_events
+from gallery.maintenance.rereading import reread_files
 from gallery.models import Album, AlbumPhoto, Event, Photo, User
+from gallery.models.storage import write_file
 from gallery.photos.albums import change_album
 from gallery.photos.membership import put_photos_in_album
 from gallery.photos.stacks import list_stack, unstack_photos
+from recognition.images import encode_pixels
 from recognition.likeness import Likeness, count_different_bits, list_similar_bits, measure_likeness
 from tests.making import a_face, a_photo, a_user
 
@@ -176,3 +179,17 @@ def test_similar_bits_are_those_of_which_few_differ() -> None:
         assert len(found) == len(set(found)) == 1 + 64 + 64 * 63 // 2
         assert max(count_different_bits(bits, other) for other in found) == 2
         assert all(-(1 << 63) <= other < 1 << 63 for other in found)
+
+
+def test_photos_that_came_into_a_limited_album_together_are_stacked_again_in_the_background(
+    user: User,
+) -> None:
+    photos = [stacked(a_scene(1, size), width=size[0], height=size[1]) for size in ((320, 240), (640, 480))]
+    for photo in photos:
+        write_file(photo.file.name, encode_pixels(a_scene(1, (photo.width, photo.height)), form="JPEG"))
+    board = Album.objects.create(name="Board", search="board", is_limited=True, created_by=user)
+    put_photos_in_album(user, photos, board)
+    assert not Photo.objects.exclude(stack=None).exists()
+    reread_files()
+    assert Photo.objects.values("stack").distinct().count() == 1
+    assert not Photo.objects.filter(stack=None).exists()
