@@ -15,6 +15,7 @@ AREAS: dict[str, dict[str, Any]] = {  # Django's storages: the setting and the f
     "index": {"setting": "INDEX_ROOT"},
     "exports": {"setting": "DATA_DIR", "folder": "exports", "incoming": "", "mode": 0o700},
     "lost+found": {"setting": "DATA_DIR", "folder": "lost+found"},
+    "backups": {"setting": "BACKUP_DIR"},
 }
 COPIES_FOLDER = "stored"  # in the cache: copies of what is in the bucket
 BUCKET_PATTERN = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[\w.+=@-]+)*)/?", re.ASCII)

@@ -290,6 +290,8 @@ CELERY_BEAT_SCHEDULE = {
     )
 }
 BACKUP_DIR = env.folder("FACESITE_BACKUP_DIR", DATA_DIR / "backups")
+HAS_BACKUP_DIR = bool(env.text("FACESITE_BACKUP_DIR"))  # otherwise backups are where the site's files are
+BACKUPS_IN_BUCKET = STORAGE is not None and not HAS_BACKUP_DIR
 BACKUP_HOURS = env.whole("FACESITE_BACKUP_HOURS", 24, low=0, high=8_760)  # 0: only when asked for
 BACKUP_KEEP = env.whole("FACESITE_BACKUP_KEEP", 7, low=1, high=1_000)
 BACKUP_KEYS = env.age_recipients("FACESITE_BACKUP_KEY")  # none: backups are not encrypted

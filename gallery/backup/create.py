@@ -26,6 +26,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from facesite import VERSION
+from gallery.backup.bucket import is_in_bucket, pull_lists, push_backup
 from gallery.backup.database import DatabaseContents, NamedFile, get_database
 from gallery.backup.encryption import AGE_SUFFIX, encrypt_bytes, encrypt_file
 from gallery.backup.errors import convert_to_backup_errors
@@ -89,6 +90,7 @@ class BackupInProgress:
     entries: dict[str, BackupEntry] = field(default_factory=dict)  # by name
     missing: list[str] = field(default_factory=list)
     altered: list[str] = field(default_factory=list)
+    media_sizes: dict[str, int] = field(default_factory=dict)  # of the files in a bucket
 
     def take_named_files(self) -> None:
         """Take the files that rows name now: the long part, before the database is copied."""
@@ -109,13 +111,20 @@ class BackupInProgress:
             if known is not None and known.sha256 == each.sha256:
                 continue
             try:
-                sha256, size = self.store.put(get_media_path(each.name), each.sha256)
+                sha256, size = self._put_media_file(each)
             except FileNotFoundError:
                 self.missing.append(each.name)
                 continue
             self.entries[name] = BackupEntry(name, sha256, size)
             if each.sha256 != sha256:
                 self.altered.append(each.name)
+
+    def _put_media_file(self, each: NamedFile) -> tuple[str, int]:
+        """One that is in a bucket is fetched only if the store lacks it."""
+        size = self.media_sizes.get(each.name)
+        if each.sha256 and size is not None and self.store.holds(each.sha256, size):
+            return each.sha256, size
+        return self.store.put(get_media_path(each.name), each.sha256)
 
     def copy_database(self) -> DatabaseContents:
         """Copy the database until every file that its rows name is in the store, or was lost before."""
@@ -252,6 +261,7 @@ def make_backup(
         hold_folder_lock(place, _("Another backup to %(place)s is being made.") % {"place": place}),
     ):
         progress("clean", 0, 1)
+        pull_lists(place)
         remove_partial_backups(place)
         store = open_store(place, settings.BACKUP_KEYS)
         made_at = datetime.now(UTC).replace(microsecond=0)
@@ -262,6 +272,8 @@ def make_backup(
         part.mkdir(mode=0o700)  # it holds all personal data
         making = BackupInProgress(part, store, progress)
         try:
+            if settings.STORAGE:
+                making.media_sizes = {file.name: file.bytes for file in get_storage().list_files()}
             making.take_named_files()
             found = making.copy_database()
             if with_index:
@@ -270,8 +282,13 @@ def make_backup(
             progress("finish", 0, 1)
             with suppress(DatabaseError):  # one of an earlier release has no such table
                 write_ledger(place, settings.BACKUP_KEYS)
-            part.replace(place / name)
-            sync_path(place)
+            if is_in_bucket(place):
+                push_backup(part, place / name)
+                shutil.rmtree(part)
+                pull_lists(place)
+            else:
+                part.replace(place / name)
+                sync_path(place)
         except BaseException as error:
             shutil.rmtree(part, ignore_errors=True)
             if isinstance(error, OSError | sqlite3.Error):

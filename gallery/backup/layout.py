@@ -32,6 +32,7 @@ from typing import IO, Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from gallery.backup.bucket import fetch_file, pull_lists
 from gallery.backup.encryption import (
     AGE_SUFFIX,
     Identities,
@@ -191,11 +192,13 @@ class Backup:
 
     def copy_file(self, source: Path, target: Path) -> str:
         """Copy one of its files, decrypted, sync it, and return the SHA-256 of the content."""
-        return copy_decrypted(source, target, self.identities)
+        with fetch_file(source) as path:
+            return copy_decrypted(path, target, self.identities)
 
     def compute_sha256(self, source: Path) -> str:
         """The SHA-256 of the content of one of its files."""
-        return decrypt_file(source, None, self.identities) if self.is_encrypted else compute_sha256(source)
+        with fetch_file(source) as path:
+            return decrypt_file(path, None, self.identities) if self.is_encrypted else compute_sha256(path)
 
 
 def get_backup_folder() -> Path:
@@ -224,6 +227,7 @@ def read_backup(folder: Path, identities: Identities = ()) -> Backup:
 
 def list_backups(folder: Path) -> list[Backup]:
     """All complete backups kept there, newest first."""
+    pull_lists(folder)
     if not folder.is_dir():
         return []
     named = (each for each in folder.iterdir() if BACKUP_NAME_PATTERN.fullmatch(each.name))

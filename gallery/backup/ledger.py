@@ -24,6 +24,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from gallery.backup.bucket import is_in_bucket, pull_lists, push_notes, remove_files
 from gallery.backup.encryption import (
     AGE_SUFFIX,
     Identities,
@@ -55,6 +56,7 @@ def write_ledger(place: Path, recipients: Sequence[str] = ()) -> None:
 
     For other recipients than the last time, everything is written anew.
     """
+    pull_lists(place)
     key = get_digest_key()
     folder = place / LEDGER_FOLDER / get_key_id(key)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,6 +71,8 @@ def write_ledger(place: Path, recipients: Sequence[str] = ()) -> None:
             _write_note(folder / name, json.dumps(_describe_erasure(erasure)).encode(), recipients)
     if not is_same:
         write_atomically(folder / RECIPIENTS_FILE, "\n".join(recipients).encode(), is_synced=True)
+    if is_in_bucket(place):
+        push_notes(folder)
     for each in (folder, folder.parent, place):
         sync_path(each)
 
@@ -122,7 +126,10 @@ def remove_old_notes() -> int:
     for path in (get_backup_folder() / LEDGER_FOLDER).glob(f"*/{NOTES}*"):
         try:
             if path.name.partition(".")[0] in old:
-                path.unlink()
+                if is_in_bucket(get_backup_folder()):
+                    remove_files([path])
+                else:
+                    path.unlink()
         except OSError as error:
             log.error("%s cannot be forgotten yet: %s", path, error)
     return ErasedDigest.objects.filter(erasure__at__lt=limit).delete()[0]
@@ -130,6 +137,7 @@ def remove_old_notes() -> int:
 
 def copy_ledger(source: Path, target: Path, identities: Identities) -> None:
     """Copy the ledger of one place, where there is one, to another, decrypted."""
+    pull_lists(source)
     for path in (source / LEDGER_FOLDER).glob("*/[!.]*"):
         if path.name == RECIPIENTS_FILE:
             continue

@@ -350,7 +350,7 @@ def _put_in_backup(
         progress("database", 0, 1)
         note = {"mark": mark, "backup": backup.folder.name, "at": get_site_time().isoformat()}
         dump = backup.database
-        if backup.is_encrypted:
+        if backup.is_encrypted or not dump.is_file():
             dump = place.root / DUMP_FILE
             backup.copy_file(backup.database, dump)
         get_database().prepare_copy(dump, place.root, json.dumps(note))

@@ -8,16 +8,32 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
 from facesite.disks import find_problem, say_problem
+from gallery.backup.bucket import (
+    fetch_file,
+    is_in_bucket,
+    is_there,
+    list_copy_folders,
+    list_stored_sizes,
+    push_file,
+    remove_files,
+    remove_folder,
+)
 from gallery.backup.encryption import AGE_SUFFIX, encrypt_file
 from gallery.backup.errors import BackupDamaged, BackupRunning, convert_to_backup_errors
-from gallery.backup.layout import PARTIAL_BACKUP_PREFIX, get_backup_folder, list_backups
+from gallery.backup.layout import (
+    BACKUP_NAME_PATTERN,
+    MANIFEST_FILE,
+    PARTIAL_BACKUP_PREFIX,
+    get_backup_folder,
+    list_backups,
+)
 from gallery.core.erased import get_digest_key
 from gallery.models import SiteSetting
 from gallery.models.history import get_site_setting
@@ -96,7 +112,8 @@ def look_at_backup_folder() -> str:
     """Try the folder of scheduled backups, and remember for the pages what is wrong with it, if anything is."""
     place, last = get_backup_folder(), get_site_setting(FOLDER_SETTING, {})
     problem = find_problem(place)
-    if not problem and last.get("used") == str(place) and not (place / LOCK_FILE).exists():
+    is_used = last.get("used") == str(place) and not is_in_bucket(place)
+    if not problem and is_used and not (place / LOCK_FILE).exists():
         problem = "emptied"  # it is where a disk was mounted
     if problem != last.get("problem", ""):
         SiteSetting.objects.update_or_create(
@@ -120,12 +137,15 @@ class FileStore:
     """Files named by the SHA-256 of what they hold."""
 
     root: Path
+    sizes: dict[Path, int] | None = field(default=None, kw_only=True)  # of what is there, if that is a bucket
 
     def path(self, sha256: str) -> Path:
         return self.root / sha256[:2] / sha256
 
     def size(self, sha256: str) -> int | None:
         """Size of the stored file in bytes; None if there is none."""
+        if self.sizes is not None:
+            return self.sizes.get(self.path(sha256))
         try:
             return self.path(sha256).stat().st_size
         except FileNotFoundError:
@@ -148,13 +168,19 @@ class FileStore:
         part.unlink(missing_ok=True)
         try:
             sha256, size = self._bring(source, part)
-            target = self.path(sha256)
-            target.parent.mkdir(exist_ok=True)
-            part.replace(target)
-            sync_path(target.parent)
+            self._keep(part, self.path(sha256))
         finally:
             part.unlink(missing_ok=True)
         return sha256, size
+
+    def _keep(self, part: Path, target: Path) -> None:
+        if self.sizes is not None:
+            push_file(part, target)
+            self.sizes[target] = part.stat().st_size
+            return
+        target.parent.mkdir(exist_ok=True)
+        part.replace(target)
+        sync_path(target.parent)
 
     def _bring(self, source: Path, part: Path) -> tuple[str, int]:
         try:
@@ -185,7 +211,8 @@ class EncryptedStore(FileStore):
 
     def get_sum(self, path: Path) -> str:
         if path not in self.sums:
-            self.sums[path] = compute_sha256(path)
+            with fetch_file(path) as stored:
+                self.sums[path] = compute_sha256(stored)
         return self.sums[path]
 
     def _bring(self, source: Path, part: Path) -> tuple[str, int]:
@@ -200,22 +227,24 @@ def _compute_stored_name(key: str, sha256: str) -> str:
 
 def open_store(place: Path, recipients: Sequence[str]) -> FileStore:
     """The store for what is encrypted for these recipients, or for plain files."""
+    sizes = list_stored_sizes(place) if is_in_bucket(place) else None
     if not recipients:
-        return FileStore(place / "files")
+        return FileStore(place / "files", sizes=sizes)
     mark = hashlib.sha256("\n".join(recipients).encode()).hexdigest()[:8]
     same = (each for each in list_backups(place) if each.manifest.recipients == list(recipients))
     sums: dict[Path, str] = {}
     if newest := next(same, None):
         with suppress(BackupDamaged):  # then they are computed anew
             sums = dict(newest.list_stored_sums())
-    return EncryptedStore(place / f"files-{mark}", recipients, get_digest_key(), sums)
+    return EncryptedStore(place / f"files-{mark}", recipients, get_digest_key(), sums, sizes=sizes)
 
 
 def list_copies(place: Path, sha256: str) -> list[Path]:
-    """The stored files with this content: the plain one first, then encrypted ones, for whomever."""
+    """Where stored files with this content are: the plain one first, then encrypted ones, for whomever."""
     name = _compute_stored_name(get_digest_key(), sha256)
-    found = [FileStore(place / "files").path(sha256), *place.glob(f"files-*/{name[:2]}/{name}")]
-    return [path for path in found if path.is_file()]
+    encrypted = [folder / name[:2] / name for folder in list_copy_folders(place)]
+    found = [FileStore(place / "files").path(sha256), *encrypted]
+    return [path for path in found if is_there(path)]
 
 
 def remove_partial_backups(place: Path) -> None:
@@ -227,11 +256,17 @@ def remove_partial_backups(place: Path) -> None:
         *place.glob(f"files-*/{PARTIAL_FILE_PREFIX}*"),
     ]:
         part.unlink(missing_ok=True)
+    if is_in_bucket(place):
+        for folder in place.glob("[0-9]*"):
+            if BACKUP_NAME_PATTERN.fullmatch(folder.name) and not (folder / MANIFEST_FILE).exists():
+                remove_folder(folder)
 
 
 def remove_unheld_files(place: Path) -> None:
     """Remove files that belong to no complete backup, and damaged ones that have been stored anew."""
     kept = {path for backup in list_backups(place) for path in backup.list_stored_files()}
+    if is_in_bucket(place):
+        remove_files(path for path in list_stored_sizes(place) if path not in kept)
     for path in [*place.glob("files/??/*"), *place.glob("files-*/??/*")]:
         whole = path.with_name(path.name.removesuffix(DAMAGED_SUFFIX))
         if whole not in kept or (whole != path and whole.exists()):
@@ -242,6 +277,9 @@ def prune_backups(place: Path, keep: int) -> None:
     """Remove all but the newest `keep` backups (0: keep all)."""
     gone = list_backups(place)[keep:] if keep else []
     for backup in reversed(gone):
+        if is_in_bucket(place):
+            remove_folder(backup.folder)
+            continue
         dying = place / f"{PARTIAL_BACKUP_PREFIX}{backup.folder.name}"
         backup.folder.replace(dying)  # so that a half-removed one is no backup
         shutil.rmtree(dying)

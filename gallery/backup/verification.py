@@ -17,6 +17,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 
 from facesite.disks import SPARE_BYTES
+from gallery.backup.bucket import fetch_file, is_in_bucket, is_there, remove_files
 from gallery.backup.create import ProgressCallback, ignore_progress, report_progress
 from gallery.backup.database import DatabaseContents, get_database
 from gallery.backup.encryption import Identities
@@ -70,9 +71,12 @@ def verify_backup(backup: Backup, progress: ProgressCallback = ignore_progress) 
     total = int(backup.manifest.listing["files"])
     for name, path, is_whole in report_progress(_list_checks(backup), progress, "verify", total):
         found.files += 1
-        if not path.is_file():
+        try:
+            is_sound = _can_be_read_whole(is_whole)
+        except FileNotFoundError:
             found.missing.append(name)
-        elif not _can_be_read_whole(is_whole):
+            continue
+        if not is_sound:
             found.damaged.append(name)
             found.damaged_files.append(path)
     return found
@@ -109,7 +113,8 @@ def _has_content(backup: Backup, path: Path, sha256: str) -> bool:
 
 
 def _has_sum(path: Path, digest: str) -> bool:
-    return compute_sha256(path) == digest
+    with fetch_file(path) as stored:
+        return compute_sha256(stored) == digest
 
 
 def _check_sums(backup: Backup) -> None:
@@ -123,7 +128,7 @@ def _check_sums(backup: Backup) -> None:
     }
     for name, digest in sums.items():
         path = backup.folder / name
-        if not path.is_file() or compute_sha256(path) != digest:
+        if not is_there(path) or not _has_sum(path, digest):
             text = _("%(path)s is damaged. This backup cannot be relied on; take the one before.")
             raise BackupDamaged(text % {"path": path})
 
@@ -192,5 +197,8 @@ def set_aside_damaged_files(place: Path, found: VerifyResult) -> None:
         convert_to_backup_errors(place),
         hold_folder_lock(place, ""),
     ):
+        if is_in_bucket(place):
+            remove_files(found.damaged_files)
+            return
         for path in found.damaged_files:
             path.replace(path.with_name(path.name + DAMAGED_SUFFIX))

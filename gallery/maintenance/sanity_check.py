@@ -23,6 +23,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
+from gallery.backup.bucket import fetch_file
 from gallery.backup.encryption import AGE_SUFFIX, Identities, copy_decrypted, read_identities
 from gallery.backup.errors import BackupDamaged
 from gallery.backup.layout import get_backup_folder
@@ -198,8 +199,9 @@ def _restore_copy(row: LostFile, copy: Path, identities: Identities) -> bool:
     storage = get_storage()
     part = storage.incoming / f"part-mending-{os.getpid()}"
     try:
-        if copy_decrypted(copy, part, identities) != row.sha256:
-            return False
+        with fetch_file(copy) as stored:
+            if copy_decrypted(stored, part, identities) != row.sha256:
+                return False
         _quarantine_file(row.file)
         storage.put_file(part, row.file)
     except BackupDamaged:

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from gallery.backup import BACKUP_JOB, VERIFY_JOB
+from gallery.backup.bucket import is_in_bucket
 from gallery.backup.errors import BackupError
 from gallery.backup.jobs import describe_verification_problem
 from gallery.backup.layout import KeptBackup, get_backup_folder, list_kept_backups
@@ -38,7 +39,8 @@ PROBLEM_TITLES: dict[str, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class BackupsPage:
-    place: Path
+    place: str
+    is_in_bucket: bool
     kept: list[KeptBackup]
     problem: str  # if the folder cannot be read, why
     last: datetime | None
@@ -87,16 +89,17 @@ def get_backups_page() -> BackupsPage:
     if not problem:  # otherwise looking at it might take for ever
         try:
             kept = list_kept_backups()
-            backups = _find_existing_folder(place)
-            free = shutil.disk_usage(backups).free
-            is_same_disk = (
-                backups.stat().st_dev == _find_existing_folder(Path(settings.DATA_DIR)).stat().st_dev
-            )
+            if not is_in_bucket(place):
+                backups = _find_existing_folder(place)
+                free = shutil.disk_usage(backups).free
+                data = _find_existing_folder(Path(settings.DATA_DIR))
+                is_same_disk = backups.stat().st_dev == data.stat().st_dev
         except (BackupError, OSError) as error:
             problem = str(error)
         running = get_running_backup()
     return BackupsPage(
-        place=place,
+        place=f"{str(settings.STORAGE).rstrip('/')}/backups" if is_in_bucket(place) else str(place),
+        is_in_bucket=is_in_bucket(place),
         kept=kept,
         problem=problem,
         last=get_last_success() or max((each.made_at for each in kept), default=None),

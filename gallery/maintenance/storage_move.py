@@ -20,7 +20,7 @@ from facesite.buckets import AREAS, Bucket, describe_storages, parse_bucket
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Photo, Reference, SiteSetting, Status
 from gallery.models.history import get_site_setting
-from gallery.models.storage import INDEX_AREA, SiteStorage, get_storage, receive_file
+from gallery.models.storage import BACKUP_AREA, INDEX_AREA, SiteStorage, get_storage, receive_file
 from recognition.errors import RecognitionError
 
 MOVE_SETTING = "storage.move"  # a SiteSetting: from where to where
@@ -80,13 +80,15 @@ def move_storage(target: str, progress: Progress) -> MoveResult:
         raise MoveRefused(f"A move from {move['source']} to {move['target']} is under way: end it first.")
     found, old, new = MoveResult(source, target), open_place(source), open_place(target)
     # Builds come and go, with vectors of people who are erased: they move when the site does.
-    areas = [area for area in AREAS if target == here or area != INDEX_AREA]
+    left_out = {INDEX_AREA} if target != here else set()
+    left_out |= {BACKUP_AREA} if settings.HAS_BACKUP_DIR else set()
+    areas = [area for area in AREAS if area not in left_out]
     copied = {area: copy_area(area, old[area], new[area], found, progress) for area in areas}
     if target == here:
         requeue_rows_without_file()
         for area, names in copied.items():
             found.removed += sum(remove_moved_file(old[area], new[area], name) for name in names)
-        found.is_complete = not any(list_moved_names(storage) for storage in old.values())
+        found.is_complete = not any(list_moved_names(old[area]) for area in areas)
     if found.is_complete:
         SiteSetting.objects.filter(pk=MOVE_SETTING).delete()
     return found

@@ -135,13 +135,13 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
 
     def put_file(self, path: Path, name: str) -> None:
         """The store compares the checksum that goes with it. What came here stays as a copy."""
-        self._upload(path, name)
+        self.upload(path, name)
         copy = self.local_path(name)
         copy.parent.mkdir(parents=True, exist_ok=True)
         path.replace(copy)
         self._bound_copies(copy.stat().st_size)
 
-    def _upload(self, path: Path, name: str) -> None:
+    def upload(self, path: Path, name: str) -> None:
         extra = self._get_write_parameters(name) | {"Metadata": {SHA256_KEY: compute_sha256(path)}}
         with convert_to_os_errors(name):
             self.bucket.upload_file(str(path), self._normalize_name(name), ExtraArgs=extra)
@@ -188,7 +188,7 @@ class BucketStorage(S3Storage, SiteStorage):  # type: ignore[misc]
     def put_folder(self, name: str) -> None:
         folder = self.local_path(name)
         for path in sorted(each for each in folder.rglob("*") if each.is_file()):
-            self._upload(path, path.relative_to(self.copies).as_posix())
+            self.upload(path, path.relative_to(self.copies).as_posix())
 
     def fetch_folder(self, name: str) -> Path:
         folder = self.local_path(name)

@@ -27,7 +27,8 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from recognition.files import sync_path
 
-MEDIA_AREA, INDEX_AREA, EXPORT_AREA, QUARANTINE_AREA = "default", "index", "exports", "lost+found"
+MEDIA_AREA, INDEX_AREA, EXPORT_AREA = "default", "index", "exports"
+QUARANTINE_AREA, BACKUP_AREA = "lost+found", "backups"
 
 
 @dataclass(frozen=True, slots=True)

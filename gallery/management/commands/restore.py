@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from gallery.backup import restore as backup_restore
 from gallery.backup.encryption import read_identities
+from gallery.backup.layout import get_backup_folder
 from gallery.management.base import FOLDER, IDENTITY, GalleryCommand, get_existing_folder, make_flag
 from gallery.privacy.erasure_cleanup import finish_known_erasures
 
@@ -17,16 +18,16 @@ class Command(GalleryCommand):
     help = "Restores the backup DIR, or the newest kept in DIR, into this empty installation. Stop the site first."
     requires_system_checks = ()
     arguments = {
-        "folder": FOLDER,
+        "folder": {**FOLDER, "nargs": "?", "help": "a backup, or where some are kept (FACESITE_BACKUP_DIR)"},
         "--replace": make_flag("replace what is here, after a backup of it has been made"),
         "--identity": IDENTITY,
         "--without-damaged": make_flag("restore what is sound of a damaged backup"),
     }
 
     def handle(
-        self, *, folder: str, replace: bool, without_damaged: bool, identity: str, **options: Any
+        self, *, folder: str | None, replace: bool, without_damaged: bool, identity: str, **options: Any
     ) -> None:
-        source = get_existing_folder(folder).absolute()
+        source = get_existing_folder(folder).absolute() if folder else get_backup_folder()
         done = backup_restore.restore_backup(
             source,
             replace=replace,
