@@ -121,10 +121,14 @@ class GalleryCommand(BaseCommand):
             else:
                 others.setdefault(reason, []).append(each)
         for reason, paths in others.items():
-            self.left_out += [{"path": clean_path(each), "reason": reason} for each in paths]
-            more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-            self.warn(f"{clean_path(paths[0])}{more}: left out. {reason}")
+            self.leave_out(paths, reason)
         return photos
+
+    def leave_out(self, paths: list[Path], reason: str) -> None:
+        """Note files that are not taken, and say so once."""
+        self.left_out += [{"path": clean_path(each), "reason": reason} for each in paths]
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        self.warn(f"{clean_path(paths[0])}{more}: left out. {reason}")
 
     def say_embedder(self) -> None:
         """Print which embedder serves, and how far a switch is."""

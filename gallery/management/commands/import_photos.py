@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from gallery.core.erased import describe_erased
@@ -31,6 +32,7 @@ class Command(GalleryCommand):
         root = get_existing_folder(folder)
         into = get_or_create_album(album) if album else None
         report: dict[str, list[Any]] = {"added": [], "already": [], "refused": [], "waiting": []}
+        lone: dict[str, list[Path]] = {}
         paths = self.list_photos(root, with_videos=True)
         paths.sort(key=lambda path: (path.parent, get_rank_beside(path.name)))
         for path in self.progress(paths, len(paths), "photos"):
@@ -48,8 +50,7 @@ class Command(GalleryCommand):
                 continue
             except (ImageError, OSError) as error:
                 if isinstance(error, ImageError) and error.code == "lone_video":
-                    self.left_out.append({"path": shown, "reason": str(error)})
-                    self.warn(f"{shown}: left out. {error}")
+                    lone.setdefault(str(error), []).append(path)
                     continue
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
                 report["refused"].append({"path": shown, "reason": reason})
@@ -60,6 +61,8 @@ class Command(GalleryCommand):
                 self.warn(f"{shown}: {done.refusal}")
                 continue
             report["already" if done.is_duplicate else "added"].append(shown)
+        for reason, videos in lone.items():
+            self.leave_out(videos, reason)
         added, already, refused, waiting = (len(part) for part in report.values())
         sentence = (
             f"{added} added, {already} already there, {refused} refused, {waiting} wait for a decision, "
