@@ -247,12 +247,16 @@ def photos_action(request: PageRequest) -> HttpResponse:
 def get_chosen_photos(
     request: HttpRequest, among: QuerySet[Photo], most: int = MAX_CHOSEN_PHOTOS
 ) -> list[Photo]:
-    """The photos whose ids were sent, or ids of faces on them, of those the user may act on; ActionRefused for none,
-    or too many."""
+    """The photos whose ids were sent, or ids of faces on them, with `stacks` all of their stacks, of those the user
+    may act on; ActionRefused for none, or too many."""
     ids = set(parse_ids(request.POST.getlist("photo")))
     if faces := parse_ids(one.partition(":")[0] for one in request.POST.getlist("face")):
         ids |= set(among.filter(faces__in=faces).values_list("pk", flat=True))
     check_photo_count(sorted(ids), most)
+    if "stacks" in request.POST:
+        stacks = among.filter(pk__in=ids, stack__isnull=False).order_by().values("stack")
+        ids |= set(among.filter(stack__in=stacks).values_list("pk", flat=True))
+        check_photo_count(sorted(ids), most)
     found = list(among.filter(pk__in=ids).order_by("pk"))
     if not found:
         raise ActionRefused(_("These photos are no longer there. Nothing was changed."))

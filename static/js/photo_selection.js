@@ -37,6 +37,9 @@ class PhotoSelection {
     const text = place.dataset.words.replace("%1", this.#ids.size);
     if (place.textContent !== text) place.textContent = text; // else it would be read out again
     document.body.classList.toggle("is-selecting", this.#ids.size > 0);
+    const chosen = allBoxes().filter((box) => this.#ids.has(box.value));
+    const stacks = this.bar.querySelector("[data-stacks]"); // there are none in the trash
+    if (stacks) stacks.hidden = !chosen.some((box) => tileOf(box).querySelector(".stackbadge"));
   }
 
   /** False where there is no room for one more. */

@@ -193,3 +193,14 @@ def test_photos_that_came_into_a_limited_album_together_are_stacked_again_in_the
     reread_files()
     assert Photo.objects.values("stack").distinct().count() == 1
     assert not Photo.objects.filter(stack=None).exists()
+
+
+def test_of_a_chosen_stack_the_front_or_all_that_is_seen_is_acted_on(client: Client, user: User) -> None:
+    front, behind = stacked(a_scene(1, (640, 480))), stacked(a_scene(1))
+    other = stacked(a_scene(2))
+    client.force_login(user)
+    data = {"photo": [front.pk, other.pk], "do": "rate", "rating": 4}
+    client.post(reverse("photos_act"), data)
+    assert set(Photo.objects.filter(rating=4)) == {front, other}
+    client.post(reverse("photos_act"), {**data, "stacks": 1, "rating": 5})
+    assert set(Photo.objects.filter(rating=5)) == {front, behind, other}
