@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from gallery.models.accounts import User
+from gallery.models.fields import MomentField
 from gallery.models.photos import Photo
 
 
@@ -24,7 +25,7 @@ class Companion(models.Model):
     copy = models.PositiveSmallIntegerField(default=0, editable=False)  # as of a photo
     bytes = models.PositiveBigIntegerField(default=0)
     uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
-    added_at = models.DateTimeField(auto_now_add=True)
+    added_at = MomentField(auto_now_add=True)
 
     class Meta:
         ordering = ("kind", "pk")
