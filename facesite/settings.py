@@ -243,6 +243,9 @@ UNKNOWN_DAYS = env.whole("FACESITE_UNKNOWN_DAYS", 365, low=0, high=36_500)  # 0:
 EXPORT_DAYS = env.whole("FACESITE_EXPORT_DAYS", 7, low=1, high=365)
 AUDIT_DAYS = env.whole("FACESITE_AUDIT_DAYS", 365, low=0, high=36_500)  # 0: kept for ever
 ERASED_DAYS = env.whole("FACESITE_ERASED_DAYS", 0, low=0, high=36_500)  # 0: known for ever
+SIDECAR_DIR = (
+    Path(said) if (said := env.text("FACESITE_SIDECAR_DIR")) else None
+)  # where XMP sidecars are kept
 SYSTEM_FOLDERS = env.words("FACESITE_SYSTEM_FOLDERS")  # left out of imports, beside those that are known
 
 # Work in the background
@@ -285,6 +288,7 @@ CELERY_BEAT_SCHEDULE = {
         ("verify_index", 24 * 3600.0),
         ("look_after_data", 300.0),
         ("reread_files", 60.0),
+        ("write_sidecars", 60.0),
         ("switch_embedder", 60.0),
         ("sweep", SWEEP_SECONDS),
     )

@@ -36,7 +36,7 @@ def _register_descriptions() -> None:
     from gallery.index import switch
     from gallery.jobs import services as jobs
     from gallery.maintenance import jobs as maintenance
-    from gallery.people import groups, references
+    from gallery.people import groups, names_in_files, references
     from gallery.people import services as people
     from gallery.photos import (
         album_order,
@@ -77,6 +77,7 @@ def _register_descriptions() -> None:
         people,
         groups,
         references,
+        names_in_files,
     ):
         register_descriptions(room.EVENT_DESCRIPTIONS)
     for room in (curation, maintenance, privacy):
@@ -123,6 +124,8 @@ def _register_inverses() -> None:
     from gallery.index.services import reverse_build_request, reverse_roll_back
     from gallery.index.switch import reverse_embedder_choice, reverse_switch_consent
     from gallery.jobs.services import undo_cancel_or_requeue, undo_pause
+    from gallery.people.names_in_files import VERB as TAKEN_NAMES
+    from gallery.people.names_in_files import undo_taken_names
     from gallery.people.references import undo_added_references
     from gallery.photos.companions import separate_twins
     from gallery.photos.membership import ask_before_undo_shows
@@ -140,6 +143,7 @@ def _register_inverses() -> None:
     register_inverse(reverse_switch_consent, "embedder.consent")
     register_inverse(undo_added_references, "reference.add", "references.add", "face.use_as_reference")
     register_inverse(undo_turn, "photo.turn", "photos.turn")
+    register_inverse(undo_taken_names, TAKEN_NAMES)
     register_inverse(undo_site_switch, *SWITCH_VERBS)
     register_inverse(undo_bulk_act, *BULK_VERBS)
 

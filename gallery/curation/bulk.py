@@ -28,6 +28,7 @@ from gallery.models.curation import PHOTO_ACT_KINDS, get_confirmed_acts
 from gallery.models.labels import split_label
 from gallery.models.querysets import among_ids
 from gallery.people.member_lists import import_people_rows
+from gallery.people.names_in_files import take_names
 from gallery.people.references import embed_references_again, judge_references, move_references
 from gallery.people.services import create_person, merge_people, set_people_hidden
 from gallery.photos.albums import create_album
@@ -56,6 +57,7 @@ PART_SIZES: dict[str, tuple[int, int]] = {
     BulkKind.MERGE: (1, 20),
     BulkKind.UNDO: (1, 10),
     BulkKind.IMPORT: (200, 200),
+    BulkKind.NAMES: (200, 200),
 }
 DRAFT_DAYS = 1
 MAX_MERGED_PEOPLE = 50
@@ -258,6 +260,8 @@ def _change_rows(act: BulkAct, user: User, ids: Sequence[int]) -> tuple[int, lis
         return _merge_people(act, user, ids)
     if act.kind == BulkKind.IMPORT:
         return import_people_rows(user, [act.rows[number] for number in ids], act.batch)
+    if act.kind == BulkKind.NAMES:
+        return take_names(user, ids, act.rows, act.batch), []
     if act.kind == BulkKind.UNDO:
         return _undo_parts(act, user, ids)
     return set_people_hidden(user, ids, act.kind == BulkKind.HIDE, act.batch), []

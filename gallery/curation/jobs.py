@@ -15,7 +15,7 @@ from gallery.jobs.registry import JobKind, SiteJobKind, TaskKind
 from gallery.jobs.services import request_job
 from gallery.models import BulkAct, Event, User
 from gallery.models.curation import get_confirmed_acts
-from gallery.people import references
+from gallery.people import names_in_files, references
 from gallery.people import services as people
 from gallery.photos import membership
 from gallery.photos import services as photos
@@ -60,6 +60,7 @@ EVENT_DESCRIPTIONS = {
     "bulk.merge": ngettext_lazy(
         "merged %(count)s person into “%(person)s”", "merged %(count)s people into “%(person)s”", "count"
     ),
+    "bulk.names": names_in_files.EVENT_DESCRIPTIONS[names_in_files.VERB],
     "bulk.process": photos.EVENT_DESCRIPTIONS["photos.retry"],
     "bulk.trash": photos.EVENT_DESCRIPTIONS["photos.trash"],
     "bulk.restore": photos.EVENT_DESCRIPTIONS["photos.restore"],

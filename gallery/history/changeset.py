@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from django.apps import apps
@@ -31,10 +31,11 @@ from django.db.models.fields.files import FieldFile
 from gallery.models import Event, EventSubject, User
 
 ChangeGroup = dict[str, Any]  # {"model", "ids", "before", "after"}
+Part = TypeVar("Part", int, str)
 CHUNK_SIZE = 500  # ids in one statement
 
 
-def split_into_chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+def split_into_chunks(ids: Sequence[Part]) -> Iterator[Sequence[Part]]:
     for start in range(0, len(ids), CHUNK_SIZE):
         yield ids[start : start + CHUNK_SIZE]
 

@@ -119,7 +119,7 @@ def _redact_change_group(group: dict[str, Any], gone: ErasedObjects) -> dict[str
     for column, model in _list_foreign_keys(group["model"]):
         if any(gone.holds(model, (group[side] or {}).get(column)) for side in ("before", "after")):
             return None
-    if group["model"] == "phototag" and _has_erased_key(group, gone.keys):
+    if group["model"] in ("phototag", "nameinfile") and _has_erased_key(group, gone.keys):
         return None
     return {**group, "ids": ids} if ids else None
 

@@ -75,6 +75,7 @@ JOBS = (
             "Have it put right on the page about backups: what a backup still holds comes back from there."
         ),
     ),
+    TaskKind(task="write_sidecars", doing=_("writing sidecars")),
     TaskKind(task="reread_files", doing=_("reading older files again")),
     SiteJobKind(
         task=VERIFY_JOB,

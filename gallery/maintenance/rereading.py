@@ -17,10 +17,11 @@ from gallery.faces.stacks import stack_photo
 from gallery.jobs import dispatch
 from gallery.jobs.leases import enqueue_rows
 from gallery.models import Event, Face, Photo, Reference
-from gallery.models.photos import READING, TURNED_ONCE
+from gallery.models.photos import NAMES_READ, READING, TURNED_ONCE
 from gallery.models.storage import get_media_path, remove_file
 from gallery.people.crops import cut_reference_again
 from gallery.photos.companions import keep_video_inside
+from gallery.photos.file_names import keep_names
 from gallery.photos.moments import find_moment, get_decided_columns, get_moment_columns
 from gallery.photos.pages import add_pages
 from recognition.errors import ImageError
@@ -76,6 +77,8 @@ def _reread_file(photo: Photo) -> None:
             dispatch.send_task("process_photo", photo.pk)
         if current.rating is None:
             columns["rating"] = info.rating
+        if photo.reading < NAMES_READ:
+            keep_names(current, info.names)
         rows.update(reading=READING, **columns)
         if inside:
             keep_video_inside(photo, *inside)

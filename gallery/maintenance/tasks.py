@@ -18,6 +18,7 @@ from gallery.maintenance.jobs import SANITY_CHECK_JOB
 from gallery.maintenance.rereading import reread_files as reread_some_files
 from gallery.maintenance.sanity_check import is_sanity_check_due, run_sanity_check
 from gallery.maintenance.site_look import look_at_site
+from gallery.photos.sidecars import keep_sidecars
 
 
 @register_task(BACKUP_JOB)
@@ -42,6 +43,11 @@ def check_files(is_mending: bool = False) -> None:
 @register_task("reread_files")
 def reread_files() -> None:
     reread_some_files()
+
+
+@register_task("write_sidecars")
+def write_sidecars() -> None:
+    keep_sidecars()
 
 
 @register_task("look_after_data")

@@ -22,6 +22,7 @@ from recognition.errors import ImageError, RecognitionError
 from recognition.files import clean_path, list_files
 from recognition.images.kinds import HEAD_BYTES, get_photo_kind
 from recognition.images.motion import VIDEO_SUFFIXES
+from recognition.images.sidecars import is_sidecar_name
 from recognition.images.source import open_regular_file
 
 T = TypeVar("T")
@@ -108,13 +109,20 @@ class GalleryCommand(BaseCommand):
             self.warn(f"{clean_path(found.hidden[0])}{more}: hidden, left out.")
         return found.files
 
-    def list_photos(self, path: Path, *, with_videos: bool = False) -> list[Path]:
+    def list_photos(
+        self, path: Path, beside: list[Path] | None = None, *, with_videos: bool = False
+    ) -> list[Path]:
         """Like `list_files`, but in a folder only what is called or begins like a picture, or a video if wanted.
 
-        The rest goes to `left_out` with its reason, and each reason is said once.
+
+        Files that keep names beside photos are added to `beside`, where it is given. The rest goes to `left_out`
+        with its reason, and each reason is said once.
         """
         photos, others = [], dict[str, list[Path]]()
         for each in self.list_files(path):
+            if beside is not None and is_sidecar_name(each.name):
+                beside.append(each)
+                continue
             is_wanted = each == path or (with_videos and each.suffix.lower() in VIDEO_SUFFIXES)
             if is_wanted or not (reason := explain_no_photo(each)):
                 photos.append(each)

@@ -90,6 +90,7 @@ class BulkAct(Work):
         NO_ALBUM = "no_album", _("Take photos out of their albums")
         TRASH = "trash", _("Put photos into the trash")
         RESTORE = "restore", _("Take photos out of the trash")
+        NAMES = "names", _("Take names from files")
         UNDO = "undo", _("Undo")
 
     kind = models.CharField(_("action"), max_length=20, choices=Kind)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from gallery.models.accounts import User
 from gallery.models.base import Work
 from gallery.models.fields import MomentField, VectorField
-from gallery.models.people import Person, Reference
+from gallery.models.people import MAX_KEY_LENGTH, MAX_NAME_LENGTH, Person, Reference
 from gallery.models.querysets import AlbumQuerySet, FaceQuerySet, PhotoQuerySet
 from recognition.images import Turned
 from recognition.types import Box
@@ -97,7 +97,8 @@ class TakenSource(models.TextChoices):
 
 
 TURNED_ONCE = 1  # the reading from which TIFFs stand
-READING = 4  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
+NAMES_READ = 5  # from which names in the files are known
+READING = 5  # of Photo.reading; a higher one has the files of older photos read again (maintenance.rereading)
 
 
 class Photo(Work):
@@ -223,6 +224,31 @@ class PhotoCopy(models.Model):
 
     def __str__(self) -> str:
         return f"copy of {self.photo_id}"
+
+
+class NameInFile(models.Model):
+    """A name that a photo's file, or one beside it, says is in it, until somebody takes it or leaves it out."""
+
+    photo = models.ForeignKey(Photo, models.CASCADE, related_name="names_in_file")
+    name = models.CharField(max_length=MAX_NAME_LENGTH)
+    key = models.CharField(max_length=MAX_KEY_LENGTH, db_index=True, editable=False)
+    # In pixels of the upright photo; nothing where the file does not say where
+    left = models.FloatField(null=True)
+    top = models.FloatField(null=True)
+    width = models.FloatField(null=True)
+    height = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ("photo", "pk")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def box(self) -> Box | None:
+        if self.left is None or self.top is None or self.width is None or self.height is None:
+            return None
+        return Box(self.left, self.top, self.width, self.height)
 
 
 class Decision(models.TextChoices):

@@ -47,6 +47,7 @@ from gallery.people.crops import (
     describe_detection,
     get_reference_face,
 )
+from gallery.people.doubts import UNCOMPARED, compare_imported_references
 from recognition.embedders import DEFAULT_EMBEDDER, get_unavailable_reason
 from recognition.embedders.sface import fetch_sface
 from recognition.errors import ImageError, RecognitionError
@@ -123,6 +124,10 @@ def process_reference(pk: int) -> bool:
         return False
     with hold_lease(reference), record_failure(reference, JobFailed("reference_file_gone")):
         _embed_claimed_reference(reference)
+    if reference.doubt == Reference.Doubt.UNSEEN:
+        others = Reference.objects.filter(**UNCOMPARED, work__in=UNFINISHED_STATUSES)
+        if not others.exists():  # the last of those that came together
+            compare_imported_references(engine.get_serving_embedder())
     return True
 
 

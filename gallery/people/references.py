@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -38,6 +38,7 @@ from gallery.models.people import clean_name
 from gallery.models.querysets import recognisable_q, recognition_off_q
 from gallery.models.storage import build_reference_name, remove_file, write_file
 from gallery.people.crops import read_reference_crop
+from gallery.people.names_in_files import find_faces_named_by_files
 from gallery.photos.services import FILE_EXTENSIONS
 from recognition.errors import ImageError
 from recognition.images.sandbox import probe_photo
@@ -214,8 +215,10 @@ MIN_EYE_DISTANCE, MAX_FACE_YAW, MIN_FACE_SHARPNESS = 24.0, 35.0, 0.02
 FACE_EXPOSURE_RANGE = 0.15, 0.85
 
 
-def use_face_as_reference(user: User | None, face: Face) -> Event | None:
+def use_face_as_reference(user: User | None, face: Face, *, is_unseen: bool = False) -> Event | None:
     """Keep a crop of the face among its person's references; None if it is there already.
+
+    `is_unseen`: nobody has looked at the face, so it is compared with the others before it counts.
 
     A name the machine gave counts as confirmed by this. Raises ActionRefused, ImageError, or OSError on a full disk.
     """
@@ -236,6 +239,7 @@ def use_face_as_reference(user: User | None, face: Face) -> Event | None:
     box = [face.left, face.top, face.width, face.height]
     columns = {"box": box, "landmarks": face.landmarks, "quality": face.quality, "score": face.score}
     stored = read_reference_crop(face.photo.picture, columns).store()
+    stored |= {"status": Judgement.PENDING, "doubt": Reference.Doubt.UNSEEN} if is_unseen else {}
     try:
         with transaction.atomic():
             held, person = _hold_confirmed_face(user, face)
@@ -318,7 +322,8 @@ def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
     for face in sorted(good, key=lambda face: float((face.quality or {})["size"]), reverse=True):
         person = face.person_id
         if person not in approved:
-            approved[person] = Reference.objects.approved().filter(person=person).count()
+            counted = Q(status=Judgement.APPROVED) | Q(status=Judgement.PENDING, doubt=Reference.Doubt.UNSEEN)
+            approved[person] = Reference.objects.filter(counted, person=person).count()
         if approved[person] < MAX_AUTOMATIC_REFERENCES:
             approved[person] += 1
             wanted.append(face)
@@ -327,10 +332,10 @@ def choose_reference_faces(face_ids: Collection[int]) -> list[Face]:
 
 def add_references_from_faces(face_ids: Collection[int]) -> int:
     """What the setting does after decisions: the good ones among these faces become references; how many."""
-    made = 0
+    made, unseen = 0, find_faces_named_by_files(face_ids)
     for face in choose_reference_faces(face_ids):
         try:
-            made += use_face_as_reference(face.decided_by, face) is not None
+            made += use_face_as_reference(face.decided_by, face, is_unseen=face.pk in unseen) is not None
         except (ActionRefused, ImageError) as error:
             log.info("face %s did not become a reference: %s", face.pk, error)
     return made

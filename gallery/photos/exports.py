@@ -26,6 +26,7 @@ from gallery.history.audit import record_download
 from gallery.models import Companion, Photo, PhotoCopy, User
 from gallery.photos.renditions import RENDITION_LIMITS, check_still_so_turned, get_box_to_hide
 from gallery.photos.sharing import faces_without_consent
+from gallery.photos.sidecars import list_sidecar_facts
 from gallery.photos.withheld_names import WithheldNames
 from recognition import draw, regions
 from recognition.errors import ImageError
@@ -87,9 +88,14 @@ def list_original_files(photo: Photo) -> list[tuple[Path, str]]:
 
 
 def export_photo(user: User, photo: Photo, kind: str, *, keep_position: bool = False) -> ExportedFile:
-    """`kind` is annotated, json, csv or xmp; KeyError for another. NotThere or ImageError if it cannot be read."""
-    if kind in ("annotated", "xmp"):
+    """`kind` is annotated, json, csv, xmp or sidecar; KeyError for another.
+
+    Raises NotThere or ImageError if the photo cannot be read.
+    """
+    if kind in ("annotated", "xmp", "sidecar"):
         require_file(Path(photo.file.path))
+    if kind == "sidecar":
+        return _export_sidecar(photo)
     hidden = set(faces_without_consent(photo).values_list("pk", flat=True))
     silent = FaceLabel("unknown", _("Unknown"), _("Unknown"), "question")
     shown = [
@@ -128,6 +134,11 @@ def _export_tagged(photo: Photo, shown: list[FaceMark], keep_position: bool) -> 
     copy = make_tagged_copy(photo.picture, named, redaction=redaction, limits=get_upload_limits())
     _remember_copy(photo, copy.data)
     return ExportedFile(copy.data, copy.media_type, f"{_file_stem(photo)}-names{copy.suffix}")
+
+
+def _export_sidecar(photo: Photo) -> ExportedFile:
+    data = next(facts.build() for facts in list_sidecar_facts([photo]))
+    return ExportedFile(data, "application/rdf+xml", f"{photo.name}.xmp")
 
 
 def _export_json(photo: Photo, shown: list[FaceMark]) -> ExportedFile:

@@ -29,6 +29,7 @@ from gallery.models.clock import get_database_time, get_site_time
 from gallery.models.people import clean_name, get_search_key
 from gallery.models.storage import FileTooLong, ReceivedFile, build_photo_name, receive_file
 from gallery.photos.companions import find_twin, keep_twin, keep_video, keep_video_inside
+from gallery.photos.file_names import keep_names
 from gallery.photos.membership import (
     filter_movable_photos,
     list_limiting_albums,
@@ -39,6 +40,7 @@ from gallery.photos.pages import add_pages
 from gallery.photos.selectors import find_photo_by_sha256, get_next_copy_number
 from recognition.errors import ImageTooLarge
 from recognition.images.motion import find_video_inside, is_video_file
+from recognition.images.names import NameTag
 from recognition.images.sandbox import probe_photo
 
 FILE_EXTENSIONS = {  # by Pillow's name of the format
@@ -128,7 +130,7 @@ def _keep_upload(
     if twin := find_twin(user, photo, album):
         companion = keep_twin(user, photo, twin)
         return AddedPhoto(twin, is_duplicate=False, companion=companion)
-    added = _save_photo(user, photo, album)
+    added = _save_photo(user, photo, album, info.names)
     if inside and not added.is_duplicate:
         keep_video_inside(photo, *inside)
     if info.kind == "TIFF" and info.frames > 1 and not added.is_duplicate:
@@ -159,10 +161,11 @@ def _add_known_photo(user: User | None, photo: Photo, album: Album | None) -> Ad
     return AddedPhoto(photo, is_duplicate=True, is_new_in_album=event is not None)
 
 
-def _save_photo(user: User | None, photo: Photo, album: Album | None) -> AddedPhoto:
+def _save_photo(user: User | None, photo: Photo, album: Album | None, names: Iterable[NameTag]) -> AddedPhoto:
     try:
         with transaction.atomic():
             photo.save()
+            keep_names(photo, names)
             if album:
                 AlbumPhoto.objects.create(album=album, photo=photo)
             record_event(user, "photo.add", photo, {"name": photo.name})

@@ -14,7 +14,7 @@ from gallery.core.exceptions import ActionRefused, CannotUndo
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
 from gallery.history.locking import lock_photos
 from gallery.jobs.services import requeue_rows
-from gallery.models import Event, Face, Photo, Reference, Status, User
+from gallery.models import Event, Face, NameInFile, Photo, Reference, Status, User
 from gallery.models.photos import TURNED_ONCE
 from gallery.models.querysets import among_ids
 from gallery.photos.membership import list_limiting_albums
@@ -64,6 +64,12 @@ def _turn_held_photos(photos: Sequence[Photo], quarters: int) -> list[int]:
     for face in faces:
         _turn_face(face, *sizes[face.photo_id], quarters)
     Face.objects.bulk_update(faces, ("left", "top", "width", "height", "landmarks"), batch_size=500)
+    names = list(NameInFile.objects.filter(photo__in=among_ids(ids), left__isnull=False))
+    for name in names:
+        if name.box:
+            box = turn_box(name.box, *sizes[name.photo_id], quarters)
+            name.left, name.top, name.width, name.height = box.left, box.top, box.width, box.height
+    NameInFile.objects.bulk_update(names, ("left", "top", "width", "height"), batch_size=500)
     for photo in rows:
         photo.turn = (photo.turn + quarters) % 4
         if quarters % 2:

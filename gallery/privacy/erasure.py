@@ -51,6 +51,7 @@ from gallery.models import (
     FaceRejection,
     Invitation,
     NameChange,
+    NameInFile,
     Person,
     Photo,
     PhotoCopy,
@@ -170,6 +171,7 @@ def erase_person(
             )
             alone = Photo.objects.filter(pk__in=some).exclude(pk__in=others.values("photo"))
             todo.add_digests(Kind.FILE, alone.values_list("sha256", flat=True))
+        NameInFile.objects.filter(key__in=todo.gone.keys).delete()
         NameChange.objects.filter(Q(old_person=held) | Q(new_person=held)).delete()
         Person.objects.filter(pk=held.pk).delete()
         number_namesakes([held.key])

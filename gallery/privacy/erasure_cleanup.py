@@ -60,6 +60,7 @@ from gallery.models.storage import EXPORT_AREA, MEDIA_AREA
 from gallery.people.gallery_export import ErasedRows, remove_from_exports
 from gallery.photos.partial_uploads import forget_partial_uploads
 from gallery.photos.renditions import delete_photo_renditions, delete_reference_renditions
+from gallery.photos.sidecars import refresh_sidecars
 from gallery.privacy.erasure import describe_kept_backups
 from gallery.privacy.host_copies import ask_hosts, is_awaiting_hosts
 from gallery.privacy.restored import erase_again
@@ -110,6 +111,14 @@ def clear_gallery_exports(erasure: Erasure) -> bool:
         cleared, unreached = remove_from_exports(erased)
         add_to_receipt(erasure, "exports", cleared)
         erasure.counts |= {"exports_gone": unreached} if unreached else {}
+    return True
+
+
+def clear_sidecars(erasure: Erasure) -> bool:
+    """Files with names that the site wrote into folders for other programs."""
+    written, unreached = refresh_sidecars()
+    add_to_receipt(erasure, "sidecars", written)
+    erasure.counts |= {"sidecars_gone": unreached} if unreached else {}
     return True
 
 
@@ -232,6 +241,7 @@ CLEANUP_STEPS: tuple[Callable[[Erasure], bool], ...] = (
     remove_erased_renditions,
     redact_erased_history,
     clear_gallery_exports,
+    clear_sidecars,
     remove_partial_uploads,
     clear_index_builds,
     remove_erased_renditions,

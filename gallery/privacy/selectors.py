@@ -150,6 +150,8 @@ RECEIPT_LABELS = {
     "files": _("Files"),
     "builds": _("Index builds dropped or made anew"),
     "exports": _("Exports on disk that were cleared"),
+    "sidecars": _("XMP sidecars that were written anew"),
+    "sidecars_gone": _("Folders of XMP sidecars that are no longer where they were"),
     "exports_gone": _("Exports that are no longer where they were written"),
     "accounts": _("Accounts"),
     "sessions": _("Sessions"),

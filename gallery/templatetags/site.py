@@ -77,6 +77,14 @@ MANAGED_PLACES = (
         _("Who did what, and how to undo it"),
     ),
     Place(
+        "file_names",
+        _("Names in photos' files"),
+        "people",
+        "/file-names/",
+        Role.CONTRIBUTOR,
+        _("Names that other programs wrote, to be taken; and XMP sidecars"),
+    ),
+    Place(
         "trash",
         _("Trash"),
         "trash",

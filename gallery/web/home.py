@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
@@ -11,6 +13,7 @@ from gallery.core.permissions import PageRequest, contributor_required
 from gallery.curation.findings import count_findings_for_badge
 from gallery.faces.selectors import get_waiting_unknown_faces
 from gallery.models import Face, Photo
+from gallery.people.names_in_files import get_waiting_names
 from gallery.people.selectors import find_most_seen_people, get_person_cards, list_people, list_person_labels
 from gallery.photos.albums import list_album_cards, list_albums
 from gallery.photos.search import SearchQuery, parse_search_query, search_albums, search_photos
@@ -21,7 +24,7 @@ MAX_RECENT_PHOTOS = 18
 MAX_COUNTED_FACES = 1_000  # faces; of more it is said that there are more
 
 
-def _count_some(faces: QuerySet[Face]) -> int:
+def _count_some(faces: QuerySet[Any]) -> int:
     """Counted no further than MAX_COUNTED_FACES."""
     return faces.order_by()[:MAX_COUNTED_FACES].count()
 
@@ -42,6 +45,7 @@ def home_page(request: PageRequest) -> HttpResponse:
         "portraits": get_person_cards(user, find_most_seen_people(user), is_counted=False),
         "unsure": _count_some(Face.objects.visible_to(user).undecided().filter(state=Face.State.UNSURE)),
         "unknown": _count_some(get_waiting_unknown_faces(user)),
+        "file_names": _count_some(get_waiting_names(user)) if user.is_contributor else 0,
         "most": MAX_COUNTED_FACES,
         "doubtful": findings,
     }

@@ -14,9 +14,10 @@ from zipstream import ZipStream
 
 from gallery.core.downloads import as_download, picture_response
 from gallery.core.exceptions import ActionRefused, NotThere, translate_error
+from gallery.core.pagination import find_by_id
 from gallery.core.permissions import PageRequest, contributor_required, gives_file
-from gallery.history.audit import record_download
-from gallery.models import Companion, Face, Photo, Reference, User
+from gallery.history.audit import record_download, record_export
+from gallery.models import Album, Companion, Face, Photo, Reference, User
 from gallery.photos.exports import companion_response, export_photo, list_original_files, original_response
 from gallery.photos.renditions import (
     FACE_SIZES,
@@ -29,8 +30,9 @@ from gallery.photos.renditions import (
     reference_digest,
 )
 from gallery.photos.services import MAX_ZIP_PHOTOS
+from gallery.photos.sidecars import list_sidecar_facts, make_sidecar_name
 from gallery.web.photos import get_chosen_photos
-from recognition.errors import RecognitionError
+from recognition.errors import ImageError, RecognitionError
 
 
 @require_safe
@@ -75,7 +77,7 @@ def photo_companion(request: PageRequest, pk: int, companion: int) -> HttpRespon
     return companion_response(request.user, get_object_or_404(rows, pk=companion))
 
 
-PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp"}
+PHOTO_EXPORT_KINDS = {"annotated", "json", "csv", "xmp", "sidecar"}
 
 
 @gives_file
@@ -91,7 +93,7 @@ def photo_export(request: PageRequest, pk: int, kind: str) -> HttpResponse:
     return as_download(HttpResponse(made.data, content_type=made.media_type), made.name)
 
 
-ZIP_EXPORT_KINDS = {"annotated", "xmp", "original"}
+ZIP_EXPORT_KINDS = {"annotated", "xmp", "original", "sidecar"}
 
 
 @gives_file
@@ -131,6 +133,36 @@ def _stream_zip(user: User, photos: Sequence[Photo], kind: str) -> Iterator[byte
         raise ActionRefused("\n".join(missing))
     if missing:
         archive.add("\n".join(missing), _("left out") + ".txt")
+    yield from archive.finalize()
+
+
+@gives_file
+@contributor_required
+@require_safe
+def sidecars_download(request: PageRequest) -> HttpResponseBase:
+    """The sidecars of an album (`album`), or of all photos, in one ZIP."""
+    photos, name = Photo.objects.visible_to(request.user), _("sidecars")
+    if "album" in request.GET:
+        album = find_by_id(Album.objects.visible_to(request.user), request.GET["album"])
+        if album is None:
+            raise Http404
+        photos, name = photos.filter(albums=album), album.name
+    found = [Photo(pk=pk) for pk in photos.order_by("pk").values_list("pk", flat=True)]
+    record_export(request.user, sidecars=len(found))
+    content = _stream_sidecars(found)
+    return as_download(StreamingHttpResponse(content, content_type="application/zip"), f"{name}.zip")
+
+
+def _stream_sidecars(photos: Sequence[Photo]) -> Iterator[bytes]:
+    archive, taken = ZipStream(), set[str]()
+    for facts in list_sidecar_facts(photos):
+        name = make_sidecar_name(facts.photo, taken)
+        taken.add(name.casefold())
+        try:
+            archive.add(facts.build(), name)
+        except (ImageError, OSError):
+            continue  # a photo that cannot be read has no sidecar; its page says so
+        yield from archive.all_files()
     yield from archive.finalize()
 
 

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from gallery.core.erased import let_erased_return
@@ -27,6 +28,7 @@ from gallery.core.permissions import PageRequest, contributor_required, takes_fi
 from gallery.core.throttling import UploadQuotaReached
 from gallery.models import Album, PartialUpload, Photo, User
 from gallery.photos.albums import create_album, find_albums_called
+from gallery.photos.file_names import NamesBeside, keep_sent_names
 from gallery.photos.partial_uploads import (
     PartRefused,
     append_part,
@@ -41,9 +43,12 @@ from gallery.web.error_pages import TRANSIENT_ERRORS, explain_server_error
 from gallery.web.named_errors import is_return_confirmed
 from recognition.errors import ImageError
 from recognition.images.archive import is_archive, read_archive_members
+from recognition.images.sidecars import MAX_SIDECAR_BYTES, is_sidecar_name
 
 ADDED, DUPLICATE, REFUSED = "added", "duplicate", "refused"
 BESIDE = "beside"  # kept with a photo
+NAMES = "names"  # a file beside photos was read
+MAX_SIDECARS_BYTES = 64_000_000  # of an archive, kept in memory until its photos are added
 FAILED = "failed"  # not the file's fault: the same file may be sent again
 
 
@@ -88,6 +93,7 @@ def upload_plain(request: PageRequest) -> HttpResponse:
         messages.error(request, str(refusal))
         return redirect("upload")
     files = request.FILES.getlist("photos") + request.FILES.getlist("folder")
+    files.sort(key=lambda file: is_sidecar_name(file.name or ""))  # after the photos they are about
     results = [result for file in files for result in _take_file(request, file, album)]
     return render(
         request,
@@ -223,9 +229,13 @@ def _take_file(request: PageRequest, file: File[bytes], album: Album | None) -> 
     name = file.name or _("photo")
     is_zip = is_archive(file.read(8))
     file.seek(0)
+    if is_sidecar_name(name):
+        yield _take_sidecar(request, file, name, album)
+        return
     if not is_zip:
         yield _add_one_photo(request, file.chunks(), name, album)
         return
+    sidecars, photos = dict[str, bytes](), dict[str, Photo]()
     try:
         for member in read_archive_members(
             cast("BinaryIO", file), get_upload_limits(), system_folders=settings.SYSTEM_FOLDERS
@@ -233,10 +243,46 @@ def _take_file(request: PageRequest, file: File[bytes], album: Album | None) -> 
             if member.refused:
                 name_inside = PurePosixPath(member.name).name
                 yield UploadResult(REFUSED, name_inside, translate_error(member.refused))
+            elif is_sidecar_name(member.name):
+                if sum(map(len, sidecars.values())) < MAX_SIDECARS_BYTES:
+                    sidecars[member.name] = member.data
             else:
-                yield _add_one_photo(request, [member.data], member.name, album)
+                result = _add_one_photo(request, [member.data], member.name, album)
+                if result.photo is not None:
+                    photos[member.name] = result.photo
+                yield result
     except ImageError as refusal:
         yield UploadResult(REFUSED, name, translate_error(refusal))
+    yield from _keep_names_of_archive(sidecars, photos)
+
+
+def _keep_names_of_archive(sidecars: dict[str, bytes], photos: dict[str, Photo]) -> Iterator[UploadResult]:
+    """Names that files in the archive have for its photos; those that say nothing of any are reported."""
+    beside = NamesBeside(sidecars, sidecars.__getitem__)
+    for path, photo in photos.items():
+        beside.keep(photo, path)
+    for path in beside.paths:
+        name = PurePosixPath(path).name
+        if path in beside.refused:
+            yield UploadResult(REFUSED, name, translate_error(beside.refused[path]))
+        elif path not in beside.used:
+            yield UploadResult(REFUSED, name, _("It lies beside none of the photos."))
+
+
+def _take_sidecar(request: PageRequest, file: File[bytes], name: str, album: Album | None) -> UploadResult:
+    try:
+        kept, photos = keep_sent_names(request.user, name, file.read(MAX_SIDECAR_BYTES + 1), album)
+    except ImageError as error:
+        return UploadResult(REFUSED, name, translate_error(error))
+    if not photos:
+        sentence = _(
+            "Of your photos, not exactly one is called as this file says. Add it first, or both as a ZIP."
+        )
+        return UploadResult(REFUSED, name, sentence)
+    said = ngettext(
+        "%(count)s new name read for your photos.", "%(count)s new names read for your photos.", kept
+    )
+    return UploadResult(NAMES, name, said % {"count": kept})
 
 
 def _add_one_photo(

@@ -11,6 +11,7 @@ from gallery.web import (
     erasure,
     face_search,
     faces,
+    file_names,
     groups,
     history,
     home,
@@ -158,6 +159,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("photos/order", album_order.photo_order_choose, name="photo_order"),
     path("photos/moments", moments.photos_moments, name="photos_moments"),
     path("photos/download", media.photos_download, name="photos_download"),
+    path("photos/sidecars", media.sidecars_download, name="sidecars"),
     path("photos/favourite", descriptions.photos_favourite, name="photos_favourite"),
     path("photos/timeline", walks.timeline, name="timeline"),
     path("photos/slides", walks.slides, name="slides"),
@@ -202,6 +204,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("people/<int:pk>/edit", people.person_edit, name="person_edit"),
     path("people/<int:pk>/set", people.person_display_edit, name="person_set"),
     path("people/<int:pk>/pictures", people.person_add_pictures, name="person_pictures"),
+    # Names that other programs wrote into photos
+    path("file-names/", file_names.file_names_page, name="file_names"),
+    path("file-names/act", file_names.file_names_act, name="file_names_act"),
     # Trust in names
     path("names/", index.calibration_page, name="calibration"),
     path("names/measure", index.calibration_measure, name="calibration_measure"),

@@ -19,6 +19,7 @@ from recognition.images.archive_names import decode_names
 from recognition.images.kinds import get_photo_kind
 from recognition.images.limits import DEFAULT_LIMITS, MEGABYTE, Limits
 from recognition.images.motion import get_rank_beside, is_video
+from recognition.images.sidecars import MAX_SIDECAR_BYTES, is_sidecar_name
 from recognition.images.source import open_regular_file
 
 _ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError,
@@ -63,10 +64,10 @@ def read_archive_members(
 ) -> Iterator[Member]:
     """The members of an archive in their order, what goes with a photo last; each read only when it is asked for.
 
-    Members that begin like a photo or a video come with their bytes (still to be probed), others with the reason of
-    their refusal; folders and the clutter that systems add are left out, a system's folder (of ``system_folders``
-    and those known) by one refusal. Raises ImageError for an archive that cannot be opened, ImageTooLarge when it
-    breaks a limit, be it half-way through.
+    Members that begin like a photo or a video, or are called like a file that keeps names beside photos, come with
+    their bytes (still to be probed), others with the reason of their refusal; folders and the clutter that systems
+    add are left out, a system's folder (of ``system_folders`` and those known) by one refusal. Raises ImageError for
+    an archive that cannot be opened, ImageTooLarge when it breaks a limit, be it half-way through.
     """
     with _open_archive(source, archive_limits) as archive:
         left, left_out = archive_limits.unpacked_bytes, set()
@@ -172,7 +173,9 @@ def _read_content(
     most = min(limits.bytes, archive_limits.ratio * max(entry.compress_size, 1_000))
     with archive.open(entry) as file:
         parts = [file.read(_CHUNK_BYTES)]
-        if not is_video(parts[0]):
+        if is_sidecar_name(entry.filename):
+            most = min(most, MAX_SIDECAR_BYTES)
+        elif not is_video(parts[0]):
             get_photo_kind(parts[0])
         size = len(parts[0])
         while part := file.read(_CHUNK_BYTES):

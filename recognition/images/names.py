@@ -79,10 +79,10 @@ def _read_regions(root: ElementTree.Element) -> Iterator[tuple[NameTag, str]]:
     for regions in root.iter(f"{_REGIONS}Regions"):
         frame = _read_frame(regions, crop)
         for region in _iterate_items(regions, f"{_REGIONS}RegionList"):
-            name = clean_name(_get_text(region, f"{_REGIONS}Name"))
+            name = clean_name(get_struct_text(region, f"{_REGIONS}Name"))
             yield (
                 NameTag(name, _read_area(region, frame), frame),
-                _get_text(region, f"{_REGIONS}Type").lower(),
+                get_struct_text(region, f"{_REGIONS}Type").lower(),
             )
 
 
@@ -90,8 +90,8 @@ def _read_people_regions(root: ElementTree.Element) -> Iterator[NameTag]:
     """Those of Microsoft, which are of people alone."""
     for info in root.iter(_PEOPLE):
         for region in _iterate_items(info, _PEOPLE_REGIONS):
-            if name := clean_name(_get_text(region, f"{_PEOPLE_REGION}PersonDisplayName")):
-                yield NameTag(name, _read_rectangle(_get_text(region, f"{_PEOPLE_REGION}Rectangle")))
+            if name := clean_name(get_struct_text(region, f"{_PEOPLE_REGION}PersonDisplayName")):
+                yield NameTag(name, _read_rectangle(get_struct_text(region, f"{_PEOPLE_REGION}Rectangle")))
 
 
 def drop_repeated_names(tags: Iterable[NameTag]) -> list[NameTag]:
@@ -157,14 +157,14 @@ def make_box(left: float, top: float, width: float, height: float) -> Box | None
 
 
 class _WithoutDocumentType(ElementTree.TreeBuilder):
-    """Refuses what could define entities, in whatever encoding it is written."""
+    """In whatever encoding it is written."""
 
     def doctype(self, *_: object) -> None:
         raise ValueError("a document type")
 
 
 def parse_xml(content: bytes) -> ElementTree.Element | None:
-    """The root element; None for what is broken or declares a document type."""
+    """The root element; None for what is broken, or declares a document type, which could define entities."""
     try:
         parser = ElementTree.XMLParser(target=_WithoutDocumentType())  # noqa: S314 -- no entities  # nosec B314
         return ElementTree.fromstring(content.strip(b"\x00 \r\n\t"), parser)  # noqa: S314 -- as above  # nosec B314
@@ -178,7 +178,8 @@ def _open_struct(element: ElementTree.Element) -> Iterator[ElementTree.Element]:
     yield from element.findall(f"{_RDF}Description")
 
 
-def _get_text(element: ElementTree.Element, tag: str) -> str:
+def get_struct_text(element: ElementTree.Element, tag: str) -> str:
+    """A field of an XMP structure, however it is written; "" where it is missing."""
     for holder in _open_struct(element):
         if (value := holder.get(tag)) is not None:
             return value
@@ -208,7 +209,9 @@ def _read_frame(regions: ElementTree.Element, crop: tuple[float, float, float, f
     size = _find_child(regions, f"{_REGIONS}AppliedToDimensions")
     if size is None:
         return None
-    return make_frame(_get_text(size, f"{_DIMENSIONS}w"), _get_text(size, f"{_DIMENSIONS}h"), crop)
+    return make_frame(
+        get_struct_text(size, f"{_DIMENSIONS}w"), get_struct_text(size, f"{_DIMENSIONS}h"), crop
+    )
 
 
 def make_frame(
@@ -222,8 +225,8 @@ def _read_area(region: ElementTree.Element, frame: Frame | None) -> Box | None:
     area = _find_child(region, f"{_REGIONS}Area")
     if area is None:
         return None
-    said = [next(filter(None, (_get_text(area, f"{of}{side}") for of in _AREA)), "") for side in "xywh"]
-    is_pixels = any(_get_text(area, f"{of}unit").lower() == "pixel" for of in _AREA)
+    said = [next(filter(None, (get_struct_text(area, f"{of}{side}") for of in _AREA)), "") for side in "xywh"]
+    is_pixels = any(get_struct_text(area, f"{of}unit").lower() == "pixel" for of in _AREA)
     return make_centred_box(said, frame if is_pixels else None)
 
 
@@ -242,9 +245,9 @@ def _read_rectangle(text: str) -> Box | None:
 def _read_crop(root: ElementTree.Element) -> tuple[float, float, float, float] | None:
     """What Lightroom has cut off, where it says that this is done."""
     for holder in root.iter(f"{_RDF}Description"):
-        if _get_text(holder, f"{_CAMERA_RAW}AlreadyApplied").lower() == "true":
+        if get_struct_text(holder, f"{_CAMERA_RAW}AlreadyApplied").lower() == "true":
             edges = [
-                read_number(_get_text(holder, f"{_CAMERA_RAW}Crop{e}"))
+                read_number(get_struct_text(holder, f"{_CAMERA_RAW}Crop{e}"))
                 for e in ("Left", "Top", "Right", "Bottom")
             ]
             if all(0 <= edge <= 1 for edge in edges):

@@ -26,6 +26,7 @@ from recognition.images.names import (
 from recognition.types import Box
 
 MAX_SIDECAR_BYTES = 4_000_000
+_LONGEST_TITLE = 46  # of what Google's exports call a file
 MAX_FILES = 20_000  # that one list speaks of
 SUFFIXES = {".xmp", ".json", ".ini", ".xml"}
 _NAMELESS = {"", "_unknown_", "ffffffffffffffff"}
@@ -41,6 +42,22 @@ def is_sidecar_name(name: str) -> bool:
     if path.suffix == ".ini":
         return path.name in (".picasa.ini", "picasa.ini")
     return path.name == "contacts.xml" if path.suffix == ".xml" else path.suffix in SUFFIXES
+
+
+def list_sidecar_names(photo: str) -> list[str]:
+    """What sidecars of a file of this name may be called, in small letters.
+
+    Google cuts names short, and puts the number of a second file of one name behind its ending.
+    """
+    name = photo.lower()
+    stem, suffix = PurePath(name).stem, PurePath(name).suffix
+    plain = stem.removesuffix("-edited")
+    found = [f"{name}.xmp", f"{stem}.xmp", f"{name}.json", f"{stem}.json"]
+    numbered = re.fullmatch(r"(.*)(\(\d+\))", plain)
+    for base, number in ((plain, ""), numbered.groups() if numbered else (plain, "")):
+        titles = (base + suffix, f"{base}{suffix}.supplemental-metadata")
+        found += [f"{title[:_LONGEST_TITLE]}{number}.json" for title in titles]
+    return list(dict.fromkeys(found))
 
 
 def read_sidecar(content: bytes, suffix: str, contacts: Mapping[str, str]) -> tuple[NamesOfFiles, Contacts]:

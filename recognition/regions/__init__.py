@@ -20,7 +20,7 @@ from recognition.images.sandbox import make_rendition, probe_photo
 from recognition.images.source import open_source
 from recognition.regions import heif, jpeg, jxl, png, tiff, webp
 from recognition.regions.redaction import Redaction
-from recognition.regions.xmp import NamedFace, build_xmp, write_packet
+from recognition.regions.xmp import NamedFace, add_keywords, build_xmp, write_packet
 
 __all__ = ["NamedFace", "Redaction", "TaggedCopy", "build_sidecar", "make_tagged_copy"]
 
@@ -91,9 +91,21 @@ def make_tagged_copy(
     return TaggedCopy(jpeg.with_xmp(plain, root, orientation=1, redaction=redaction), "image/jpeg", ".jpg")
 
 
-def build_sidecar(info: ImageInfo, faces: Sequence[NamedFace]) -> bytes:
-    """The same as an .xmp file to lie beside the original, for programs that read those."""
-    return write_packet(_build_stored_xmp(info, faces, [], Redaction()))
+def build_sidecar(
+    info: ImageInfo,
+    faces: Sequence[NamedFace],
+    *,
+    taken_at: str = "",
+    old: bytes = b"",
+    redaction: Redaction | None = None,
+) -> bytes:
+    """Names, boxes and the moment as an .xmp file to lie beside the original, for programs that read those.
+
+    Names also are keywords, as digiKam and Lightroom write them. ``old`` is what other programs have made of it.
+    """
+    root = _build_stored_xmp(info, faces, [old] if old else [], redaction or Redaction())
+    add_keywords(root, [face.name for face in faces], taken_at)
+    return write_packet(root)
 
 
 def _build_stored_xmp(

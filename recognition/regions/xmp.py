@@ -10,8 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree  # a document type is refused below  # nosec B405
+from xml.etree import ElementTree  # only written here  # nosec B405
 
+from recognition.images.names import get_struct_text, parse_xml
 from recognition.regions.redaction import Redaction
 from recognition.types import Box
 
@@ -64,6 +65,10 @@ _PLACES = [
 _TIFF_ORIENTATION = "{http://ns.adobe.com/tiff/1.0/}Orientation"  # EXIF says it
 _REGION_PROPERTIES = (f"{{{_REGIONS}}}", f"{{{_MICROSOFT}}}RegionInfo", f"{{{_NOTE}}}HasExtendedXMP")
 _VIDEO_PROPERTIES = (f"{{{_CAMERA}}}Motion", f"{{{_CAMERA}}}MicroVideo", f"{{{_CONTAINER}}}")
+_KEYWORDS = "{http://purl.org/dc/elements/1.1/}subject"
+_DIGIKAM_TAGS = "{http://www.digikam.org/ns/1.0/}TagsList"
+_LIGHTROOM_TAGS = "{http://ns.adobe.com/lightroom/1.0/}hierarchicalSubject"
+_TAKEN = f"{{{_EXIF}}}DateTimeOriginal"
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 _ROOM_FOR_DIGEST = 300  # bytes that pointing to an extended packet takes
 _NOTHING_WITHHELD = Redaction()
@@ -90,19 +95,50 @@ def build_xmp(
 ) -> ElementTree.Element:
     """XMP saying where these faces are in a picture of ``size`` (width, height, as stored).
 
-    ``old`` are packets to carry over: without their regions, without what must not be said, and without promising a
+    ``old`` are packets to carry over: without their faces, without what must not be said, and without promising a
     video, or a gain map unless it is there, too. What cannot be parsed, or declares a document type, is left out.
     """
     packets = [_parse_packet(packet) for packet in old] or [_parse_packet(b"")]
     root, holder = packets[0]
     for _root, more in packets[1:]:
         holder.extend(more)
+    others = _list_other_regions(holder)
+    for region in others:
+        _remove_withheld_names(region, redaction)
     for description in holder.iterfind(f"{{{_RDF}}}Description"):
         _clean_description(description, redaction, has_gain_map=has_gain_map)
     people = _take_listed_people(holder)
     people += [name for face in faces if (name := _clean_xml_text(face.name)) and name not in people]
-    holder.append(_build_description(faces, size, list(dict.fromkeys(people))))
+    holder.append(_build_description(faces, size, list(dict.fromkeys(people)), others))
     return root
+
+
+def add_keywords(root: ElementTree.Element, names: Sequence[str], taken_at: str) -> None:
+    """Names as keywords: plain, and below "People" as digiKam and Lightroom have them; and an ISO 8601 moment."""
+    shown = list(dict.fromkeys(name for each in names if (name := _clean_xml_text(each))))
+    holder = _get_holder(root)
+    of_names = {_KEYWORDS: shown, _DIGIKAM_TAGS: [f"People/{name}" for name in shown]}
+    of_names[_LIGHTROOM_TAGS] = [f"People|{name}" for name in shown]
+    fresh = _add_struct(holder)
+    fresh.set(f"{{{_RDF}}}about", "")
+    for tag, words in of_names.items():
+        for description in holder.iterfind(f"{{{_RDF}}}Description"):
+            for listed in description.findall(tag):
+                words += [
+                    item.text for item in listed.iter(f"{{{_RDF}}}li") if item.text and item.text not in words
+                ]
+                description.remove(listed)
+        if words:
+            kind = "Seq" if tag == _DIGIKAM_TAGS else "Bag"
+            listed = ElementTree.SubElement(ElementTree.SubElement(fresh, tag), f"{{{_RDF}}}{kind}")
+            for word in words:
+                ElementTree.SubElement(listed, f"{{{_RDF}}}li").text = word
+    if taken_at:
+        for description in holder.iterfind(f"{{{_RDF}}}Description"):
+            description.attrib.pop(_TAKEN, None)
+            for child in description.findall(_TAKEN):
+                description.remove(child)
+        fresh.set(_TAKEN, taken_at)
 
 
 def write_packet(root: ElementTree.Element) -> bytes:
@@ -159,22 +195,11 @@ def _write(element: ElementTree.Element) -> str:
     return ElementTree.tostring(element, encoding="unicode")
 
 
-class _WithoutDocumentType(ElementTree.TreeBuilder):
-    """Refuses what could define entities, in whatever encoding it is written."""
-
-    def doctype(self, *_: object) -> None:
-        raise ValueError("a document type")
-
-
 def _parse_packet(old: bytes) -> tuple[ElementTree.Element, ElementTree.Element]:
     """The packet's root and the rdf:RDF element in it; new ones for a packet that cannot be used."""
-    root = ElementTree.Element(f"{{{_META}}}xmpmeta")
-    if old:
-        try:
-            parser = ElementTree.XMLParser(target=_WithoutDocumentType())  # noqa: S314 -- no entities  # nosec B314
-            root = ElementTree.fromstring(old.strip(b"\x00 \r\n"), parser)  # noqa: S314 -- as above  # nosec B314
-        except (ElementTree.ParseError, ValueError, LookupError):
-            root = ElementTree.Element(f"{{{_META}}}xmpmeta")
+    root = parse_xml(old)
+    if root is None:
+        root = ElementTree.Element(f"{{{_META}}}xmpmeta")
     return root, _get_holder(root)
 
 
@@ -213,6 +238,14 @@ def _remove_withheld_names(element: ElementTree.Element, redaction: Redaction) -
     return has_lost and is_bare and not len(element) and not (element.text or "").strip()
 
 
+def _list_other_regions(holder: ElementTree.Element) -> list[ElementTree.Element]:
+    """Regions that are no faces: pets, focus points, bar codes."""
+    items = (item for each in holder.iter(f"{{{_REGIONS}}}RegionList") for item in each.iter(f"{{{_RDF}}}li"))
+    return [
+        item for item in items if get_struct_text(item, f"{{{_REGIONS}}}Type").lower() not in ("face", "")
+    ]
+
+
 def _take_listed_people(holder: ElementTree.Element) -> list[str]:
     """Take out the names already listed as shown in the picture."""
     names: list[str] = []
@@ -225,11 +258,14 @@ def _take_listed_people(holder: ElementTree.Element) -> list[str]:
 
 
 def _build_description(
-    faces: Sequence[NamedFace], size: tuple[int, int], people: Sequence[str]
+    faces: Sequence[NamedFace],
+    size: tuple[int, int],
+    people: Sequence[str],
+    others: Sequence[ElementTree.Element],
 ) -> ElementTree.Element:
     description = ElementTree.Element(f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
-    if faces:
-        _add_regions(description, faces, size)
+    if faces or others:
+        _add_regions(description, faces, size, others)
     if people:
         bag = _add_bag(description, f"{{{_IPTC_EXT}}}PersonInImage")
         for name in people:
@@ -237,7 +273,12 @@ def _build_description(
     return description
 
 
-def _add_regions(description: ElementTree.Element, faces: Sequence[NamedFace], size: tuple[int, int]) -> None:
+def _add_regions(
+    description: ElementTree.Element,
+    faces: Sequence[NamedFace],
+    size: tuple[int, int],
+    others: Sequence[ElementTree.Element],
+) -> None:
     regions = _add_struct(ElementTree.SubElement(description, f"{{{_REGIONS}}}Regions"))
     ElementTree.SubElement(
         regions,
@@ -251,6 +292,7 @@ def _add_regions(description: ElementTree.Element, faces: Sequence[NamedFace], s
     bag = _add_bag(regions, f"{{{_REGIONS}}}RegionList")
     for face in faces:
         _add_region(bag, face, size)
+    bag.extend(others)
 
 
 def _add_region(bag: ElementTree.Element, face: NamedFace, size: tuple[int, int]) -> None:

@@ -14,14 +14,15 @@ const CRC_TABLE = Int32Array.from({ length: 256 }, (_, sum) => {
   for (let bit = 0; bit < 8; bit += 1) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
   return sum;
 });
-const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini)$/i; // what operating systems put into folders
+const CLUTTER = /^(\.(?!picasa\.ini$).*|thumbs\.db|desktop\.ini)$/i; // what operating systems put into folders
 const BESIDE = /\.(mov|mp4|cr2|cr3|nef|arw|dng|orf|rw2|raf|pef)$/i; // what may be kept beside a photo, which goes first
 const VIDEO = /\.(mov|mp4)$/i;
 const form = document.querySelector("[data-upload]");
 const section = document.querySelector("[data-sending]");
+const WITH_NAMES = /\.(xmp|json)$|^(\.?picasa\.ini|contacts\.xml)$/i; // files with names of who is in the photos beside them
 const list = section.querySelector("[data-files]");
 const added = document.querySelector("[data-added]");
-const counts = { all: 0, sent: 0, duplicate: 0, refused: 0 };
+const counts = { all: 0, sent: 0, duplicate: 0, refused: 0, names: 0 };
 const queue = [];
 let sending = 0;
 let pause = null; // the timer that ends a wait for the site
@@ -89,7 +90,7 @@ async function makeAlbum() {
 }
 
 function addFiles(files) {
-  const rank = ({ name }) => BESIDE.test(name) + VIDEO.test(name);
+  const rank = ({ name }) => BESIDE.test(name) + VIDEO.test(name) + 3 * WITH_NAMES.test(name);
   const inOrder = [...files].sort((a, b) => rank(a) - rank(b));
   for (const file of inOrder) {
     if (CLUTTER.test(file.name)) continue;
@@ -119,7 +120,8 @@ function addRow(file) {
 }
 
 function sendNextFiles() {
-  while (!pause && sending < AT_ONCE && queue.length && !(sending && VIDEO.test(queue[0].file.name))) {
+  const mayGo = ({ file }) => !sending || !(VIDEO.test(file.name) || WITH_NAMES.test(file.name));
+  while (!pause && sending < AT_ONCE && queue.length && mayGo(queue[0])) {
     sending += 1;
     sendFile(queue.shift());
   }

@@ -34,6 +34,7 @@ from gallery.core.exceptions import ActionRefused, ConfirmationNeeded
 from gallery.core.idempotency import Outcome as CallOutcome
 from gallery.core.idempotency import do_once
 from gallery.curation.calibration import put_calibration_in_force
+from gallery.curation.name_acts import NameAnswer, start_taking_names
 from gallery.faces.decisions import (
     confirm_face,
     decide_face,
@@ -73,6 +74,7 @@ from gallery.models import (
     User,
 )
 from gallery.people.groups import add_members, create_group, remove_group
+from gallery.people.names_in_files import plan_names
 from gallery.people.references import judge_references, move_references, send_reference
 from gallery.people.services import (
     create_person,
@@ -86,6 +88,7 @@ from gallery.people.services import (
 )
 from gallery.photos.albums import change_album, create_album, remove_album
 from gallery.photos.descriptions import split_tags, tag_photos
+from gallery.photos.file_names import keep_names
 from gallery.photos.membership import open_photo, put_photos_in_album, take_photos_out
 from gallery.photos.moment_changes import MomentChange, correct_moments
 from gallery.photos.partial_uploads import append_part, begin_upload, discard_upload
@@ -93,7 +96,9 @@ from gallery.photos.services import add_photo, restore_photo, retry_photo, trash
 from gallery.photos.sharing import revoke_share_link, share_album
 from gallery.photos.turning import turn_photos
 from gallery.privacy.erasure import erase_person, erase_photos, erase_user
+from recognition.images.names import NameTag
 from recognition.likeness import Likeness
+from recognition.types import Box
 from tests.access_world import BOUNDS
 from tests.engines import FakeEngine, somebody
 from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
@@ -202,6 +207,19 @@ def _(w: World) -> tuple[Act, Act]:
 def _(w: World) -> tuple[Act, Act]:
     Photo.objects.update(work=Status.QUEUED)
     return (lambda: draw_face(w.mai, w.photo, (600, 400, 50, 50)), lambda: process_photo(w.photo.pk))
+
+
+@pair(
+    "two who take the names of one file draw each box once, as one new person",
+    lambda w: Face.objects.filter(is_drawn=True).count() == Person.objects.filter(name="Chi").count() == 1,
+)
+def _(w: World) -> tuple[Act, Act]:
+    keep_names(w.photo, [NameTag("Chi", Box(0.7, 0.7, 0.1, 0.1))])
+    (entry,) = plan_names(w.mai).names
+    return (
+        lambda: start_taking_names(w.mai, [NameAnswer(entry, None)]),
+        lambda: start_taking_names(w.bao, [NameAnswer(entry, None)]),
+    )
 
 
 # People

@@ -12,10 +12,13 @@ from gallery.core.exceptions import FileWasErased
 from gallery.management.base import ERASED_FLAG, FOLDER, GalleryCommand, get_existing_folder
 from gallery.models import Album
 from gallery.photos.albums import find_albums_called, make_unsaved_album
-from gallery.photos.services import add_photo
+from gallery.photos.file_names import NamesBeside
+from gallery.photos.services import AddedPhoto, add_photo
 from recognition.errors import ImageError
 from recognition.files import clean_path
 from recognition.images.motion import get_rank_beside
+from recognition.images.sidecars import MAX_SIDECAR_BYTES
+from recognition.images.source import open_regular_file
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -33,8 +36,14 @@ class Command(GalleryCommand):
         into = get_or_create_album(album) if album else None
         report: dict[str, list[Any]] = {"added": [], "already": [], "refused": [], "waiting": []}
         lone: dict[str, list[Path]] = {}
-        paths = self.list_photos(root, with_videos=True)
+        sidecars: list[Path] = []
+        paths = self.list_photos(root, sidecars, with_videos=True)
         paths.sort(key=lambda path: (path.parent, get_rank_beside(path.name)))
+        sidecars += [
+            each for folder in {path.parent for path in paths} for each in folder.glob(".picasa.ini")
+        ]
+        beside = NamesBeside(map(str, sidecars), lambda path: read_sidecar_file(Path(path)))
+        names = 0
         for path in self.progress(paths, len(paths), "photos"):
             shown = clean_path(path)
             try:
@@ -56,6 +65,7 @@ class Command(GalleryCommand):
                 report["refused"].append({"path": shown, "reason": reason})
                 self.fail_with(f"{shown}: {reason}")
                 continue
+            names += self._keep_names(beside, done, path)
             if done.refusal:
                 report["waiting"].append({"path": shown, "reason": done.refusal})
                 self.warn(f"{shown}: {done.refusal}")
@@ -63,12 +73,38 @@ class Command(GalleryCommand):
             report["already" if done.is_duplicate else "added"].append(shown)
         for reason, videos in lone.items():
             self.leave_out(videos, reason)
+        self._report_unused(beside)
         added, already, refused, waiting = (len(part) for part in report.values())
         sentence = (
             f"{added} added, {already} already there, {refused} refused, {waiting} wait for a decision, "
             f"{len(self.left_out)} left out."
         )
-        self.say_result(report | {"left_out": self.left_out}, sentence)
+        if names:
+            sentence += (
+                f" {names} names in their files wait: see photo_names, or the page Names in photos' files."
+            )
+        self.say_result(report | {"left_out": self.left_out, "names": names}, sentence)
+
+    def _keep_names(self, beside: NamesBeside, done: AddedPhoto, path: Path) -> int:
+        own = 0 if done.is_duplicate or done.companion else done.photo.names_in_file.count()
+        try:
+            return own + beside.keep(done.photo, str(path))
+        except (ImageError, OSError) as error:
+            self.warn(f"{clean_path(path)}: the names beside it cannot be read. {error}")
+            return own
+
+    def _report_unused(self, beside: NamesBeside) -> None:
+        """Files beside photos that say nothing of any of them."""
+        for each in beside.paths:
+            if each in beside.refused or each not in beside.used:
+                reason = str(beside.refused.get(each, "It lies beside none of the photos."))
+                self.left_out.append({"path": clean_path(each), "reason": reason})
+                self.warn(f"{clean_path(each)}: left out. {reason}")
+
+
+def read_sidecar_file(path: Path) -> bytes:
+    with open_regular_file(path) as file:
+        return file.read(MAX_SIDECAR_BYTES + 1)
 
 
 def get_or_create_album(name: str) -> Album:
