@@ -95,7 +95,7 @@ class UploadQuotaReached(ActionRefused):
 
 
 class CallLimitReached(ActionRefused):
-    """The key has made as many calls as a minute allows."""
+    """The key, or the user on a page, has made as many calls as a minute allows."""
 
     code = "too_many_calls"
     sentence = gettext_lazy("This key has made as many calls as one minute allows. Go on in the next.")
@@ -105,13 +105,26 @@ class CallLimitReached(ActionRefused):
         self.wait_seconds = wait_seconds
 
 
+class LookupLimitReached(CallLimitReached):
+    sentence = gettext_lazy("You have asked as often as one minute allows. Go on in the next.")
+
+
 def count_api_call(key: ApiKey, more: int = 1) -> None:
     """CallLimitReached past the minute's limit of this key, in this process; with `more=0` it only looks."""
+    _count_call(f"api-calls-{key.pk}", more, CallLimitReached)
+
+
+def count_page_lookup(user: User) -> None:
+    """LookupLimitReached past the minute's limit, for pictures on "Who is this?"."""
+    _count_call(f"page-lookups-{user.pk}", 1, LookupLimitReached)
+
+
+def _count_call(name: str, more: int, refusal: type[CallLimitReached]) -> None:
     minute, second = divmod(int(time.time()), 60)
-    name = f"api-calls-{key.pk}-{minute}"
+    name = f"{name}-{minute}"
     cache.add(name, 0, timeout=120)
     if cache.incr(name, more) > settings.API_CALLS_PER_MINUTE - (not more):
-        raise CallLimitReached(60 - second)
+        raise refusal(60 - second)
 
 
 VERB_UPLOAD_REFUSED = "upload.refused"

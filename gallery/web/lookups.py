@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 from gallery.core.exceptions import translate_error
 from gallery.core.lookups import FOUND, RETRY_SECONDS, Found, attach_lookup, explain_no_worker
 from gallery.core.permissions import PageRequest, role_required, takes_files
+from gallery.core.throttling import LookupLimitReached, count_page_lookup
 from gallery.faces.lookup_results import read_result
 from gallery.history.audit import VERB_LOOKED_UP, write_audit_event
 from gallery.history.switches import are_face_lookups_on
@@ -36,6 +37,12 @@ def who_page(request: PageRequest) -> HttpResponse:
     file = request.FILES.get("file")
     if file is None:
         return _render_page(request, 422, sentence=_("Choose a picture first."))
+    try:
+        count_page_lookup(request.user)
+    except LookupLimitReached as refusal:
+        response = _render_page(request, 429, sentence=str(refusal))
+        response["Retry-After"] = str(refusal.wait_seconds)
+        return response
     response = _render_page(request, 503, sentence=explain_no_worker())
     response["Retry-After"] = str(RETRY_SECONDS)
     try:

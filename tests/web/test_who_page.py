@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.test.client import encode_multipart
@@ -144,6 +145,22 @@ def test_without_a_worker_the_page_says_so_and_nothing_is_left() -> None:
     assert "No worker looks at pictures at the moment." in response.content.decode()
     assert sorted(settings.DATA_DIR.rglob("*")) == before
     assert client.post("/who/").status_code == 422
+
+
+def test_a_user_asks_so_many_times_a_minute_and_others_go_on(settings: Any) -> None:
+    cache.clear()
+    settings.API_CALLS_PER_MINUTE = 2
+    client, other = (signed_in(a_user(name, Role.VIEWER)) for name in ("Vy", "Other"))
+
+    def send(who: Client) -> Any:
+        return who.post("/who/", {"file": SimpleUploadedFile("a.jpg", jpeg())})
+
+    assert [get_lookup(send(client)) is not None for _ in range(3)] == [True, True, False]
+    refused = send(client)
+    assert refused.status_code == 429
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert "You have asked as often as one minute allows." in refused.content.decode()
+    assert get_lookup(send(other)) is not None
 
 
 def test_where_it_is_switched_off_nothing_leads_to_the_page() -> None:
