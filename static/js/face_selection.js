@@ -1,4 +1,5 @@
 /** A form with many faces to tick (data-face-selection): how many are ticked, all or none at once, a range with Shift. */
+import { pressNextButton } from "./keys.js";
 import { startTypeahead } from "./typeahead.js";
 
 function startFaceSelection(form) {
@@ -36,6 +37,7 @@ function startFaceSelection(form) {
   });
   showCount();
   startTypeahead(form);
+  form.addEventListener("keydown", pressNextButton);
   const hasKeyboard = matchMedia("(hover: hover)").matches;
   if (hasKeyboard && isAnyTicked()) form.elements.name?.focus({ preventScroll: true }); // only the name is missing
 }

@@ -28,3 +28,11 @@ export function startKeysSwitch() {
     box.addEventListener("change", () => localStorage.setItem(STORE, box.checked ? "on" : "off"));
   }
 }
+
+/** Enter in a field does what the button below it does, not the form's first one. */
+export function pressNextButton(event) {
+  if (event.key !== "Enter" || !event.target.matches(".field input")) return;
+  event.preventDefault();
+  const next = event.target.closest(".field").nextElementSibling;
+  (next.matches("button") ? next : next.querySelector("button")).click();
+}

@@ -3,7 +3,7 @@
  * without this script. The script adds the count, ranges with Shift, "all on this page", keys, and acts that do not
  * leave the page.
  */
-import { onKeys } from "./keys.js";
+import { onKeys, pressNextButton } from "./keys.js";
 import { request } from "./request.js";
 import { showToast } from "./toast.js";
 
@@ -144,14 +144,6 @@ class PhotoSelection {
     if (next) tileOf(next)?.querySelector("a, button, input").focus({ preventScroll: true });
     this.#isReloadDue = true;
   }
-}
-
-/** Enter in a field does what the button below it does, not the bar's first one. */
-function pressNextButton(event) {
-  if (event.key !== "Enter" || !event.target.matches(".field input")) return;
-  event.preventDefault();
-  const next = event.target.closest(".field").nextElementSibling;
-  (next.matches("button") ? next : next.querySelector("button")).click();
 }
 
 const allBoxes = () => [...document.querySelectorAll("input[name=photo][form=selection]")];
