@@ -362,8 +362,9 @@ MAX_LISTED_IDS = 20  # ids named in a report
 class IndexDifferences:
     """Ids of references, or faces, by what is wrong with them in the index; `problem`: it cannot be opened at all."""
 
-    references: int = 0  # or faces
+    contents: str
     build: int | None = None
+    rows: int = 0  # in the database
     problem: str = ""
     missing: list[int] = field(default_factory=list)
     extra: list[int] = field(default_factory=list)
@@ -374,7 +375,13 @@ class IndexDifferences:
 
     @property
     def is_sound(self) -> bool:
-        return not (self.problem or self.missing or self.extra or self.misplaced or self.altered)
+        is_faces_sound = self.faces is None or self.faces.is_sound
+        return is_faces_sound and not self.is_different
+
+    @property
+    def is_different(self) -> bool:
+        """Whether this index is, the other aside."""
+        return bool(self.problem or self.missing or self.extra or self.misplaced or self.altered)
 
     def as_json(self) -> dict[str, Any]:
         kinds = ("missing", "extra", "misplaced", "altered")
@@ -384,7 +391,7 @@ class IndexDifferences:
         return {
             "is_sound": self.is_sound,
             "build": self.build,
-            "references": self.references,
+            self.contents: self.rows,
             "problem": self.problem or None,
             "is_mended": self.is_mended,
             **counts,
@@ -397,14 +404,15 @@ def compare_index_with_database(*, mend: bool = False) -> IndexDifferences:
     embedder = engine.get_serving_embedder()
     found = _compare_one(embedder, REFERENCES, mend=mend)
     if get_active_build(embedder.id, IndexContents.FACES):
-        found.faces = _compare_one(embedder, FACES, mend=mend)
-        found.is_mended = all(each.is_mended or each.is_sound for each in (found, found.faces))
+        faces = _compare_one(embedder, FACES, mend=mend)
+        is_mended = all(each.is_mended or each.is_sound for each in (found, faces))
+        found.faces, found.is_mended = faces, is_mended
     return found
 
 
 def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexDifferences:
     build = get_active_build(embedder.id, rows.contents)
-    found = IndexDifferences(build=build.pk if build else None)
+    found = IndexDifferences(rows.contents, build.pk if build else None)
     follower = IndexFollower(embedder.id, embedder.dimension, rows)
     follower.refresh()
     found.problem = follower.problem
@@ -418,7 +426,7 @@ def _compare_one(embedder: Embedder, rows: IndexedRows, *, mend: bool) -> IndexD
 def _compare_vectors(follower: IndexFollower, found: IndexDifferences) -> None:
     met = [np.zeros(0, np.int64)]
     for part in follower.rows.stream_parts(follower.embedder_id):
-        found.references += len(part.ids)
+        found.rows += len(part.ids)
         met.append(part.ids)
         held = follower.live.take(part.ids)
         is_same = np.isclose(held.vectors, part.vectors, atol=VECTOR_TOLERANCE).all(axis=1)

@@ -145,20 +145,18 @@ def get_build_page(build: Build, photos: QuerySet[Photo], after: int | None) -> 
 def explain_index_kind(figures: dict[str, Any]) -> str:
     """Why the index is of its kind."""
     sentences = {
-        "small": _("Every reference is compared: with so many, that is fast."),
-        "fastest": _("It answers fastest of those that find the nearest reference reliably."),
-        "recall": _("Every reference is compared: nothing faster was reliable enough."),
+        "small": _("Every vector is compared: with so many, that is fast."),
+        "fastest": _("It answers fastest of those that find the nearest reliably."),
+        "recall": _("Every vector is compared: nothing faster was reliable enough."),
         "memory": _(
-            "Comparing every reference would take more memory than allowed, so vectors are compressed."
+            "Comparing every vector as it is would take more memory than allowed, so they are compressed."
         ),
         "over budget": _("It takes more memory than allowed, because nothing smaller could be built."),
         "autofaiss": _("AutoFaiss chose it, as the settings ask."),
         "named": _("The settings name this kind."),
         "spark": _("Spark built it in parts, as there are so many."),
         "milvus": _("Milvus keeps it, as the settings ask."),
-        "too few": _(
-            "Every reference is compared: the kind that the settings name learns from more references."
-        ),
+        "too few": _("Every vector is compared: the kind that the settings name learns from more of them."),
     }
     return sentences.get(figures.get("reason", ""), "")
 
@@ -170,9 +168,7 @@ def explain_compression_loss(figures: dict[str, Any]) -> str:
     missed = round(1000 * (1 - figures.get("recall", 1)))
     if not missed:
         return _("On a sample it lost nothing.")
-    return _("On a sample, %(missed)s of 1,000 faces did not get their nearest reference.") % {
-        "missed": missed
-    }
+    return _("On a sample, %(missed)s of 1,000 faces did not get their nearest.") % {"missed": missed}
 
 
 MAX_PLOTTED_BUILDS = 50
@@ -200,7 +196,7 @@ def list_build_plots(serving: Build | None) -> list[BuildPlot]:
             [build.figures.get("milliseconds_per_photo") for build in builds],
         ),
         (
-            _("Nearest reference found, of 1,000 faces"),
+            _("Nearest found, of 1,000 faces"),
             [None if build.recall is None else 1000 * build.recall for build in builds],
         ),
         (_("Time to build") + " (s)", [build.milliseconds / 1000 for build in builds]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gallery.index.builds import MAX_LISTED_IDS, compare_index_with_database
+from gallery.index.builds import MAX_LISTED_IDS, IndexDifferences, compare_index_with_database
 from gallery.management.base import GalleryCommand, make_flag
 
 
@@ -18,10 +18,17 @@ class Command(GalleryCommand):
         if self.is_json:
             self.say_json(found.as_json())
             return
+        indexes = [found, found.faces] if found.faces else [found]
+        for each in indexes:
+            self._warn_of_differences(each)
+        state = "agree" if found.is_sound else "differed, and agree now" if found.is_mended else "differ"
+        counts = ", ".join(f"{each.rows} {each.contents}" for each in indexes)
+        self.stdout.write(f"The index and the database {state} ({counts}).")
+
+    def _warn_of_differences(self, found: IndexDifferences) -> None:
         if found.problem:
             self.warn(found.problem)
         for kind in ("missing", "extra", "misplaced", "altered"):
             if ids := getattr(found, kind):
-                self.warn(f"{len(ids)} {kind}: {', '.join(map(str, ids[:MAX_LISTED_IDS]))}")
-        state = "agree" if found.is_sound else "differed, and agree now" if found.is_mended else "differ"
-        self.stdout.write(f"The index and the database {state} ({found.references} references).")
+                listed = ", ".join(map(str, ids[:MAX_LISTED_IDS]))
+                self.warn(f"{len(ids)} {found.contents} {kind}: {listed}")
