@@ -215,7 +215,13 @@ def get_example_picture(request: ApiRequest, image_id: str) -> HttpResponseBase:
 # Subjects
 
 
-@api.call("GET", "/subjects/", ApiScope.READ, url_name="list_subjects_as_documented")
+@api.call(
+    "GET",
+    "/subjects/",
+    ApiScope.READ,
+    url_name="list_subjects_as_documented",
+    operation_id="list_subjects_as_documented",
+)
 @api.call("GET", "/subjects", ApiScope.READ)
 def list_subjects(request: ApiRequest) -> dict[str, list[str]]:
     return {"subjects": [person.label for person in Person.objects.shown()]}

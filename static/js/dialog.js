@@ -14,8 +14,11 @@ async function showAnswer(request) {
   if (!answer?.ok) return tellFailure(answer);
   const onward = answer.headers.get("HX-Redirect");
   if (onward) return location.assign(onward);
-  dialog.innerHTML = await answer.text();
-  const title = dialog.querySelector("h2");
+  const text = await answer.text();
+  const part = answer.headers.get("HX-Reselect"); // of a page that asks something in place of the act
+  const page = part && new DOMParser().parseFromString(text, "text/html");
+  dialog.innerHTML = page ? page.querySelector(part).innerHTML : text;
+  const title = dialog.querySelector("h1, h2");
   if (title) {
     title.id = "dialog-title";
     dialog.setAttribute("aria-labelledby", title.id);

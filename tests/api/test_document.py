@@ -21,7 +21,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from gallery.api.base import RULES
+from gallery.api import compreface
+from gallery.api.base import RULES, api
 from gallery.models import Role
 from tests.access_world import make_world
 from tests.api.calling import ROOT, Caller
@@ -42,6 +43,13 @@ def test_the_document_is_complete_and_open_to_all() -> None:
         assert problem["schema"] == {"$ref": "#/components/schemas/Problem"}
         assert "content" in call["responses"][min(call["responses"])]
     assert "examples" in document["components"]["schemas"]["FaceOut"]["properties"]["box"]
+
+
+def test_every_call_has_a_name_of_its_own() -> None:
+    for documented in (api, compreface.api):
+        paths = documented.get_openapi_schema()["paths"].values()
+        names = [call["operationId"] for path in paths for call in path.values()]
+        assert len(names) == len(set(names))
 
 
 CHECKED = [
