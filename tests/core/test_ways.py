@@ -57,6 +57,7 @@ def test_a_queued_photo_gets_its_names_through_six_rooms(world: FakeEngine) -> N
     run_build(request_build("test", delay=0).pk)
     world.faces = [somebody(100, 1)]
     photo = a_photo(work=Status.QUEUED)
+    find_nearest_references(world, np.stack([vector_from_bytes(a_vector(1))]), 1)  # the index is loaded
     with walked() as walk:
         process_photo(photo.pk)
     assert Face.objects.get().person == anna
