@@ -28,7 +28,7 @@ def _register_descriptions() -> None:
     from gallery.accounts import api_keys
     from gallery.accounts import services as accounts
     from gallery.curation import jobs as curation
-    from gallery.faces import decisions
+    from gallery.faces import decisions, splits
     from gallery.faces import services as faces
     from gallery.history import erased, switches
     from gallery.history.descriptions import register_descriptions
@@ -62,6 +62,7 @@ def _register_descriptions() -> None:
         index,
         switch,
         decisions,
+        splits,
         faces,
         photos,
         albums,

@@ -5,13 +5,13 @@ joined where the mean cosine between *all* their faces reaches the bound. A sing
 people (a blurred face is near everybody) therefore does not pour them together, as connected components
 would. The mean over all pairs costs one dot product, because it is that of the groups' vector sums.
 
-Groups found before are kept: faces come in with the group they are in, new faces join one or found one, and a
-group keeps the number of its oldest member.
+What people have told apart is never joined: a face may stand on a side of several splits, and no group has faces of
+both sides of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,28 +21,24 @@ from recognition.graph import find_neighbours
 from recognition.types import Embeddings
 
 NEIGHBOUR_COUNT = 30
-NO_GROUP = -1
+# By row, the splits that its faces take part in: n for the one side, -n for the other
+Sides = Mapping[int, Collection[int]]
 
 
 def cluster(
     vectors: Embeddings,
     least: float,
-    groups: NDArray[np.int64] | None = None,
+    sides: Sides | None = None,
     rounds: int = 3,
     watch: Callable[[float], None] = lambda share: None,
 ) -> NDArray[np.int64]:
     """A group for each unit vector (n, dimension): the row of the group's first member, (n,) int64.
 
-    ``least`` is the mean cosine that holds a group together (an embedder's ``bounds.known`` does). ``groups`` are
-    those of an earlier call, as such row numbers in these vectors, ``NONE`` for new faces; they are never taken
-    apart, only joined. A group of one is its own row. Deterministic. ``watch`` is told how much of it is done, and
-    may raise to stop it.
+    ``least`` is the mean cosine that holds a group together (an embedder's ``bounds.known`` does). ``sides`` keep
+    rows apart. A group of one is its own row. Deterministic. ``watch`` is told how much of it is done, and may raise
+    to stop it.
     """
-    forest = _UnionFind(vectors)
-    if groups is not None:
-        for row, group in enumerate(groups):
-            if group != NO_GROUP:
-                forest.join(int(group), row)
+    forest = _UnionFind(vectors, sides=sides)
     for left, right in _list_similar_pairs(vectors, least, watch):
         forest.join_if_alike(left, right, least)
     for _ in range(rounds):
@@ -52,20 +48,30 @@ def cluster(
 
 
 def join_new_faces(
-    sums: NDArray[np.float64], sizes: NDArray[np.float64], pairs: list[tuple[int, int]], least: float
+    sums: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    pairs: list[tuple[int, int]],
+    least: float,
+    sides: Sides | None = None,
 ) -> NDArray[np.int64]:
     """For each of these groups, the first one that it is joined with or is itself, (n,) int64.
 
     A group is given by the sum (dimension,) of its unit vectors and their number; a new face is a group of one.
     ``pairs`` are those to compare, the most alike first; afterwards all that have grown are compared with each other.
-    As in ``cluster``, they are joined where the mean cosine between all their faces reaches ``least``.
+    As in ``cluster``, they are joined where the mean cosine between all their faces reaches ``least``, and ``sides``
+    allow it.
     """
-    forest = _UnionFind(sums, sizes)
+    forest = _UnionFind(sums, sizes, sides)
     for left, right in pairs:
         forest.join_if_alike(left, right, least)
     while _join_whole_groups(forest, least):
         pass
     return np.array([forest.root(row) for row in range(len(sums))], np.int64)
+
+
+def are_on_one_side(sides: Collection[int]) -> bool:
+    """Whether faces on these sides may be in one group."""
+    return not any(-side in sides for side in sides)
 
 
 def is_coherent(total: NDArray[np.float64], size: int, least: float) -> bool:
@@ -74,12 +80,15 @@ def is_coherent(total: NDArray[np.float64], size: int, least: float) -> bool:
 
 
 class _UnionFind:
-    """Union-find whose roots are the least row of a group, with each group's vector sum and size."""
+    """Union-find whose roots are the least row of a group, with each group's vector sum, size and sides."""
 
-    def __init__(self, vectors: NDArray[Any], sizes: NDArray[np.float64] | None = None) -> None:
+    def __init__(
+        self, vectors: NDArray[Any], sizes: NDArray[np.float64] | None = None, sides: Sides | None = None
+    ) -> None:
         self.parent = list(range(len(vectors)))
         self.sums = vectors.astype(np.float64)
         self.sizes = np.ones(len(vectors)) if sizes is None else sizes.copy()
+        self.sides = {row: set(some) for row, some in (sides or {}).items()}
 
     def root(self, row: int) -> int:
         top = row
@@ -89,21 +98,21 @@ class _UnionFind:
             self.parent[row], row = top, self.parent[row]
         return top
 
-    def join(self, left: int, right: int) -> None:
-        left, right = sorted((self.root(left), self.root(right)))
-        if left != right:
-            self.parent[right] = left
-            self.sums[left] += self.sums[right]
-            self.sizes[left] += self.sizes[right]
-
     def join_if_alike(self, left: int, right: int, least: float) -> bool:
-        left, right = self.root(left), self.root(right)
+        left, right = sorted((self.root(left), self.root(right)))
         if left == right:
             return False
         total = float(self.sums[left] @ self.sums[right])
         if total < least * self.sizes[left] * self.sizes[right]:
             return False
-        self.join(left, right)
+        sides = self.sides.get(left, set()) | self.sides.get(right, set())
+        if not are_on_one_side(sides):
+            return False
+        self.parent[right] = left
+        self.sums[left] += self.sums[right]
+        self.sizes[left] += self.sizes[right]
+        if sides:
+            self.sides[left] = sides
         return True
 
 

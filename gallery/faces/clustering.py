@@ -3,7 +3,7 @@
 A face's `cluster` is the id of a face, the oldest there was when the cluster was found. A new face is compared with
 its neighbours in the index alone: it joins their cluster or founds one, and clusters that have become alike are
 joined. Faces that look like ignored ones get the negative of that id: they are in no cluster that a page shows, but
-are not lost. One process groups at a time: it holds a row of its own until the transaction ends."""
+are not lost. What people have split stays so (faces.splits), whose lock is held by whoever groups."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ from django.db import transaction
 from django.db.models import Q
 from numpy.typing import NDArray
 
+from gallery.faces.splits import find_free_key, hold_grouping_lock, read_sides
 from gallery.history.changeset import split_into_chunks
 from gallery.index import engine
 from gallery.index.contents import FACES
 from gallery.index.live import get_index_follower
-from gallery.models import Decision, Face, SiteSetting
+from gallery.models import Decision, Face
 from gallery.models.querysets import FaceQuerySet, among_ids
-from recognition.cluster import cluster, is_coherent, join_new_faces
+from recognition.cluster import are_on_one_side, cluster, is_coherent, join_new_faces
 from recognition.types import Embedder, Embeddings
 
 FACES_PER_STEP = 100  # new faces in one transaction
 NEIGHBOURS = 60  # of a new face, named ones among them, that may say where it belongs
-NO_FACE = 2**40  # more than any face's id
-LOCK_KEY = "face_groups"  # the SiteSetting whose row is held by whoever groups
 
 
 def get_clusterable_faces() -> FaceQuerySet:
@@ -56,18 +55,13 @@ def cluster_new_faces() -> int:
     return changed
 
 
-def hold_grouping_lock() -> None:
-    """Until the transaction ends, nobody else groups faces."""
-    SiteSetting.objects.get_or_create(key=LOCK_KEY, defaults={"value": ""})
-    SiteSetting.objects.select_for_update().get(pk=LOCK_KEY)
-
-
 @dataclass(slots=True)
 class _Group:
-    """Faces of one cluster, or one new face."""
+    """Faces of one cluster, or one new face; and the sides they stand on."""
 
     key: int
-    faces: list[Face] = field(default_factory=list)
+    faces: list[Face]
+    sides: set[int] = field(default_factory=set)
 
     @property
     def total(self) -> NDArray[np.float64]:
@@ -91,8 +85,9 @@ def _cluster_some_faces(ids: Collection[int], embedder: Embedder) -> int:
             one.reference for neighbours in near for one in neighbours if one.similarity >= least
         }.difference(face.pk for face in new)
         clusters = dict(grouped.filter(pk__in=among_ids(found)).values_list("pk", "cluster"))
-        groups = _load_groups(grouped, (abs(key) for key in clusters.values() if key is not None), least)
-        items = [*groups, *(_Group(_find_free_key([face]), [face]) for face in new)]
+        items = _load_groups(grouped, {abs(key) for key in clusters.values() if key is not None}, least)
+        sides = read_sides([face.pk for face in new])
+        items += [_Group(find_free_key([face.pk]), [face], sides.get(face.pk, set())) for face in new]
         place = {face.pk: number for number, item in enumerate(items) for face in item.faces}
         alike = [
             (-one.similarity, place[face.pk], place[one.reference])
@@ -103,7 +98,8 @@ def _cluster_some_faces(ids: Collection[int], embedder: Embedder) -> int:
         pairs = [(left, right) for _similarity, left, right in sorted(alike)]
         sums = np.stack([item.total for item in items])
         sizes = np.array([len(item.faces) for item in items], np.float64)
-        roots = join_new_faces(sums, sizes, pairs, least)
+        sides = {number: item.sides for number, item in enumerate(items)}
+        roots = join_new_faces(sums, sizes, pairs, least, sides)
         return _write_clusters(items, roots.tolist())
 
 
@@ -111,33 +107,29 @@ def stack_vectors(faces: Iterable[Face]) -> Embeddings:
     return np.stack([face.embedding for face in faces if face.embedding is not None])
 
 
-def _load_groups(grouped: FaceQuerySet, keys: Iterable[int], least: float) -> list[_Group]:
+def _load_groups(grouped: FaceQuerySet, keys: Collection[int], least: float) -> list[_Group]:
     """These clusters with all their faces; one that does not hold together any more is taken apart."""
+    members: dict[int, list[Face]] = {}
+    signed = among_ids([*keys, *(-key for key in keys)])
+    for face in grouped.filter(cluster__in=signed):
+        members.setdefault(abs(face.cluster or 0), []).append(face)
+    sides = read_sides([face.pk for faces in members.values() for face in faces])
+
+    def make_group(key: int, faces: list[Face]) -> _Group:
+        return _Group(key, faces, set().union(*(sides.get(face.pk, ()) for face in faces)))
+
     groups = []
-    for key in sorted(set(keys)):
-        faces = list(grouped.filter(Q(cluster=key) | Q(cluster=-key)))
-        group = _Group(key, faces)
-        if is_coherent(group.total, len(faces), least):
+    for key, faces in sorted(members.items()):
+        group = make_group(key, faces)
+        if is_coherent(group.total, len(faces), least) and are_on_one_side(group.sides):
             groups.append(group)
             continue
-        parts = cluster(stack_vectors(faces), least)
+        own = {row: sides[face.pk] for row, face in enumerate(faces) if face.pk in sides}
+        parts = cluster(stack_vectors(faces), least, own)
         for first in np.unique(parts):
             some = [face for face, part in zip(faces, parts, strict=True) if part == first]
-            groups.append(_Group(key if first == 0 else _find_free_key(some), some))
+            groups.append(make_group(key if first == 0 else find_free_key([face.pk for face in some]), some))
     return groups
-
-
-def _find_free_key(faces: list[Face]) -> int:
-    """The oldest of these faces after which no cluster of others is called."""
-    ids = [face.pk for face in faces]
-    named = Q(cluster__in=ids) | Q(cluster__in=[-pk for pk in ids])
-    others = Face.objects.filter(named).exclude(pk__in=ids).values_list("cluster", flat=True)
-    return choose_free_key(ids, {abs(key) for key in others if key})
-
-
-def choose_free_key(ids: list[int], taken: Collection[int]) -> int:
-    """The first of these that is not taken; or a number that is no face's, where all have left clusters called so."""
-    return next((pk for pk in ids if pk not in taken), NO_FACE + ids[0])
 
 
 def _write_clusters(items: list[_Group], roots: list[int]) -> int:

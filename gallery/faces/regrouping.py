@@ -1,7 +1,7 @@
 """Groups all unknown faces anew, as a job that can be watched and stopped: what grew one by one is put in order.
 
-What people decided stays: named faces are in no cluster, and the like of ignored ones are kept out. A cluster keeps
-its number where most of its faces had it."""
+What people decided stays: named faces are in no cluster, the like of ignored ones are kept out, and what was split
+is not joined. A cluster keeps its number where most of its faces had it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from django.db import transaction
 
-from gallery.faces.clustering import (
-    choose_free_key,
-    hold_grouping_lock,
-    list_grouped_faces,
-    stack_vectors,
-    write_clusters,
-)
+from gallery.faces.clustering import list_grouped_faces, stack_vectors, write_clusters
+from gallery.faces.splits import choose_free_key, hold_grouping_lock, read_sides
 from gallery.index import engine
 from gallery.jobs.leases import claim_row, finish_row, hold_lease
 from gallery.models import Face, FaceGrouping, Status
@@ -76,15 +71,20 @@ def _group_all_faces(embedder: Embedder, watch: Callable[[float], None]) -> int:
     if not rows:
         return 0
     least = engine.get_decision_bounds(embedder).known
-    parts = cluster(vectors, least, watch=lambda share: watch(0.1 + 0.8 * share))
+    sides = read_sides()
+    own = {number: sides[pk] for number, (pk, *_rest) in enumerate(rows) if pk in sides}
+    parts = cluster(vectors, least, own, watch=lambda share: watch(0.1 + 0.8 * share))
     watch(0.9)
     with transaction.atomic():
         hold_grouping_lock()
         kept = dict(list_grouped_faces(embedder).values_list("pk", "cluster"))
-        wanted = _choose_clusters(rows, parts.tolist(), kept)
-        known = {pk for pk, _cluster, _ignored in rows}
+        now = read_sides()
+        split = {pk for pk in now.keys() | sides.keys() if now.get(pk) != sides.get(pk)}
+        grouped = [(row, part) for row, part in zip(rows, parts.tolist(), strict=True) if row[0] not in split]
+        wanted = _choose_clusters(grouped, kept)
+        known = {row[0] for row, _part in grouped}
         late = [pk for pk, key in kept.items() if pk not in known and key is not None]
-        # Those that came meanwhile find their cluster now.
+        # Those that came, or were split, meanwhile find their cluster now.
         Face.objects.filter(pk__in=among_ids(late)).update(cluster=None)
         return write_clusters(wanted)
 
@@ -100,10 +100,10 @@ def _read_faces(embedder: Embedder, watch: Callable[[float], None]) -> tuple[lis
     return rows, np.concatenate(parts)
 
 
-def _choose_clusters(rows: list[Row], parts: list[int], kept: dict[int, int | None]) -> dict[int, list[int]]:
+def _choose_clusters(grouped: list[tuple[Row, int]], kept: dict[int, int | None]) -> dict[int, list[int]]:
     """Faces by the cluster they get, of those that still may be in one and whose cluster is another now."""
     groups: dict[int, list[Row]] = {}
-    for row, part in zip(rows, parts, strict=True):
+    for row, part in grouped:
         groups.setdefault(part, []).append(row)
     taken = set[int]()
     wanted: dict[int, list[int]] = {}

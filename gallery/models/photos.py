@@ -375,6 +375,30 @@ class FaceRejection(models.Model):
         return f"{self.face_id} is not {self.person_id}"
 
 
+class FaceSplit(models.Model):
+    """A human said: the faces of its one side are not the people of the other. No group of unknown faces has both."""
+
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class FaceSplitSide(models.Model):
+    """A face on one of the two sides."""
+
+    split = models.ForeignKey(FaceSplit, models.CASCADE, related_name="sides")
+    face = models.ForeignKey(Face, models.CASCADE, related_name="split_sides")
+    is_apart = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("split", "face"), name="one_side_of_a_split")]
+
+    def __str__(self) -> str:
+        return f"{self.face_id} in {self.split_id}"
+
+
 class Candidate(models.Model):
     """A person proposed for a face by a search."""
 

@@ -18,13 +18,14 @@ from gallery.core.permissions import PageRequest, contributor_required, role_req
 from gallery.faces.decisions import name_face_group, reject_person_of_group
 from gallery.faces.labels import get_face_label
 from gallery.faces.selectors import AlikeGroup, read_alike_groups
+from gallery.faces.splits import split_face_group
 from gallery.history.audit import VERB_SEARCHED, write_audit_event
 from gallery.history.descriptions import add_event_message
 from gallery.history.switches import are_face_lookups_on
 from gallery.models import Face, Person, Role
 from gallery.web.faces import get_face_or_404, get_meant_person, parse_ticked_faces
 from gallery.web.responses import get_next_url
-from gallery.web.review import describe_left_out_faces
+from gallery.web.review import describe_changed_faces, describe_left_out_faces
 
 MAX_VECTOR_TEXT = 8_000  # characters of a vector in base64
 
@@ -95,15 +96,20 @@ def _render_search(request: PageRequest, face: Face | None, status: int, **conte
 @contributor_required
 @require_POST
 def alike_faces_answer(request: PageRequest) -> HttpResponse:
-    """Name the ticked faces (`face`, each "id:revision"), or say that they are not `not_person`."""
+    """Name the ticked faces (`face`, each "id:revision"), or say that they are not `not_person`, or not the unknown
+    face that was searched for (`like`)."""
     user, seen = request.user, parse_ticked_faces(request)
     ids = list(Face.objects.visible_to(user).filter(pk__in=seen).values_list("pk", flat=True))
+    describe = describe_left_out_faces
     try:
         if not ids:
             raise ActionRefused(_("Tick at least one face."))
         if request.POST.get("answer") == "not":
             person = get_object_or_404(Person, pk=parse_id(request.POST.get("not_person")))
             result = reject_person_of_group(user, ids, person, seen)
+        elif request.POST.get("answer") == "split":
+            face = get_face_or_404(user, parse_id(request.POST.get("like")) or 0)
+            result, describe = split_face_group(user, ids, [face.pk], seen), describe_changed_faces
         else:
             result = name_face_group(user, ids, get_meant_person(request), seen)
     except ActionRefused as refusal:
@@ -111,5 +117,5 @@ def alike_faces_answer(request: PageRequest) -> HttpResponse:
     else:
         add_event_message(request, result.event)
         if result.left:
-            messages.warning(request, describe_left_out_faces(len(result.left)))
+            messages.warning(request, describe(len(result.left)))
     return redirect(get_next_url(request))

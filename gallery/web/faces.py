@@ -58,9 +58,9 @@ def get_meant_person(request: PageRequest) -> Person:
     return get_or_create_person(request.user, request.POST.get("name", ""), is_another=is_another)
 
 
-def parse_ticked_faces(request: HttpRequest) -> dict[int, int]:
+def parse_ticked_faces(request: HttpRequest, field: str = "face") -> dict[int, int]:
     """Revisions of the ticked faces by their ids, as the boxes have them ("id:revision")."""
-    pairs = [entry.partition(":") for entry in request.POST.getlist("face")]
+    pairs = [entry.partition(":") for entry in request.POST.getlist(field)]
     return {int(pk): int(revision) for pk, _sep, revision in pairs if parse_id(pk) and revision.isdecimal()}
 
 

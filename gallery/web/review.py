@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
@@ -31,10 +33,11 @@ from gallery.faces.selectors import (
     suggest_person,
 )
 from gallery.faces.services import get_newest_grouping, request_grouping, stop_grouping
+from gallery.faces.splits import split_face_group
 from gallery.history.descriptions import add_event_message, describe_event
 from gallery.history.switches import AUTOMATIC_REFERENCES, turn_site_switch
 from gallery.history.undo import can_undo
-from gallery.models import Album, Event, Face, Person
+from gallery.models import Album, Event, Face, Person, User
 from gallery.web.faces import apply_face_answer, get_face_or_404, get_meant_person, parse_ticked_faces
 from gallery.web.responses import get_undo_url, refusals_as_messages
 
@@ -175,13 +178,15 @@ def unknown_group(request: PageRequest, key: int) -> HttpResponse:
 @contributor_required
 @require_POST
 def unknown_answer(request: PageRequest) -> HttpResponse:
-    """Name, or ignore, the ticked faces (`face`, each "id:revision") in one act."""
+    """Name, or ignore, the ticked faces (`face`, each "id:revision") in one act; or say that those of the faces
+    `shown` that are not ticked are somebody else."""
     user, seen = request.user, parse_ticked_faces(request)
-    shown = Face.objects.visible_to(user).filter(pk__in=list(seen)[:MAX_CLUSTER_FACES])
-    ids = list(shown.values_list("pk", flat=True))
+    ids = _list_visible_ids(user, seen)
     try:
         if not ids:
             raise ActionRefused(_("Tick at least one face."))
+        if request.POST.get("answer") == "split":
+            return _split_group(request, ids)
         if request.POST.get("answer") == "ignore":
             result = ignore_face_group(user, ids, seen)
         else:
@@ -194,6 +199,32 @@ def unknown_answer(request: PageRequest) -> HttpResponse:
         messages.warning(request, describe_left_out_faces(len(result.left)))
     done = f"?done={result.event.pk}" if result.event else ""
     return redirect(f"{reverse('unknown')}{done}")
+
+
+def _list_visible_ids(user: User, faces: Collection[int]) -> list[int]:
+    shown = Face.objects.visible_to(user).filter(pk__in=list(faces)[:MAX_CLUSTER_FACES])
+    return list(shown.values_list("pk", flat=True))
+
+
+def _split_group(request: PageRequest, ticked: Collection[int]) -> HttpResponse:
+    shown = parse_ticked_faces(request, "shown")
+    apart = set(_list_visible_ids(request.user, shown)).difference(ticked)
+    if not apart:
+        raise ActionRefused(_("Untick the faces of somebody else first."))
+    result = split_face_group(request.user, apart, ticked, shown)
+    add_event_message(request, result.event)
+    if result.left:
+        messages.warning(request, describe_changed_faces(len(result.left)))
+    key = parse_id(request.POST.get("key"))
+    return redirect("unknown_group", key) if key else redirect("unknown")
+
+
+def describe_changed_faces(count: int) -> str:
+    return ngettext(
+        "%(count)s face was left out: it has a name by now, or somebody has decided on it.",
+        "%(count)s faces were left out: they have a name by now, or somebody has decided on them.",
+        count,
+    ) % {"count": count}
 
 
 def describe_left_out_faces(count: int) -> str:

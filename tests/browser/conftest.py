@@ -33,6 +33,7 @@ PATIENCE = 45_000  # milliseconds until a page must have got there; a worker loo
 # Files that use one site run in one process, in the order of their names; these use others than `place`.
 GROUPS = {
     "test_accessibility.py": "furnished",
+    "test_alike_page.py": "furnished",
     "test_face_panel.py": "furnished",
     "test_installed.py": "furnished",
     "test_keyboard.py": "furnished",

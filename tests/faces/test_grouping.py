@@ -15,9 +15,11 @@ from gallery.faces.clustering import cluster_new_faces, follow_ignored_faces, is
 from gallery.faces.decisions import ignore_face_group, name_face_group
 from gallery.faces.regrouping import run_grouping
 from gallery.faces.services import request_grouping, stop_grouping
+from gallery.faces.splits import split_face_group
+from gallery.history.descriptions import describe_event
 from gallery.history.undo import undo_events
 from gallery.index.feed import ChangeKind, record_face_changes
-from gallery.models import Event, Face, FaceGrouping, Role, User
+from gallery.models import Event, Face, FaceGrouping, FaceSplit, Role, User
 from recognition.types import Bounds
 from tests.engines import FakeEngine
 from tests.gallery_world import near, world
@@ -46,8 +48,17 @@ def somebody(seed: int, times: int, **columns: object) -> list[Face]:
     return [a_new_face(a_vector(1000 * seed + number, near=first), **columns) for number in range(times)]
 
 
+def ids_of(some: list[Face]) -> list[int]:
+    return [face.pk for face in some]
+
+
+def group_all_anew(user: User) -> None:
+    request_grouping(user)
+    assert run_grouping(FaceGrouping.objects.order_by("-pk")[0].pk)
+
+
 def clusters(some: list[Face]) -> set[int | None]:
-    return set(Face.objects.filter(pk__in=[face.pk for face in some]).values_list("cluster", flat=True))
+    return set(Face.objects.filter(pk__in=ids_of(some)).values_list("cluster", flat=True))
 
 
 def test_look_alikes_share_a_group_named_after_its_oldest_face() -> None:
@@ -152,6 +163,63 @@ def test_two_who_ask_at_once_have_one_grouping(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(ActionRefused):
         request_grouping(user)
     assert held
+
+
+def test_what_was_split_stays_split_through_growth_and_grouping_anew_until_it_is_undone() -> None:
+    user, group, others = a_user(), somebody(1, 5), somebody(2, 2)
+    cluster_new_faces()
+    apart, stayed = group[3:], group[:3]
+    event = split_face_group(user, ids_of(apart), ids_of(stayed), {}).event
+    assert event
+    assert describe_event(event) == "said that 2 unknown faces are somebody else"
+    assert (clusters(stayed), clusters(apart)) == ({group[0].pk}, {group[3].pk})
+    later = [a_new_face(near(a_vector(1))) for _ in range(2)]
+    cluster_new_faces()
+    assert clusters(later) <= {group[0].pk, group[3].pk}
+    assert (clusters(stayed), clusters(apart)) == ({group[0].pk}, {group[3].pk})
+    group_all_anew(user)
+    assert (clusters(stayed), clusters(apart)) == ({group[0].pk}, {group[3].pk})
+    assert clusters(others) == {others[0].pk}
+    undo_events(user, event)
+    assert clusters(group) == {group[0].pk}
+    assert not FaceSplit.objects.exists()
+    group_all_anew(user)
+    assert clusters(group) == {group[0].pk}
+
+
+def test_a_group_with_faces_of_both_sides_is_taken_apart_where_a_new_face_touches_it() -> None:
+    group = somebody(1, 4)
+    cluster_new_faces()
+    split_face_group(a_user(), ids_of(group[2:]), ids_of(group[:2]), {})
+    Face.objects.update(cluster=group[0].pk)
+    a_new_face(near(a_vector(1)))
+    cluster_new_faces()
+    assert (clusters(group[:2]), clusters(group[2:])) == ({group[0].pk}, {group[2].pk})
+
+
+def test_what_is_split_while_all_are_grouped_anew_stays_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    user, group = a_user(), somebody(1, 4)
+    cluster_new_faces()
+    real = regrouping.cluster
+
+    def split_meanwhile(*args: Any, **options: Any) -> Any:
+        split_face_group(user, ids_of(group[2:]), ids_of(group[:2]), {})
+        return real(*args, **options)
+
+    monkeypatch.setattr(regrouping, "cluster", split_meanwhile)
+    group_all_anew(user)
+    cluster_new_faces()
+    assert clusters(group[:2]).isdisjoint(clusters(group[2:]))
+
+
+def test_faces_with_a_name_by_now_are_left_out_of_a_split(world: FakeEngine) -> None:
+    user, group = a_user(), somebody(1, 4)
+    cluster_new_faces()
+    name_face_group(user, [group[3].pk], a_person())
+    result = split_face_group(user, ids_of(group[2:]), ids_of(group[:2]), {group[2].pk: group[2].revision})
+    assert (result.done, result.left) == ([group[2].pk], [group[3].pk])
+    with pytest.raises(ActionRefused):
+        split_face_group(user, [group[2].pk], [group[3].pk], {})
 
 
 def test_grouping_all_anew_is_stopped_and_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ from gallery.faces.decisions import (
     reject_person_of_face,
 )
 from gallery.faces.processing import process_photo
+from gallery.faces.splits import split_face_group
 from gallery.faces.stacks import stack_photo
 from gallery.history.undo import undo_events
 from gallery.index import engine
@@ -101,7 +102,7 @@ from recognition.likeness import Likeness
 from recognition.types import Box
 from tests.access_world import BOUNDS
 from tests.engines import FakeEngine, somebody
-from tests.making import a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
+from tests.making import a_face, a_named_face, a_person, a_photo, a_reference, a_user, an_unsure_face
 from tests.making_pictures import jpeg
 from tests.races.rivals import Act, let_them_race
 
@@ -180,6 +181,17 @@ def _(w: World) -> tuple[Act, Act]:
     return (
         lambda: confirm_face(w.mai, w.face, w.anna, 0),
         lambda: name_face_group(w.bao, [w.face.pk], w.bea, seen),
+    )
+
+
+@pair(
+    "a face that one names while another tells it apart is named", lambda w: w.events("face.name_group") == 1
+)
+def _(w: World) -> tuple[Act, Act]:
+    other = a_face(w.photo)
+    return (
+        lambda: name_face_group(w.mai, [w.face.pk], w.anna),
+        lambda: split_face_group(w.bao, [w.face.pk], [other.pk], {}),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recognition.cluster import NO_GROUP, cluster
+from recognition.cluster import cluster
 from recognition.types import Embeddings
 from tests.embedded_faces import engines, needs_labelled_photos, portraits
 from tests.fake_people import fake_people
@@ -50,19 +50,15 @@ def test_a_face_near_two_people_does_not_pour_them_together() -> None:
     assert purity(groups, persons) == 1.0
 
 
-def test_new_faces_join_the_groups_there_were_and_no_group_is_taken_apart() -> None:
-    vectors, persons = fake_people(30, 8, seed=25)
-    before = cluster(vectors[:150], LEAST)
-    after = cluster(vectors, LEAST, np.concatenate([before, np.full(90, NO_GROUP)]))
-    assert np.array_equal(after[:150], before)
-    assert purity(after, persons) == 1.0
-    assert fragments(after, persons) == 1.0
-
-
-def test_groups_made_earlier_stand_even_where_the_bound_would_not_make_them() -> None:
-    vectors, persons = fake_people(2, 3, seed=26)
-    together = np.where(persons >= 0, 0, NO_GROUP)
-    assert cluster(vectors, LEAST, together).tolist() == [0] * 6
+def test_what_was_told_apart_is_in_no_group_together_and_all_else_as_before() -> None:
+    vectors, persons = fake_people(10, 8, seed=25)
+    before = cluster(vectors, LEAST)
+    assert np.all(before[persons == 3] == before[persons == 3][0])
+    first, *others = np.flatnonzero(persons == 3).tolist()
+    groups = cluster(vectors, LEAST, {first: {1}, **{row: {-1} for row in others[:4]}})
+    assert groups[first] not in {groups[row] for row in others[:4]}
+    assert len({groups[row] for row in others[:4]}) == 1
+    assert np.array_equal(groups[persons != 3], before[persons != 3])
 
 
 @pytest.mark.parametrize("number", [0, 1])

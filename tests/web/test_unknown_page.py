@@ -64,6 +64,34 @@ def test_undo_brings_the_group_back(client, bao):
     assert [found.size for found in shown(client)] == [3]
 
 
+def test_unticked_faces_become_a_group_of_their_own_and_an_undo_brings_them_back(client, bao):
+    group = a_group(5)
+    data = {"face": ticked(group[:3]), "shown": ticked(group), "answer": "split", "key": group[0].pk}
+    page = client.post(reverse("unknown_answer"), data, follow=True)
+    assert page.context["faces"] == group[:3]
+    assert "said that 2 unknown faces are somebody else" in page.content.decode()
+    assert [(found.key, found.size) for found in shown(client)] == [(group[0].pk, 3), (group[3].pk, 2)]
+    client.post(reverse("event_undo", args=(Event.objects.get(verb="face.split").pk,)))
+    assert [(found.key, found.size) for found in shown(client)] == [(group[0].pk, 5)]
+
+
+def test_a_split_needs_ticked_and_unticked_faces_and_touches_none_that_the_page_did_not_show(client, bao):
+    group = a_group(3)
+    hidden = a_face(photo=a_photo(album=Album.objects.create(name="Trip", is_limited=True)))
+    Face.objects.filter(pk=hidden.pk).update(cluster=group[0].pk)
+    data = {"face": ticked(group), "shown": ticked([*group, hidden]), "answer": "split", "key": group[0].pk}
+    page = client.post(reverse("unknown_answer"), data, follow=True)
+    assert "Untick the faces of somebody else first." in page.content.decode()
+    client.post(reverse("unknown_answer"), {**data, "face": ticked(group[:1]), "shown": ticked(group[:2])})
+    clusters = dict(Face.objects.values_list("pk", "cluster"))
+    assert clusters == {
+        group[0].pk: group[0].pk,
+        group[1].pk: group[1].pk,
+        group[2].pk: group[0].pk,
+        hidden.pk: group[0].pk,
+    }
+
+
 def test_an_ignored_group_does_not_come_back(client, bao):
     group = a_group(3)
     client.post(reverse("unknown_answer"), {"face": ticked(group), "answer": "ignore"})
