@@ -7,7 +7,7 @@ here: a browser sends its cookie along with whatever page asks it to, and nobody
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -188,10 +188,19 @@ def answer_not_found(request: HttpRequest, error: Http404) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def answer_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [
-        {"field": ".".join(map(str, one["loc"])), "code": one["type"], "message": one["msg"]}
-        for one in error.errors
+        {"field": name_field(one["loc"]), "code": one["type"], "message": one["msg"]} for one in error.errors
     ]
     return make_problem(422, errors=errors)
+
+
+# How many words django-ninja puts before a field's name
+PLACES = {"body": 2, "form": 1, "file": 1, "query": 1, "path": 1}
+
+
+def name_field(place: Sequence[object]) -> str:
+    """As whoever calls knows it: without where it is looked for, and what the body is called here."""
+    start = PLACES.get(str(place[0]), 0) if place else 0
+    return ".".join(map(str, place[start:] or place[-1:]))
 
 
 @api.exception_handler(ActionRefused)

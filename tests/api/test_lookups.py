@@ -16,11 +16,12 @@ from gallery.core.lookups import SOCKET_NAME, get_lookup
 from gallery.faces.lookup_server import answer_question
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
-from gallery.models import Album, Event, Photo, Reference, Role, User
+from gallery.index.selectors import SERVING_RECIPE_KEY
+from gallery.models import Album, Event, Photo, Reference, Role, SiteSetting, User
 from tests.api.calling import Caller, problem
 from tests.engines import FakeEngine, somebody
 from tests.gallery_world import know, world
-from tests.making import a_face, a_person, a_photo, a_user, a_vector
+from tests.making import EMBEDDER, a_face, a_person, a_photo, a_user, a_vector
 from tests.making_pictures import jpeg
 from tests.servers import wait_for
 from tests.site import Site
@@ -77,6 +78,22 @@ def test_answers_rest_on_references_that_the_asker_may_see(world: FakeEngine) ->
         None,
         [],
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_face_a_hundred_and_an_empty_gallery_are_no_errors(world: FakeEngine) -> None:
+    user = a_user()
+    assert identify(user) == (200, {"width": 800, "height": 600, "faces": []})
+    world.faces = [somebody(8 * number, number) for number in range(100)]
+    status, found = identify(user)
+    assert (status, len(found["faces"])) == (200, 100)
+    assert {(face["state"], face["person"], len(face["candidates"])) for face in found["faces"]} == {
+        ("unknown", None, 0)
+    }
+    SiteSetting.objects.create(key=SERVING_RECIPE_KEY, value={"id": EMBEDDER, "name": "test", "options": {}})
+    world.faces = [somebody(100, 1)]
+    answer = ask("search_with_picture", [jpeg()], user)
+    assert json.loads(answer.content) == {"faces": [], "next": None}
 
 
 @pytest.mark.django_db(transaction=True)

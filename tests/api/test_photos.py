@@ -80,7 +80,7 @@ def test_a_file_beyond_the_limit_and_a_request_without_one_are_refused(mai: Call
     assert problem(mai.send("/photos"))[0] == 413
     answer = mai.post("/photos", {"file": "x"})
     assert problem(answer) == (422, "invalid")
-    assert answer.json()["errors"][0]["field"] == "file.file"
+    assert answer.json()["errors"][0]["field"] == "file"
     settings.UPLOAD_MAX_MB, settings.UPLOADS_PER_HOUR = 64, 0
     full = mai.send("/photos")
     assert problem(full) == (429, "upload_quota")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import DESKTOP, Furnished
 
@@ -68,3 +68,25 @@ def test_more_photos_are_added_to_those_that_are_shown(page: Page, address: str)
     expect(page.get_by_role("heading", name="Đỗ Văn Nam")).to_be_attached()
     expect(page.get_by_role("heading", name="References")).to_be_attached()
     assert page.evaluate("window.isSame"), "the page was loaded anew"
+
+
+QUESTION = "<nav>Elsewhere</nav><main id='main'><h1>Is that meant?</h1><button>Go on</button></main>"
+
+
+def test_a_question_in_place_of_an_act_is_asked_in_its_dialog(
+    browser: Browser, furnished: Furnished, address: str
+) -> None:
+    def ask(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(body=QUESTION, headers={"HX-Reselect": "#main", "Content-Type": "text/html"})
+        else:
+            route.continue_()
+
+    page = furnished.as_role(browser, "curator", viewport=DESKTOP).new_page()
+    page.route("**/recognition", ask)
+    page.goto(address)
+    page.get_by_role("link", name="Stop recognising").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop recognising").click()
+    dialog = page.get_by_role("dialog", name="Is that meant?")
+    expect(dialog.get_by_role("button", name="Go on")).to_be_visible()
+    expect(dialog).not_to_contain_text("Elsewhere")

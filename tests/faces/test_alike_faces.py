@@ -25,7 +25,7 @@ from gallery.index import builds, contents, live
 from gallery.index.builds import compare_index_with_database, is_face_build_due, request_build, run_build
 from gallery.index.feed import ChangeKind, record_face_changes
 from gallery.index.selectors import SERVING_RECIPE_KEY, get_active_build
-from gallery.models import Album, Build, Candidate, Event, Face, Person, Role, SiteSetting, User
+from gallery.models import Album, Build, Candidate, Event, Face, FaceSplit, Person, Role, SiteSetting, User
 from gallery.models.fields import vector_from_bytes, vector_to_bytes
 from gallery.models.index import IndexContents
 from gallery.people.services import set_person_recognised
@@ -336,6 +336,23 @@ def test_faces_of_the_page_are_named_or_said_to_be_somebody_else_and_put_into_an
     undo_events(user, Event.objects.get(verb="face.reject_group"))
     assert not two.rejections.exists()
     assert two.candidates.exists()
+
+
+def test_faces_found_are_told_apart_from_the_unknown_one_that_was_searched_for(client: Client) -> None:
+    asked, one, two = some_faces(3)
+    album = Album.objects.create(name="x", is_limited=True, created_by=a_user("Owner"))
+    hidden = an_unnamed_face(ANNA, photo=a_photo(album=album))
+    Face.objects.update(cluster=asked.pk)
+    client.force_login(a_user("Co", Role.CONTRIBUTOR))
+    address, say = reverse("alike_faces", args=(asked.pk,)), reverse("alike_faces_answer")
+    assert "Not the same person" in show(client, address)
+    sent = {"next": address, "answer": "split", "face": f"{one.pk}:0"}
+    assert client.post(say, {**sent, "like": hidden.pk}).status_code == 404
+    client.post(say, {**sent, "like": asked.pk})
+    clusters = dict(Face.objects.values_list("pk", "cluster"))
+    assert clusters.pop(one.pk) == one.pk
+    assert clusters == {asked.pk: asked.pk, two.pk: asked.pk, hidden.pk: asked.pk}
+    assert FaceSplit.objects.count() == 1
 
 
 @pytest.mark.usefixtures("own_data")
