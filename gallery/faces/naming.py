@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F
 
+from gallery.faces.splits import list_people_told_apart
 from gallery.index import engine, live
 from gallery.index.feed import get_latest_change_id
 from gallery.index.live import find_nearest_references
@@ -151,10 +152,10 @@ def get_face_vectors(faces: Sequence[Face], embedder: Embedder) -> Embeddings:
 
 
 def get_rejected_persons(faces: Sequence[Face]) -> list[set[int]]:
-    """For each face the persons a human said it is not."""
+    """For each face the persons a human said it is not, by their names or by faces it was told apart from."""
     said: dict[int, set[int]] = {face.pk: set() for face in faces}
     rows = FaceRejection.objects.filter(face__in=said).values_list("face_id", "person_id")
-    for face, person in rows:
+    for face, person in [*rows, *list_people_told_apart(said)]:
         said[face].add(person)
     return [said[face.pk] for face in faces]
 

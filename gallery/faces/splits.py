@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
 from gallery.core.exceptions import ActionRefused
 from gallery.faces.decisions import FaceGroupResult
 from gallery.history.changeset import ChangeSet, apply_effects, record_event
-from gallery.models import Face, FaceSplit, FaceSplitSide, SiteSetting, User
+from gallery.models import Decision, Face, FaceSplit, FaceSplitSide, SiteSetting, User
 from gallery.models.querysets import among_ids
 
 NO_FACE = 2**40  # more than any face's id
@@ -48,6 +48,15 @@ def read_sides(faces: Collection[int] | None = None) -> dict[int, set[int]]:
     for face, split, is_apart in rows.values_list("face", "split", "is_apart"):
         sides[face].add(-split if is_apart else split)
     return dict(sides)
+
+
+def list_people_told_apart(faces: Collection[int]) -> QuerySet[FaceSplitSide, tuple[int, int]]:
+    """Each of these faces with the people that faces of the other side of a split were named as by somebody."""
+    opposite = Q(is_apart=True, split__sides__is_apart=False) | Q(is_apart=False, split__sides__is_apart=True)
+    named = FaceSplitSide.objects.filter(
+        opposite, split__sides__face__in=among_ids(faces), face__decision=Decision.CONFIRMED
+    )
+    return named.values_list("split__sides__face", "face__person")
 
 
 def split_face_group(

@@ -15,6 +15,7 @@ from gallery.faces.decisions import (
 )
 from gallery.faces.naming import follow_gallery, search_faces_again, spread_decisions
 from gallery.faces.processing import embed_drawn_face, list_unembedded_drawn_faces, process_photo
+from gallery.faces.splits import split_face_group
 from gallery.index import engine
 from gallery.index.builds import request_build, run_build
 from gallery.index.engine import forget_loaded_models
@@ -322,13 +323,17 @@ def test_naming_one_face_asks_about_its_look_alikes_and_the_answer_stands(seen, 
     assert not Candidate.objects.filter(look_alike=stranger).exists()
 
 
-def test_a_look_alike_that_was_rejected_for_the_person_is_not_asked_about(seen, scene):
+@pytest.mark.parametrize("way", ["rejected", "told apart"])
+def test_a_look_alike_said_not_to_be_the_person_is_not_asked_about(seen, scene, way):
     photo, _face, _anna, bao = scene
     stranger, other_photo, user = Face.objects.get(photo=photo, left=400), a_photo(), a_user()
     seen.faces = [Seen(Box(50, 50, 80, 80), a_vector(77, near=bytes(stranger.embedding)))]
     process_again(other_photo)
     alike = other_photo.faces.get()
-    reject_person_of_face(user, alike, bao)
+    if way == "rejected":
+        reject_person_of_face(user, alike, bao)
+    else:
+        split_face_group(user, [alike.pk], [stranger.pk], {})
     confirm_face(user, stranger, bao)
     spread_decisions([stranger.pk])
     alike.refresh_from_db()
