@@ -1,6 +1,6 @@
 """How soon pictures that are not kept are answered: alone, while other work is queued, and when fifty ask at once.
 
-    python -m bench.identify [FOLDER] [--calls 50] [--queued 40]
+    python -m bench.identify [FOLDER] [--calls 50] [--queued 40] [--redis redis://127.0.0.1:6379/0]
 
 A site of its own with the demonstration's people, its web server and worker as `make run` starts them, and photos of
 the folder (the demonstration's without one) in turns. While all ask at once, one just after the other, a page and
@@ -39,8 +39,11 @@ Row = dict[str, Any]
 
 
 class Bench:
-    def __init__(self, folder: Path, people: Path, photos: list[Path]) -> None:
-        self.site = Site(folder, FACESITE_IDENTIFY="yes", FACESITE_WORKER_PROCESSES=str(os.cpu_count()))
+    def __init__(self, folder: Path, people: Path, photos: list[Path], redis: str) -> None:
+        more = {"CELERY_BROKER_URL": redis} if redis else {}
+        self.site = Site(
+            folder, FACESITE_IDENTIFY="yes", FACESITE_WORKER_PROCESSES=str(os.cpu_count()), **more
+        )
         self.site.manage("import_people", str(people))
         self.site.manage("build_index")
         self.site.ask("User.objects.create(username='vy', role='viewer')\nanswer = 0")
@@ -149,13 +152,14 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--queued", type=int, default=40)
+    parser.add_argument("--redis", default="", help="address of a broker; without it the embedded one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         people, shots = demonstration(Path(name))
         photos = pictures(options.folder or shots.parent)
         queued = Path(name) / "queued"
         different(photos, options.queued, queued)
-        bench = Bench(Path(name) / "site", people, photos)
+        bench = Bench(Path(name) / "site", people, photos, options.redis)
         print(f"load {os.getloadavg()[0]:.1f} before", file=sys.stderr)
         report = measure(bench, options, queued)
         print(f"load {os.getloadavg()[0]:.1f} after", file=sys.stderr)

@@ -84,8 +84,11 @@ def _cluster_some_faces(ids: Collection[int], embedder: Embedder) -> int:
         found = {
             one.reference for neighbours in near for one in neighbours if one.similarity >= least
         }.difference(face.pk for face in new)
-        clusters = dict(grouped.filter(pk__in=among_ids(found)).values_list("pk", "cluster"))
-        items = _load_groups(grouped, {abs(key) for key in clusters.values() if key is not None}, least)
+        keys = set[int]()
+        for some in split_into_chunks(sorted(found)):  # in plain lists: SQLite then looks up each
+            clustered = grouped.filter(pk__in=some, cluster__isnull=False)
+            keys.update(abs(key) for key in clustered.values_list("cluster", flat=True) if key)
+        items = _load_groups(grouped, keys, least)
         sides = read_sides([face.pk for face in new])
         items += [_Group(find_free_key([face.pk]), [face], sides.get(face.pk, set())) for face in new]
         place = {face.pk: number for number, item in enumerate(items) for face in item.faces}
@@ -110,9 +113,9 @@ def stack_vectors(faces: Iterable[Face]) -> Embeddings:
 def _load_groups(grouped: FaceQuerySet, keys: Collection[int], least: float) -> list[_Group]:
     """These clusters with all their faces; one that does not hold together any more is taken apart."""
     members: dict[int, list[Face]] = {}
-    signed = among_ids([*keys, *(-key for key in keys)])
-    for face in grouped.filter(cluster__in=signed):
-        members.setdefault(abs(face.cluster or 0), []).append(face)
+    for chunk in split_into_chunks([signed for key in sorted(keys) for signed in (key, -key)]):
+        for face in grouped.filter(cluster__in=chunk):
+            members.setdefault(abs(face.cluster or 0), []).append(face)
     sides = read_sides([face.pk for faces in members.values() for face in faces])
 
     def make_group(key: int, faces: list[Face]) -> _Group:
