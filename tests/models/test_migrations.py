@@ -73,7 +73,7 @@ def test_a_backup_of_an_earlier_release_is_restored(release: str, tmp_path: Path
 def test_a_fresh_database_takes_few_steps(site: Untouched) -> None:
     site.manage("migrate", "--verbosity=0")
     applied = site.manage("showmigrations", "gallery").splitlines()
-    assert len(applied) < 32, applied  # else squash what has come since
+    assert len(applied) < 40, applied  # else squash what has come since
     assert "0001_squashed" in applied[1]
     assert all("[X]" in line for line in applied[1:])
 
