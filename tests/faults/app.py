@@ -27,18 +27,19 @@ __all__ = ["app"]
 def misbehave(**_: Any) -> None:
     from gallery.index import engine
     from recognition import weights
-    from recognition.images import Photo
+    from recognition.images import Photo, Turned
 
     read, has_package = engine.read_photo, weights.has_package
 
-    def reading(path: Path) -> Photo:
+    def reading(photo: Turned | Path) -> Photo:
+        path = Path(str(photo.file)) if isinstance(photo, Turned) else photo
         if log := os.environ.get("FAULTS_LOG"):
             with Path(log).open("a") as file:
                 file.write(f"{path.name}\n")
         if path.name == os.environ.get("FAULTS_DEADLY"):
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(float(os.environ.get("FAULTS_SLOW", "0")))
-        return read(path)
+        return read(photo)
 
     def having(package: str) -> bool:
         return package != os.environ.get("FAULTS_MISSING") and has_package(package)

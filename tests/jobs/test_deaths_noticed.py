@@ -26,7 +26,9 @@ from django.utils import timezone
 client = Client(SERVER_NAME="localhost")
 client.force_login(User.objects.filter(username="kim").first() or User.objects.create_user("kim", role="curator"))
 later = timezone.now() + timedelta(seconds={seconds})
-with mock.patch("django.utils.timezone.now", lambda: later):
+with mock.patch("django.utils.timezone.now", lambda: later), mock.patch(
+    "gallery.models.clock.get_database_time", lambda: later
+):
     text = client.get("/jobs/").content.decode()
 answer = re.findall(r"(worker|scheduler) (\\S+) has not been heard of", text)
 """
