@@ -63,6 +63,7 @@ NO_PAGES = {
     "photo_export": "a file",
     "photo_original": "a file",
     "photo_companion": "a file",
+    "sidecars": "a file",
     "person_export_file": "a file",
     "people_suggest": "a part of pages that ask for a name",
     "review_decided": "a part of the review page",
