@@ -379,7 +379,7 @@ class FaceSplit(models.Model):
     """A human said: the faces of its one side are not the people of the other. No group of unknown faces has both."""
 
     by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    at = models.DateTimeField(auto_now_add=True)
+    at = MomentField(auto_now_add=True)
 
     def __str__(self) -> str:
         return str(self.pk)
