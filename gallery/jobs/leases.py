@@ -212,6 +212,9 @@ def _postpone_or_fail(row: Work, error: Error | OSError) -> None:
         finish_row(row, Status.FAILED, JobFailed("not_finished", error=error))
 
 
+MOST_REST = 20  # times the least
+
+
 @contextmanager
 def hold_chore(name: str, seconds: float) -> Iterator[bool]:
     """Whether this process is to do the chore: nobody else does, and it was not done in the last half of `seconds`.
@@ -231,7 +234,8 @@ def _claim_chore(name: str, rest: timedelta) -> Chore | None:
     chore, _is_new = Chore.objects.get_or_create(pk=name)
     now = get_database_time()
     if chore.started_at and chore.finished_at:
-        rest = max(rest, chore.finished_at - chore.started_at)  # what takes long leaves others time
+        # What takes long leaves others time; what seems to have taken very long saw the clock jump.
+        rest = max(rest, min(chore.finished_at - chore.started_at, MOST_REST * rest))
         if now - rest < chore.finished_at <= now:
             return None
     latest = now + _lease_duration() + LEASE_SLACK

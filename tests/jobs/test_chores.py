@@ -64,3 +64,11 @@ def test_what_a_person_asks_for_is_done_whenever_it_was_last_done(monkeypatch: p
     chore.refresh_from_db()
     assert chore.started_at is not None
     assert chore.work == Status.DONE
+
+
+def test_a_clock_that_jumps_during_a_chore_does_not_put_off_the_next(clock: list[datetime]) -> None:
+    with hold_chore("sweep", 10):
+        clock[0] += timedelta(days=365)
+    clock[0] += timedelta(seconds=110)
+    with hold_chore("sweep", 10) as is_ours:
+        assert is_ours
