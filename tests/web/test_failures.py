@@ -45,7 +45,7 @@ def ask(client: Client, name: str, world: World, kind: str = "", **more: Any) ->
     args = [kind if kind and word == "export_kind" else world.value(word) for word in TABLE[name].words]
     address, more = reverse(name, args=args), {"HTTP_REFERER": PAGE, **more}
     if TABLE[name].method == "get":
-        return client.get(address, **more)
+        return client.get(address, {"album": world.value("album")} if name == "sidecars" else {}, **more)
     return client.post(address, {"photo": [world.value("photo")], "kind": kind or "annotated"}, **more)
 
 
@@ -110,7 +110,7 @@ def test_whoever_may_not_see_the_trash_learns_nothing_of_it(client: Client, worl
 
 def test_each_download_says_that_its_object_was_erased(administrator: Client, world: World) -> None:
     for name, kind in asked_for():
-        world.values |= dict.fromkeys(("photo", "person", "person_export"), 10**9)
+        world.values |= dict.fromkeys(("photo", "album", "person", "person_export"), 10**9)
         world.values["receipt"] = "00000000-0000-4000-8000-000000000000"
         said = "no longer there" if name == "photos_download" else "may have been removed"
         assert_said(ask(administrator, name, world, kind), 409 if name == "photos_download" else 404, said)

@@ -12,7 +12,7 @@ from tests.making import a_user
 
 pytestmark = pytest.mark.django_db
 MANAGED = {
-    Role.CONTRIBUTOR: {"/history/", "/trash/"},
+    Role.CONTRIBUTOR: {"/history/", "/trash/", "/file-names/"},
     Role.CURATOR: {"/health/", "/consents/", "/names/", "/admin/", "/builds/", "/jobs/"},
     Role.ADMINISTRATOR: {"/backups/", "/settings/", "/audit/", "/erasures/"},
 }
