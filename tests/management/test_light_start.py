@@ -24,7 +24,7 @@ PAGES = (
     "gallery.backup.",
 )
 # What a room registers at every start; and what Django loads to see that the page for forged forms is there
-LIGHT_MODULES = (".effects", ".findings", ".jobs", ".error_pages", ".responses")
+LIGHT_MODULES = (".effects", ".findings", ".jobs", ".host_copies", ".error_pages", ".responses")
 LOADED_BY_TAG = """
 import subprocess, sys
 subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True)
