@@ -26,7 +26,7 @@ def build(directory: Path, key: str = "", metric: str = "ip", count: int = 1200,
         embedder_id="a-1",
         dimension=DIMENSION,
         autofaiss=AutofaissOptions(metric, key),
-        **{"max_query_ms": 0.05, **more},
+        **{"max_query_ms": 2.0, **more},
     )
 
 
