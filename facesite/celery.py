@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from kombu import Exchange, Queue
 
 from facesite import broker, disks
-from facesite.processes import end_with_waiting_process, keep_running
+from facesite.processes import end_with_scheduler, end_with_waiting_process, keep_running
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "facesite.settings")
 # Celery would run Django's checks of the code in every worker, throw away what they say, and keep all pages loaded.
@@ -48,6 +48,8 @@ def check_data_folders(**about: Any) -> None:
 def watch_processes(sender: Any, **about: Any) -> None:
     if settings.CELERY_BROKER_URL == "filesystem://":  # with others each process has a queue of its own
         end_with_waiting_process(sender.pool._pool)
+    if getattr(sender.controller, "beat", None):
+        end_with_scheduler(sender.controller)
 
 
 @worker_ready.connect

@@ -45,6 +45,21 @@ def end_with_waiting_process(pool: Any) -> None:
     pool.on_process_down = end
 
 
+def end_with_scheduler(worker: Any) -> None:
+    """Have this worker end, once its tasks are done, when the process of its scheduler is killed: nobody would send
+    what is due. Who started the worker starts it again."""
+    from celery.worker import state
+
+    def watch() -> None:
+        while worker.beat.is_alive():
+            time.sleep(1)
+        if state.should_stop is None and state.should_terminate is None:
+            log.error("The scheduler's process was killed, so the worker ends, to be started again.")
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="scheduler", daemon=True).start()
+
+
 RESTART_SECONDS = 10
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -38,6 +39,16 @@ for number in range(200):
     send_task("forget_old")
 answer = 1
 """
+
+
+def test_a_worker_whose_scheduler_is_killed_ends_to_be_started_again(site: Site) -> None:
+    worker = site.start_worker()
+    try:
+        wait_for(lambda: len(site.ask(NAMES)) == 2, "both to say that they live", 60)
+        os.kill(int(site.ask(NAMES)["scheduler"].rsplit(":", 1)[1]), signal.SIGKILL)
+        assert worker.wait(30) == 0
+    finally:
+        stop_group(worker, signal.SIGKILL)
 
 
 def said(site: Site, seconds: float) -> dict[str, str]:
