@@ -8,8 +8,7 @@ from django.conf import settings
 
 from gallery.models import Build, Status
 from gallery.models.storage import INDEX_AREA, get_storage
-
-PARTIAL_PREFIX = ".partial-"  # of a directory that is being written here, or fetched
+from recognition.index.files import PARTIAL_PREFIX
 
 
 def drop_stale_copies() -> None:

@@ -29,10 +29,10 @@ from storages.backends.s3 import S3Storage
 from facesite.buckets import make_client_options
 from gallery.models.storage import SiteStorage, StorageAway, StoredFile, receive_file
 from recognition.files import compute_sha256
+from recognition.index.files import PARTIAL_PREFIX
 
 NOT_FOUND = ("404", "NoSuchKey")
 SHA256_KEY = "sha256"  # of an object's metadata
-PARTIAL_PREFIX = ".partial-"  # of folders that are on their way here, as of those that are being built
 LOOK_SHARE = 0.05  # of the bound: after so much more the copies are looked at
 SIGNED_SECONDS = 60
 
